@@ -1,0 +1,61 @@
+# Needs make and Python 3.11 or later with venv; everything else is installed into .venv, in the exact versions of
+# requirements.lock. PYTHON=... chooses another interpreter, CORES=... another number of cores.
+
+CORES ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+DEMO := --snakefile Snakefile --directory test_data --configfile test_data/config/config.yaml
+
+# The rules call cd40l-flow by its name. One thread a process: Snakemake spreads the samples over the cores.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+# Without compiled bytecode every process would start twice as slowly.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lock bench clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## analyse the simulated cohort of test_data and print the calls
+	$(BIN)/snakemake $(DEMO) --cores $(CORES)
+	@$(BIN)/python -m cd40l_flow.outputs.table test_data/results/summary.tsv
+	@echo "Reports: $(CURDIR)/test_data/results/index.html"
+
+test: check ## run all checks and all tests
+	$(BIN)/python -m pytest -n $(CORES)
+
+check: $(INSTALLED) ## check style, types, layers and the workflow
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake $(DEMO) --lint
+
+lock: $(INSTALLED) ## resolve the dependencies of pyproject.toml anew
+	$(BIN)/uv pip compile pyproject.toml --upgrade --all-extras --universal --python-version 3.11 --generate-hashes \
+		--no-annotate --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
+
+bench: $(INSTALLED) ## measure accuracy and speed
+	$(BIN)/python -m benchmarks
+
+clean: ## remove what the demo and the tools left behind
+	rm -rf test_data/results test_data/logs test_data/.snakemake build dist
+	rm -rf .mypy_cache .ruff_cache .import_linter_cache .pytest_cache .hypothesis .snakemake
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@test -x $(BIN)/python || { \
+		for python in $(PYTHON) python3.11 python3 python3.12 python3.13; do \
+			if $$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+				echo "$$python -m venv $(VENV)"; exec $$python -m venv $(VENV); \
+			fi; \
+		done; \
+		echo "Python 3.11 or later with venv is needed (on Debian: apt-get install python3 python3-venv)." >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q src
+	@touch $@

@@ -1,0 +1,220 @@
+"""The command line: what the rules call, and what people call."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cd40l_flow import __version__
+from cd40l_flow.errors import Cd40lFlowError, InputsError
+
+if TYPE_CHECKING:
+    from cd40l_flow.errors import Problem
+    from cd40l_flow.inputs.model import Job
+    from cd40l_flow.inputs.plan import Plan
+
+CHECK = Path("results/check.json")
+SAMPLES = Path("results/samples")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns 0 when every sample has a result, 2 for a mistake in the inputs, told without a traceback."""
+    options = _parser().parse_args(arguments)
+    try:
+        if getattr(options, "directory", None):
+            os.chdir(options.directory)
+        code: int = options.run(options)
+    except InputsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except Cd40lFlowError as error:
+        print(f"cd40l-flow: {error}", file=sys.stderr)
+        return 2
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cd40l-flow",
+        description="CD154 and CD40-Ig on activated CD4+ T cells, from FCS files to calls and reports. "
+        "Research use only.",
+    )
+    parser.add_argument("--version", action="version", version=f"cd40l-flow {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    where = argparse.ArgumentParser(add_help=False)
+    where.add_argument("--directory", metavar="D", help="working directory (default: the current one)")
+    where.add_argument(
+        "--configfile", metavar="F", default="config/config.yaml", help="configuration (default: %(default)s)"
+    )
+
+    check = commands.add_parser("check", parents=[where], help="check sheets, configuration and FCS headers")
+    check.add_argument("--out", default=str(CHECK), help="where the problems are written (default: %(default)s)")
+    check.set_defaults(run=_check)
+
+    run = commands.add_parser("run", parents=[where], help="analyse one sample and its controls, and write its report")
+    run.add_argument("--sample", required=True, metavar="S", help="a sample of the sheet")
+    run.set_defaults(run=_run)
+
+    analyse = commands.add_parser("analyse", help="analyse one sample (called by the workflow)")
+    analyse.add_argument("--job", required=True, help="what the result depends on, as JSON")
+    analyse.add_argument("--controls", nargs="*", default=[], metavar="RESULT", help="results of its controls")
+    analyse.add_argument("--result", required=True, help="result.json to write")
+    analyse.add_argument("--densities", required=True, help="densities.npz to write")
+    analyse.set_defaults(run=_analyse)
+
+    report = commands.add_parser("report", help="write the report of one sample (called by the workflow)")
+    report.add_argument("--result", required=True, help="its result.json; densities.npz lies beside it")
+    report.add_argument("--controls", nargs="*", default=[], metavar="RESULT", help="results of its controls")
+    report.add_argument("--out", required=True, help="report.html to write")
+    report.set_defaults(run=_report)
+
+    summarize = commands.add_parser("summarize", help="write summary.tsv or index.html from all results")
+    summarize.add_argument("results", nargs="+", metavar="RESULT", help="result.json of every sample")
+    summarize.add_argument("--summary", help="summary.tsv to write")
+    summarize.add_argument("--index", help="index.html to write; it links reports beside the results")
+    summarize.set_defaults(run=_summarize)
+
+    simulate = commands.add_parser("simulate", help="write a cohort with known truth: FCS files, sheets, configuration")
+    simulate.add_argument("out", metavar="DIR", help="folder to write to; other files in it stay")
+    simulate.add_argument("--seed", type=int, required=True, help="the same seed gives the same bytes")
+    simulate.add_argument("--events-scale", type=float, default=1.0, help="events of each tube, times (default: 1)")
+    simulate.add_argument("--per-event", action="store_true", help="write the truth of every event too")
+    simulate.set_defaults(run=_simulate)
+    return parser
+
+
+def _check(options: argparse.Namespace) -> int:
+    from cd40l_flow.inputs.check import check_files
+    from cd40l_flow.inputs.plan import load_plan
+    from cd40l_flow.outputs.problems import write_problems
+
+    out = Path(options.out)
+    try:
+        plan = load_plan(options.configfile)
+    except InputsError as error:
+        write_problems(error.problems, out)
+        raise
+    problems = [*plan.warnings, *check_files(plan)]
+    write_problems(problems, out)
+    _tell(problems, len(plan.samples), out)
+    return 0
+
+
+def _tell(problems: Sequence[Problem], samples: int, out: Path) -> None:
+    affected = {problem.sample for problem in problems if problem.severity == "sample"}
+    print(
+        f"check: {samples} samples, {len(problems)} problems, {len(affected)} samples affected; see {out}",
+        file=sys.stderr,
+    )
+    for problem in problems:
+        print(f"  {problem.severity}: {problem}", file=sys.stderr)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from cd40l_flow.inputs.plan import load_plan
+
+    plan = load_plan(options.configfile)
+    if options.sample not in plan.samples:
+        known = ", ".join(list(plan.samples)[:10]) + (", ..." if len(plan.samples) > 10 else "")
+        raise Cd40lFlowError(f"--sample {options.sample}: not in {plan.config.samples}, which has {known}.")
+    job = plan.job(options.sample)
+    controls = [] if job.sample.role == "control" else sorted(job.controls)
+    for name in controls:
+        _analyse_job(plan.job(name), [], _folder(name) / "result.json", _folder(name) / "densities.npz")
+    results = [_folder(name) / "result.json" for name in controls]
+    folder = _folder(options.sample)
+    _analyse_job(job, results, folder / "result.json", folder / "densities.npz")
+    if job.sample.role == "control":
+        results = _present_controls(plan, job)
+    _write_report(folder / "result.json", results, folder / "report.html")
+    return 0
+
+
+def _folder(sample: str) -> Path:
+    return SAMPLES / sample
+
+
+def _present_controls(plan: Plan, job: Job) -> list[Path]:
+    """Analyse the other controls of a control's run: its report shows them beside it."""
+    for name in job.controls:
+        _analyse_job(plan.job(name), [], _folder(name) / "result.json", _folder(name) / "densities.npz")
+    return [_folder(name) / "result.json" for name in job.controls]
+
+
+def _analyse(options: argparse.Namespace) -> int:
+    from cd40l_flow.inputs.plan import job_from_json
+
+    job = job_from_json(options.job)
+    _analyse_job(job, [Path(path) for path in options.controls], Path(options.result), Path(options.densities))
+    return 0
+
+
+def _analyse_job(job: Job, control_results: Sequence[Path], result_path: Path, densities_path: Path) -> None:
+    from cd40l_flow.analyse import analyse
+    from cd40l_flow.outputs.densities import write_densities
+    from cd40l_flow.outputs.result import write_result
+    from cd40l_flow.outputs.summary import read_results
+
+    start = time.perf_counter()
+    controls = {str(result["sample"]): result for result in read_results(control_results)}
+    result, arrays = analyse(job, controls)
+    write_densities(arrays, densities_path)
+    write_result(result, result_path)
+    reasons = f" ({', '.join(result['reasons'])})" if result["reasons"] else ""
+    events = result["activated_events"]
+    cells = "no activated cells measured" if events is None else f"{events} activated cells"
+    took = time.perf_counter() - start
+    print(f"analyse {job.sample.sample}: {result['call']}{reasons}, {cells}, {took:.1f} s", file=sys.stderr)
+    for message in result["messages"]:
+        if message["severity"] == "error":
+            print(f"  {message['code']}: {message['text']}", file=sys.stderr)
+
+
+def _report(options: argparse.Namespace) -> int:
+    _write_report(Path(options.result), [Path(path) for path in options.controls], Path(options.out))
+    return 0
+
+
+def _write_report(result: Path, controls: Sequence[Path], out: Path) -> None:
+    from cd40l_flow.outputs.provenance import provenance
+    from cd40l_flow.outputs.report import write_report
+
+    start = time.perf_counter()
+    pairs = [(path, path.with_name("densities.npz")) for path in controls]
+    write_report(result, result.with_name("densities.npz"), pairs, out, provenance())
+    print(f"report {result.parent.name}: {out}, {time.perf_counter() - start:.1f} s", file=sys.stderr)
+
+
+def _summarize(options: argparse.Namespace) -> int:
+    from cd40l_flow.outputs.index import write_index
+    from cd40l_flow.outputs.summary import write_summary
+
+    results = sorted(Path(path) for path in options.results)
+    if options.summary:
+        write_summary(results, options.summary)
+    if options.index:
+        folder = Path(options.index).parent
+        links = [Path(os.path.relpath(path.with_name("report.html"), folder)).as_posix() for path in results]
+        write_index(results, links, options.index)
+    print(f"summarize: {len(results)} samples", file=sys.stderr)
+    return 0
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from cd40l_flow.simulate import write_cohort
+
+    written = write_cohort(
+        Path(options.out), options.seed, per_event=options.per_event, events_scale=options.events_scale
+    )
+    print(f"simulate: {len(written)} files in {options.out}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

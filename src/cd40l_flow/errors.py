@@ -1,0 +1,67 @@
+"""What can go wrong, told to the people who can mend it.
+
+Every message names the file, the place in it, what was found, what was expected and what to do.
+
+    Cd40lFlowError
+    ├── InputsError    the sheets or the configuration: nothing is run, all problems are told at once
+    └── TubeError      one FCS file: its sample becomes INDETERMINATE, the others go on
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with the inputs, and its remedy.
+
+    ``severity`` is ``fatal`` (nothing can run), ``sample`` (that sample ends INDETERMINATE) or ``warning``.
+    ``code`` is a reason code of the result where there is one, else a word such as ``SHEET`` or ``CONFIG``.
+    ``line`` counts from 1 with the header; ``column`` is a column or a configuration key.
+    """
+
+    code: str
+    severity: str
+    message: str
+    file: str = ""
+    line: int | None = None
+    column: str | None = None
+    sample: str | None = None
+    remedy: str = ""
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the problem as an object for ``check.json``."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        place = self.file
+        if self.line is not None:
+            place += f", line {self.line}"
+        if self.column:
+            place += f", {self.column}"
+        text = f"{place}: {self.message}" if place else self.message
+        return f"{text} {self.remedy}".rstrip()
+
+
+class Cd40lFlowError(Exception):
+    """Anything a user can mend; shown without a traceback."""
+
+
+class InputsError(Cd40lFlowError):
+    """The sheets or the configuration cannot be used."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        title = f"{count} problem{'s' if count > 1 else ''} in the inputs; nothing was run:"
+        super().__init__("\n".join([title, *(f"  - {problem}" for problem in self.problems)]))
+
+
+class TubeError(Cd40lFlowError):
+    """An FCS file cannot be used; ``code`` is the reason the sample will carry."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        super().__init__(message)

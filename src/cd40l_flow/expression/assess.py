@@ -1,0 +1,210 @@
+"""From gated tubes to a case: which cells belong to which reagent, what their background is, and every measure of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cd40l_flow.expression.case import Activation, Case, ControlCase, Refusal
+from cd40l_flow.expression.control import combine, control_terms
+from cd40l_flow.expression.guards import control_failures
+from cd40l_flow.expression.histogram import histogram
+from cd40l_flow.expression.measures import TargetCells, compare, fit
+from cd40l_flow.expression.model import Anchor, Comparison, Expression
+from cd40l_flow.expression.quality import usable_fit
+from cd40l_flow.expression.tube_checks import cd69_median, check_tubes, floor_of
+from cd40l_flow.gating.model import ACTIVATED, CD8_NEGATIVE, GatedSample, GatedTube
+from cd40l_flow.inputs.model import TARGET_REAGENTS, Floats, Override, Sample
+
+# Which tubes are the background of a reagent, the first found goes.
+BACKGROUNDS: Mapping[str, tuple[str, ...]] = {
+    "CD154": ("isotype", "FMO"),
+    "CD154-2": ("isotype", "FMO"),
+    "CD40-Ig": ("secondary",),
+}
+
+
+@dataclass(frozen=True)
+class _Tubes:
+    """The gated tubes of a sample, by what they are."""
+
+    gated: GatedSample
+
+    def of(self, reagent: str, *, stimulated: bool) -> list[GatedTube]:
+        stimulation = "stimulated" if stimulated else "unstimulated"
+        return [
+            tube
+            for tube in self.gated.tubes
+            if tube.signal.events.tube.reagent == reagent and tube.signal.events.tube.stimulation == stimulation
+        ]
+
+    def unstimulated(self) -> list[GatedTube]:
+        return [tube for tube in self.gated.tubes if tube.signal.events.tube.stimulation == "unstimulated"]
+
+
+def cells(tubes: Sequence[GatedTube], population: str, marker: str = "target") -> Floats:
+    """Return a marker's compensated linear values of one population, replicate tubes pooled, (n,)."""
+    parts = [tube.signal.linear(marker)[tube.masks[population]] for tube in tubes if population in tube.masks]
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def assess(
+    gated: GatedSample,
+    refusals: tuple[Refusal, ...],
+    control: ControlCase | None,
+    overrides: Sequence[Override],
+    limits: Mapping[str, Any],
+    *,
+    alone: bool,
+) -> Case:
+    """Return the case of a sample: every reagent measured, and compared where there is a control.
+
+    ``alone`` marks a control that has no other to be judged against. ``refusals`` are tubes that could not be read.
+    """
+    sample = gated.sample
+    tubes = _Tubes(gated)
+    planned = tuple(
+        reagent
+        for reagent in TARGET_REAGENTS
+        if any(tube.reagent == reagent and tube.stimulation == "stimulated" for tube in sample.tubes)
+    )
+    reagents: dict[str, Expression] = {}
+    for reagent in planned:
+        expression = _measure(tubes, reagent, control, overrides, limits)
+        if expression is not None:
+            reagents[reagent] = expression
+    comparisons: dict[str, Comparison] = {}
+    if control is not None:
+        for reagent, expression in reagents.items():
+            if reagent in control.reagents:
+                by_fit = usable_fit(expression, limits)
+                comparisons[reagent] = compare(expression, control.reagents[reagent], limits, by_fit=by_fit)
+    return Case(
+        sample=sample,
+        alone=alone,
+        refusals=refusals,
+        planned=planned,
+        missing=_missing(sample, planned),
+        unstimulated_missing=not any(tube.stimulation == "unstimulated" for tube in sample.tubes),
+        reagents=reagents,
+        comparisons=comparisons,
+        activation={reagent: _activation(tubes, reagent) for reagent in planned},
+        checks=check_tubes(gated),
+        control=control,
+    )
+
+
+def control_case(cases: Sequence[Case], limits: Mapping[str, Any]) -> ControlCase:
+    """Return what controls, each assessed by itself, say together."""
+    reagents = {}
+    for reagent in TARGET_REAGENTS:
+        having = [case.reagents[reagent] for case in cases if reagent in case.reagents]
+        if having and len(having) == len([case for case in cases if reagent in case.planned]):
+            reagents[reagent] = combine([control_terms(expression, limits) for expression in having])
+    return ControlCase(
+        names=tuple(case.sample.sample for case in cases),
+        reagents=reagents,
+        activation_percent=activation_percents(cases),
+        failures=tuple(failure for case in cases for failure in control_failures(case, limits)),
+    )
+
+
+def activation_percents(cases: Sequence[Case]) -> dict[str, float]:
+    """Return the mean CD69 percent of the controls' stimulated tubes, per reagent."""
+    percents: dict[str, list[float]] = {}
+    for case in cases:
+        for reagent, activation in case.activation.items():
+            if activation.percent is not None:
+                percents.setdefault(reagent, []).append(activation.percent)
+    return {reagent: sum(values) / len(values) for reagent, values in percents.items()}
+
+
+def _missing(sample: Sample, planned: Sequence[str]) -> dict[str, str]:
+    """Return, for each reagent, what the sheet of tubes lacks."""
+    there = {tube.reagent for tube in sample.tubes if tube.stimulation == "stimulated"}
+    return {
+        reagent: f"No stimulated {' or '.join(BACKGROUNDS[reagent])} tube: {reagent} has no background of its own. "
+        "Add one to the sheet of tubes."
+        for reagent in planned
+        if not there & set(BACKGROUNDS[reagent])
+    }
+
+
+def _measure(
+    tubes: _Tubes,
+    reagent: str,
+    control: ControlCase | None,
+    overrides: Sequence[Override],
+    limits: Mapping[str, Any],
+) -> Expression | None:
+    stimulated = [tube for tube in tubes.of(reagent, stimulated=True) if ACTIVATED in tube.masks]
+    if not stimulated:
+        return None
+    detector = stimulated[0].signal.events.markers["target"]
+    anchor = _anchor(tubes, reagent, detector, control, limits)
+    activated = cells(stimulated, ACTIVATED)
+    if anchor is None or activated.size == 0:
+        return None
+    names = tuple(tube.signal.events.tube.fcs for tube in stimulated)
+    chosen = [o for o in overrides if o.gate == "target_low" and o.tube in ("", *names)]
+    override = max(chosen, key=lambda o: o.tube != "", default=None)
+    return fit(
+        TargetCells(activated, cells(tubes.of(reagent, stimulated=False), CD8_NEGATIVE)),
+        anchor,
+        tubes.gated.scales[detector],
+        limits,
+        reagent=reagent,
+        detector=detector,
+        tubes=names,
+        control=control.reagents.get(reagent) if control else None,
+        threshold=override.value if override else None,
+    )
+
+
+def _anchor(
+    tubes: _Tubes, reagent: str, detector: str, control: ControlCase | None, limits: Mapping[str, Any]
+) -> Anchor | None:
+    """Return the background of a reagent: the sample's own stimulated one, else the control's, else resting cells.
+
+    Each is taken only with enough cells (``min_events`` of the gating limits).
+    """
+    bins, enough = int(limits["mixture"]["bins"]), int(limits["gating"]["min_events"])
+    scale = tubes.gated.scales[detector]
+    for background in BACKGROUNDS[reagent]:
+        own = [
+            tube for tube in tubes.of(background, stimulated=True) if tube.signal.events.markers["target"] == detector
+        ]
+        values = cells(own, ACTIVATED)
+        if values.size >= enough:
+            names = tuple(tube.signal.events.tube.fcs for tube in own)
+            return Anchor(histogram(scale.forward(values), bins), background, names, exact=True)
+    lent = control.reagents.get(reagent) if control else None
+    if lent is not None and lent.background.sum() >= enough:
+        return Anchor(lent.background, f"control's {lent.background_source}", (), exact=False)
+    resting = [tube for tube in tubes.unstimulated() if tube.signal.events.markers["target"] == detector]
+    values = cells(resting, CD8_NEGATIVE)
+    if values.size >= enough:
+        names = tuple(tube.signal.events.tube.fcs for tube in resting)
+        return Anchor(histogram(scale.forward(values), bins), "unstimulated", names, exact=False)
+    return None
+
+
+def _activation(tubes: _Tubes, reagent: str) -> Activation:
+    stimulated = [tube for tube in tubes.of(reagent, stimulated=True) if CD8_NEGATIVE in tube.masks]
+    resting = [tube for tube in tubes.unstimulated() if CD8_NEGATIVE in tube.masks]
+    ratio = None
+    if stimulated and resting:
+        high, low = cd69_median(stimulated[0]), cd69_median(resting[0])
+        if high is not None and low is not None:
+            ratio = high / max(low, floor_of(resting[0], "CD69"))
+    return Activation(_percent(stimulated), _percent(resting), ratio)
+
+
+def _percent(tubes: Sequence[GatedTube]) -> float | None:
+    """Return the CD69+ percent of CD3+CD8- cells, tubes pooled, or None without cells or without the gate."""
+    gated = [tube for tube in tubes if ACTIVATED in tube.masks]
+    parents = sum(tube.count(CD8_NEGATIVE) for tube in gated)
+    return 100 * sum(tube.count(ACTIVATED) for tube in gated) / parents if parents else None

@@ -1,0 +1,132 @@
+"""The types of expression: what was measured of one reagent, alone and beside the control."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cd40l_flow.expression.components import Positive
+from cd40l_flow.inputs.model import Floats
+from cd40l_flow.signal.scale import Scale
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """The background of a reagent: binned values, (bins,), where they came from, and of which tubes.
+
+    ``source`` is ``isotype``, ``FMO`` or ``secondary`` (the sample's own, stimulated), ``control's ...`` or ``unstimulated``; ``exact`` is False where the
+    shape is borrowed from other cells, so that the interval must allow for a shift.
+    """
+
+    counts: Floats
+    source: str
+    tubes: tuple[str, ...]
+    exact: bool
+
+
+@dataclass(frozen=True)
+class Expression:
+    """One reagent on the activated cells of one sample, by itself.
+
+    Percents are 0 to 100, fractions 0 to 1, MFIs medians on the compensated linear scale; None is not computable.
+    ``threshold`` is linear, ``threshold_scaled`` on the logicle scale; ``positive_low_scaled`` the 10th percentile of the fitted
+    positive component. ``counts`` are the binned values, (bins,), of sample and background on the logicle ``scale``; ``expected``
+    those of the fitted components, (2, bins). ``separation`` is Ashman's D; ``valley`` the depth (0 to 1) of the valley between the
+    components; ``borrowed`` the share (0 to 1) of the positive shape's information that came from the control.
+    """
+
+    reagent: str
+    detector: str
+    tubes: tuple[str, ...]
+    events: int
+    scale: Scale
+    counts: Floats
+    anchor: Anchor
+    threshold: float
+    threshold_scaled: float
+    threshold_source: str
+    percent_positive: float | None
+    percent_positive_low: float | None
+    percent_positive_high: float | None
+    mfi_all: float | None
+    mfi_positive: float | None
+    mfi_background: float | None
+    stain_index: float | None
+    negative_fraction: float | None
+    negative_fraction_low: float | None
+    negative_fraction_high: float | None
+    separation: float | None
+    shift: float | None
+    converged: bool | None
+    positive: Positive | None
+    positive_low_scaled: float | None
+    expected: Floats | None
+    valley: float | None
+    dip_p: float | None
+    borrowed: float | None
+    unstimulated_percent_positive: float | None
+    background_shift: float | None
+    linear_width_ratio: float | None
+
+    @property
+    def mfi_above_background(self) -> float | None:
+        """MFI of the positive cells less the background's, channel values."""
+        return _less(self.mfi_positive, self.mfi_background)
+
+    @property
+    def mfi_all_above_background(self) -> float | None:
+        """MFI of all activated cells less the background's, channel values."""
+        return _less(self.mfi_all, self.mfi_background)
+
+    @property
+    def positive_fraction_by_fit(self) -> float | None:
+        """One minus the negative fraction, whatever its quality."""
+        return None if self.negative_fraction is None else 1 - self.negative_fraction
+
+
+def _less(value: float | None, background: float | None) -> float | None:
+    return None if value is None or background is None else value - background
+
+
+@dataclass(frozen=True)
+class ControlExpression:
+    """What the controls of a run say of one reagent, several combined: the terms of every ratio.
+
+    ``negative_fraction_sd`` is the standard error of the combined fraction; ``positive`` the mean shape; ``background`` their pooled
+    binned background, (bins,).
+    """
+
+    percent_positive: float | None
+    positive_fraction: float | None
+    by_fit: bool
+    mfi_above_background: float | None
+    mfi_all_above_background: float | None
+    negative_fraction: float | None
+    negative_fraction_sd: float | None
+    separation: float | None
+    positive: Positive | None
+    positive_low_scaled: float | None
+    background: Floats
+    background_source: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One reagent beside the control's: ratios, the mutant fraction with its 95 % interval and limits, and the modality.
+
+    ``lob`` and ``lod`` are the limits of blank and of detection of the mutant fraction; ``likelihood_ratio`` compares two
+    populations with one shifted population beside the most negatives a healthy donor may have; ``bright_events``
+    counts cells at the control's positive level (above its 10th percentile) beyond the background's.
+    """
+
+    mfi_ratio: float | None = None
+    mfi_all_ratio: float | None = None
+    relative_positive: float | None = None
+    mutant_fraction: float | None = None
+    mutant_fraction_low: float | None = None
+    mutant_fraction_high: float | None = None
+    lob: float | None = None
+    lod: float | None = None
+    likelihood_ratio: float | None = None
+    likelihood_ratio_p: float | None = None
+    delta_bic: float | None = None
+    bright_events: float | None = None

@@ -1,0 +1,157 @@
+"""The call in words: one file, so that a laboratory can translate or change it.
+
+House rule for every sentence: "consistent with" and "cannot exclude", never a diagnosis and never reassurance beyond the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cd40l_flow.expression.calls import CD40_IG, Decision
+from cd40l_flow.expression.case import Case
+from cd40l_flow.expression.guards import (
+    ABSENT,
+    FUNCTIONAL_DEFECT,
+    INDETERMINATE,
+    MOSAIC,
+    NORMAL,
+    REDUCED,
+)
+
+SEQUENCE = "CD40LG sequencing (with deletion analysis) is the reference test."
+PATTERN = {
+    NORMAL: "like the control's",
+    REDUCED: "one population, expressing less than the control's",
+    ABSENT: "expression not detected",
+    MOSAIC: "two populations, expressing and not expressing",
+    FUNCTIONAL_DEFECT: "CD154 present without CD40-Ig binding",
+}
+
+
+def statement(case: Case, decision: Decision, limits: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the sentences that say what a call means for this sample; sex, age and history change words, never measures."""
+    sentences = {
+        NORMAL: _normal,
+        REDUCED: _reduced,
+        ABSENT: _absent,
+        MOSAIC: _mosaic,
+        FUNCTIONAL_DEFECT: _functional,
+        INDETERMINATE: _indeterminate,
+    }[decision.call](case, decision)
+    if case.sample.role == "control":
+        return tuple(sentences[:1])
+    return (*sentences, *_context(case, decision, limits))
+
+
+def _normal(case: Case, decision: Decision) -> list[str]:
+    if case.sample.role == "control":
+        return ["This healthy control meets its limits."]
+    said = ["Activated CD4+ T cells express CD154 and bind CD40-Ig like the control's."]
+    if "FUNCTION_NOT_TESTED" in decision.reasons:
+        said = ["CD154 expression normal; function not tested: X-linked hyper-IgM syndrome is not excluded."]
+    if case.sample.sex in ("F", "unknown"):
+        said.append(
+            f"For a female: no CD154-negative population above the limit of detection ({_lod(case)} of cells) was found; "
+            "carrier status not excluded. With a family history, sequence CD40LG."
+        )
+    said.append("A normal result does not preclude molecular testing where the history suggests it.")
+    return said
+
+
+def _reduced(case: Case, decision: Decision) -> list[str]:
+    return [
+        "Activated CD4+ T cells form one population that expresses less than the control's.",
+        f"This neither establishes nor excludes X-linked hyper-IgM syndrome. {SEQUENCE}",
+    ]
+
+
+def _absent(case: Case, decision: Decision) -> list[str]:
+    said = ["CD154 was not detected on activated CD4+ T cells."]
+    if "FUNCTION_NOT_TESTED" in decision.reasons:
+        said.append("CD40-Ig binding was not validly tested.")
+    if case.sample.sex in ("M", "unknown"):
+        if case.sample.transplant != "yes":
+            said.append(
+                f"In a male this is consistent with X-linked hyper-IgM syndrome; urgent clinical review. {SEQUENCE}"
+            )
+        else:
+            said.append(
+                "After transplantation this is consistent with absent donor T-cell engraftment; compare chimerism."
+            )
+    if case.sample.sex in ("F", "unknown"):
+        said.append(
+            "In a female consider extreme skewing of X inactivation, disease by lyonization, or a drug effect; "
+            f"carrier status does not follow from this result. {SEQUENCE}"
+        )
+    return said
+
+
+def _mosaic(case: Case, decision: Decision) -> list[str]:
+    f = case.comparison("CD154").mutant_fraction
+    low, high = case.comparison("CD154").mutant_fraction_low, case.comparison("CD154").mutant_fraction_high
+    share = "" if f is None or low is None or high is None else f" {f:.0%} (95 % interval {low:.0%} to {high:.0%})"
+    said = [
+        f"Two populations: beyond the control's negatives,{share or ' some'} of the activated CD4+ T cells lack CD154."
+    ]
+    sample = case.sample
+    if sample.sex in ("F", "unknown"):
+        said.append(f"In a female this is consistent with carrier status. {SEQUENCE}")
+    if sample.sex in ("M", "unknown") and sample.transplant == "yes":
+        donor = "" if f is None else f" Donor-like fraction {1 - f:.0%}."
+        said.append(
+            f"After transplantation of a male this is a chimerism pattern.{donor} Compare with T-cell chimerism."
+        )
+    elif sample.sex in ("M", "unknown"):
+        said.append(
+            "In a male consider somatic mosaicism or reversion, maternal T-cell engraftment, an undisclosed transplant or "
+            "transfusion, 47,XXY, or exchanged tubes: repeat, and test identity and sex chromosomes."
+        )
+    return said
+
+
+def _functional(case: Case, decision: Decision) -> list[str]:
+    said = [
+        "Activated CD4+ T cells express CD154 but do not bind CD40-Ig.",
+        f"Consistent with a CD154 that does not function. {SEQUENCE}",
+    ]
+    if case.sample.sex in ("M", "unknown") and case.sample.transplant != "yes":
+        said.append("In a male this is consistent with X-linked hyper-IgM syndrome; urgent clinical review.")
+    hours = case.sample.stimulation_h
+    duration = f"stimulated for {hours:g} h" if hours is not None else "stimulation time not known"
+    said.append(f"Soluble CD40 can mask CD154 in long cultures ({duration}): repeat before acting.")
+    return said
+
+
+def _indeterminate(case: Case, decision: Decision) -> list[str]:
+    if case.sample.role == "control":
+        return ["This control does not meet its limits: its run cannot be called."]
+    said = ["No call can be made. Repeat the assay once the causes below are mended."]
+    if "FUNCTION_NOT_TESTED" in decision.reasons and decision.subcalls["CD154"].call == NORMAL:
+        said = ["CD154 expression normal; function not tested: X-linked hyper-IgM syndrome is not excluded."]
+    elif decision.pattern in PATTERN:
+        said.append(f"The measures alone would read: {PATTERN[decision.pattern]}. This is not a result.")
+    return said
+
+
+def _context(case: Case, decision: Decision, limits: Mapping[str, Any]) -> list[str]:
+    """Return the sentences that age and history add."""
+    sample, said = case.sample, []
+    low = decision.call in (ABSENT, REDUCED)
+    infant = float(limits["calls"]["infant_age_years"])
+    if low and sample.age_years is not None and sample.age_years < infant:
+        said.append("Infant: expression can be low or transient at this age; use an age-matched control or repeat.")
+    if decision.call == REDUCED and sample.age_years is not None and sample.age_years >= 18:
+        said.append("In adults reduced expression is reported in a subgroup of common variable immunodeficiency.")
+    if sample.transfusion == "yes":
+        said.append("Recent transfusion: donor cells and platelets can add CD154-positive events.")
+    if decision.call == MOSAIC and CD40_IG not in case.comparisons:
+        said.append("CD40-Ig binding, which should show the same two populations, was not validly tested.")
+    if sample.sex == "unknown":
+        said.append("Sex is not known: the wording for both sexes is shown; sign only once it is known.")
+    return said
+
+
+def _lod(case: Case) -> str:
+    lod = case.comparison("CD154").lod
+    return "not computed" if lod is None else f"{lod:.0%}"

@@ -1,0 +1,113 @@
+"""The types of gating: boundaries, populations, gated tubes and samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from cd40l_flow.inputs.model import Floats, Sample
+from cd40l_flow.signal.acquisition import Mask
+from cd40l_flow.signal.prepare import TubeSignal
+from cd40l_flow.signal.scale import Scale
+
+# The hierarchy, in the order it is applied; each population's parent is what stands before it, except CD3+CD8+.
+TIME, LYMPHOCYTES, SINGLETS, VIABLE = "time", "lymphocytes", "singlets", "viable"
+CD3_POSITIVE, CD8_NEGATIVE, CD8_POSITIVE, ACTIVATED = "CD3+", "CD3+CD8-", "CD3+CD8+", "CD3+CD8-CD69+"
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """One threshold of one gate.
+
+    ``gate`` is a name that ``overrides.tsv`` knows; ``tube`` the ``fcs`` it holds for, empty for all tubes of the sample. ``value`` is what
+    gating uses: compensated linear channel units (a ratio for singlets, seconds for time), ``scaled`` the same on the
+    detector's logicle scale (equal to ``value`` where there is none). ``method`` says how it was found, ``flag`` what a
+    reviewer should doubt (empty: nothing). When overridden, ``automatic`` keeps the found value, ``by`` and ``reason`` who and why.
+    ``evidence`` are the position and height of the density it was found in, (2, points), or None.
+    """
+
+    gate: str
+    tube: str
+    detector: str
+    value: float
+    scaled: float
+    method: str
+    flag: str = ""
+    automatic: float | None = None
+    by: str = ""
+    reason: str = ""
+    evidence: Floats | None = None
+
+    @property
+    def overridden(self) -> bool:
+        """Whether a person set this boundary."""
+        return bool(self.by)
+
+
+@dataclass(frozen=True)
+class ScatterGate:
+    """A convex polygon in FSC x SSC, ``vertices`` (k, 2) in linear channel units, counter-clockwise; one for the sample.
+
+    When overridden it is a rectangle, ``boundaries`` its sides, and ``automatic`` keeps the polygon that was found.
+    """
+
+    fsc: str
+    ssc: str
+    vertices: Floats
+    method: str
+    flag: str = ""
+    automatic: Floats | None = None
+    boundaries: tuple[Boundary, ...] = ()
+
+    def inside(self, fsc: Floats, ssc: Floats) -> Mask:
+        """Return which events, (n,), lie within the polygon or on its edge."""
+        mask = np.ones(fsc.size, dtype=bool)
+        ends = np.roll(self.vertices, -1, axis=0)
+        for (x0, y0), (x1, y1) in zip(self.vertices, ends, strict=True):
+            mask &= (x1 - x0) * (ssc - y0) - (y1 - y0) * (fsc - x0) >= 0
+        return mask
+
+
+@dataclass(frozen=True)
+class Population:
+    """How many events of a tube are in one population: ``count``, and ``percent_of_parent`` (None: the parent is empty)."""
+
+    population: str
+    parent: str
+    count: int
+    percent_of_parent: float | None
+
+
+@dataclass(frozen=True)
+class GatedTube:
+    """A tube with its populations: ``masks`` population -> (events,), nested; ``boundaries`` those that hold for it."""
+
+    signal: TubeSignal
+    masks: Mapping[str, Mask]
+    populations: tuple[Population, ...]
+    boundaries: tuple[Boundary, ...]
+
+    def count(self, population: str) -> int:
+        """Return the number of events in a population."""
+        return int(np.count_nonzero(self.masks[population]))
+
+    def percent(self, population: str) -> float | None:
+        """Return the percent of its parent that a population is, or None when the parent is empty."""
+        return next((p.percent_of_parent for p in self.populations if p.population == population), None)
+
+    def boundary(self, gate: str) -> Boundary | None:
+        """Return the boundary of this name, or None when the gate could not be drawn."""
+        return next((boundary for boundary in self.boundaries if boundary.gate == gate), None)
+
+
+@dataclass(frozen=True)
+class GatedSample:
+    """A sample's gated tubes (those that could be read), its scatter gate and scales (detector -> scale)."""
+
+    sample: Sample
+    tubes: tuple[GatedTube, ...]
+    scatter_gate: ScatterGate | None
+    scales: Mapping[str, Scale]
+    flags: tuple[str, ...] = ()

@@ -1,0 +1,53 @@
+"""What the headers of all tubes have to tell before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from cd40l_flow.errors import Problem, TubeError
+from cd40l_flow.inputs.fcs import map_detectors, open_recording
+from cd40l_flow.inputs.model import Job, Sample, Tube
+from cd40l_flow.inputs.panel import BACKGROUND_OF, background_detector
+
+
+class Planned(Protocol):
+    """What of a plan is needed here."""
+
+    @property
+    def samples(self) -> Mapping[str, Sample]:
+        """The samples by their names."""
+
+    def job(self, name: str) -> Job:
+        """Return the job of one sample."""
+
+
+def check_files(plan: Planned) -> list[Problem]:
+    """Return the problems of all tubes that their headers show, in the order of samples and tubes.
+
+    Values are not read, so a file may still be refused later (NaN, the same data twice).
+    """
+    problems = []
+    for name, sample in plan.samples.items():
+        settings = plan.job(name).settings
+        problems += _check_sample(sample, settings)
+    return problems
+
+
+def _check_sample(sample: Sample, settings: Mapping[str, Any]) -> list[Problem]:
+    problems: dict[Tube, Problem] = {}
+    targets: dict[str, str] = {}
+    # Background tubes come last, for they look where the stimulated tube has its target.
+    for tube in sorted(sample.tubes, key=lambda tube: tube.reagent in BACKGROUND_OF):
+        target = background_detector(tube.reagent, targets)
+        try:
+            recording = open_recording(tube.path, tube.fcs)
+            panel = settings["panels"].get(tube.panel) or {}
+            mapped = map_detectors(recording, tube, panel, settings["spillover"], target)
+        except TubeError as error:
+            message = str(error).removeprefix(f"{tube.fcs}: ")
+            problems[tube] = Problem(error.code, "sample", message, file=tube.fcs, sample=sample.sample)
+        else:
+            if tube.stimulation == "stimulated" and tube.reagent not in BACKGROUND_OF:
+                targets.setdefault(tube.reagent, mapped.markers["target"])
+    return [problems[tube] for tube in sample.tubes if tube in problems]

@@ -1,0 +1,194 @@
+"""Which detector measures which marker, found by label and never by position or dye."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from cd40l_flow.errors import TubeError
+from cd40l_flow.inputs.model import MARKERS, REQUIRED_MARKERS, TARGET_REAGENTS, Detector, Header, Scatter
+
+# The reagents whose background a tube is, in the order in which its detector is looked for.
+BACKGROUND_OF = {"isotype": ("CD154", "CD154-2"), "FMO": ("CD154", "CD154-2"), "secondary": ("CD40-Ig",)}
+
+_REMEDY = "Name the detector under `panels` in the configuration, such as `CD3: {detector: APC-A}`, or mend the labels."
+
+
+def _word(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9])", re.IGNORECASE)
+
+
+_CD154 = _word(r"CD154[a-e]?|CD40[ _/-]?L(?:G|igand)?")
+_CD40_IG = _word(r"CD40[ _/-]?(?:mu|hu|m|h)?[ _-]?(?:IgG?|Fc)\d?[a-c]?")
+_LABELS = {
+    "CD3": _word("CD3[a-e]?"),
+    "CD8": _word("CD8[a-e]?"),
+    "CD69": _word("CD69[a-e]?"),
+    "CD4": _word("CD4[a-e]?"),
+    # "CD45 RA" with a space is the isoform, not the pan-leukocyte marker.
+    "CD45": _word(r"CD45[a-e]?(?![ _/-]?R(?:[ABCO]|[^A-Za-z0-9]|$))"),
+}
+_TARGETS = {"CD154": _CD154, "CD154-2": _CD154, "CD40-Ig": _CD40_IG}
+# These words say viability wherever they stand ...
+_VIABILITY = _word(r"viab(?:le|ility)|via[ _-]?dye|live[ _/-]?dead|l[_/-]?d|zombie|fv[ds]\d*|dead(?: ?cells?)?")
+# ... while dyes that also label antibodies say so only as a label ($PnS) that names no antigen.
+_VIABILITY_DYE = _word(r"7[ -]?AAD|PI|propidium(?: iodide)?|DAPI|aqua|ghost(?: ?dye)?|sytox")
+_ANTIGEN = _word(r"CD\d+[A-Za-z]*")
+_MEASURED = re.compile(r"[ ._-](a|area|h|height|w|width)$", re.IGNORECASE)
+
+_SCATTER = re.compile(
+    r"(fsc?|ssc?)[ ._-]?(?:lin|log)?[ ._-]?(a|area|int|h|height|peak|w|width|tof|)[ ._-]?(?:lin|log)?", re.IGNORECASE
+)
+_AREA = ("a", "area", "int")
+_HEIGHT = ("h", "height", "peak")
+_WIDTH = ("w", "width", "tof")
+
+
+def find_markers(
+    header: Header,
+    panel: Mapping[str, object],
+    reagent: str,
+    name: str,
+    target_detector: str | None = None,
+) -> dict[str, str]:
+    """Return marker -> ``$PnN`` of one tube, required markers always, optional ones where stained.
+
+    The panel's own entry comes first, then, for the target, ``target_detector`` (that of the stimulated tube whose
+    background this one is), then the labels. Raises TubeError (CHANNEL_MAP) naming every missing or ambiguous marker
+    at once; ``name`` is what the message calls the tube.
+    """
+    problems: list[str] = []
+    found: dict[str, str] = {}
+    given: set[str] = set()
+    taken: set[str] = set()
+    for marker in MARKERS:
+        detector = panel_detector(panel, marker)
+        if detector is None and marker == "target":
+            detector = target_detector
+        if detector is None:
+            continue
+        given.add(marker)
+        taken.add(detector)
+        if header.detector(detector) is None:
+            problems.append(f"{marker}: detector {detector} is not in the file")
+        else:
+            found[marker] = detector
+    for marker in (marker for marker in MARKERS if marker not in given):
+        candidates = [detector for detector in _labelled(header, marker, reagent) if detector not in taken]
+        if len(candidates) == 1:
+            found[marker] = candidates[0]
+        elif candidates:
+            problems.append(f"{marker}: ambiguous, {' or '.join(candidates)}")
+        elif marker in REQUIRED_MARKERS:
+            other = "other " if taken else ""
+            problems.append(f"{_shown(marker, reagent)}: no {other}detector carries this label")
+    problems += _doubled(header, found)
+    if problems:
+        raise TubeError("CHANNEL_MAP", f"{name}: {'; '.join(problems)}. The file has {describe(header)}. {_REMEDY}")
+    return {marker: found[marker] for marker in MARKERS if marker in found}
+
+
+def panel_detector(panel: Mapping[str, object], marker: str) -> str | None:
+    """Return the detector that a panel of the configuration names for a marker, or None."""
+    entry = panel.get(marker)
+    detector = entry.get("detector") if isinstance(entry, Mapping) else None
+    return str(detector) if detector else None
+
+
+def background_detector(reagent: str, targets: Mapping[str, str]) -> str | None:
+    """Return the detector in which a background tube measures: that of its reagent's stimulated tube.
+
+    ``targets`` maps reagent -> detector of the sample's stimulated tubes; None when there is none, or for other tubes.
+    """
+    return next((targets[each] for each in BACKGROUND_OF.get(reagent, ()) if each in targets), None)
+
+
+def find_scatter(header: Header, name: str) -> Scatter:
+    """Return the scatter detectors and time; an area before an unnamed measure before a height.
+
+    Height and width are told only where the file has an area too, for they serve to find doublets. Raises TubeError
+    (CHANNEL_MAP) when forward or side scatter is missing.
+    """
+    measures: dict[str, dict[str, str]] = {"f": {}, "s": {}}
+    for detector in header.detectors:
+        match = _SCATTER.fullmatch(detector.name)
+        if match:
+            measures[match[1][0].lower()].setdefault(match[2].lower(), detector.name)
+    forward, side = (_pick(measures[axis], (*_AREA, "", *_HEIGHT)) for axis in "fs")
+    if forward is None or side is None:
+        missing = " and ".join(axis for axis, detector in (("FSC", forward), ("SSC", side)) if detector is None)
+        found = f"no {missing} detector under a usual name (such as FSC-A, SSC-A)"
+        raise TubeError("CHANNEL_MAP", f"{name}: {found}. The file has {describe(header)}. Rename the detector.")
+    area = _pick(measures["f"], _AREA) is not None
+    height = _pick(measures["f"], _HEIGHT) if area else None
+    width = _pick(measures["f"], _WIDTH) if area else None
+    time = next((detector.name for detector in header.detectors if detector.name.lower() == "time"), None)
+    return Scatter(forward, side, height, width, time)
+
+
+def is_fluorescence(detector: Detector) -> bool:
+    """Return whether a detector is neither scatter nor time."""
+    return not re.match(r"(fsc|ssc|fs|ss)[1-9]?([ ._-]|$)|time$", detector.name, re.IGNORECASE)
+
+
+def describe(header: Header) -> str:
+    """Return the detectors of a file with their labels, as messages list them."""
+    return ", ".join(
+        f"{detector.name} ({detector.label})" if detector.label else detector.name for detector in header.detectors
+    )
+
+
+def _labelled(header: Header, marker: str, reagent: str) -> list[str]:
+    """Return the detectors labelled with a marker: by ``$PnS``, else by ``$PnN`` where the label names nothing else."""
+    detectors = [detector for detector in header.detectors if is_fluorescence(detector)]
+    by_label = [detector for detector in detectors if _says(detector.label, marker, reagent, dyes=True)]
+    by_name = [
+        detector
+        for detector in detectors
+        if _says(detector.name, marker, reagent, dyes=False) and not _ANTIGEN.search(detector.label)
+    ]
+    return [detector.name for detector in _one_measure(by_label or by_name)]
+
+
+def _says(text: str, marker: str, reagent: str, dyes: bool) -> bool:
+    """Return whether a text names a marker; ``dyes`` whether the name of a viability dye is enough."""
+    if marker == "viability":
+        if _VIABILITY.search(text):
+            return True
+        return dyes and bool(_VIABILITY_DYE.search(text)) and not _ANTIGEN.search(text)
+    if marker == "target":
+        reagents = (reagent,) if reagent in TARGET_REAGENTS else BACKGROUND_OF.get(reagent, ())
+        return any(_TARGETS[each].search(text) for each in reagents)
+    return bool(_LABELS[marker].search(text))
+
+
+def _one_measure(detectors: Sequence[Detector]) -> list[Detector]:
+    """Keep, of the area, height and width of one detector, the area, else the height, else the width."""
+    best: dict[str, tuple[int, Detector]] = {}
+    for detector in detectors:
+        match = _MEASURED.search(detector.name)
+        base = detector.name[: match.start()] if match else detector.name
+        rank = "ahw".index(match[1][0].lower()) if match else 0
+        if base not in best or rank < best[base][0]:
+            best[base] = (rank, detector)
+    return [detector for _, detector in best.values()]
+
+
+def _doubled(header: Header, found: Mapping[str, str]) -> list[str]:
+    """Return what is wrong: one detector for two markers, or more than one detector of the same name."""
+    problems = []
+    for detector in dict.fromkeys(found.values()):
+        markers = [marker for marker, used in found.items() if used == detector]
+        if len(markers) > 1:
+            problems.append(f"{' and '.join(markers)}: both on {detector}")
+        if sum(each.name == detector for each in header.detectors) > 1:
+            problems.append(f"{markers[0]}: the file has more than one detector called {detector}")
+    return problems
+
+
+def _pick(measures: Mapping[str, str], order: Sequence[str]) -> str | None:
+    return next((measures[measure] for measure in order if measure in measures), None)
+
+
+def _shown(marker: str, reagent: str) -> str:
+    return f"target ({reagent})" if marker == "target" else marker

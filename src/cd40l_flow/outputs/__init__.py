@@ -1,0 +1,1 @@
+"""What people and programs read: result.json, figures, reports, the summary and the index."""

@@ -1,0 +1,70 @@
+"""The binned data of ``densities.npz``, which all figures are drawn from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Counts = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Densities:
+    """The index of one sample's binned data and the arrays it names."""
+
+    index: Mapping[str, Any]
+    arrays: Mapping[str, NDArray[Any]]
+
+    def counts(self, name: str | None) -> Counts | None:
+        """Return an array by the name the index gives it, or None where the index has none."""
+        return None if name is None else np.asarray(self.arrays[name], dtype=np.float64)
+
+    def panels(self, fcs: str, stimulation: str, reagent: str) -> list[Mapping[str, Any]]:
+        """Return the panels of one tube; a combined tube appears once for each reagent."""
+        for tube in self.index["tubes"]:
+            if (tube["fcs"], tube["stimulation"], tube["reagent"]) == (fcs, stimulation, reagent):
+                return list(tube["panels"])
+        return []
+
+    def target(self, reagent: str) -> Mapping[str, Any] | None:
+        """Return the target histogram of a reagent, or None where it was not measured."""
+        return next((target for target in self.index["targets"] if target["reagent"] == reagent), None)
+
+    @property
+    def activation(self) -> Mapping[str, Any] | None:
+        """The CD69 histogram, or None where it was not measured."""
+        activation: Mapping[str, Any] | None = self.index.get("activation")
+        return activation
+
+
+def read_densities(path: str | Path) -> Densities:
+    """Read ``densities.npz``."""
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files if name != "index"}
+        return Densities(index=json.loads(str(file["index"])), arrays=arrays)
+
+
+def readable_ticks(
+    ticks: Sequence[tuple[float, str]], letter: float, line: float = 0.0
+) -> list[tuple[float, float, str]]:
+    """Return tick, place of its label and label, from the top down, without labels that would touch.
+
+    All places are fractions of the axis. ``letter`` is the width of a letter, for an axis whose labels stand beside each other;
+    ``line`` the height of a line, for one whose labels stand above each other. Labels are moved inwards at the upper end.
+    """
+    chosen: list[tuple[float, float, str]] = []
+    free = 1.0 + letter
+    for fraction, label in sorted(ticks, reverse=True):
+        # Superscripts are about half as wide as other letters.
+        width = letter * sum(0.6 if sign in "⁰¹²³⁴⁵⁶⁷⁸⁹⁻" else 1.0 for sign in label) + line
+        place = min(fraction, 1.0 + letter - width / 2)
+        if 0 <= fraction <= 1 and label and place + width / 2 <= free:
+            chosen.append((fraction, place, label))
+            free = place - width / 2 - letter / 2
+    return chosen

@@ -1,0 +1,324 @@
+"""``result.json``: everything measured and decided of one sample, as plain values; the schema is shipped with the workflow."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from cd40l_flow import ENGINE_VERSION
+from cd40l_flow.expression.calls import CD40_IG, CD154, CLONE_2, Decision
+from cd40l_flow.expression.case import Case, Refusal
+from cd40l_flow.expression.control import to_json
+from cd40l_flow.expression.guards import FUNCTIONAL_DEFECT, Guard
+from cd40l_flow.expression.model import ControlExpression, Expression
+from cd40l_flow.expression.rules import Checked
+from cd40l_flow.gating.model import (
+    ACTIVATED,
+    CD3_POSITIVE,
+    CD8_NEGATIVE,
+    LYMPHOCYTES,
+    SINGLETS,
+    TIME,
+    VIABLE,
+    Boundary,
+    GatedSample,
+    GatedTube,
+)
+from cd40l_flow.inputs.model import Job, Sample, Tube
+from cd40l_flow.inputs.spillover import condition_number
+
+SCHEMA_VERSION = "1.0"
+DIGITS = 10
+AGE_BANDS = ((0.5, "under 6 months"), (1, "6 to 11 months"), (2, "1 y"), (5, "2 to 4 y"), (10, "5 to 9 y"))
+OLDER_BANDS = ((18, "10 to 17 y"), (45, "18 to 44 y"), (math.inf, "45 y or older"))
+GATE_POPULATION = {
+    "time_low": TIME,
+    "time_high": TIME,
+    "lymph_fsc_low": LYMPHOCYTES,
+    "lymph_fsc_high": LYMPHOCYTES,
+    "lymph_ssc_low": LYMPHOCYTES,
+    "lymph_ssc_high": LYMPHOCYTES,
+    "singlet_low": SINGLETS,
+    "singlet_high": SINGLETS,
+    "viability_high": VIABLE,
+    "cd3_low": CD3_POSITIVE,
+    "cd8_high": CD8_NEGATIVE,
+    "cd69_low": ACTIVATED,
+}
+
+
+def result_of(
+    *,
+    job: Job,
+    gated: GatedSample,
+    case: Case,
+    decision: Decision,
+    statement: tuple[str, ...],
+    lent: Mapping[str, ControlExpression],
+    failures: tuple[str, ...],
+) -> dict[str, Any]:
+    """Return the result of one sample as plain values (numbers rounded to 10 digits, NaN as None).
+
+    ``lent`` and ``failures`` are what a control gives to the samples of its run; empty for a test sample.
+    """
+    sample = job.sample
+    first = next((reagent for reagent in (CD154, CLONE_2, CD40_IG) if reagent in case.planned), None)
+    activated = case.reagents[first].events if first in case.reagents else None
+    result = {
+        "schema_version": SCHEMA_VERSION,
+        "engine_version": ENGINE_VERSION,
+        "sample": sample.sample,
+        "run": sample.run,
+        "role": sample.role,
+        "sex": sample.sex,
+        "age_band": _age_band(sample.age_years),
+        "controls": list(job.controls),
+        "metadata": _metadata(sample),
+        "call": decision.call,
+        "pattern": decision.pattern,
+        "reasons": list(decision.reasons),
+        "qc": decision.qc,
+        "subcalls": {
+            reagent: {"call": subcall.call, "reasons": list(subcall.reasons)}
+            for reagent, subcall in decision.subcalls.items()
+        },
+        "statement": list(statement),
+        "guards": [_guard(guard) for guard in decision.guards],
+        "rules": _rules(decision),
+        "activated_events": activated,
+        "cd69_percent": case.activation[first].percent if first else None,
+        "tubes": _tubes(sample, gated, case.refusals),
+        "gates": _gates(gated, case),
+        "scales": {name: asdict(scale) for name, scale in sorted(gated.scales.items())},
+        "reagents": {reagent: _measures(case, expression) for reagent, expression in case.reagents.items()},
+        "messages": _messages(gated, case),
+        "lent": {
+            "reagents": {reagent: to_json(terms) for reagent, terms in lent.items()},
+            "activation_percent": {
+                reagent: activation.percent
+                for reagent, activation in case.activation.items()
+                if activation.percent is not None
+            },
+            "failures": list(failures),
+        }
+        if sample.role == "control"
+        else None,
+    }
+    cleaned: dict[str, Any] = _clean(result)
+    return cleaned
+
+
+def write_result(result: Mapping[str, Any], path: Path) -> None:
+    """Write a result as JSON, keys sorted: equal results are equal bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _clean(value: Any) -> Any:
+    """Return plain JSON values: numpy numbers as Python's, floats rounded, what is not finite as None."""
+    if isinstance(value, Mapping):
+        return {str(key): _clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _clean(value.tolist())
+    if isinstance(value, float):
+        # Ten digits: more than any measure means, fewer than machines differ in.
+        return float(f"{value:.{DIGITS}g}") + 0.0 if math.isfinite(value) else None
+    return value
+
+
+def _age_band(age_years: float | None) -> str | None:
+    """Return the age as a band, for an exact age can tell who somebody is."""
+    if age_years is None:
+        return None
+    return next(band for limit, band in (*AGE_BANDS, *OLDER_BANDS) if age_years < limit)
+
+
+def _metadata(sample: Sample) -> dict[str, Any]:
+    names = ("transplant", "calcineurin_inhibitor", "steroid", "anti_cd154", "transfusion", "anticoagulant")
+    told = {name: getattr(sample, name) for name in (*names, "collected_h", "stimulation_h")}
+    return told | {"show": dict(sample.extra)}
+
+
+def _guard(guard: Guard) -> dict[str, Any]:
+    return {
+        "code": guard.code,
+        "reagent": guard.reagent or None,
+        "fired": guard.fired,
+        "effect": guard.effect,
+        "value": guard.value,
+        "limit": guard.limit,
+        "unit": guard.unit,
+        "message": guard.message,
+    }
+
+
+def _rules(decision: Decision) -> list[dict[str, Any]]:
+    rules = [
+        {
+            "reagent": reagent,
+            "call": outcome.rule.call,
+            "met": outcome.met,
+            "conditions": [_condition(checked) for checked in outcome.conditions],
+        }
+        for reagent, subcall in decision.subcalls.items()
+        for outcome in subcall.outcomes
+    ]
+    if decision.functional:
+        conditions = [_condition(checked) for checked in decision.functional]
+        met = decision.call == FUNCTIONAL_DEFECT or decision.pattern == FUNCTIONAL_DEFECT
+        rules.insert(0, {"reagent": None, "call": FUNCTIONAL_DEFECT, "met": met, "conditions": conditions})
+    return rules
+
+
+def _condition(checked: Checked) -> dict[str, Any]:
+    condition = checked.condition
+    return {
+        "measure": condition.measure,
+        "value": checked.value,
+        "op": condition.op,
+        "limit": checked.limit,
+        "met": checked.met,
+    }
+
+
+def _tubes(sample: Sample, gated: GatedSample, refusals: tuple[Refusal, ...]) -> list[dict[str, Any]]:
+    found = {tube.signal.events.tube: tube for tube in gated.tubes}
+    refused = {refusal.fcs: refusal for refusal in refusals}
+    return [_tube(tube, found.get(tube), refused.get(tube.fcs)) for tube in sample.tubes]
+
+
+def _tube(tube: Tube, gated: GatedTube | None, refusal: Refusal | None) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        name: getattr(tube, name) for name in ("fcs", "stimulation", "reagent", "panel", "clone", "lot")
+    }
+    told |= {
+        "status": "ok" if gated else "refused",
+        "error": {"code": refusal.code, "message": refusal.message} if refusal else None,
+    }
+    names = ("digest", "events", "version", "cytometer", "month", "duration_s", "time_problem", "removed_percent")
+    told |= dict.fromkeys((*names, "margin_percent", "spillover")) | {"markers": {}, "populations": [], "voltages": {}}
+    if gated is None:
+        return told
+    events, acquisition = gated.signal.events, gated.signal.acquisition
+    header, spillover = events.header, events.spillover
+    return told | {
+        "digest": events.digest,
+        "events": header.events,
+        "version": header.version,
+        "cytometer": header.cytometer,
+        "month": header.month,
+        "duration_s": header.duration_s,
+        "time_problem": events.time_problem,
+        "removed_percent": acquisition.removed_percent,
+        "margin_percent": acquisition.margin_percent,
+        "markers": dict(events.markers),
+        "spillover": {
+            "source": spillover.source,
+            "detectors": list(spillover.detectors),
+            "condition": condition_number(spillover),
+        }
+        if spillover
+        else None,
+        "populations": [asdict(population) for population in gated.populations],
+        "voltages": {d.name: d.voltage for d in header.detectors if d.voltage is not None and d.name in events.names},
+    }
+
+
+def _gates(gated: GatedSample, case: Case) -> list[dict[str, Any]]:
+    """Return every boundary once: those that hold for all tubes of the sample, then those of one tube."""
+    told = []
+    scatter = gated.scatter_gate
+    if scatter is not None:
+        told.append(
+            _empty_gate(LYMPHOCYTES, LYMPHOCYTES)
+            | {
+                "detectors": [scatter.fsc, scatter.ssc],
+                "vertices": scatter.vertices,
+                "method": scatter.method,
+                "flag": scatter.flag,
+            }
+        )
+    seen = set()
+    for tube in gated.tubes:
+        for boundary in tube.boundaries:
+            key = (boundary.gate, boundary.tube, boundary.detector, boundary.value)
+            if key not in seen:
+                seen.add(key)
+                told.append(_gate(boundary))
+    for reagent, expression in case.reagents.items():
+        told.append(
+            _empty_gate("target_low", f"{reagent}+")
+            | {
+                "detector": expression.detector,
+                "value": expression.threshold,
+                "scaled": expression.threshold_scaled,
+                "method": expression.threshold_source,
+            }
+        )
+    return told
+
+
+def _empty_gate(gate: str, population: str) -> dict[str, Any]:
+    names = ("tube", "detector", "value", "scaled", "automatic", "override")
+    return {"gate": gate, "population": population, "flag": ""} | dict.fromkeys(names)
+
+
+def _gate(boundary: Boundary) -> dict[str, Any]:
+    return _empty_gate(boundary.gate, GATE_POPULATION[boundary.gate]) | {
+        "tube": boundary.tube or None,
+        "detector": boundary.detector,
+        "value": boundary.value,
+        "scaled": boundary.scaled,
+        "method": boundary.method,
+        "flag": boundary.flag,
+        "automatic": boundary.automatic,
+        "override": {"by": boundary.by, "reason": boundary.reason} if boundary.overridden else None,
+    }
+
+
+def _measures(case: Case, expression: Expression) -> dict[str, Any]:
+    names = (
+        "detector", "events", "percent_positive", "percent_positive_low", "percent_positive_high", "threshold",
+        "threshold_source", "mfi_all", "mfi_positive", "mfi_background", "negative_fraction", "negative_fraction_low",
+        "negative_fraction_high", "separation", "stain_index", "shift", "valley", "dip_p", "converged", "borrowed",
+        "unstimulated_percent_positive", "background_shift", "linear_width_ratio",
+    )  # fmt: skip
+    told = {name: getattr(expression, name) for name in names}
+    told |= asdict(case.comparison(expression.reagent))
+    return told | {
+        "tubes": list(expression.tubes),
+        "background": {"source": expression.anchor.source, "tubes": list(expression.anchor.tubes)},
+    }
+
+
+def _messages(gated: GatedSample, case: Case) -> list[dict[str, Any]]:
+    told: list[dict[str, Any]] = [
+        {"code": refusal.code, "severity": "error", "tube": refusal.fcs, "text": refusal.message}
+        for refusal in case.refusals
+    ]
+    told += [{"code": "GATING", "severity": "warning", "tube": None, "text": flag} for flag in gated.flags]
+    for reagent, expression in case.reagents.items():
+        if not expression.anchor.exact:
+            text = (
+                f"{reagent}: the background is borrowed ({expression.anchor.source}); the interval allows for a shift."
+            )
+            told.append({"code": "BACKGROUND", "severity": "warning", "tube": None, "text": text})
+        if len(expression.tubes) > 1:
+            text = f"{reagent}: {len(expression.tubes)} replicate tubes are pooled: {', '.join(expression.tubes)}."
+            told.append({"code": "REPLICATES", "severity": "info", "tube": None, "text": text})
+        width = expression.linear_width_ratio
+        if width is not None and width < 1:
+            text = f"{reagent}: the background is wider than the linear part of its scale; modes near zero can be made by it."
+            told.append({"code": "SCALE", "severity": "warning", "tube": None, "text": text})
+    for tube in gated.tubes:
+        problem = tube.signal.events.time_problem
+        if problem:
+            text = f"Time not assessable: {problem}"
+            told.append({"code": "TIME", "severity": "info", "tube": tube.signal.events.tube.fcs, "text": text})
+    return told

@@ -1,0 +1,74 @@
+"""``summary.tsv``: one row a sample, one column a number, nothing rounded for the eye."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+_MEASURES = (
+    "percent_positive",
+    "percent_positive_low",
+    "percent_positive_high",
+    "mfi_positive",
+    "mfi_ratio",
+    "relative_positive",
+    "negative_fraction",
+    "negative_fraction_low",
+    "negative_fraction_high",
+    "mutant_fraction",
+    "mutant_fraction_low",
+    "mutant_fraction_high",
+    "separation",
+)
+_PREFIXES = (("cd154", "CD154"), ("cd40ig", "CD40-Ig"))
+
+SUMMARY_COLUMNS: tuple[str, ...] = (
+    *("sample", "run", "role", "sex", "call", "cd154_call", "cd40ig_call", "reasons", "qc", "review", "reviewed_call"),
+    *("activated_events", "cd69_percent"),
+    *(f"{prefix}_{measure}" for prefix, _ in _PREFIXES for measure in _MEASURES),
+)
+
+
+def format_cell(value: float | str | None) -> str:
+    """Write one cell: a number to 6 significant digits, a count in full, a missing value as nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return str(value)
+    # Adding zero turns -0.0 into 0.0, so that equal numbers are equal bytes.
+    return repr(float(f"{value:.6g}") + 0.0)
+
+
+def summary_row(result: Mapping[str, Any]) -> dict[str, str]:
+    """Return the row of one ``result.json``; percents 0 to 100, fractions 0 to 1, missing empty."""
+    subcalls = result["subcalls"]
+    row = {name: format_cell(result[name]) for name in ("sample", "run", "role", "sex", "call", "qc")}
+    row["reasons"] = ";".join(result["reasons"])
+    row["review"] = "unsigned"
+    row["reviewed_call"] = ""
+    row["activated_events"] = format_cell(result["activated_events"])
+    row["cd69_percent"] = format_cell(result["cd69_percent"])
+    for prefix, reagent in _PREFIXES:
+        row[f"{prefix}_call"] = str(subcalls.get(reagent, {}).get("call", ""))
+        values = result["reagents"].get(reagent) or {}
+        row |= {f"{prefix}_{measure}": format_cell(values.get(measure)) for measure in _MEASURES}
+    return {column: row[column] for column in SUMMARY_COLUMNS}
+
+
+def read_results(result_paths: Iterable[str | Path]) -> list[dict[str, Any]]:
+    """Read ``result.json`` files, in the order given."""
+    return [json.loads(Path(path).read_text(encoding="utf-8")) for path in result_paths]
+
+
+def write_summary(result_paths: Sequence[str | Path], out_path: str | Path) -> None:
+    """Write ``summary.tsv``, one row a result, in the order of the sample ids whatever the order given."""
+    rows = sorted((summary_row(result) for result in read_results(result_paths)), key=lambda row: row["sample"])
+    with Path(out_path).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, SUMMARY_COLUMNS, delimiter="\t", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

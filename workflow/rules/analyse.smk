@@ -1,0 +1,23 @@
+rule analyse:
+    input:
+        check=ancient("results/check.json"),
+        fcs=fcs_files,
+        controls=control_results,
+    output:
+        result="results/samples/{sample}/result.json",
+        densities="results/samples/{sample}/densities.npz",
+    log:
+        "logs/analyse/{sample}.log",
+    benchmark:
+        "logs/analyse/{sample}.benchmark.tsv"
+    params:
+        job=job,
+        engine=ENGINE_VERSION,
+    threads: 1
+    resources:
+        mem_mb=2000,
+    conda:
+        "../../environment.yml"
+    shell:
+        "cd40l-flow analyse --job {params.job:q} --controls {input.controls:q}"
+        " --result {output.result:q} --densities {output.densities:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,16 @@
+rule check:
+    input:
+        sheets=[path for path in (PLAN.config.samples, PLAN.config.tubes, PLAN.config.overrides) if path],
+        fcs=sorted({path for sample in SAMPLES for path in PLAN.files(sample)}),
+    output:
+        "results/check.json",
+    log:
+        "logs/check.log",
+    params:
+        config=CONFIG_FILE,
+        missing=sorted(tube.path for sample in PLAN.samples.values() for tube in sample.tubes if not tube.present),
+    localrule: True
+    conda:
+        "../../environment.yml"
+    shell:
+        "cd40l-flow check --configfile {params.config:q} --out {output:q} 2>&1 | tee {log:q}"

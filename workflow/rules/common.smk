@@ -1,0 +1,46 @@
+# The plan: sheets and configuration, read once. A mistake in them stops here, with every problem told at once.
+from snakemake.exceptions import WorkflowError
+
+from cd40l_flow import ENGINE_VERSION
+from cd40l_flow.errors import InputsError
+from cd40l_flow.inputs.plan import job_to_json, load_plan
+
+CONFIG_FILE = str(workflow.configfiles[-1]) if workflow.configfiles else "config/config.yaml"
+
+try:
+    PLAN = load_plan(CONFIG_FILE)
+except InputsError as error:
+    raise WorkflowError(str(error)) from None
+
+SAMPLES = list(PLAN.samples)
+
+
+wildcard_constraints:
+    sample="[A-Za-z0-9][A-Za-z0-9._-]*",
+
+
+def fcs_files(wildcards):
+    """The files that a sample's analysis reads, those that exist: a missing one must not stop the others."""
+    return PLAN.files(wildcards.sample)
+
+
+def job(wildcards):
+    """Everything else that a sample's result depends on; a change of it reruns this sample."""
+    return job_to_json(PLAN.job(wildcards.sample))
+
+
+def control_results(wildcards):
+    """The results of the controls that a test sample is judged against."""
+    if PLAN.samples[wildcards.sample].role == "control":
+        return []
+    return expand("results/samples/{control}/result.json", control=sorted(PLAN.controls[wildcards.sample]))
+
+
+def shown_controls(wildcards):
+    """The results of the controls that a sample's report shows beside it."""
+    return expand("results/samples/{control}/result.json", control=sorted(PLAN.controls[wildcards.sample]))
+
+
+def shown_densities(wildcards):
+    """What the figures of those controls are drawn from."""
+    return expand("results/samples/{control}/densities.npz", control=sorted(PLAN.controls[wildcards.sample]))
