@@ -35,7 +35,7 @@ DETECTORS = {"CD3": "APC-A", "CD8": "APC-Cy7-A", "CD69": "PE-Cy7-A", "target": "
 
 @dataclass(frozen=True)
 class Scenario:
-    """What one sample looks like: ``negative`` share of non-expressing cells and ``level`` of the others, per reagent."""
+    """What one sample looks like: per reagent the share of ``negative`` cells and the ``level`` of the others."""
 
     sample: str = "P01"
     role: str = "test"
@@ -320,7 +320,7 @@ def make_result(scenario: Scenario) -> dict[str, Any]:
                 "value": None,
                 "limit": None,
                 "unit": "",
-                "message": f"{code}: {', '.join(scenario.refused.values()) or 'see the check'}",
+                "message": f"{code} in words.",
             }
             for code in scenario.reasons
             if code != "TOO_FEW_EVENTS"
@@ -332,7 +332,7 @@ def make_result(scenario: Scenario) -> dict[str, Any]:
             "call": "ABSENT",
             "met": scenario.call == "ABSENT",
             "conditions": [
-                {"measure": "percent_positive_high", "value": 1.9, "op": "<=", "limit": 10.0, "met": True},
+                {"measure": "positive_high", "value": 0.019, "op": "<=", "limit": 0.1, "met": True},
                 {"measure": "relative_positive", "value": 0.01, "op": "<=", "limit": 0.15, "met": True},
             ],
         }
@@ -359,6 +359,8 @@ def make_result(scenario: Scenario) -> dict[str, Any]:
             "show": {"ward": "<b>7</b>"},
         },
         "call": scenario.call,
+        "pattern": scenario.call,
+        "lent": {"failures": []} if scenario.role == "control" else None,
         "reasons": list(scenario.reasons),
         "qc": scenario.qc,
         "subcalls": {reagent: {"call": scenario.call, "reasons": []} for reagent in measured},

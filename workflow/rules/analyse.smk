@@ -10,14 +10,14 @@ rule analyse:
         "logs/analyse/{sample}.log",
     benchmark:
         "logs/analyse/{sample}.benchmark.tsv"
-    params:
-        job=job,
-        engine=ENGINE_VERSION,
+    conda:
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=2000,
-    conda:
-        "../../environment.yml"
+    params:
+        job=job,
+        engine=ENGINE_VERSION,
     shell:
         "cd40l-flow analyse --job {params.job:q} --controls {input.controls:q}"
         " --result {output.result:q} --densities {output.densities:q} 2>&1 | tee {log:q}"

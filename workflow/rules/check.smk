@@ -6,11 +6,11 @@ rule check:
         "results/check.json",
     log:
         "logs/check.log",
-    params:
-        config=CONFIG_FILE,
-        missing=sorted(tube.path for sample in PLAN.samples.values() for tube in sample.tubes if not tube.present),
     localrule: True
     conda:
         "../../environment.yml"
+    params:
+        config=CONFIG_FILE,
+        missing=sorted(tube.path for sample in PLAN.samples.values() for tube in sample.tubes if not tube.present),
     shell:
         "cd40l-flow check --configfile {params.config:q} --out {output:q} 2>&1 | tee {log:q}"

@@ -13,10 +13,10 @@ rule report_sample:
         ),
     log:
         "logs/report/{sample}.log",
+    conda:
+        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=1000,
-    conda:
-        "../../environment.yml"
     shell:
         "cd40l-flow report --result {input.result:q} --controls {input.controls:q} --out {output:q} 2>&1 | tee {log:q}"

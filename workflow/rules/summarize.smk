@@ -5,7 +5,9 @@ rule summarize:
     input:
         RESULTS,
     output:
-        report("results/summary.tsv", caption="../report/summary.rst", category="Cohort", labels={"table": "all samples"}),
+        report(
+            "results/summary.tsv", caption="../report/summary.rst", category="Cohort", labels={"table": "all samples"}
+        ),
     log:
         "logs/summarize.log",
     localrule: True

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cd40l_flow.expression.components import Background, Positive, background_component
+from cd40l_flow.expression.dip import dip, dip_p_value
 from cd40l_flow.expression.histogram import centres, edges, histogram, quantile
 from cd40l_flow.expression.mixture import (
     SHAPE_SD,
@@ -260,9 +261,7 @@ def _valley(counts: Floats, best: Fit, background: Background) -> float | None:
 
 def _dip_p(scaled: Floats) -> float:
     """Return the p value of Hartigan's dip test of one mode (Hartigan & Hartigan 1985), values on the logicle scale, (n,)."""
-    import diptest
-
-    return float(diptest.diptest(np.sort(scaled), sort_x=False)[1])
+    return dip_p_value(dip(np.sort(scaled)), scaled.size)
 
 
 def _bright_events(expression: Expression, control: ControlExpression) -> float | None:

@@ -25,6 +25,8 @@ NEAREST = 1.5  # a positive component lies at least this many background SD abov
 LOGIT_BOUND = 9.0
 SHAPE_BOUND = 8.0
 CHI2_95 = 3.841458820694124  # 95th percentile of chi-squared with 1 degree of freedom
+HIGHEST = 1.05  # the highest mean of a positive component, a little above the top of the scale
+FLAT = 0.05  # gain in log likelihood per unit step (about one standard error of a thousand cells) that counts as none
 PLAIN_WIDTH = 0.06  # width of a positive peak on the logicle scale where nothing is known
 
 
@@ -92,7 +94,7 @@ class _Problem:
         bounds = [
             logit_bounds,
             (-self.shift_max, self.shift_max),
-            (lowest, 1.05),
+            (lowest, max(HIGHEST, lowest)),
             (math.log(max(0.4 * self.background.sd, 0.004)), math.log(0.3)),
             (-SHAPE_BOUND, SHAPE_BOUND),
         ]
@@ -107,7 +109,12 @@ class _Problem:
             bounds=[(low / unit, high / unit) for (low, high), unit in zip(bounds, units, strict=True)],
             options={"maxiter": 300, "ftol": 1e-10, "gtol": 1e-5},
         )
-        return np.asarray(result.x) * units, float(result.fun), bool(result.status == 0)
+        # At the limit of precision the line search gives up; what counts is that no step could gain anything more.
+        slope = np.asarray(result.jac)
+        stuck = [(s > 0 and x <= low) or (s < 0 and x >= high) for s, x, (low, high) in zip(
+            slope, np.asarray(result.x) * units, bounds, strict=True)]  # fmt: skip
+        flat = bool(np.all(np.abs(slope[~np.array(stuck)]) < FLAT))
+        return np.asarray(result.x) * units, float(result.fun), flat
 
 
 def _scaled(value: tuple[float, Floats], units: Floats) -> tuple[float, Floats]:

@@ -57,36 +57,74 @@ def density(scaled: Floats, bandwidth: float | None = None) -> Density:
     return Density(grid, height)
 
 
+def find_valleys(
+    curve: Density, low: float, high: float, min_depth: float = 0.2, min_mass: float = 0.01
+) -> list[Valley]:
+    """Return the valleys between two positions of the scale, from left to right.
+
+    A valley is at least ``min_depth`` deep against the lower of the modes it parts; a mode holds at least the fraction ``min_mass`` of the
+    events between its valleys, so that a few stray events in an empty stretch are none.
+    """
+    height, grid = curve.height, curve.grid
+    mass = np.concatenate(([0.0], np.cumsum(height))) * float(grid[1] - grid[0])
+    modes = _modes(height, min_depth)
+    while True:
+        floors = [_floor(height, left, right) for left, right in zip(modes[:-1], modes[1:], strict=True)]
+        ends = [0, *floors, height.size]
+        masses = [mass[end] - mass[start] for start, end in zip(ends[:-1], ends[1:], strict=True)]
+        if len(modes) < 2 or min(masses) >= min_mass:
+            break
+        del modes[int(np.argmin(masses))]
+    return [
+        Valley(
+            position=float(grid[floor]),
+            depth=float(1 - height[floor] / min(height[left], height[right])),
+            left_mode=float(grid[left]),
+            right_mode=float(grid[right]),
+        )
+        for left, right, floor in zip(modes[:-1], modes[1:], floors, strict=True)
+        if low <= grid[floor] <= high
+    ]
+
+
+def _floor(height: Floats, left: int, right: int) -> int:
+    """Return the lowest place between two modes: of an empty stretch, which has many, the middle."""
+    between = height[left : right + 1]
+    lowest = np.flatnonzero(between <= between.min() + 1e-9 * height.max())
+    return left + int(lowest[len(lowest) // 2])
+
+
+def _modes(height: Floats, min_depth: float) -> list[int]:
+    """Return the places of the maxima, left to right, that are parted by dips of ``min_depth`` of the lower of two."""
+    modes: list[int] = []
+    rising, extreme = True, 0
+    for index, value in enumerate(height):
+        if rising:
+            if value >= height[extreme]:
+                extreme = index
+            elif value <= (1 - min_depth) * height[extreme]:
+                modes.append(extreme)
+                rising, extreme = False, index
+        elif value <= height[extreme]:
+            extreme = index
+        elif height[extreme] <= (1 - min_depth) * value:
+            rising, extreme = True, index
+    if rising and height[extreme] > 0:
+        modes.append(extreme)
+    return modes
+
+
 def find_valley(
     curve: Density, low: float, high: float, min_depth: float = 0.2, min_mass: float = 0.01
 ) -> Valley | None:
-    """Return the most persistent valley between two positions of the scale, or None.
+    """Return the valley that parts the most, or None: the one whose floor lies furthest below the lower of its modes."""
+    valleys = find_valleys(curve, low, high, min_depth, min_mass)
 
-    Persistence is the height of the lower of the two modes it parts, less its own. A valley counts when it is at least
-    ``min_depth`` deep and leaves at least the fraction ``min_mass`` of the events on each side.
-    """
-    height, grid = curve.height, curve.grid
-    step = float(grid[1] - grid[0])
-    below = np.maximum.accumulate(height)
-    above = np.maximum.accumulate(height[::-1])[::-1]
-    mass = np.cumsum(height) * step
-    lower_mode = np.minimum(below, above)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        depth = np.where(lower_mode > 0, 1 - height / lower_mode, 0.0)
-    allowed = (grid >= low) & (grid <= high) & (depth >= min_depth) & (mass >= min_mass) & (1 - mass >= min_mass)
-    if not allowed.any():
-        return None
-    persistence = np.where(allowed, lower_mode - height, -np.inf)
-    best = float(persistence.max())
-    # An empty stretch has many equally good points: take its middle.
-    tied = np.flatnonzero(persistence >= best - 1e-9 * max(best, 1.0))
-    index = int(tied[len(tied) // 2])
-    return Valley(
-        position=float(grid[index]),
-        depth=float(depth[index]),
-        left_mode=float(grid[int(np.argmax(height[: index + 1]))]),
-        right_mode=float(grid[index + int(np.argmax(height[index:]))]),
-    )
+    def persistence(valley: Valley) -> float:
+        lower = min(np.interp(mode, curve.grid, curve.height) for mode in (valley.left_mode, valley.right_mode))
+        return float(lower * valley.depth)
+
+    return max(valleys, key=persistence, default=None)
 
 
 def left_sd(scaled: Floats, mode: float) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cd40l_flow.gating.density import Density, density, find_valley, left_sd
+from cd40l_flow.gating.density import Density, density, find_valley, find_valleys, left_sd
 from cd40l_flow.inputs.model import Floats
 from cd40l_flow.signal.scale import Scale
 
@@ -48,16 +48,19 @@ def find_viability(scaled: Floats) -> Found:
 def find_cd3(scaled: Floats, scale: Scale) -> Found:
     """Return the boundary above which cells are CD3+, from live single lymphocytes of the stimulated tubes, (n,) logicle.
 
-    PMA lowers CD3, so the stimulated tubes set it and the CD3-dim cells stay in.
+    PMA lowers CD3, so the stimulated tubes set it. Where activated cells are a CD3-dim peak of their own the lowest valley, next
+    to the CD3- cells, is taken: they stay in.
     """
     if scaled.size < FEWEST:
         return _none(f"only {scaled.size} lymphocytes: CD3 gate not drawn")
     curve = density(scaled)
     zero = scale.to_scaled(0.0)
-    valley = find_valley(curve, zero, 0.95)
-    if valley is not None:
-        flag = "" if valley.depth >= 0.5 else f"shallow valley (depth {valley.depth:.2f})"
-        return Found(valley.position, "valley", flag, curve)
+    valleys = find_valleys(curve, zero, 0.95)
+    if valleys:
+        valley = valleys[0]
+        doubts = [f"shallow valley (depth {valley.depth:.2f})"] if valley.depth < 0.5 else []
+        doubts += [f"{len(valleys)} CD3+ populations: the dim ones are kept"] if len(valleys) > 1 else []
+        return Found(valley.position, "valley", "; ".join(doubts), curve)
     mode = curve.mode()
     spread = left_sd(scaled, mode)
     if mode - EDGE_SD * spread > zero:
@@ -74,16 +77,15 @@ def find_cd8(scaled: Floats) -> Found:
     if scaled.size < FEWEST:
         return _none(f"only {scaled.size} CD3+ cells: CD8 gate not drawn")
     curve = density(scaled)
-    valley = find_valley(curve, 0.05, 0.95)
-    if valley is None:
+    valleys = find_valleys(curve, 0.05, 0.95)
+    if not valleys:
         mode = curve.mode()
-        return Found(
-            mode + EDGE_SD * left_sd(scaled, mode), "CD8- mode + 3 SD", "no valley: one CD8 population only", curve
-        )
+        edge = mode + EDGE_SD * left_sd(scaled, mode)
+        return Found(edge, "CD8- mode + 3 SD", "no valley: one CD8 population only", curve)
+    valley = valleys[0]
     negative = scaled[scaled < valley.position]
     edge = valley.left_mode + EDGE_SD * max(left_sd(negative, valley.left_mode), 0.01)
     if edge < valley.position:
-        # Between the edge of the negatives and the valley lies the shoulder: it is a shoulder only where cells are.
         return Found(edge, "CD8- mode + 3 SD", "", curve)
     return Found(valley.position, "valley", "", curve)
 

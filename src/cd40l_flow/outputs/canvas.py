@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture of ``width`` x ``height`` CSS pixels with ``image`` (a PNG) in ``box`` (x, y, width, height) and labels."""
+    """A picture of ``width`` x ``height`` CSS pixels: ``image`` (a PNG) in ``box`` (x, y, width, height), labels."""
 
     width: float
     height: float
@@ -71,12 +72,13 @@ class Canvas:
     """A drawing of ``width`` x ``height`` CSS pixels, origin bottom left, ``scale`` device pixels to each."""
 
     def __init__(self, width: int, height: int, scale: int = 2) -> None:
-        from matplotlib.backends.backend_agg import RendererAgg
+        from matplotlib.backends import backend_agg
         from matplotlib.transforms import Affine2D
 
         self.width, self.height, self.scale = width, height, scale
-        # At this resolution a point, the renderer's unit of widths and dashes, is one CSS pixel.
-        self._renderer = RendererAgg(width * scale, height * scale, 72 * scale)
+        # The renderer has no annotations. At this resolution a point, its unit of widths and dashes, is one CSS pixel.
+        make: Any = backend_agg.RendererAgg
+        self._renderer = make(width * scale, height * scale, 72 * scale)
         self._transform = Affine2D().scale(scale)
         self.area([(0, 0), (width, 0), (width, height), (0, height)], "#ffffff")
 
@@ -141,8 +143,8 @@ class Palette:
 def encode_png(indices: Pixels, colours: NDArray[np.int32]) -> bytes:
     """Encode (height, width) palette indices as PNG.
 
-    Two screen pixels show one bin, so every second row repeats the one above it: written as a difference to it (filter 2
-    of the PNG specification, section 9) such a row is all zeros, which image libraries never choose for palettes.
+    Two screen pixels show one bin, so every second row repeats the one above it. Written as a difference to it (filter
+    2 of the PNG specification, section 9) such a row is all zeros; image libraries do not choose this for palettes.
     """
     height, width = indices.shape
     rows = np.zeros((height, width + 1), dtype=np.uint8)

@@ -55,8 +55,8 @@ def readable_ticks(
 ) -> list[tuple[float, float, str]]:
     """Return tick, place of its label and label, from the top down, without labels that would touch.
 
-    All places are fractions of the axis. ``letter`` is the width of a letter, for an axis whose labels stand beside each other;
-    ``line`` the height of a line, for one whose labels stand above each other. Labels are moved inwards at the upper end.
+    All places are fractions of the axis. ``letter`` is the width of a letter, for labels that stand beside each other;
+    ``line`` the height of a line, for labels that stand above each other. At the upper end labels are moved inwards.
     """
     chosen: list[tuple[float, float, str]] = []
     free = 1.0 + letter

@@ -53,7 +53,7 @@ def _levels(counts: Counts) -> NDArray[np.intp]:
 
 
 def _readable_bins(counts: Counts) -> Counts:
-    """Merge bins two by two while a wide cloud of one or two events a bin would show counting noise, not a population."""
+    """Merge bins two by two while a wide cloud of one or two events a bin shows counting noise, not a population."""
     while len(counts) > 32:
         occupied = int(np.count_nonzero(counts))
         if occupied < 1_200 or counts.sum() >= 3 * occupied:
@@ -73,7 +73,8 @@ def _inside(gate: Mapping[str, Any] | None, bins: int) -> NDArray[np.bool_]:
         if gate["at"] is None:
             return kept
         side = middles >= gate["at"] if gate["side"] == "above" else middles < gate["at"]
-        return kept & (side[:, None] if gate["axis"] == "x" else side[None, :])
+        within: NDArray[np.bool_] = kept & (side[:, None] if gate["axis"] == "x" else side[None, :])
+        return within
     outline = _outline(gate)
     if len(outline) < 3:
         return kept
@@ -149,11 +150,21 @@ def _draw_gate(canvas: Canvas, box: Box, gate: Mapping[str, Any], overridden: bo
     for line in _gate_lines(gate):
         canvas.line(origin + line * _SIDE, "#ffffff", 3.6, clip=box)
         canvas.line(origin + line * _SIDE, GATE, 1.8, DASHED if overridden else None, clip=box)
-    automatic = gate.get("automatic") if gate["kind"] == "threshold" else None
-    if overridden and automatic is not None:
-        line = origin + _threshold_line(gate["axis"], automatic) * _SIDE
-        canvas.line(line, "#ffffff", 3.2, clip=box)
-        canvas.line(line, AUTOMATIC, 1.5, DOTTED, clip=box)
+    if overridden:
+        for line in _automatic_lines(gate):
+            canvas.line(origin + line * _SIDE, "#ffffff", 3.2, clip=box)
+            canvas.line(origin + line * _SIDE, AUTOMATIC, 1.5, DOTTED, clip=box)
+
+
+def _automatic_lines(gate: Mapping[str, Any]) -> list[NDArray[np.float64]]:
+    """Return where the automatic gate was, in axis fractions; nothing where the data do not tell."""
+    automatic = gate.get("automatic")
+    if automatic is None:
+        return []
+    if gate["kind"] == "threshold":
+        return [_threshold_line(gate["axis"], automatic)]
+    key = "vertices" if gate["kind"] == "polygon" else "segments"
+    return _gate_lines({"kind": gate["kind"], key: automatic})
 
 
 def _labels(x: Mapping[str, Any], y: Mapping[str, Any]) -> list[Label]:
@@ -161,7 +172,7 @@ def _labels(x: Mapping[str, Any], y: Mapping[str, Any]) -> list[Label]:
     across = [Label(_LEFT + place * _SIDE, floor + 12, words) for _, place, words in readable_ticks(x["ticks"], 0.05)]
     upward = [
         Label(_LEFT - 4, floor - place * _SIDE + 3.5, words, anchor="end")
-        for _, place, words in readable_ticks(y["ticks"], 0.0, 0.1)
+        for _, place, words in readable_ticks(y["ticks"], 0.0, 0.14)
     ]
     names = [Label(_LEFT + _SIDE / 2, floor + 27, x["label"], "axis"), Label(1, 11, y["label"], "axis", "start")]
     return [*across, *upward, *names]

@@ -45,8 +45,8 @@ def _row(result: Result, href: str) -> dict[str, Any]:
         "call_rank": CALL_ORDER.index(result["call"]),
         "qc_rank": _QC_ORDER.index(result["qc"]),
         "word": call["word"],
-        "qc": texts["qc"][result["qc"]]["word"],
-        "role": texts["context"]["roles"][result["role"]],
+        "qc": texts["index"]["qc"][result["qc"]],
+        "role": texts["index"]["roles"][result["role"]],
         "reasons": reasons,
         "numbers": numbers,
         "search": " ".join([*words, *(f"{reason['code']} {reason['name']}" for reason in reasons)]).lower(),
@@ -77,7 +77,7 @@ def render_index(results: Sequence[Result], hrefs: Sequence[str]) -> str:
         "strips": draw_strips(ordered, links),
         "strip_size": (WIDTH, HEIGHT),
     }
-    return environment().get_template("index.html.j2").render(context)
+    return environment().get_template("index.html.j2").render(context).lstrip()
 
 
 def write_index(result_paths: Sequence[str | Path], report_hrefs: Sequence[str], out_path: str | Path) -> None:

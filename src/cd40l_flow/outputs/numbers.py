@@ -14,6 +14,7 @@ _UNIT_KINDS = {
     "percent": "percent",
     "fraction": "fraction",
     "ratio": "ratio",
+    "x": "ratio",
     "h": "hours",
     "hours": "hours",
     "p": "p",
@@ -90,6 +91,20 @@ def format_measure(measure: str, value: float | None) -> str:
     return format_number(measure_kind(measure), value)
 
 
+def format_against(measure: str, value: float | None, limit: float | None) -> str:
+    """Write the value of a measure with as many digits as tell it from its limit: never ``0.50`` beside ``< 0.5``."""
+    shown = format_measure(measure, value)
+    kind = measure_kind(measure)
+    if value is None or limit is None or value == limit or kind not in ("percent", "fraction", "ratio", "number"):
+        return shown
+    factor, unit = {"fraction": (100.0, f"{_THIN}%"), "percent": (1.0, f"{_THIN}%")}.get(kind, (1.0, ""))
+    decimals = _percent_decimals(value * factor) if unit else 2
+    for digits in range(decimals, decimals + 4):
+        if float(f"{value * factor:.{digits}f}") != limit * factor:
+            return shown if digits == decimals else f"{value * factor:.{digits}f}{unit}".replace("-", "−")
+    return shown
+
+
 def format_limit(measure: str, limit: float | None) -> str:
     """Write a cut-off, without the digits it does not have: ``10 %``, ``0.15``."""
     if limit is None:
@@ -102,12 +117,19 @@ def format_limit(measure: str, limit: float | None) -> str:
     return f"{limit:.4g}".replace("-", "−")
 
 
-def format_unit(unit: str, value: float | None) -> str:
-    """Write a value of a check with the unit it came with."""
+def format_unit(unit: str, value: float | None, *, limit: bool = False) -> str:
+    """Write a value of a check with the unit it came with; a limit without the digits it does not have."""
     kind = _UNIT_KINDS.get(unit)
-    if kind is not None or value is None:
-        return format_number(kind or "number", value)
-    number = f"{value:,.0f}" if float(value).is_integer() else f"{value:.3g}"
+    if value is None:
+        return format_number("number", None)
+    if limit and kind in ("percent", "fraction"):
+        return f"{value * 100 if kind == 'fraction' else value:.3g}{_THIN}%".replace("-", "−")
+    if limit and kind == "ratio":
+        return f"{value:.3g}"
+    if kind is not None:
+        return format_number(kind, value)
+    whole = abs(value) >= 100 or float(value).is_integer()
+    number = f"{value:,.0f}" if whole else f"{value:.3g}" if limit else f"{value:.2f}"
     return f"{number}{_THIN}{unit}".rstrip().replace("-", "−")
 
 

@@ -107,7 +107,7 @@ def render_report(subject: Subject, controls: Sequence[Subject], provenance: Map
             "automatic": (AUTOMATIC, 1.5, DOTTED),
         },
     }
-    return environment().get_template("report.html.j2").render(context)
+    return environment().get_template("report.html.j2").render(context).lstrip()
 
 
 def write_report(

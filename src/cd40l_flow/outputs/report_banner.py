@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cd40l_flow.outputs.numbers import (
+    format_against,
     format_interval,
     format_limit,
     format_measure,
@@ -38,6 +39,12 @@ _CARRYING: dict[str, tuple[tuple[str, str], ...]] = {
     "INDETERMINATE": (("CD154", "percent_positive"), ("CD40-Ig", "percent_positive"), ("CD154", "negative_fraction")),
 }
 _CARDS = 3
+# The names rules give to the measures of the cards; fractions there are percents here.
+_RULE_NAMES: dict[str, tuple[str, ...]] = {
+    "percent_positive": ("positive", "positive_fraction"),
+    "mfi_all_ratio": ("level",),
+    "mfi_ratio": ("positive_level",),
+}
 _GAUGE_TOP = {"percent": 100.0, "fraction": 1.0, "ratio": 1.5}
 
 
@@ -61,9 +68,15 @@ def banner(result: Result) -> View:
                 "word": texts["calls"][subcall["call"]]["word"],
                 "reasons": [reason_texts(code)["name"] for code in subcall["reasons"]],
             }
-            for reagent, subcall in sorted(result["subcalls"].items(), key=_reagent_order)
+            for reagent, subcall in sorted(shown_subcalls(result).items(), key=_reagent_order)
         ],
     }
+
+
+def shown_subcalls(result: Result) -> Mapping[str, Any]:
+    """Return the sub-calls, none for a control that stands alone: it is judged by its checks, not against anything."""
+    alone = result["role"] == "control" and not result["controls"]
+    return {} if alone else result["subcalls"]
 
 
 def _reagent_order(item: tuple[str, Any]) -> int:
@@ -73,9 +86,23 @@ def _reagent_order(item: tuple[str, Any]) -> int:
 
 def _reason(result: Result, code: str) -> View:
     """Return a reason in words with what the checks found for this very sample."""
-    found = [guard["message"] for guard in result["guards"] if guard["code"] == code and guard["fired"]]
-    found += [message["text"] for message in result["messages"] if message["code"] == code]
+    found = [_finding(guard) for guard in result["guards"] if guard["code"] == code and guard["fired"] is not False]
+    found = found or [message["text"] for message in result["messages"] if message["code"] == code]
     return {"code": code, **reason_texts(code), "found": list(dict.fromkeys(text for text in found if text))}
+
+
+def _finding(guard: Mapping[str, Any]) -> str:
+    """Return what one check found, with value and limit where it has them."""
+    words = load_texts()["sections"]["why"]
+    reagent = f"{guard['reagent']}: " if guard["reagent"] else ""
+    message = guard["message"].rstrip(".")
+    if guard["fired"] is None:
+        return str(words["unknown"].format(reagent=reagent, message=message))
+    if guard["value"] is None or guard["limit"] is None:
+        return reagent + str(guard["message"])
+    value = format_unit(guard["unit"], guard["value"])
+    limit = format_unit(guard["unit"], guard["limit"], limit=True)
+    return str(words["found"].format(reagent=reagent, message=message, value=value, limit=limit))
 
 
 def _flags(result: Result) -> list[View]:
@@ -87,11 +114,11 @@ def _flags(result: Result) -> list[View]:
 def identity(result: Result) -> list[tuple[str, str]]:
     """Return what the sheet says about the sample, as (label, value)."""
     words = load_texts()["context"]
-    unknown = load_texts()["unknown"]
+    unknown = str(load_texts()["unknown"])
     metadata = result["metadata"]
 
     def hours(value: float | None) -> str:
-        return unknown if value is None else words["hours"].format(value=f"{value:g}")
+        return unknown if value is None else str(words["hours"].format(value=f"{value:g}"))
 
     rows = [
         (words["run"], result["run"]),
@@ -119,17 +146,16 @@ def key_numbers(result: Result, controls: Sequence[Result]) -> list[View]:
 
 
 def _guard_cards(result: Result) -> list[View]:
-    """Return a card for each check that stopped the call and has a number."""
-    cards = []
+    """Return a card for each kind of check that stopped the call and has a number, the first reagent's."""
+    cards: dict[str, View] = {}
     for guard in result["guards"]:
         if guard["fired"] and guard["effect"] == "hard" and guard["value"] is not None and guard["limit"] is not None:
             sign = "≥" if guard["value"] < guard["limit"] else "≤"
-            limit = f"{sign} {format_unit(guard['unit'], guard['limit'])}"
-            words = reason_texts(guard["code"])
-            name = words.get("number", words["name"])
+            limit = f"{sign} {format_unit(guard['unit'], guard['limit'], limit=True)}"
             value = format_unit(guard["unit"], guard["value"])
-            cards.append(_plain_card(name, guard["reagent"], value, limit))
-    return cards[:_CARDS]
+            title = guard["message"].rstrip(".")
+            cards.setdefault(f"{guard['code']} {title}", _plain_card(title, guard["reagent"], value, limit))
+    return list(cards.values())[: _CARDS - 1]
 
 
 def _plain_card(title: str, reagent: str | None, value: str, limit: str | None) -> View:
@@ -146,7 +172,7 @@ def _card(result: Result, controls: Sequence[Result], reagent: str, measure: str
     return {
         "title": load_texts()["measures"][measure]["short"],
         "reagent": reagent,
-        "value": format_measure(measure, values[measure]),
+        "value": format_against(measure, values[measure], limit),
         "interval": format_interval(measure, values),
         "limit": f"{sign} {format_limit(measure, limit)}{end}" if limit is not None else None,
         "control": format_measure(measure, control) if control is not None else None,
@@ -156,14 +182,16 @@ def _card(result: Result, controls: Sequence[Result], reagent: str, measure: str
 
 
 def _limit(result: Result, reagent: str, measure: str, values: Mapping[str, Any]) -> tuple[float | None, str, str]:
-    """Return the cut-off of a measure in the rule that gave the sub-call, its sign, and the end of the interval it tests."""
+    """Return the cut-off of a measure in the rule that gave the sub-call, its sign, and the end it is tested at."""
     subcall = (result["subcalls"].get(reagent) or {}).get("call")
+    names = (measure, *_RULE_NAMES.get(measure, ()))
     for rule in result["rules"]:
         if rule["call"] == subcall and rule["reagent"] in (reagent, None):
             for condition in rule["conditions"]:
                 base, bound = measure_base(condition["measure"])
-                if base == measure and condition["limit"] is not None:
-                    return condition["limit"], operator_sign(condition["op"]), bound
+                if base in names and condition["limit"] is not None:
+                    factor = 100.0 if (measure_kind(base), measure_kind(measure)) == ("fraction", "percent") else 1.0
+                    return condition["limit"] * factor, operator_sign(condition["op"]), bound
     if measure == "mutant_fraction" and values.get("lod") is not None:
         above = values[measure] > values["lod"]
         return values["lod"], ">" if above else "≤", ""

@@ -10,6 +10,7 @@ from cd40l_flow.outputs.figures import Densities
 from cd40l_flow.outputs.figures_gating import draw_panels
 from cd40l_flow.outputs.figures_target import draw_activation, draw_target
 from cd40l_flow.outputs.numbers import format_measure, format_number
+from cd40l_flow.outputs.report_banner import shown_subcalls
 from cd40l_flow.outputs.texts import load_texts, population_name, reason_texts
 
 Result = Mapping[str, Any]
@@ -52,7 +53,8 @@ def target_views(subject: Subject, control: Subject | None) -> list[View]:
 
 def _target_view(subject: Subject, control: Subject | None, reagent: str) -> View:
     words = load_texts()["sections"]["target"]
-    subcall = (subject.result["subcalls"].get(reagent) or {}).get("call")
+    subcall = (shown_subcalls(subject.result).get(reagent) or {}).get("call")
+    measured = subject.densities.target(reagent) is not None
     left = _target_figure(subject, control, reagent)
     if control is None:
         right: View = {"why": words["no_controls"]}
@@ -61,7 +63,7 @@ def _target_view(subject: Subject, control: Subject | None, reagent: str) -> Vie
     return {
         "reagent": reagent,
         "subcall": subcall,
-        "word": load_texts()["calls"][subcall]["word"] if subcall else load_texts()["not_tested"],
+        "word": load_texts()["calls"][subcall]["word"] if subcall else "" if measured else load_texts()["not_tested"],
         "keys_drawn": [name for name in _KEYS if name in {*left.get("keys", ()), *right.get("keys", ())}],
         "figures": [left, right],
     }
@@ -89,7 +91,10 @@ def _target_figure(subject: Subject, control: Subject | None, reagent: str) -> V
     )
     drawing = draw_target(subject.densities, target, other)
     events = format_number("events", values.get("events"))
-    return {"drawing": drawing, "alt": alt, "keys": keys, "numbers": (percent, negative, events), **_who(result)}
+    source = (target.get("names") or {}).get("background")
+    background = words["background"].format(source=source) if source else ""
+    told = {"numbers": (percent, negative, events), "background": background}
+    return {"drawing": drawing, "alt": alt, "keys": keys, **told, **_who(result)}
 
 
 def _who(result: Result) -> View:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cd40l_flow.outputs.numbers import (
+    format_against,
     format_interval,
     format_limit,
     format_measure,
@@ -23,13 +24,36 @@ _REAGENTS = ("CD154", "CD154-2", "CD40-Ig")
 _MEASURE_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "share",
-        ("events", "percent_positive", "relative_positive", "negative_fraction", "mutant_fraction", "lob", "lod"),
+        (
+            "events",
+            "percent_positive",
+            "relative_positive",
+            "negative_fraction",
+            "mutant_fraction",
+            "lob",
+            "lod",
+            "bright_events",
+            "unstimulated_percent_positive",
+        ),
     ),
     (
         "brightness",
         ("mfi_positive", "mfi_ratio", "mfi_all", "mfi_all_ratio", "mfi_background", "stain_index", "threshold"),
     ),
-    ("fit", ("separation", "shift", "valley", "dip_p", "delta_bic", "borrowed")),
+    (
+        "fit",
+        (
+            "separation",
+            "shift",
+            "valley",
+            "dip_p",
+            "likelihood_ratio_p",
+            "delta_bic",
+            "borrowed",
+            "background_shift",
+            "linear_width_ratio",
+        ),
+    ),
 )
 _COMPARED = ("lymphocytes", "singlets", "viable", "CD3+", "CD3+CD8-", "CD3+CD8+", "CD3+CD8-CD69+")
 
@@ -66,30 +90,22 @@ def _measure_row(measure: str, columns: Sequence[tuple[str, Result]]) -> View:
 def _measure_facts(columns: Sequence[tuple[str, Result]]) -> list[View]:
     """Return the rows that tell how the numbers were made."""
     words = load_texts()["sections"]["measures"]
-    answers = load_texts()["answers"]
+    told = [_facts(subject["reagents"].get(reagent) or {}) for reagent, subject in columns]
+    names = ("background", "threshold_source", "detector", "tubes", "converged")
+    return [{"label": words[name], "cells": [facts[name] or "–" for facts in told]} for name in names]
 
-    def background(values: Mapping[str, Any]) -> str:
-        source = values.get("background") or {}
-        return str(source.get("source") or "")
 
-    def tubes(values: Mapping[str, Any]) -> str:
-        names = values.get("tubes") or []
-        return words["pooled"].format(count=len(names)) if len(names) > 1 else "".join(names)
-
-    facts = {
-        "background": background,
-        "threshold_source": lambda values: values.get("threshold_source") or "",
-        "detector": lambda values: values.get("detector") or "",
-        "tubes": tubes,
-        "converged": lambda values: answers.get(str(values.get("converged")).lower(), ""),
+def _facts(values: Mapping[str, Any]) -> dict[str, str]:
+    texts = load_texts()
+    tubes = values.get("tubes") or []
+    pooled = texts["sections"]["measures"]["pooled"].format(count=len(tubes))
+    return {
+        "background": (values.get("background") or {}).get("source") or "",
+        "threshold_source": values.get("threshold_source") or "",
+        "detector": values.get("detector") or "",
+        "tubes": f"{pooled}: {', '.join(tubes)}" if len(tubes) > 1 else "".join(tubes),
+        "converged": texts["answers"].get(str(values.get("converged")).lower(), ""),
     }
-    return [
-        {
-            "label": words[name],
-            "cells": [read(subject["reagents"].get(reagent) or {}) or "–" for reagent, subject in columns],
-        }
-        for name, read in facts.items()
-    ]
 
 
 def guard_rows(result: Result) -> list[View]:
@@ -100,10 +116,10 @@ def guard_rows(result: Result) -> list[View]:
     return [
         {
             "code": guard["code"],
-            "name": reason_texts(guard["code"])["name"],
+            "name": reason_texts(guard["code"]).get("check", reason_texts(guard["code"])["name"]),
             "reagent": guard["reagent"] or "",
             "value": format_unit(guard["unit"], guard["value"]) if guard["value"] is not None else "–",
-            "limit": format_unit(guard["unit"], guard["limit"]) if guard["limit"] is not None else "–",
+            "limit": format_unit(guard["unit"], guard["limit"], limit=True) if guard["limit"] is not None else "–",
             "state": states[guard["fired"]],
             "word": words[states[guard["fired"]]],
             "effect": load_texts()["effects"][guard["effect"]],
@@ -128,7 +144,7 @@ def rule_rows(result: Result) -> list[View]:
             "conditions": [
                 {
                     "label": measure_label(condition["measure"]),
-                    "value": format_measure(condition["measure"], condition["value"]),
+                    "value": format_against(condition["measure"], condition["value"], condition["limit"]),
                     "sign": operator_sign(condition["op"]),
                     "limit": format_limit(condition["measure"], condition["limit"]),
                     "state": states[condition["met"]],

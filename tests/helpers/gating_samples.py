@@ -1,0 +1,64 @@
+"""Simulated samples with per-event truth, gated: what the tests of signal and gating share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cd40l_flow.gating.model import GatedSample
+from cd40l_flow.gating.strategy import gate
+from cd40l_flow.inputs.fcs import read_events
+from cd40l_flow.inputs.model import Events, Override, Sample, Tube
+from cd40l_flow.inputs.panel import background_detector
+from cd40l_flow.signal.prepare import choose_scales, prepare
+from cd40l_flow.simulate import Scenario, SimulationParameters, fcs_name, simulate_tube, write_cohort
+
+SCALE_LIMITS: dict[str, Any] = {"decades": 4.5, "linear_decades": 0.5, "top": None}
+GATING_LIMITS: dict[str, Any] = {"cd69_unstimulated_max_percent": 2.0}
+TUBES = (("unstimulated", "CD154"), ("stimulated", "CD154"), ("stimulated", "isotype"))
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """A sample read from simulated files: its events, and per tube which events are the assay's cells."""
+
+    sample: Sample
+    events: tuple[Events, ...]
+    truth: tuple[NDArray[np.bool_], ...]
+
+
+def simulate_sample(
+    folder: Path, scenario: Scenario, seed: int, parameters: SimulationParameters | None = None
+) -> Simulated:
+    """Write, read and tell the truth of three tubes of a scenario."""
+    scenario = replace(scenario, stimulated=("CD154", "isotype"))
+    write_cohort(folder, seed, cohort=(scenario,), parameters=parameters)
+    tubes, events, truth = [], [], []
+    targets: dict[str, str] = {}
+    for stimulation, reagent in TUBES:
+        name = fcs_name(scenario.sample, stimulation, reagent)
+        tube = Tube(name, str(folder / "fcs" / name), stimulation, reagent)
+        read = read_events(tube, {}, "file", background_detector(reagent, targets))
+        targets.setdefault(reagent, read.markers["target"])
+        tubes.append(tube)
+        events.append(read)
+        truth.append(simulate_tube(scenario, stimulation, reagent, seed, parameters=parameters).counted())
+    sample = Sample(scenario.sample, scenario.run, scenario.role, scenario.sex, tuple(tubes))
+    return Simulated(sample, tuple(events), tuple(truth))
+
+
+def gate_events(sample: Sample, events: Sequence[Events], overrides: Sequence[Override] = ()) -> GatedSample:
+    """Gate tubes on scales of their own."""
+    scales = choose_scales(events, SCALE_LIMITS, "own tubes")
+    return gate(sample, [prepare(one, scales) for one in events], scales, overrides, GATING_LIMITS)
+
+
+def shuffled(events: Events, seed: int) -> Events:
+    """Return the same events in another order."""
+    order = np.random.default_rng(seed).permutation(events.values.shape[0])
+    return replace(events, values=events.values[order], time=None if events.time is None else events.time[order])

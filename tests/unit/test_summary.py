@@ -1,0 +1,89 @@
+"""summary.tsv: the columns other programs rely on, and how numbers are written in it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cd40l_flow.outputs.summary import SUMMARY_COLUMNS, format_cell, summary_row, write_summary
+
+FIRST = "sample run role sex call cd154_call cd40ig_call reasons qc review reviewed_call activated_events cd69_percent"
+MEASURES = (
+    *("percent_positive", "percent_positive_low", "percent_positive_high"),
+    *("mfi_positive", "mfi_ratio", "relative_positive"),
+    *("negative_fraction", "negative_fraction_low", "negative_fraction_high"),
+    *("mutant_fraction", "mutant_fraction_low", "mutant_fraction_high"),
+    "separation",
+)
+
+
+def make_result(sample: str = "P01", **changes: Any) -> dict[str, Any]:
+    """Return the part of a result that the summary reads."""
+    result = {
+        "sample": sample,
+        "run": "R1",
+        "role": "test",
+        "sex": "F",
+        "call": "MOSAIC",
+        "reasons": ["FUNCTION_NOT_TESTED", "SAMPLE_AGE"],
+        "qc": "warn",
+        "subcalls": {"CD154": {"call": "MOSAIC", "reasons": []}},
+        "activated_events": 2810,
+        "cd69_percent": 95.0,
+        "reagents": {"CD154": {"percent_positive": 100 / 3, "negative_fraction": 0.0, "mfi_ratio": None}},
+    }
+    return result | changes
+
+
+def test_columns_are_those_of_the_contract_in_their_order() -> None:
+    expected = [*FIRST.split(), *(f"{reagent}_{name}" for reagent in ("cd154", "cd40ig") for name in MEASURES)]
+
+    assert list(SUMMARY_COLUMNS) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        (None, ""),
+        (2810, "2810"),
+        (1234567, "1234567"),
+        (95.0, "95.0"),
+        (100 / 3, "33.3333"),
+        (0.0, "0.0"),
+        (-0.0, "0.0"),
+        (1234567.0, "1234570.0"),
+        (0.00001234567, "1.23457e-05"),
+        ("P01", "P01"),
+    ],
+)
+def test_a_cell_is_a_count_in_full_or_six_digits_or_nothing(value: float | str | None, cell: str) -> None:
+    assert format_cell(value) == cell
+
+
+def test_a_row_keeps_units_and_leaves_what_is_missing_empty() -> None:
+    row = summary_row(make_result())
+
+    assert row["cd154_percent_positive"] == "33.3333"
+    assert row["cd154_negative_fraction"] == "0.0"
+    assert row["cd154_mfi_ratio"] == row["cd40ig_percent_positive"] == row["cd40ig_call"] == ""
+    assert row["reasons"] == "FUNCTION_NOT_TESTED;SAMPLE_AGE"
+    assert (row["review"], row["reviewed_call"]) == ("unsigned", "")
+
+
+def test_the_file_is_in_the_order_of_the_ids_whatever_the_order_given(tmp_path: Path) -> None:
+    paths = []
+    for name in ("P10", "C01", "P02"):
+        paths.append(tmp_path / f"{name}.json")
+        paths[-1].write_text(json.dumps(make_result(name)), encoding="utf-8")
+    write_summary(paths, tmp_path / "one.tsv")
+    write_summary(paths[::-1], tmp_path / "two.tsv")
+
+    text = (tmp_path / "one.tsv").read_bytes()
+    assert text == (tmp_path / "two.tsv").read_bytes()
+    lines = text.decode().splitlines()
+    assert [line.split("\t")[0] for line in lines] == ["sample", "C01", "P02", "P10"]
+    assert {line.count("\t") for line in lines} == {len(SUMMARY_COLUMNS) - 1}
+    assert b"\r" not in text
