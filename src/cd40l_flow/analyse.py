@@ -36,8 +36,9 @@ class Read:
 def analyse(job: Job, control_results: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the result of one sample and the arrays of its figures.
 
-    ``control_results`` maps the names of a test sample's controls to their results; a control is measured together with the other controls of its
-    run and needs none. Pure but for reading the tubes: the same job and files give the same values.
+    ``control_results`` maps the names of a test sample's controls to their results; a control is measured together with
+    the other controls of its run and needs none. Pure but for reading the tubes: the same job and files give the same
+    values.
     """
     if job.sample.role == "control":
         gated, case = _analyse_control(job)
@@ -155,7 +156,9 @@ def read_sample(sample: Sample, settings: Mapping[str, Any]) -> Read:
 
 
 def _repeated(events: Mapping[Tube, Events]) -> dict[Tube, Refusal]:
-    """Return refusals of tubes that hold the same data, but for a combined tube (one file, reagents on two detectors)."""
+    """Return refusals of tubes that hold the same data, but for a combined tube (one file, reagents on two
+    detectors).
+    """
     found = {}
     for tube, mine in events.items():
         for other, theirs in events.items():

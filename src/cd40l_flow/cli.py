@@ -23,7 +23,9 @@ SAMPLES = Path("results/samples")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns 0 when every sample has a result, 2 for a mistake in the inputs, told without a traceback."""
+    """Run one command; returns 0 when every sample has a result, 2 for a mistake in the inputs, told without a
+    traceback.
+    """
     options = _parser().parse_args(arguments)
     try:
         if getattr(options, "directory", None):

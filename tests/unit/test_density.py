@@ -12,7 +12,9 @@ from cd40l_flow.gating.density import density, find_valley, find_valleys, left_s
 
 def two_peaks(left: float, right: float, share: float, n: int = 5000, seed: int = 1) -> np.ndarray:
     random = np.random.default_rng(seed)
-    return np.concatenate((random.normal(left, 0.04, round(n * share)), random.normal(right, 0.05, round(n * (1 - share)))))
+    return np.concatenate(
+        (random.normal(left, 0.04, round(n * share)), random.normal(right, 0.05, round(n * (1 - share))))
+    )
 
 
 def test_the_density_integrates_to_one_and_keeps_the_mean() -> None:

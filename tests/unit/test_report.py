@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import importlib.util
 import io
 import json
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -28,18 +25,8 @@ from cd40l_flow.outputs.numbers import format_against, format_interval, format_l
 from cd40l_flow.outputs.report import write_report
 from cd40l_flow.outputs.texts import load_texts
 from cd40l_flow.resources import workflow_file
+from helpers import report_samples as made
 
-
-def _helper(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-made = _helper("report_samples")
 SECTIONS = (
     *("call", "why", "numbers", "target", "activation", "gating", "measures", "checks", "rules", "messages"),
     *("gates", "tubes", "methods", "limitations", "review", "provenance"),

@@ -17,7 +17,9 @@ def blood(random: np.random.Generator, lymphocytes: int = 3000, others: int = 60
     fsc = np.concatenate((random.normal(400, 50, lymphocytes), random.normal(600, 90, others)))
     ssc = np.concatenate((random.normal(120, 30, lymphocytes), random.normal(800, 120, others)))
     chance = np.concatenate((np.full(lymphocytes, 0.67), np.full(others, 0.02)))
-    cd3 = np.where(random.random(fsc.size) < chance, random.normal(0.6, 0.05, fsc.size), random.normal(0.2, 0.04, fsc.size))
+    cd3 = np.where(
+        random.random(fsc.size) < chance, random.normal(0.6, 0.05, fsc.size), random.normal(0.2, 0.04, fsc.size)
+    )
     return fsc, ssc, cd3
 
 

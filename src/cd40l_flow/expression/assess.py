@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from cd40l_flow.expression.case import Activation, Case, ControlCase, Refusal
+from cd40l_flow.expression.compare import compare
 from cd40l_flow.expression.control import combine, control_terms
 from cd40l_flow.expression.guards import control_failures
 from cd40l_flow.expression.histogram import histogram
-from cd40l_flow.expression.measures import TargetCells, compare, fit
+from cd40l_flow.expression.measures import TargetCells, fit
 from cd40l_flow.expression.model import Anchor, Comparison, Expression
 from cd40l_flow.expression.quality import usable_fit
 from cd40l_flow.expression.tube_checks import cd69_median, check_tubes, floor_of

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cd40l_flow.expression.case import Case
-from cd40l_flow.expression.guards import (
+from cd40l_flow.expression.effects import (
     ABSENT,
     EVERY,
     FUNCTIONAL_DEFECT,
@@ -15,13 +15,22 @@ from cd40l_flow.expression.guards import (
     MOSAIC,
     NORMAL,
     REDUCED,
+    TOLD,
     Guard,
 )
 from cd40l_flow.expression.quality import positive_fraction, usable_fit
 from cd40l_flow.expression.rules import RULES, Checked, Condition, Outcome, check, evaluate, every, some
 
 CD154, CLONE_2, CD40_IG = "CD154", "CD154-2", "CD40-Ig"
+CLONES = (CD154, CLONE_2)
 NOT_TESTED = "not tested"
+GREY_ZONE, UNRESOLVED, BETWEEN = "MOSAIC_GREY_ZONE", "REDUCED_VS_MOSAIC", "BETWEEN_LIMITS"
+# Reasons of a sub-call that only say that no rule was met.
+UNDECIDED = (BETWEEN, GREY_ZONE, UNRESOLVED)
+# Guards that tell why no rule was met, for they are of the measures themselves.
+OF_MEASURES = ("FIT_UNSTABLE", "HIGH_BACKGROUND")
+# Reasons that make a CD40-Ig result no result at all: as if the tube had not been made.
+INVALID = ("TUBE_MISSING", "TOO_FEW_EVENTS", "ACTIVATION_FAILED", "LOW_SEPARATION", "CONTROL_ABSENT")
 
 
 @dataclass(frozen=True)
@@ -53,10 +62,9 @@ TABLE: Mapping[tuple[str, str], tuple[str, str]] = {
     (NORMAL, NORMAL): (NORMAL, ""),
     (ABSENT, ABSENT): (ABSENT, ""),
     (REDUCED, REDUCED): (REDUCED, ""),
-    (REDUCED, ABSENT): (INDETERMINATE, "READOUT_DISCORDANT"),
     (MOSAIC, MOSAIC): (MOSAIC, ""),
-    (MOSAIC, "MOSAIC_GREY_ZONE"): (MOSAIC, ""),
-    ("MOSAIC_GREY_ZONE", MOSAIC): (INDETERMINATE, "MOSAIC_GREY_ZONE"),
+    (MOSAIC, GREY_ZONE): (MOSAIC, ""),
+    (NORMAL, GREY_ZONE): (INDETERMINATE, GREY_ZONE),
     (NORMAL, NOT_TESTED): (INDETERMINATE, "FUNCTION_NOT_TESTED"),
     (ABSENT, NOT_TESTED): (ABSENT, "FUNCTION_NOT_TESTED"),
     (REDUCED, NOT_TESTED): (REDUCED, "FUNCTION_NOT_TESTED"),
@@ -106,39 +114,48 @@ def decide(case: Case, guards: tuple[Guard, ...], limits: Mapping[str, Any], *, 
     Guards first, then a sub-call for each reagent, then the table; what no rule covers is INDETERMINATE.
     """
     subcalls = {reagent: _subcall(case, reagent, guards, limits) for reagent in case.planned}
-    functional = _functional(case, subcalls, limits)
+    functional = _functional(case, limits)
     if case.alone:
-        call, reasons = _alone(guards, subcalls)
+        call, reasons = _alone(guards)
     else:
-        call, reasons = _combine(case, guards, subcalls, functional, require_function)
-    patterns = {reagent: subcall.pattern for reagent, subcall in subcalls.items()}
+        call, reasons = _combine(guards, subcalls, functional, require_function)
     fired = [guard for guard in guards if guard.fired]
+    reasons += [guard.code for guard in fired if guard.effect == "soft" and guard.code in TOLD]
     qc = "fail" if any(guard.blocks == EVERY for guard in fired) else "warn" if fired else "pass"
-    pattern = _pattern(patterns, functional)
+    pattern = _pattern(subcalls, functional)
     return Decision(call, pattern, tuple(dict.fromkeys(reasons)), qc, guards, subcalls, functional)
 
 
 def _subcall(case: Case, reagent: str, guards: tuple[Guard, ...], limits: Mapping[str, Any]) -> SubCall:
     relevant = [guard for guard in guards if guard.reagent in ("", reagent)]
+    if case.alone:
+        # Without another control no rule can be decided; its guards say what a control must be.
+        codes = _codes(relevant, NORMAL)
+        call = INDETERMINATE if codes or reagent not in case.reagents else NORMAL
+        return SubCall(reagent, call, call, codes, ())
     if reagent not in case.reagents:
-        return SubCall(reagent, INDETERMINATE, INDETERMINATE, _codes(relevant, EVERY), ())
+        return SubCall(reagent, INDETERMINATE, INDETERMINATE, _codes(relevant, INDETERMINATE), ())
     measures = measures_of(case, reagent, limits)
     outcomes = tuple(evaluate(rule, measures, limits["calls"]) for rule in RULES)
     pattern, reason = _first(outcomes, measures)
-    reasons = list(_codes([guard for guard in relevant if guard.blocks == EVERY], EVERY))
-    if pattern != INDETERMINATE:
-        reasons += _codes([guard for guard in relevant if pattern in guard.blocks], EVERY)
+    reasons = _codes(relevant, pattern)
     call = INDETERMINATE if reasons else pattern
-    if reason:
-        # Without a fit or a control no rule can be decided; the guard that says so is reason enough.
-        reasons = reasons or [reason, *_codes([guard for guard in relevant if guard.blocks], EVERY)]
-    return SubCall(reagent, call, pattern, tuple(dict.fromkeys(reasons)), outcomes)
+    if reason and not reasons:
+        doubtful = [guard.code for guard in relevant if guard.stands_in_the_way and guard.code in OF_MEASURES]
+        reasons = (*dict.fromkeys(doubtful), reason)
+    return SubCall(reagent, call, pattern, reasons, outcomes)
 
 
-def _codes(guards: list[Guard], blocked: frozenset[str]) -> tuple[str, ...]:
-    """Return the codes of the guards that stand in the way of any of these calls, each once, fired ones first."""
-    standing = [guard for guard in guards if guard.stands_in_the_way and guard.blocks & blocked]
-    return tuple(dict.fromkeys(guard.code for guard in sorted(standing, key=lambda guard: guard.fired is None)))
+def _codes(guards: Sequence[Guard], call: str) -> tuple[str, ...]:
+    """Return the codes of the guards that take away a call, each once; those that take away every call always count.
+
+    What could not be computed is told only where nothing fired: it is mostly the consequence of what did.
+    """
+    standing = [
+        guard for guard in guards if guard.stands_in_the_way and (guard.blocks == EVERY or call in guard.blocks)
+    ]
+    fired = [guard for guard in standing if guard.fired]
+    return tuple(dict.fromkeys(guard.code for guard in fired or standing))
 
 
 def _first(outcomes: tuple[Outcome, ...], measures: Mapping[str, float | None]) -> tuple[str, str]:
@@ -147,22 +164,22 @@ def _first(outcomes: tuple[Outcome, ...], measures: Mapping[str, float | None]) 
         if outcome.met:
             return outcome.rule.call, ""
         if outcome.met is None:
-            return INDETERMINATE, "BETWEEN_LIMITS"
+            return INDETERMINATE, BETWEEN
     f, lob, lod = (measures[name] for name in ("mutant_fraction", "lob", "lod"))
     separation, needed = measures["separation"], measures["separation_min"]
     if separation is not None and needed is not None and separation < needed:
-        return INDETERMINATE, "REDUCED_VS_MOSAIC"
+        return INDETERMINATE, UNRESOLVED
     if f is not None and lob is not None and lod is not None and f > lob:
-        return INDETERMINATE, "MOSAIC_GREY_ZONE" if f <= lod else "REDUCED_VS_MOSAIC"
-    return INDETERMINATE, "BETWEEN_LIMITS"
+        return INDETERMINATE, GREY_ZONE if f <= lod else UNRESOLVED
+    return INDETERMINATE, BETWEEN
 
 
-def _functional(case: Case, subcalls: Mapping[str, SubCall], limits: Mapping[str, Any]) -> tuple[Checked, ...]:
+def _functional(case: Case, limits: Mapping[str, Any]) -> tuple[Checked, ...]:
     """Return the conditions of a functional defect: CD154 is there, CD40-Ig does not bind."""
-    if CD40_IG not in case.reagents or CD154 not in case.reagents:
+    clones = [reagent for reagent in CLONES if reagent in case.reagents]
+    if CD40_IG not in case.reagents or not clones:
         return ()
-    cd154 = [case.comparison(reagent).relative_positive for reagent in (CD154, CLONE_2) if reagent in case.reagents]
-    known = [value for value in cd154 if value is not None]
+    known = [value for reagent in clones if (value := case.comparison(reagent).relative_positive) is not None]
     best = max(known) if known else None
     binding = case.comparison(CD40_IG).relative_positive
     high = case.reagents[CD40_IG].percent_positive_high
@@ -187,7 +204,7 @@ def _is_functional(checked: tuple[Checked, ...], cd154: str) -> bool | None:
 
 def _cd154(subcalls: Mapping[str, SubCall]) -> tuple[str, tuple[str, ...]]:
     """Return the CD154 sub-call of one or two clones: they must agree."""
-    clones = [subcalls[reagent] for reagent in (CD154, CLONE_2) if reagent in subcalls]
+    clones = [subcalls[reagent] for reagent in CLONES if reagent in subcalls]
     if not clones:
         return INDETERMINATE, ("TUBE_MISSING",)
     unsure = [clone for clone in clones if clone.call == INDETERMINATE]
@@ -199,62 +216,49 @@ def _cd154(subcalls: Mapping[str, SubCall]) -> tuple[str, tuple[str, ...]]:
 
 
 def _combine(
-    case: Case,
     guards: tuple[Guard, ...],
     subcalls: Mapping[str, SubCall],
     functional: tuple[Checked, ...],
     require_function: bool,
 ) -> tuple[str, list[str]]:
-    sample_wide = [guard for guard in guards if not guard.reagent]
-    hard = _codes([guard for guard in sample_wide if guard.blocks == EVERY], EVERY)
-    cd154, why = _cd154(subcalls)
-    binding = subcalls.get(CD40_IG)
+    hard = _codes([guard for guard in guards if not guard.reagent], INDETERMINATE)
+    # What else is wrong is told too: it is what the laboratory must mend before it repeats the assay.
+    others = [code for subcall in subcalls.values() for code in subcall.reasons if code not in UNDECIDED]
     if hard:
-        # What else is wrong is told too: it is what the laboratory must mend before it repeats the assay.
-        others = [code for subcall in subcalls.values() for code in subcall.reasons if code not in UNDECIDED]
         return INDETERMINATE, [*hard, *others]
+    cd154, why = _cd154(subcalls)
     if cd154 == INDETERMINATE:
-        return INDETERMINATE, list(why)
+        return INDETERMINATE, [*why, *others]
+    binding = subcalls.get(CD40_IG)
     if binding is None or _not_valid(binding):
-        invalid = list(binding.reasons) if binding else []
         call, reason = TABLE[cd154, NOT_TESTED]
         if cd154 == NORMAL and not require_function:
             call = NORMAL
-        return call, [reason, *invalid]
+        return call, [reason, *others]
     is_functional = _is_functional(functional, cd154)
-    if is_functional:
-        blocking = _codes([guard for guard in guards if FUNCTIONAL_DEFECT in guard.blocks], EVERY)
-        return (INDETERMINATE, list(blocking)) if blocking else (FUNCTIONAL_DEFECT, [])
     if is_functional is None:
-        return INDETERMINATE, ["FUNCTION_NOT_TESTED"]
-    key = binding.call
-    if key == INDETERMINATE and binding.reasons == ("MOSAIC_GREY_ZONE",):
-        key = "MOSAIC_GREY_ZONE"
+        return INDETERMINATE, ["FUNCTION_NOT_TESTED", *others]
+    if is_functional:
+        blocking = _codes(guards, FUNCTIONAL_DEFECT)
+        return (INDETERMINATE, list(blocking)) if blocking else (FUNCTIONAL_DEFECT, [])
+    key = GREY_ZONE if binding.reasons == (GREY_ZONE,) else binding.call
     if (cd154, key) in TABLE:
         call, reason = TABLE[cd154, key]
         return call, [reason] if reason else []
-    if key in (INDETERMINATE, "MOSAIC_GREY_ZONE"):
-        return INDETERMINATE, list(binding.reasons)
-    return INDETERMINATE, ["READOUT_DISCORDANT"]
-
-
-# Reasons of a sub-call that only say that no rule was met.
-UNDECIDED = ("BETWEEN_LIMITS", "MOSAIC_GREY_ZONE", "REDUCED_VS_MOSAIC")
-# Reasons that make a CD40-Ig result no result at all: as if the tube had not been made.
-INVALID = ("TUBE_MISSING", "TOO_FEW_EVENTS", "ACTIVATION_FAILED", "LOW_SEPARATION")
+    return INDETERMINATE, list(binding.reasons) if key in (INDETERMINATE, GREY_ZONE) else ["READOUT_DISCORDANT"]
 
 
 def _not_valid(binding: SubCall) -> bool:
     return binding.call == INDETERMINATE and any(code in INVALID for code in binding.reasons)
 
 
-def _alone(guards: tuple[Guard, ...], subcalls: Mapping[str, SubCall]) -> tuple[str, list[str]]:
+def _alone(guards: tuple[Guard, ...]) -> tuple[str, list[str]]:
     """Return the call of a single control: NORMAL when its own guards hold, for there is nothing to compare it with."""
-    codes = _codes([guard for guard in guards if guard.blocks == EVERY], EVERY)
-    return (INDETERMINATE, list(codes)) if codes or not subcalls else (NORMAL, [])
+    codes = _codes(guards, NORMAL)
+    return (INDETERMINATE, list(codes)) if codes else (NORMAL, [])
 
 
-def _pattern(patterns: Mapping[str, str], functional: tuple[Checked, ...]) -> str:
+def _pattern(subcalls: Mapping[str, SubCall], functional: tuple[Checked, ...]) -> str:
     """Return what the measures alone say of CD154, for words about a sample that gets no call."""
-    cd154 = patterns.get(CD154, INDETERMINATE)
+    cd154 = next((subcalls[reagent].pattern for reagent in CLONES if reagent in subcalls), INDETERMINATE)
     return FUNCTIONAL_DEFECT if _is_functional(functional, cd154) else cd154

@@ -32,10 +32,14 @@ class Activation:
 
 @dataclass(frozen=True)
 class TubeCheck:
-    """What the tubes of a sample say of each other, and the acquisition of the worst; see ``tube_checks``."""
+    """What the tubes of a sample say of each other, and the acquisition of the worst; see ``tube_checks``.
+
+    ``untimed`` names the tubes (``fcs``) whose steadiness in time could not be assessed.
+    """
 
     removed_percent: float | None
     margin_percent: float | None
+    untimed: tuple[str, ...]
     swapped: bool | None
     markers_swapped: bool | None
     fingerprint_points: float | None

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from cd40l_flow.expression.components import Positive
-from cd40l_flow.expression.measures import Z95
 from cd40l_flow.expression.model import ControlExpression, Expression
+from cd40l_flow.expression.proportion import Z95
 from cd40l_flow.expression.quality import positive_fraction, usable_fit
 
 

@@ -109,12 +109,11 @@ class _Problem:
             bounds=[(low / unit, high / unit) for (low, high), unit in zip(bounds, units, strict=True)],
             options={"maxiter": 300, "ftol": 1e-10, "gtol": 1e-5},
         )
-        # At the limit of precision the line search gives up; what counts is that no step could gain anything more.
-        slope = np.asarray(result.jac)
-        stuck = [(s > 0 and x <= low) or (s < 0 and x >= high) for s, x, (low, high) in zip(
-            slope, np.asarray(result.x) * units, bounds, strict=True)]  # fmt: skip
-        flat = bool(np.all(np.abs(slope[~np.array(stuck)]) < FLAT))
-        return np.asarray(result.x) * units, float(result.fun), flat
+        # At the limit of precision the line search gives up; what counts is that no step allowed could gain anything more.
+        theta, slope = np.asarray(result.x) * units, np.asarray(result.jac)
+        low, high = np.array(bounds).T
+        held = ((slope > 0) & (theta <= low)) | ((slope < 0) & (theta >= high))
+        return theta, float(result.fun), bool(np.all(np.abs(slope[~held]) < FLAT))
 
 
 def _scaled(value: tuple[float, Floats], units: Floats) -> tuple[float, Floats]:

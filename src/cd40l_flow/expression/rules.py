@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cd40l_flow.expression.guards import ABSENT, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.expression.effects import ABSENT, MOSAIC, NORMAL, REDUCED
 
 OPERATORS = {
     "<": lambda value, limit: value < limit,
@@ -71,7 +71,7 @@ RULES: tuple[Rule, ...] = (
             Condition("positive_level", ">=", "mosaic_level_low"),
             Condition("positive_level", "<=", "mosaic_level_high"),
             Condition("separation", ">=", "separation_min"),
-            Condition("absolute_shift", "<=", "mosaic_shift_max"),
+            Condition("absolute_shift", "<", "mosaic_shift_max"),
         ),
         (
             (
@@ -114,8 +114,8 @@ def check(condition: Condition, measures: Mapping[str, float | None], limits: Ma
         limit = None if named is None else float(named)
     else:
         limit = condition.limit
-    met = None if value is None or limit is None or value != value else bool(OPERATORS[condition.op](value, limit))
-    return Checked(condition, value, limit, met)
+    unknown = value is None or limit is None or value != value or limit != limit
+    return Checked(condition, value, limit, None if unknown else bool(OPERATORS[condition.op](value, limit)))
 
 
 def every(results: list[bool | None]) -> bool | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from cd40l_flow.expression.case import TubeCheck
 from cd40l_flow.gating.model import CD3_POSITIVE, CD8_NEGATIVE, LYMPHOCYTES, GatedSample, GatedTube
-from cd40l_flow.inputs.model import BACKGROUND_REAGENTS, TARGET_REAGENTS, Tube
+from cd40l_flow.inputs.model import BACKGROUND_REAGENTS, Tube
 from cd40l_flow.signal.scale import robust_sd
 
 # A median this many times the other's is another state of the cells, not another staining.
@@ -21,13 +21,17 @@ def check_tubes(gated: GatedSample) -> TubeCheck:
     stimulated = [tube for tube in gated.tubes if _tube(tube).stimulation == "stimulated"]
     unstimulated = [tube for tube in gated.tubes if _tube(tube).stimulation == "unstimulated"]
     acquisitions = [tube.signal.acquisition for tube in gated.tubes]
+    swapped = _swapped(stimulated, unstimulated)
+    # Among exchanged tubes a resting one differs from the others without being another donor's.
+    comparable = [] if swapped else stimulated
     return TubeCheck(
         removed_percent=max((found.removed_percent for found in acquisitions), default=None),
         margin_percent=max((found.margin_percent for found in acquisitions), default=None),
-        swapped=_swapped(stimulated, unstimulated),
+        untimed=tuple(_tube(tube).fcs for tube in gated.tubes if tube.signal.acquisition.problem),
+        swapped=swapped,
         markers_swapped=_markers_swapped(stimulated, unstimulated),
-        fingerprint_points=_spread(stimulated),
-        scatter_percent=_scatter_spread(stimulated),
+        fingerprint_points=_spread(comparable),
+        scatter_percent=_scatter_spread(comparable),
     )
 
 
@@ -68,25 +72,28 @@ def _swapped(stimulated: Sequence[GatedTube], unstimulated: Sequence[GatedTube])
 
 
 def _markers_swapped(stimulated: Sequence[GatedTube], unstimulated: Sequence[GatedTube]) -> bool | None:
-    """Return whether, in a background tube, "CD69" is dim and the "target" bright: there the target's label sits on CD69."""
+    """Return whether, in a background tube, stimulation raises the "target" and not "CD69": their labels are exchanged.
+
+    It holds for whatever the patient expresses, for a background tube holds no target at all.
+    """
     compared = False
     for rest in unstimulated:
-        resting_target = _median(rest, "target")
         for background in stimulated:
-            if _tube(background).reagent not in BACKGROUND_REAGENTS or resting_target is None:
+            raised = _raised(background, rest, "target"), _raised(background, rest, "CD69")
+            if _tube(background).reagent not in BACKGROUND_REAGENTS or None in raised:
                 continue
-            target, cd69 = _median(background, "target"), _median(background, "CD69")
-            for tube in stimulated:
-                if _tube(tube).reagent not in TARGET_REAGENTS:
-                    continue
-                other = _median(tube, "CD69")
-                if target is None or cd69 is None or other is None:
-                    continue
-                compared = True
-                bright = target > FAR * max(resting_target, floor_of(rest, "target"))
-                if bright and other > FAR * max(cd69, floor_of(background, "CD69")):
-                    return True
+            compared = True
+            if raised == (True, False):
+                return True
     return False if compared else None
+
+
+def _raised(tube: GatedTube, rest: GatedTube, marker: str) -> bool | None:
+    """Return whether a marker's median lies far above that of a resting tube, or None where either is not known."""
+    active, resting = _median(tube, marker), _median(rest, marker)
+    if active is None or resting is None:
+        return None
+    return active > FAR * max(resting, floor_of(rest, marker))
 
 
 def _spread(tubes: Sequence[GatedTube]) -> float | None:

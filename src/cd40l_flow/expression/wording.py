@@ -10,7 +10,7 @@ from typing import Any
 
 from cd40l_flow.expression.calls import CD40_IG, Decision
 from cd40l_flow.expression.case import Case
-from cd40l_flow.expression.guards import (
+from cd40l_flow.expression.effects import (
     ABSENT,
     FUNCTIONAL_DEFECT,
     INDETERMINATE,

@@ -14,7 +14,9 @@ LOW, HIGH = -0.2, 1.1
 
 @dataclass(frozen=True)
 class Density:
-    """A density of one marker: ``grid`` (points on the logicle scale) and ``height`` (per unit of the scale), both (400,)."""
+    """A density of one marker: ``grid`` (points on the logicle scale) and ``height`` (per unit of the scale), both
+    (400,).
+    """
 
     grid: Floats
     height: Floats
@@ -62,8 +64,8 @@ def find_valleys(
 ) -> list[Valley]:
     """Return the valleys between two positions of the scale, from left to right.
 
-    A valley is at least ``min_depth`` deep against the lower of the modes it parts; a mode holds at least the fraction ``min_mass`` of the
-    events between its valleys, so that a few stray events in an empty stretch are none.
+    A valley is at least ``min_depth`` deep against the lower of the modes it parts; a mode holds at least the fraction
+    ``min_mass`` of the events between its valleys, so that a few stray events in an empty stretch are none.
     """
     height, grid = curve.height, curve.grid
     mass = np.concatenate(([0.0], np.cumsum(height))) * float(grid[1] - grid[0])
@@ -117,7 +119,9 @@ def _modes(height: Floats, min_depth: float) -> list[int]:
 def find_valley(
     curve: Density, low: float, high: float, min_depth: float = 0.2, min_mass: float = 0.01
 ) -> Valley | None:
-    """Return the valley that parts the most, or None: the one whose floor lies furthest below the lower of its modes."""
+    """Return the valley that parts the most, or None: the one whose floor lies furthest below the lower of its
+    modes.
+    """
     valleys = find_valleys(curve, low, high, min_depth, min_mass)
 
     def persistence(valley: Valley) -> float:
@@ -128,6 +132,8 @@ def find_valley(
 
 
 def left_sd(scaled: Floats, mode: float) -> float:
-    """Return the SD of a population from the half below its mode, (n,) on the logicle scale: what lies above may be others."""
+    """Return the SD of a population from the half below its mode, (n,) on the logicle scale: what lies above may be
+    others.
+    """
     left = mode - scaled[scaled < mode]
     return float(np.quantile(left, 0.6827)) if left.size else 0.0

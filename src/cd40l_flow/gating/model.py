@@ -16,16 +16,33 @@ from cd40l_flow.signal.scale import Scale
 TIME, LYMPHOCYTES, SINGLETS, VIABLE = "time", "lymphocytes", "singlets", "viable"
 CD3_POSITIVE, CD8_NEGATIVE, CD8_POSITIVE, ACTIVATED = "CD3+", "CD3+CD8-", "CD3+CD8+", "CD3+CD8-CD69+"
 
+# Which population each boundary cuts out.
+GATE_POPULATION = {
+    "time_low": TIME,
+    "time_high": TIME,
+    "lymph_fsc_low": LYMPHOCYTES,
+    "lymph_fsc_high": LYMPHOCYTES,
+    "lymph_ssc_low": LYMPHOCYTES,
+    "lymph_ssc_high": LYMPHOCYTES,
+    "singlet_low": SINGLETS,
+    "singlet_high": SINGLETS,
+    "viability_high": VIABLE,
+    "cd3_low": CD3_POSITIVE,
+    "cd8_high": CD8_NEGATIVE,
+    "cd69_low": ACTIVATED,
+}
+
 
 @dataclass(frozen=True)
 class Boundary:
     """One threshold of one gate.
 
-    ``gate`` is a name that ``overrides.tsv`` knows; ``tube`` the ``fcs`` it holds for, empty for all tubes of the sample. ``value`` is what
-    gating uses: compensated linear channel units (a ratio for singlets, seconds for time), ``scaled`` the same on the
-    detector's logicle scale (equal to ``value`` where there is none). ``method`` says how it was found, ``flag`` what a
-    reviewer should doubt (empty: nothing). When overridden, ``automatic`` keeps the found value, ``by`` and ``reason`` who and why.
-    ``evidence`` are the position and height of the density it was found in, (2, points), or None.
+    ``gate`` is a name that ``overrides.tsv`` knows; ``tube`` the ``fcs`` it holds for, empty for all tubes of the
+    sample. ``value`` is what gating uses: compensated linear channel units (a ratio for singlets, seconds for time),
+    ``scaled`` the same on the detector's logicle scale (equal to ``value`` where there is none). ``method`` says how it
+    was found, ``flag`` what a reviewer should doubt (empty: nothing). When overridden, ``automatic`` keeps the found
+    value, ``by`` and ``reason`` who and why. ``evidence`` are the position and height of the density it was found in,
+    (2, points), or None.
     """
 
     gate: str
@@ -48,7 +65,8 @@ class Boundary:
 
 @dataclass(frozen=True)
 class ScatterGate:
-    """A convex polygon in FSC x SSC, ``vertices`` (k, 2) in linear channel units, counter-clockwise; one for the sample.
+    """A convex polygon in FSC x SSC, ``vertices`` (k, 2) in linear channel units, counter-clockwise; one for the
+    sample.
 
     When overridden it is a rectangle, ``boundaries`` its sides, and ``automatic`` keeps the polygon that was found.
     """
@@ -72,7 +90,9 @@ class ScatterGate:
 
 @dataclass(frozen=True)
 class Population:
-    """How many events of a tube are in one population: ``count``, and ``percent_of_parent`` (None: the parent is empty)."""
+    """How many events of a tube are in one population: ``count``, and ``percent_of_parent`` (None: the parent is
+    empty).
+    """
 
     population: str
     parent: str
@@ -82,12 +102,13 @@ class Population:
 
 @dataclass(frozen=True)
 class GatedTube:
-    """A tube with its populations: ``masks`` population -> (events,), nested; ``boundaries`` those that hold for it."""
+    """A tube with its populations: ``masks`` population -> (events,), nested; its boundaries and scatter gate."""
 
     signal: TubeSignal
     masks: Mapping[str, Mask]
     populations: tuple[Population, ...]
     boundaries: tuple[Boundary, ...]
+    scatter_gate: ScatterGate | None
 
     def count(self, population: str) -> int:
         """Return the number of events in a population."""
@@ -104,10 +125,11 @@ class GatedTube:
 
 @dataclass(frozen=True)
 class GatedSample:
-    """A sample's gated tubes (those that could be read), its scatter gate and scales (detector -> scale)."""
+    """A sample's gated tubes (those that could be read) and their scales (detector -> scale); ``flags`` what to
+    doubt.
+    """
 
     sample: Sample
     tubes: tuple[GatedTube, ...]
-    scatter_gate: ScatterGate | None
     scales: Mapping[str, Scale]
     flags: tuple[str, ...] = ()

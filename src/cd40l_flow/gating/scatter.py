@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from cd40l_flow.gating.density import density, find_valleys, left_sd
-from cd40l_flow.gating.model import Boundary, Mask, ScatterGate
+from cd40l_flow.gating.model import Boundary, ScatterGate
 from cd40l_flow.inputs.model import Floats
+from cd40l_flow.signal.acquisition import Mask
+from cd40l_flow.signal.prepare import TubeSignal
 
 RADIUS = 3.8
 VERTICES = 36
@@ -17,10 +19,10 @@ CELLS = 64
 def find_lymphocytes(fsc: Floats, ssc: Floats, cd3: Floats, names: tuple[str, str]) -> ScatterGate | None:
     """Return the region of FSC x SSC where the CD3+ cells lie, widened for blasts, or None when no CD3+ cells are seen.
 
-    ``fsc``, ``ssc`` are (n,) linear, ``cd3`` (n,) on the logicle scale, of all tubes together. CD3 tells lymphocytes from
-    granulocytes and debris on any instrument ("back-gating"); the region is the ellipse of a trimmed covariance
-    (Mahalanobis distance 3.8, which holds 99.9 % of a normal population; blasts and the
-    skew of real scatter need the margin).
+    ``fsc``, ``ssc`` are (n,) linear, ``cd3`` (n,) on the logicle scale, of all tubes together. CD3 tells lymphocytes
+    from granulocytes and debris on any instrument ("back-gating"); the region is the ellipse of a trimmed covariance
+    (Mahalanobis distance 3.8, which holds 99.9 % of a normal population; blasts and the skew of real scatter need the
+    margin).
     """
     if fsc.size == 0:
         return None
@@ -93,7 +95,9 @@ def _smooth(counts: Floats) -> Floats:
 
 
 def rectangle(gate: ScatterGate, sides: dict[str, Boundary]) -> ScatterGate:
-    """Return the scatter gate as a rectangle with the given sides (``lymph_fsc_low`` ...); other sides from the polygon."""
+    """Return the scatter gate as a rectangle with the given sides (``lymph_fsc_low`` ...); other sides from the
+    polygon.
+    """
     low, high = gate.vertices.min(axis=0), gate.vertices.max(axis=0)
     x0 = sides["lymph_fsc_low"].value if "lymph_fsc_low" in sides else float(low[0])
     x1 = sides["lymph_fsc_high"].value if "lymph_fsc_high" in sides else float(high[0])
@@ -119,7 +123,16 @@ def find_singlets(ratio: Floats) -> tuple[float, float] | None:
     return mode - 4 * spread, mode + 4 * spread
 
 
-def within(values: Floats, low: float, high: float) -> Mask:
-    """Return which values, (n,), lie in a band, its ends included."""
-    mask: Mask = (values >= low) & (values <= high)
-    return mask
+def singlet_ratio(signal: TubeSignal) -> Floats | None:
+    """Return FSC area over height (a ratio), or FSC width (channel values), of every event, (events,); None without
+    either.
+    """
+    scatter = signal.events.scatter
+    if scatter.fsc_height is not None:
+        height = signal.detector(scatter.fsc_height)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio: Floats = np.where(height > 0, signal.detector(scatter.fsc) / height, np.nan)
+        return ratio
+    if scatter.fsc_width is not None:
+        return signal.detector(scatter.fsc_width)
+    return None

@@ -1,4 +1,6 @@
-"""The gating strategy: time, lymphocytes, singlets, viability, CD3+, CD8-, CD69+, the same for every tube of a sample."""
+"""The gating strategy: time, lymphocytes, singlets, viability, CD3+, CD8-, CD69+, the same for every tube of a
+sample.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +23,13 @@ from cd40l_flow.gating.model import (
     Boundary,
     GatedSample,
     GatedTube,
-    Mask,
     Population,
     ScatterGate,
 )
-from cd40l_flow.gating.scatter import find_lymphocytes, find_singlets, rectangle
+from cd40l_flow.gating.scatter import find_lymphocytes, find_singlets, rectangle, singlet_ratio
 from cd40l_flow.gating.thresholds import Found
 from cd40l_flow.inputs.model import Floats, Override, Sample
-from cd40l_flow.signal.acquisition import at_the_top
+from cd40l_flow.signal.acquisition import Mask, at_the_top
 from cd40l_flow.signal.prepare import TubeSignal
 from cd40l_flow.signal.scale import Scale
 
@@ -43,6 +44,7 @@ class _Tube:
     masks: dict[str, Mask] = field(default_factory=dict)
     parents: dict[str, str] = field(default_factory=dict)
     boundaries: list[Boundary] = field(default_factory=list)
+    scatter_gate: ScatterGate | None = None
 
     @property
     def stimulated(self) -> bool:
@@ -62,8 +64,8 @@ def gate(
 ) -> GatedSample:
     """Return the gated tubes of a sample: boundaries are found on its tubes together, then hold for each of them.
 
-    ``scales`` maps detector -> scale, ``limits`` is the group ``gating`` of the configuration. A gate that cannot be drawn leaves its
-    population and those below it out of ``masks`` of every tube; the reason stands in ``flags``.
+    ``scales`` maps detector -> scale, ``limits`` is the group ``gating`` of the configuration. A gate that cannot be
+    drawn leaves its population and those below it out of ``masks`` of every tube; the reason stands in ``flags``.
     """
     gating = _Gating(sample, [_Tube(signal) for signal in signals], scales, overrides, limits)
     return gating.run()
@@ -83,7 +85,6 @@ class _Gating:
         self.sample, self.tubes, self.scales, self.limits = sample, tubes, scales, limits
         self.overrides = overrides
         self.flags: list[str] = []
-        self.scatter_gate: ScatterGate | None = None
 
     def run(self) -> GatedSample:
         self._time()
@@ -104,7 +105,6 @@ class _Gating:
         return GatedSample(
             sample=self.sample,
             tubes=tuple(_finish(tube) for tube in self.tubes),
-            scatter_gate=self.scatter_gate,
             scales=self.scales,
             flags=tuple(self.flags),
         )
@@ -184,7 +184,6 @@ class _Gating:
         if found is None:
             self.flags.append("no CD3+ lymphocytes found in FSC x SSC: no gate was drawn")
             return False
-        self.scatter_gate = found
         for tube in self.tubes:
             sides = {}
             for name in SCATTER_SIDES:
@@ -196,9 +195,8 @@ class _Gating:
                         by=override.by, reason=override.reason,
                     )  # fmt: skip
             drawn = rectangle(found, sides) if sides else found
-            if sides:
-                tube.boundaries.extend(sides.values())
-                self.scatter_gate = drawn
+            tube.boundaries.extend(sides.values())
+            tube.scatter_gate = drawn
             x, y = tube.signal.detector(drawn.fsc), tube.signal.detector(drawn.ssc)
             tube.narrow(LYMPHOCYTES, parent, drawn.inside(x, y))
         return True
@@ -290,22 +288,9 @@ class _Gating:
         return self._threshold("cd69_low", "CD69", found, ACTIVATED, parent, above=True)
 
 
-def singlet_ratio(signal: TubeSignal) -> Floats | None:
-    """Return FSC area over height (a ratio), or FSC width (channel values), of every event, (events,); None without either."""
-    scatter = signal.events.scatter
-    if scatter.fsc_height is not None:
-        height = signal.detector(scatter.fsc_height)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio: Floats = np.where(height > 0, signal.detector(scatter.fsc) / height, np.nan)
-        return ratio
-    if scatter.fsc_width is not None:
-        return signal.detector(scatter.fsc_width)
-    return None
-
-
 def _finish(tube: _Tube) -> GatedTube:
     populations = []
     for population, parent in tube.parents.items():
         count, total = int(np.count_nonzero(tube.masks[population])), int(np.count_nonzero(tube.masks[parent]))
         populations.append(Population(population, parent, count, 100 * count / total if total else None))
-    return GatedTube(tube.signal, dict(tube.masks), tuple(populations), tuple(tube.boundaries))
+    return GatedTube(tube.signal, dict(tube.masks), tuple(populations), tuple(tube.boundaries), tube.scatter_gate)

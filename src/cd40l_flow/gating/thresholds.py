@@ -1,7 +1,8 @@
-"""Fluorescence boundaries, one function a marker: from values on the fixed scale to a position, its evidence and its flag.
+"""Fluorescence boundaries, one function a marker: from values on the fixed scale to a position, its evidence and its
+flag.
 
-No function makes up a gate: where no valley is found, a declared fallback is named in ``method`` and the flag says so; where that
-fails too, the position is None.
+No function makes up a gate: where no valley is found, a declared fallback is named in ``method`` and the flag says so;
+where that fails too, the position is None.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from cd40l_flow.inputs.model import Floats
 from cd40l_flow.signal.scale import Scale
 
 FEWEST = 100
-# Events of a population beyond this many robust SD of its mode are taken for another population (0.1 % of a normal one).
+# Events of a population beyond this many robust SD of its mode are taken for another population (0.1 % of a normal
+# one).
 EDGE_SD = 3.0
 
 
 @dataclass(frozen=True)
 class Found:
-    """A boundary found: ``position`` on the logicle scale (None: not found), how, what to doubt, and the curve it lies on."""
+    """A boundary found: ``position`` on the logicle scale (None: not found), how, what to doubt, and the curve it lies
+    on.
+    """
 
     position: float | None
     method: str
@@ -46,10 +50,11 @@ def find_viability(scaled: Floats) -> Found:
 
 
 def find_cd3(scaled: Floats, scale: Scale) -> Found:
-    """Return the boundary above which cells are CD3+, from live single lymphocytes of the stimulated tubes, (n,) logicle.
+    """Return the boundary above which cells are CD3+, from live single lymphocytes of the stimulated tubes, (n,)
+    logicle.
 
-    PMA lowers CD3, so the stimulated tubes set it. Where activated cells are a CD3-dim peak of their own the lowest valley, next
-    to the CD3- cells, is taken: they stay in.
+    PMA lowers CD3, so the stimulated tubes set it. Where activated cells are a CD3-dim peak of their own the lowest
+    valley, next to the CD3- cells, is taken: they stay in.
     """
     if scaled.size < FEWEST:
         return _none(f"only {scaled.size} lymphocytes: CD3 gate not drawn")
@@ -94,8 +99,8 @@ def find_cd69(unstimulated: Floats, stimulated: Floats, scale: Scale, max_percen
     """Return the boundary above which CD3+CD8- cells are CD69+; both inputs are (n,) logicle, of CD3+CD8- cells.
 
     The unstimulated tube sets it: at most ``max_percent`` of its cells lie above. Where resting cells are already
-    activated (a tail beyond 5 SD of the resting peak), the quantile would cut the activated cells: the
-    peak + 4 SD is taken instead and flagged. Without an unstimulated tube the valley of the stimulated tubes serves, flagged.
+    activated (a tail beyond 5 SD of the resting peak), the quantile would cut the activated cells: the peak + 4 SD is
+    taken instead and flagged. Without an unstimulated tube the valley of the stimulated tubes serves, flagged.
     """
     if unstimulated.size >= FEWEST:
         curve = density(unstimulated)

@@ -97,9 +97,9 @@ class Override:
 class Job:
     """Everything the result of one sample depends on, beside the bytes of its tubes and its controls' results.
 
-    ``run_controls`` are all controls of the run (they fix the scale), ``controls`` the names of those this sample is judged against
-    (for a control: the other controls). ``settings`` is the sample's slice of the configuration with all defaults
-    filled in: ``spillover``, ``panels``, ``require_function`` and ``limits``.
+    ``run_controls`` are all controls of the run (they fix the scale), ``controls`` the names of those this sample is
+    judged against (for a control: the other controls). ``settings`` is the sample's slice of the configuration with all
+    defaults filled in: ``spillover``, ``panels``, ``require_function`` and ``limits``.
     """
 
     sample: Sample
@@ -113,7 +113,8 @@ class Job:
 class Detector:
     """One parameter of an FCS file: ``$PnN``, ``$PnS``, ``$PnR`` (channel values), ``$PnV`` (volts, or None), ``$PnG``.
 
-    ``index`` is its position in the file, from 0; ``maximum`` the largest value on the linear scale (after gain or log).
+    ``index`` is its position in the file, from 0; ``maximum`` the largest value on the linear scale (after gain or
+    log).
     """
 
     name: str
@@ -141,8 +142,8 @@ class Spillover:
 class Header:
     """What the TEXT segment of one FCS file says, through an allow-list: no keyword that can hold a person's name.
 
-    ``spillover`` is the file's own matrix or None. ``cytometer`` is ``$CYT``, ``month`` ``YYYY-MM`` of ``$DATE`` or empty,
-    ``duration_s`` from ``$BTIM`` and ``$ETIM`` or None.
+    ``spillover`` is the file's own matrix or None. ``cytometer`` is ``$CYT``, ``month`` ``YYYY-MM`` of ``$DATE`` or
+    empty, ``duration_s`` from ``$BTIM`` and ``$ETIM`` or None.
     """
 
     version: str
@@ -173,10 +174,11 @@ class Scatter:
 class Events:
     """The events of one tube on the linear scale, not yet compensated.
 
-    ``values`` is (events, detectors) in the order of ``names``: scatter, every fluorescence detector of the spillover matrix and
-    the detectors of the markers; gain and log amplifiers already undone. ``time`` is (events,) in seconds, or None with
-    ``time_problem`` saying why. ``markers`` maps marker -> detector name. ``spillover`` is the matrix to apply, None when
-    the values are already compensated (declared by the configuration). ``digest`` is the SHA-256 of the DATA segment.
+    ``values`` is (events, detectors) in the order of ``names``: scatter, every fluorescence detector of the spillover
+    matrix and the detectors of the markers; gain and log amplifiers already undone. ``time`` is (events,) in seconds,
+    or None with ``time_problem`` saying why. ``markers`` maps marker -> detector name. ``spillover`` is the matrix to
+    apply, None when the values are already compensated (declared by the configuration). ``digest`` is the SHA-256 of
+    the DATA segment.
     """
 
     tube: Tube

@@ -25,14 +25,17 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Label:
-    """Words at a place, CSS pixels from the top left; ``style`` is a class of the style sheet, ``turn`` degrees."""
+    """Words at a place, CSS pixels from the top left; ``style`` is a class of the style sheet.
+
+    ``room`` is the width the words are squeezed into, or None where they fit as they are.
+    """
 
     x: float
     y: float
     words: str
     style: str = "tick"
     anchor: str = "middle"
-    turn: int = 0
+    room: float | None = None
 
 
 @dataclass(frozen=True)

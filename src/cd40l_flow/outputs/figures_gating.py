@@ -20,6 +20,8 @@ _SCALE = 2
 # Perceptually even from pale to dark blue: the shade survives a grey printer and every colour blindness.
 _SHADES = ("#c9d9eb", "#a3c1de", "#74a3cf", "#4682bb", "#265f9d", "#143f78", "#0a234c")
 _LEVELS = 10
+# The mean width of a letter of an axis's name.
+_LETTER = 6.4
 _VEIL, _VEILED = "#e9ecef", 0.62
 
 
@@ -174,5 +176,13 @@ def _labels(x: Mapping[str, Any], y: Mapping[str, Any]) -> list[Label]:
         Label(_LEFT - 4, floor - place * _SIDE + 3.5, words, anchor="end")
         for _, place, words in readable_ticks(y["ticks"], 0.0, 0.14)
     ]
-    names = [Label(_LEFT + _SIDE / 2, floor + 27, x["label"], "axis"), Label(1, 11, y["label"], "axis", "start")]
-    return [*across, *upward, *names]
+    return [*across, *upward, _name(x["label"], "middle", floor + 27), _name(y["label"], "start", 11)]
+
+
+def _name(label: str, anchor: str, y: float) -> Label:
+    """Return the name of an axis: in the middle of its axis, or of the panel where it is too long for that."""
+    width = _LEFT + _SIDE + _RIGHT
+    letters = _LETTER * len(label)
+    middle = _LEFT + _SIDE / 2 if letters < _SIDE else width / 2
+    room = width - 4.0 if letters > width - 4 else None
+    return Label(1 if anchor == "start" else middle, y, label, "axis", anchor, room)

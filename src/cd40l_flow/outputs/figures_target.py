@@ -117,12 +117,29 @@ def _draw_residuals(strip: _Strip, observed: Counts, expected: Counts) -> None:
     strip.level(0, INK, 0.9)
 
 
+def _fitted(target: Mapping[str, Any], densities: Densities) -> dict[str, Counts]:
+    """Return the expected counts of the fitted components, those that there are."""
+    parts = {name: densities.counts(target.get(f"fit_{name}")) for name in ("negative", "positive")}
+    return {name: part for name, part in parts.items() if part is not None}
+
+
+def _ceiling(sample: Counts, components: Mapping[str, Counts]) -> float:
+    """Return the height of the scale, in modes of the sample, under which the sum of the components fits too."""
+    bins = _bins_to_draw(float(sample.sum()))
+    mode = max(float(_rebin(sample, bins).max(initial=0.0)), 1.0)
+    total = np.sum(list(components.values()), axis=0) if components else np.zeros(1)
+    return max(_HEADROOM, 1.05 * float(total.max()) * len(sample) / bins / mode)
+
+
 def _draw_curves(
-    strip: _Strip, target: Mapping[str, Any], densities: Densities, control: Densities | None
+    strip: _Strip,
+    target: Mapping[str, Any],
+    densities: Densities,
+    control: Densities | None,
+    sample: Counts,
+    components: Mapping[str, Counts],
 ) -> tuple[Counts, Counts | None]:
     """Draw the overlaid histograms and the fit; return observed and (where fitted) expected counts a bin."""
-    sample = densities.counts(target["sample"])
-    sample = np.zeros(256) if sample is None else sample
     bins = _bins_to_draw(float(sample.sum()))
     observed = _rebin(sample, bins)
     top = max(float(observed.max(initial=0.0)), 1.0)
@@ -135,14 +152,13 @@ def _draw_curves(
         if counts is not None and counts.sum() > 0:
             scaled = _rebin(counts, _bins_to_draw(float(counts.sum())))
             strip.curve(_steps(scaled / scaled.max()), name)
-    parts = {name: densities.counts(target.get(f"fit_{name}")) for name in ("negative", "positive")}
-    if all(part is None for part in parts.values()):
+    if not components:
         return observed, None
-    fine = {name: part * (len(part) / bins) for name, part in parts.items() if part is not None}
+    fine = {name: part * (len(part) / bins) for name, part in components.items()}
     strip.curve(_smooth(np.sum(list(fine.values()), axis=0) / top), "total")
     for name, part in fine.items():
         strip.curve(_smooth(part / top), name)
-    return observed, np.sum([_rebin(part, bins) for part in parts.values() if part is not None], axis=0)
+    return observed, np.sum([_rebin(part, bins) for part in components.values()], axis=0)
 
 
 def _finish(canvas: Canvas, strip: _Strip, axis: Mapping[str, Any], labels: list[Label]) -> Drawing:
@@ -163,8 +179,8 @@ def _beside(canvas: Canvas, strip: _Strip, value: float, words: str) -> Label:
     return Label(_LEFT - 6, canvas.height - strip.height(value) + 4, words, "tick", "end")
 
 
-def _scaled_strip(canvas: Canvas, bottom: float) -> _Strip:
-    strip = _Strip(canvas, bottom, float(canvas.height), 0.0, _HEADROOM)
+def _scaled_strip(canvas: Canvas, bottom: float, ceiling: float = _HEADROOM) -> _Strip:
+    strip = _Strip(canvas, bottom, float(canvas.height), 0.0, ceiling)
     for height in (0.5, 1.0):
         strip.level(height, RULE, 0.8)
     strip.level(0, MUTED, 1)
@@ -174,8 +190,11 @@ def _scaled_strip(canvas: Canvas, bottom: float) -> _Strip:
 def draw_target(densities: Densities, target: Mapping[str, Any], control: Densities | None = None) -> Drawing:
     """Draw the target histogram of one reagent, with the control's stimulated cells over it where given."""
     canvas = Canvas(_WIDTH - _LEFT - _RIGHT, _CURVES + _GAP + _RESIDUALS, _SCALE)
-    strip = _scaled_strip(canvas, _GAP + _RESIDUALS)
-    observed, expected = _draw_curves(strip, target, densities, control)
+    sample = densities.counts(target["sample"])
+    sample = np.zeros(256) if sample is None else sample
+    components = _fitted(target, densities)
+    strip = _scaled_strip(canvas, _GAP + _RESIDUALS, _ceiling(sample, components))
+    observed, expected = _draw_curves(strip, target, densities, control, sample, components)
     strip.threshold(target.get("threshold"))
     labels = []
     if expected is not None:

@@ -86,12 +86,12 @@ def _reagent_order(item: tuple[str, Any]) -> int:
 
 def _reason(result: Result, code: str) -> View:
     """Return a reason in words with what the checks found for this very sample."""
-    found = [_finding(guard) for guard in result["guards"] if guard["code"] == code and guard["fired"] is not False]
+    found = [finding(guard) for guard in result["guards"] if guard["code"] == code and guard["fired"] is not False]
     found = found or [message["text"] for message in result["messages"] if message["code"] == code]
     return {"code": code, **reason_texts(code), "found": list(dict.fromkeys(text for text in found if text))}
 
 
-def _finding(guard: Mapping[str, Any]) -> str:
+def finding(guard: Mapping[str, Any]) -> str:
     """Return what one check found, with value and limit where it has them."""
     words = load_texts()["sections"]["why"]
     reagent = f"{guard['reagent']}: " if guard["reagent"] else ""
@@ -154,13 +154,14 @@ def _guard_cards(result: Result) -> list[View]:
             limit = f"{sign} {format_unit(guard['unit'], guard['limit'], limit=True)}"
             value = format_unit(guard["unit"], guard["value"])
             title = guard["message"].rstrip(".")
-            cards.setdefault(f"{guard['code']} {title}", _plain_card(title, guard["reagent"], value, limit))
+            named = f"{title} ({guard['reagent']})" if guard["reagent"] else title
+            cards.setdefault(f"{guard['code']} {title}", _plain_card(named, value, limit))
     return list(cards.values())[: _CARDS - 1]
 
 
-def _plain_card(title: str, reagent: str | None, value: str, limit: str | None) -> View:
-    blank = {"interval": "", "control": None, "gauge": None, "muted": False}
-    return {"title": title, "reagent": reagent, "value": value, "limit": limit, **blank}
+def _plain_card(title: str, value: str, limit: str) -> View:
+    blank = {"reagent": None, "interval": "", "control": None, "gauge": None, "muted": False}
+    return {"title": title, "value": value, "limit": limit, **blank}
 
 
 def _card(result: Result, controls: Sequence[Result], reagent: str, measure: str, values: Mapping[str, Any]) -> View:

@@ -10,7 +10,7 @@ from cd40l_flow.outputs.figures import Densities
 from cd40l_flow.outputs.figures_gating import draw_panels
 from cd40l_flow.outputs.figures_target import draw_activation, draw_target
 from cd40l_flow.outputs.numbers import format_measure, format_number
-from cd40l_flow.outputs.report_banner import shown_subcalls
+from cd40l_flow.outputs.report_banner import finding, shown_subcalls
 from cd40l_flow.outputs.texts import load_texts, population_name, reason_texts
 
 Result = Mapping[str, Any]
@@ -32,10 +32,14 @@ def why_absent(result: Result, reagent: str | None = None) -> str:
     tubes = [tube for tube in result["tubes"] if tube["status"] == "refused"]
     guards = [guard for guard in result["guards"] if guard["fired"]]
     found: list[str] = [tube["error"]["message"] for tube in tubes if tube["reagent"] == reagent and tube["error"]]
-    found = found or [guard["message"] for guard in guards if reagent is not None and guard["reagent"] == reagent]
+    planned = {tube["reagent"] for tube in result["tubes"] if tube["stimulation"] == "stimulated"}
+    if not found and reagent is not None and reagent not in planned:
+        return str(load_texts()["sections"]["target"]["not_planned"])
+    found = found or [finding(guard) for guard in guards if reagent is not None and guard["reagent"] == reagent]
     found = found or [message["text"] for message in result["messages"] if message["severity"] == "error"]
     found = found or [reason_texts(code)["name"] for code in result["reasons"]]
-    return " ".join(dict.fromkeys(found)) or str(load_texts()["not_computed"])
+    sentences = [text if text.endswith(".") else f"{text}." for text in dict.fromkeys(found)]
+    return " ".join(sentences) or str(load_texts()["not_computed"])
 
 
 def target_views(subject: Subject, control: Subject | None) -> list[View]:
@@ -116,9 +120,13 @@ def activation_views(subject: Subject, control: Subject | None) -> list[View]:
         unstimulated = words["overlaid" if activation.get("unstimulated") else "not_available"]
         percent = format_measure("cd69_percent", result["cd69_percent"])
         alt = words["alt"].format(sample=result["sample"], percent=percent, unstimulated=unstimulated)
-        events = format_number("events", result["activated_events"])
+        numbers = words["percent"].format(percent=percent)
+        if result["activated_events"] is not None:
+            numbers = words["numbers"].format(
+                percent=percent, events=format_number("events", result["activated_events"])
+            )
         drawing = draw_activation(each.densities, activation)
-        views.append({"drawing": drawing, "alt": alt, "numbers": (percent, events), **_who(result)})
+        views.append({"drawing": drawing, "alt": alt, "numbers": numbers, **_who(result)})
     return views
 
 

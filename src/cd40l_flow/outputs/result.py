@@ -1,4 +1,6 @@
-"""``result.json``: everything measured and decided of one sample, as plain values; the schema is shipped with the workflow."""
+"""``result.json``: everything measured and decided of one sample, as plain values; the schema is shipped with the
+workflow.
+"""
 
 from __future__ import annotations
 
@@ -11,44 +13,19 @@ from typing import Any
 
 from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.expression.calls import CD40_IG, CD154, CLONE_2, Decision
-from cd40l_flow.expression.case import Case, Refusal
+from cd40l_flow.expression.case import Case
 from cd40l_flow.expression.control import to_json
-from cd40l_flow.expression.guards import FUNCTIONAL_DEFECT, Guard
+from cd40l_flow.expression.effects import FUNCTIONAL_DEFECT, Guard
 from cd40l_flow.expression.model import ControlExpression, Expression
 from cd40l_flow.expression.rules import Checked
-from cd40l_flow.gating.model import (
-    ACTIVATED,
-    CD3_POSITIVE,
-    CD8_NEGATIVE,
-    LYMPHOCYTES,
-    SINGLETS,
-    TIME,
-    VIABLE,
-    Boundary,
-    GatedSample,
-    GatedTube,
-)
-from cd40l_flow.inputs.model import Job, Sample, Tube
-from cd40l_flow.inputs.spillover import condition_number
+from cd40l_flow.gating.model import GatedSample
+from cd40l_flow.inputs.model import Job, Sample
+from cd40l_flow.outputs.result_gating import gate_rows, tube_rows
 
 SCHEMA_VERSION = "1.0"
 DIGITS = 10
 AGE_BANDS = ((0.5, "under 6 months"), (1, "6 to 11 months"), (2, "1 y"), (5, "2 to 4 y"), (10, "5 to 9 y"))
 OLDER_BANDS = ((18, "10 to 17 y"), (45, "18 to 44 y"), (math.inf, "45 y or older"))
-GATE_POPULATION = {
-    "time_low": TIME,
-    "time_high": TIME,
-    "lymph_fsc_low": LYMPHOCYTES,
-    "lymph_fsc_high": LYMPHOCYTES,
-    "lymph_ssc_low": LYMPHOCYTES,
-    "lymph_ssc_high": LYMPHOCYTES,
-    "singlet_low": SINGLETS,
-    "singlet_high": SINGLETS,
-    "viability_high": VIABLE,
-    "cd3_low": CD3_POSITIVE,
-    "cd8_high": CD8_NEGATIVE,
-    "cd69_low": ACTIVATED,
-}
 
 
 def result_of(
@@ -67,7 +44,7 @@ def result_of(
     """
     sample = job.sample
     first = next((reagent for reagent in (CD154, CLONE_2, CD40_IG) if reagent in case.planned), None)
-    activated = case.reagents[first].events if first in case.reagents else None
+    activated = case.reagents[first].events if first is not None and first in case.reagents else None
     result = {
         "schema_version": SCHEMA_VERSION,
         "engine_version": ENGINE_VERSION,
@@ -91,8 +68,8 @@ def result_of(
         "rules": _rules(decision),
         "activated_events": activated,
         "cd69_percent": case.activation[first].percent if first else None,
-        "tubes": _tubes(sample, gated, case.refusals),
-        "gates": _gates(gated, case),
+        "tubes": tube_rows(sample, gated, case.refusals),
+        "gates": gate_rows(gated, case),
         "scales": {name: asdict(scale) for name, scale in sorted(gated.scales.items())},
         "reagents": {reagent: _measures(case, expression) for reagent, expression in case.reagents.items()},
         "messages": _messages(gated, case),
@@ -187,101 +164,6 @@ def _condition(checked: Checked) -> dict[str, Any]:
     }
 
 
-def _tubes(sample: Sample, gated: GatedSample, refusals: tuple[Refusal, ...]) -> list[dict[str, Any]]:
-    found = {tube.signal.events.tube: tube for tube in gated.tubes}
-    refused = {refusal.fcs: refusal for refusal in refusals}
-    return [_tube(tube, found.get(tube), refused.get(tube.fcs)) for tube in sample.tubes]
-
-
-def _tube(tube: Tube, gated: GatedTube | None, refusal: Refusal | None) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        name: getattr(tube, name) for name in ("fcs", "stimulation", "reagent", "panel", "clone", "lot")
-    }
-    told |= {
-        "status": "ok" if gated else "refused",
-        "error": {"code": refusal.code, "message": refusal.message} if refusal else None,
-    }
-    names = ("digest", "events", "version", "cytometer", "month", "duration_s", "time_problem", "removed_percent")
-    told |= dict.fromkeys((*names, "margin_percent", "spillover")) | {"markers": {}, "populations": [], "voltages": {}}
-    if gated is None:
-        return told
-    events, acquisition = gated.signal.events, gated.signal.acquisition
-    header, spillover = events.header, events.spillover
-    return told | {
-        "digest": events.digest,
-        "events": header.events,
-        "version": header.version,
-        "cytometer": header.cytometer,
-        "month": header.month,
-        "duration_s": header.duration_s,
-        "time_problem": events.time_problem,
-        "removed_percent": acquisition.removed_percent,
-        "margin_percent": acquisition.margin_percent,
-        "markers": dict(events.markers),
-        "spillover": {
-            "source": spillover.source,
-            "detectors": list(spillover.detectors),
-            "condition": condition_number(spillover),
-        }
-        if spillover
-        else None,
-        "populations": [asdict(population) for population in gated.populations],
-        "voltages": {d.name: d.voltage for d in header.detectors if d.voltage is not None and d.name in events.names},
-    }
-
-
-def _gates(gated: GatedSample, case: Case) -> list[dict[str, Any]]:
-    """Return every boundary once: those that hold for all tubes of the sample, then those of one tube."""
-    told = []
-    scatter = gated.scatter_gate
-    if scatter is not None:
-        told.append(
-            _empty_gate(LYMPHOCYTES, LYMPHOCYTES)
-            | {
-                "detectors": [scatter.fsc, scatter.ssc],
-                "vertices": scatter.vertices,
-                "method": scatter.method,
-                "flag": scatter.flag,
-            }
-        )
-    seen = set()
-    for tube in gated.tubes:
-        for boundary in tube.boundaries:
-            key = (boundary.gate, boundary.tube, boundary.detector, boundary.value)
-            if key not in seen:
-                seen.add(key)
-                told.append(_gate(boundary))
-    for reagent, expression in case.reagents.items():
-        told.append(
-            _empty_gate("target_low", f"{reagent}+")
-            | {
-                "detector": expression.detector,
-                "value": expression.threshold,
-                "scaled": expression.threshold_scaled,
-                "method": expression.threshold_source,
-            }
-        )
-    return told
-
-
-def _empty_gate(gate: str, population: str) -> dict[str, Any]:
-    names = ("tube", "detector", "value", "scaled", "automatic", "override")
-    return {"gate": gate, "population": population, "flag": ""} | dict.fromkeys(names)
-
-
-def _gate(boundary: Boundary) -> dict[str, Any]:
-    return _empty_gate(boundary.gate, GATE_POPULATION[boundary.gate]) | {
-        "tube": boundary.tube or None,
-        "detector": boundary.detector,
-        "value": boundary.value,
-        "scaled": boundary.scaled,
-        "method": boundary.method,
-        "flag": boundary.flag,
-        "automatic": boundary.automatic,
-        "override": {"by": boundary.by, "reason": boundary.reason} if boundary.overridden else None,
-    }
-
-
 def _measures(case: Case, expression: Expression) -> dict[str, Any]:
     names = (
         "detector", "events", "percent_positive", "percent_positive_low", "percent_positive_high", "threshold",
@@ -314,7 +196,9 @@ def _messages(gated: GatedSample, case: Case) -> list[dict[str, Any]]:
             told.append({"code": "REPLICATES", "severity": "info", "tube": None, "text": text})
         width = expression.linear_width_ratio
         if width is not None and width < 1:
-            text = f"{reagent}: the background is wider than the linear part of its scale; modes near zero can be made by it."
+            text = (
+                f"{reagent}: the background is wider than the linear part of its scale: modes near zero are doubtful."
+            )
             told.append({"code": "SCALE", "severity": "warning", "tube": None, "text": text})
     for tube in gated.tubes:
         problem = tube.signal.events.time_problem

@@ -23,7 +23,8 @@ PILE_UP_FRACTION = 0.002
 class Acquisition:
     """What acquisition QC found in one tube.
 
-    ``keep`` is (events,), False for events cut; percents are of all events of the tube. ``problem`` says why time could not be assessed, empty when it was.
+    ``keep`` is (events,), False for events cut; percents are of all events of the tube. ``problem`` says why time could
+    not be assessed, empty when it was.
     """
 
     keep: Mask
@@ -46,10 +47,10 @@ def at_the_top(values: Floats, maximum: float) -> Mask:
 def steady_stretches(time: Floats, signals: Mapping[str, Floats]) -> Mask:
     """Return which events, (events,), were acquired while every signal was steady.
 
-    ``time`` is in seconds; ``signals`` are (events,), bounded: scatter over its range or fluorescence on the logicle scale. Time is cut
-    into bins of equal event counts; a bin is bad when the mean of any signal leaves the median of all bins by more than 6
-    median absolute deviations (PeacoQC's limit, doi:10.1002/cyto.a.24501) and by more than sampling noise explains.
-    Means, not medians: the median of a bimodal marker jumps between its modes.
+    ``time`` is in seconds; ``signals`` are (events,), bounded: scatter over its range or fluorescence on the logicle
+    scale. Time is cut into bins of equal event counts; a bin is bad when the mean of any signal leaves the median of
+    all bins by more than 6 median absolute deviations (PeacoQC's limit, doi:10.1002/cyto.a.24501) and by more than
+    sampling noise explains. Means, not medians: the median of a bimodal marker jumps between its modes.
     """
     keep = np.ones(time.size, dtype=bool)
     bins = min(MAX_BINS, time.size // MIN_EVENTS_PER_BIN)

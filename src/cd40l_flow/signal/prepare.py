@@ -19,7 +19,9 @@ STEADY_MARKERS = ("CD3", "CD8", "CD69")
 
 @dataclass(frozen=True)
 class TubeSignal:
-    """One tube, compensated and scaled: ``values`` (events, detectors) linear, ``scaled`` marker -> (events,) logicle."""
+    """One tube, compensated and scaled: ``values`` (events, detectors) linear, ``scaled`` marker -> (events,)
+    logicle.
+    """
 
     events: Events
     values: Floats
@@ -39,8 +41,8 @@ class TubeSignal:
 def choose_scales(tubes: Sequence[Events], limits: Mapping[str, Any], source: str) -> dict[str, Scale]:
     """Return detector -> scale from the tubes of one sample (a control's, where the run has one).
 
-    ``limits`` is the group ``scale`` of the configuration, ``source`` what the result says of where the scales came from. The scale of a target is wide
-    enough for its background: unstimulated and background tubes.
+    ``limits`` is the group ``scale`` of the configuration, ``source`` what the result says of where the scales came
+    from. The scale of a target is wide enough for its background: unstimulated and background tubes.
     """
     pooled: dict[str, list[Floats]] = {}
     tops: dict[str, float] = {}

@@ -53,8 +53,8 @@ class Scale:
     def linear_width(self) -> float:
         """The widest Gaussian background (SD, channel values, centred on 0) that keeps one mode on this scale.
 
-        With x(y) the inverse scale, the log density of N(0, s) in y has curvature x'''/x' - x'^2/s^2 at x = 0, so it stays
-        unimodal while s^2 <= x'^3 / x'''. For asinh(x/c) this is c itself.
+        With x(y) the inverse scale, the log density of N(0, s) in y has curvature x'''/x' - x'^2/s^2 at x = 0, so it
+        stays unimodal while s^2 <= x'^3 / x'''. For asinh(x/c) this is c itself.
         """
         b, d, a, c, x1 = _biexponential(self.t, self.w, self.m, self.a)
         up, down = a * math.exp(b * x1), c * math.exp(-d * x1)
@@ -86,10 +86,10 @@ def _biexponential(t: float, w: float, m: float, a: float) -> tuple[float, float
 def choose_scale(top: float, negatives: Floats, background_sd: float, limits: Mapping[str, Any], source: str) -> Scale:
     """Return the narrowest scale that shows the negative values of ``negatives`` and keeps the background unimodal.
 
-    ``negatives`` are compensated linear values, (n,), of which only those below zero are used; ``background_sd`` is the robust
-    SD of the background in channel values, 0 where unknown; ``limits`` is the group ``scale`` of the configuration.
-    W = (M - log10(T/|r|)) / 2 with r the 5th percentile of the negative values (Parks 2006), at least the configured width,
-    widened until ``linear_width`` reaches the background's SD, at most M/2.
+    ``negatives`` are compensated linear values, (n,), of which only those below zero are used; ``background_sd`` is the
+    robust SD of the background in channel values, 0 where unknown; ``limits`` is the group ``scale`` of the
+    configuration. W = (M - log10(T/|r|)) / 2 with r the 5th percentile of the negative values (Parks 2006), at least
+    the configured width, widened until ``linear_width`` reaches the background's SD, at most M/2.
     """
     t = float(limits["top"] or top)
     m = float(limits["decades"])

@@ -1,0 +1,155 @@
+"""Guards of one reagent: its tubes, activation, background, fit, and the control's measure of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cd40l_flow.expression.case import Case
+from cd40l_flow.expression.effects import EVERY, NOTHING, Guard, beyond, guard
+from cd40l_flow.expression.model import Expression
+from cd40l_flow.expression.quality import fit_is_stable, positive_fraction
+
+# Least positive cells of a healthy control, percent, by reagent: keys of the guards' limits.
+CONTROL_LEAST = {
+    "CD154": "control_positive_min",
+    "CD154-2": "control_positive_min",
+    "CD40-Ig": "control_cd40ig_positive_min",
+}
+
+
+def reagent_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[Guard]:
+    """Yield every guard of one reagent that the sheet plans; ``limits`` are all groups of the configuration's."""
+    if reagent in case.missing:
+        yield guard("TUBE_MISSING", True, case.missing[reagent], reagent=reagent)
+    expression = case.reagents.get(reagent)
+    fewest = float(limits["guards"]["activated_min"])
+    if expression is not None or (reagent not in case.missing and not case.refusals):
+        events = 0.0 if expression is None else float(expression.events)
+        yield guard(
+            "TOO_FEW_EVENTS", events < fewest, "Activated CD3+CD8-CD69+ cells.",
+            reagent=reagent, value=events, limit=fewest, unit="events",
+        )  # fmt: skip
+    yield from _activation(case, reagent, limits)
+    if expression is not None:
+        yield from _background(case, expression, limits)
+        yield _fit(expression, limits)
+        yield from _against_control(case, expression, limits)
+
+
+def _activation(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[Guard]:
+    guards, activation = limits["guards"], case.activation.get(reagent)
+    least = float(guards["cd69_percent_min"])
+    if case.control is not None and reagent in case.control.activation_percent:
+        least = max(least, float(guards["cd69_of_control_min"]) * case.control.activation_percent[reagent])
+    if case.sample.role == "control":
+        least = max(least, float(guards["cd69_control_min"]))
+    for value, limit, unit, above, message in (
+        (
+            activation.percent if activation else None,
+            least,
+            "%",
+            False,
+            "CD69+ percent of CD3+CD8- cells, stimulated.",
+        ),
+        (
+            activation.median_ratio if activation else None,
+            float(guards["cd69_median_ratio_min"]),
+            "x",
+            False,
+            "CD69 median of CD3+CD8- cells, stimulated over unstimulated.",
+        ),
+        (
+            activation.unstimulated_percent if activation else None,
+            float(guards["cd69_unstimulated_max"]),
+            "%",
+            True,
+            "CD69+ percent of CD3+CD8- cells, unstimulated.",
+        ),
+    ):
+        fired = beyond(value, limit, above=above)
+        yield guard("ACTIVATION_FAILED", fired, message, reagent=reagent, value=value, limit=limit, unit=unit)
+
+
+def _background(case: Case, expression: Expression, limits: Mapping[str, Any]) -> Iterator[Guard]:
+    guards, reagent = limits["guards"], expression.reagent
+    resting = expression.unstimulated_percent_positive
+    if resting is not None:
+        limit = float(guards["unstimulated_cd154_max"])
+        yield guard(
+            "HIGH_BACKGROUND", beyond(resting, limit, above=True), "Unstimulated CD3+CD8- cells above the threshold.",
+            reagent=reagent, value=resting, limit=limit, unit="%",
+        )  # fmt: skip
+    shift = expression.background_shift
+    if shift is not None:
+        # A stimulated background as anchor has moved with the cells; any other leaves the shift in the measures.
+        limit = float(guards["background_shift_max"])
+        yield guard(
+            "HIGH_BACKGROUND", beyond(abs(shift), limit, above=True),
+            "Shift of the stimulated background against resting cells.",
+            reagent=reagent, value=shift, limit=limit, unit="robust SD",
+            blocks=NOTHING if expression.anchor.exact else None,
+        )  # fmt: skip
+    control = None if case.control is None else case.control.reagents.get(reagent)
+    if control is None or control.positive is None or control.positive_low_scaled is None:
+        return
+    threshold, scale = expression.threshold_scaled, expression.scale
+    for limit, blocks, message in (
+        (
+            control.positive_low_scaled,
+            None,
+            "The threshold against the 10th percentile of the control's positive cells.",
+        ),
+        (control.positive.mean, EVERY, "The threshold against the middle of the control's positive cells."),
+    ):
+        yield guard(
+            "HIGH_BACKGROUND", beyond(threshold, limit, above=True), message, reagent=reagent,
+            value=expression.threshold, limit=scale.to_linear(limit), unit="channel value", blocks=blocks,
+        )  # fmt: skip
+
+
+def _fit(expression: Expression, limits: Mapping[str, Any]) -> Guard:
+    stable = fit_is_stable(expression, limits)
+    low, high = expression.negative_fraction_low, expression.negative_fraction_high
+    if expression.converged is False:
+        message = "The fit of the mixture did not converge."
+    elif stable is None:
+        message = "The mixture could not be fitted."
+    else:
+        message = "Width of the 95 % interval of the negative fraction."
+    return guard(
+        "FIT_UNSTABLE",
+        None if stable is None else not stable,
+        message,
+        reagent=expression.reagent,
+        value=None if low is None or high is None else high - low,
+        limit=float(limits["guards"]["fit_interval_max"]),
+        unit="fraction",
+    )
+
+
+def _against_control(case: Case, expression: Expression, limits: Mapping[str, Any]) -> Iterator[Guard]:
+    guards, reagent = limits["guards"], expression.reagent
+    if case.sample.role == "control":
+        fraction = positive_fraction(expression, limits)
+        percent, least = None if fraction is None else 100 * fraction, float(guards[CONTROL_LEAST[reagent]])
+        yield guard(
+            "CONTROL_FAILED", beyond(percent, least, above=False), "Positive cells of the control.",
+            reagent=reagent, value=percent, limit=least, unit="%",
+        )  # fmt: skip
+    separation = expression.separation
+    if not case.alone:
+        if case.control is None:
+            return
+        control = case.control.reagents.get(reagent)
+        if control is None:
+            message = f"The run's control has no {reagent} to compare with."
+            yield guard("CONTROL_ABSENT", True, message, reagent=reagent)
+            return
+        separation = control.separation
+    least = float(guards["separation_min"])
+    yield guard(
+        "LOW_SEPARATION", beyond(separation, least, above=False),
+        "Ashman's D between the control's negative and positive cells.",
+        reagent=reagent, value=separation, limit=least, unit="D",
+    )  # fmt: skip

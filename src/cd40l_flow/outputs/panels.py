@@ -1,0 +1,197 @@
+"""The gating panels of one tube: binned parent populations with the gate that was drawn on each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cd40l_flow.expression.histogram import HIGH, LOW
+from cd40l_flow.gating.model import (
+    ACTIVATED,
+    CD3_POSITIVE,
+    CD8_NEGATIVE,
+    GATE_POPULATION,
+    LYMPHOCYTES,
+    SINGLETS,
+    TIME,
+    VIABLE,
+    Boundary,
+    GatedSample,
+    GatedTube,
+    ScatterGate,
+)
+from cd40l_flow.gating.scatter import singlet_ratio
+from cd40l_flow.inputs.model import Floats
+from cd40l_flow.outputs.axes import Axis
+from cd40l_flow.signal.prepare import TubeSignal
+
+CELLS = 128
+TARGET_LABEL = {"CD154-2": "CD154 (clone 2)"}
+# Population, the marker that cuts it out, its boundary, and on which side the population lies.
+THRESHOLDS = (
+    (VIABLE, "viability", "viability_high", "below"),
+    (CD3_POSITIVE, "CD3", "cd3_low", "above"),
+    (CD8_NEGATIVE, "CD8", "cd8_high", "below"),
+    (ACTIVATED, "CD69", "cd69_low", "above"),
+)
+Drawn = tuple[Axis, Floats]
+
+
+def scatter_tops(gated: GatedSample) -> tuple[float, float]:
+    """Return the top of the FSC and SSC axes, shared by the tubes: what holds 98 % of events, and the whole gate."""
+    if not gated.tubes:
+        return 1.0, 1.0
+    scatter = gated.tubes[0].signal.events.scatter
+    fsc, ssc = (
+        max(float(np.quantile(tube.signal.detector(name), 0.98)) for tube in gated.tubes)
+        for name in (scatter.fsc, scatter.ssc)
+    )
+    for tube in gated.tubes:
+        if tube.scatter_gate is not None:
+            tops = tube.scatter_gate.vertices.max(axis=0)
+            fsc, ssc = max(fsc, 1.15 * float(tops[0])), max(ssc, 1.15 * float(tops[1]))
+    return fsc, ssc
+
+
+def draw_panels(
+    gated: GatedSample, tube: GatedTube, tops: tuple[float, float], prefix: str
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the panels of one tube and their arrays, name -> (128, 128) uint32 counts, [x, y].
+
+    ``tops`` are the ends of the FSC and SSC axes, ``prefix`` begins the arrays' names. Positions are fractions of an
+    axis; a gate that could not be drawn leaves a panel that says why.
+    """
+    signal = tube.signal
+    scatter = signal.events.scatter
+    fsc = (Axis(scatter.fsc, 0.0, tops[0]), signal.detector(scatter.fsc))
+    ssc = (Axis(scatter.ssc, 0.0, tops[1]), signal.detector(scatter.ssc))
+    target = (fluorescence_axis(gated, signal, "target"), signal.scaled["target"])
+    panels: list[dict[str, Any]] = []
+    arrays: dict[str, Any] = {}
+
+    def add(population: str, x: Drawn, y: Drawn, gate: dict[str, Any] | None) -> None:
+        found = next((p for p in tube.populations if p.population == population), None)
+        if found is None:
+            panels.append({"population": population, "missing": _why(gated, population, signal)})
+            return
+        name = f"{prefix}{len(panels)}"
+        inside = tube.masks[found.parent]
+        arrays[name] = _counts(x[0].fraction(x[1][inside]), y[0].fraction(y[1][inside]))
+        panels.append(
+            {
+                "population": population,
+                "parent": found.parent,
+                "x": x[0].describe(),
+                "y": y[0].describe(),
+                "array": name,
+                "gate": gate,
+                "count": found.count,
+                "parent_count": int(np.count_nonzero(inside)),
+                "percent_of_parent": found.percent_of_parent,
+            }
+            | _doubts(tube, population)
+        )
+
+    if signal.events.time is not None:
+        seconds = Axis("Time (s)", 0.0, max(float(signal.events.time.max(initial=0.0)), 1.0))
+        add(TIME, (seconds, signal.events.time), target, _time_band(tube, seconds))
+    else:
+        panels.append({"population": TIME, "missing": signal.events.time_problem})
+    add(LYMPHOCYTES, fsc, ssc, _polygon(tube.scatter_gate, fsc[0], ssc[0]))
+    height = _second_fsc(signal)
+    add(SINGLETS, height, fsc, _singlet_band(tube, height[0], fsc[0]))
+    for population, marker, gate, side in THRESHOLDS:
+        if marker not in signal.scaled:
+            panels.append({"population": population, "missing": "not stained"})
+            continue
+        x = (fluorescence_axis(gated, signal, marker), signal.scaled[marker])
+        add(population, x, target if marker == "CD69" else ssc, _threshold(tube.boundary(gate), x[0], side))
+    return panels, arrays
+
+
+def fluorescence_axis(gated: GatedSample, signal: TubeSignal, marker: str) -> Axis:
+    """Return the logicle axis of a marker of a tube."""
+    detector = signal.events.markers[marker]
+    reagent = signal.events.tube.reagent
+    label = TARGET_LABEL.get(reagent, reagent) if marker == "target" else marker
+    return Axis(f"{label} ({detector})", LOW, HIGH, gated.scales[detector])
+
+
+def _why(gated: GatedSample, population: str, signal: TubeSignal) -> str:
+    if population == SINGLETS and singlet_ratio(signal) is None:
+        return "no second FSC measure in this file"
+    return gated.flags[0] if gated.flags else "the gate before it could not be drawn"
+
+
+def _doubts(tube: GatedTube, population: str) -> dict[str, Any]:
+    """Return how a population's boundaries were found, whether a person set one, and what to doubt."""
+    boundaries = [boundary for boundary in tube.boundaries if GATE_POPULATION[boundary.gate] == population]
+    gates: list[Boundary | ScatterGate] = [*boundaries]
+    if population == LYMPHOCYTES and tube.scatter_gate is not None:
+        gates.insert(0, tube.scatter_gate)
+    return {
+        "overridden": any(boundary.overridden for boundary in boundaries),
+        "method": "; ".join(dict.fromkeys(gate.method for gate in gates if gate.method)),
+        "flag": "; ".join(dict.fromkeys(gate.flag for gate in gates if gate.flag)),
+    }
+
+
+def _counts(x: Floats, y: Floats) -> Any:
+    """Return the (128, 128) counts of fractions of two axes, [x, y]."""
+    column = np.minimum((x * CELLS).astype(np.intp), CELLS - 1)
+    row = np.minimum((y * CELLS).astype(np.intp), CELLS - 1)
+    return np.bincount(column * CELLS + row, minlength=CELLS * CELLS).reshape(CELLS, CELLS).astype(np.uint32)
+
+
+def _polygon(gate: ScatterGate | None, x: Axis, y: Axis) -> dict[str, Any] | None:
+    if gate is None:
+        return None
+
+    def fractions(vertices: Floats) -> list[list[float]]:
+        return [[x.at(float(across)), y.at(float(up))] for across, up in vertices]
+
+    told: dict[str, Any] = {"kind": "polygon", "vertices": fractions(gate.vertices)}
+    if gate.automatic is not None:
+        told["automatic"] = fractions(gate.automatic)
+    return told
+
+
+def _time_band(tube: GatedTube, seconds: Axis) -> dict[str, Any] | None:
+    """Return the times set by hand as vertical lines; stretches cut automatically show as missing events."""
+    ends = [boundary for gate in ("time_low", "time_high") if (boundary := tube.boundary(gate)) is not None]
+    segments = [[[seconds.at(end.value), 0.0], [seconds.at(end.value), 1.0]] for end in ends]
+    return {"kind": "band", "segments": segments} if segments else None
+
+
+def _second_fsc(signal: TubeSignal) -> Drawn:
+    """Return the axis and values of FSC height, else width, else area."""
+    scatter = signal.events.scatter
+    name = scatter.fsc_height or scatter.fsc_width or scatter.fsc
+    values = signal.detector(name)
+    return Axis(name, 0.0, max(1.05 * float(np.quantile(values, 0.995)), 1.0)), values
+
+
+def _singlet_band(tube: GatedTube, x: Axis, y: Axis) -> dict[str, Any] | None:
+    """Return the singlet band as line segments: FSC-A = ratio x FSC-H, or two widths."""
+    segments = []
+    for gate in ("singlet_low", "singlet_high"):
+        boundary = tube.boundary(gate)
+        if boundary is None:
+            continue
+        if tube.signal.events.scatter.fsc_height:
+            # The line ends where it leaves the panel.
+            reach = min(x.high, y.high / boundary.value) if boundary.value > 0 else x.high
+            segments.append([[0.0, 0.0], [x.at(reach), y.at(boundary.value * reach)]])
+        else:
+            segments.append([[x.at(boundary.value), 0.0], [x.at(boundary.value), 1.0]])
+    return {"kind": "band", "segments": segments} if segments else None
+
+
+def _threshold(boundary: Boundary | None, axis: Axis, side: str) -> dict[str, Any] | None:
+    if boundary is None:
+        return None
+    automatic = None
+    if boundary.automatic is not None and axis.scale is not None:
+        automatic = axis.at(axis.scale.to_scaled(boundary.automatic))
+    return {"kind": "threshold", "axis": "x", "side": side, "at": axis.at(boundary.scaled), "automatic": automatic}
