@@ -11,6 +11,7 @@ from cd40l_flow.expression.assess import assess, control_case
 from cd40l_flow.expression.calls import decide
 from cd40l_flow.expression.case import Case, ControlCase, Refusal
 from cd40l_flow.expression.control import combine, control_terms, from_json
+from cd40l_flow.expression.effects import INDETERMINATE, NORMAL
 from cd40l_flow.expression.guards import apply_guards, control_failures
 from cd40l_flow.expression.wording import statement
 from cd40l_flow.gating.model import GatedSample
@@ -107,7 +108,12 @@ def control_from_results(results: Sequence[Mapping[str, Any]]) -> ControlCase:
             for name in percents[0]
             if all(name in one for one in percents)
         },
-        failures=tuple(failure for one in lent for failure in one["failures"]),
+        failures=tuple(failure for one in lent for failure in one["failures"])
+        + tuple(
+            f"Control {result['sample']} is called {result['call']} beside the run's other controls."
+            for result in results
+            if result["call"] not in (NORMAL, INDETERMINATE)
+        ),
     )
 
 

@@ -34,7 +34,8 @@ class Activation:
 class TubeCheck:
     """What the tubes of a sample say of each other, and the acquisition of the worst; see ``tube_checks``.
 
-    ``untimed`` names the tubes (``fcs``) whose steadiness in time could not be assessed.
+    ``untimed`` names the tubes (``fcs``) whose steadiness in time could not be assessed; ``residue`` is how far the target
+    follows CD69 in cells that do not express it, robust SD, largest of the stimulated tubes.
     """
 
     removed_percent: float | None
@@ -44,6 +45,7 @@ class TubeCheck:
     markers_swapped: bool | None
     fingerprint_points: float | None
     scatter_percent: float | None
+    residue: float | None
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,7 @@ def _fit(
     if not anchor.exact:
         # A borrowed background may lie elsewhere: the interval spans the fits with it moved as far as it may be wrong.
         for side in (-1, 1):
-            moved = np.interp(
+            moved: Floats = np.interp(
                 edges(counts.size) - side * shift_max * background.sd, edges(counts.size), background.cumulative
             )
             shifted = background_component(np.diff(moved) * anchor.counts.sum())

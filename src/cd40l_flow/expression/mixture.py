@@ -98,26 +98,26 @@ class _Problem:
             (math.log(max(0.4 * self.background.sd, 0.004)), math.log(0.3)),
             (-SHAPE_BOUND, SHAPE_BOUND),
         ]
-        start = np.array([np.clip(value, low, high) for value, (low, high) in zip(start, bounds, strict=True)])
+        low, high = np.array(bounds).T
         # One scale for all parameters: a step of 1 is about one standard error of a thousand cells.
         units = np.array([0.1, 0.1, 0.01, 0.1, 0.5])
+
+        def scaled(u: Floats) -> tuple[float, Floats]:
+            value, gradient = self.objective(u * units)
+            return value, gradient * units
+
         result = minimize(
-            lambda u: _scaled(self.objective(u * units), units),
-            start / units,
+            scaled,
+            np.clip(start, low, high) / units,
             jac=True,
             method="L-BFGS-B",
-            bounds=[(low / unit, high / unit) for (low, high), unit in zip(bounds, units, strict=True)],
+            bounds=list(zip(low / units, high / units, strict=True)),
             options={"maxiter": 300, "ftol": 1e-10, "gtol": 1e-5},
         )
         # At the limit of precision the line search gives up; what counts is that no step allowed could gain anything more.
         theta, slope = np.asarray(result.x) * units, np.asarray(result.jac)
-        low, high = np.array(bounds).T
         held = ((slope > 0) & (theta <= low)) | ((slope < 0) & (theta >= high))
         return theta, float(result.fun), bool(np.all(np.abs(slope[~held]) < FLAT))
-
-
-def _scaled(value: tuple[float, Floats], units: Floats) -> tuple[float, Floats]:
-    return value[0], value[1] * units
 
 
 def fit_mixture(

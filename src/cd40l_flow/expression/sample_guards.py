@@ -17,6 +17,7 @@ def sample_guards(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
         yield from _drugs(case)
         yield from _blood(case, limits)
     yield from _acquisition(case, limits)
+    yield _compensation(case, limits)
     yield from _tubes(case, limits)
 
 
@@ -110,6 +111,20 @@ def _acquisition(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
         "ACQ_QC",
         bool(untimed),
         f"Steadiness in time could not be assessed: {', '.join(untimed)}." if untimed else "Every tube has its time.",
+    )
+
+
+def _compensation(case: Case, limits: Mapping[str, Any]) -> Guard:
+    residue, limit = case.checks.residue, float(limits["guards"]["residue_max"])
+    fired = None if residue is None else beyond(abs(residue), limit, above=True)
+    return guard(
+        "NO_COMP",
+        fired,
+        "How far the target follows CD69 in cells that do not express it: spillover left, or taken twice.",
+        value=residue,
+        limit=limit,
+        unit="robust SD",
+        blocks=NOTHING if fired is None else EVERY,
     )
 
 

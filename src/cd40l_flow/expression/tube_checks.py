@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cd40l_flow.expression.case import TubeCheck
-from cd40l_flow.gating.model import CD3_POSITIVE, CD8_NEGATIVE, LYMPHOCYTES, GatedSample, GatedTube
+from cd40l_flow.gating.model import CD3_POSITIVE, CD8_NEGATIVE, CD8_POSITIVE, LYMPHOCYTES, GatedSample, GatedTube
 from cd40l_flow.inputs.model import BACKGROUND_REAGENTS, Tube
 from cd40l_flow.signal.scale import robust_sd
 
@@ -32,6 +32,7 @@ def check_tubes(gated: GatedSample) -> TubeCheck:
         markers_swapped=_markers_swapped(stimulated, unstimulated),
         fingerprint_points=_spread(comparable),
         scatter_percent=_scatter_spread(comparable),
+        residue=_residue(stimulated),
     )
 
 
@@ -119,3 +120,24 @@ def _scatter_spread(tubes: Sequence[GatedTube]) -> float | None:
         if len(medians) >= 2 and min(medians) > 0:
             differences.append(100 * (max(medians) / min(medians) - 1))
     return max(differences, default=None)
+
+
+def _residue(tubes: Sequence[GatedTube]) -> float | None:
+    """Return how far the target follows CD69 where it must not, robust SD: the largest of the tubes, with its sign.
+
+    Cells that do not express (of background tubes CD3+CD8-, of others CD3+CD8+, most of which do not) are ordered by CD69;
+    told is the median target of the upper third less that of the lower, over the robust SD of the lower.
+    """
+    found = []
+    for tube in tubes:
+        population = CD8_NEGATIVE if _tube(tube).reagent in BACKGROUND_REAGENTS else CD8_POSITIVE
+        if population not in tube.masks or tube.count(population) < ENOUGH:
+            continue
+        mask = tube.masks[population]
+        cd69, target = tube.signal.linear("CD69")[mask], tube.signal.linear("target")[mask]
+        low, high = np.quantile(cd69, (1 / 3, 2 / 3))
+        dim = target[cd69 <= low]
+        spread = robust_sd(dim)
+        if spread > 0:
+            found.append(float(np.median(target[cd69 >= high]) - np.median(dim)) / spread)
+    return max(found, key=abs, default=None)

@@ -32,10 +32,11 @@ def why_absent(result: Result, reagent: str | None = None) -> str:
     tubes = [tube for tube in result["tubes"] if tube["status"] == "refused"]
     guards = [guard for guard in result["guards"] if guard["fired"]]
     found: list[str] = [tube["error"]["message"] for tube in tubes if tube["reagent"] == reagent and tube["error"]]
+    own = [guard for guard in guards if reagent is not None and guard["reagent"] == reagent]
+    found = found or [finding({**guard, "reagent": None}) for guard in own]
     planned = {tube["reagent"] for tube in result["tubes"] if tube["stimulation"] == "stimulated"}
     if not found and reagent is not None and reagent not in planned:
         return str(load_texts()["sections"]["target"]["not_planned"])
-    found = found or [finding(guard) for guard in guards if reagent is not None and guard["reagent"] == reagent]
     found = found or [message["text"] for message in result["messages"] if message["severity"] == "error"]
     found = found or [reason_texts(code)["name"] for code in result["reasons"]]
     sentences = [text if text.endswith(".") else f"{text}." for text in dict.fromkeys(found)]

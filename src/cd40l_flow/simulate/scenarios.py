@@ -36,6 +36,12 @@ def _unclear(name: str, reason: str, *faults: Fault) -> Scenario:
     return Scenario(name, faults=faults, expected_call="INDETERMINATE", expected_reasons=(reason,))
 
 
+def _in_every_tube(kind: str) -> tuple[Fault, ...]:
+    """Return a fault of every tube that a scenario has by default."""
+    stimulated = tuple(Fault(kind, reagent) for reagent in Scenario("any").stimulated)
+    return (*stimulated, *(Fault(kind, reagent, "unstimulated") for reagent in Scenario("any").unstimulated))
+
+
 SCENARIOS: tuple[Scenario, ...] = (
     # Healthy
     Scenario("normal-male"),
@@ -92,7 +98,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     replace(_unclear("high-background", "HIGH_BACKGROUND"), background_shift=30.0),
     # The files
     _unclear("swapped-stimulation", "TUBE_SWAP", Fault("swap_stimulation")),
-    _unclear("swapped-labels", "MARKER_SWAP", Fault("swap_labels")),
+    _unclear("swapped-labels", "MARKER_SWAP", *_in_every_tube("swap_labels")),
+    _unclear("swapped-labels-of-one-tube", "CHANNEL_MAP", Fault("swap_labels")),
     _unclear("no-cd69", "CHANNEL_MAP", Fault("no_cd69")),
     _unclear("duplicate", "FILE_INTEGRITY", Fault("duplicate", stimulation="unstimulated")),
     _unclear("other-donor", "ID_CONFLICT", Fault("other_donor", "CD40-Ig")),

@@ -74,7 +74,7 @@ def simulate_tube(
     p = parameters or SimulationParameters()
     donor_key = scenario.sample
     if scenario.has("other_donor", stimulation, reagent):
-        scenario, donor_key = Scenario(scenario.sample, t_cells=0.6, events=scenario.events), "stranger"
+        scenario, donor_key = Scenario(scenario.sample, t_cells=0.4, events=scenario.events), "stranger"
     donor = draw_donor(p, scenario, generator(seed, donor_key, "donor"))
     rng = generator(seed, scenario.sample, stimulation, reagent, replicate)
     events = tube_events(scenario, stimulation, reagent, events_scale)
