@@ -59,7 +59,8 @@ def analyse(job: Job, control_results: Mapping[str, Mapping[str, Any]]) -> tuple
         lent=lent if job.sample.role == "control" else {},
         failures=failures,
     )
-    return result, densities(gated, case)
+    tops = [control["lent"]["scatter_tops"] for control in control_results.values()]
+    return result, densities(gated, case, tops)
 
 
 def _analyse_control(job: Job) -> tuple[GatedSample, Case]:

@@ -214,7 +214,8 @@ class _Gating:
             passes = np.ones(ratio.size, dtype=bool)
             drawn = False
             for gate_name, position, side in (("singlet_low", low, 1), ("singlet_high", high, -1)):
-                boundary = self._boundary(gate_name, tube, name, Found(position, "mode +- 4 SD", flag, None), None)
+                found = Found(position, "mode \N{PLUS-MINUS SIGN} 4 SD", flag, None)
+                boundary = self._boundary(gate_name, tube, name, found, None)
                 if boundary is not None:
                     boundary = replace(boundary, tube=tube.signal.events.tube.fcs)
                     tube.boundaries.append(boundary)

@@ -55,4 +55,4 @@ def _plain(value: float) -> str:
 def _power(value: float) -> str:
     if value == 0:
         return "0"
-    return ("-" if value < 0 else "") + "10" + str(round(np.log10(abs(value)))).translate(SUPERSCRIPTS)
+    return ("\N{MINUS SIGN}" if value < 0 else "") + "10" + str(round(np.log10(abs(value)))).translate(SUPERSCRIPTS)

@@ -23,14 +23,14 @@ from cd40l_flow.outputs.panels import TARGET_LABEL, draw_panels, fluorescence_ax
 BINS = 256
 
 
-def densities(gated: GatedSample, case: Case) -> dict[str, Any]:
+def densities(gated: GatedSample, case: Case, control_tops: Sequence[Sequence[float]] = ()) -> dict[str, Any]:
     """Return the arrays of a sample's figures and their ``index`` (JSON text): what ``densities.npz`` holds.
 
     2-D arrays are (128, 128) uint32 counts, [x, y]; 1-D arrays (256,) counts. Positions in the index are fractions of
-    an axis.
+    an axis; ``control_tops`` are the tops of the controls' scatter axes.
     """
     arrays: dict[str, Any] = {}
-    tops = scatter_tops(gated)
+    tops = scatter_tops(gated, control_tops)
     tubes = []
     for number, tube in enumerate(gated.tubes):
         panels, counts = draw_panels(gated, tube, tops, f"t{number}p")

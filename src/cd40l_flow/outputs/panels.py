@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,20 +39,31 @@ THRESHOLDS = (
 Drawn = tuple[Axis, Floats]
 
 
-def scatter_tops(gated: GatedSample) -> tuple[float, float]:
-    """Return the top of the FSC and SSC axes, shared by the tubes: what holds 98 % of events, and the whole gate."""
+def scatter_tops(gated: GatedSample, controls: Sequence[Sequence[float]] = ()) -> tuple[float, float]:
+    """Return the tops of the FSC and SSC axes, shared by the tubes: what holds 98 % of events, and the whole gate.
+
+    ``controls`` are the tops of the controls: a sample takes theirs, so that it can be laid beside them, unless its own
+    gate would not fit.
+    """
     if not gated.tubes:
         return 1.0, 1.0
     scatter = gated.tubes[0].signal.events.scatter
+    gates = [tube.scatter_gate.vertices.max(axis=0) for tube in gated.tubes if tube.scatter_gate is not None]
     fsc, ssc = (
-        max(float(np.quantile(tube.signal.detector(name), 0.98)) for tube in gated.tubes)
-        for name in (scatter.fsc, scatter.ssc)
+        _top(
+            max((1.05 * float(gate[axis]) for gate in gates), default=0.0),
+            max(float(np.quantile(tube.signal.detector(name), 0.98)) for tube in gated.tubes),
+            [control[axis] for control in controls],
+        )
+        for axis, name in enumerate((scatter.fsc, scatter.ssc))
     )
-    for tube in gated.tubes:
-        if tube.scatter_gate is not None:
-            tops = tube.scatter_gate.vertices.max(axis=0)
-            fsc, ssc = max(fsc, 1.15 * float(tops[0])), max(ssc, 1.15 * float(tops[1]))
     return fsc, ssc
+
+
+def _top(gate: float, events: float, controls: Sequence[float]) -> float:
+    """Return the controls' top of an axis where the gate fits below it, else the sample's own."""
+    shared = max(controls, default=0.0)
+    return shared if shared > gate else max(gate, events)
 
 
 def draw_panels(

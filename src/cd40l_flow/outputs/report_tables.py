@@ -134,15 +134,15 @@ def rule_rows(result: Result) -> list[View]:
     """Return the rules in the order tried, grouped by reagent, each condition with value and limit."""
     words = load_texts()["sections"]["rules"]
     states = {True: "met", False: "not_met", None: "open"}
-    return [
-        {
-            "reagent": rule["reagent"] or words["overall"],
-            "call": rule["call"],
-            "name": load_texts()["calls"][rule["call"]]["word"],
-            "state": states[rule["met"]],
-            "word": words[states[rule["met"]]],
-            "conditions": [
+    rows = []
+    for rule in result["rules"]:
+        conditions = []
+        before = None
+        for condition in rule["conditions"]:
+            group = condition["either"]
+            conditions.append(
                 {
+                    "joined": words["or"] if group is not None and group == before else "",
                     "label": measure_label(condition["measure"]),
                     "value": format_against(condition["measure"], condition["value"], condition["limit"]),
                     "sign": operator_sign(condition["op"]),
@@ -150,11 +150,19 @@ def rule_rows(result: Result) -> list[View]:
                     "state": states[condition["met"]],
                     "word": words[states[condition["met"]]],
                 }
-                for condition in rule["conditions"]
-            ],
-        }
-        for rule in result["rules"]
-    ]
+            )
+            before = group
+        rows.append(
+            {
+                "reagent": rule["reagent"] or words["overall"],
+                "call": rule["call"],
+                "name": load_texts()["calls"][rule["call"]]["word"],
+                "state": states[rule["met"]],
+                "word": words[states[rule["met"]]],
+                "conditions": conditions,
+            }
+        )
+    return rows
 
 
 def message_rows(result: Result) -> list[View]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from cd40l_flow.expression.model import ControlExpression, Expression
 from cd40l_flow.expression.rules import Checked
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.inputs.model import Job, Sample
+from cd40l_flow.outputs.panels import scatter_tops
 from cd40l_flow.outputs.result_gating import gate_rows, tube_rows
 
 SCHEMA_VERSION = "1.0"
@@ -81,6 +82,7 @@ def result_of(
                 if activation.percent is not None
             },
             "failures": list(failures),
+            "scatter_tops": scatter_tops(gated),
         }
         if sample.role == "control"
         else None,
@@ -136,32 +138,36 @@ def _guard(guard: Guard) -> dict[str, Any]:
 
 
 def _rules(decision: Decision) -> list[dict[str, Any]]:
-    rules = [
-        {
-            "reagent": reagent,
-            "call": outcome.rule.call,
-            "met": outcome.met,
-            "conditions": [_condition(checked) for checked in outcome.conditions],
-        }
-        for reagent, subcall in decision.subcalls.items()
-        for outcome in subcall.outcomes
-    ]
+    rules = []
     if decision.functional:
-        conditions = [_condition(checked) for checked in decision.functional]
-        met = decision.call == FUNCTIONAL_DEFECT or decision.pattern == FUNCTIONAL_DEFECT
-        rules.insert(0, {"reagent": None, "call": FUNCTIONAL_DEFECT, "met": met, "conditions": conditions})
+        met = FUNCTIONAL_DEFECT in (decision.call, decision.pattern)
+        # CD154 is there, and CD40-Ig does not bind: by its percent or by its ratio to CD154.
+        groups = [None, *[0] * (len(decision.functional) - 1)]
+        rules.append(_rule(None, FUNCTIONAL_DEFECT, met, decision.functional, groups))
+    for reagent, subcall in decision.subcalls.items():
+        for outcome in subcall.outcomes:
+            rule = outcome.rule
+            groups = [None] * len(rule.needs) + [number for number, group in enumerate(rule.either) for _ in group]
+            rules.append(_rule(reagent, rule.call, outcome.met, outcome.conditions, groups))
     return rules
 
 
-def _condition(checked: Checked) -> dict[str, Any]:
-    condition = checked.condition
-    return {
-        "measure": condition.measure,
-        "value": checked.value,
-        "op": condition.op,
-        "limit": checked.limit,
-        "met": checked.met,
-    }
+def _rule(
+    reagent: str | None, call: str, met: bool | None, conditions: Sequence[Checked], groups: Sequence[int | None]
+) -> dict[str, Any]:
+    """Return one rule of the trace; ``groups`` tells for each condition which set of alternatives it belongs to."""
+    told = [
+        {
+            "measure": checked.condition.measure,
+            "value": checked.value,
+            "op": checked.condition.op,
+            "limit": checked.limit,
+            "met": checked.met,
+            "either": group,
+        }
+        for checked, group in zip(conditions, groups, strict=True)
+    ]
+    return {"reagent": reagent, "call": call, "met": met, "conditions": told}
 
 
 def _measures(case: Case, expression: Expression) -> dict[str, Any]:
