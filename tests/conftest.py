@@ -6,14 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-DEMO_SECONDS = 600
+from helpers.cohorts import DEMO, ROOT, RUN_SECONDS, make_cohort, read_sheet, run_once
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +65,7 @@ def workflow() -> Callable[..., subprocess.CompletedProcess[str]]:
             *("--cores", str(cores), *arguments),
         ]
         return subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=DEMO_SECONDS, check=False
+            command, env=environment, capture_output=True, text=True, timeout=RUN_SECONDS, check=False
         )
 
     return run
@@ -87,39 +85,10 @@ def demo_results(
 
     The run is made once, also when several processes share the tests.
     """
-    shared = tmp_path_factory.getbasetemp()
-    if os.environ.get("PYTEST_XDIST_WORKER"):
-        shared = shared.parent
-    directory, finished = shared / "demo", shared / "demo.finished"
-    try:
-        (shared / "demo.started").mkdir()
-    except FileExistsError:
-        _wait_for(finished)
-    else:
-        _copy_demo(directory)
-        process = workflow(directory)
-        outcome = shared / "demo.outcome"
-        outcome.write_text(process.stderr if process.returncode else "", encoding="utf-8")
-        outcome.rename(finished)  # it appears with its text in it
-    failure = finished.read_text(encoding="utf-8")
-    if failure:
-        pytest.fail(f"the demo cohort could not be run:\n{failure}")
-    return directory
+    return run_once("demo", _copy_demo, workflow, tmp_path_factory)
 
 
 def _copy_demo(directory: Path) -> Path:
-    source = ROOT / "test_data"
-    shutil.copytree(source / "config", directory / "config")
-    shutil.copy(source / "truth.tsv", directory)
-    (directory / "fcs").mkdir()
-    for path in sorted((source / "fcs").iterdir()):
-        (directory / "fcs" / path.name).symlink_to(path)
+    make_cohort(directory, [row["sample"] for row in read_sheet(DEMO / "config" / "samples.tsv")])
+    shutil.copy(DEMO / "truth.tsv", directory)
     return directory
-
-
-def _wait_for(path: Path) -> None:
-    for _ in range(10 * DEMO_SECONDS):
-        if path.exists():
-            return
-        time.sleep(0.1)
-    pytest.fail("another process began to run the demo cohort and did not finish")

@@ -18,7 +18,7 @@ from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.gating.strategy import gate
 from cd40l_flow.inputs.fcs import read_events
 from cd40l_flow.inputs.model import Events, Job, Sample, Tube
-from cd40l_flow.inputs.panel import BACKGROUND_OF, background_detector
+from cd40l_flow.inputs.panel import BACKGROUND_OF, awaited, background_detector
 from cd40l_flow.outputs.densities import densities
 from cd40l_flow.outputs.result import result_of
 from cd40l_flow.signal.prepare import choose_scales, prepare, shared_scales
@@ -138,19 +138,31 @@ def read_sample(sample: Sample, settings: Mapping[str, Any]) -> Read:
     events: dict[Tube, Events] = {}
     refusals: dict[Tube, Refusal] = {}
     targets: dict[str, str] = {}
+    lost: dict[str, str] = {}
     # Background tubes come last, for they look where the stimulated tube has its target.
     for tube in sorted(sample.tubes, key=lambda tube: tube.reagent in BACKGROUND_OF):
+        tells = tube.stimulation == "stimulated" and tube.reagent not in BACKGROUND_OF
         if tube.fcs in refused:
             refusals[tube] = Refusal(tube.fcs, "FILE_INTEGRITY", refused[tube.fcs])
+            if tells:
+                lost.setdefault(tube.reagent, tube.fcs)
             continue
         panel = settings["panels"].get(tube.panel) or {}
         try:
             found = read_events(tube, panel, settings["spillover"], background_detector(tube.reagent, targets))
         except TubeError as error:
             refusals[tube] = Refusal(tube.fcs, error.code, str(error))
+            other = awaited(tube.reagent, targets, lost)
+            if error.code == "CHANNEL_MAP" and other is not None:
+                # Nothing is wrong with this tube itself.
+                code = next(refusal.code for refusal in refusals.values() if refusal.fcs == other)
+                message = f"{tube.fcs}: its detector is that of {other}, which cannot be used. Mend that file first."
+                refusals[tube] = Refusal(tube.fcs, code, message)
+            if tells:
+                lost.setdefault(tube.reagent, tube.fcs)
             continue
         events[tube] = found
-        if tube.stimulation == "stimulated" and tube.reagent not in BACKGROUND_OF:
+        if tells:
             targets.setdefault(tube.reagent, found.markers["target"])
     for tube, refusal in _repeated(events).items():
         refusals[tube] = refusal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import time
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from cd40l_flow.inputs.model import Job
     from cd40l_flow.inputs.plan import Plan
 
+CONFIG = "config/config.yaml"
 CHECK = Path("results/check.json")
 SAMPLES = Path("results/samples")
 
@@ -28,8 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        if getattr(options, "directory", None):
-            os.chdir(options.directory)
+        if hasattr(options, "configfile"):
+            options.configfile = _enter(options.directory, options.configfile)
         code: int = options.run(options)
     except InputsError as error:
         print(error, file=sys.stderr)
@@ -38,6 +40,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"cd40l-flow: {error}", file=sys.stderr)
         return 2
     return code
+
+
+def _enter(directory: str, configfile: str | None) -> str:
+    """Go to the working directory; return the configuration's path there.
+
+    As with Snakemake, a configuration that is named starts at the current directory, the default at the working one.
+    """
+    named = Path(configfile).parent.resolve() / Path(configfile).name if configfile else None
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise Cd40lFlowError(f"--directory {directory}: {error.strerror}. Name a folder that exists.") from None
+    if named is None:
+        return CONFIG
+    here = Path.cwd()
+    # Told as short as it can be: reports and messages shall not show where a laboratory keeps its data.
+    return str(named.relative_to(here) if named.is_relative_to(here) else named)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -50,14 +69,17 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     where = argparse.ArgumentParser(add_help=False)
-    where.add_argument("--directory", metavar="D", help="working directory (default: the current one)")
-    where.add_argument(
-        "--configfile", metavar="F", default="config/config.yaml", help="configuration (default: %(default)s)"
-    )
+    where.add_argument("--directory", metavar="D", default=".", help="working directory (default: the current one)")
+    where.add_argument("--configfile", metavar="F", help=f"configuration (default: {CONFIG} in the working directory)")
 
     check = commands.add_parser("check", parents=[where], help="check sheets, configuration and FCS headers")
     check.add_argument("--out", default=str(CHECK), help="where the problems are written (default: %(default)s)")
     check.set_defaults(run=_check)
+
+    inspect = commands.add_parser("inspect", help="tell what is in FCS files, and what is wrong with them")
+    inspect.add_argument("files", nargs="+", metavar="FILE", help="an FCS file")
+    inspect.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
+    inspect.set_defaults(run=_inspect)
 
     run = commands.add_parser("run", parents=[where], help="analyse one sample and its controls, and write its report")
     run.add_argument("--sample", required=True, metavar="S", help="a sample of the sheet")
@@ -116,6 +138,26 @@ def _tell(problems: Sequence[Problem], samples: int, out: Path) -> None:
     )
     for problem in problems:
         print(f"  {problem.severity}: {problem}", file=sys.stderr)
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from cd40l_flow.inputs.inspect import inspect_file
+    from cd40l_flow.outputs.inspection import as_json, as_text
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A label may hold letters that the terminal's encoding lacks.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    refused = False
+    for file in options.files:
+        found = inspect_file(file)
+        refused |= found.error is not None
+        try:
+            print(as_json(found) if options.json else as_text(found), flush=True)
+        except BrokenPipeError:
+            # Whoever reads has seen enough; nothing more can be written, at exit neither.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            break
+    return int(refused)
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -60,8 +60,13 @@ class InputsError(Cd40lFlowError):
 
 
 class TubeError(Cd40lFlowError):
-    """An FCS file cannot be used; ``code`` is the reason the sample will carry."""
+    """An FCS file cannot be used; ``code`` is the reason the sample will carry.
 
-    def __init__(self, code: str, message: str) -> None:
+    ``rule`` names more closely what is wrong with the file: the rule of the FCS standard it breaks, or what of the
+    standard is not read here; ``code`` where there is no closer word.
+    """
+
+    def __init__(self, code: str, message: str, rule: str = "") -> None:
         self.code = code
+        self.rule = rule or code
         super().__init__(message)

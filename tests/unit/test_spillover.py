@@ -79,7 +79,7 @@ def test_two_keywords_must_agree() -> None:
         ("3,FITC-A,PE-A,APC-A,1,0.2,0,0.05,1,0,0,0.01", "3 x 3 numbers, found 8"),
         ("3,FITC-A,PE-A,APC-A,1,0.2,0,0.05,1,0,0,0.01,one", "3 x 3 numbers, found 8 numbers in 9 cells"),
         ("9999,FITC-A", "9999 x 9999"),
-        (SOUND.replace("APC-A", "V450-A"), "V450-A, which the file does not have"),
+        (SOUND.replace("APC-A", "V450-A"), "number 3 of its 3 detectors is not in the file"),
         (SOUND.replace("APC-A", "PE-A"), "twice"),
         (SOUND.replace("0.2", "nan"), "not finite"),
         (SOUND.replace("0.2", "1e999"), "not finite"),

@@ -1,6 +1,5 @@
 rule analyse:
     input:
-        check=ancient("results/check.json"),
         fcs=fcs_files,
         controls=control_results,
     output:
@@ -18,6 +17,7 @@ rule analyse:
     params:
         job=job,
         engine=ENGINE_VERSION,
+        sizes=file_sizes,
     shell:
         "cd40l-flow analyse --job {params.job:q} --controls {input.controls:q}"
         " --result {output.result:q} --densities {output.densities:q} 2>&1 | tee {log:q}"

@@ -1,11 +1,16 @@
 # The plan: sheets and configuration, read once. A mistake in them stops here, with every problem told at once.
+import os
+from pathlib import Path
+
 from snakemake.exceptions import WorkflowError
 
 from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.errors import InputsError
 from cd40l_flow.inputs.plan import job_to_json, load_plan
 
-CONFIG_FILE = str(workflow.configfiles[-1]) if workflow.configfiles else "config/config.yaml"
+# Told as it lies in the working directory, so that a folder that is moved stays up to date.
+CONFIG_FILE = Path(workflow.configfiles[-1] if workflow.configfiles else "config/config.yaml")
+CONFIG_FILE = str(CONFIG_FILE.relative_to(Path.cwd()) if CONFIG_FILE.is_relative_to(Path.cwd()) else CONFIG_FILE)
 
 try:
     PLAN = load_plan(CONFIG_FILE)
@@ -22,6 +27,16 @@ wildcard_constraints:
 def fcs_files(wildcards):
     """The files that a sample's analysis reads, those that exist: a missing one must not stop the others."""
     return PLAN.files(wildcards.sample)
+
+
+def sizes(paths):
+    """The sizes of files, bytes: a truncated file that is replaced by a whole but older one must be read again too."""
+    return [os.path.getsize(path) for path in sorted(set(paths))]
+
+
+def file_sizes(wildcards):
+    """The sizes of the files that a sample's analysis reads."""
+    return sizes(PLAN.files(wildcards.sample))
 
 
 def job(wildcards):

@@ -13,6 +13,8 @@ rule report_sample:
         ),
     log:
         "logs/report/{sample}.log",
+    benchmark:
+        "logs/report/{sample}.benchmark.tsv"
     conda:
         "../../environment.yml"
     threads: 1

@@ -10,6 +10,8 @@ rule summarize:
         ),
     log:
         "logs/summarize.log",
+    benchmark:
+        "logs/summarize.benchmark.tsv"
     localrule: True
     conda:
         "../../environment.yml"
@@ -24,6 +26,8 @@ rule index:
         report("results/index.html", caption="../report/index.rst", category="Cohort", labels={"table": "index"}),
     log:
         "logs/index.log",
+    benchmark:
+        "logs/index.benchmark.tsv"
     localrule: True
     conda:
         "../../environment.yml"

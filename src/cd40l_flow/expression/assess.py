@@ -1,4 +1,4 @@
-"""From gated tubes to a case: which cells belong to which reagent, what their background is, and every measure of them."""
+"""From gated tubes to a case: which cells belong to which reagent, what is their background, every measure of them."""
 
 from __future__ import annotations
 
@@ -150,8 +150,7 @@ def _measure(
     if anchor is None or activated.size == 0:
         return None
     names = tuple(tube.signal.events.tube.fcs for tube in stimulated)
-    chosen = [o for o in overrides if o.gate == "target_low" and o.tube in ("", *names)]
-    override = max(chosen, key=lambda o: o.tube != "", default=None)
+    override = target_override(overrides, names)
     return fit(
         TargetCells(activated, cells(tubes.of(reagent, stimulated=False), CD8_NEGATIVE)),
         anchor,
@@ -163,6 +162,12 @@ def _measure(
         control=control.reagents.get(reagent) if control else None,
         threshold=override.value if override else None,
     )
+
+
+def target_override(overrides: Sequence[Override], tubes: Sequence[str]) -> Override | None:
+    """Return the override of a reagent's threshold, given the reagent's tubes (``fcs``): one for a tube goes first."""
+    chosen = [override for override in overrides if override.gate == "target_low" and override.tube in ("", *tubes)]
+    return max(chosen, key=lambda override: override.tube != "", default=None)
 
 
 def _anchor(

@@ -34,8 +34,8 @@ class Activation:
 class TubeCheck:
     """What the tubes of a sample say of each other, and the acquisition of the worst; see ``tube_checks``.
 
-    ``untimed`` names the tubes (``fcs``) whose steadiness in time could not be assessed; ``residue`` is how far the target
-    follows CD69 in cells that do not express it, robust SD, largest of the stimulated tubes.
+    ``untimed`` names the tubes (``fcs``) whose steadiness in time could not be assessed; ``residue`` is how far the
+    target follows CD69 in cells that do not express it, robust SD, largest of the stimulated tubes.
     """
 
     removed_percent: float | None
@@ -50,7 +50,7 @@ class TubeCheck:
 
 @dataclass(frozen=True)
 class ControlCase:
-    """What a run's controls say: combined measures per reagent, CD69 percent, and why a control failed (empty: none did)."""
+    """What a run's controls say: combined measures per reagent, CD69 percent, and why one failed (empty: none did)."""
 
     names: tuple[str, ...]
     reagents: Mapping[str, ControlExpression]
@@ -62,8 +62,9 @@ class ControlCase:
 class Case:
     """One sample as guards and rules see it.
 
-    ``reagents`` are those that could be measured; ``planned`` those with a stimulated tube in the sheet; ``missing`` maps reagent -> what the sheet lacks;
-    ``control`` is None when there is none to compare with (``alone``: a single control, judged by its own guards).
+    ``reagents`` are those that could be measured; ``planned`` those with a stimulated tube in the sheet; ``missing``
+    maps reagent -> what the sheet lacks; ``control`` is None when there is none to compare with (``alone``: a single
+    control, judged by its own guards).
     """
 
     sample: Sample

@@ -1,4 +1,4 @@
-"""One reagent beside the controls': ratios, the mutant fraction with its limits, and how much speaks for two populations."""
+"""One reagent beside the controls': ratios, the mutant fraction with its limits, what speaks for two populations."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ def compare(
 ) -> Comparison:
     """Return one reagent beside the controls'.
 
-    ``by_fit`` says whether the sample's own positive fraction may be taken from its fit (stable and separate). Mutant fraction f = 1 - (1 - n) /
-    (1 - n_control), clipped at 0; its interval adds, in squares, the errors of sample and control and the spread between
-    healthy people. LoB = 2.33 s, LoD = LoB + 1.645 s with s^2 = (sqrt(2) SD_healthy / (1 - n_control))^2 + counting error^2.
+    ``by_fit`` says whether the sample's own positive fraction may be taken from its fit (stable and separate). Mutant
+    fraction f = 1 - (1 - n) / (1 - n_control), clipped at 0; its interval adds, in squares, the errors of sample and
+    control and the spread between healthy people. LoB = 2.33 s, LoD = LoB + 1.645 s with s^2 = (sqrt(2) SD_healthy / (1
+    - n_control))^2 + counting error^2.
     """
     mixture = limits["mixture"]
     fraction = expression.positive_fraction_by_fit if by_fit and control.by_fit else None
@@ -40,7 +41,7 @@ def compare(
     raw = 1 - (1 - negative) / (1 - negative_c)
     healthy = math.sqrt(2) * float(mixture["healthy_negative_sd"]) / (1 - negative_c)
     of_control = (1 - raw) * sd_c / (1 - negative_c)
-    # The counting error at the limit is that of a healthy sample of this size, not of this sample's own fraction.
+    # The counting error is told by the intervals of sample and control: they hold the overlap of the components too.
     blank_error = math.hypot((high - low) / (2 * Z95) / (1 - negative_c), sd_c / (1 - negative_c))
     s = math.hypot(healthy, blank_error)
     lob = float(mixture["lob_z"]) * s
@@ -58,7 +59,7 @@ def compare(
 
 
 def _bright_events(expression: Expression, control: ControlExpression) -> float | None:
-    """Return how many cells lie above the 10th percentile of the control's positive component, beyond the background's."""
+    """Return how many cells lie above the 10th percentile of the control's positives, beyond the background's."""
     if control.positive_low_scaled is None:
         return None
     bright = centres(expression.counts.size) > control.positive_low_scaled

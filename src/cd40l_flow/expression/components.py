@@ -18,8 +18,9 @@ TINY = 1e-300
 class Background:
     """The negative component: the background tube's own shape, smoothed a little.
 
-    ``counts`` are its binned values, (bins,); ``sd`` their robust SD and ``median`` their median on the logicle scale. ``density`` (per scale unit)
-    runs straight between the bin edges, (bins + 1,), and ``cumulative`` is its exact integral there: the likelihood is then smooth in the shift.
+    ``counts`` are its binned values, (bins,); ``sd`` their robust SD and ``median`` their median on the logicle scale.
+    ``density`` (per scale unit) runs straight between the bin edges, (bins + 1,), and ``cumulative`` is its exact
+    integral there: the likelihood is then smooth in the shift.
     """
 
     counts: Floats
@@ -29,7 +30,7 @@ class Background:
     cumulative: Floats
 
     def probabilities(self, shift: float) -> tuple[Floats, Floats]:
-        """Return the probability of each bin with the shape moved by ``shift`` (scale units), and its derivative in it."""
+        """Return the probability of each bin with the shape moved by ``shift`` (scale units), and its slope in it."""
         ends = edges(self.counts.size)
         step = float(ends[1] - ends[0])
         place = np.clip((ends - shift - ends[0]) / step, 0.0, self.counts.size)
@@ -43,8 +44,9 @@ class Background:
 def background_component(counts: Floats) -> Background:
     """Return the negative component of binned background values, (bins,); at least one event is needed.
 
-    The shape is kept; a Gaussian kernel of 0.5 SD n^(-1/5) fills the gaps between few events (it widens the shape by under 2 % at
-    1,000 events), and one event in all is spread over 8 SD so that no bin inside is impossible. The SD is the robust one.
+    The shape is kept; a Gaussian kernel of 0.5 SD n^(-1/5) fills the gaps between few events (it widens the shape by
+    under 2 % at 1,000 events), and one event in all is spread over 8 SD so that no bin inside is impossible. The SD is
+    the robust one.
     """
     total = float(counts.sum())
     if total <= 0:
@@ -70,7 +72,8 @@ def background_component(counts: Floats) -> Background:
 class Positive:
     """The positive component: a skew-normal on the logicle scale (Azzalini 1985), by its mean, log width and shape.
 
-    ``mean`` and exp(``log_width``) = omega are in scale units; ``shape`` is alpha: 0 symmetric, negative skewed to the left.
+    ``mean`` and exp(``log_width``) = omega are in scale units; ``shape`` is alpha: 0 symmetric, negative skewed to the
+    left.
     """
 
     mean: float

@@ -32,7 +32,7 @@ SEED = 154
 
 @dataclass(frozen=True)
 class TargetCells:
-    """The target on the gated cells of one reagent: compensated linear values, (n,), of the activated cells and of the resting.
+    """The target on the gated cells of one reagent: compensated linear values, (n,), of activated and resting cells.
 
     ``resting`` are CD3+CD8- cells of the unstimulated tube of the same reagent, empty when there is none.
     """
@@ -55,17 +55,19 @@ def fit(
 ) -> Expression:
     """Return everything measured of one reagent in one sample, by itself.
 
-    ``limits`` are all groups of the configuration's limits. ``anchor`` needs at least one event. ``control`` lends the shape of its positive component;
-    ``threshold`` (linear) replaces the background's quantile.
+    ``limits`` are all groups of the configuration's limits. ``anchor`` needs at least one event. ``control`` lends the
+    shape of its positive component; ``threshold`` (linear) replaces the background's quantile.
     """
     mixture = limits["mixture"]
     bins = int(mixture["bins"])
     scaled = scale.forward(cells.activated)
     counts = histogram(scaled, bins)
     source = f"{100 * mixture['background_quantile']:g}th percentile of the background"
+    threshold_scaled = quantile(anchor.counts, float(mixture["background_quantile"]))
+    automatic = scale.to_linear(threshold_scaled)
+    overridden = threshold is not None
     if threshold is None:
-        threshold_scaled = quantile(anchor.counts, float(mixture["background_quantile"]))
-        threshold = scale.to_linear(threshold_scaled)
+        threshold = automatic
     else:
         threshold_scaled, source = scale.to_scaled(threshold), "override"
     above = cells.activated > threshold
@@ -111,6 +113,7 @@ def fit(
         unstimulated_percent_positive=100 * float(np.mean(resting > threshold_scaled)) if resting.size else None,
         background_shift=(background.median - float(np.median(resting))) / background.sd if resting.size else None,
         linear_width_ratio=scale.linear_width / background_sd if background_sd > 0 else None,
+        threshold_automatic=automatic if overridden else None,
     )
 
 
@@ -135,10 +138,8 @@ def _fit(
     # The background tube is a sample too: refit with its counts resampled (Poisson bootstrap, fixed seed).
     random = np.random.default_rng(SEED)
     start = (parameters(best),)
-    refits = [
-        fit_mixture(counts, background_component(random.poisson(anchor.counts) * 1.0), prior, shift_max, start)
-        for _ in range(BACKGROUND_RESAMPLES)
-    ]
+    redrawn = [random.poisson(anchor.counts).astype(np.float64) for _ in range(BACKGROUND_RESAMPLES)]
+    refits = [fit_mixture(counts, background_component(drawn), prior, shift_max, start) for drawn in redrawn]
     spread = Z95 * float(np.std([refit.negative_fraction for refit in refits]))
     negative = best.negative_fraction
     low = negative - math.hypot(negative - low, spread)
@@ -157,7 +158,7 @@ def _fit(
 
 
 def _borrowed(best: Fit, counts: Floats, prior: Positive | None) -> float:
-    """Return the share of the information on the positive width that is the control's: prior over prior + data (0 to 1).
+    """Return the share of the information on the positive width that is the control's, prior over prior + data.
 
     The data's information on log width of a normal is 2 a cell, weighed by how surely each cell is positive.
     """
@@ -191,5 +192,5 @@ def _valley(counts: Floats, best: Fit, background: Background) -> float | None:
 
 
 def _dip_p(scaled: Floats) -> float:
-    """Return the p value of Hartigan's dip test of one mode (Hartigan & Hartigan 1985), values on the logicle scale, (n,)."""
+    """Return the p value of Hartigan's dip test of one mode; values on the logicle scale, (n,)."""
     return dip_p_value(dip(np.sort(scaled)), scaled.size)

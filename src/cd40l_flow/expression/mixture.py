@@ -1,8 +1,8 @@
 """The reference-anchored mixture: how many of the activated cells do not express the target.
 
-The negative component has the shape of the background tube and may only move a little; the positive one is skew-normal; the weight,
-the move and the positive shape are found by penalised maximum likelihood on binned data. Why it is anchored: a free
-mixture invents a second population in healthy samples and doubles the fraction of a dim one.
+The negative component has the shape of the background tube and may only move a little; the positive one is skew-normal;
+the weight, the move and the positive shape are found by penalised maximum likelihood on binned data. Why it is
+anchored: a free mixture invents a second population in healthy samples and doubles the fraction of a dim one.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ PLAIN_WIDTH = 0.06  # width of a positive peak on the logicle scale where nothin
 class Fit:
     """A fitted mixture.
 
-    ``negative_fraction`` is the weight of the background's shape (0 to 1), ``shift`` how far it moved, in robust SD of the background; ``log_likelihood``
-    is penalised; ``separation`` is Ashman's D on the fitted scale. ``expected`` are the expected counts of the negative
-    and of the positive component, (2, bins).
+    ``negative_fraction`` is the weight of the background's shape (0 to 1), ``shift`` how far it moved, in robust SD of
+    the background; ``log_likelihood`` is penalised; ``separation`` is Ashman's D on the fitted scale. ``expected`` are
+    the expected counts of the negative and of the positive component, (2, bins).
     """
 
     negative_fraction: float
@@ -86,7 +86,7 @@ class _Problem:
         return value, gradient
 
     def minimise(self, start: Floats) -> tuple[Floats, float, bool]:
-        """Return the best parameters from a start, minus the penalised log likelihood there, and whether it converged."""
+        """Return the best parameters from a start, minus the penalised log likelihood, and whether it converged."""
         from scipy.optimize import minimize
 
         lowest = self.background.median + NEAREST * self.background.sd
@@ -114,7 +114,8 @@ class _Problem:
             bounds=list(zip(low / units, high / units, strict=True)),
             options={"maxiter": 300, "ftol": 1e-10, "gtol": 1e-5},
         )
-        # At the limit of precision the line search gives up; what counts is that no step allowed could gain anything more.
+        # At the limit of precision the line search gives up; what counts is that no step allowed could gain anything
+        # more.
         theta, slope = np.asarray(result.x) * units, np.asarray(result.jac)
         held = ((slope > 0) & (theta <= low)) | ((slope < 0) & (theta >= high))
         return theta, float(result.fun), bool(np.all(np.abs(slope[~held]) < FLAT))
@@ -125,8 +126,9 @@ def fit_mixture(
 ) -> Fit:
     """Return the best mixture of several deterministic starts.
 
-    ``counts`` are the binned values of the sample, (bins,); ``prior`` the control's positive component or None; ``shift_max`` bounds the shift, in robust SD
-    of the background. ``starts`` replaces the usual starts (for refits near a known solution).
+    ``counts`` are the binned values of the sample, (bins,); ``prior`` the control's positive component or None;
+    ``shift_max`` bounds the shift, in robust SD of the background. ``starts`` replaces the usual starts (for refits
+    near a known solution).
     """
     problem = _Problem(counts, background, prior, shift_max)
     runs = [problem.minimise(start) for start in (starts or _starts(problem))]
@@ -184,7 +186,8 @@ def profile_interval(
 ) -> tuple[float, float]:
     """Return the 95 % profile-likelihood interval of the negative fraction (sampling of the sample's cells alone).
 
-    The likelihood is maximised over all else at fixed fractions, found where it falls by 1.92 (Venzon & Moolgavkar 1988).
+    The likelihood is maximised over all else at fixed fractions, found where it falls by 1.92 (Venzon & Moolgavkar
+    1988).
     """
     best = fit.log_likelihood
     start = parameters(fit)

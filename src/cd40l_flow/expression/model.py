@@ -13,8 +13,9 @@ from cd40l_flow.signal.scale import Scale
 class Anchor:
     """The background of a reagent: binned values, (bins,), where they came from, and of which tubes.
 
-    ``source`` is ``isotype``, ``FMO`` or ``secondary`` (the sample's own, stimulated), ``control's ...`` or ``unstimulated``; ``exact`` is False where the
-    shape is borrowed from other cells, so that the interval must allow for a shift.
+    ``source`` is ``isotype``, ``FMO`` or ``secondary`` (the sample's own, stimulated), ``control's ...`` or
+    ``unstimulated``; ``exact`` is False where the shape is borrowed from other cells, so that the interval must allow
+    for a shift.
     """
 
     counts: Floats
@@ -28,10 +29,11 @@ class Expression:
     """One reagent on the activated cells of one sample, by itself.
 
     Percents are 0 to 100, fractions 0 to 1, MFIs medians on the compensated linear scale; None is not computable.
-    ``threshold`` is linear, ``threshold_scaled`` on the logicle scale; ``positive_low_scaled`` the 10th percentile of the fitted
-    positive component. ``counts`` are the binned values, (bins,), of sample and background on the logicle ``scale``; ``expected``
-    those of the fitted components, (2, bins). ``separation`` is Ashman's D; ``valley`` the depth (0 to 1) of the valley between the
-    components; ``borrowed`` the share (0 to 1) of the positive shape's information that came from the control.
+    ``threshold`` is linear, ``threshold_scaled`` on the logicle scale; ``threshold_automatic``, linear, is where it was
+    before a person moved it. ``positive_low_scaled`` is the 10th percentile of the fitted positive component.
+    ``counts`` are the binned values, (bins,), of sample and background on the logicle ``scale``; ``expected`` those of
+    the fitted components, (2, bins). ``separation`` is Ashman's D; ``valley`` the depth (0 to 1) of the valley between
+    the components; ``borrowed`` the share (0 to 1) of the positive shape's information that came from the control.
     """
 
     reagent: str
@@ -66,6 +68,7 @@ class Expression:
     unstimulated_percent_positive: float | None
     background_shift: float | None
     linear_width_ratio: float | None
+    threshold_automatic: float | None = None
 
     @property
     def mfi_above_background(self) -> float | None:
@@ -91,8 +94,8 @@ def _less(value: float | None, background: float | None) -> float | None:
 class ControlExpression:
     """What the controls of a run say of one reagent, several combined: the terms of every ratio.
 
-    ``negative_fraction_sd`` is the standard error of the combined fraction; ``positive`` the mean shape; ``background`` their pooled
-    binned background, (bins,).
+    ``negative_fraction_sd`` is the standard error of the combined fraction; ``positive`` the mean shape; ``background``
+    their pooled binned background, (bins,).
     """
 
     percent_positive: float | None
@@ -111,10 +114,10 @@ class ControlExpression:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One reagent beside the control's: ratios, the mutant fraction with its 95 % interval and limits, and the modality.
+    """One reagent beside the control's: ratios, the mutant fraction with 95 % interval and limits, and the modality.
 
-    ``lob`` and ``lod`` are the limits of blank and of detection of the mutant fraction; ``likelihood_ratio`` compares two
-    populations with one shifted population beside the most negatives a healthy donor may have; ``bright_events``
+    ``lob`` and ``lod`` are the limits of blank and of detection of the mutant fraction; ``likelihood_ratio`` compares
+    two populations with one shifted population beside the most negatives a healthy donor may have; ``bright_events``
     counts cells at the control's positive level (above its 10th percentile) beyond the background's.
     """
 

@@ -21,10 +21,11 @@ def wilson(p: float, n: float) -> tuple[float, float]:
 
 
 def percent_positive(above: Mask, background: Floats, threshold_scaled: float) -> tuple[float | None, ...]:
-    """Return low, percent and high of the background-corrected percent positive (0 to 100); Nones when a tube has no cells.
+    """Return low, percent and high of the background-corrected percent positive (0 to 100); None without cells.
 
-    ``above`` says which cells, (n,), lie above the threshold; ``background`` are binned values, (bins,). The percent is (p - b) / (1 - b); the Wilson
-    intervals of p and b are combined by MOVER (Newcombe 1998, doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I).
+    ``above`` says which cells, (n,), lie above the threshold; ``background`` are binned values, (bins,). The percent is
+    (p - b) / (1 - b); the Wilson intervals of p and b are combined by MOVER (Newcombe 1998,
+    doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I).
     """
     n, m = above.size, float(background.sum())
     if n == 0 or m == 0:

@@ -9,7 +9,7 @@ from cd40l_flow.expression.model import Expression
 
 
 def fit_is_stable(expression: Expression, limits: Mapping[str, Any]) -> bool | None:
-    """Return whether the mixture converged with an interval of the negative fraction within the limit; None without a fit."""
+    """Return whether the mixture converged and its interval is within the limit; None without a fit."""
     low, high = expression.negative_fraction_low, expression.negative_fraction_high
     if low is None or high is None or expression.converged is None:
         return None
@@ -17,7 +17,7 @@ def fit_is_stable(expression: Expression, limits: Mapping[str, Any]) -> bool | N
 
 
 def usable_fit(expression: Expression, limits: Mapping[str, Any]) -> bool:
-    """Return whether the positive fraction may come from the fit: stable, and components at least the limit of D apart."""
+    """Return whether the positive fraction may come from the fit: stable, and its components far enough apart."""
     return bool(
         fit_is_stable(expression, limits)
         and expression.separation is not None

@@ -24,7 +24,9 @@ def reagent_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Itera
         yield guard("TUBE_MISSING", True, case.missing[reagent], reagent=reagent)
     expression = case.reagents.get(reagent)
     fewest = float(limits["guards"]["activated_min"])
-    if expression is not None or (reagent not in case.missing and not case.refusals):
+    activation = case.activation.get(reagent)
+    no_cells = activation is None or not activation.percent
+    if expression is not None or (not case.refusals and (no_cells or reagent not in case.missing)):
         events = 0.0 if expression is None else float(expression.events)
         yield guard(
             "TOO_FEW_EVENTS", events < fewest, "Activated CD3+CD8-CD69+ cells.",

@@ -1,4 +1,4 @@
-"""Rules as data: each call of a reagent is a list of conditions on named measures; unknown is neither true nor false."""
+"""Rules as data: each call of a reagent is a list of conditions on named measures; unknown is not false."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OPERATORS = {
 
 @dataclass(frozen=True)
 class Condition:
-    """``measure`` compared with ``limit``: the name of a limit of the group ``calls``, of another measure, or a number."""
+    """``measure`` compared with ``limit``: the name of a limit of the group ``calls`` or of a measure, or a number."""
 
     measure: str
     op: str
@@ -53,7 +53,8 @@ class Outcome:
     conditions: tuple[Checked, ...]
 
 
-# In order of precedence; the names are those of `measures_of`. Sources and judgement: the project's assay brief, table of calls.
+# In order of precedence; the names are those of `measures_of`. Sources and judgement: the project's assay brief, table
+# of calls.
 RULES: tuple[Rule, ...] = (
     Rule(
         ABSENT,

@@ -162,5 +162,5 @@ def _tubes(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
             "CD69 and target behave as their labels say.",
         ),
     ):
-        message = "Too few cells to compare the tubes." if found is None else yes if found else no
+        message = "No tubes with enough cells to compare." if found is None else yes if found else no
         yield guard(code, found, message, blocks=NOTHING if found is None else EVERY)

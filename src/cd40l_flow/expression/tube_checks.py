@@ -14,6 +14,7 @@ from cd40l_flow.signal.scale import robust_sd
 # A median this many times the other's is another state of the cells, not another staining.
 FAR = 3.0
 ENOUGH = 300
+ENOUGH_FOR_THIRDS = 150  # the medians of two thirds are then known to a quarter of a robust SD
 
 
 def check_tubes(gated: GatedSample) -> TubeCheck:
@@ -125,13 +126,13 @@ def _scatter_spread(tubes: Sequence[GatedTube]) -> float | None:
 def _residue(tubes: Sequence[GatedTube]) -> float | None:
     """Return how far the target follows CD69 where it must not, robust SD: the largest of the tubes, with its sign.
 
-    Cells that do not express (of background tubes CD3+CD8-, of others CD3+CD8+, most of which do not) are ordered by CD69;
-    told is the median target of the upper third less that of the lower, over the robust SD of the lower.
+    Cells that do not express (of background tubes CD3+CD8-, of others CD3+CD8+, most of which do not) are ordered by
+    CD69; told is the median target of the upper third less that of the lower, over the robust SD of the lower.
     """
     found = []
     for tube in tubes:
         population = CD8_NEGATIVE if _tube(tube).reagent in BACKGROUND_REAGENTS else CD8_POSITIVE
-        if population not in tube.masks or tube.count(population) < ENOUGH:
+        if population not in tube.masks or tube.count(population) < ENOUGH_FOR_THIRDS:
             continue
         mask = tube.masks[population]
         cd69, target = tube.signal.linear("CD69")[mask], tube.signal.linear("target")[mask]

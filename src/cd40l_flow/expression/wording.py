@@ -1,6 +1,7 @@
 """The call in words: one file, so that a laboratory can translate or change it.
 
-House rule for every sentence: "consistent with" and "cannot exclude", never a diagnosis and never reassurance beyond the numbers.
+House rule for every sentence: "consistent with" and "cannot exclude", never a diagnosis and never reassurance beyond
+the numbers.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cd40l_flow.expression.calls import CD40_IG, Decision
+from cd40l_flow.expression.calls import CLONES, Decision
 from cd40l_flow.expression.case import Case
 from cd40l_flow.expression.effects import (
     ABSENT,
@@ -18,6 +19,7 @@ from cd40l_flow.expression.effects import (
     NORMAL,
     REDUCED,
 )
+from cd40l_flow.expression.model import Comparison
 
 SEQUENCE = "CD40LG sequencing (with deletion analysis) is the reference test."
 PATTERN = {
@@ -27,10 +29,18 @@ PATTERN = {
     MOSAIC: "two populations, expressing and not expressing",
     FUNCTIONAL_DEFECT: "CD154 present without CD40-Ig binding",
 }
+UNDECIDED = {
+    "MOSAIC_GREY_ZONE": "More cells lack the target than in almost all healthy donors, yet too few to call two "
+    "populations: carrier status or chimerism cannot be excluded. Repeat with more cells, or go to CD40LG sequencing.",
+    "REDUCED_VS_MOSAIC": "One population that expresses less, and two populations, explain these cells equally well.",
+    "BETWEEN_LIMITS": "The measures lie between the limits of the calls.",
+    "CLONE_DISCORDANT": "The two CD154 clones disagree: one may have lost its epitope. Repeat, and sequence CD40LG.",
+    "READOUT_DISCORDANT": "CD154 and CD40-Ig disagree: a lost epitope or a labelling error? Repeat; sequence CD40LG.",
+}
 
 
 def statement(case: Case, decision: Decision, limits: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the sentences that say what a call means for this sample; sex, age and history change words, never measures."""
+    """Return what a call means for this sample, in sentences; sex, age and history change words, never measures."""
     sentences = {
         NORMAL: _normal,
         REDUCED: _reduced,
@@ -52,8 +62,8 @@ def _normal(case: Case, decision: Decision) -> list[str]:
         said = ["CD154 expression normal; function not tested: X-linked hyper-IgM syndrome is not excluded."]
     if case.sample.sex in ("F", "unknown"):
         said.append(
-            f"For a female: no CD154-negative population above the limit of detection ({_lod(case)} of cells) was found; "
-            "carrier status not excluded. With a family history, sequence CD40LG."
+            f"For a female: no CD154-negative population above the limit of detection ({_lod(case)} of cells) was "
+            "found; carrier status not excluded. With a family history, sequence CD40LG."
         )
     said.append("A normal result does not preclude molecular testing where the history suggests it.")
     return said
@@ -88,8 +98,8 @@ def _absent(case: Case, decision: Decision) -> list[str]:
 
 
 def _mosaic(case: Case, decision: Decision) -> list[str]:
-    f = case.comparison("CD154").mutant_fraction
-    low, high = case.comparison("CD154").mutant_fraction_low, case.comparison("CD154").mutant_fraction_high
+    beside = _beside(case)
+    f, low, high = beside.mutant_fraction, beside.mutant_fraction_low, beside.mutant_fraction_high
     share = "" if f is None or low is None or high is None else f" {f:.0%} (95 % interval {low:.0%} to {high:.0%})"
     said = [
         f"Two populations: beyond the control's negatives,{share or ' some'} of the activated CD4+ T cells lack CD154."
@@ -100,12 +110,13 @@ def _mosaic(case: Case, decision: Decision) -> list[str]:
     if sample.sex in ("M", "unknown") and sample.transplant == "yes":
         donor = "" if f is None else f" Donor-like fraction {1 - f:.0%}."
         said.append(
-            f"After transplantation of a male this is a chimerism pattern.{donor} Compare with T-cell chimerism."
+            f"After transplantation of a male this is a chimerism pattern.{donor} Compare with T-cell chimerism; "
+            "of a carrier's cells expect no more than the donor's own share."
         )
     elif sample.sex in ("M", "unknown"):
         said.append(
-            "In a male consider somatic mosaicism or reversion, maternal T-cell engraftment, an undisclosed transplant or "
-            "transfusion, 47,XXY, or exchanged tubes: repeat, and test identity and sex chromosomes."
+            "In a male consider somatic mosaicism or reversion, maternal T-cell engraftment, an undisclosed "
+            "transplant or transfusion, 47,XXY, or exchanged tubes: repeat, and test identity and sex chromosomes."
         )
     return said
 
@@ -117,9 +128,7 @@ def _functional(case: Case, decision: Decision) -> list[str]:
     ]
     if case.sample.sex in ("M", "unknown") and case.sample.transplant != "yes":
         said.append("In a male this is consistent with X-linked hyper-IgM syndrome; urgent clinical review.")
-    hours = case.sample.stimulation_h
-    duration = f"stimulated for {hours:g} h" if hours is not None else "stimulation time not known"
-    said.append(f"Soluble CD40 can mask CD154 in long cultures ({duration}): repeat before acting.")
+    said.append(f"Soluble CD40 can mask CD154 in long cultures ({_duration(case)}): repeat before acting.")
     return said
 
 
@@ -127,9 +136,14 @@ def _indeterminate(case: Case, decision: Decision) -> list[str]:
     if case.sample.role == "control":
         return ["This control does not meet its limits: its run cannot be called."]
     said = ["No call can be made. Repeat the assay once the causes below are mended."]
-    if "FUNCTION_NOT_TESTED" in decision.reasons and decision.subcalls["CD154"].call == NORMAL:
+    if "FUNCTION_NOT_TESTED" in decision.reasons and decision.pattern == NORMAL:
         said = ["CD154 expression normal; function not tested: X-linked hyper-IgM syndrome is not excluded."]
-    elif decision.pattern in PATTERN:
+    elif set(decision.reasons) <= set(UNDECIDED):
+        said = ["No call can be made."]
+    for code in UNDECIDED:
+        if code in decision.reasons:
+            said.append(UNDECIDED[code])
+    if decision.pattern in PATTERN and "FUNCTION_NOT_TESTED" not in decision.reasons:
         said.append(f"The measures alone would read: {PATTERN[decision.pattern]}. This is not a result.")
     return said
 
@@ -140,18 +154,37 @@ def _context(case: Case, decision: Decision, limits: Mapping[str, Any]) -> list[
     low = decision.call in (ABSENT, REDUCED)
     infant = float(limits["calls"]["infant_age_years"])
     if low and sample.age_years is not None and sample.age_years < infant:
-        said.append("Infant: expression can be low or transient at this age; use an age-matched control or repeat.")
+        said.append(
+            f"Infant ({_duration(case)}): expression can be low or transient at this age; use an age-matched control "
+            "or repeat."
+        )
     if decision.call == REDUCED and sample.age_years is not None and sample.age_years >= 18:
         said.append("In adults reduced expression is reported in a subgroup of common variable immunodeficiency.")
     if sample.transfusion == "yes":
         said.append("Recent transfusion: donor cells and platelets can add CD154-positive events.")
-    if decision.call == MOSAIC and CD40_IG not in case.comparisons:
+    events = [expression.events for expression in case.reagents.values()]
+    enough = int(limits["guards"]["activated_mosaic"])
+    if decision.call == MOSAIC and min(events) < enough:
+        said.append(
+            f"Fewer than {enough} activated cells: the limits of the mutant fraction are wider, and so is its interval."
+        )
+    if decision.call == MOSAIC and "FUNCTION_NOT_TESTED" in decision.reasons:
         said.append("CD40-Ig binding, which should show the same two populations, was not validly tested.")
     if sample.sex == "unknown":
         said.append("Sex is not known: the wording for both sexes is shown; sign only once it is known.")
     return said
 
 
+def _beside(case: Case) -> Comparison:
+    """Return CD154 beside the control's, of the clone that was stained."""
+    return next((case.comparison(reagent) for reagent in CLONES if reagent in case.comparisons), Comparison())
+
+
 def _lod(case: Case) -> str:
-    lod = case.comparison("CD154").lod
+    lod = _beside(case).lod
     return "not computed" if lod is None else f"{lod:.0%}"
+
+
+def _duration(case: Case) -> str:
+    hours = case.sample.stimulation_h
+    return "stimulation time not known" if hours is None else f"stimulated for {hours:g} h"

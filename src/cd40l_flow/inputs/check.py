@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from cd40l_flow.errors import Problem, TubeError
 from cd40l_flow.inputs.fcs import map_detectors, open_recording
 from cd40l_flow.inputs.model import Job, Sample, Tube
-from cd40l_flow.inputs.panel import BACKGROUND_OF, background_detector
+from cd40l_flow.inputs.panel import BACKGROUND_OF, awaited, background_detector
 
 
 class Planned(Protocol):
@@ -37,17 +37,23 @@ def check_files(plan: Planned) -> list[Problem]:
 def _check_sample(sample: Sample, settings: Mapping[str, Any]) -> list[Problem]:
     problems: dict[Tube, Problem] = {}
     targets: dict[str, str] = {}
+    lost: dict[str, str] = {}
     # Background tubes come last, for they look where the stimulated tube has its target.
     for tube in sorted(sample.tubes, key=lambda tube: tube.reagent in BACKGROUND_OF):
+        tells = tube.stimulation == "stimulated" and tube.reagent not in BACKGROUND_OF
         target = background_detector(tube.reagent, targets)
         try:
             recording = open_recording(tube.path, tube.fcs)
             panel = settings["panels"].get(tube.panel) or {}
             mapped = map_detectors(recording, tube, panel, settings["spillover"], target)
         except TubeError as error:
+            if tells:
+                lost.setdefault(tube.reagent, tube.fcs)
+            if error.code == "CHANNEL_MAP" and awaited(tube.reagent, targets, lost) is not None:
+                continue  # The tube that would tell its detector is told of already; there is nothing else to mend.
             message = str(error).removeprefix(f"{tube.fcs}: ")
             problems[tube] = Problem(error.code, "sample", message, file=tube.fcs, sample=sample.sample)
         else:
-            if tube.stimulation == "stimulated" and tube.reagent not in BACKGROUND_OF:
+            if tells:
                 targets.setdefault(tube.reagent, mapped.markers["target"])
     return [problems[tube] for tube in sample.tubes if tube in problems]

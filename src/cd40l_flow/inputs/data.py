@@ -1,4 +1,4 @@
-"""The DATA segment of an FCS file: where it truly lies, and its stored values.
+"""The DATA segment of an FCS file: where it truly lies, and how its values are stored.
 
 HEADER and TEXT both say where DATA lies and either may be wrong, so neither is trusted: the pair of offsets is taken
 whose byte count equals ``$TOT`` times the bytes of one event.
@@ -7,38 +7,33 @@ whose byte count equals ``$TOT`` times the bytes of one event.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from cd40l_flow.errors import TubeError
-from cd40l_flow.inputs.model import Floats
-from cd40l_flow.inputs.text import EXPORT_AGAIN, Text, refuse
+from cd40l_flow.inputs.text import EXPORT_AGAIN, HEADER_BYTES, Note, Text, refuse
 
 _LITTLE = ("1,2,3,4", "1,2", "1,2,3,4,5,6,7,8", "1")
 _BIG = ("4,3,2,1", "2,1", "8,7,6,5,4,3,2,1")
 _FLOAT_BITS = {"F": 32, "D": 64}
-# Events decoded at a time: their bytes stay in the processor's cache while the columns are picked out.
-_BLOCK = 8192
+_WIDEST = 64
 _LIST_MODE_ONLY = "Export it as FCS 3.1, list mode, floating point."
+_ACQUIRE_AGAIN = "Acquire the tube again or leave it out of the sheet."
 
 
 @dataclass(frozen=True)
 class Layout:
     """Where DATA lies and how its values are stored.
 
-    ``start`` is the first byte; ``widths`` are the bytes of one value of each detector, ``masks`` the bits that count
-    in it (0 for all), for integers only.
+    ``start`` is the first byte; ``types`` are I, F or D for each detector, ``widths`` the bytes of one value, ``masks``
+    the bits that count in it (0 for all), for integers only.
     """
 
     start: int
     events: int
-    datatype: str
+    types: tuple[str, ...]
     big_endian: bool
     widths: tuple[int, ...]
     masks: tuple[int, ...]
+    notes: tuple[Note, ...] = ()
 
     @property
     def event_bytes(self) -> int:
@@ -53,59 +48,97 @@ class Layout:
 
 def find_layout(text: Text, file_size: int, name: str) -> Layout:
     """Return the verified layout of DATA; raise TubeError (FILE_INTEGRITY) for what cannot be read for certain."""
-    events, detectors = text.number("$TOT"), text.number("$PAR")
-    if events is None or not detectors:
-        missing = "$TOT" if events is None else "$PAR"
-        raise refuse(name, f"TEXT has no keyword {missing} with a whole number.", EXPORT_AGAIN)
+    detectors = text.number("$PAR")
+    if not detectors:
+        raise refuse(name, "KEYWORD_MISSING", "TEXT has no keyword $PAR with a whole number above 0.", EXPORT_AGAIN)
     mode = text.keywords.get("$MODE", "L" if text.version == "FCS3.2" else "").upper()
     if mode != "L":
-        raise refuse(name, "$MODE is not L (list mode): the file holds histograms or does not say.", _LIST_MODE_ONLY)
-    datatype = text.keywords.get("$DATATYPE", "").upper()
-    if datatype not in ("I", "F", "D"):
-        raise refuse(name, "$DATATYPE is not I, F or D.", _LIST_MODE_ONLY)
-    if any(re.fullmatch(r"\$P\d+DATATYPE", key) for key in text.keywords):
-        raise refuse(name, "FCS 3.2 with $PnDATATYPE (detectors stored in different types).", _LIST_MODE_ONLY)
-    widths, masks = _widths(text, detectors, datatype, name)
+        rule = "HISTOGRAM" if mode in ("C", "U") else "MODE"
+        found = "$MODE is not L (list mode): the file holds histograms or does not say."
+        raise refuse(name, rule, found, _LIST_MODE_ONLY)
+    types = _types(text, detectors, name)
+    widths, masks = _widths(text, types, name)
     order = text.keywords.get("$BYTEORD", "").replace(" ", "")
     if order not in _LITTLE + _BIG and max(widths) > 1:
-        raise refuse(name, "$BYTEORD is neither little endian (1,2,3,4) nor big endian (4,3,2,1).", _LIST_MODE_ONLY)
+        found = "$BYTEORD is neither little endian (1,2,3,4) nor big endian (4,3,2,1)."
+        raise refuse(name, "BYTEORD", found, _LIST_MODE_ONLY)
+    notes: list[Note] = []
+    events = _events(text, sum(widths), name, notes)
     if events == 0:
-        raise refuse(
-            name, "the file holds no events ($TOT is 0).", "Acquire the tube again or leave it out of the sheet."
-        )
-    start = _find_start(text, events, sum(widths), file_size, name)
-    return Layout(start, events, datatype, order in _BIG, widths, masks)
+        raise refuse(name, "NO_EVENTS", "the file holds no events ($TOT is 0).", _ACQUIRE_AGAIN)
+    start = _find_start(text, events, sum(widths), file_size, name, notes)
+    return Layout(start, events, types, order in _BIG, widths, masks, tuple(notes))
 
 
-def _widths(text: Text, detectors: int, datatype: str, name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _types(text: Text, detectors: int, name: str) -> tuple[str, ...]:
+    """Return I, F or D for each detector: ``$DATATYPE``, or ``$PnDATATYPE`` in FCS 3.2."""
+    datatype = text.keywords.get("$DATATYPE", "").upper()
+    if datatype == "A":
+        found = "$DATATYPE is A: the values are written as text (ASCII), which is not read."
+        raise refuse(name, "ASCII_DATA", found, _LIST_MODE_ONLY)
+    own = {key: value.upper() for key, value in text.keywords.items() if re.fullmatch(r"\$P\d+DATATYPE", key)}
+    if datatype not in ("I", "F", "D") or not set(own.values()) <= {"I", "F", "D"}:
+        raise refuse(name, "DATATYPE", "$DATATYPE or $PnDATATYPE is not I, F or D.", _LIST_MODE_ONLY)
+    if text.version != "FCS3.2" and set(own.values()) - {datatype}:
+        found = f"$PnDATATYPE (detectors stored in different types) in a file that says it is {text.version}."
+        raise refuse(name, "MIXED_DATATYPES", found, _LIST_MODE_ONLY)
+    if detectors > 99_999 or not text.keywords.get(f"$P{detectors}B"):
+        found = f"$PAR says {detectors} detectors, TEXT has no $P{detectors}B."
+        raise refuse(name, "KEYWORD_MISSING", found, EXPORT_AGAIN)
+    return tuple(own.get(f"$P{n}DATATYPE", datatype) for n in range(1, detectors + 1))
+
+
+def _widths(text: Text, types: tuple[str, ...], name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return bytes and bit mask of every detector's values."""
     widths, masks = [], []
-    for n in range(1, detectors + 1):
+    for n, datatype in enumerate(types, start=1):
         bits = text.number(f"$P{n}B")
         if bits is None:
-            raise refuse(name, f"TEXT has no whole number of bits in $P{n}B; $PAR says {detectors}.", EXPORT_AGAIN)
+            found = f"TEXT has no whole number of bits in $P{n}B; $PAR says {len(types)}."
+            raise refuse(name, "KEYWORD_MISSING", found, EXPORT_AGAIN)
         mask = 0
         if datatype == "I":
-            if bits == 0 or bits % 8 or bits > 64:
-                raise refuse(name, f"$P{n}B is {bits}; expected 8 to 64 bits in whole bytes.", _LIST_MODE_ONLY)
-            limit = text.number(f"$P{n}R")
-            if not limit:
-                raise refuse(name, f"$P{n}R is not a whole number above 0, as integers need.", EXPORT_AGAIN)
-            # Stored integers may carry other bits above their range: the next power of two bounds the value (FCS 3.1,
-            # $PnR).
-            if (limit - 1).bit_length() < bits:
-                mask = (1 << (limit - 1).bit_length()) - 1
-                if not mask:
-                    raise refuse(name, f"$P{n}R is 1: no value but 0 fits.", EXPORT_AGAIN)
+            mask = _mask(text, n, bits, name)
         elif bits != _FLOAT_BITS[datatype]:
-            expected = _FLOAT_BITS[datatype]
-            raise refuse(name, f"$P{n}B is {bits} where $DATATYPE {datatype} takes {expected}.", EXPORT_AGAIN)
+            found = f"$P{n}B is {bits} where data of type {datatype} take {_FLOAT_BITS[datatype]}."
+            raise refuse(name, "BIT_WIDTH", found, EXPORT_AGAIN)
         widths.append(bits // 8)
         masks.append(mask)
     return tuple(widths), tuple(masks)
 
 
-def _find_start(text: Text, events: int, event_bytes: int, file_size: int, name: str) -> int:
+def _mask(text: Text, n: int, bits: int, name: str) -> int:
+    """Return the bits that count in an integer: below the next power of two of its range (FCS 3.1, $PnR); 0 for all."""
+    if bits == 0 or bits > _WIDEST:
+        found = f"$P{n}B is {bits}; expected 8 to {_WIDEST} bits in whole bytes."
+        raise refuse(name, "BIT_WIDTH", found, _LIST_MODE_ONLY)
+    if bits % 8:
+        found = f"$P{n}B is {bits}: integers packed across bytes are not read; expected whole bytes."
+        raise refuse(name, "PACKED_BITS", found, _LIST_MODE_ONLY)
+    limit = text.number(f"$P{n}R")
+    if not limit:
+        found = f"$P{n}R is not a whole number above 0, as integers need."
+        raise refuse(name, "KEYWORD_VALUE", found, EXPORT_AGAIN)
+    if limit == 1:
+        raise refuse(name, "KEYWORD_VALUE", f"$P{n}R is 1: no value but 0 fits.", EXPORT_AGAIN)
+    used = (limit - 1).bit_length()
+    return (1 << used) - 1 if used < bits else 0
+
+
+def _events(text: Text, event_bytes: int, name: str, notes: list[Note]) -> int:
+    """Return ``$TOT``; FCS 2.0 may leave it out, and the size of DATA then tells the number of events."""
+    events = text.number("$TOT")
+    if events is not None:
+        return events
+    pairs = {pair for pair in (text.header_data, text.text_data) if HEADER_BYTES <= pair[0] < pair[1]}
+    sizes = {last - first + 1 for first, last in pairs}
+    if text.version != "FCS2.0" or "$TOT" in text.keywords or len(sizes) != 1 or min(sizes) % event_bytes:
+        raise refuse(name, "KEYWORD_MISSING", "TEXT has no keyword $TOT with a whole number.", EXPORT_AGAIN)
+    notes.append(Note("TOT_MISSING", "TEXT has no $TOT; the events are counted by the size of DATA."))
+    return sizes.pop() // event_bytes
+
+
+def _find_start(text: Text, events: int, event_bytes: int, file_size: int, name: str, notes: list[Note]) -> int:
     """Return the first byte of DATA by the offset pair that holds exactly the events, or one byte more at its end.
 
     Many writers give the byte after the last one as the end, hence the one byte; the start is never moved.
@@ -113,66 +146,40 @@ def _find_start(text: Text, events: int, event_bytes: int, file_size: int, name:
     size = events * event_bytes
     pairs = {"HEADER": text.header_data, "TEXT": text.text_data}
     told = " and ".join(f"{a} to {b} ({b - a + 1} bytes, {where})" for where, (a, b) in pairs.items() if b > a)
-    expected = f"$TOT {events} x {event_bytes} bytes an event = {size} bytes"
     for excess in (0, 1):
-        starts = {first for first, last in pairs.values() if first >= 58 and last - first + 1 == size + excess}
+        starts = {
+            first for first, last in pairs.values() if first >= HEADER_BYTES and last - first + 1 == size + excess
+        }
+        if not starts:
+            continue
+        if min(starts) + size > file_size:
+            start = min(starts)
+            held = max(0, file_size - start) // event_bytes
+            found = f"truncated: DATA should end at byte {start + size - 1}, the file has {file_size} bytes"
+            raise refuse(name, "TRUNCATED", f"{found}, room for {held} of {events} events.", EXPORT_AGAIN)
         if len(starts) > 1:
-            raise refuse(
-                name, f"HEADER and TEXT place DATA differently, with the same size: bytes {told}.", EXPORT_AGAIN
-            )
-        if starts:
-            start = starts.pop()
-            if start + size > file_size:
-                held = max(0, file_size - start) // event_bytes
-                found = f"truncated: DATA should end at byte {start + size - 1}, the file has {file_size} bytes"
-                raise refuse(name, f"{found}, room for {held} of {events} events.", EXPORT_AGAIN)
-            return start
-    raise refuse(
-        name, f"DATA at bytes {told or 'that neither HEADER nor TEXT gives'}; expected {expected}.", EXPORT_AGAIN
-    )
+            found = f"HEADER and TEXT place DATA differently, with the same size: bytes {told}."
+            raise refuse(name, "OFFSETS_DISAGREE", found, EXPORT_AGAIN)
+        start = starts.pop()
+        # The end of TEXT may be given as one byte too far, as that of DATA may.
+        if start < text.segment[1] and start + size > text.segment[0]:
+            found = f"DATA (from byte {start}) overlaps TEXT (bytes {text.segment[0]} to {text.segment[1]})."
+            raise refuse(name, "SEGMENTS_OVERLAP", found, EXPORT_AGAIN)
+        _tell_of_offsets(text, start, size, excess, notes)
+        return start
+    expected = f"$TOT {events} x {event_bytes} bytes an event = {size} bytes"
+    found = f"DATA at bytes {told or 'that neither HEADER nor TEXT gives'}; expected {expected}."
+    raise refuse(name, "DATA_SIZE", found, EXPORT_AGAIN)
 
 
-def stored_values(segment: memoryview, layout: Layout, columns: Sequence[int]) -> Floats:
-    """Return the stored values of some detectors, (events, columns), after bit masking, before gain or log amplifier.
-
-    ``segment`` is exactly the bytes of DATA.
-    """
-    values: Floats = np.empty((layout.events, len(columns)), dtype=np.float64, order="F")
-    rows: NDArray[np.uint8] = np.frombuffer(segment, dtype=np.uint8).reshape(layout.events, layout.event_bytes)
-    places = [(at, column, sum(layout.widths[:column])) for at, column in enumerate(columns)]
-    # A signalling NaN raises a warning when it is cast; check_finite finds it.
-    with np.errstate(invalid="ignore"):
-        for begin in range(0, layout.events, _BLOCK):
-            block = slice(begin, begin + _BLOCK)
-            for at, column, first in places:
-                cells = rows[block, first : first + layout.widths[column]]
-                values[block, at] = _numbers(cells, layout, column)
-    return values
-
-
-def _numbers(cells: NDArray[np.uint8], layout: Layout, column: int) -> NDArray[np.number]:
-    """Return the numbers of one detector, (events,), from their bytes, (events, width)."""
-    if layout.datatype == "I":
-        return _integers(cells, layout.big_endian, layout.masks[column])
-    numbers: NDArray[np.floating] = cells.view(f"{'>' if layout.big_endian else '<'}f{cells.shape[1]}")[:, 0]
-    return numbers
-
-
-def _integers(cells: NDArray[np.uint8], big_endian: bool, mask: int) -> NDArray[np.unsignedinteger]:
-    """Return unsigned integers of 1 to 8 bytes, (events,), from their bytes, (events, width)."""
-    width = cells.shape[1]
-    size = next(size for size in (1, 2, 4, 8) if size >= width)
-    if size != width:
-        padded = np.zeros((len(cells), size), dtype=np.uint8)
-        padded[:, size - width if big_endian else 0 :][:, :width] = cells
-        cells = padded
-    numbers: NDArray[np.unsignedinteger] = cells.view(f"{'>' if big_endian else '<'}u{size}")[:, 0]
-    return numbers & numbers.dtype.type(mask) if mask else numbers
-
-
-def check_finite(values: Floats, names: Sequence[str], name: str) -> None:
-    """Raise TubeError (FILE_INTEGRITY) when any of ``values``, (events, names), is NaN or infinite."""
-    bad = {column: int(np.count_nonzero(~np.isfinite(values[:, at]))) for at, column in enumerate(names)}
-    told = ", ".join(f"{count} in {column}" for column, count in bad.items() if count)
-    if told:
-        raise TubeError("FILE_INTEGRITY", f"{name}: values that are not finite numbers: {told}. {EXPORT_AGAIN}")
+def _tell_of_offsets(text: Text, start: int, size: int, excess: int, notes: list[Note]) -> None:
+    right = (start, start + size - 1 + excess)
+    if excess:
+        notes.append(Note("DATA_END", "the end of DATA is given one byte too far."))
+    # A HEADER of zeros is right where offsets have more than 8 digits (FCS 3.0, 3.1).
+    wrong = "HEADER" if text.header_data not in (right, (0, 0)) else ""
+    if text.text_data != right and text.text_data != (0, 0):
+        wrong = "TEXT"
+    if wrong:
+        message = f"HEADER and TEXT disagree about DATA; {wrong} does not fit $TOT and was not followed."
+        notes.append(Note("OFFSETS_DISAGREE", message))

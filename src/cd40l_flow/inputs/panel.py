@@ -88,6 +88,42 @@ def find_markers(
     return {marker: found[marker] for marker in MARKERS if marker in found}
 
 
+def find_roles(header: Header) -> tuple[dict[str, list[str]], list[str]]:
+    """Return detector -> roles that a panel without entries would give it, and what it would not find or not decide.
+
+    The target is looked for under both of its names, for a file does not say which reagent it was stained with.
+    """
+    roles: dict[str, list[str]] = {}
+    problems = []
+    wanted = [(marker, marker, "CD154") for marker in MARKERS if marker != "target"]
+    wanted += [(f"target ({reagent})", "target", reagent) for reagent in ("CD154", "CD40-Ig")]
+    targets = 0
+    for role, marker, reagent in wanted:
+        found = _labelled(header, marker, reagent)
+        targets += marker == "target" and len(found) == 1
+        if len(found) == 1:
+            roles.setdefault(found[0], []).append(role)
+        elif found:
+            problems.append(f"{role}: ambiguous, {' or '.join(found)}")
+        elif marker in REQUIRED_MARKERS and marker != "target":
+            problems.append(f"{role}: no detector carries this label")
+    if not targets:
+        problems.append("target: no detector carries a label of CD154 or CD40-Ig")
+    try:
+        scatter = find_scatter(header, "")
+    except TubeError:
+        problems.append("scatter: no FSC or no SSC detector under a usual name")
+    else:
+        places = (
+            *((scatter.fsc, "forward scatter"), (scatter.ssc, "side scatter"), (scatter.time, "time")),
+            *((scatter.fsc_height, "pulse height"), (scatter.fsc_width, "pulse width")),
+        )
+        for detector, role in places:
+            if detector:
+                roles.setdefault(detector, []).append(role)
+    return roles, problems
+
+
 def panel_detector(panel: Mapping[str, object], marker: str) -> str | None:
     """Return the detector that a panel of the configuration names for a marker, or None."""
     entry = panel.get(marker)
@@ -101,6 +137,16 @@ def background_detector(reagent: str, targets: Mapping[str, str]) -> str | None:
     ``targets`` maps reagent -> detector of the sample's stimulated tubes; None when there is none, or for other tubes.
     """
     return next((targets[each] for each in BACKGROUND_OF.get(reagent, ()) if each in targets), None)
+
+
+def awaited(reagent: str, targets: Mapping[str, str], lost: Mapping[str, str]) -> str | None:
+    """Return the ``fcs`` of the refused tube without which a background tube's detector is unknown, or None.
+
+    ``targets`` as in `background_detector`; ``lost`` maps reagent -> ``fcs`` of the stimulated tubes that were refused.
+    """
+    if background_detector(reagent, targets) is not None:
+        return None
+    return next((lost[each] for each in BACKGROUND_OF.get(reagent, ()) if each in lost), None)
 
 
 def find_scatter(header: Header, name: str) -> Scatter:

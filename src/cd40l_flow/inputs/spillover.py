@@ -14,13 +14,17 @@ import numpy as np
 
 from cd40l_flow.errors import TubeError
 from cd40l_flow.inputs.model import Detector, Floats, Spillover
-from cd40l_flow.inputs.text import SPILLOVER_KEYWORDS
+from cd40l_flow.inputs.text import SPILLOVER_KEYWORDS, Note
 
 FROM_FILE = "file"
 COMPENSATED = "none"
 _DIAGONAL_TOLERANCE = 1e-4
 _SAME = 1e-6
 _INVERTIBLE = 1e6
+_MOST_DETECTORS = 512
+# Values of a digital instrument fill its range; those of logicle, arcsinh or log scales end near 1, 5 or 15.
+_TRANSFORMED = 1e-3
+_ENOUGH_EVENTS = 100
 _REMEDY = (
     "Set `spillover` in the configuration, or for this panel, to the path of a CSV file with the matrix, "
     "or to none if the values are already compensated."
@@ -106,16 +110,54 @@ def read_csv(path: str) -> Spillover:
     return Spillover(tuple(columns), matrix[order], path)
 
 
+def refuse_transformed(detectors: Sequence[Detector], highest: Sequence[float], events: int, name: str) -> None:
+    """Raise TubeError (NO_COMP) when values for which a matrix stands lie all far inside their range: transformed.
+
+    ``highest`` is the largest absolute value of each of ``detectors``, which are those of the matrix.
+    """
+    if looks_transformed(detectors, highest, events):
+        fault = f"the largest value of any of its detectors is {max(highest):.4g}, far inside $PnR"
+        raise TubeError("NO_COMP", f"{name}: {fault}: the values were already transformed. {_REMEDY}")
+
+
+def looks_transformed(detectors: Sequence[Detector], highest: Sequence[float], events: int) -> bool:
+    """Return whether all values lie within a thousandth of ``$PnR``, as those of a logicle or arcsinh scale do."""
+    if not detectors or events < _ENOUGH_EVENTS:
+        return False
+    return all(high < _TRANSFORMED * detector.range for detector, high in zip(detectors, highest, strict=True))
+
+
+def spillover_notes(keywords: Mapping[str, str], detectors: Sequence[Detector]) -> list[Note]:
+    """Return what is wrong with the file's own matrix, or says that it was applied already; no sample is judged."""
+    notes = []
+    try:
+        spillover = keyword_spillover(keywords, detectors)
+        if spillover is not None:
+            _check(spillover, [detector.name for detector in detectors], ())
+    except SpilloverFault as fault:
+        notes.append(Note("SPILLOVER", f"spillover: {fault}."))
+        spillover = None
+    try:
+        _refuse_compensated(FROM_FILE, keywords, detectors)
+    except SpilloverFault as fault:
+        carried = any(keywords.get(keyword) for keyword in SPILLOVER_KEYWORDS)
+        remedy = " although the file carries a matrix; set `spillover: none`" if carried else ""
+        notes.append(Note("ALREADY_COMPENSATED", f"{fault}{remedy}."))
+    return notes
+
+
 def condition_number(spillover: Spillover) -> float:
     """Return the condition number of a matrix: by how much compensation can magnify noise, 1 for none."""
     return float(np.linalg.cond(spillover.matrix))
 
 
 def _parse(keyword: str, value: str, detectors: Sequence[Detector]) -> Spillover:
-    cells = [cell.strip() for cell in value.split(",")]
+    cells = [cell.strip() for cell in value.split(",", _MOST_DETECTORS * (_MOST_DETECTORS + 1) + 1)]
     if not cells[0].isascii() or not cells[0].isdigit() or len(cells[0]) > 4:
         raise SpilloverFault(f"{keyword} does not begin with the number of detectors")
     count = int(cells[0])
+    if count > _MOST_DETECTORS:
+        raise SpilloverFault(f"{keyword} is {count} x {count}; more than {_MOST_DETECTORS} detectors are not read")
     names = cells[1 : count + 1]
     known = {detector.name for detector in detectors}
     if names and not known.intersection(names) and all(cell.isascii() and cell.isdigit() for cell in names):
@@ -135,6 +177,9 @@ def _matrix(cells: Sequence[str], size: int) -> Floats:
 
 
 def _number(cell: str) -> float | None:
+    # Python takes 1_000 for a number.
+    if "_" in cell:
+        return None
     try:
         return float(cell)
     except ValueError:
@@ -153,9 +198,14 @@ def _check(spillover: Spillover, known: Sequence[str], needed: Sequence[str]) ->
     matrix = spillover.matrix
     if len(set(spillover.detectors)) != len(spillover.detectors):
         raise SpilloverFault("it names a detector twice")
-    unknown = [name for name in spillover.detectors if name not in known]
+    unknown = [at for at, name in enumerate(spillover.detectors, start=1) if name not in known]
+    if unknown and spillover.source in SPILLOVER_KEYWORDS:
+        # A keyword may hold anything, so only its own file's detectors are named.
+        places = f"number {_listed(list(map(str, unknown)))} of its {len(spillover.detectors)} detectors"
+        raise SpilloverFault(f"{places} is not in the file, which has {_listed(known)}")
     if unknown:
-        raise SpilloverFault(f"it names {_listed(unknown)}, which the file does not have; it has {_listed(known)}")
+        names = _listed([spillover.detectors[at - 1] for at in unknown])
+        raise SpilloverFault(f"it names {names}, which the file does not have; it has {_listed(known)}")
     if not np.isfinite(matrix).all():
         raise SpilloverFault("it holds values that are not finite")
     diagonal = np.diag(matrix)

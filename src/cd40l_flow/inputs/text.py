@@ -16,27 +16,44 @@ from cd40l_flow.errors import TubeError
 
 VERSIONS = ("FCS2.0", "FCS3.0", "FCS3.1", "FCS3.2")
 SPILLOVER_KEYWORDS = ("$SPILLOVER", "SPILLOVER", "$SPILL", "SPILL")
-_HEADER_BYTES = 58
+HEADER_BYTES = 58
+# Far beyond what instruments write, and little enough to be read in a moment whatever it holds.
+_MOST_TEXT = 16 << 20
+_MOST_VALUE = 2 << 20
+_MOST_KEYWORDS = 100_000
 _ALLOWED = re.compile(
-    r"\$(CYT|DATE|TOT|PAR|MODE|DATATYPE|BYTEORD|TIMESTEP|BTIM|ETIM|BEGINDATA|ENDDATA|BEGINSTEXT|ENDSTEXT|COMP"
-    r"|P[1-9]\d{0,4}([BENRSGV]|DATATYPE))"
+    r"\$(CYT|DATE|TOT|PAR|MODE|DATATYPE|BYTEORD|TIMESTEP|BTIM|ETIM|BEGINDATA|ENDDATA|BEGINSTEXT|ENDSTEXT|ENDANALYSIS"
+    r"|NEXTDATA|COMP|P[1-9]\d{0,4}([BENRSGV]|DATATYPE))"
     r"|\$?SPILL(OVER)?|TRANSFORMATION"
 )
+_LONGEST_KEYWORD = 40
+_PADDING = b" \t\r\n\x00"
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something about a file that is read all the same, but that its reader must know: a code and a sentence."""
+
+    code: str
+    message: str
 
 
 @dataclass(frozen=True)
 class Text:
     """What HEADER and TEXT of the first data set say.
 
-    ``header_data`` and ``text_data`` are the first and last byte of DATA as HEADER and as TEXT give them, ``(0, 0)``
-    where they do not; ``keywords`` maps the allowed keywords, in capitals and with their ``$``, to values without
-    outer spaces.
+    ``segment`` is the first and last byte of TEXT; ``header_data`` and ``text_data`` are those of DATA as HEADER and as
+    TEXT give them, ``(0, 0)`` where they do not; ``analysis_end`` is the last byte of ANALYSIS or 0. ``keywords`` maps
+    the allowed keywords, in capitals and with their ``$``, to values without outer spaces.
     """
 
     version: str
+    segment: tuple[int, int]
     header_data: tuple[int, int]
     text_data: tuple[int, int]
+    analysis_end: int
     keywords: Mapping[str, str]
+    notes: tuple[Note, ...]
 
     def number(self, keyword: str) -> int | None:
         """Return a keyword that must be a whole number of 0 or more, or None when it is missing or is not one."""
@@ -45,13 +62,13 @@ class Text:
 
 def whole_number(text: str) -> int | None:
     """Return ``text`` as a whole number of at most 20 digits (2^64 has as many), or None; ``1024.0`` counts as one."""
-    found = re.fullmatch(r"([0-9]{1,20})(\.0*)?", text)
+    found = re.fullmatch(r"([0-9]{1,20})(\.0*)?", text) if len(text) < 50 else None
     return int(found[1]) if found else None
 
 
-def refuse(name: str, found: str, remedy: str) -> TubeError:
-    """Return the error of a file that breaks the standard: its name, what was found and expected, what to do."""
-    return TubeError("FILE_INTEGRITY", f"{name}: {found} {remedy}")
+def refuse(name: str, rule: str, found: str, remedy: str) -> TubeError:
+    """Return the error of a file that cannot be read for certain: its name, the rule, what was found, what to do."""
+    return TubeError("FILE_INTEGRITY", f"{name}: {found} {remedy}", rule)
 
 
 EXPORT_AGAIN = "Copy or export the file again from the cytometer."
@@ -63,32 +80,46 @@ def read_text(content: memoryview, name: str) -> Text:
     Raises TubeError (FILE_INTEGRITY) when they cannot be read without guessing; ``name`` is what the message calls the
     file.
     """
-    header = bytes(content[:_HEADER_BYTES])
-    if not header:
-        raise refuse(name, "the file is empty (0 bytes).", EXPORT_AGAIN)
-    if header[:3] != b"FCS":
-        raise refuse(
-            name, "not an FCS file: it does not begin with the letters FCS.", "Name the FCS file in the sheet."
-        )
-    version = header[:6].decode("ascii", "replace")
-    if version not in VERSIONS:
-        known = ", ".join(VERSIONS)
-        raise refuse(name, f"the FCS version in its HEADER is not one of {known}.", "Export it as FCS 3.1.")
-    if len(header) < _HEADER_BYTES:
-        raise refuse(name, f"truncated: {len(header)} bytes, where the HEADER alone takes 58.", EXPORT_AGAIN)
-    start, stop, data_start, data_stop = (_offset(header[at : at + 8]) for at in (10, 18, 26, 34))
-    if not _HEADER_BYTES <= start < stop:
-        raise refuse(name, f"its HEADER places TEXT at bytes {start} to {stop}, which is no segment.", EXPORT_AGAIN)
+    header = bytes(content[:HEADER_BYTES])
+    version = _version(header, name)
+    start, stop, data_start, data_stop, _, analysis_end = (_offset(header[at : at + 8]) for at in range(10, 58, 8))
+    if not HEADER_BYTES <= start < stop:
+        found = f"its HEADER places TEXT at bytes {start} to {stop}, which is no segment."
+        raise refuse(name, "TEXT_OFFSETS", found, EXPORT_AGAIN)
     if stop > len(content):
-        raise refuse(name, f"truncated: TEXT ends at byte {stop}, the file has {len(content)} bytes.", EXPORT_AGAIN)
+        found = f"truncated: TEXT ends at byte {stop}, the file has {len(content)} bytes."
+        raise refuse(name, "TRUNCATED", found, EXPORT_AGAIN)
+    if stop - start >= _MOST_TEXT:
+        found = f"its HEADER gives TEXT {stop - start + 1} bytes; more than {_MOST_TEXT} are not read."
+        raise refuse(name, "TEXT_OFFSETS", found, EXPORT_AGAIN)
     if start < data_start < stop:
         # A HEADER that contradicts itself cannot vouch for where TEXT lies either.
         found = f"its HEADER places DATA (from byte {data_start}) inside TEXT (bytes {start} to {stop})."
-        raise refuse(name, found, EXPORT_AGAIN)
-    keywords = _keywords(bytes(content[start : stop + 1]), name)
+        raise refuse(name, "SEGMENTS_OVERLAP", found, EXPORT_AGAIN)
+    notes: list[Note] = []
+    closed = bytes(content[stop + 1 : stop + 2])
+    keywords = _keywords(bytes(content[start : stop + 1]), closed, name, notes)
     keywords = {**_supplement(content, keywords, start), **keywords}
     data = (whole_number(keywords.get("$BEGINDATA", "")) or 0, whole_number(keywords.get("$ENDDATA", "")) or 0)
-    return Text(version, (data_start, data_stop), data, keywords)
+    ends = (whole_number(keywords.get(key, "")) or 0 for key in ("$ENDANALYSIS", "$ENDSTEXT"))
+    return Text(version, (start, stop), (data_start, data_stop), data, max(analysis_end, *ends), keywords, tuple(notes))
+
+
+def _version(header: bytes, name: str) -> str:
+    if not header:
+        raise refuse(name, "EMPTY_FILE", "the file is empty (0 bytes).", EXPORT_AGAIN)
+    if header[:3] != b"FCS":
+        found = "not an FCS file: it does not begin with the letters FCS."
+        raise refuse(name, "NOT_FCS", found, "Name the FCS file in the sheet.")
+    version = header[:6].decode("ascii", "replace")
+    if version not in VERSIONS:
+        known = ", ".join(VERSIONS)
+        found = f"the FCS version in its HEADER is not one of {known}."
+        raise refuse(name, "VERSION", found, "Export it as FCS 3.1.")
+    if len(header) < HEADER_BYTES:
+        found = f"truncated: {len(header)} bytes, where the HEADER alone takes {HEADER_BYTES}."
+        raise refuse(name, "TRUNCATED", found, EXPORT_AGAIN)
+    return version
 
 
 def _supplement(content: memoryview, keywords: Mapping[str, str], text_start: int) -> dict[str, str]:
@@ -97,52 +128,80 @@ def _supplement(content: memoryview, keywords: Mapping[str, str], text_start: in
     It holds optional keywords only, and some writers point it at blank bytes or at TEXT itself.
     """
     begin, end = (whole_number(keywords.get(key, "")) or 0 for key in ("$BEGINSTEXT", "$ENDSTEXT"))
-    if not _HEADER_BYTES <= begin < end < len(content) or begin == text_start:
+    if not HEADER_BYTES <= begin < end < len(content) or begin == text_start or end - begin >= _MOST_TEXT:
         return {}
     try:
-        return _keywords(bytes(content[begin : end + 1]), "")
+        return _keywords(bytes(content[begin : end + 1]), bytes(content[end + 1 : end + 2]), "", [])
     except TubeError:
         return {}
 
 
 def _offset(field: bytes) -> int:
-    return whole_number(field.decode("latin-1").strip()) or 0
+    return whole_number(field.decode("latin-1").strip(" \x00")) or 0
 
 
-def _keywords(segment: bytes, name: str) -> dict[str, str]:
-    """Return the allowed keywords of one TEXT segment; refuse one that stands twice with different values."""
+def _keywords(segment: bytes, closed: bytes, name: str, notes: list[Note]) -> dict[str, str]:
+    """Return the allowed keywords of one TEXT segment; refuse one that stands twice with different values.
+
+    ``closed`` is the byte after the segment: some writers leave the last delimiter outside.
+    """
     found: dict[str, str] = {}
     delimiter = segment[:1]
     if delimiter.isalnum() or delimiter in (b" ", b"$", b"\x00"):
-        raise refuse(name, "TEXT does not begin with a delimiter.", EXPORT_AGAIN)
-    for raw_key, raw_value in _pairs(segment[1:], delimiter):
-        key = raw_key.decode("latin-1").strip().upper()
-        if not _ALLOWED.fullmatch(key):
-            continue
-        if delimiter + b"$" in raw_value:
+        raise refuse(name, "DELIMITER", "TEXT does not begin with a delimiter.", EXPORT_AGAIN)
+    mark = re.escape(delimiter)
+    swallowed = re.compile(mark * 2 + rb" *(?:\$[A-Za-z0-9]{2,14}|SPILL(?:OVER)?) *" + mark)
+    for count, (first, stop, begin, end) in enumerate(_pairs(segment, delimiter)):
+        if count == _MOST_KEYWORDS:
+            found_text = f"TEXT holds more than {_MOST_KEYWORDS} keywords."
+            raise refuse(name, "TEXT_OFFSETS", found_text, EXPORT_AGAIN)
+        stripped = segment[first:stop].strip(_PADDING)
+        key = stripped.decode("latin-1").upper() if len(stripped) <= _LONGEST_KEYWORD else ""
+        allowed = _ALLOWED.fullmatch(key) is not None
+        if swallowed.search(segment, begin, end + 1):
             # Either an escaped delimiter or the next keyword after one delimiter too many: not for a program to decide.
-            raise refuse(name, f"the value of {key} is followed by a doubled delimiter and a keyword.", EXPORT_AGAIN)
-        value = _decoded(raw_value)
-        if found.setdefault(key, value) != value:
-            raise refuse(name, f"keyword {key} stands twice in TEXT with different values.", EXPORT_AGAIN)
+            what = f"the value of {key}" if allowed else "a value"
+            found_text = f"{what} is followed by a doubled delimiter and a keyword."
+            raise refuse(name, "DELIMITER", found_text, EXPORT_AGAIN)
+        if not allowed:
+            continue
+        if end - begin > _MOST_VALUE:
+            raise refuse(name, "KEYWORD_VALUE", f"the value of {key} has {end - begin} bytes.", EXPORT_AGAIN)
+        if len(stripped) < stop - first:
+            notes.append(Note("KEYWORD_PADDED", f"keyword {key} is written with spaces around it."))
+        if end == len(segment) and closed != delimiter:
+            notes.append(Note("TEXT_END", f"TEXT ends inside the value of {key}: no delimiter closes it."))
+        value = _decoded(segment[begin:end].replace(delimiter * 2, delimiter))
+        if key in found:
+            if found[key] != value:
+                found_text = f"keyword {key} stands twice in TEXT with different values."
+                raise refuse(name, "KEYWORD_REPEATED", found_text, EXPORT_AGAIN)
+            notes.append(Note("KEYWORD_REPEATED", f"keyword {key} stands twice in TEXT, with the same value."))
+        found[key] = value
     return found
 
 
-def _pairs(body: bytes, delimiter: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield keywords and values: a doubled delimiter inside a value is one literal, at its beginning an empty value.
+def _pairs(segment: bytes, delimiter: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Yield where each keyword and each value begins and ends in a TEXT segment, its first delimiter included.
 
-    No keyword and no value may begin with the delimiter (FCS 3.1, 3.2.9), so the two cannot be confused. What follows
-    the last delimiter is no complete pair and is left out.
+    A doubled delimiter inside a value is one literal, at its beginning an empty value: no keyword and no value may
+    begin with the delimiter (FCS 3.1, 3.2.9), so the two cannot be confused. Delimiters too many at the end of TEXT are
+    padding.
     """
-    pieces = body.split(delimiter)
-    at, last = 0, len(pieces) - 1
-    while at + 1 <= last:
-        key, value = pieces[at], pieces[at + 1]
-        at += 2
-        while value and at < last and not pieces[at]:
-            value += delimiter + pieces[at + 1]
-            at += 2
-        yield key, value
+    at = 1
+    while (stop := segment.find(delimiter, at)) >= 0:
+        begin = stop + 1
+        end = segment.find(delimiter, begin)
+        single = end
+        while end > begin and segment[end + 1 : end + 2] == delimiter:
+            end = segment.find(delimiter, end + 2)
+        if end < 0:
+            end = len(segment)
+            if single >= begin and not segment[single:].strip(delimiter + _PADDING):
+                end = single
+        if end > begin or end < len(segment):
+            yield at, stop, begin, end
+        at = end + 1
 
 
 def _decoded(raw: bytes) -> str:

@@ -70,7 +70,7 @@ def result_of(
         "activated_events": activated,
         "cd69_percent": case.activation[first].percent if first else None,
         "tubes": tube_rows(sample, gated, case.refusals),
-        "gates": gate_rows(gated, case),
+        "gates": gate_rows(gated, case, [one for one in job.overrides if one.sample == sample.sample]),
         "scales": {name: asdict(scale) for name, scale in sorted(gated.scales.items())},
         "reagents": {reagent: _measures(case, expression) for reagent, expression in case.reagents.items()},
         "messages": _messages(gated, case),

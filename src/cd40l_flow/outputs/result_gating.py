@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from cd40l_flow.expression.assess import target_override
 from cd40l_flow.expression.case import Case, Refusal
 from cd40l_flow.gating.model import GATE_POPULATION, LYMPHOCYTES, Boundary, GatedSample, GatedTube
-from cd40l_flow.inputs.model import Sample, Tube
+from cd40l_flow.inputs.model import Override, Sample, Tube
 from cd40l_flow.inputs.spillover import condition_number
 
 
@@ -55,8 +57,11 @@ def _tube(tube: Tube, gated: GatedTube | None, refusal: Refusal | None) -> dict[
     }
 
 
-def gate_rows(gated: GatedSample, case: Case) -> list[dict[str, Any]]:
-    """Return every boundary once: those that hold for all tubes of the sample, then those of one tube."""
+def gate_rows(gated: GatedSample, case: Case, overrides: Sequence[Override]) -> list[dict[str, Any]]:
+    """Return every boundary once: those that hold for all tubes of the sample, then those of one tube.
+
+    ``overrides`` are the sample's.
+    """
     told = []
     gates = {gate.vertices.tobytes(): gate for tube in gated.tubes if (gate := tube.scatter_gate) is not None}
     for scatter in gates.values():
@@ -78,6 +83,7 @@ def gate_rows(gated: GatedSample, case: Case) -> list[dict[str, Any]]:
                 seen.add(key)
                 told.append(_gate(boundary))
     for reagent, expression in case.reagents.items():
+        override = target_override(overrides, expression.tubes)
         told.append(
             _empty_gate("target_low", f"{reagent}+")
             | {
@@ -85,6 +91,8 @@ def gate_rows(gated: GatedSample, case: Case) -> list[dict[str, Any]]:
                 "value": expression.threshold,
                 "scaled": expression.threshold_scaled,
                 "method": expression.threshold_source,
+                "automatic": expression.threshold_automatic,
+                "override": {"by": override.by, "reason": override.reason} if override else None,
             }
         )
     return told

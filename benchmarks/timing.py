@@ -1,0 +1,80 @@
+"""How long the demo cohort takes, in all and by stage."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The jobs of one rule: how many, their processor time together (seconds) and the largest memory of one (MB)."""
+
+    rule: str
+    jobs: int
+    cpu_seconds: float
+    most_memory: float
+
+
+def run_demo(cores: int) -> tuple[float, list[Stage]]:
+    """Run the demo cohort in a folder of its own; return the seconds it took, start of Snakemake included, and stages."""
+    with TemporaryDirectory() as folder:
+        directory = Path(folder)
+        shutil.copytree(ROOT / "test_data" / "config", directory / "config")
+        (directory / "fcs").symlink_to(ROOT / "test_data" / "fcs")
+        scripts = Path(sys.executable).parent
+        threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        environment = {**os.environ, **threads, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
+        # Without compiled bytecode every process would start twice as slowly.
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        command = [
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", str(cores)),
+            *("--directory", folder, "--configfile", str(directory / "config" / "config.yaml"), "--quiet"),
+        ]
+        start = time.perf_counter()
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+        return time.perf_counter() - start, _stages(directory / "logs")
+
+
+def _stages(logs: Path) -> list[Stage]:
+    stages = []
+    for rule in ("check", "analyse", "report", "summarize", "index"):
+        rows = []
+        for path in [*logs.glob(f"{rule}.benchmark.tsv"), *logs.glob(f"{rule}/*.benchmark.tsv")]:
+            with path.open(encoding="utf-8", newline="") as file:
+                rows += list(csv.DictReader(file, delimiter="\t"))
+        seconds = sum(_number(row["cpu_time"]) for row in rows)
+        memory = max((_number(row["max_rss"]) for row in rows), default=0.0)
+        stages.append(Stage(rule, len(rows), seconds, memory))
+    return stages
+
+
+def _number(cell: str) -> float:
+    """Return a cell of Snakemake's benchmark file; jobs too short to be watched have none."""
+    try:
+        return float(cell)
+    except ValueError:
+        return 0.0
+
+
+def stage_table(stages: list[Stage]) -> str:
+    """Return the stages as a Markdown table."""
+    lines = [
+        "| stage | jobs | CPU seconds, all jobs | most memory of a job (MB) |",
+        "|---|---:|---:|---:|",
+        *(
+            f"| {stage.rule} | {stage.jobs} | {stage.cpu_seconds:.1f} | {stage.most_memory:.0f} |"
+            for stage in stages
+            if stage.jobs
+        ),
+    ]
+    return "\n".join(lines)

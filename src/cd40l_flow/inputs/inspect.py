@@ -1,0 +1,133 @@
+"""What is in one FCS file, told without judging a sample: the answer of ``cd40l-flow inspect``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cd40l_flow.errors import TubeError
+from cd40l_flow.inputs.fcs import Recording, open_recording, parse_recording
+from cd40l_flow.inputs.model import Detector, Header
+from cd40l_flow.inputs.spillover import looks_transformed, spillover_notes
+from cd40l_flow.inputs.text import Note
+from cd40l_flow.inputs.values import Columns
+
+_TOLD = 5
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """One file: either what it holds (``header``, ``means`` of the stored values, ``notes``), or why it is refused.
+
+    ``byteord`` is the file's own order of bytes, ``spillover`` the detectors of its matrix, ``datasets`` how many data
+    sets are chained in it.
+    """
+
+    file: str
+    error: Note | None = None
+    header: Header | None = None
+    datatype: str | None = None
+    byteord: str | None = None
+    means: tuple[float, ...] = ()
+    spillover: tuple[str, ...] | None = None
+    datasets: int | None = None
+    notes: tuple[Note, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the object that ``inspect --json`` writes."""
+        header = self.header
+        detectors = [
+            {"detector": each.name, "marker": each.label, "range": each.range, "mean": mean}
+            for each, mean in zip(header.detectors if header else (), self.means, strict=True)
+        ]
+        told: dict[str, Any] = {
+            "file": self.file,
+            "status": "refused" if self.error else "ok",
+            "version": header.version if header else None,
+            "datatype": self.datatype,
+            "byteord": self.byteord,
+            "events": header.events if header else None,
+            "detectors": detectors,
+            "spillover": None if self.spillover is None else list(self.spillover),
+            "datasets": self.datasets,
+            "problems": [{"code": note.code, "message": note.message} for note in self.notes],
+        }
+        if self.error:
+            told["error"] = {"code": self.error.code, "message": self.error.message}
+        return told
+
+
+def inspect_file(path: str | Path) -> Inspection:
+    """Return what is in a file, called by its path; one that cannot be read for certain is told as refused."""
+    name = str(path)
+    try:
+        return _inspect(open_recording(path))
+    except TubeError as error:
+        return _refused(name, error)
+
+
+def inspect_content(content: bytes, name: str) -> Inspection:
+    """Return what is in the bytes of a file; as ``inspect_file``."""
+    try:
+        return _inspect(parse_recording(memoryview(content), name))
+    except TubeError as error:
+        return _refused(name, error)
+
+
+def _refused(name: str, error: TubeError) -> Inspection:
+    return Inspection(name, Note(error.rule, str(error).removeprefix(f"{name}: ")))
+
+
+def _inspect(recording: Recording) -> Inspection:
+    header, text, layout = recording.header, recording.text, recording.layout
+    columns = recording.columns()
+    spillover = header.spillover
+    known = {detector.name for detector in header.detectors}
+    named = None if spillover is None else tuple(name for name in spillover.detectors if name in known)
+    notes = [
+        *recording.notes,
+        *_range_notes(header.detectors, columns),
+        *spillover_notes(text.keywords, header.detectors),
+        *_scale_notes(header, named or (), columns),
+    ]
+    return Inspection(
+        file=recording.name,
+        header=header,
+        datatype=text.keywords["$DATATYPE"].upper(),
+        byteord=_order(text.keywords.get("$BYTEORD", ""), layout.big_endian),
+        means=columns.means,
+        spillover=named,
+        datasets=len(recording.chain.starts),
+        notes=tuple(notes),
+    )
+
+
+def _order(told: str, big_endian: bool) -> str:
+    """Return ``$BYTEORD`` as digits and commas; values of one byte may come with any text, which is not passed on."""
+    digits = told.replace(" ", "")
+    if digits and len(digits) <= 15 and all(sign in "12345678," for sign in digits):
+        return digits
+    return "4,3,2,1" if big_endian else "1,2,3,4"
+
+
+def _range_notes(detectors: Sequence[Detector], columns: Columns) -> list[Note]:
+    above = [(each, high) for each, high in zip(detectors, columns.highest, strict=True) if high > each.range]
+    if not above:
+        return []
+    listed = ", ".join(f"{detector.name} ({high:.10g} > {detector.range:.10g})" for detector, high in above[:_TOLD])
+    more = f" and {len(above) - _TOLD} more" if len(above) > _TOLD else ""
+    return [Note("ABOVE_RANGE", f"values above $PnR: {listed}{more}.")]
+
+
+def _scale_notes(header: Header, matrix: Sequence[str], columns: Columns) -> list[Note]:
+    detectors = [detector for detector in header.detectors if detector.name in matrix]
+    highest = [max(abs(columns.lowest[each.index]), abs(columns.highest[each.index])) for each in detectors]
+    if not looks_transformed(detectors, highest, header.events):
+        return []
+    message = (
+        f"the largest value of any detector of the matrix is {max(highest):.4g}, far inside $PnR: the values were "
+        "already transformed although the file carries a matrix; set `spillover: none`."
+    )
+    return [Note("ALREADY_TRANSFORMED", message)]

@@ -1,0 +1,221 @@
+"""Cases made by hand: a healthy sample beside a healthy control, to be changed one measure at a time."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from cd40l_flow.config import parse_config
+from cd40l_flow.expression.calls import Decision, decide
+from cd40l_flow.expression.case import Activation, Case, ControlCase, TubeCheck
+from cd40l_flow.expression.components import Positive
+from cd40l_flow.expression.guards import apply_guards
+from cd40l_flow.expression.model import Anchor, Comparison, ControlExpression, Expression
+from cd40l_flow.inputs.model import Sample
+from cd40l_flow.signal.scale import Scale
+
+SCALE = Scale(t=262144.0, w=0.5, m=4.5, a=0.0, source="test")
+BINS = 64
+POSITIVE = Positive(mean=0.7, log_width=-3.0, shape=-1.0)
+EMPTY = np.zeros(BINS)
+TARGETS = ("CD154", "CD40-Ig")
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    config, _ = parse_config({"samples": "samples.tsv", "tubes": "tubes.tsv", "fcs_dir": "fcs"})
+    assert config is not None
+    return dict(config.limits)
+
+
+def limits() -> dict[str, Any]:
+    """Return the default limits, to be changed at will."""
+    return copy.deepcopy(_defaults())
+
+
+HEALTHY = Expression(
+    reagent="CD154",
+    detector="PE-A",
+    tubes=("stim.fcs",),
+    events=3000,
+    scale=SCALE,
+    counts=EMPTY,
+    anchor=Anchor(EMPTY, "isotype", ("isotype.fcs",), exact=True),
+    threshold=SCALE.to_linear(0.4),
+    threshold_scaled=0.4,
+    threshold_source="99th percentile of the background",
+    percent_positive=90.0,
+    percent_positive_low=88.9,
+    percent_positive_high=91.1,
+    mfi_all=7000.0,
+    mfi_positive=7500.0,
+    mfi_background=200.0,
+    stain_index=20.0,
+    negative_fraction=0.10,
+    negative_fraction_low=0.089,
+    negative_fraction_high=0.111,
+    separation=6.0,
+    shift=0.05,
+    converged=True,
+    positive=POSITIVE,
+    positive_low_scaled=0.6,
+    expected=None,
+    valley=1.0,
+    dip_p=0.0001,
+    borrowed=0.0,
+    unstimulated_percent_positive=1.0,
+    background_shift=0.1,
+    linear_width_ratio=2.0,
+)
+BESIDE = Comparison(
+    mfi_ratio=1.0,
+    mfi_all_ratio=1.0,
+    relative_positive=1.0,
+    mutant_fraction=0.0,
+    mutant_fraction_low=0.0,
+    mutant_fraction_high=0.07,
+    lob=0.075,
+    lod=0.13,
+    likelihood_ratio=0.0,
+    likelihood_ratio_p=1.0,
+    delta_bic=-8.0,
+    bright_events=2600.0,
+)
+LENT = ControlExpression(
+    percent_positive=90.0,
+    positive_fraction=0.9,
+    by_fit=True,
+    mfi_above_background=7300.0,
+    mfi_all_above_background=6800.0,
+    negative_fraction=0.10,
+    negative_fraction_sd=0.0055,
+    separation=6.0,
+    positive=POSITIVE,
+    positive_low_scaled=0.6,
+    background=EMPTY,
+    background_source="isotype",
+)
+SAMPLE = Sample(
+    "P01",
+    "R1",
+    "test",
+    "M",
+    age_years=8.0,
+    transplant="no",
+    calcineurin_inhibitor="no",
+    steroid="no",
+    anti_cd154="no",
+    transfusion="no",
+    anticoagulant="Na-heparin",
+    collected_h=6.0,
+    stimulation_h=4.0,
+)
+CONTROL_SAMPLE = replace(SAMPLE, sample="C01", role="control", sex="F")
+CHECKS = TubeCheck(
+    removed_percent=0.0,
+    margin_percent=0.0,
+    untimed=(),
+    swapped=False,
+    markers_swapped=False,
+    fingerprint_points=1.5,
+    scatter_percent=2.0,
+    residue=0.3,
+)
+ACTIVE = Activation(percent=95.0, unstimulated_percent=2.0, median_ratio=40.0)
+
+# What the measures of each pattern are, as changes of a healthy sample: of the expression, and beside the control.
+Change = dict[str, Any]
+PATTERNS: dict[str, tuple[Change, Change]] = {
+    "NORMAL": ({}, {}),
+    "ABSENT": (
+        {
+            "percent_positive": 0.5,
+            "percent_positive_low": 0.1,
+            "percent_positive_high": 1.2,
+            "negative_fraction": 0.995,
+            "negative_fraction_low": 0.98,
+            "negative_fraction_high": 1.0,
+        },
+        {
+            "relative_positive": 0.005,
+            "mfi_all_ratio": 0.001,
+            "mfi_ratio": 0.1,
+            "mutant_fraction": 0.99,
+            "bright_events": 1.0,
+            "likelihood_ratio_p": 0.0,
+        },
+    ),
+    "MOSAIC": (
+        {
+            "percent_positive": 50.0,
+            "percent_positive_low": 48.0,
+            "percent_positive_high": 52.0,
+            "negative_fraction": 0.5,
+            "negative_fraction_low": 0.48,
+            "negative_fraction_high": 0.52,
+        },
+        {
+            "relative_positive": 0.55,
+            "mfi_all_ratio": 0.1,
+            "mutant_fraction": 0.44,
+            "mutant_fraction_low": 0.40,
+            "mutant_fraction_high": 0.48,
+            "bright_events": 1350.0,
+            "likelihood_ratio_p": 0.0,
+        },
+    ),
+    "REDUCED": ({}, {"mfi_all_ratio": 0.3, "mfi_ratio": 0.3, "bright_events": 100.0}),
+}
+
+
+def expression(reagent: str = "CD154", pattern: str = "NORMAL", **changes: Any) -> Expression:
+    """Return the expression of a pattern, some measures changed."""
+    return replace(HEALTHY, reagent=reagent, **(PATTERNS[pattern][0] | changes))
+
+
+def comparison(pattern: str = "NORMAL", **changes: Any) -> Comparison:
+    """Return a pattern beside the control's, some measures changed."""
+    return replace(BESIDE, **(PATTERNS[pattern][1] | changes))
+
+
+def make_case(patterns: dict[str, str] | None = None, **changes: Any) -> Case:
+    """Return the case of a sample whose reagents have these patterns (healthy, where none are given)."""
+    patterns = patterns or dict.fromkeys(TARGETS, "NORMAL")
+    case = Case(
+        sample=SAMPLE,
+        alone=False,
+        refusals=(),
+        planned=tuple(patterns),
+        missing={},
+        unstimulated_missing=False,
+        reagents={reagent: expression(reagent, pattern) for reagent, pattern in patterns.items()},
+        comparisons={reagent: comparison(pattern) for reagent, pattern in patterns.items()},
+        activation=dict.fromkeys(patterns, ACTIVE),
+        checks=CHECKS,
+        control=ControlCase(("C01",), dict.fromkeys(patterns, LENT), dict.fromkeys(patterns, 95.0), ()),
+    )
+    return replace(case, **changes)
+
+
+def control_alone(**changes: Any) -> Case:
+    """Return the case of a single healthy control."""
+    return make_case(sample=CONTROL_SAMPLE, alone=True, control=None, comparisons={}, **changes)
+
+
+def with_measures(case: Case, reagent: str, beside: Change | None = None, **changes: Any) -> Case:
+    """Return a case in which some measures of one reagent are changed; ``beside`` are those beside the control."""
+    return replace(
+        case,
+        reagents={**case.reagents, reagent: replace(case.reagents[reagent], **changes)},
+        comparisons={**case.comparisons, reagent: replace(case.comparisons[reagent], **(beside or {}))},
+    )
+
+
+def judge(case: Case, with_limits: dict[str, Any] | None = None, *, require_function: bool = True) -> Decision:
+    """Return the decision on a case, guards applied, by the default limits."""
+    chosen = with_limits or _defaults()
+    return decide(case, apply_guards(case, chosen), chosen, require_function=require_function)

@@ -1,0 +1,31 @@
+"""Sound and odd FCS files that the damaged ones are made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cd40l_flow.simulate.cohort import default_cohort
+from cd40l_flow.simulate.write import write_cohort
+from helpers.fcs_files import dialects
+
+# Larger ones take their time for what smaller ones show as well.
+_LARGEST = 400_000
+
+
+def small_seeds() -> list[bytes]:
+    """Return a file of every dialect."""
+    return [fcs.bytes() for fcs in dialects().values()]
+
+
+def simulated_seeds(directory: Path) -> list[bytes]:
+    """Return simulated tubes of both instruments, written to ``directory``."""
+    cohort = [one for one in default_cohort() if one.role == "control"][:1]
+    cohort += [one for one in default_cohort() if one.file_format == "FCS2.0"][:1]
+    written = write_cohort(directory, 11, cohort=tuple(cohort), events_scale=0.02)
+    return [path.read_bytes() for path in written if path.suffix == ".fcs"]
+
+
+def recorded_seeds(zoo: Path) -> list[bytes]:
+    """Return the real files of a folder, but for the largest."""
+    files = [path for path in sorted(zoo.iterdir()) if path.stat().st_size <= _LARGEST]
+    return [path.read_bytes() for path in files]

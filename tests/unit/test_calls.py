@@ -1,0 +1,335 @@
+"""The call of a sample: precedence, the table, the control's own call, and what may never be said."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields, replace
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cd40l_flow.expression.calls import CD40_IG, CD154, CLONE_2, TABLE
+from cd40l_flow.expression.case import Activation, Case, ControlCase, Refusal
+from cd40l_flow.expression.effects import ABSENT, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.expression.model import Comparison, Expression
+from helpers.cases import (
+    ACTIVE,
+    CHECKS,
+    CONTROL_SAMPLE,
+    LENT,
+    SAMPLE,
+    control_alone,
+    judge,
+    make_case,
+    with_measures,
+)
+
+LIMITED = {
+    "DRUG_CNI": {"calcineurin_inhibitor": "yes"},
+    "STEROID": {"steroid": "yes"},
+    "ANTI_CD154": {"anti_cd154": "yes"},
+}
+
+
+def pair(cd154: str, binding: str) -> Case:
+    return make_case({CD154: cd154, CD40_IG: binding})
+
+
+EXPECTED = {
+    (NORMAL, NORMAL): (NORMAL, ()),
+    (ABSENT, ABSENT): (ABSENT, ()),
+    (REDUCED, REDUCED): (REDUCED, ()),
+    (MOSAIC, MOSAIC): (MOSAIC, ()),
+    (NORMAL, ABSENT): (FUNCTIONAL_DEFECT, ()),
+    (REDUCED, ABSENT): (FUNCTIONAL_DEFECT, ()),
+}
+
+
+@pytest.mark.parametrize(("cd154", "binding"), [*product((NORMAL, ABSENT, REDUCED, MOSAIC), repeat=2)])
+def test_the_table(cd154: str, binding: str) -> None:
+    decision = judge(pair(cd154, binding))
+    assert decision.subcalls[CD154].call == cd154
+    assert decision.subcalls[CD40_IG].call == binding
+    expected = EXPECTED.get((cd154, binding), (INDETERMINATE, ("READOUT_DISCORDANT",)))
+    assert (decision.call, decision.reasons) == expected
+
+
+def test_no_default_to_normal() -> None:
+    assert [key for key, (call, _) in TABLE.items() if call == NORMAL] == [(NORMAL, NORMAL)]
+
+
+@pytest.mark.parametrize("pattern", [NORMAL, ABSENT, REDUCED, MOSAIC])
+@pytest.mark.parametrize("strict", [True, False])
+def test_without_cd40_ig(pattern: str, strict: bool) -> None:
+    decision = judge(make_case({CD154: pattern}), require_function=strict)
+    assert decision.call == (INDETERMINATE if pattern == NORMAL and strict else pattern)
+    assert decision.reasons == ("FUNCTION_NOT_TESTED",)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_an_invalid_cd40_ig_result_is_none(strict: bool) -> None:
+    case = make_case(activation={CD154: ACTIVE, CD40_IG: replace(ACTIVE, percent=30.0)})
+    decision = judge(case, require_function=strict)
+    assert decision.call == (INDETERMINATE if strict else NORMAL)
+    assert decision.reasons == ("FUNCTION_NOT_TESTED", "ACTIVATION_FAILED")
+    absent = replace(pair(ABSENT, ABSENT), activation=case.activation)
+    assert judge(absent).call == ABSENT
+
+
+def test_a_refused_cd40_ig_tube_stops_every_call() -> None:
+    case = pair(NORMAL, NORMAL)
+    case = replace(
+        case,
+        reagents={CD154: case.reagents[CD154]},
+        refusals=(Refusal("cd40ig.fcs", "FILE_INTEGRITY", "Cut."),),
+        activation={CD154: ACTIVE, CD40_IG: Activation(None, 2.0, None)},
+    )
+    decision = judge(case, require_function=False)
+    assert (decision.call, decision.reasons) == (INDETERMINATE, ("FILE_INTEGRITY",))
+    assert decision.qc == "fail"
+
+
+def test_grey_zone() -> None:
+    grey = {"mutant_fraction": 0.10}
+    for reagent in (CD154, CD40_IG):
+        decision = judge(with_measures(make_case(), reagent, beside=grey))
+        assert (decision.call, decision.reasons) == (INDETERMINATE, ("MOSAIC_GREY_ZONE",))
+    decision = judge(with_measures(pair(MOSAIC, NORMAL), CD40_IG, beside=grey))
+    assert (decision.call, decision.reasons) == (MOSAIC, ())
+
+
+def test_a_mosaic_that_cannot_be_told_from_reduction_is_unresolved() -> None:
+    for changes, beside in (({"separation": 1.9}, {}), ({}, {"mfi_ratio": 0.3}), ({"shift": 0.5}, {})):
+        decision = judge(with_measures(pair(MOSAIC, MOSAIC), CD154, beside=beside, **changes))
+        assert (decision.call, decision.reasons) == (INDETERMINATE, ("REDUCED_VS_MOSAIC",))
+
+
+@pytest.mark.parametrize(("code", "history"), list(LIMITED.items()))
+def test_drugs_take_low_calls_away_and_leave_the_others(code: str, history: dict[str, str]) -> None:
+    sample = replace(SAMPLE, **history)  # type: ignore[arg-type]
+    for pattern in (ABSENT, REDUCED):
+        decision = judge(replace(pair(pattern, pattern), sample=sample))
+        assert (decision.call, decision.reasons, decision.pattern) == (INDETERMINATE, (code,), pattern)
+    for pattern in (NORMAL, MOSAIC):
+        decision = judge(replace(pair(pattern, pattern), sample=sample))
+        assert (decision.call, decision.reasons) == (pattern, ())
+
+
+def test_unknown_drug_status_takes_low_calls_away_and_other_unknowns_do_not() -> None:
+    unknown = dict.fromkeys(("steroid", "anti_cd154", "transfusion", "transplant", "sex"), "unknown")
+    sample = replace(SAMPLE, anticoagulant="", collected_h=None, **unknown)  # type: ignore[arg-type]
+    assert judge(replace(pair(ABSENT, ABSENT), sample=sample)).call == ABSENT
+    sample = replace(sample, calcineurin_inhibitor="unknown")
+    decision = judge(replace(pair(ABSENT, ABSENT), sample=sample))
+    assert (decision.call, decision.reasons) == (INDETERMINATE, ("DRUG_STATUS_UNKNOWN",))
+    assert judge(replace(pair(NORMAL, NORMAL), sample=sample)).call == NORMAL
+
+
+def test_hidden_binding_is_no_functional_defect() -> None:
+    """A high background hides CD40-Ig, a therapeutic antibody covers its site: neither is a defect of the patient."""
+    case = pair(NORMAL, ABSENT)
+    assert judge(case).call == FUNCTIONAL_DEFECT
+    hidden = with_measures(case, CD40_IG, threshold_scaled=0.65)
+    assert (judge(hidden).call, judge(hidden).reasons) == (INDETERMINATE, ("HIGH_BACKGROUND",))
+    covered = replace(case, sample=replace(SAMPLE, anti_cd154="yes"))
+    assert (judge(covered).call, judge(covered).reasons) == (INDETERMINATE, ("ANTI_CD154",))
+
+
+def test_functional_defect_from_both_sides() -> None:
+    case = pair(NORMAL, ABSENT)
+    weak = {"percent_positive_high": 10.1}
+    ratio = {"relative_positive": 0.26, "mfi_all_ratio": 0.2}
+    assert judge(with_measures(case, CD40_IG, **weak)).call == FUNCTIONAL_DEFECT  # the ratio holds
+    assert judge(with_measures(case, CD40_IG, beside=ratio)).call == FUNCTIONAL_DEFECT  # the percent holds
+    assert judge(with_measures(case, CD40_IG, beside=ratio, **weak)).call == INDETERMINATE
+    low = with_measures(case, CD154, beside={"relative_positive": 0.49})
+    assert judge(low).call == INDETERMINATE
+
+
+def test_two_clones_must_agree() -> None:
+    clones = make_case({CD154: ABSENT, CLONE_2: NORMAL, CD40_IG: NORMAL})
+    assert (judge(clones).call, judge(clones).reasons) == (INDETERMINATE, ("CLONE_DISCORDANT",))
+    both = make_case({CD154: NORMAL, CLONE_2: NORMAL, CD40_IG: ABSENT})
+    assert judge(both).call == FUNCTIONAL_DEFECT
+    second_only = make_case({CLONE_2: NORMAL, CD40_IG: ABSENT})
+    assert judge(second_only).call == FUNCTIONAL_DEFECT
+    absent = make_case({CD154: ABSENT, CLONE_2: ABSENT, CD40_IG: ABSENT})
+    assert judge(absent).call == ABSENT
+
+
+def test_a_clone_the_control_lacks_cannot_be_judged() -> None:
+    case = make_case({CD154: NORMAL, CLONE_2: NORMAL, CD40_IG: NORMAL})
+    lent = {CD154: LENT, CD40_IG: LENT}
+    without = replace(
+        case,
+        control=ControlCase(("C01",), lent, {}, ()),
+        comparisons={reagent: case.comparisons[reagent] for reagent in lent},
+    )
+    assert (judge(without).call, judge(without).reasons) == (INDETERMINATE, ("CONTROL_ABSENT",))
+
+
+def test_warnings_stand_beside_the_call() -> None:
+    assert judge(make_case(checks=replace(CHECKS, untimed=("stim.fcs",)))).reasons == ("ACQ_QC",)
+    old = judge(make_case(sample=replace(SAMPLE, collected_h=30.0, anticoagulant="EDTA")))
+    assert (old.call, old.reasons, old.qc) == (NORMAL, ("SAMPLE_AGE", "ANTICOAGULANT"), "warn")
+    assert judge(make_case()).qc == "pass"
+
+
+def test_what_fired_hides_what_could_only_not_be_computed() -> None:
+    case = make_case(control=None, comparisons={})
+    assert judge(case).reasons == ("CONTROL_ABSENT",)
+    nothing = Activation(None, None, None)
+    blind = make_case(activation={CD154: nothing, CD40_IG: nothing}, unstimulated_missing=True)
+    assert judge(blind).reasons == ("TUBE_MISSING",)
+
+
+def test_an_unsteady_fit_takes_all_but_absent() -> None:
+    for pattern in (NORMAL, MOSAIC, REDUCED):
+        decision = judge(with_measures(pair(pattern, pattern), CD154, converged=False))
+        assert decision.call == INDETERMINATE
+        assert "FIT_UNSTABLE" in decision.reasons
+    assert judge(with_measures(pair(ABSENT, ABSENT), CD154, converged=False)).call == ABSENT
+
+
+def test_a_single_control() -> None:
+    decision = judge(control_alone())
+    assert (decision.call, decision.reasons) == (NORMAL, ())
+    assert {subcall.call for subcall in decision.subcalls.values()} == {NORMAL}
+    case = control_alone()
+    weak = replace(case.reagents[CD154], negative_fraction=0.3, negative_fraction_low=0.29, negative_fraction_high=0.31)
+    failed = judge(replace(case, reagents={**case.reagents, CD154: weak}))
+    assert (failed.call, failed.reasons) == (INDETERMINATE, ("CONTROL_FAILED",))
+    assert failed.subcalls[CD154].reasons == ("CONTROL_FAILED",)
+    assert failed.subcalls[CD40_IG].call == NORMAL
+    unsteady = replace(case.reagents[CD154], converged=False)
+    assert judge(replace(case, reagents={**case.reagents, CD154: unsteady})).reasons == ("FIT_UNSTABLE",)
+
+
+def test_a_control_beside_another() -> None:
+    """It is judged like a sample, drugs aside, by the run's other control."""
+    case = make_case(sample=replace(CONTROL_SAMPLE, calcineurin_inhibitor="unknown"))
+    assert judge(case).call == NORMAL
+    reduced = replace(pair(REDUCED, REDUCED), sample=CONTROL_SAMPLE)
+    assert judge(reduced).call == REDUCED
+
+
+# Random measures
+
+NUMBER = st.one_of(st.none(), st.just(math.nan), st.floats(0, 1), st.floats(0, 100))
+MEASURED = [f.name for f in fields(Expression) if f.type in ("float | None", "bool | None")]
+COMPARED = [f.name for f in fields(Comparison)]
+SOME = st.sampled_from((NORMAL, ABSENT, REDUCED, MOSAIC))
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Draw a case: two patterns, some measures of each replaced by anything, and any history."""
+    case = pair(draw(SOME), draw(SOME))
+    for reagent in (CD154, CD40_IG):
+        measured = draw(st.dictionaries(st.sampled_from(MEASURED), NUMBER, max_size=4))
+        beside = draw(st.dictionaries(st.sampled_from(COMPARED), NUMBER, max_size=4))
+        case = with_measures(case, reagent, beside=beside, **measured)
+    answer = st.sampled_from(("yes", "no", "unknown"))
+    history = {name: draw(answer) for name in ("calcineurin_inhibitor", "steroid", "anti_cd154", "transplant")}
+    return replace(case, sample=replace(SAMPLE, **history))  # type: ignore[arg-type]
+
+
+# What each call rests on: without any one of them it must not be made.
+RESTS_ON = {
+    NORMAL: (
+        ("negative_fraction", "negative_fraction_low", "negative_fraction_high", "converged"),
+        ("relative_positive", "mfi_all_ratio", "mutant_fraction", "lob"),
+    ),
+    ABSENT: (("percent_positive_high",), ("relative_positive", "bright_events")),
+}
+
+
+@pytest.mark.parametrize("pattern", list(RESTS_ON))
+@pytest.mark.parametrize("reagent", [CD154, CD40_IG])
+@pytest.mark.parametrize("unknown", [None, math.nan])
+def test_without_a_measure_it_rests_on_no_call(pattern: str, reagent: str, unknown: float | None) -> None:
+    measured, compared = RESTS_ON[pattern]
+    case = pair(pattern, pattern)
+    assert judge(case).call == pattern
+    for name in measured:
+        if name == "converged" and unknown is not None:
+            continue
+        assert judge(with_measures(case, reagent, **{name: unknown})).call == INDETERMINATE, name
+    for name in compared:
+        assert judge(with_measures(case, reagent, beside={name: unknown})).call == INDETERMINATE, name
+
+
+@settings(max_examples=120, deadline=None)
+@given(cases(), st.sampled_from((CD154, CD40_IG)))
+def test_without_comparison_nothing_is_normal_or_absent(case: Case, reagent: str) -> None:
+    blank = dict.fromkeys(COMPARED)
+    assert judge(with_measures(case, reagent, beside=blank)).call not in (NORMAL, ABSENT)
+
+
+@settings(max_examples=120, deadline=None)
+@given(cases())
+def test_a_worse_assay_never_makes_a_call(case: Case) -> None:
+    nothing = Activation(None, None, None)
+    weak = Activation(30.0, 2.0, 40.0)
+    for worse in (
+        replace(case, activation={CD154: weak, CD40_IG: weak}),
+        replace(case, activation={CD154: nothing, CD40_IG: nothing}),
+        replace(case, reagents={name: replace(found, events=400) for name, found in case.reagents.items()}),
+        replace(case, control=ControlCase(("C01",), {CD154: LENT, CD40_IG: LENT}, {}, ("It failed.",))),
+        replace(case, control=None, comparisons={}),
+        replace(case, refusals=(Refusal("a.fcs", "FILE_INTEGRITY", "Cut."),)),
+        replace(case, checks=replace(CHECKS, swapped=True)),
+        replace(case, checks=replace(CHECKS, residue=5.0)),
+    ):
+        decision = judge(worse)
+        assert decision.call == INDETERMINATE
+        assert decision.reasons
+
+
+@settings(max_examples=120, deadline=None)
+@given(cases(), st.sampled_from((CD154, CD40_IG)), st.floats(0.0, 1.0))
+def test_lower_expression_never_moves_towards_normal(case: Case, reagent: str, factor: float) -> None:
+    def lower(value: float | None) -> float | None:
+        return None if value is None else value * factor
+
+    measured, beside = case.reagents[reagent], case.comparisons[reagent]
+    negative = measured.negative_fraction
+    less = with_measures(
+        case,
+        reagent,
+        percent_positive=lower(measured.percent_positive),
+        negative_fraction=None if negative is None else 1 - (1 - negative) * factor,
+        beside={
+            "relative_positive": lower(beside.relative_positive),
+            "mfi_all_ratio": lower(beside.mfi_all_ratio),
+            "mutant_fraction": None if beside.mutant_fraction is None else 1 - (1 - beside.mutant_fraction) * factor,
+        },
+    )
+    if judge(case).call != NORMAL:
+        assert judge(less).call != NORMAL
+
+
+@settings(max_examples=80, deadline=None)
+@given(cases())
+def test_the_call_does_not_depend_on_the_order_of_reagents(case: Case) -> None:
+    turned = replace(
+        case,
+        planned=case.planned[::-1],
+        reagents=dict(reversed(case.reagents.items())),
+        comparisons=dict(reversed(case.comparisons.items())),
+        activation=dict(reversed(case.activation.items())),
+    )
+    assert judge(turned).call == judge(case).call
+    assert set(judge(turned).reasons) == set(judge(case).reasons)
+
+
+@settings(max_examples=120, deadline=None)
+@given(cases())
+def test_an_open_call_has_its_reasons(case: Case) -> None:
+    decision = judge(case)
+    if decision.call == INDETERMINATE:
+        assert decision.reasons
+    elif decision.call != FUNCTIONAL_DEFECT:
+        assert decision.subcalls[CD154].call == decision.call

@@ -1,0 +1,64 @@
+"""Start-up is cost: no command loads a library that it does not use."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cd40l_flow.inputs.plan import job_to_json, load_plan
+
+HEAVY = ("flowkit", "pandas", "sklearn", "scipy.stats", "matplotlib", "snakemake")
+PUBLISHING = ("jinja2", "jsonschema", "yaml")
+PROBE = """
+import json, sys
+try:
+    exec(sys.argv[1])
+except SystemExit as end:
+    assert not end.code, end.code
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def modules(code: str) -> set[str]:
+    """Return the modules that are loaded after some code has run in a new process."""
+    process = subprocess.run([sys.executable, "-c", PROBE, code], capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    return set(json.loads(process.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import cd40l_flow",
+        "from cd40l_flow.cli import main; main(['--help'])",
+        "from cd40l_flow.cli import main; main(['--version'])",
+    ],
+    ids=["import", "help", "version"],
+)
+def test_nothing_heavy_is_loaded_to_start(code: str) -> None:
+    assert not modules(code) & {*HEAVY, *PUBLISHING, "numpy", "scipy", "flowio", "flowutils"}
+
+
+def test_analysis_loads_only_what_it_uses(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root / "test_data")
+    job = job_to_json(load_plan("config/config.yaml").job("C01"))
+    arguments = ["analyse", "--job", job, "--result", str(tmp_path / "r.json"), "--densities", str(tmp_path / "d.npz")]
+
+    loaded = modules(f"from cd40l_flow.cli import main; main({arguments!r})")
+
+    assert "cd40l_flow.analyse" in loaded
+    assert (tmp_path / "r.json").stat().st_size > 1000
+    assert not loaded & {*HEAVY, *PUBLISHING}
+
+
+def test_check_reads_no_events(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root / "test_data")
+    arguments = ["check", "--out", str(tmp_path / "check.json")]
+
+    loaded = modules(f"from cd40l_flow.cli import main; main({arguments!r})")
+
+    assert not loaded & {*HEAVY, "scipy", "cd40l_flow.analyse"}

@@ -1,0 +1,134 @@
+"""What is said of every call, to whom, and what is said of nobody."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import pytest
+
+from cd40l_flow.expression import wording
+from cd40l_flow.expression.calls import CD40_IG, CD154, CLONE_2
+from cd40l_flow.expression.case import Case
+from helpers.cases import CONTROL_SAMPLE, SAMPLE, control_alone, judge, limits, make_case, with_measures
+
+FORBIDDEN = ("not a carrier", "diagnostic of", "rules out", "ruled out", "excludes x-linked", "no carrier")
+CALLED = {
+    "NORMAL": ("NORMAL", "NORMAL"),
+    "ABSENT": ("ABSENT", "ABSENT"),
+    "REDUCED": ("REDUCED", "REDUCED"),
+    "MOSAIC": ("MOSAIC", "MOSAIC"),
+    "FUNCTIONAL_DEFECT": ("NORMAL", "ABSENT"),
+}
+
+
+def said(case: Case, *, require_function: bool = True) -> str:
+    decision = judge(case, require_function=require_function)
+    return " ".join(wording.statement(case, decision, limits()))
+
+
+def called(call: str, **history: Any) -> Case:
+    return make_case(dict(zip((CD154, CD40_IG), CALLED[call], strict=True)), sample=replace(SAMPLE, **history))
+
+
+EVERYONE = [
+    dict(zip(("sex", "transplant", "age_years", "transfusion", "stimulation_h"), values, strict=True))
+    for values in product(("M", "F", "unknown"), ("no", "yes", "unknown"), (0.2, 8.0, 40.0), ("no", "yes"), (None, 4.0))
+]
+
+
+@pytest.mark.parametrize("call", list(CALLED))
+def test_nothing_forbidden_is_said_to_anybody(call: str) -> None:
+    for history in EVERYONE:
+        for case in (
+            called(call, **history),
+            with_measures(called(call, **history), CD154, beside={"mutant_fraction": 0.1, "lob": None}),
+            replace(called(call, **history), control=None, comparisons={}),
+            make_case({CD154: CALLED[call][0]}, sample=replace(SAMPLE, **history)),
+        ):
+            for strict in (True, False):
+                words = said(case, require_function=strict)
+                assert words
+                # The one sentence that names exclusion says that there is none.
+                plain = words.lower().replace("neither establishes nor excludes x-linked", "")
+                assert [phrase for phrase in FORBIDDEN if phrase in plain] == []
+                assert "None" not in words and "nan" not in words.split()
+
+
+def test_a_normal_female_reads_the_limit_of_detection() -> None:
+    words = said(called("NORMAL", sex="F"))
+    assert "13% of cells" in words
+    assert "carrier status not excluded" in words
+    assert "carrier" not in said(called("NORMAL"))
+
+
+@pytest.mark.parametrize("transplant", ["no", "unknown", "yes"])
+def test_a_mosaic_male_is_never_a_carrier(transplant: str) -> None:
+    words = said(called("MOSAIC", transplant=transplant))
+    assert "carrier status" not in words
+    if transplant == "yes":
+        assert "chimerism" in words
+        assert "56%" in words  # one minus the mutant fraction
+    else:
+        assert "mosaicism" in words and "maternal" in words and "47,XXY" in words
+
+
+def test_sex_decides_the_words_of_a_mosaic() -> None:
+    assert "consistent with carrier status" in said(called("MOSAIC", sex="F"))
+    both = said(called("MOSAIC", sex="unknown"))
+    assert "carrier status" in both and "mosaicism" in both and "sign only once" in both
+
+
+def test_absent() -> None:
+    assert "urgent" in said(called("ABSENT"))
+    assert "engraftment" in said(called("ABSENT", transplant="yes"))
+    female = said(called("ABSENT", sex="F"))
+    assert "lyonization" in female and "urgent" not in female
+    infant = said(called("ABSENT", age_years=0.2))
+    assert "age-matched" in infant and "stimulated for 4 h" in infant
+    assert "Infant" not in said(called("ABSENT", age_years=0.5))
+
+
+def test_reduced_neither_alarms_nor_reassures() -> None:
+    words = said(called("REDUCED"))
+    assert "neither establishes nor excludes" in words
+    assert "common variable immunodeficiency" in said(called("REDUCED", age_years=30.0))
+    assert "urgent" not in words
+
+
+def test_functional_defect_names_the_time_of_stimulation() -> None:
+    assert "stimulated for 4 h" in said(called("FUNCTIONAL_DEFECT"))
+    assert "not known" in said(called("FUNCTIONAL_DEFECT", stimulation_h=None))
+
+
+def test_without_function_normal_expression_excludes_nothing() -> None:
+    for strict in (True, False):
+        words = said(make_case({CD154: "NORMAL"}), require_function=strict)
+        assert "expression normal; function not tested" in words
+        assert "not excluded" in words
+    assert "function not tested" in said(make_case({CLONE_2: "NORMAL"}))
+
+
+def test_what_gets_no_call_may_be_described_but_is_no_result() -> None:
+    failed = said(replace(called("ABSENT"), control=None))
+    assert "expression not detected" in failed
+    assert "not a result" in failed
+    grey = said(with_measures(make_case(), CD154, beside={"mutant_fraction": 0.1}))
+    assert "cannot be excluded" in grey
+
+
+def test_a_mosaic_of_few_cells_or_without_function_says_so() -> None:
+    few = with_measures(called("MOSAIC"), CD40_IG, events=1500)
+    assert "Fewer than 2000 activated cells" in said(few)
+    assert "Fewer than" not in said(called("MOSAIC"))
+    assert "not validly tested" in said(make_case({CD154: "MOSAIC"}))
+
+
+def test_a_control_gets_one_sentence() -> None:
+    case = control_alone()
+    assert said(case) == "This healthy control meets its limits."
+    weak = replace(case.reagents[CD154], converged=False)
+    failed = replace(case, reagents={**case.reagents, CD154: weak})
+    assert "cannot be called" in said(failed)
+    assert "control" in said(make_case(sample=CONTROL_SAMPLE))
