@@ -21,6 +21,7 @@ from benchmarks.accuracy import (
     wrong_calls,
 )
 from benchmarks.timing import ROOT, Stage, run_demo, stage_table
+
 from cd40l_flow import ENGINE_VERSION, __version__
 
 PACKAGES = ("FlowIO", "FlowUtils", "numpy", "scipy", "snakemake")
@@ -45,26 +46,28 @@ def page(demo: Cohort, cohorts: Sequence[Cohort], seconds: float, stages: list[S
     greatest = max(map(abs, demo.differences))
     verdict = "met" if greatest <= TARGET else "**missed**"
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    machine = f"Python {platform.python_version()}, on {platform.machine()} with {os.cpu_count()} cores"
     return f"""# Accuracy and speed on simulated blood
 
-Written by `python -m benchmarks --seeds {len(cohorts)} --cores {cores}` (`make bench`). What the numbers cannot tell: the cells are
-simulated, by a model that shares no code with what measures them but is no blood either.
+Written by `python -m benchmarks --seeds {len(cohorts)} --cores {cores}` (`make bench`). The cells are simulated
+by a model that shares no code with what measures them, but they are no blood.
 
 ## The demo cohort
 
-Share of the activated CD3+CD8- cells that do not express (the negative fraction), as estimated and as realised among the simulated
-cells of each file in `test_data`. D is Ashman's D of the fitted components. Judged are reagents with at least {FEWEST_CELLS:,} activated
-cells and D of {LEAST_SEPARATION:g} or more.
+The negative fraction, the share of the activated CD3+CD8- cells that do not express, as estimated and as realised among
+the simulated cells of each file in `test_data`. D is Ashman's D of the fitted components. Judged are reagents with at
+least {FEWEST_CELLS:,} activated cells and D of {LEAST_SEPARATION:g} or more.
 
 {sample_table(demo)}
 
-Greatest difference of the {len(demo.differences)} judged: **{greatest:.4f}**; target {TARGET:g}: {verdict}. Calls as expected, with their
-reasons: {sum(call.right for call in demo.calls)} of {len(demo.calls)}.
+Greatest difference of the {len(demo.differences)} judged: **{greatest:.4f}**; target {TARGET:g}: {verdict}.
+Calls as expected, with their reasons: {sum(call.right for call in demo.calls)} of {len(demo.calls)}.
 
 ## Other seeds
 
-The same ten scenarios simulated anew with the seeds {FIRST_SEED} to {FIRST_SEED + len(cohorts) - 1}; differences and intervals of the judged reagents. The
-interval is meant for the donor's fraction, the one asked for, of which the cells of a file are a sample.
+The same ten scenarios simulated anew with the seeds {FIRST_SEED} to {FIRST_SEED + len(cohorts) - 1};
+differences and intervals of the judged reagents. The interval is meant for the donor's fraction, the one asked for, of
+which the cells of a file are a sample.
 
 {seed_table(cohorts)}
 
@@ -72,12 +75,13 @@ interval is meant for the donor's fraction, the one asked for, of which the cell
 
 ## Speed
 
-The demo cohort (10 samples, 50 files) with `snakemake --cores {cores}`: {seconds:.0f} s, start of Snakemake included. The stages as Snakemake's
-benchmark files tell them, start of Python included:
+The demo cohort (10 samples, 50 files) with `snakemake --cores {cores}`: {seconds:.0f} s, start of Snakemake included.
+The two stages that count, as Snakemake's benchmark files tell them (start of Python included; processor time is a
+little more, for a job is looked at every half second):
 
 {stage_table(stages)}
 
-Measured with cd40l-flow {__version__} (engine {ENGINE_VERSION}), Python {platform.python_version()}, {versions}, on {platform.machine()} with {os.cpu_count()} cores.
+Measured with cd40l-flow {__version__} (engine {ENGINE_VERSION}), {versions}; {machine}.
 """
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +66,8 @@ def analyse(job: Job, control_results: Mapping[str, Mapping[str, Any]]) -> tuple
 def _analyse_control(job: Job) -> tuple[GatedSample, Case]:
     """Measure a control by itself and, where the run has others, beside them."""
     limits = job.settings["limits"]
-    read = [read_sample(sample, job.settings) for sample in job.run_controls]
+    every = [read_sample(sample, job.settings) for sample in job.run_controls]
+    read = [_without_others(one, _data_of(other for other in every if other is not one)) for one in every]
     scales = shared_scales([choose_scales(one.events, limits["scale"], "controls of the run") for one in read])
     gated = {one.sample.sample: _gate(one, scales, job) for one in read}
     alone = {
@@ -87,8 +88,11 @@ def _analyse_control(job: Job) -> tuple[GatedSample, Case]:
 def _analyse_test(job: Job, control_results: Mapping[str, Mapping[str, Any]]) -> tuple[GatedSample, Case]:
     """Measure a test sample on the scale of its run's controls, and beside them."""
     limits = job.settings["limits"]
-    read = read_sample(job.sample, job.settings)
     results = [control_results[name] for name in sorted(job.controls)]
+    theirs = {
+        str(tube["digest"]): f"{tube['fcs']} of {result['sample']}" for result in results for tube in result["tubes"]
+    }
+    read = _without_others(read_sample(job.sample, job.settings), theirs)
     scales = shared_scales([_scales(result) for result in results])
     own = choose_scales(read.events, limits["scale"], "own tubes")
     gated = _gate(read, own | scales, job)
@@ -172,6 +176,25 @@ def read_sample(sample: Sample, settings: Mapping[str, Any]) -> Read:
         tuple(events[tube] for tube in sample.tubes if tube in events),
         tuple(refusals[tube] for tube in sample.tubes if tube in refusals),
     )
+
+
+def _data_of(samples: Iterable[Read]) -> dict[str, str]:
+    """Return digest -> tube and sample of all events."""
+    return {one.digest: f"{one.tube.fcs} of {read.sample.sample}" for read in samples for one in read.events}
+
+
+def _without_others(read: Read, others: Mapping[str, str]) -> Read:
+    """Refuse the tubes whose data are another sample's too; ``others`` is digest -> tube and sample."""
+    message = "{} holds the same data as {}: one of them is not what the sheet says. Put the right file in its place."
+    found = {
+        one.tube.fcs: Refusal(one.tube.fcs, "FILE_INTEGRITY", message.format(one.tube.fcs, others[one.digest]))
+        for one in read.events
+        if one.digest in others
+    }
+    events = tuple(one for one in read.events if one.digest not in others)
+    places = [tube.fcs for tube in read.sample.tubes]
+    refusals = sorted((*read.refusals, *found.values()), key=lambda refusal: places.index(refusal.fcs))
+    return Read(read.sample, events, tuple(refusals))
 
 
 def _repeated(events: Mapping[Tube, Events]) -> dict[Tube, Refusal]:

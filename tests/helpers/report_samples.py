@@ -218,6 +218,12 @@ def _measures(scenario: Scenario, reagent: str) -> dict[str, Any]:
         "delta_bic": 1412.0,
         "converged": True,
         "borrowed": 0.1,
+        "unstimulated_percent_positive": 0.4,
+        "background_shift": 0.1,
+        "linear_width_ratio": 1.9,
+        "likelihood_ratio": 900.0,
+        "likelihood_ratio_p": 0.0,
+        "bright_events": 1200.0,
     }
 
 
@@ -235,7 +241,20 @@ def _tube(scenario: Scenario, number: int, stimulation: str, reagent: str) -> di
         "digest": None if fault else f"{number:x}" * 64,
         "events": None if fault else 12_000,
         "populations": [],
-    }
+        "markers": {},
+        "voltages": {},
+    } | dict.fromkeys(
+        (
+            "version",
+            "cytometer",
+            "month",
+            "duration_s",
+            "time_problem",
+            "removed_percent",
+            "margin_percent",
+            "spillover",
+        )
+    )
     if fault:
         return tube
     populations, count = [], 12_000
@@ -288,6 +307,10 @@ def make_result(scenario: Scenario) -> dict[str, Any]:
             "method": "density",
             "flag": "",
             "override": None,
+            "automatic": None,
+            "detector": None,
+            "value": None,
+            "scaled": None,
         },
     ]
     guards = [
@@ -360,7 +383,9 @@ def make_result(scenario: Scenario) -> dict[str, Any]:
         },
         "call": scenario.call,
         "pattern": scenario.call,
-        "lent": {"failures": []} if scenario.role == "control" else None,
+        "lent": {"reagents": {}, "activation_percent": {}, "failures": [], "scatter_tops": [150000.0, 90000.0]}
+        if scenario.role == "control"
+        else None,
         "reasons": list(scenario.reasons),
         "qc": scenario.qc,
         "subcalls": {reagent: {"call": scenario.call, "reasons": []} for reagent in measured},

@@ -293,10 +293,10 @@ class Plan:
 def test_check_tells_of_all_tubes_at_once(tmp_path: Path) -> None:
     files = {
         "good.fcs": Fcs().bytes(),
-        "isotype.fcs": Fcs(keywords={"$P5S": "mouse IgG1"}).bytes(),
+        "isotype.fcs": Fcs(events=21, keywords={"$P5S": "mouse IgG1"}).bytes(),
         "cut.fcs": Fcs().bytes()[:-700],
-        "unlabelled.fcs": Fcs(keywords={"$P7S": None}).bytes(),
-        "bare.fcs": Fcs(keywords={"$SPILLOVER": None}).bytes(),
+        "unlabelled.fcs": Fcs(events=22, keywords={"$P7S": None}).bytes(),
+        "bare.fcs": Fcs(events=23, keywords={"$SPILLOVER": None}).bytes(),
     }
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)

@@ -222,13 +222,15 @@ def test_limits_are_told_in_the_unit_of_the_value() -> None:
     assert middle.limit == pytest.approx(SCALE.to_linear(POSITIVE.mean))
 
 
-def test_reagents_without_cells_have_too_few() -> None:
+def test_reagents_that_are_not_measured_are_counted_all_the_same() -> None:
     case = make_case()
     without = replace(case, reagents={"CD154": case.reagents["CD154"]})
-    empty = replace(without, activation={"CD154": ACTIVE, "CD40-Ig": replace(ACTIVE, percent=None)})
+    empty = replace(without, activation={"CD154": ACTIVE, "CD40-Ig": replace(ACTIVE, percent=None, events=0)})
     assert fires(empty, "TOO_FEW_EVENTS", "CD40-Ig") is True
-    refused = replace(empty, refusals=(Refusal("cd40ig.fcs", "FILE_INTEGRITY", "Cut."),))
-    assert fires(refused, "TOO_FEW_EVENTS", "CD40-Ig") is False
+    many = replace(without, activation={"CD154": ACTIVE, "CD40-Ig": replace(ACTIVE, events=2000)})
+    assert fires(many, "TOO_FEW_EVENTS", "CD40-Ig") is False
+    refused = replace(without, activation={"CD154": ACTIVE, "CD40-Ig": replace(ACTIVE, percent=None, events=None)})
+    assert not [found for found in apply_guards(refused, limits()) if found.code == "TOO_FEW_EVENTS" and found.fired]
 
 
 def test_controls_tell_their_own_failures_only() -> None:

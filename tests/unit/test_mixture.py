@@ -88,14 +88,14 @@ def test_the_likelihood_never_falls_below_a_start() -> None:
 @pytest.mark.parametrize("fraction", [0.1, 0.5, 0.9])
 def test_truth_is_recovered(separation: float, inflation: float, fraction: float) -> None:
     random = np.random.default_rng(int(100 * separation + 10 * fraction))
-    prior, n, repeats = law(separation), 2000, 12
+    prior, n, repeats = law(separation), 2000, 8
     errors = []
     for _ in range(repeats):
         counts, _ = draw(random, separation, n, fraction)
         errors.append(fit_mixture(counts, background(random), prior, SHIFT_MAX).negative_fraction - fraction)
     binomial = math.sqrt(fraction * (1 - fraction) / n)
     rms = math.sqrt(float(np.mean(np.square(errors))))
-    # The RMS of 12 exceeds its expectation by the square root of chi-squared(12) / 12: under 1.66 in 99.9 %.
+    # Of so few fits the RMS may exceed its expectation, by the square root of chi-squared over its degrees of freedom.
     assert rms < inflation * binomial * math.sqrt(stats.chi2.ppf(0.999, repeats) / repeats)
 
 
@@ -129,7 +129,7 @@ def test_scikit_learn_agrees_where_the_populations_are_far_apart() -> None:
 @pytest.mark.parametrize("separation", [3.0, 6.0])
 def test_the_profile_interval_covers(separation: float) -> None:
     random = np.random.default_rng(17)
-    prior, repeats, covered = law(separation), 30, 0
+    prior, repeats, covered = law(separation), 25, 0
     for _ in range(repeats):
         counts, _ = draw(random, separation, 1000, 0.3)
         anchor = background(random, 20_000)

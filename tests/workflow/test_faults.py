@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from cd40l_flow.analyse import analyse
+from cd40l_flow.inputs.plan import load_plan
 from helpers.cohorts import (
     DEMO,
     Run,
@@ -108,6 +110,18 @@ def test_check_tells_of_every_fault_with_its_remedy(faulty: Path) -> None:
         assert one["severity"] == "sample"
         assert re.search(broken.word, one["message"], re.IGNORECASE)
         assert one["remedy"] or one["message"].count(". ") >= 1
+
+
+@pytest.mark.parametrize("tube", ["unstim_cd154", "stim_cd154", "stim_isotype", "stim_cd40ig", "stim_secondary"])
+def test_no_tube_may_be_lost(demo_copy: Path, demo_results: Path, monkeypatch: pytest.MonkeyPatch, tube: str) -> None:
+    """Whichever of its tubes a healthy sample has lost, it gets no call, for that reason alone."""
+    (demo_copy / "fcs" / f"P01_{tube}.fcs").unlink()
+    monkeypatch.chdir(demo_copy)
+
+    found, _ = analyse(load_plan("config/config.yaml").job("P01"), {"C01": result(demo_results, "C01")})
+
+    assert (found["call"], found["reasons"]) == ("INDETERMINATE", ["FILE_INTEGRITY"])
+    assert any(one["tube"] == f"P01_{tube}.fcs" and "no such file" in one["text"] for one in found["messages"])
 
 
 def test_a_file_that_appears_later_is_analysed(faulty: Path, demo_results: Path, workflow: Run, tmp_path: Path) -> None:

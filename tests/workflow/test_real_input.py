@@ -71,7 +71,9 @@ def test_whole_blood_without_stimulation_gets_no_call_and_says_why(
     assert len(results) == 5
     for name, result in results.items():
         assert result["call"] == "INDETERMINATE", name
-        assert {"TUBE_MISSING", "CONTROL_ABSENT", "ACTIVATION_FAILED", "TOO_FEW_EVENTS"} <= set(result["reasons"]), name
+        assert {"TUBE_MISSING", "CONTROL_ABSENT", "TOO_FEW_EVENTS"} <= set(result["reasons"]), name
+        # With 87 T cells of the assay's kind D11 has no CD69 gate: its activation is not known, not known to be bad.
+        assert ("ACTIVATION_FAILED" in result["reasons"]) == (name != "D11")
         (tube,) = result["tubes"]
         events = flowio.FlowData(recordings / "whole_blood" / tube["fcs"])
         values = dict(zip(events.pnn_labels, events.as_array().T, strict=True))

@@ -8,8 +8,6 @@ rule check:
         "results/check.json",
     log:
         "logs/check.log",
-    benchmark:
-        "logs/check.benchmark.tsv"
     priority: 100
     localrule: True
     conda:

@@ -10,8 +10,6 @@ rule summarize:
         ),
     log:
         "logs/summarize.log",
-    benchmark:
-        "logs/summarize.benchmark.tsv"
     localrule: True
     conda:
         "../../environment.yml"
@@ -26,8 +24,6 @@ rule index:
         report("results/index.html", caption="../report/index.rst", category="Cohort", labels={"table": "index"}),
     log:
         "logs/index.log",
-    benchmark:
-        "logs/index.benchmark.tsv"
     localrule: True
     conda:
         "../../environment.yml"

@@ -199,14 +199,16 @@ def _anchor(
 
 
 def _activation(tubes: _Tubes, reagent: str) -> Activation:
-    stimulated = [tube for tube in tubes.of(reagent, stimulated=True) if CD8_NEGATIVE in tube.masks]
+    read = tubes.of(reagent, stimulated=True)
+    stimulated = [tube for tube in read if CD8_NEGATIVE in tube.masks]
     resting = [tube for tube in tubes.unstimulated() if CD8_NEGATIVE in tube.masks]
     ratio = None
     if stimulated and resting:
         high, low = cd69_median(stimulated[0]), cd69_median(resting[0])
         if high is not None and low is not None:
             ratio = high / max(low, floor_of(resting[0], "CD69"))
-    return Activation(_percent(stimulated), _percent(resting), ratio)
+    events = sum(tube.count(ACTIVATED) for tube in stimulated if ACTIVATED in tube.masks)
+    return Activation(_percent(stimulated), _percent(resting), ratio, events if read else None)
 
 
 def _percent(tubes: Sequence[GatedTube]) -> float | None:

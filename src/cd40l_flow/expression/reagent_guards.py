@@ -25,12 +25,12 @@ def reagent_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Itera
     expression = case.reagents.get(reagent)
     fewest = float(limits["guards"]["activated_min"])
     activation = case.activation.get(reagent)
-    no_cells = activation is None or not activation.percent
-    if expression is not None or (not case.refusals and (no_cells or reagent not in case.missing)):
-        events = 0.0 if expression is None else float(expression.events)
+    # Without its own background a reagent is not measured, but its cells are counted.
+    events = expression.events if expression is not None else activation.events if activation is not None else None
+    if events is not None:
         yield guard(
             "TOO_FEW_EVENTS", events < fewest, "Activated CD3+CD8-CD69+ cells.",
-            reagent=reagent, value=events, limit=fewest, unit="events",
+            reagent=reagent, value=float(events), limit=fewest, unit="events",
         )  # fmt: skip
     yield from _activation(case, reagent, limits)
     if expression is not None:

@@ -7,8 +7,12 @@ from typing import Any, Protocol
 
 from cd40l_flow.errors import Problem, TubeError
 from cd40l_flow.inputs.fcs import map_detectors, open_recording
+from cd40l_flow.inputs.identity import repeated_data
 from cd40l_flow.inputs.model import Job, Sample, Tube
 from cd40l_flow.inputs.panel import BACKGROUND_OF, awaited, background_detector
+
+# What of a file that is read all the same a laboratory should look into before it trusts the values.
+_TOLD = ("DATASETS", "NEXTDATA", "OFFSETS_DISAGREE", "TEXT_END", "AMPLIFIER_FLOAT", "AMPLIFIER_GAIN")
 
 
 class Planned(Protocol):
@@ -25,17 +29,20 @@ class Planned(Protocol):
 def check_files(plan: Planned) -> list[Problem]:
     """Return the problems of all tubes that their headers show, in the order of samples and tubes.
 
-    Values are not read, so a file may still be refused later (NaN, the same data twice).
+    Values are not read, so a file may still be refused later (NaN, values already transformed).
     """
     problems = []
+    controls = {}
     for name, sample in plan.samples.items():
-        settings = plan.job(name).settings
-        problems += _check_sample(sample, settings)
-    return problems
+        job = plan.job(name)
+        controls[name] = job.controls
+        problems += _check_sample(sample, job.settings)
+    return problems + repeated_data(plan.samples, controls)
 
 
 def _check_sample(sample: Sample, settings: Mapping[str, Any]) -> list[Problem]:
     problems: dict[Tube, Problem] = {}
+    warnings: list[Problem] = []
     targets: dict[str, str] = {}
     lost: dict[str, str] = {}
     # Background tubes come last, for they look where the stimulated tube has its target.
@@ -56,4 +63,8 @@ def _check_sample(sample: Sample, settings: Mapping[str, Any]) -> list[Problem]:
         else:
             if tells:
                 targets.setdefault(tube.reagent, mapped.markers["target"])
-    return [problems[tube] for tube in sample.tubes if tube in problems]
+            told = [note for note in recording.notes if note.code in _TOLD]
+            warnings += [
+                Problem(note.code, "warning", note.message, file=tube.fcs, sample=sample.sample) for note in told
+            ]
+    return [problems[tube] for tube in sample.tubes if tube in problems] + warnings

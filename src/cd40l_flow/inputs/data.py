@@ -6,7 +6,6 @@ whose byte count equals ``$TOT`` times the bytes of one event.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from cd40l_flow.inputs.text import EXPORT_AGAIN, HEADER_BYTES, Note, Text, refuse
@@ -76,7 +75,9 @@ def _types(text: Text, detectors: int, name: str) -> tuple[str, ...]:
     if datatype == "A":
         found = "$DATATYPE is A: the values are written as text (ASCII), which is not read."
         raise refuse(name, "ASCII_DATA", found, _LIST_MODE_ONLY)
-    own = {key: value.upper() for key, value in text.keywords.items() if re.fullmatch(r"\$P\d+DATATYPE", key)}
+    own = {
+        key: value.upper() for key, value in text.keywords.items() if key.endswith("DATATYPE") and key != "$DATATYPE"
+    }
     if datatype not in ("I", "F", "D") or not set(own.values()) <= {"I", "F", "D"}:
         raise refuse(name, "DATATYPE", "$DATATYPE or $PnDATATYPE is not I, F or D.", _LIST_MODE_ONLY)
     if text.version != "FCS3.2" and set(own.values()) - {datatype}:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow.errors import TubeError
-from cd40l_flow.inputs.fcs import Recording, open_recording, parse_recording
+from cd40l_flow.inputs.fcs import Recording, open_recording
 from cd40l_flow.inputs.model import Detector, Header
 from cd40l_flow.inputs.spillover import looks_transformed, spillover_notes
 from cd40l_flow.inputs.text import Note
@@ -61,26 +61,19 @@ class Inspection:
 
 def inspect_file(path: str | Path) -> Inspection:
     """Return what is in a file, called by its path; one that cannot be read for certain is told as refused."""
-    name = str(path)
     try:
-        return _inspect(open_recording(path))
+        return inspect_recording(open_recording(path))
     except TubeError as error:
-        return _refused(name, error)
+        return refused(str(path), error)
 
 
-def inspect_content(content: bytes, name: str) -> Inspection:
-    """Return what is in the bytes of a file; as ``inspect_file``."""
-    try:
-        return _inspect(parse_recording(memoryview(content), name))
-    except TubeError as error:
-        return _refused(name, error)
-
-
-def _refused(name: str, error: TubeError) -> Inspection:
+def refused(name: str, error: TubeError) -> Inspection:
+    """Return what is told of a file that is refused."""
     return Inspection(name, Note(error.rule, str(error).removeprefix(f"{name}: ")))
 
 
-def _inspect(recording: Recording) -> Inspection:
+def inspect_recording(recording: Recording) -> Inspection:
+    """Return what is in an open file; raise TubeError (FILE_INTEGRITY) for values that cannot be right."""
     header, text, layout = recording.header, recording.text, recording.layout
     columns = recording.columns()
     spillover = header.spillover

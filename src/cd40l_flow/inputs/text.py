@@ -26,6 +26,7 @@ _ALLOWED = re.compile(
     r"|NEXTDATA|COMP|P[1-9]\d{0,4}([BENRSGV]|DATATYPE))"
     r"|\$?SPILL(OVER)?|TRANSFORMATION"
 )
+_WHOLE_NUMBER = re.compile(r"([0-9]{1,20})(\.0*)?")
 _LONGEST_KEYWORD = 40
 _PADDING = b" \t\r\n\x00"
 
@@ -62,7 +63,7 @@ class Text:
 
 def whole_number(text: str) -> int | None:
     """Return ``text`` as a whole number of at most 20 digits (2^64 has as many), or None; ``1024.0`` counts as one."""
-    found = re.fullmatch(r"([0-9]{1,20})(\.0*)?", text) if len(text) < 50 else None
+    found = _WHOLE_NUMBER.fullmatch(text) if len(text) < 50 else None
     return int(found[1]) if found else None
 
 
@@ -151,6 +152,7 @@ def _keywords(segment: bytes, closed: bytes, name: str, notes: list[Note]) -> di
         raise refuse(name, "DELIMITER", "TEXT does not begin with a delimiter.", EXPORT_AGAIN)
     mark = re.escape(delimiter)
     swallowed = re.compile(mark * 2 + rb" *(?:\$[A-Za-z0-9]{2,14}|SPILL(?:OVER)?) *" + mark)
+    doubled = delimiter * 2 in segment
     for count, (first, stop, begin, end) in enumerate(_pairs(segment, delimiter)):
         if count == _MOST_KEYWORDS:
             found_text = f"TEXT holds more than {_MOST_KEYWORDS} keywords."
@@ -158,7 +160,7 @@ def _keywords(segment: bytes, closed: bytes, name: str, notes: list[Note]) -> di
         stripped = segment[first:stop].strip(_PADDING)
         key = stripped.decode("latin-1").upper() if len(stripped) <= _LONGEST_KEYWORD else ""
         allowed = _ALLOWED.fullmatch(key) is not None
-        if swallowed.search(segment, begin, end + 1):
+        if doubled and swallowed.search(segment, begin, end + 1):
             # Either an escaped delimiter or the next keyword after one delimiter too many: not for a program to decide.
             what = f"the value of {key}" if allowed else "a value"
             found_text = f"{what} is followed by a doubled delimiter and a keyword."

@@ -14,7 +14,7 @@ from cd40l_flow.inputs.model import Floats
 from cd40l_flow.inputs.text import EXPORT_AGAIN, refuse
 
 # Events decoded at a time: their bytes stay in the processor's cache while the columns are picked out.
-_BLOCK = 8192
+_BLOCK = 4096
 # Values decoded at a time where all detectors are wanted, and events laid side by side to make long rows of few.
 _BLOCK_VALUES = 1 << 16
 _ROW_VALUES = 1024
@@ -41,14 +41,18 @@ def stored_values(segment: memoryview, layout: Layout, columns: Sequence[int]) -
     values: Floats = np.empty((layout.events, len(columns)), dtype=np.float64, order="F")
     rows = _rows(segment, layout)
     firsts = _firsts(layout)
-    places = [(at, column, firsts[column]) for at, column in enumerate(columns)]
+    plain = _plain(layout)
     # A signalling NaN raises a warning when it is cast; check_finite finds it.
     with np.errstate(invalid="ignore"):
         for begin in range(0, layout.events, _BLOCK):
-            block = slice(begin, begin + _BLOCK)
-            for at, column, first in places:
-                cells = rows[block, first : first + layout.widths[column]]
-                values[block, at] = _numbers(cells, layout, column)
+            block = rows[begin : begin + _BLOCK]
+            table = block.view(_dtype(layout, 0)) if plain else None
+            for at, column in enumerate(columns):
+                if table is not None and not layout.masks[column]:
+                    values[begin : begin + _BLOCK, at] = table[:, column]
+                    continue
+                cells = block[:, firsts[column] : firsts[column] + layout.widths[column]]
+                values[begin : begin + _BLOCK, at] = _numbers(cells, layout, column)
     return values
 
 
@@ -100,6 +104,11 @@ def _firsts(layout: Layout) -> list[int]:
     return list(accumulate(layout.widths, initial=0))[:-1]
 
 
+def _plain(layout: Layout) -> bool:
+    """Return whether all values have one type that numpy knows."""
+    return len(set(layout.types)) == 1 and len(set(layout.widths)) == 1 and layout.widths[0] in (1, 2, 4, 8)
+
+
 def _rows(segment: memoryview, layout: Layout) -> NDArray[np.uint8]:
     rows: NDArray[np.uint8] = np.frombuffer(segment, dtype=np.uint8).reshape(layout.events, layout.event_bytes)
     return rows
@@ -113,7 +122,7 @@ def _blocks(segment: memoryview, layout: Layout, fold: int) -> Iterator[Floats]:
     count = len(layout.widths)
     size = max(1, _BLOCK_VALUES // (count * fold)) * fold
     buffer: Floats = np.empty((min(size, layout.events), count))
-    plain = len(set(layout.types)) == 1 and len(set(layout.widths)) == 1 and layout.widths[0] in (1, 2, 4, 8)
+    plain = _plain(layout)
     rows = _rows(segment, layout)
     every = [mask or (1 << 8 * width) - 1 for mask, width in zip(layout.masks, layout.widths, strict=True)]
     masks = np.array(every, dtype=np.uint64)

@@ -45,7 +45,7 @@ def result_of(
     """
     sample = job.sample
     first = next((reagent for reagent in (CD154, CLONE_2, CD40_IG) if reagent in case.planned), None)
-    activated = case.reagents[first].events if first is not None and first in case.reagents else None
+    activated = case.activation[first].events if first else None
     result = {
         "schema_version": SCHEMA_VERSION,
         "engine_version": ENGINE_VERSION,
