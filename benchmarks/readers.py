@@ -120,6 +120,12 @@ def timed(jobs: dict[str, Callable[[str], object]], path: str) -> dict[str, floa
     return best
 
 
+def peak_mb() -> float:
+    """Return the peak memory of this process: what the system tells its parent may be the parent's own."""
+    with Path("/proc/self/status").open() as status:
+        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
+
+
 def main() -> None:
     reader, task, *paths = sys.argv[1:]
     warnings.simplefilter("ignore")
@@ -128,13 +134,18 @@ def main() -> None:
     if task == "means":
         for path in paths:
             print(json.dumps(means(reader, path)), flush=True)
-    elif reader == "cd40l-flow" and task == "beside":
+    elif task == "inspect":
+        from cd40l_flow.cli import main as command
+
+        command(["inspect", "--json", paths[0]])
+        print(json.dumps({"peak_mb": peak_mb()}))
+    elif task == "beside":
         jobs: dict[str, Callable[[str], object]] = {"plain": plain, "scan": scan, "needed": needed, "all": everything}
         for job in jobs.values():
             job(paths[0])
         print(json.dumps(timed(jobs, paths[0])))
     else:
-        print(json.dumps(timed({reader: READERS[reader][1]}, paths[0])))
+        print(json.dumps(timed({reader: READERS[reader][1]}, paths[0]) | {"peak_mb": peak_mb()}))
 
 
 if __name__ == "__main__":

@@ -181,6 +181,22 @@ def test_mistakes_in_the_sheets_are_told_all_at_once(mistaken: Path, workflow: R
     assert not (mistaken / "results" / "samples").exists()
 
 
+def test_the_workflow_writes_the_mistakes_too(mistaken: Path, workflow: Run) -> None:
+    assert workflow(mistaken).returncode != 0
+
+    told = json.loads((mistaken / "results" / "check.json").read_text(encoding="utf-8"))["problems"]
+    assert len(told) > 1
+    assert {problem["severity"] for problem in told} == {"fatal"}
+
+
+def test_values_beside_the_configuration_file_are_refused(demo_copy: Path, workflow: Run) -> None:
+    process = workflow(demo_copy, "--config", "require_function=false", "--dry-run")
+
+    assert process.returncode != 0
+    assert "one configuration file" in process.stderr
+    assert "Traceback" not in process.stderr
+
+
 def test_check_tells_the_mistakes_and_writes_them(mistaken: Path) -> None:
     process = cd40l_flow("check", "--directory", mistaken, "--configfile", mistaken / "config" / "config.yaml")
 

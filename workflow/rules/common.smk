@@ -7,6 +7,13 @@ from snakemake.exceptions import WorkflowError
 from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.errors import InputsError
 from cd40l_flow.inputs.plan import job_to_json, load_plan
+from cd40l_flow.outputs.problems import write_problems
+
+# One file says what is analysed, and cd40l-flow reads the same one: values from elsewhere would be silently left out.
+if workflow.config_settings.config or len(workflow.configfiles) > 1:
+    raise WorkflowError(
+        "--config and several --configfile are not supported: write every key into one configuration file."
+    )
 
 # Told as it lies in the working directory, so that a folder that is moved stays up to date.
 CONFIG_FILE = Path(workflow.configfiles[-1] if workflow.configfiles else "config/config.yaml")
@@ -15,6 +22,7 @@ CONFIG_FILE = str(CONFIG_FILE.relative_to(Path.cwd()) if CONFIG_FILE.is_relative
 try:
     PLAN = load_plan(CONFIG_FILE)
 except InputsError as error:
+    write_problems(error.problems, Path("results/check.json"))
     raise WorkflowError(str(error)) from None
 
 SAMPLES = list(PLAN.samples)
