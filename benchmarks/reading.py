@@ -53,6 +53,7 @@ class Run:
 
     @property
     def peak_mb(self) -> float:
+        """Peak memory, as the process itself told it last."""
         return float(str(self.lines[-1].get("peak_mb", "nan")))
 
 

@@ -70,6 +70,28 @@ def test_cd69_leaves_two_percent_of_resting_cells_above() -> None:
     assert not found.flag
 
 
+def test_few_activated_cells_move_the_cd69_boundary_into_the_valley() -> None:
+    """With one cell in four activated, the 2 % of the many resting ones would be a sixteenth of the gate."""
+    resting = peaks((0.15, 0.04, 3000))
+    stimulated = peaks((0.15, 0.04, 2250), (0.65, 0.06, 750), seed=2)
+
+    found = find_cd69(resting, stimulated, SCALE, 2.0)
+
+    assert found.position is not None
+    assert np.mean(stimulated[:2250] > found.position) < 0.001
+    assert np.mean(stimulated[2250:] > found.position) > 0.999
+    assert "valley" in found.method
+
+
+def test_a_cd69_shoulder_keeps_the_boundary_of_the_unstimulated_tube() -> None:
+    resting = peaks((0.3, 0.06, 3000))
+    shoulder = peaks((0.3, 0.06, 2400), (0.46, 0.06, 600), seed=2)
+
+    found = find_cd69(resting, shoulder, SCALE, 2.0)
+
+    assert found.position == pytest.approx(float(np.quantile(resting, 0.98)))
+
+
 def test_cells_activated_before_the_assay_do_not_move_the_cd69_boundary() -> None:
     resting = peaks((0.15, 0.04, 2700), (0.6, 0.05, 300))
 

@@ -193,8 +193,9 @@ def test_values_beside_the_configuration_file_are_refused(demo_copy: Path, workf
     process = workflow(demo_copy, "--config", "require_function=false", "--dry-run")
 
     assert process.returncode != 0
-    assert "one configuration file" in process.stderr
-    assert "Traceback" not in process.stderr
+    told = process.stdout + process.stderr
+    assert "one configuration file" in told
+    assert "Traceback" not in told
 
 
 def test_check_tells_the_mistakes_and_writes_them(mistaken: Path) -> None:

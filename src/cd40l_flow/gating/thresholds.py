@@ -19,6 +19,8 @@ FEWEST = 100
 # Events of a population beyond this many robust SD of its mode are taken for another population (0.1 % of a normal
 # one).
 EDGE_SD = 3.0
+# A valley this deep is no accident of counting.
+CLEAR = 0.5
 
 
 @dataclass(frozen=True)
@@ -98,19 +100,28 @@ def find_cd8(scaled: Floats) -> Found:
 def find_cd69(unstimulated: Floats, stimulated: Floats, scale: Scale, max_percent: float) -> Found:
     """Return the boundary above which CD3+CD8- cells are CD69+; both inputs are (n,) logicle, of CD3+CD8- cells.
 
-    The unstimulated tube sets it: at most ``max_percent`` of its cells lie above. Where resting cells are already
-    activated (a tail beyond 5 SD of the resting peak), the quantile would cut the activated cells: the peak + 4 SD is
-    taken instead and flagged. Without an unstimulated tube the valley of the stimulated tubes serves, flagged.
+    The unstimulated tube sets the least: at most ``max_percent`` of its cells lie above, but where resting cells are
+    already activated (a tail beyond 5 SD of the resting peak) that quantile would cut the activated cells, and the peak
+    + 4 SD is taken instead and flagged. Where the stimulated tubes have a clear valley above, it is the boundary: few
+    cells activated means many resting ones, whose tail would fill the gate. CD69 can be a shoulder, then there is none.
+    Without an unstimulated tube the valley serves alone, flagged.
     """
     if unstimulated.size >= FEWEST:
         curve = density(unstimulated)
         mode = curve.mode()
         spread = max(left_sd(unstimulated, mode), 0.005)
-        quantile = float(np.quantile(unstimulated, 1 - max_percent / 100))
-        if quantile <= mode + 5 * spread:
-            return Found(quantile, f"unstimulated, {max_percent:g} % above", "", curve)
-        above = 100 * float(np.mean(unstimulated > mode + 4 * spread))
-        return Found(mode + 4 * spread, "unstimulated peak + 4 SD", f"{above:.1f} % CD69+ without stimulation", curve)
+        least = float(np.quantile(unstimulated, 1 - max_percent / 100))
+        method, flag = f"unstimulated, {max_percent:g} % above", ""
+        if least > mode + 5 * spread:
+            least, method = mode + 4 * spread, "unstimulated peak + 4 SD"
+            flag = f"{100 * float(np.mean(unstimulated > least)):.1f} % CD69+ without stimulation"
+        if stimulated.size >= FEWEST:
+            valleys = find_valleys(density(stimulated), least, 0.95, min_depth=CLEAR)
+            if valleys:
+                above = 100 * float(np.mean(unstimulated > valleys[0].position))
+                method = f"valley of the stimulated tubes, {above:.1f} % of the unstimulated above"
+                return Found(valleys[0].position, method, flag, curve)
+        return Found(least, method, flag, curve)
     if stimulated.size < FEWEST:
         return _none(f"only {stimulated.size} CD3+CD8- cells: CD69 gate not drawn")
     curve = density(stimulated)
