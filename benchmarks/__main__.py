@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks import reading
 from benchmarks.accuracy import (
     FEWEST_CELLS,
     LEAST_SEPARATION,
@@ -33,6 +34,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10, help="further cohorts to simulate (default: %(default)s)")
     parser.add_argument("--cores", type=int, default=2, help="processes at a time (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "accuracy.md", help="file to write")
+    parser.add_argument("--reading", action="store_true", help="compare readers of FCS files too: reading.md")
     options = parser.parse_args()
     demo = measure(ROOT / "test_data", "test_data")
     cohorts = many(range(FIRST_SEED, FIRST_SEED + options.seeds), options.cores)
@@ -40,6 +42,8 @@ def main() -> None:
     text = page(demo, cohorts, seconds, stages, options.cores)
     options.out.write_text(text, encoding="utf-8")
     print(text)
+    if options.reading:
+        reading.write()
 
 
 def page(demo: Cohort, cohorts: Sequence[Cohort], seconds: float, stages: list[Stage], cores: int) -> str:

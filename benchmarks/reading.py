@@ -62,16 +62,21 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=EVENTS, help="events of the large file (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "reading.md", help="file to write")
     options = parser.parse_args()
+    write(options.events, options.out)
+
+
+def write(events: int = EVENTS, out: Path = ROOT / "benchmarks" / "reading.md") -> None:
+    """Measure everything, write the page and print it."""
     with (REAL / "zoo.tsv").open(encoding="utf-8") as sheet:
         rows = list(csv.DictReader(sheet, delimiter="\t"))
     answers = {reader: ask(reader, rows) for reader in READERS}
     with TemporaryDirectory() as folder:
         large, integers = Path(folder) / "large.fcs", Path(folder) / "integers.fcs"
-        write_large(large, options.events, "F")
-        write_large(integers, options.events // 10, "I")
+        write_large(large, events, "F")
+        write_large(integers, events // 10, "I")
         speed = speed_tables(large, integers)
-    text = page(rows, answers, speed, options.events)
-    options.out.write_text(text, encoding="utf-8")
+    text = page(rows, answers, speed, events)
+    out.write_text(text, encoding="utf-8")
     print(text)
 
 

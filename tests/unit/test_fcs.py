@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -110,6 +112,36 @@ def test_time_that_stands_or_wraps_is_told(tmp_path: Path, clock: np.ndarray, pr
     events = read_events(tube(path), {}, "file")
     assert events.time is None
     assert problem in events.time_problem
+
+
+def test_transformed_values_are_not_compensated(tmp_path: Path) -> None:
+    """Values of a logicle scale beside a matrix are refused with the remedy, and read where it is taken."""
+    fcs = Fcs(events=200)
+    path = tmp_path / "a.fcs"
+    path.write_bytes(fcs.bytes(fcs.data(fcs.values() % 4.5)))
+    with pytest.raises(TubeError, match="already transformed.* none if") as caught:
+        read_events(tube(path), {}, "file")
+    assert caught.value.code == "NO_COMP"
+    assert read_events(tube(path), {}, "none").spillover is None
+
+
+def test_a_checksum_that_does_not_fit_is_refused_when_events_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.fcs"
+    path.write_bytes(Fcs(tail=b"00004711").bytes())
+    with pytest.raises(TubeError, match="checksum") as caught:
+        read_events(tube(path), {}, "file")
+    assert (caught.value.code, caught.value.rule) == ("FILE_INTEGRITY", "CRC")
+
+
+@pytest.mark.parametrize("size", [20_000, 400_000])
+def test_a_value_of_many_delimiters_is_read_in_a_moment(size: int) -> None:
+    """Escaped delimiters, empty values and keywords without end cost time in proportion to their number."""
+    for text in ("$COM|" + "a||" * size + "|", "$A|" * size, "x|" * size, "|" * size):
+        content = Fcs(raw_text=text).bytes()
+        start = time.thread_time()
+        with contextlib.suppress(TubeError):
+            parse_recording(memoryview(content), "a")
+        assert time.thread_time() - start < 2
 
 
 def test_integers_are_masked_by_their_range() -> None:

@@ -9,7 +9,12 @@ import pytest
 
 from cd40l_flow.errors import TubeError
 from cd40l_flow.inputs.model import Detector, Spillover
-from cd40l_flow.inputs.spillover import choose_spillover, condition_number
+from cd40l_flow.inputs.spillover import (
+    choose_spillover,
+    condition_number,
+    looks_transformed,
+    refuse_transformed,
+)
 
 NAMES = ("FSC-A", "FITC-A", "PE-A", "APC-A")
 MATRIX = [[1.0, 0.2, 0.0], [0.05, 1.0, 0.0], [0.0, 0.01, 1.0]]
@@ -109,9 +114,35 @@ def test_compensated_values_are_never_compensated_again(prefix: str, tmp_path: P
     assert choose(keywords, "none", names=names, needed=names[1:]) is None
 
 
-def test_transformed_values_are_refused_but_not_linearised_ones() -> None:
-    assert "TRANSFORMATION" in refusal({"$SPILLOVER": SOUND, "TRANSFORMATION": "custom"})
+def test_transformed_values_are_refused_but_not_linearised_ones(tmp_path: Path) -> None:
+    for setting in ("file", str(tmp_path / "any.csv")):
+        assert "TRANSFORMATION" in refusal({"$SPILLOVER": SOUND, "TRANSFORMATION": "custom"}, setting)
     assert choose({"$SPILLOVER": SOUND, "TRANSFORMATION": "applied"}) is not None
+
+
+@pytest.mark.parametrize(
+    ("highest", "events", "expected"),
+    [((4.4, 4.5, 3.9), 200, True), ((4.4, 4.5, 300.0), 200, False), ((4.4, 4.5, 3.9), 99, False), ((), 200, False)],
+)
+def test_values_far_inside_their_range_are_taken_for_transformed(
+    highest: tuple[float, ...], events: int, expected: bool
+) -> None:
+    known = detectors(*NEEDED)[: len(highest)]
+    assert looks_transformed(known, highest, events) is expected
+    if expected:
+        with pytest.raises(TubeError, match=r"P01.fcs: .* 4.5, far inside .* none if") as caught:
+            refuse_transformed(known, highest, events, "P01.fcs")
+        assert caught.value.code == "NO_COMP"
+    else:
+        refuse_transformed(known, highest, events, "P01.fcs")
+
+
+def test_numbers_are_those_of_the_standard_not_of_python() -> None:
+    assert "8 numbers in 9 cells" in refusal({"$SPILLOVER": SOUND.replace("0.2", "0_2")})
+
+
+def test_no_text_of_a_keyword_but_the_files_own_detectors_is_told() -> None:
+    assert "Jane-Doe" not in refusal({"$SPILLOVER": SOUND.replace("APC-A", "Jane-Doe")})
 
 
 CSV = {

@@ -52,16 +52,14 @@ def job(wildcards):
     return job_to_json(PLAN.job(wildcards.sample))
 
 
-def control_results(wildcards):
-    """The results of the controls that a test sample is judged against."""
-    if PLAN.samples[wildcards.sample].role == "control":
-        return []
-    return expand("results/samples/{control}/result.json", control=sorted(PLAN.controls[wildcards.sample]))
-
-
 def shown_controls(wildcards):
     """The results of the controls that a sample's report shows beside it."""
     return expand("results/samples/{control}/result.json", control=sorted(PLAN.controls[wildcards.sample]))
+
+
+def control_results(wildcards):
+    """The results that a test sample is judged against; a control is measured together with the others of its run."""
+    return [] if PLAN.samples[wildcards.sample].role == "control" else shown_controls(wildcards)
 
 
 def shown_densities(wildcards):

@@ -26,7 +26,9 @@ LOGIT_BOUND = 9.0
 SHAPE_BOUND = 8.0
 CHI2_95 = 3.841458820694124  # 95th percentile of chi-squared with 1 degree of freedom
 HIGHEST = 1.05  # the highest mean of a positive component, a little above the top of the scale
-FLAT = 0.05  # gain in log likelihood per unit step (about one standard error of a thousand cells) that counts as none
+# Slope of the log likelihood of a thousand cells, per step of one of their standard errors, that counts as none; it grows
+# with the root of the cells, for so does the curvature's: what is left to gain stays a few thousandths.
+FLAT = 0.05
 PLAIN_WIDTH = 0.06  # width of a positive peak on the logicle scale where nothing is known
 
 
@@ -118,7 +120,8 @@ class _Problem:
         # more.
         theta, slope = np.asarray(result.x) * units, np.asarray(result.jac)
         held = ((slope > 0) & (theta <= low)) | ((slope < 0) & (theta >= high))
-        return theta, float(result.fun), bool(np.all(np.abs(slope[~held]) < FLAT))
+        flat = FLAT * math.sqrt(max(float(self.counts.sum()) / 1000, 1.0))
+        return theta, float(result.fun), bool(np.all(np.abs(slope[~held]) < flat))
 
 
 def fit_mixture(

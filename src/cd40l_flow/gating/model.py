@@ -81,10 +81,15 @@ class ScatterGate:
 
     def inside(self, fsc: Floats, ssc: Floats) -> Mask:
         """Return which events, (n,), lie within the polygon or on its edge."""
-        mask = np.ones(fsc.size, dtype=bool)
+        (left, bottom), (right, top) = self.vertices.min(axis=0), self.vertices.max(axis=0)
+        mask: Mask = (fsc >= left) & (fsc <= right) & (ssc >= bottom) & (ssc <= top)
+        within = np.flatnonzero(mask)
+        x, y = fsc[within], ssc[within]
+        inside = np.ones(within.size, dtype=bool)
         ends = np.roll(self.vertices, -1, axis=0)
         for (x0, y0), (x1, y1) in zip(self.vertices, ends, strict=True):
-            mask &= (x1 - x0) * (ssc - y0) - (y1 - y0) * (fsc - x0) >= 0
+            inside &= (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) >= 0
+        mask[within] = inside
         return mask
 
 

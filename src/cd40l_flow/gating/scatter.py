@@ -40,14 +40,19 @@ def find_lymphocytes(fsc: Floats, ssc: Floats, cd3: Floats, names: tuple[str, st
     core = _core(points, positive)
     points = points[positive]
     centre, covariance = points[core].mean(axis=0), np.cov(points[core].T)
-    for _ in range(20):
-        offset = points - centre
-        distance = np.einsum("ij,jk,ik->i", offset, np.linalg.inv(covariance), offset)
-        inside = distance < TRIM**2
-        centre = points[inside].mean(axis=0)
+    before = -1
+    for _ in range(30):
+        across, up = (points - centre).T
+        (xx, xy), (_, yy) = np.linalg.inv(covariance)
+        inside = xx * across**2 + 2 * xy * across * up + yy * up**2 < TRIM**2
+        kept = points[inside]
+        centre = kept.mean(axis=0)
         # Trimming at this radius shrinks the covariance of a 2-D normal; undo it.
         lost = np.exp(-(TRIM**2) / 2)
-        covariance = np.cov(points[inside].T) / (1 - TRIM**2 / 2 * lost / (1 - lost))
+        covariance = np.cov(kept.T) / (1 - TRIM**2 / 2 * lost / (1 - lost))
+        if abs(kept.shape[0] - before) <= 1e-5 * kept.shape[0]:
+            break
+        before = kept.shape[0]
     root = np.linalg.cholesky(covariance)
     angle = 2 * np.pi * np.arange(VERTICES) / VERTICES
     circle = np.column_stack((np.cos(angle), np.sin(angle))) * RADIUS / np.cos(np.pi / VERTICES)

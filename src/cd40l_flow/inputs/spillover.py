@@ -51,7 +51,7 @@ def choose_spillover(
         return None
     source = f"the matrix of {setting}" if setting != FROM_FILE else "its spillover keyword"
     try:
-        _refuse_compensated(setting, keywords, detectors)
+        _refuse_compensated(keywords, detectors)
         spillover = keyword_spillover(keywords, detectors) if setting == FROM_FILE else read_csv(setting)
         if spillover is None:
             if len(needed) < 2:
@@ -138,7 +138,7 @@ def spillover_notes(keywords: Mapping[str, str], detectors: Sequence[Detector]) 
         notes.append(Note("SPILLOVER", f"spillover: {fault}."))
         spillover = None
     try:
-        _refuse_compensated(FROM_FILE, keywords, detectors)
+        _refuse_compensated(keywords, detectors)
     except SpilloverFault as fault:
         carried = any(keywords.get(keyword) for keyword in SPILLOVER_KEYWORDS)
         remedy = " although the file carries a matrix; set `spillover: none`" if carried else ""
@@ -219,13 +219,13 @@ def _check(spillover: Spillover, known: Sequence[str], needed: Sequence[str]) ->
         raise SpilloverFault(f"it does not cover {_listed(uncovered)}")
 
 
-def _refuse_compensated(setting: str, keywords: Mapping[str, str], detectors: Sequence[Detector]) -> None:
+def _refuse_compensated(keywords: Mapping[str, str], detectors: Sequence[Detector]) -> None:
     """Raise SpilloverFault for values that say they are compensated or transformed already: never compensate twice."""
     marked = [detector.name for detector in detectors if detector.name.lower().startswith(("comp-", "fjcomp-"))]
     if marked:
         raise SpilloverFault(f"the values are already compensated: detectors are called {_listed(marked[:3])}")
     # flowCore writes "applied" for values it only made linear, anything else for a scale such as logicle.
-    if setting == FROM_FILE and keywords.get("TRANSFORMATION", "applied").lower() != "applied":
+    if keywords.get("TRANSFORMATION", "applied").lower() != "applied":
         raise SpilloverFault("keyword TRANSFORMATION says that the values were transformed")
 
 
