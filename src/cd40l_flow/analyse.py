@@ -147,7 +147,7 @@ def read_sample(sample: Sample, settings: Mapping[str, Any]) -> Read:
     for tube in sorted(sample.tubes, key=lambda tube: tube.reagent in BACKGROUND_OF):
         tells = tube.stimulation == "stimulated" and tube.reagent not in BACKGROUND_OF
         if tube.fcs in refused:
-            refusals[tube] = Refusal(tube.fcs, "FILE_INTEGRITY", refused[tube.fcs])
+            refusals[tube] = Refusal(tube.fcs, "FILE_INTEGRITY", f"{tube.fcs}: {refused[tube.fcs]}")
             if tells:
                 lost.setdefault(tube.reagent, tube.fcs)
             continue

@@ -109,6 +109,19 @@ def test_healthy_samples_keep_their_ten_percent() -> None:
         assert found.positive.mean == pytest.approx(law(separation).mean, abs=0.01)
 
 
+@pytest.mark.parametrize("n", [1000, 30_000, 1_000_000])
+@pytest.mark.parametrize("separation", [4.0, 7.0])
+def test_any_number_of_cells_converges(separation: float, n: int) -> None:
+    """The slope left at the limit of precision grows with the cells; it must not be taken for a failure."""
+    random = np.random.default_rng(n)
+    counts, realised = draw(random, separation, n, 0.1)
+
+    found = fit_mixture(counts, background(random, 50_000), None, SHIFT_MAX)
+
+    assert found.converged
+    assert found.negative_fraction == pytest.approx(realised, abs=0.02)
+
+
 def test_scikit_learn_agrees_where_the_populations_are_far_apart() -> None:
     from sklearn.mixture import GaussianMixture
 

@@ -233,6 +233,27 @@ def test_a_repeated_file_refuses_both_tubes_and_nothing_else(planner: Planner) -
     assert plan.job("P03").settings["refused"] == {}
 
 
+def test_a_copy_under_another_name_refuses_both_tubes(planner: Planner) -> None:
+    """One recording cannot be of two samples, whatever its copies are called; files of one size alone are no copies."""
+    content = {name: bytes([number]) * 9000 for number, name in enumerate(("P01_s1", "P01_u", "P03_s", "C03_s"))}
+    content |= {"P01_g": b"one" * 3000, "P02_s": b"one" * 3000}
+    for name, data in content.items():
+        Path(f"fcs/{name}.fcs").write_bytes(data)
+
+    plan = planner()
+
+    assert plan.refused == {
+        "P01": {
+            "P01_g.fcs": "it is the same file as P02_s.fcs, which the tubes sheet names for stimulated CD154 of P02."
+        },
+        "P02": {
+            "P02_s.fcs": "it is the same file as P01_g.fcs, which the tubes sheet names for stimulated CD40-Ig of P01."
+        },
+    }
+    told = [(p.code, p.severity, p.line, p.sample) for p in plan.warnings if p.code == "FILE_INTEGRITY"]
+    assert told == [("FILE_INTEGRITY", "sample", 6, "P01"), ("FILE_INTEGRITY", "sample", 10, "P02")]
+
+
 def test_a_combined_tube_is_no_repeat(planner: Planner) -> None:
     """One stimulated tube may be read for several reagents of its sample."""
     plan = planner(tubes=("P01_g.fcs", "P01_s1.fcs"))

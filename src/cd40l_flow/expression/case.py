@@ -22,8 +22,8 @@ class Refusal:
 class Activation:
     """How well one reagent's stimulated tubes were activated; percents 0 to 100 of CD3+CD8- cells, None not computable.
 
-    ``median_ratio`` is the CD69 median of stimulated over unstimulated CD3+CD8- cells on the linear scale; ``events`` the
-    activated cells of the stimulated tubes, None when no tube of the reagent could be read.
+    ``median_ratio`` is the CD69 median of stimulated over unstimulated CD3+CD8- cells on the linear scale; ``events``
+    the activated cells of the stimulated tubes, None when no tube of the reagent could be read.
     """
 
     percent: float | None

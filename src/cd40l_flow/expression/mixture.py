@@ -26,7 +26,8 @@ LOGIT_BOUND = 9.0
 SHAPE_BOUND = 8.0
 CHI2_95 = 3.841458820694124  # 95th percentile of chi-squared with 1 degree of freedom
 HIGHEST = 1.05  # the highest mean of a positive component, a little above the top of the scale
-# Slope of the log likelihood of a thousand cells, per step of one of their standard errors, that counts as none; it grows
+# Slope of the log likelihood of a thousand cells, per step of one of their standard errors, that counts as none; it
+# grows
 # with the root of the cells, for so does the curvature's: what is left to gain stays a few thousandths.
 FLAT = 0.05
 PLAIN_WIDTH = 0.06  # width of a positive peak on the logicle scale where nothing is known

@@ -33,11 +33,13 @@ def check_files(plan: Planned) -> list[Problem]:
     """
     problems = []
     controls = {}
+    refused = set()
     for name, sample in plan.samples.items():
         job = plan.job(name)
         controls[name] = job.controls
+        refused |= {(name, fcs) for fcs in job.settings["refused"].get(name, ())}
         problems += _check_sample(sample, job.settings)
-    return problems + repeated_data(plan.samples, controls)
+    return problems + repeated_data(plan.samples, controls, refused)
 
 
 def _check_sample(sample: Sample, settings: Mapping[str, Any]) -> list[Problem]:

@@ -11,6 +11,7 @@ from functools import partial
 
 from cd40l_flow.config import Config
 from cd40l_flow.errors import Problem
+from cd40l_flow.inputs.identity import copies
 from cd40l_flow.inputs.model import REAGENTS, Override, Sample, Tube
 from cd40l_flow.inputs.sheets import OVERRIDES, SAMPLES, TUBES, Row, Sheet, read_sheet
 from cd40l_flow.schema import listed, nearest, shown
@@ -200,15 +201,20 @@ def _overrides(
 
 
 def _repeated_files(config: Config, tubes: Sequence[_PlacedTube], problems: list[Problem]) -> dict[str, dict[str, str]]:
-    """Find files that stand for two things at once; a combined tube, read for several reagents, is no repeat."""
+    """Find data that stand for two things at once: one file named twice, or a copy of it.
+
+    A combined tube, one file read for several reagents, is no repeat.
+    """
+    first = {path: group[0] for group in copies(placed.tube.path for placed in tubes) for path in group}
     same: dict[str, list[_PlacedTube]] = defaultdict(list)
     for placed in tubes:
-        same[posixpath.normpath(placed.tube.path)].append(placed)
+        same[posixpath.normpath(first.get(placed.tube.path, placed.tube.path))].append(placed)
     refused: dict[str, dict[str, str]] = defaultdict(dict)
     for group in same.values():
         reagents = {placed.tube.reagent for placed in group}
         combined = (
-            len({placed.sample for placed in group}) == 1
+            len({placed.tube.path for placed in group}) == 1
+            and len({placed.sample for placed in group}) == 1
             and len(reagents) == len(group)
             and all(placed.tube.stimulation == "stimulated" for placed in group)
         )
@@ -218,10 +224,17 @@ def _repeated_files(config: Config, tubes: Sequence[_PlacedTube], problems: list
             others = [other for other in group if other is not placed]
             uses = listed(sorted({f"{_use(other.tube)} of {other.sample}" for other in others}), "and")
             message = f"the tubes sheet names this file for {_use(placed.tube)} and again for {uses}."
+            own = posixpath.normpath(placed.tube.path)
+            copied = sorted({other.tube.fcs for other in others if posixpath.normpath(other.tube.path) != own})
+            if copied:
+                message = f"it is the same file as {listed(copied, 'and')}, which the tubes sheet names for {uses}."
             refused[placed.sample][placed.tube.fcs] = message
             lines = listed([str(other.line) for other in others], "and")
             text = f"{shown(placed.tube.fcs)} is named again on line {lines}; neither is used."
             remedy = "Name each file once; only a stimulated tube may be named for several reagents of its sample."
+            if copied:
+                text = f"{shown(placed.tube.fcs)} is the same file as the one on line {lines}; neither is used."
+                remedy = "Put the right file in the place of the copy."
             problems.append(
                 Problem("FILE_INTEGRITY", "sample", text, config.tubes, placed.line, "fcs", placed.sample, remedy)
             )

@@ -4,26 +4,71 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 
 from cd40l_flow.errors import Problem, TubeError
-from cd40l_flow.inputs.fcs import open_recording
 from cd40l_flow.inputs.model import Sample, Tube
 
 _PROBE = 1 << 16
+_BLOCK = 1 << 12
 _REMEDY = "Put the right file in the place of the wrong one."
 
 
-def repeated_data(samples: Mapping[str, Sample], controls: Mapping[str, Collection[str]]) -> list[Problem]:
+def copies(paths: Iterable[str]) -> list[list[str]]:
+    """Return groups of files that are byte for byte the same, each sorted; every file is looked at, few are read.
+
+    Only files of one size whose middle and end agree are read as a whole, so that a plan of many thousand files stays
+    fast. A copy that was written anew with another header is found by ``repeated_data``.
+    """
+    sizes: dict[int, list[str]] = defaultdict(list)
+    for path in sorted(set(paths)):
+        if size := _size(path):
+            sizes[size].append(path)
+    alike: dict[bytes, list[str]] = defaultdict(list)
+    for size, group in sizes.items():
+        for path in group if len(group) > 1 else ():
+            with Path(path).open("rb") as file:
+                blocks = []
+                for start in (size // 2, max(size - _BLOCK, 0)):
+                    file.seek(start)
+                    blocks.append(file.read(_BLOCK))
+            alike[b"".join((size.to_bytes(8, "big"), *blocks))].append(path)
+    same: dict[bytes, list[str]] = defaultdict(list)
+    for group in alike.values():
+        for path in group if len(group) > 1 else ():
+            with Path(path).open("rb") as file:
+                same[hashlib.file_digest(file, "sha256").digest()].append(path)
+    return [group for group in same.values() if len(group) > 1]
+
+
+def _size(path: str) -> int:
+    """Return the size of a file, bytes; 0 when it cannot be told."""
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return 0
+
+
+def repeated_data(
+    samples: Mapping[str, Sample],
+    controls: Mapping[str, Collection[str]],
+    refused: Collection[tuple[str, str]] = (),
+) -> list[Problem]:
     """Return a problem for every tube whose DATA segment another file of the sheets has too, in the order of samples.
 
     ``controls`` are the samples each one is measured with, whose tubes cost it its own; of any other sample's tube only
-    a warning is given, for results do not depend on it. One path named twice is the sheet's matter, not this one's.
-    Only files that look alike are read as a whole; files that cannot be read are left out.
+    a warning is given, for results do not depend on it. One path named twice, and plain copies, are the sheet's
+    matter: their tubes, (sample, fcs), are ``refused`` already. Only files that look alike are read as a whole; files
+    that cannot be read are left out.
     """
+    from cd40l_flow.inputs.fcs import open_recording
+
     alike: dict[tuple[int, bytes], list[tuple[str, Tube]]] = defaultdict(list)
     for name, sample in samples.items():
         for tube in sample.tubes:
+            if (name, tube.fcs) in refused:
+                continue
             try:
                 segment = open_recording(tube.path, tube.fcs).segment
             except TubeError:
