@@ -37,7 +37,7 @@ def check_files(plan: Planned) -> list[Problem]:
     for name, sample in plan.samples.items():
         job = plan.job(name)
         controls[name] = job.controls
-        refused |= {(name, fcs) for fcs in job.settings["refused"].get(name, ())}
+        refused |= {(name, fcs) for fcs in job.settings.get("refused", {}).get(name, ())}
         problems += _check_sample(sample, job.settings)
     return problems + repeated_data(plan.samples, controls, refused)
 
