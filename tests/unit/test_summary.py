@@ -38,7 +38,7 @@ def make_result(sample: str = "P01", **changes: Any) -> dict[str, Any]:
     return result | changes
 
 
-def test_columns_are_those_of_the_contract_in_their_order() -> None:
+def test_columns_keep_their_names_and_order() -> None:
     expected = [*FIRST.split(), *(f"{reagent}_{name}" for reagent in ("cd154", "cd40ig") for name in MEASURES)]
 
     assert list(SUMMARY_COLUMNS) == expected

@@ -11,7 +11,7 @@ EVERY = frozenset({NORMAL, REDUCED, ABSENT, MOSAIC, FUNCTIONAL_DEFECT})
 LOW = frozenset({REDUCED, ABSENT})
 NOTHING: frozenset[str] = frozenset()
 
-# Which calls a guard takes away when it fires or cannot be computed. Codes and effects: the project's assay brief.
+# Which calls a guard takes away when it fires or cannot be computed.
 BLOCKS: Mapping[str, frozenset[str]] = {
     "FILE_INTEGRITY": EVERY,
     "CHANNEL_MAP": EVERY,

@@ -53,8 +53,8 @@ class Outcome:
     conditions: tuple[Checked, ...]
 
 
-# In order of precedence; the names are those of `measures_of`. Sources and judgement: the project's assay brief, table
-# of calls.
+# In order of precedence; the names are those of `measures_of`. The limits, with their sources, are in the schema of the
+# configuration.
 RULES: tuple[Rule, ...] = (
     Rule(
         ABSENT,

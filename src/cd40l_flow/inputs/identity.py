@@ -1,4 +1,4 @@
-"""The same data under two names: one of the two tubes is not what the sheet says (P7 of the assay brief)."""
+"""The same data under two names: one of the two tubes is not what the sheet says."""
 
 from __future__ import annotations
 
