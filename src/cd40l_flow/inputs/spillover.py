@@ -1,7 +1,7 @@
 """The spillover matrix of a tube: from its own keywords or from a CSV file, never a silent fallback.
 
-A wrong or missing matrix lets bright CD69 leak into CD154, which turns an affected sample into a normal one; so whatever
-is not certain is refused with the remedy.
+A wrong or missing matrix lets bright CD69 leak into CD154, which turns an affected sample into a normal one; so
+whatever is not certain is refused with the remedy.
 """
 
 from __future__ import annotations
