@@ -41,10 +41,8 @@ def analyse(job: Job, control_results: Mapping[str, Mapping[str, Any]]) -> tuple
     the other controls of its run and needs none. Pure but for reading the tubes: the same job and files give the same
     values.
     """
-    if job.sample.role == "control":
-        gated, case = _analyse_control(job)
-    else:
-        gated, case = _analyse_test(job, control_results)
+    results = [] if job.sample.role == "control" else [control_results[name] for name in sorted(job.controls)]
+    gated, case = _analyse_control(job) if job.sample.role == "control" else _analyse_test(job, results)
     limits = job.settings["limits"]
     guards = apply_guards(case, limits)
     decision = decide(case, guards, limits, require_function=bool(job.settings["require_function"]))
@@ -59,7 +57,7 @@ def analyse(job: Job, control_results: Mapping[str, Mapping[str, Any]]) -> tuple
         lent=lent if job.sample.role == "control" else {},
         failures=failures,
     )
-    tops = [control["lent"]["scatter_tops"] for control in control_results.values()]
+    tops = [control["lent"]["scatter_tops"] for control in results]
     return result, densities(gated, case, tops)
 
 
@@ -85,10 +83,9 @@ def _analyse_control(job: Job) -> tuple[GatedSample, Case]:
     return gated[name], assess(gated[name], mine.refusals, control, _overrides(job, job.sample), limits, alone=False)
 
 
-def _analyse_test(job: Job, control_results: Mapping[str, Mapping[str, Any]]) -> tuple[GatedSample, Case]:
+def _analyse_test(job: Job, results: Sequence[Mapping[str, Any]]) -> tuple[GatedSample, Case]:
     """Measure a test sample on the scale of its run's controls, and beside them."""
     limits = job.settings["limits"]
-    results = [control_results[name] for name in sorted(job.controls)]
     theirs = {
         str(tube["digest"]): f"{tube['fcs']} of {result['sample']}" for result in results for tube in result["tubes"]
     }
