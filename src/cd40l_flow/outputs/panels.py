@@ -133,7 +133,8 @@ def fluorescence_axis(gated: GatedSample, signal: TubeSignal, marker: str) -> Ax
 def _why(gated: GatedSample, population: str, signal: TubeSignal) -> str:
     if population == SINGLETS and singlet_ratio(signal) is None:
         return "no second FSC measure in this file"
-    return gated.flags[0] if gated.flags else "the gate before it could not be drawn"
+    # The step that could not go on is the last to have spoken.
+    return gated.flags[-1] if gated.flags else "the gate before it could not be drawn"
 
 
 def _doubts(tube: GatedTube, population: str) -> dict[str, Any]:
