@@ -91,8 +91,9 @@ def _analyse_test(job: Job, results: Sequence[Mapping[str, Any]]) -> tuple[Gated
     }
     read = _without_others(read_sample(job.sample, job.settings), theirs)
     scales = shared_scales([_scales(result) for result in results])
-    own = choose_scales(read.events, limits["scale"], "own tubes")
-    gated = _gate(read, own | scales, job)
+    if any(name not in scales for one in read.events for name in one.markers.values()):
+        scales = choose_scales(read.events, limits["scale"], "own tubes") | scales
+    gated = _gate(read, scales, job)
     control = control_from_results(results) if results else None
     return gated, assess(gated, read.refusals, control, job.overrides, limits, alone=False)
 

@@ -17,7 +17,6 @@ from cd40l_flow.errors import Cd40lFlowError, InputsError
 if TYPE_CHECKING:
     from cd40l_flow.errors import Problem
     from cd40l_flow.inputs.model import Job
-    from cd40l_flow.inputs.plan import Plan
 
 CONFIG = "config/config.yaml"
 CHECK = Path("results/check.json")
@@ -168,27 +167,18 @@ def _run(options: argparse.Namespace) -> int:
         known = ", ".join(list(plan.samples)[:10]) + (", ..." if len(plan.samples) > 10 else "")
         raise Cd40lFlowError(f"--sample {options.sample}: not in {plan.config.samples}, which has {known}.")
     job = plan.job(options.sample)
-    controls = [] if job.sample.role == "control" else sorted(job.controls)
-    for name in controls:
-        _analyse_job(plan.job(name), [], _folder(name) / "result.json", _folder(name) / "densities.npz")
-    results = [_folder(name) / "result.json" for name in controls]
-    folder = _folder(options.sample)
-    _analyse_job(job, results, folder / "result.json", folder / "densities.npz")
-    if job.sample.role == "control":
-        results = _present_controls(plan, job)
-    _write_report(folder / "result.json", results, folder / "report.html")
+    results = [_analyse_alone(plan.job(name), []) for name in sorted(job.controls)]
+    # A control is measured together with the others of its run; their results are only shown beside it.
+    result = _analyse_alone(job, [] if job.sample.role == "control" else results)
+    _write_report(result, results, result.with_name("report.html"))
     return 0
 
 
-def _folder(sample: str) -> Path:
-    return SAMPLES / sample
-
-
-def _present_controls(plan: Plan, job: Job) -> list[Path]:
-    """Analyse the other controls of a control's run: its report shows them beside it."""
-    for name in job.controls:
-        _analyse_job(plan.job(name), [], _folder(name) / "result.json", _folder(name) / "densities.npz")
-    return [_folder(name) / "result.json" for name in job.controls]
+def _analyse_alone(job: Job, control_results: Sequence[Path]) -> Path:
+    """Analyse one sample into its place among the results; return the path of its result."""
+    result = SAMPLES / job.sample.sample / "result.json"
+    _analyse_job(job, control_results, result, result.with_name("densities.npz"))
+    return result
 
 
 def _analyse(options: argparse.Namespace) -> int:
