@@ -41,8 +41,7 @@ class Boundary:
     sample. ``value`` is what gating uses: compensated linear channel units (a ratio for singlets, seconds for time),
     ``scaled`` the same on the detector's logicle scale (equal to ``value`` where there is none). ``method`` says how it
     was found, ``flag`` what a reviewer should doubt (empty: nothing). When overridden, ``automatic`` keeps the found
-    value, ``by`` and ``reason`` who and why. ``evidence`` are the position and height of the density it was found in,
-    (2, points), or None.
+    value, ``by`` and ``reason`` who and why.
     """
 
     gate: str
@@ -55,7 +54,6 @@ class Boundary:
     automatic: float | None = None
     by: str = ""
     reason: str = ""
-    evidence: Floats | None = None
 
     @property
     def overridden(self) -> bool:

@@ -117,11 +117,10 @@ class _Gating:
 
     def _boundary(self, gate: str, tube: _Tube, detector: str, found: Found, scale: Scale | None) -> Boundary | None:
         """Return the boundary for a tube: the found one, or a person's in its place with the found one beside it."""
-        evidence = np.vstack((found.curve.grid, found.curve.height)) if found.curve is not None else None
         boundary = None
         if found.position is not None:
             value = scale.to_linear(found.position) if scale else found.position
-            boundary = Boundary(gate, "", detector, value, found.position, found.method, found.flag, evidence=evidence)
+            boundary = Boundary(gate, "", detector, value, found.position, found.method, found.flag)
         override = self._override(gate, tube)
         if override is None:
             return boundary
@@ -136,7 +135,6 @@ class _Gating:
             automatic=boundary.value if boundary else None,
             by=override.by,
             reason=override.reason,
-            evidence=evidence,
         )
 
     def _time(self) -> None:
@@ -214,7 +212,7 @@ class _Gating:
             passes = np.ones(ratio.size, dtype=bool)
             drawn = False
             for gate_name, position, side in (("singlet_low", low, 1), ("singlet_high", high, -1)):
-                found = Found(position, "mode \N{PLUS-MINUS SIGN} 4 SD", flag, None)
+                found = Found(position, "mode \N{PLUS-MINUS SIGN} 4 SD", flag)
                 boundary = self._boundary(gate_name, tube, name, found, None)
                 if boundary is not None:
                     boundary = replace(boundary, tube=tube.signal.events.tube.fcs)

@@ -1,5 +1,4 @@
-"""Fluorescence boundaries, one function a marker: from values on the fixed scale to a position, its evidence and its
-flag.
+"""Fluorescence boundaries, one function a marker: values on the fixed scale to a position, its method and its flag.
 
 No function makes up a gate: where no valley is found, a declared fallback is named in ``method`` and the flag says so;
 where that fails too, the position is None.
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cd40l_flow.gating.density import Density, density, find_valley, find_valleys, left_sd
+from cd40l_flow.gating.density import density, find_valley, find_valleys, left_sd
 from cd40l_flow.inputs.model import Floats
 from cd40l_flow.signal.scale import Scale
 
@@ -25,18 +24,15 @@ CLEAR = 0.5
 
 @dataclass(frozen=True)
 class Found:
-    """A boundary found: ``position`` on the logicle scale (None: not found), how, what to doubt, and the curve it lies
-    on.
-    """
+    """A boundary found: ``position`` on the logicle scale (None: not found), how, and what to doubt."""
 
     position: float | None
     method: str
     flag: str
-    curve: Density | None
 
 
-def _none(reason: str, curve: Density | None = None) -> Found:
-    return Found(None, "none", reason, curve)
+def _none(reason: str) -> Found:
+    return Found(None, "none", reason)
 
 
 def find_viability(scaled: Floats) -> Found:
@@ -46,9 +42,9 @@ def find_viability(scaled: Floats) -> Found:
     curve = density(scaled)
     valley = find_valley(curve, 0.1, 0.95, min_mass=0.002)
     if valley is not None:
-        return Found(valley.position, "valley", "", curve)
+        return Found(valley.position, "valley", "")
     mode = curve.mode()
-    return Found(mode + 4 * left_sd(scaled, mode), "live mode + 4 SD", "no valley: no distinct dead cells", curve)
+    return Found(mode + 4 * left_sd(scaled, mode), "live mode + 4 SD", "no valley: no distinct dead cells")
 
 
 def find_cd3(scaled: Floats, scale: Scale) -> Found:
@@ -67,12 +63,12 @@ def find_cd3(scaled: Floats, scale: Scale) -> Found:
         valley = valleys[0]
         doubts = [f"shallow valley (depth {valley.depth:.2f})"] if valley.depth < 0.5 else []
         doubts += [f"{len(valleys)} CD3+ populations: the dim ones are kept"] if len(valleys) > 1 else []
-        return Found(valley.position, "valley", "; ".join(doubts), curve)
+        return Found(valley.position, "valley", "; ".join(doubts))
     mode = curve.mode()
     spread = left_sd(scaled, mode)
     if mode - EDGE_SD * spread > zero:
-        return Found(mode - EDGE_SD * spread, "CD3+ mode - 3 SD", "no valley: hardly any CD3- lymphocytes", curve)
-    return _none("one CD3 population at the background: no CD3+ cells found", curve)
+        return Found(mode - EDGE_SD * spread, "CD3+ mode - 3 SD", "no valley: hardly any CD3- lymphocytes")
+    return _none("one CD3 population at the background: no CD3+ cells found")
 
 
 def find_cd8(scaled: Floats) -> Found:
@@ -88,13 +84,13 @@ def find_cd8(scaled: Floats) -> Found:
     if not valleys:
         mode = curve.mode()
         edge = mode + EDGE_SD * left_sd(scaled, mode)
-        return Found(edge, "CD8- mode + 3 SD", "no valley: one CD8 population only", curve)
+        return Found(edge, "CD8- mode + 3 SD", "no valley: one CD8 population only")
     valley = valleys[0]
     negative = scaled[scaled < valley.position]
     edge = valley.left_mode + EDGE_SD * max(left_sd(negative, valley.left_mode), 0.01)
     if edge < valley.position:
-        return Found(edge, "CD8- mode + 3 SD", "", curve)
-    return Found(valley.position, "valley", "", curve)
+        return Found(edge, "CD8- mode + 3 SD", "")
+    return Found(valley.position, "valley", "")
 
 
 def find_cd69(unstimulated: Floats, stimulated: Floats, scale: Scale, max_percent: float) -> Found:
@@ -120,20 +116,19 @@ def find_cd69(unstimulated: Floats, stimulated: Floats, scale: Scale, max_percen
             if valleys:
                 above = 100 * float(np.mean(unstimulated > valleys[0].position))
                 method = f"valley of the stimulated tubes, {above:.1f} % of the unstimulated above"
-                return Found(valleys[0].position, method, flag, curve)
-        return Found(least, method, flag, curve)
+                return Found(valleys[0].position, method, flag)
+        return Found(least, method, flag)
     if stimulated.size < FEWEST:
         return _none(f"only {stimulated.size} CD3+CD8- cells: CD69 gate not drawn")
     curve = density(stimulated)
     valley = find_valley(curve, scale.to_scaled(0.0), 0.95)
     if valley is not None:
-        return Found(valley.position, "valley of the stimulated tube", "no unstimulated tube", curve)
+        return Found(valley.position, "valley of the stimulated tube", "no unstimulated tube")
     mode = curve.mode()
     if scale.to_linear(mode) < 3 * scale.linear_width:
         return Found(
             mode + 4 * max(left_sd(stimulated, mode), 0.005),
             "CD69- peak + 4 SD of the stimulated tube",
             "no unstimulated tube and no valley: hardly any CD69+ cells",
-            curve,
         )
-    return _none("no unstimulated tube and one CD69 population only: positive or negative cannot be told", curve)
+    return _none("no unstimulated tube and one CD69 population only: positive or negative cannot be told")

@@ -11,27 +11,11 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-STIMULATIONS = ("stimulated", "unstimulated")
 TARGET_REAGENTS = ("CD154", "CD154-2", "CD40-Ig")
 BACKGROUND_REAGENTS = ("isotype", "FMO", "secondary")
 REAGENTS = TARGET_REAGENTS + BACKGROUND_REAGENTS
 MARKERS = ("CD3", "CD8", "CD69", "target", "viability", "CD4", "CD45")
 REQUIRED_MARKERS = ("CD3", "CD8", "CD69", "target")
-OVERRIDABLE_GATES = (
-    "cd3_low",
-    "cd8_high",
-    "cd69_low",
-    "viability_high",
-    "target_low",
-    "lymph_fsc_low",
-    "lymph_fsc_high",
-    "lymph_ssc_low",
-    "lymph_ssc_high",
-    "singlet_low",
-    "singlet_high",
-    "time_low",
-    "time_high",
-)
 
 
 @dataclass(frozen=True)
