@@ -26,7 +26,7 @@ demo: $(INSTALLED) ## analyse the simulated cohort of test_data and print the ca
 	@echo "Reports: $(CURDIR)/test_data/results/index.html"
 
 test: check ## run all checks and all tests
-	$(BIN)/python -m pytest -n $(CORES)
+	$(BIN)/python -m pytest -n $(CORES) --dist loadgroup
 
 check: $(INSTALLED) ## check style, types, layers and the workflow
 	$(BIN)/ruff check .

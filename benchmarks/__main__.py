@@ -1,4 +1,4 @@
-"""Measure accuracy and speed and write ``benchmarks/accuracy.md``: ``python -m benchmarks``."""
+"""Measure accuracy, speed and scale and write the pages of ``benchmarks``: ``python -m benchmarks``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import reading
+from benchmarks import peer, reading, scale, scale_events
 from benchmarks.accuracy import (
     FEWEST_CELLS,
     LEAST_SEPARATION,
@@ -34,6 +34,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10, help="further cohorts to simulate (default: %(default)s)")
     parser.add_argument("--cores", type=int, default=2, help="processes at a time (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "accuracy.md", help="file to write")
+    parser.add_argument("--plate", type=int, default=96, help="samples of the plate of speed.md (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds against the peers (default: %(default)s)")
     parser.add_argument("--reading", action="store_true", help="compare readers of FCS files too: reading.md")
     options = parser.parse_args()
     demo = measure(ROOT / "test_data", "test_data")
@@ -42,6 +44,9 @@ def main() -> None:
     text = page(demo, cohorts, seconds, stages, options.cores)
     options.out.write_text(text, encoding="utf-8")
     print(text)
+    peer.write(options.plate, 100_000, options.rounds, options.cores, ROOT / "benchmarks" / "speed.md")
+    scale.write(scale.SIZES, ROOT / "benchmarks" / "scale.md")
+    scale_events.write(scale_events.SIZES, options.rounds, ROOT / "benchmarks" / "scale_events.md")
     if options.reading:
         reading.write()
 

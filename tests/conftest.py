@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,21 @@ def require() -> Callable[[str], str]:
         if os.environ.get("CI") == "true":
             pytest.fail(f"{tool} is not installed, and with CI=true every test must run")
         pytest.skip(f"{tool} is not installed")
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def require_module() -> Callable[[str], Path]:
+    """Return what gives the folder of an installed module, without importing it; as `require` does for programs."""
+
+    def find(module: str) -> Path:
+        found = find_spec(module)
+        if found is not None and found.origin is not None:
+            return Path(found.origin).parent
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{module} is not installed, and with CI=true every test must run")
+        pytest.skip(f"{module} is not installed")
 
     return find
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cd40l_flow.errors import TubeError
+from cd40l_flow.expression.agreement import disagreement
 from cd40l_flow.expression.assess import assess, control_case
-from cd40l_flow.expression.calls import decide
-from cd40l_flow.expression.case import Case, ControlCase, Refusal
-from cd40l_flow.expression.control import combine, control_terms, from_json
+from cd40l_flow.expression.calls import Decision, decide
+from cd40l_flow.expression.case import Case, ControlCase, Refusal, Uncut
+from cd40l_flow.expression.change import would_change
+from cd40l_flow.expression.control import combine, control_terms, from_json, with_titration
 from cd40l_flow.expression.effects import INDETERMINATE, NORMAL
 from cd40l_flow.expression.guards import apply_guards, control_failures
+from cd40l_flow.expression.laboratory import laboratory
+from cd40l_flow.expression.tube_checks import largest_change
 from cd40l_flow.expression.wording import statement
+from cd40l_flow.gating.lending import combined
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.gating.strategy import gate
 from cd40l_flow.inputs.fcs import read_events
@@ -21,7 +26,8 @@ from cd40l_flow.inputs.model import Events, Job, Sample, Tube
 from cd40l_flow.inputs.panel import BACKGROUND_OF, awaited, background_detector
 from cd40l_flow.outputs.densities import densities
 from cd40l_flow.outputs.result import result_of
-from cd40l_flow.signal.prepare import choose_scales, prepare, shared_scales
+from cd40l_flow.signal.compensation import compensate
+from cd40l_flow.signal.prepare import TubeSignal, choose_scales, prepare, shared_scales, uncut
 from cd40l_flow.signal.scale import Scale
 
 
@@ -42,49 +48,79 @@ def analyse(job: Job, control_results: Mapping[str, Mapping[str, Any]]) -> tuple
     values.
     """
     results = [] if job.sample.role == "control" else [control_results[name] for name in sorted(job.controls)]
-    gated, case = _analyse_control(job) if job.sample.role == "control" else _analyse_test(job, results)
+    assay = _of_control(job) if job.sample.role == "control" else _of_test(job, results)
+    gated, case = assay.judge(assay.signals)
     limits = job.settings["limits"]
-    guards = apply_guards(case, limits)
-    decision = decide(case, guards, limits, require_function=bool(job.settings["require_function"]))
+    decision = _decide(case, job)
+    if any(signal.acquisition.steadiness.stretches for signal in assay.signals):
+        case = replace(case, uncut=_uncut(assay, gated, decision.call))
+        decision = _decide(case, job)
     failures = control_failures(case, limits) if job.sample.role == "control" else ()
-    lent = {reagent: control_terms(expression, limits) for reagent, expression in case.reagents.items()}
+    lent = {
+        reagent: with_titration(control_terms(expression, limits), expression, limits)
+        for reagent, expression in (case.reagents if job.sample.role == "control" else {}).items()
+    }
     result = result_of(
         job=job,
         gated=gated,
         case=case,
         decision=decision,
         statement=statement(case, decision, limits),
-        lent=lent if job.sample.role == "control" else {},
+        changes=would_change(case, decision, limits, require_function=bool(job.settings["require_function"])),
+        lent=lent,
         failures=failures,
     )
     tops = [control["lent"]["scatter_tops"] for control in results]
     return result, densities(gated, case, tops)
 
 
-def _analyse_control(job: Job) -> tuple[GatedSample, Case]:
-    """Measure a control by itself and, where the run has others, beside them."""
+@dataclass(frozen=True)
+class _Assay:
+    """Everything that gating and measuring one sample needs: its tubes ready to be gated, and what it is judged by."""
+
+    job: Job
+    sample: Sample
+    signals: tuple[TubeSignal, ...]
+    scales: Mapping[str, Scale]
+    refusals: tuple[Refusal, ...]
+    control: ControlCase | None
+    alone: bool
+    lent: Mapping[str, Mapping[str, Any]] | None = None
+
+    def judge(self, signals: Sequence[TubeSignal]) -> tuple[GatedSample, Case]:
+        """Return the gated sample and its case, from its own signals or from what was made of them."""
+        limits, overrides = self.job.settings["limits"], _overrides(self.job, self.sample)
+        gated = gate(self.sample, signals, self.scales, overrides, limits["gating"], self.lent)
+        own = laboratory(self.job.settings["reference"])
+        return gated, assess(gated, self.refusals, self.control, overrides, limits, alone=self.alone, laboratory=own)
+
+
+def _decide(case: Case, job: Job) -> Decision:
+    limits = job.settings["limits"]
+    return decide(case, apply_guards(case, limits), limits, require_function=bool(job.settings["require_function"]))
+
+
+def _uncut(assay: _Assay, cut: GatedSample, call: str) -> Uncut:
+    """Return what the sample would have been without the cuts in time, its controls as they are."""
+    gated, case = assay.judge([uncut(signal) for signal in assay.signals])
+    decision = _decide(case, assay.job)
+    return Uncut(decision.call, decision.reasons, decision.call == call, largest_change(cut, gated), case)
+
+
+def _of_control(job: Job) -> _Assay:
+    """Return a control, to be judged by itself and, where the run has others, beside them."""
     limits = job.settings["limits"]
     every = [read_sample(sample, job.settings) for sample in job.run_controls]
     read = [_without_others(one, _data_of(other for other in every if other is not one)) for one in every]
     scales = shared_scales([choose_scales(one.events, limits["scale"], "controls of the run") for one in read])
-    gated = {one.sample.sample: _gate(one, scales, job) for one in read}
-    alone = {
-        one.sample.sample: assess(
-            gated[one.sample.sample], one.refusals, None, _overrides(job, one.sample), limits, alone=True
-        )
-        for one in read
-    }
-    name = job.sample.sample
-    others = [alone[other] for other in job.controls if other in alone]
-    if not others:
-        return gated[name], alone[name]
-    mine = next(one for one in read if one.sample.sample == name)
-    control = control_case(others, limits)
-    return gated[name], assess(gated[name], mine.refusals, control, _overrides(job, job.sample), limits, alone=False)
+    assays = {one.sample.sample: _assay(job, one, scales, None, alone=True) for one in read}
+    mine = assays.pop(job.sample.sample)
+    others = [assays[other].judge(assays[other].signals)[1] for other in job.controls if other in assays]
+    return replace(mine, control=control_case(others, limits), alone=False) if others else mine
 
 
-def _analyse_test(job: Job, results: Sequence[Mapping[str, Any]]) -> tuple[GatedSample, Case]:
-    """Measure a test sample on the scale of its run's controls, and beside them."""
+def _of_test(job: Job, results: Sequence[Mapping[str, Any]]) -> _Assay:
+    """Return a test sample on the scale of its run's controls, to be judged beside them."""
     limits = job.settings["limits"]
     theirs = {
         str(tube["digest"]): f"{tube['fcs']} of {result['sample']}" for result in results for tube in result["tubes"]
@@ -93,9 +129,14 @@ def _analyse_test(job: Job, results: Sequence[Mapping[str, Any]]) -> tuple[Gated
     scales = shared_scales([_scales(result) for result in results])
     if any(name not in scales for one in read.events for name in one.markers.values()):
         scales = choose_scales(read.events, limits["scale"], "own tubes") | scales
-    gated = _gate(read, scales, job)
-    control = control_from_results(results) if results else None
-    return gated, assess(gated, read.refusals, control, job.overrides, limits, alone=False)
+    assay = _assay(job, read, scales, control_from_results(results) if results else None, alone=False)
+    return replace(assay, lent=combined([result["lent"]["gates"] for result in results]))
+
+
+def _assay(job: Job, read: Read, scales: Mapping[str, Scale], control: ControlCase | None, *, alone: bool) -> _Assay:
+    used = {name: scales[name] for events in read.events for name in events.markers.values()}
+    signals = tuple(prepare(events, used, job.settings["limits"]["acquisition"]) for events in read.events)
+    return _Assay(job, read.sample, signals, used, read.refusals, control, alone)
 
 
 def control_from_results(results: Sequence[Mapping[str, Any]]) -> ControlCase:
@@ -103,9 +144,10 @@ def control_from_results(results: Sequence[Mapping[str, Any]]) -> ControlCase:
     lent = [result["lent"] for result in results]
     reagents = [name for name in lent[0]["reagents"] if all(name in one["reagents"] for one in lent)]
     percents = [one["activation_percent"] for one in lent]
+    terms = [{name: from_json(plain) for name, plain in one["reagents"].items()} for one in lent]
     return ControlCase(
         names=tuple(result["sample"] for result in results),
-        reagents={name: combine([from_json(one["reagents"][name]) for one in lent]) for name in reagents},
+        reagents={name: combine([one[name] for one in terms]) for name in reagents},
         activation_percent={
             name: sum(one[name] for one in percents) / len(percents)
             for name in percents[0]
@@ -117,6 +159,7 @@ def control_from_results(results: Sequence[Mapping[str, Any]]) -> ControlCase:
             for result in results
             if result["call"] not in (NORMAL, INDETERMINATE)
         ),
+        disagreement=disagreement(terms),
     )
 
 
@@ -126,12 +169,6 @@ def _scales(result: Mapping[str, Any]) -> dict[str, Scale]:
 
 def _overrides(job: Job, sample: Sample) -> list[Any]:
     return [override for override in job.overrides if override.sample == sample.sample]
-
-
-def _gate(read: Read, scales: Mapping[str, Scale], job: Job) -> GatedSample:
-    used = {name: scales[name] for events in read.events for name in events.markers.values()}
-    signals = [prepare(events, used) for events in read.events]
-    return gate(read.sample, signals, used, _overrides(job, read.sample), job.settings["limits"]["gating"])
 
 
 def read_sample(sample: Sample, settings: Mapping[str, Any]) -> Read:
@@ -163,7 +200,7 @@ def read_sample(sample: Sample, settings: Mapping[str, Any]) -> Read:
             if tells:
                 lost.setdefault(tube.reagent, tube.fcs)
             continue
-        events[tube] = found
+        events[tube] = compensate(found)
         if tells:
             targets.setdefault(tube.reagent, found.markers["target"])
     for tube, refusal in _repeated(events).items():

@@ -75,6 +75,13 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--out", default=str(CHECK), help="where the problems are written (default: %(default)s)")
     check.set_defaults(run=_check)
 
+    init = commands.add_parser("init", help="draft sheets and configuration from a folder of FCS files")
+    init.add_argument("out", metavar="DIR", help="working directory to write to; no file there is ever overwritten")
+    init.add_argument(
+        "--fcs", metavar="FOLDER", help="folder of the FCS files; its folders are read too (default: DIR/fcs)"
+    )
+    init.set_defaults(run=_init)
+
     inspect = commands.add_parser("inspect", help="tell what is in FCS files, and what is wrong with them")
     inspect.add_argument("files", nargs="+", metavar="FILE", help="an FCS file")
     inspect.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
@@ -94,14 +101,36 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="write the report of one sample (called by the workflow)")
     report.add_argument("--result", required=True, help="its result.json; densities.npz lies beside it")
     report.add_argument("--controls", nargs="*", default=[], metavar="RESULT", help="results of its controls")
+    report.add_argument("--reviews", nargs="*", default=[], metavar="REVIEW", help="review files of the sample")
     report.add_argument("--out", required=True, help="report.html to write")
     report.set_defaults(run=_report)
 
+    export = commands.add_parser("export", help="write the gates of one sample for other programs, and read them back")
+    export.add_argument("--result", required=True, help="its result.json")
+    export.add_argument("--job", required=True, help="what the result depends on, as JSON")
+    export.add_argument("--gatingml", metavar="XML", required=True, help="Gating-ML 2.0 to write")
+    export.add_argument("--wsp", required=True, help="FlowJo workspace to write")
+    export.add_argument("--table", metavar="TSV", required=True, help="comparison of the counts to write")
+    export.set_defaults(run=_export)
+
     summarize = commands.add_parser("summarize", help="write summary.tsv or index.html from all results")
-    summarize.add_argument("results", nargs="+", metavar="RESULT", help="result.json of every sample")
+    summarize.add_argument("results", nargs="*", metavar="RESULT", help="result.json of every sample")
+    summarize.add_argument(
+        "--samples", metavar="SHEET", help=f"instead: the samples sheet; takes {SAMPLES}/*/result.json of its samples"
+    )
+    summarize.add_argument("--reviews", nargs="*", default=[], metavar="REVIEW", help="review files of the samples")
     summarize.add_argument("--summary", help="summary.tsv to write")
     summarize.add_argument("--index", help="index.html to write; it links reports beside the results")
+    summarize.add_argument(
+        "--multiqc", metavar="JSON", help="custom content for MultiQC to write, further sections beside it"
+    )
+    summarize.add_argument("--reference", nargs="*", default=[], help="the laboratory's limits, for the control charts")
     summarize.set_defaults(run=_summarize)
+
+    reference = commands.add_parser("reference", help="the laboratory's own limits, from its healthy controls")
+    reference.add_argument("results", nargs="+", metavar="RESULTS", help="a results folder, or a result.json")
+    reference.add_argument("--out", required=True, metavar="FILE", help="file to write, as config/reference.json")
+    reference.set_defaults(run=_reference)
 
     simulate = commands.add_parser("simulate", help="write a cohort with known truth: FCS files, sheets, configuration")
     simulate.add_argument("out", metavar="DIR", help="folder to write to; other files in it stay")
@@ -116,6 +145,7 @@ def _check(options: argparse.Namespace) -> int:
     from cd40l_flow.inputs.check import check_files
     from cd40l_flow.inputs.plan import load_plan
     from cd40l_flow.outputs.problems import write_problems
+    from cd40l_flow.outputs.reviews import folder_problems
 
     out = Path(options.out)
     try:
@@ -123,7 +153,7 @@ def _check(options: argparse.Namespace) -> int:
     except InputsError as error:
         write_problems(error.problems, out)
         raise
-    problems = [*plan.warnings, *check_files(plan)]
+    problems = [*plan.warnings, *check_files(plan), *folder_problems(plan.config.reviews, plan.samples)]
     write_problems(problems, out)
     _tell(problems, len(plan.samples), out)
     return 0
@@ -137,6 +167,37 @@ def _tell(problems: Sequence[Problem], samples: int, out: Path) -> None:
     )
     for problem in problems:
         print(f"  {problem.severity}: {problem}", file=sys.stderr)
+
+
+def _init(options: argparse.Namespace) -> int:
+    from cd40l_flow.inputs.draft import draft
+    from cd40l_flow.resources import working_files
+
+    directory = Path(options.out)
+    folder = Path(options.fcs) if options.fcs else directory / "fcs"
+    if not folder.is_dir():
+        raise Cd40lFlowError(f"{folder}: there is no such folder. Name the folder of the FCS files with --fcs.")
+    found = draft(folder, Path(os.path.relpath(folder, directory)).as_posix())
+    files = {**found.files, **working_files()}
+    there = [str(directory / name) for name in files if (directory / name).exists()]
+    if there:
+        raise Cd40lFlowError(
+            f"{', '.join(there)}: there already, nothing was written. Name another folder, or move them."
+        )
+    for name, text in files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+        print(f"init: {path}")
+    print("Still to do:")
+    todo = (
+        *found.todo,
+        f"Then check: cd40l-flow check --directory {directory}",
+        f"Then run: cd {directory} && snakemake --cores 8",
+    )
+    for number, text in enumerate(todo, 1):
+        print(f"  {number}. {text}")
+    return 0
 
 
 def _inspect(options: argparse.Namespace) -> int:
@@ -161,6 +222,7 @@ def _inspect(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from cd40l_flow.inputs.plan import load_plan
+    from cd40l_flow.outputs.reviews import files_by_sample
 
     plan = load_plan(options.configfile)
     if options.sample not in plan.samples:
@@ -170,7 +232,8 @@ def _run(options: argparse.Namespace) -> int:
     results = [_analyse_alone(plan.job(name), []) for name in sorted(job.controls)]
     # A control is measured together with the others of its run; their results are only shown beside it.
     result = _analyse_alone(job, [] if job.sample.role == "control" else results)
-    _write_report(result, results, result.with_name("report.html"))
+    reviews = files_by_sample(plan.config.reviews).get(options.sample, [])
+    _write_report(result, results, result.with_name("report.html"), reviews)
     return 0
 
 
@@ -211,33 +274,83 @@ def _analyse_job(job: Job, control_results: Sequence[Path], result_path: Path, d
 
 
 def _report(options: argparse.Namespace) -> int:
-    _write_report(Path(options.result), [Path(path) for path in options.controls], Path(options.out))
+    controls, reviews = ([Path(path) for path in paths] for paths in (options.controls, options.reviews))
+    _write_report(Path(options.result), controls, Path(options.out), reviews)
     return 0
 
 
-def _write_report(result: Path, controls: Sequence[Path], out: Path) -> None:
+def _write_report(result: Path, controls: Sequence[Path], out: Path, reviews: Sequence[Path]) -> None:
     from cd40l_flow.outputs.provenance import provenance
     from cd40l_flow.outputs.report import write_report
 
     start = time.perf_counter()
     pairs = [(path, path.with_name("densities.npz")) for path in controls]
-    write_report(result, result.with_name("densities.npz"), pairs, out, provenance())
+    write_report(result, result.with_name("densities.npz"), pairs, out, provenance(), reviews)
     print(f"report {result.parent.name}: {out}, {time.perf_counter() - start:.1f} s", file=sys.stderr)
+
+
+def _export(options: argparse.Namespace) -> int:
+    start = time.perf_counter()
+    from cd40l_flow.inputs.plan import job_from_json
+    from cd40l_flow.outputs.export import export_gates
+    from cd40l_flow.outputs.summary import read_results
+
+    result = read_results([Path(options.result)])[0]
+    paths = (Path(path) for path in (options.gatingml, options.wsp, options.table))
+    rows = export_gates(result, job_from_json(options.job), *paths)
+    tubes, took = len({row.tube for row in rows}), time.perf_counter() - start
+    told = f"{len(rows)} gates of {tubes} tubes read back with equal counts" if rows else "no tube could be read"
+    print(f"export {result['sample']}: {told}, {took:.1f} s", file=sys.stderr)
+    return 0
 
 
 def _summarize(options: argparse.Namespace) -> int:
     from cd40l_flow.outputs.index import write_index
-    from cd40l_flow.outputs.summary import write_summary
+    from cd40l_flow.outputs.summary import read_results, write_summary
 
-    results = sorted(Path(path) for path in options.results)
+    results = sorted(map(Path, options.results) if options.results else _results_of(options.samples))
     if options.summary:
-        write_summary(results, options.summary)
+        write_summary(results, options.summary, options.reviews)
     if options.index:
         folder = Path(options.index).parent
         links = [Path(os.path.relpath(path.with_name("report.html"), folder)).as_posix() for path in results]
-        write_index(results, links, options.index)
+        references = read_results(options.reference)
+        reference = references[0] if references else None
+        write_index(results, links, options.index, options.reviews, reference)
+    if options.multiqc:
+        from cd40l_flow.outputs.multiqc import write_multiqc
+
+        write_multiqc(read_results(results), Path(options.multiqc))
     print(f"summarize: {len(results)} samples", file=sys.stderr)
     return 0
+
+
+def _reference(options: argparse.Namespace) -> int:
+    from cd40l_flow.config import default_limits
+    from cd40l_flow.outputs.reference import collect, find_results, tell, write_reference
+    from cd40l_flow.outputs.summary import read_results
+
+    places = find_results(options.results)
+    limits = default_limits()
+    content = collect(
+        [(str(place), result) for place, result in zip(places, read_results(places), strict=True)], limits
+    )
+    write_reference(content, Path(options.out))
+    print("\n".join(tell(content, int(limits["reference"]["fewest_controls"]))), file=sys.stderr)
+    return 0
+
+
+def _results_of(sheet: str | None) -> list[Path]:
+    """Return the results of the samples of a sheet: the paths of thousands do not fit into a command."""
+    from cd40l_flow.inputs.sheets import SAMPLES as COLUMNS
+    from cd40l_flow.inputs.sheets import read_sheet
+
+    if sheet is None:
+        raise Cd40lFlowError("summarize: name the results, or the sheet of their samples with --samples.")
+    rows, problems = read_sheet(sheet, COLUMNS)
+    if problems := [problem for problem in problems if problem.severity == "fatal"]:
+        raise InputsError(problems)
+    return [SAMPLES / str(row.cells["sample"]) / "result.json" for row in rows.rows]
 
 
 def _simulate(options: argparse.Namespace) -> int:

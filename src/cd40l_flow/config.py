@@ -25,6 +25,7 @@ _ORDERED = (
     ("calls", "absent_relative_max", "normal_relative_min"),
     ("calls", "reduced_level_max", "normal_level_min"),
     ("calls", "mosaic_level_low", "mosaic_level_high"),
+    ("reference", "chart_warn_sd", "chart_fail_sd"),
 )
 
 
@@ -52,6 +53,12 @@ class Config:
     def problem(self, key: str, message: str, remedy: str) -> Problem:
         """Return a fatal problem at a key, given as ``limits.calls.dip_alpha``."""
         return _problem(self.file, self.lines, key, message, remedy)
+
+
+def default_limits() -> dict[str, dict[str, Any]]:
+    """Return every limit at its default, by group."""
+    limits: dict[str, dict[str, Any]] = with_defaults({}, load_schema(SCHEMA)["properties"]["limits"])
+    return limits
 
 
 def load_config(path: str | Path) -> tuple[Config | None, list[Problem]]:
@@ -112,8 +119,6 @@ def parse_config(
 
 def _sense(config: Config) -> Iterator[Problem]:
     """Yield what a schema cannot express."""
-    if config.reference is not None:
-        yield config.problem("reference", "a laboratory reference cannot be read by this version.", "Leave it null.")
     if not Path(config.fcs_dir).is_dir():
         remedy = "Write the path of a folder, relative to the working directory."
         yield config.problem("fcs_dir", f"there is no folder '{config.fcs_dir}'.", remedy)

@@ -1,4 +1,4 @@
-"""Where the files lie that the package shares with the workflow: schemas, rules, report captions."""
+"""Where the files lie that the package shares with the workflow: schemas, rules, report captions, profiles."""
 
 from __future__ import annotations
 
@@ -6,14 +6,45 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
 
+# What a working directory needs to be run by its own `snakemake`; the rules stay in the installed package.
+_SNAKEFILE = """\
+# The workflow of the installed cd40l-flow. Start it in the folder above: snakemake --cores 8
+# Rules of your own may follow: they see results/ like any other file.
+from cd40l_flow.resources import workflow_file
+
+
+module cd40l:
+    snakefile:
+        str(workflow_file("Snakefile"))
+
+
+use rule * from cd40l
+"""
+_COPIED = ("profiles/default/profile.yaml", "profiles/slurm/profile.yaml", "config/README.md")
+
 
 def workflow_file(name: str) -> Path:
     """Return the path of a file of the workflow folder, as ``schemas/config.schema.yaml``.
 
-    An installed wheel carries the folder inside the package; a checkout has it at its root. Raises FileNotFoundError.
+    Raises FileNotFoundError.
     """
-    for folder in (_PACKAGE / "workflow", _PACKAGE.parents[1] / "workflow"):
+    return shared_file(f"workflow/{name}")
+
+
+def shared_file(name: str) -> Path:
+    """Return the path of a file as it lies in the project, as ``profiles/default/profile.yaml``.
+
+    An installed wheel carries what is needed inside the package; a checkout has it at its root. Raises
+    FileNotFoundError.
+    """
+    for folder in (_PACKAGE, _PACKAGE.parents[1]):
         path = folder / name
         if path.exists():
             return path
-    raise FileNotFoundError(f"the installation lacks workflow/{name}")
+    raise FileNotFoundError(f"{name} is not in this installation of cd40l-flow. Install the package again.")
+
+
+def working_files() -> dict[str, str]:
+    """Return path -> text of what a new working directory gets beside its sheets: Snakefile, profiles, the manual."""
+    copied = {name: shared_file(name).read_text(encoding="utf-8") for name in _COPIED}
+    return {"workflow/Snakefile": _SNAKEFILE, **copied}

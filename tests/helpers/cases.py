@@ -11,17 +11,19 @@ import numpy as np
 
 from cd40l_flow.config import parse_config
 from cd40l_flow.expression.calls import Decision, decide
-from cd40l_flow.expression.case import Activation, Case, ControlCase, TubeCheck
+from cd40l_flow.expression.case import Activation, Case, ControlCase, Difference, TubeCheck
 from cd40l_flow.expression.components import Positive
 from cd40l_flow.expression.guards import apply_guards
+from cd40l_flow.expression.histogram import centres
 from cd40l_flow.expression.model import Anchor, Comparison, ControlExpression, Expression
 from cd40l_flow.inputs.model import Sample
 from cd40l_flow.signal.scale import Scale
 
 SCALE = Scale(t=262144.0, w=0.5, m=4.5, a=0.0, source="test")
 BINS = 64
-POSITIVE = Positive(mean=0.7, log_width=-3.0, shape=-1.0)
+POSITIVE = Positive(level=8.9, log_spread=-0.9, skew=-0.3)
 EMPTY = np.zeros(BINS)
+DARK = np.round(1000 * np.exp(-0.5 * ((centres(BINS) - 0.2) / 0.05) ** 2))
 TARGETS = ("CD154", "CD40-Ig")
 
 
@@ -82,6 +84,9 @@ BESIDE = Comparison(
     lod=0.13,
     likelihood_ratio=0.0,
     likelihood_ratio_p=1.0,
+    mosaic_over_shift=-200.0,
+    wider_change=0.001,
+    wider_separation=6.0,
     delta_bic=-8.0,
     bright_events=2600.0,
 )
@@ -95,9 +100,15 @@ LENT = ControlExpression(
     negative_fraction_sd=0.0055,
     separation=6.0,
     positive=POSITIVE,
+    prior=None,
     positive_low_scaled=0.6,
-    background=EMPTY,
+    background=DARK,
     background_source="isotype",
+    counts=EMPTY,
+    mfi_error=0.01,
+    mfi_all_error=0.01,
+    positive_fraction_error=0.0055,
+    titration=None,
 )
 SAMPLE = Sample(
     "P01",
@@ -115,14 +126,15 @@ SAMPLE = Sample(
     stimulation_h=4.0,
 )
 CONTROL_SAMPLE = replace(SAMPLE, sample="C01", role="control", sex="F")
+ALIKE = Difference("CD8- of CD3+", ("stim.fcs", "isotype.fcs"), 1.5, 8.0, "points")
 CHECKS = TubeCheck(
     removed_percent=0.0,
     margin_percent=0.0,
     untimed=(),
     swapped=False,
     markers_swapped=False,
-    fingerprint_points=1.5,
-    scatter_percent=2.0,
+    cd3_cd8_swapped=False,
+    differences=(ALIKE,),
     residue=0.3,
 )
 ACTIVE = Activation(percent=95.0, unstimulated_percent=2.0, median_ratio=40.0)
@@ -166,6 +178,7 @@ PATTERNS: dict[str, tuple[Change, Change]] = {
             "mutant_fraction_high": 0.48,
             "bright_events": 1350.0,
             "likelihood_ratio_p": 0.0,
+            "mosaic_over_shift": 500.0,
         },
     ),
     "REDUCED": ({}, {"mfi_all_ratio": 0.3, "mfi_ratio": 0.3, "bright_events": 100.0}),

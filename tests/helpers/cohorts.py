@@ -175,7 +175,8 @@ def differences(directory: Path, other: Path, samples: Collection[str]) -> list[
 def jobs(process: subprocess.CompletedProcess[str]) -> set[tuple[str, str]]:
     """Return the jobs that Snakemake tells of, run or planned, as (rule, sample or empty)."""
     told = process.stdout + process.stderr
-    blocks = re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", told, re.MULTILINE)
+    # A dry run tells of the groups that an executor could submit as one, their jobs indented.
+    blocks = re.findall(r"^ *(?:local)?rule (\w+):\n((?: +\w+: .*\n)*)", told, re.MULTILINE)
     found = set()
     for rule, lines in blocks:
         sample = re.search(r"wildcards: sample=(\S+)", lines)
@@ -186,4 +187,4 @@ def jobs(process: subprocess.CompletedProcess[str]) -> set[tuple[str, str]]:
 def jobs_of(*samples: str) -> set[tuple[str, str]]:
     """Return the jobs that are due when these samples, and no others, are analysed again because a sheet changed."""
     each = {(rule, sample) for sample in samples for rule in ("analyse", "report_sample")}
-    return each | {("check", ""), ("summarize", ""), ("index", "")}
+    return each | {("check", ""), ("summarize", ""), ("index", ""), ("multiqc", "")}

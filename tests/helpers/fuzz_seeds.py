@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from cd40l_flow.simulate.cohort import default_cohort
+from cd40l_flow.simulate.dialects import INSTRUMENTS
 from cd40l_flow.simulate.write import write_cohort
 from helpers.fcs_files import dialects
 
@@ -18,9 +20,9 @@ def small_seeds() -> list[bytes]:
 
 
 def simulated_seeds(directory: Path) -> list[bytes]:
-    """Return simulated tubes of both instruments, written to ``directory``."""
+    """Return simulated tubes of every family of instruments, written to ``directory``."""
     cohort = [one for one in default_cohort() if one.role == "control"][:1]
-    cohort += [one for one in default_cohort() if one.file_format == "FCS2.0"][:1]
+    cohort += [replace(cohort[0], sample=name, instrument=name) for name in INSTRUMENTS]
     written = write_cohort(directory, 11, cohort=tuple(cohort), events_scale=0.02)
     return [path.read_bytes() for path in written if path.suffix == ".fcs"]
 

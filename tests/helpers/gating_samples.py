@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ from cd40l_flow.gating.strategy import gate
 from cd40l_flow.inputs.fcs import read_events
 from cd40l_flow.inputs.model import Events, Override, Sample, Tube
 from cd40l_flow.inputs.panel import background_detector
+from cd40l_flow.schema import load_schema, with_defaults
 from cd40l_flow.signal.prepare import choose_scales, prepare
 from cd40l_flow.simulate import Scenario, SimulationParameters, fcs_name, simulate_tube, write_cohort
 
 SCALE_LIMITS: dict[str, Any] = {"decades": 4.5, "linear_decades": 0.5, "top": None}
-GATING_LIMITS: dict[str, Any] = {"cd69_unstimulated_max_percent": 2.0}
+GATING_LIMITS: dict[str, Any] = with_defaults({}, load_schema("config.schema.yaml"))["limits"]["gating"]
 TUBES = (("unstimulated", "CD154"), ("stimulated", "CD154"), ("stimulated", "isotype"))
 
 
@@ -52,10 +53,23 @@ def simulate_sample(
     return Simulated(sample, tuple(events), tuple(truth))
 
 
-def gate_events(sample: Sample, events: Sequence[Events], overrides: Sequence[Override] = ()) -> GatedSample:
+def gate_events(
+    sample: Sample,
+    events: Sequence[Events],
+    overrides: Sequence[Override] = (),
+    limits: Mapping[str, Any] = GATING_LIMITS,
+    lent: Mapping[str, Mapping[str, Any]] | None = None,
+) -> GatedSample:
     """Gate tubes on scales of their own."""
     scales = choose_scales(events, SCALE_LIMITS, "own tubes")
-    return gate(sample, [prepare(one, scales) for one in events], scales, overrides, GATING_LIMITS)
+    return gate(sample, [prepare(one, scales) for one in events], scales, overrides, limits, lent)
+
+
+def resampled(events: Events, seed: int) -> Events:
+    """Return a bootstrap resample of the events, in the order of acquisition."""
+    size = events.values.shape[0]
+    drawn = np.sort(np.random.default_rng(seed).integers(0, size, size))
+    return replace(events, values=events.values[drawn], time=None if events.time is None else events.time[drawn])
 
 
 def shuffled(events: Events, seed: int) -> Events:

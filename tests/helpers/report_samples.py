@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from helpers.acquisition_samples import acquisition, course, matrix, slopes
+
 Floats = NDArray[np.float64]
 TICKS = [[0.18, "0"], [0.36, "10³"], [0.6, "10⁴"], [0.84, "10⁵"]]
 LINEAR_TICKS = [[0.0, "0"], [0.25, "50k"], [0.5, "100k"], [0.75, "150k"], [1.0, "200k"]]
@@ -148,7 +150,13 @@ def make_densities(scenario: Scenario) -> dict[str, Any]:
             )
             count = kept
         tubes.append(
-            {"fcs": f"{scenario.sample}_{number}.fcs", "stimulation": stimulation, "reagent": reagent, "panels": panels}
+            {
+                "fcs": f"{scenario.sample}_{number}.fcs",
+                "stimulation": stimulation,
+                "reagent": reagent,
+                "panels": panels,
+                "course": course(number, arrays),
+            }
         )
     for place, reagent in enumerate(("CD154", "CD40-Ig")):
         if f"stimulated {reagent}" in scenario.refused:
@@ -197,6 +205,10 @@ def _measures(scenario: Scenario, reagent: str) -> dict[str, Any]:
         "threshold": 812.4,
         "threshold_source": "99th percentile of the isotype tube",
         "mfi_all": 8210.0,
+        "mfi_all_low": 8050.0,
+        "mfi_all_high": 8370.0,
+        "mfi_positive_low": 8990.0,
+        "mfi_positive_high": 9251.0,
         "mfi_positive": 9120.5,
         "mfi_background": 141.2,
         "mfi_ratio": None if control else 0.97,
@@ -224,6 +236,33 @@ def _measures(scenario: Scenario, reagent: str) -> dict[str, Any]:
         "likelihood_ratio": 900.0,
         "likelihood_ratio_p": 0.0,
         "bright_events": 1200.0,
+        "mfi_ratio_low": None if control else 0.94,
+        "mfi_ratio_high": None if control else 1.0,
+        "mfi_all_ratio_low": None if control else 0.91,
+        "mfi_all_ratio_high": None if control else 0.97,
+        "relative_positive_low": None if control else max(positive / 92 - 0.02, 0.0),
+        "relative_positive_high": None if control else positive / 92 + 0.02,
+        "mutant_error": None if control else 0.008,
+        "null_scale": 1.4,
+        "null_drawn": False,
+        "mosaic_over_shift": -310.0,
+        "wider_change": 0.0004,
+        "wider_separation": 5.7,
+        "agreement": 0.3,
+        "ks_background": 0.9,
+        "ks_control": None if control else 0.04,
+        "overton_background": 0.9,
+        "overton_control": None if control else 0.01,
+        "titration": None
+        if control
+        else {
+            "limit_counting": 0.03,
+            "limit_with_healthy_spread": 0.125,
+            "bias": 0.0002,
+            "recovery": 1.01,
+            "drawn_detected": 0.94,
+            "drawn_error": 1.02,
+        },
     }
 
 
@@ -275,10 +314,23 @@ def _tube(scenario: Scenario, number: int, stimulation: str, reagent: str) -> di
         "removed_percent": 2.0,
         "margin_percent": 0.1,
         "markers": DETECTORS,
-        "spillover": {"source": "$SPILLOVER", "detectors": list(DETECTORS.values()), "condition": 1.31},
+        "spillover": {
+            "source": "$SPILLOVER",
+            "detectors": list(DETECTORS.values()),
+            "matrix": matrix(len(DETECTORS)),
+            "condition": 1.31,
+            "remarks": [],
+        },
         "populations": populations,
         "voltages": dict.fromkeys(DETECTORS.values(), 480.0),
     }
+
+
+CODES = {
+    "panel": {"system": "http://loinc.org", "code": "98239-7", "name": "panel"},
+    "CD154": {"system": "http://loinc.org", "code": "98240-5", "name": "n", "value": "present", "words": "present"},
+    "CD40-Ig": {"system": "http://loinc.org", "code": "98241-3", "name": "n", "value": "present", "words": "present"},
+}
 
 
 def make_result(scenario: Scenario) -> dict[str, Any]:
@@ -295,6 +347,7 @@ def make_result(scenario: Scenario) -> dict[str, Any]:
             "scaled": 0.5,
             "method": "override" if scenario.overridden else "valley",
             "flag": "",
+            "evidence": None,
             "automatic": 1890.0,
             "override": {"by": "A. Analyst", "reason": "CD3 dim cells excluded"} if scenario.overridden else None,
         },
@@ -306,6 +359,7 @@ def make_result(scenario: Scenario) -> dict[str, Any]:
             "vertices": [[52_000.0, 12_000.0], [116_000.0, 16_000.0], [120_000.0, 60_000.0]],
             "method": "density",
             "flag": "",
+            "evidence": None,
             "override": None,
             "automatic": None,
             "detector": None,
@@ -355,12 +409,17 @@ def make_result(scenario: Scenario) -> dict[str, Any]:
             "call": "ABSENT",
             "met": scenario.call == "ABSENT",
             "conditions": [
-                {"measure": "positive_high", "value": 0.019, "op": "<=", "limit": 0.1, "met": True, "either": None},
-                {"measure": "relative_positive", "value": 0.01, "op": "<=", "limit": 0.15, "met": True, "either": None},
+                {"measure": measure, "op": "<=", "met": True, "either": None, **values}
+                for measure, values in (
+                    ("positive_high", {"value": 0.019, "limit": 0.1, "distance": 0.081}),
+                    ("relative_positive", {"value": 0.01, "limit": 0.15, "distance": 0.14}),
+                )
             ],
         }
         for reagent in measured
     ]
+    tubes = [_tube(scenario, number, *tube) for number, tube in enumerate(TUBES)]
+    read = [(number, tube) for number, tube in enumerate(tubes) if tube["status"] == "ok"]
     return {
         "schema_version": "1.0",
         "engine_version": "1",
@@ -370,6 +429,8 @@ def make_result(scenario: Scenario) -> dict[str, Any]:
         "sex": scenario.sex,
         "age_band": "1-2 y",
         "controls": list(scenario.controls),
+        "family": "",
+        "reference": None,
         "metadata": {
             "transplant": "no",
             "calcineurin_inhibitor": "no",
@@ -381,20 +442,37 @@ def make_result(scenario: Scenario) -> dict[str, Any]:
             "stimulation_h": 4.0,
             "show": {"ward": "<b>7</b>"},
         },
+        "configuration": {
+            "limits": {"gating": {"min_events": 200}, "mixture": {"background_quantile": 0.98}},
+            "panels": {"default": {}},
+            "spillover": "file",
+            "require_function": True,
+            "show_columns": [],
+        },
         "call": scenario.call,
         "pattern": scenario.call,
-        "lent": {"reagents": {}, "activation_percent": {}, "failures": [], "scatter_tops": [150000.0, 90000.0]}
+        "lent": {
+            "reagents": {},
+            "activation_percent": {},
+            "failures": [],
+            "gates": {},
+            "scatter_tops": [150000.0, 90000.0],
+        }
         if scenario.role == "control"
         else None,
         "reasons": list(scenario.reasons),
         "qc": scenario.qc,
         "subcalls": {reagent: {"call": scenario.call, "reasons": []} for reagent in measured},
         "statement": ["The pattern is described here.", "Analysis of CD40LG is advised where the history suggests it."],
+        "codes": CODES,
+        "would_change": [],
         "guards": guards,
         "rules": [] if undecided else rules,
         "activated_events": scenario.activated,
         "cd69_percent": 95.0,
-        "tubes": [_tube(scenario, number, *tube) for number, tube in enumerate(TUBES)],
+        "tubes": tubes,
+        "acquisition": acquisition([(number, tube["fcs"]) for number, tube in read], scenario.call),
+        "compensation": slopes(read[-1][1]["fcs"]) if read else [],
         "gates": gates,
         "scales": {"APC-A": {"t": 262144.0, "w": 0.5, "m": 4.5, "a": 0.0, "source": "run controls"}},
         "reagents": {reagent: _measures(scenario, reagent) for reagent in measured},

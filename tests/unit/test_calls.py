@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cd40l_flow.expression.calls import CD40_IG, CD154, CLONE_2, TABLE
-from cd40l_flow.expression.case import Activation, Case, ControlCase, Refusal
+from cd40l_flow.expression.case import Activation, Case, ControlCase, Disagreement, Refusal
 from cd40l_flow.expression.effects import ABSENT, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
 from cd40l_flow.expression.model import Comparison, Expression
 from helpers.cases import (
@@ -101,7 +101,14 @@ def test_grey_zone() -> None:
 
 
 def test_a_mosaic_that_cannot_be_told_from_reduction_is_unresolved() -> None:
-    for changes, beside in (({"separation": 1.9}, {}), ({}, {"mfi_ratio": 0.3}), ({"shift": 0.5}, {})):
+    for changes, beside in (
+        ({"separation": 1.9}, {}),
+        ({}, {"mfi_ratio": 0.3}),
+        ({"shift": 0.75}, {}),
+        ({}, {"mosaic_over_shift": 6.6}),
+        ({}, {"wider_change": 0.06}),
+        ({}, {"wider_separation": 1.9}),
+    ):
         decision = judge(with_measures(pair(MOSAIC, MOSAIC), CD154, beside=beside, **changes))
         assert (decision.call, decision.reasons) == (INDETERMINATE, ("REDUCED_VS_MOSAIC",))
 
@@ -131,7 +138,7 @@ def test_hidden_binding_is_no_functional_defect() -> None:
     """A high background hides CD40-Ig, a therapeutic antibody covers its site: neither is a defect of the patient."""
     case = pair(NORMAL, ABSENT)
     assert judge(case).call == FUNCTIONAL_DEFECT
-    hidden = with_measures(case, CD40_IG, threshold_scaled=0.65)
+    hidden = with_measures(case, CD40_IG, threshold_scaled=0.67)
     assert (judge(hidden).call, judge(hidden).reasons) == (INDETERMINATE, ("HIGH_BACKGROUND",))
     covered = replace(case, sample=replace(SAMPLE, anti_cd154="yes"))
     assert (judge(covered).call, judge(covered).reasons) == (INDETERMINATE, ("ANTI_CD154",))
@@ -217,6 +224,7 @@ def test_a_control_beside_another() -> None:
 
 # Random measures
 
+UNKNOWN = st.sampled_from((None, math.nan))
 NUMBER = st.one_of(st.none(), st.just(math.nan), st.floats(0, 1), st.floats(0, 100))
 MEASURED = [f.name for f in fields(Expression) if f.type in ("float | None", "bool | None")]
 COMPARED = [f.name for f in fields(Comparison)]
@@ -286,6 +294,84 @@ def test_a_worse_assay_never_makes_a_call(case: Case) -> None:
         decision = judge(worse)
         assert decision.call == INDETERMINATE
         assert decision.reasons
+
+
+@settings(max_examples=250, deadline=None)
+@given(cases(), st.sampled_from((CD154, CD40_IG)), st.sampled_from(MEASURED + COMPARED), UNKNOWN)
+def test_what_is_not_known_never_makes_normal_or_absent(
+    case: Case, reagent: str, name: str, unknown: float | None
+) -> None:
+    """Whatever one measure is, losing it never leads to NORMAL or ABSENT where that was not the call before."""
+    if name == "converged":
+        unknown = None
+    blind = (
+        with_measures(case, reagent, **{name: unknown})
+        if name in MEASURED
+        else with_measures(case, reagent, beside={name: unknown})
+    )
+    before, after = judge(case), judge(blind)
+    if after.call in (NORMAL, ABSENT):
+        assert before.call == after.call
+    for each in (CD154, CD40_IG):
+        if after.subcalls[each].call in (NORMAL, ABSENT):
+            assert before.subcalls[each].call == after.subcalls[each].call
+
+
+@settings(max_examples=150, deadline=None)
+@given(cases(), st.floats(0.05, 1.0))
+def test_fewer_events_never_make_a_call(case: Case, share: float) -> None:
+    """The same fractions of fewer cells: what was open stays open."""
+    fewer = case
+    for reagent, found in case.reagents.items():
+        bright, events = case.comparisons[reagent].bright_events, max(int(found.events * share), 1)
+        fewer = with_measures(
+            fewer,
+            reagent,
+            events=events,
+            beside={"bright_events": None if bright is None else bright * events / found.events},
+        )
+    if judge(case).call == INDETERMINATE:
+        assert judge(fewer).call == INDETERMINATE
+
+
+@settings(max_examples=150, deadline=None)
+@given(cases(), st.floats(0.0, 1.0), st.sampled_from(("percent", "median_ratio")), st.sampled_from((CD154, CD40_IG)))
+def test_less_activation_never_makes_a_call(case: Case, share: float, name: str, reagent: str) -> None:
+    """In one reagent's tube or in both."""
+    less = replace(ACTIVE, **{name: getattr(ACTIVE, name) * share})
+    for activation in (dict.fromkeys(case.planned, less), {**case.activation, reagent: less}):
+        assert judge(replace(case, activation=activation)).call in (judge(case).call, INDETERMINATE)
+
+
+@settings(max_examples=100, deadline=None)
+@given(cases())
+def test_an_empty_cd40_ig_gate_never_makes_a_call(case: Case) -> None:
+    empty = replace(case, reagents={CD154: case.reagents[CD154]}, comparisons={CD154: case.comparisons[CD154]})
+    empty = replace(empty, activation={CD154: ACTIVE, CD40_IG: Activation(None, 2.0, None, 0)})
+    assert judge(empty).call == INDETERMINATE
+    assert judge(empty, require_function=False).call == INDETERMINATE
+
+
+def test_an_invalid_cd40_ig_result_speaks_against_a_call_but_not_for_one() -> None:
+    weak = {CD154: ACTIVE, CD40_IG: replace(ACTIVE, percent=30.0)}
+    for cd154, binding in ((ABSENT, NORMAL), (NORMAL, ABSENT), (MOSAIC, REDUCED)):
+        case = replace(pair(cd154, binding), activation=weak)
+        decision = judge(case, require_function=False)
+        assert (decision.call, decision.reasons[0]) == (INDETERMINATE, "READOUT_DISCORDANT")
+
+
+@settings(max_examples=150, deadline=None)
+@given(cases(), st.sampled_from((CD154, CD40_IG)), st.floats(0.0, 1.0))
+def test_a_worse_control_never_makes_a_call(case: Case, reagent: str, share: float) -> None:
+    """Its separation, and its agreement with another control."""
+    assert case.control is not None
+    dim = {**case.control.reagents, reagent: replace(LENT, separation=6 * share)}
+    apart = {reagent: Disagreement(share, 1 / max(share, 0.01))}
+    for control in (replace(case.control, reagents=dim), replace(case.control, disagreement=apart)):
+        worse = judge(replace(case, control=control))
+        if judge(case).call == INDETERMINATE:
+            assert worse.call == INDETERMINATE
+        assert worse.call != NORMAL or judge(case).call == NORMAL
 
 
 @settings(max_examples=120, deadline=None)

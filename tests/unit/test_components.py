@@ -1,4 +1,4 @@
-"""The components of the mixture against closed forms and scipy, and their derivatives against differences."""
+"""The components of the mixture against closed forms, scipy and cells drawn; derivatives against differences."""
 
 from __future__ import annotations
 
@@ -6,72 +6,131 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
-from cd40l_flow.expression.components import Positive, ashman_d, background_component
+from cd40l_flow.expression.components import TILTS, Positive, ashman_d, background_component, signal_law
 from cd40l_flow.expression.histogram import centres, edges, histogram, quantile
+from cd40l_flow.expression.normal import hazard, log_ndtr
+from cd40l_flow.signal.scale import Scale
 
 BINS = 512
+SCALE = Scale(t=262144.0, w=0.7, m=4.5, a=0.0, source="test")
 
 
-@pytest.mark.parametrize("shape", [-6.0, -1.5, 0.0, 2.0])
-@pytest.mark.parametrize("width", [0.02, 0.06, 0.12])
-def test_the_positive_component_is_scipys_skew_normal(shape: float, width: float) -> None:
-    positive = Positive(mean=0.5, log_width=math.log(width), shape=shape)
-    delta = shape / math.sqrt(1 + shape**2)
-    law = stats.skewnorm(shape, loc=0.5 - width * delta * math.sqrt(2 / math.pi), scale=width)
-    assert law.mean() == pytest.approx(positive.mean)
-    assert law.std() == pytest.approx(positive.sd)
-    expected = np.diff(law.cdf(edges(BINS)))
-    found, _ = positive.probabilities(BINS)
-    assert found.sum() == pytest.approx(1.0)
-    # The density at the middle of a bin stands for the bin: an error of second order in step over width.
-    np.testing.assert_allclose(found, expected, atol=1e-3 * (0.02 / width) ** 2)
+def dark(seed: int, n: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(150, 70, n)
 
 
-@pytest.mark.parametrize("shape", [-4.0, -0.5, 1.5])
-def test_slopes_of_the_positive_component(shape: float) -> None:
-    theta = np.array([0.6, math.log(0.05), shape])
-    _, slopes = Positive(*theta).probabilities(BINS)
+def test_the_normal_distribution_is_scipys() -> None:
+    x = np.linspace(-40, 12, 5001)
+    found = log_ndtr(x)
+    np.testing.assert_allclose(found, special.log_ndtr(x), rtol=2e-7, atol=2e-7)
+    near = x[x > -8]
+    np.testing.assert_allclose(
+        hazard(near, log_ndtr(near)), np.exp(stats.norm.logpdf(near) - stats.norm.logcdf(near)), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("alpha", [-6.0, -1.5, 2.0])
+def test_the_signals_law_is_scipys_skew_normal(alpha: float) -> None:
+    law = stats.skewnorm(alpha, loc=6.0, scale=0.5)
+    mean, variance, skew = (float(value) for value in law.stats(moments="mvs"))
+    grid = np.linspace(0, 12, 2001)
+    found = signal_law(Positive(mean, 0.5 * math.log(variance), skew), grid, np.gradient(grid))[0]
+    np.testing.assert_allclose(found, law.pdf(grid) * (grid[1] - grid[0]), atol=1e-6)
+
+
+def test_without_skew_it_is_normal() -> None:
+    grid = np.linspace(0, 12, 1001)
+    found = signal_law(Positive(6.0, math.log(0.5), 0.0), grid, np.gradient(grid))[0]
+    np.testing.assert_allclose(found, stats.norm(6.0, 0.5).pdf(grid) * (grid[1] - grid[0]), atol=1e-4)
+
+
+@pytest.mark.parametrize("skew", [-0.9, -0.3, 0.0004, 0.6])
+def test_slopes_of_the_positive_component(skew: float) -> None:
+    background = background_component(histogram(SCALE.forward(dark(1, 5000)), BINS), SCALE)
+    theta = np.array([6.0, math.log(0.45), skew])
+    _, slopes = background.positive(Positive(*theta))
     for index in range(3):
         step = np.zeros(3)
-        step[index] = 1e-6
-        up, _ = Positive(*(theta + step)).probabilities(BINS)
-        down, _ = Positive(*(theta - step)).probabilities(BINS)
-        np.testing.assert_allclose(slopes[index], (up - down) / 2e-6, atol=1e-6)
+        step[index] = 1e-5
+        up, _ = background.positive(Positive(*(theta + step)))
+        down, _ = background.positive(Positive(*(theta - step)))
+        np.testing.assert_allclose(slopes[index], (up - down) / 2e-5, atol=2e-6)
 
 
-def test_the_background_keeps_its_shape_and_moves_smoothly() -> None:
-    counts = histogram(np.random.default_rng(1).normal(0.25, 0.04, 5000), BINS)
-    background = background_component(counts)
-    assert background.median == pytest.approx(0.25, abs=0.002)
-    assert background.sd == pytest.approx(0.04, rel=0.05)
-    p, slope = background.probabilities(0.0)
-    assert p.sum() == pytest.approx(1.0)
+@pytest.mark.parametrize("level", [4.5, 6.0, 8.5])
+def test_positive_cells_are_background_and_signal_added(level: float) -> None:
+    """The convolution against cells drawn: background, a signal, and the Poisson noise of its electrons."""
+    random = np.random.default_rng(7)
+    n = 400_000
+    tube = background_component(histogram(SCALE.forward(dark(2, n)), BINS), SCALE)
+    signal = np.exp(random.normal(level, 0.4, n))
+    cells = dark(3, n) + random.poisson(signal / tube.electron) * tube.electron
+    expected, _ = tube.positive(Positive(level, math.log(0.4), 0.0))
+    found = histogram(SCALE.forward(cells), BINS) / n
+    assert expected.sum() == pytest.approx(1.0, abs=1e-6)
+    # Total variation distance; counting alone makes about 0.007 of it.
+    assert 0.5 * np.abs(expected - found).sum() < 0.015
+
+
+def test_the_background_keeps_its_shape() -> None:
+    values = np.random.default_rng(1).lognormal(5.0, 0.4, 5000)
+    background = background_component(histogram(SCALE.forward(values), BINS), SCALE)
+    scaled = SCALE.forward(values)
+    assert background.median == pytest.approx(float(np.median(scaled)), abs=0.002)
+    low, high = np.quantile(values, (0.1587, 0.8413))
+    assert background.linear_sd == pytest.approx((high - low) / 2, rel=0.02)
+    p, _ = background.probabilities(0.0)
+    assert p.sum() == pytest.approx(1.0, abs=1e-6)
     assert p.min() >= 0
-    assert float(p @ centres(BINS)) == pytest.approx(0.25, abs=0.002)
-    for shift in (-0.02, 0.0, 0.0137, 0.02):
-        moved, slope = background.probabilities(shift)
-        assert float(moved @ centres(BINS)) == pytest.approx(float(p @ centres(BINS)) + shift, abs=1e-6)
-        up, _ = background.probabilities(shift + 1e-7)
-        down, _ = background.probabilities(shift - 1e-7)
-        np.testing.assert_allclose(slope, (up - down) / 2e-7, atol=1e-4)
+    mean = float(p @ centres(BINS))
+    assert mean == pytest.approx(float(scaled.mean()), abs=0.001)
+    # Smoothing widens nothing: what the kernel adds is taken back.
+    assert math.sqrt(float(p @ (centres(BINS) - mean) ** 2)) == pytest.approx(float(scaled.std()), rel=0.01)
+
+
+@pytest.mark.parametrize("shift", [-0.5, -0.1, 0.0, 0.3, 0.5])
+def test_a_shift_is_added_on_the_linear_scale(shift: float) -> None:
+    n = 200_000
+    values = dark(4, n)
+    background = background_component(histogram(SCALE.forward(values), BINS), SCALE)
+    moved, slope = background.probabilities(shift)
+    found = histogram(SCALE.forward(values + shift * background.linear_sd), BINS) / n
+    assert 0.5 * np.abs(moved - found).sum() < 0.012
+    up, _ = background.probabilities(shift + 1e-6)
+    down, _ = background.probabilities(shift - 1e-6)
+    np.testing.assert_allclose(slope, (up - down) / 2e-6, atol=1e-5)
+
+
+def test_tilts_are_what_the_tube_leaves_open() -> None:
+    """They have mean 0 and variance 1 under the shape, and are uncorrelated with each other and with the place."""
+    background = background_component(histogram(SCALE.forward(dark(5, 5000)), BINS), SCALE)
+    ways, p = background.directions, background.smooth
+    np.testing.assert_allclose(ways @ p, 0, atol=1e-9)
+    np.testing.assert_allclose((ways * p) @ ways.T, np.eye(TILTS), atol=1e-9)
+    np.testing.assert_array_equal(background.tilted(np.zeros(TILTS))[0], p / p.sum())
+    tilt = np.array([0.03, -0.02, 0.01])
+    _, slopes = background.tilted(tilt)
+    for index, step in enumerate(1e-6 * np.eye(TILTS)):
+        difference = (background.tilted(tilt + step)[0] - background.tilted(tilt - step)[0]) / 2e-6
+        np.testing.assert_allclose(slopes[index], difference, atol=1e-8)
 
 
 @pytest.mark.parametrize("place", [0, 100, BINS - 1])
 def test_a_background_in_one_bin_is_still_a_distribution(place: int) -> None:
     counts = np.zeros(BINS)
     counts[place] = 300
-    background = background_component(counts)
+    background = background_component(counts, SCALE)
     p, _ = background.probabilities(0.0)
     assert np.isfinite(p).all()
-    assert p.sum() == pytest.approx(1.0)
+    assert 0.4 < p.sum() <= 1.0 + 1e-9
     assert background.sd > 0
 
 
 def test_a_background_without_events_is_refused() -> None:
     with pytest.raises(ValueError, match="without events"):
-        background_component(np.zeros(BINS))
+        background_component(np.zeros(BINS), SCALE)
 
 
 def test_ashman_d_in_closed_form() -> None:
@@ -90,3 +149,4 @@ def test_binning() -> None:
     assert quantile(even, 0.5) == pytest.approx(0.45)
     gap = np.array([1.0, *np.zeros(11), 1.0])
     assert quantile(gap, 0.5) == pytest.approx(-0.1)  # of an empty stretch, the lower end
+    assert edges(13).size == 14

@@ -98,10 +98,6 @@ def test_one_changed_limit_leaves_the_others() -> None:
             "panels: {x: {CD3: {detector: a}, CD8: {detector: a}}}\n",
             "4|panels.x.CD8|detector 'a' is also that of CD3. Give each marker its own detector.",
         ),
-        (
-            "reference: limits.json\n",
-            "4|reference|a laboratory reference cannot be read by this version. Leave it null.",
-        ),
         ("tubes: u.tsv\n", "4|tubes|is given twice. Keep one of the two."),
         (
             "limits: {guards: {activated_min: 3000}}\n",

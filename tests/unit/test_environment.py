@@ -16,7 +16,7 @@ from cd40l_flow import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
 # Packages that conda knows by another name; those are smaller builds of the same project.
-CONDA_NAMES = {"matplotlib-base": "matplotlib", "snakemake-minimal": "snakemake"}
+CONDA_NAMES = {"snakemake-minimal": "snakemake"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 

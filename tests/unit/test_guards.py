@@ -7,11 +7,17 @@ from typing import Any
 
 import pytest
 
-from cd40l_flow.expression.case import Case, ControlCase, Refusal
+from cd40l_flow import ENGINE_VERSION
+from cd40l_flow.expression.case import Case, ControlCase, Disagreement, Refusal, Uncut
+from cd40l_flow.expression.components import background_component
 from cd40l_flow.expression.effects import BLOCKS, EVERY, NORMAL, Guard
 from cd40l_flow.expression.guards import apply_guards, control_failures
+from cd40l_flow.expression.histogram import quantile
+from cd40l_flow.expression.laboratory import Laboratory, Spread
+from cd40l_flow.inputs.model import Tube
 from helpers.cases import (
     ACTIVE,
+    ALIKE,
     CHECKS,
     CONTROL_SAMPLE,
     LENT,
@@ -23,6 +29,26 @@ from helpers.cases import (
     limits,
     make_case,
     with_measures,
+)
+
+# Below this a fifth of the control's positive cells would be hidden.
+LAW, _ = background_component(LENT.background, SCALE).positive(POSITIVE)
+HIDDEN, MIDDLE = quantile(LAW, 0.2), quantile(LAW, 0.5)
+LABORATORY = Laboratory(
+    digest="0" * 64,
+    controls=20,
+    failed=0,
+    engine_versions=(ENGINE_VERSION,),
+    cytometers=("Canto",),
+    lots={"CD154": ("L1",), "CD40-Ig": ("L1",)},
+    healthy_negative_sd={"CD154": 0.03},
+    spreads={
+        "CD154": {
+            "percent_positive": Spread(20, 90.0, 1.0, log=False),
+            "negative_fraction": Spread(20, 0.10, 0.01, log=False),
+            "cd69_percent": Spread(20, 95.0, 1.0, log=False),
+        }
+    },
 )
 
 
@@ -48,6 +74,12 @@ def checked(**changes: Any) -> Case:
     return make_case(checks=replace(CHECKS, **changes))
 
 
+def uncut(**changes: Any) -> Case:
+    """Return a case of which something was cut in time."""
+    case = make_case()
+    return replace(case, uncut=replace(Uncut("NORMAL", (), True, 1.0, case), **changes))
+
+
 def measured(**changes: Any) -> Case:
     return with_measures(make_case(), "CD154", **changes)
 
@@ -67,6 +99,26 @@ def of_control(**changes: Any) -> Case:
     return replace(case, reagents={**case.reagents, "CD154": replace(case.reagents["CD154"], **changes)})
 
 
+def known(**changes: Any) -> Case:
+    """Return a sample beside the laboratory's limits."""
+    tubes = tuple(Tube(f"{reagent}.fcs", "", "stimulated", reagent, lot="L1") for reagent in ("CD154", "CD40-Ig"))
+    return make_case(
+        sample=replace(SAMPLE, tubes=tubes), laboratory=replace(LABORATORY, **changes), cytometers=("Canto",)
+    )
+
+
+def disagreeing(difference: float | None, ratio: float | None) -> Case:
+    """Return a sample whose two controls lie apart."""
+    control = make_case().control
+    assert control is not None
+    return make_case(control=replace(control, disagreement={"CD154": Disagreement(difference, ratio)}))
+
+
+def charted(**changes: Any) -> Case:
+    """Return a single control on the laboratory's chart."""
+    return replace(of_control(**changes), laboratory=LABORATORY, cytometers=("Canto",))
+
+
 def test_a_healthy_sample_sets_off_nothing() -> None:
     assert [guard for guard in apply_guards(make_case(), limits()) if guard.fired is not False] == []
     assert [guard for guard in apply_guards(control_alone(), limits()) if guard.fired is not False] == []
@@ -84,7 +136,7 @@ EDGES: list[tuple[str, str, Case, Case]] = [
         measured(unstimulated_percent_positive=5.0),
     ),
     ("HIGH_BACKGROUND", "CD154", measured(background_shift=-0.51), measured(background_shift=-0.5)),
-    ("HIGH_BACKGROUND", "CD154", measured(threshold_scaled=0.61), measured(threshold_scaled=0.6)),
+    ("HIGH_BACKGROUND", "CD154", measured(threshold_scaled=HIDDEN + 0.01), measured(threshold_scaled=HIDDEN)),
     (
         "FIT_UNSTABLE",
         "CD154",
@@ -101,8 +153,16 @@ EDGES: list[tuple[str, str, Case, Case]] = [
     ("ANTI_CD154", "", sampled(anti_cd154="yes"), sampled(anti_cd154="unknown")),
     ("ID_CONFLICT", "", sampled(sex="unknown"), sampled(sex="F")),
     ("ID_CONFLICT", "", sampled(transplant="unknown"), sampled(transplant="yes")),
-    ("ID_CONFLICT", "", checked(fingerprint_points=10.1), checked(fingerprint_points=10.0)),
-    ("ID_CONFLICT", "", checked(scatter_percent=25.1), checked(scatter_percent=25.0)),
+    (
+        "ID_CONFLICT",
+        "",
+        checked(differences=(replace(ALIKE, value=8.1),)),
+        checked(differences=(replace(ALIKE, value=8.0),)),
+    ),
+    ("ACQ_QC", "", checked(drifting=("stim.fcs",)), checked(drifting=())),
+    ("ACQ_QC", "", uncut(same_call=False), uncut(same_call=True)),
+    ("ACQ_QC", "", uncut(change_points=5.1), uncut(change_points=5.0)),
+    ("MARKER_SWAP", "", checked(cd3_cd8_swapped=True), checked(cd3_cd8_swapped=False)),
     ("ACQ_QC", "", checked(removed_percent=20.1), checked(removed_percent=20.0)),
     ("ACQ_QC", "", checked(margin_percent=1.1), checked(margin_percent=1.0)),
     ("ACQ_QC", "", checked(untimed=("stim.fcs",)), checked(untimed=())),
@@ -124,6 +184,13 @@ EDGES: list[tuple[str, str, Case, Case]] = [
         of_control(negative_fraction=0.249, negative_fraction_low=0.23, negative_fraction_high=0.27),
     ),
     ("LOW_SEPARATION", "CD154", of_control(separation=1.9), of_control(separation=2.1)),
+    ("REFERENCE_MISMATCH", "", known(lots={"CD154": ("L2",), "CD40-Ig": ("L1",)}), known()),
+    ("REFERENCE_MISMATCH", "", known(cytometers=("Aria",)), known()),
+    ("REFERENCE_MISMATCH", "", known(engine_versions=("0",)), known()),
+    ("CONTROL_FAILED", "CD154", disagreeing(0.151, 1.0), disagreeing(0.15, 1.0)),
+    ("CONTROL_FAILED", "CD154", disagreeing(0.0, 2.01), disagreeing(0.0, 2.0)),
+    ("CONTROL_FAILED", "CD154", charted(percent_positive=92.1), charted(percent_positive=91.9)),
+    ("CONTROL_FAILED", "CD154", charted(negative_fraction=0.079), charted(negative_fraction=0.081)),
 ]
 
 
@@ -170,7 +237,7 @@ def test_what_cannot_be_computed_stands_in_the_way(case: Case, code: str, reagen
     [
         (sampled(collected_h=None), "SAMPLE_AGE"),
         (sampled(anticoagulant=""), "ANTICOAGULANT"),
-        (checked(fingerprint_points=None), "ID_CONFLICT"),
+        (checked(differences=()), "ID_CONFLICT"),
         (checked(residue=None), "NO_COMP"),
         (checked(swapped=None), "TUBE_SWAP"),
         (checked(markers_swapped=None), "MARKER_SWAP"),
@@ -187,7 +254,7 @@ def test_unknown_background_information_only_warns(case: Case, code: str) -> Non
         (checked(removed_percent=50.0), checked(removed_percent=50.1)),
         (checked(margin_percent=5.0), checked(margin_percent=5.1)),
         (sampled(collected_h=72.0), sampled(collected_h=72.1)),
-        (threshold_at(POSITIVE.mean), threshold_at(POSITIVE.mean + 0.01)),
+        (threshold_at(MIDDLE), threshold_at(MIDDLE + 0.01)),
     ],
 )
 def test_the_second_limit_takes_every_call_away(mild: Case, severe: Case) -> None:
@@ -218,8 +285,8 @@ def test_limits_are_told_in_the_unit_of_the_value() -> None:
     for guard in apply_guards(make_case(), limits()):
         assert (guard.value is None) or guard.unit
     (found, middle) = (g for g in guards_of(make_case(), "HIGH_BACKGROUND", "CD154") if g.unit == "channel value")
-    assert found.limit == pytest.approx(SCALE.to_linear(0.6))
-    assert middle.limit == pytest.approx(SCALE.to_linear(POSITIVE.mean))
+    assert found.limit == pytest.approx(SCALE.to_linear(HIDDEN))
+    assert middle.limit == pytest.approx(SCALE.to_linear(MIDDLE))
 
 
 def test_reagents_that_are_not_measured_are_counted_all_the_same() -> None:
@@ -248,3 +315,44 @@ def test_effects_name_what_is_left() -> None:
     assert names["DRUG_CNI"] == "limits"
     assert names["ACQ_QC"] == "soft"
     assert NORMAL not in BLOCKS["DRUG_CNI"]
+
+
+def test_a_control_two_sd_off_is_warned_of_and_three_off_has_failed() -> None:
+    """Levey-Jennings: beyond 2 SD a warning, beyond 3 SD no sample of the run can be called."""
+    warned, failed = charted(percent_positive=92.5), charted(percent_positive=93.1)
+    assert (judge(warned).call, judge(warned).qc) == ("NORMAL", "warn")
+    assert control_failures(warned, limits()) == ()
+    assert (judge(failed).call, judge(failed).reasons) == ("INDETERMINATE", ("CONTROL_FAILED",))
+    (told,) = control_failures(failed, limits())
+    assert "+3.1 SD" in told
+    unknown = charted(percent_positive=None)
+    assert judge(unknown).call == "INDETERMINATE"
+
+
+def test_few_controls_make_no_chart() -> None:
+    few = {"CD154": {"percent_positive": Spread(19, 90.0, 1.0, log=False)}}
+    case = replace(charted(percent_positive=99.0), laboratory=replace(LABORATORY, spreads=few))
+    assert judge(case).call == "NORMAL"
+
+
+def test_a_lot_or_an_instrument_that_is_new_warns_and_takes_nothing_away() -> None:
+    decision = judge(known(cytometers=("Aria",)))
+    assert (decision.call, decision.reasons, decision.qc) == ("NORMAL", ("REFERENCE_MISMATCH",), "warn")
+    (found,) = guards_of(known(cytometers=("Aria",), lots={"CD154": ("L2",)}), "REFERENCE_MISMATCH")
+    assert "instrument Canto" in found.message and "CD154 lot L1" in found.message
+    assert "CD40-Ig (in none of its controls)" in found.message
+
+
+def test_controls_that_contradict_each_other_take_every_call() -> None:
+    for case in (disagreeing(0.2, 1.0), disagreeing(0.0, 3.0), disagreeing(None, 1.0)):
+        decision = judge(case)
+        assert (decision.call, decision.reasons) == ("INDETERMINATE", ("CONTROL_FAILED",))
+    assert judge(disagreeing(0.1, 1.5)).call == "NORMAL"
+
+
+def test_an_anticoagulant_that_binds_calcium_takes_low_calls() -> None:
+    for pattern, call in (("ABSENT", "INDETERMINATE"), ("REDUCED", "INDETERMINATE"), ("NORMAL", "NORMAL")):
+        case = make_case({"CD154": pattern, "CD40-Ig": pattern}, sample=replace(SAMPLE, anticoagulant="EDTA"))
+        assert (judge(case).call, judge(case).reasons) == (call, ("ANTICOAGULANT",))
+        not_told = replace(case, sample=replace(SAMPLE, anticoagulant=""))
+        assert judge(not_told).call == pattern

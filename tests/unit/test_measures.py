@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import doctest
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from cd40l_flow.expression.compare import compare
+from cd40l_flow.expression.compare import agreeing, compare
 from cd40l_flow.expression.control import combine, control_terms, from_json, to_json
 from cd40l_flow.expression.histogram import histogram
 from cd40l_flow.expression.measures import TargetCells, fit
-from cd40l_flow.expression.model import Anchor, Expression
+from cd40l_flow.expression.medians import median_interval
+from cd40l_flow.expression.model import Anchor, Comparison, Expression
 from cd40l_flow.expression.proportion import percent_positive, wilson
 from cd40l_flow.expression.quality import usable_fit
 from cd40l_flow.inputs.model import Floats
@@ -101,9 +103,15 @@ def test_few_cells_are_measured_as_far_as_they_go(n: int) -> None:
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0])
 def test_all_of_one_kind(fraction: float) -> None:
-    found = measure(cells(1, 1000, fraction), resting(1, 1000))
+    control = control_terms(measure(cells(10, 4000, 0.1), resting(10, 3000)), limits())
+    found = measure(cells(1, 1000, fraction), resting(1, 1000), control=control)
     assert found.negative_fraction == pytest.approx(fraction, abs=0.03)
     assert found.percent_positive == pytest.approx(100 * (1 - fraction), abs=2)
+    # Without a control nobody knows how dim a second population may be; the interval says so.
+    alone = measure(cells(1, 1000, fraction), resting(1, 1000))
+    assert alone.negative_fraction_low is not None and alone.negative_fraction_high is not None
+    assert alone.negative_fraction_low <= fraction + 0.01
+    assert alone.negative_fraction_high >= fraction - 0.01
 
 
 def test_a_borrowed_background_widens_the_interval() -> None:
@@ -113,9 +121,9 @@ def test_a_borrowed_background_widens_the_interval() -> None:
     lent = fit(TargetCells(values, background), anchor, SCALE, limits())
     assert own.negative_fraction_low is not None and own.negative_fraction_high is not None
     assert lent.negative_fraction_low is not None and lent.negative_fraction_high is not None
-    assert lent.negative_fraction == own.negative_fraction
-    assert lent.negative_fraction_low < own.negative_fraction_low
-    assert lent.negative_fraction_high > own.negative_fraction_high
+    assert lent.negative_fraction == pytest.approx(own.negative_fraction, abs=0.01)
+    width = own.negative_fraction_high - own.negative_fraction_low
+    assert lent.negative_fraction_high - lent.negative_fraction_low > 1.02 * width
 
 
 # Percent positive
@@ -206,6 +214,33 @@ def test_ratios_come_from_fits_only_where_both_can_be_used() -> None:
     assert compare(dim, counted, limits(), by_fit=True).relative_positive == pytest.approx(67 / 68)
 
 
+def test_the_interval_of_a_relative_fraction_by_hand() -> None:
+    found = beside(0.28)
+    z = 1.959963984540054
+    common = z * 0.8 * 0.0055 / 0.9
+    assert found.relative_positive_low == pytest.approx(0.8 - math.hypot(0.02 / 0.9, common))
+    assert found.relative_positive_high == pytest.approx(0.8 + math.hypot(0.02 / 0.9, common))
+
+
+def test_ratios_of_medians_hold_the_truth_as_often_as_they_say() -> None:
+    held = 0
+    for seed in range(40):
+        control = control_terms(measure(cells(2 * seed, 1000, 0.0), resting(2 * seed, 800)), limits())
+        sample = measure(cells(2 * seed + 1, 500, 0.0, level=3500.0), resting(2 * seed + 1, 800))
+        found = compare(sample, control, limits(), by_fit=False)
+        assert found.mfi_all_ratio_low is not None and found.mfi_all_ratio_high is not None
+        held += found.mfi_all_ratio_low <= (3500 - 200) / (7000 - 200) <= found.mfi_all_ratio_high
+    assert 34 <= held <= 40
+
+
+def test_readouts_of_the_same_blood_agree_or_part() -> None:
+    one, other = (Comparison(mutant_fraction=fraction, mutant_error=0.03) for fraction in (0.40, 0.28))
+    both = agreeing({"CD154": one, "CD40-Ig": other})
+    assert both["CD154"].agreement == pytest.approx(0.12 / (0.03 * math.sqrt(2)))
+    assert both["CD40-Ig"].agreement == pytest.approx(-0.12 / (0.03 * math.sqrt(2)))
+    assert agreeing({"CD154": one})["CD154"].agreement is None
+
+
 def test_two_populations_or_one() -> None:
     control = control_terms(measure(cells(10, 4000, 0.1), resting(10, 3000)), limits())
     carrier = measure(cells(11, 2000, 0.5), resting(11, 2000), control=control)
@@ -213,8 +248,13 @@ def test_two_populations_or_one() -> None:
     assert mosaic.mutant_fraction == pytest.approx(0.44, abs=0.04)
     assert mosaic.likelihood_ratio_p is not None and mosaic.likelihood_ratio_p < 1e-6
     assert mosaic.delta_bic is not None and mosaic.delta_bic > 0
+    assert mosaic.mosaic_over_shift is not None and mosaic.mosaic_over_shift > 100
     healthy = compare(measure(cells(12, 2000, 0.1), resting(12, 2000), control=control), control, limits(), by_fit=True)
     assert healthy.likelihood_ratio_p == 1.0
+    assert healthy.mosaic_over_shift is not None and healthy.mosaic_over_shift < -20
+    for found in (mosaic, healthy):
+        assert found.wider_change is not None and found.wider_change < 0.005
+        assert found.wider_separation is not None and found.wider_separation > 4
     assert healthy.bright_events == pytest.approx(0.9 * 0.9 * 2000, rel=0.05)
 
 
@@ -234,4 +274,59 @@ def test_what_a_control_lends_survives_json() -> None:
     terms = control_terms(measure(cells(10, 500, 0.1), resting(10, 500)), limits())
     again = from_json(to_json(terms))
     np.testing.assert_array_equal(again.background, terms.background)
-    assert replace(again, background=terms.background) == terms
+    np.testing.assert_array_equal(again.counts, terms.counts)
+    assert again.prior is not None and terms.prior is not None
+    assert again.prior.centre == terms.prior.centre
+    np.testing.assert_array_equal(again.prior.covariance, terms.prior.covariance)
+    same = {"background": terms.background, "counts": terms.counts, "prior": terms.prior}
+    assert replace(again, **same) == terms
+
+
+# The interval of a median, the example, the scale
+
+
+def test_the_interval_of_a_median_covers() -> None:
+    random = np.random.default_rng(21)
+    covered = 0
+    for _ in range(300):
+        low, high = median_interval(random.lognormal(8.0, 0.5, 301))
+        assert low is not None and high is not None
+        covered += low <= math.exp(8.0) <= high
+    assert 0.92 < covered / 300 < 0.99
+    assert median_interval(np.arange(9.0)) == (None, None)
+
+
+def test_medians_lie_within_their_intervals() -> None:
+    found = measure(cells(1, 1000, 0.3), resting(1, 1000))
+    assert found.mfi_all_low is not None and found.mfi_all is not None and found.mfi_all_high is not None
+    assert found.mfi_all_low < found.mfi_all < found.mfi_all_high
+    assert found.mfi_positive_low is not None and found.mfi_positive is not None
+    assert found.mfi_positive_low < found.mfi_positive
+
+
+def test_the_example_in_the_documentation_runs() -> None:
+    from cd40l_flow.expression import measures
+
+    result = doctest.testmod(measures)
+    assert result.attempted >= 10
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("level", [900.0, 2000.0, 7000.0])
+def test_the_scale_does_not_decide(fraction: float, level: float) -> None:
+    """The fit adds on the linear scale, so W + 0.3 (about a doubled cofactor) and W + 0.6 change little."""
+    values, background = cells(14, 3000, fraction, level), resting(14, 5000)
+
+    def beside_its_control(scale: Scale) -> Expression:
+        lent = control_terms(measure(cells(15, 8000, 0.1, 1.1 * level), resting(15, 5000), scale), limits())
+        return measure(values, background, scale, control=lent)
+
+    first = beside_its_control(SCALE)
+    assert first.negative_fraction is not None and first.negative_fraction_high is not None
+    assert first.negative_fraction_low is not None
+    width = first.negative_fraction_high - first.negative_fraction_low
+    for wider in (0.3, 0.6):
+        other = beside_its_control(replace(SCALE, w=SCALE.w + wider))
+        assert other.linear_width_ratio is not None and other.linear_width_ratio >= 1
+        assert other.negative_fraction == pytest.approx(first.negative_fraction, abs=max(0.25 * width, 0.003))

@@ -7,14 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from cd40l_flow.expression.calls import measures_of
+from cd40l_flow.expression.calls import first, measures_of
 from cd40l_flow.expression.case import Case
-from cd40l_flow.expression.rules import RULES, Condition, Outcome, check, evaluate, every, some
+from cd40l_flow.expression.rules import MEASURE_WORDS, RULES, Condition, Outcome, Rule, check, evaluate, every, some
 from helpers.cases import limits, make_case, with_measures
 
 Measures = dict[str, float | None]
 CALLS = {rule.call: rule for rule in RULES}
+ANYTHING = st.one_of(st.none(), st.just(math.nan), st.floats(0, 1), st.floats(0, 100))
+RANDOM = st.dictionaries(st.sampled_from(sorted(MEASURE_WORDS)), ANYTHING)
 
 
 def measures(pattern: str) -> Measures:
@@ -54,31 +58,73 @@ def test_an_unknown_measure_leaves_its_rule_open(call: str, index: int, unknown:
     assert outcome(call, known | {CALLS[call].needs[index].measure: unknown}).met is None
 
 
-@pytest.mark.parametrize(
-    ("call", "alone"),
-    [
-        ("MOSAIC", {"valley_depth": 0.2, "dip_p": 1.0, "likelihood_ratio_p": 1.0}),
-        ("MOSAIC", {"valley_depth": 0.0, "dip_p": 0.049, "likelihood_ratio_p": 1.0}),
-        ("MOSAIC", {"valley_depth": 0.0, "dip_p": 1.0, "likelihood_ratio_p": 0.0009}),
-        ("REDUCED", {"level": 0.49, "positive_fraction": 0.9}),
-        ("REDUCED", {"level": 1.0, "positive_fraction": 0.69}),
-    ],
-)
-def test_one_of_a_group_is_enough(call: str, alone: Measures) -> None:
-    assert outcome(call, measures(call) | alone).met is True
+EITHER = [
+    (rule.call, number, index)
+    for rule in RULES
+    for number, group in enumerate(rule.either)
+    for index in range(len(group))
+]
 
 
-@pytest.mark.parametrize(
-    ("call", "none"),
-    [
-        ("MOSAIC", {"valley_depth": 0.19, "dip_p": 0.05, "likelihood_ratio_p": 0.001}),
-        ("REDUCED", {"level": 0.5, "positive_fraction": 0.7}),
-    ],
-)
-def test_none_of_a_group_is_not(call: str, none: Measures) -> None:
-    assert outcome(call, measures(call) | none).met is False
-    first = next(iter(none))
-    assert outcome(call, measures(call) | none | {first: None}).met is None
+def beside(condition: Condition, known: Measures, *, met: bool) -> Measures:
+    """Return the measure of a condition just on one side of its limit."""
+    limit = check(condition, known, limits()["calls"]).limit
+    assert limit is not None
+    inside = 1e-6 if condition.op in (">", ">=") else -1e-6
+    return {condition.measure: limit + (inside if met else -inside)}
+
+
+@pytest.mark.parametrize(("call", "number", "index"), EITHER)
+def test_one_of_a_group_is_enough_and_none_is_not(call: str, number: int, index: int) -> None:
+    """Each alternative decides its rule from both sides when the others of its group fail; unknown, it stays open."""
+    known, group = measures(call), CALLS[call].either[number]
+    for condition in group:
+        known |= beside(condition, known, met=False)
+    assert outcome(call, known).met is False
+    assert outcome(call, known | beside(group[index], known, met=True)).met is True
+    at_limit = check(group[index], known, limits()["calls"]).limit
+    assert outcome(call, known | {group[index].measure: at_limit}).met is ("=" in group[index].op)
+    assert outcome(call, known | {group[index].measure: None}).met is None
+
+
+def test_every_measure_of_the_rules_is_computed_and_has_words() -> None:
+    known = measures("NORMAL")
+    for rule in RULES:
+        for condition in (c for group in (rule.needs, *rule.either) for c in group):
+            assert condition.measure in known and condition.measure in MEASURE_WORDS
+            assert condition.limit in limits()["calls"] or condition.limit in known
+
+
+def test_places_are_a_strict_order() -> None:
+    assert len({rule.place for rule in RULES}) == len(RULES)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.permutations(RULES), RANDOM, st.sampled_from(RULES))
+def test_the_order_of_evaluation_does_not_matter(
+    rules: list[Rule], random: dict[str, float | None], start: Rule
+) -> None:
+    known = measures(start.call) | random
+    evaluated = [evaluate(rule, known, limits()["calls"]) for rule in RULES]
+    permuted = [evaluate(rule, known, limits()["calls"]) for rule in rules]
+    assert first(permuted, known) == first(evaluated, known)
+
+
+@settings(max_examples=300, deadline=None)
+@given(RANDOM, st.sampled_from(RULES))
+def test_normal_excludes_every_other_rule(random: dict[str, float | None], start: Rule) -> None:
+    """NORMAL needs no place: whatever the measures, it never holds together with another call."""
+    known = measures(start.call) | random | {"lob": 0.075, "lod": 0.13}
+    met = {rule.call for rule in RULES if evaluate(rule, known, limits()["calls"]).met}
+    assert "NORMAL" not in met or met == {"NORMAL"}
+
+
+def test_distance_to_a_limit_is_positive_inside() -> None:
+    limit = limits()["calls"]["normal_level_min"]
+    inside = check(Condition("level", ">=", "normal_level_min"), {"level": limit + 0.2}, limits()["calls"])
+    beyond = check(Condition("level", "<", "normal_level_min"), {"level": limit + 0.2}, limits()["calls"])
+    assert (inside.distance, beyond.distance) == (pytest.approx(0.2), pytest.approx(-0.2))
+    assert check(Condition("level", "<", "normal_level_min"), {"level": None}, limits()["calls"]).distance is None
 
 
 def test_kleene() -> None:
@@ -102,12 +148,14 @@ def test_the_positive_fraction_comes_from_a_usable_fit_else_from_counting() -> N
     assert measures("NORMAL")["positive_fraction"] == pytest.approx(0.9)
     dim = {"percent_positive": 67.0, "negative_fraction": 0.1}
     assert changed(case, **dim)["positive_fraction"] == pytest.approx(0.9)
-    for unusable in ({"separation": 1.9}, {"converged": False}, {"negative_fraction_high": 0.5}, {"separation": None}):
+    for unusable in ({"separation": 1.9}, {"converged": False}, {"negative_fraction_high": 0.5}):
         assert changed(case, **dim, **unusable)["positive_fraction"] == pytest.approx(0.67)
-    assert changed(case, separation=None, percent_positive=None)["positive_fraction"] is None
+    assert changed(case, separation=1.9, percent_positive=None)["positive_fraction"] is None
+    for unknown in (None, math.nan):
+        assert changed(case, separation=unknown)["positive_fraction"] is None
 
 
 def test_a_minor_population_needs_its_share_and_its_number() -> None:
     few = replace(make_case().reagents["CD154"], events=600)
-    assert measures_of(make_case(reagents={"CD154": few}), "CD154", limits())["bright_events_limit"] == 50
-    assert measures("NORMAL")["bright_events_limit"] == pytest.approx(60)  # 2 % of 3,000
+    assert measures_of(make_case(reagents={"CD154": few}), "CD154", limits())["expressing_events_min"] == 50
+    assert measures("NORMAL")["expressing_events_min"] == pytest.approx(60)  # 2 % of 3,000

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from cd40l_flow.simulate import (
+    DIALECTS,
     FAULTS,
     SCENARIOS,
     Fault,
@@ -58,7 +59,7 @@ def encoded(scenario: Scenario, stimulation: str = "stimulated", reagent: str = 
     """Return the bytes of one tube with the faults of its scenario."""
     faults = frozenset(f.kind for f in scenario.faults if (f.stimulation, f.reagent) == (stimulation, reagent))
     tube = acquire(scenario, stimulation, reagent, 1, SEED, 1.0, PARAMETERS)
-    return encode_fcs(tube, reagent, "x.fcs", PARAMETERS, faults=faults)
+    return encode_fcs(tube, reagent, "x.fcs", PARAMETERS, DIALECTS[scenario.instrument], faults=faults)
 
 
 def labels_of(data: flowio.FlowData) -> list[str]:
@@ -261,7 +262,9 @@ def test_scatter_and_viability() -> None:
 def test_flowio_reads_it_back() -> None:
     """FlowIO decodes the same values and finds the keywords; a planted keyword arrives."""
     tube = simulate_tube(SMALL, "stimulated", "CD40-Ig", SEED)
-    content = encode_fcs(tube, "CD40-Ig", "x.fcs", PARAMETERS, planted_keywords={"SMNO": "Jane Roe"})
+    content = encode_fcs(
+        tube, "CD40-Ig", "x.fcs", PARAMETERS, DIALECTS["simulated"], planted_keywords={"$SMNO": "Jane Roe"}
+    )
     data = read(content)
     count, *rest = data.text["spillover"].split(",")
     matrix = np.array(rest[int(count) :], dtype=float).reshape(int(count), -1)
@@ -406,22 +409,6 @@ def test_every_scenario_can_be_written(tmp_path: Path) -> None:
     assert len(set(names)) == len(names) == len(SCENARIOS) + 2
     assert len(set(files)) == len(files)
     assert {fault.kind for scenario in SCENARIOS for fault in scenario.faults} == set(FAULTS)
-
-
-def test_analog_file() -> None:
-    """The FCS 2.0 file holds log channels of 1,024 that decode to the compensated signal."""
-    scenario = next(s for s in SCENARIOS if s.sample == "analog")
-    from cd40l_flow.simulate.legacy import encode_fcs2
-
-    tube = simulate_tube(scenario, "stimulated", "CD154", SEED)
-    data = read(encode_fcs2(tube, "CD154", "x.fcs", PARAMETERS))
-    target = data.as_array()[:, 3]
-    expected = tube.compensated(PARAMETERS)[:, PE] * 1e4 / PARAMETERS.range
-    bright = tube.counted() & tube.expressing
-
-    assert data.version == "2.0"
-    assert labels_of(data)[2:] == ["CD69 FITC", "CD154 PE", "CD8 PerCP", "CD3 APC"]
-    np.testing.assert_allclose(target[bright], expected[bright], rtol=0.02)
 
 
 def test_replicates_differ_and_are_named() -> None:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from cd40l_flow.outputs.review_state import ReviewState, digest_of
 from cd40l_flow.outputs.summary import SUMMARY_COLUMNS, format_cell, summary_row, write_summary
+from helpers.review_files import make_review, override, write_review
 
 FIRST = "sample run role sex call cd154_call cd40ig_call reasons qc review reviewed_call activated_events cd69_percent"
 MEASURES = (
@@ -18,6 +20,9 @@ MEASURES = (
     *("mutant_fraction", "mutant_fraction_low", "mutant_fraction_high"),
     "separation",
 )
+
+
+UNSIGNED = ReviewState("unsigned", "", (), (), "", ())
 
 
 def make_result(sample: str = "P01", **changes: Any) -> dict[str, Any]:
@@ -30,6 +35,7 @@ def make_result(sample: str = "P01", **changes: Any) -> dict[str, Any]:
         "call": "MOSAIC",
         "reasons": ["FUNCTION_NOT_TESTED", "SAMPLE_AGE"],
         "qc": "warn",
+        "tubes": [],
         "subcalls": {"CD154": {"call": "MOSAIC", "reasons": []}},
         "activated_events": 2810,
         "cd69_percent": 95.0,
@@ -64,7 +70,7 @@ def test_a_cell_is_a_count_in_full_or_six_digits_or_nothing(value: float | str |
 
 
 def test_a_row_keeps_units_and_leaves_what_is_missing_empty() -> None:
-    row = summary_row(make_result())
+    row = summary_row(make_result(), UNSIGNED)
 
     assert row["cd154_percent_positive"] == "33.3333"
     assert row["cd154_negative_fraction"] == "0.0"
@@ -87,3 +93,22 @@ def test_the_file_is_in_the_order_of_the_ids_whatever_the_order_given(tmp_path: 
     assert [line.split("\t")[0] for line in lines] == ["sample", "C01", "P02", "P10"]
     assert {line.count("\t") for line in lines} == {len(SUMMARY_COLUMNS) - 1}
     assert b"\r" not in text
+
+
+def test_reviews_enter_the_summary_and_leave_the_automatic_call(tmp_path: Path) -> None:
+    path = tmp_path / "P01.json"
+    path.write_text(json.dumps(make_result()), encoding="utf-8")
+    told = {"result_digest": digest_of(path), "automatic_call": "MOSAIC"}
+    first = write_review(tmp_path / "reviews", "1.json", override("REDUCED", **told))
+    second = write_review(tmp_path / "reviews", "2.json", override("REDUCED", reviewer="B. Kern", **told))
+    other = write_review(tmp_path / "reviews", "3.json", make_review(sample="P02"))
+
+    def row(*files: Path) -> tuple[str, ...]:
+        write_summary([path], tmp_path / "summary.tsv", files)
+        header, line = (text.split("\t") for text in (tmp_path / "summary.tsv").read_text().splitlines())
+        cells = dict(zip(header, line, strict=True))
+        return cells["call"], cells["review"], cells["reviewed_call"]
+
+    assert row() == ("MOSAIC", "unsigned", "")
+    assert row(first, other) == ("MOSAIC", "pending", "")
+    assert row(first, second, other) == ("MOSAIC", "overridden", "REDUCED")

@@ -125,6 +125,23 @@ def test_a_mosaic_of_few_cells_or_without_function_says_so() -> None:
     assert "not validly tested" in said(make_case({CD154: "MOSAIC"}))
 
 
+def test_two_populations_of_binding_alone_are_told() -> None:
+    case = make_case({CD154: "NORMAL", CD40_IG: "MOSAIC"}, sample=replace(SAMPLE, sex="F"))
+    assert judge(case).call == "INDETERMINATE"
+    assert "CD40-Ig alone shows two populations" in said(case)
+
+
+def test_relatives_are_pointed_to_and_change_nothing() -> None:
+    alone, related = called("NORMAL"), called("NORMAL", family="F7")
+    assert "Relatives (family F7)" in said(related)
+    assert judge(alone) == judge(related)
+
+
+def test_without_a_control_the_cells_are_described() -> None:
+    words = said(replace(called("ABSENT"), control=None, comparisons={}))
+    assert "Without a control the cells can only be described" in words and "0 % of 3,000 activated cells" in words
+
+
 def test_a_control_gets_one_sentence() -> None:
     case = control_alone()
     assert said(case) == "This healthy control meets its limits."

@@ -13,18 +13,19 @@ import pytest
 from cd40l_flow.simulate.cohort import default_cohort
 from cd40l_flow.simulate.write import write_cohort
 from helpers.cohorts import Run, output, results, run_once
+from helpers.review_files import make_review, write_review
 
 NAMES = ("Doe-Planted", "Jane-Planted", "MRN-4711-Planted", "19800101-Planted")
 KEYWORDS = {
-    "src": "Jane-Planted Doe-Planted",
-    "smno": "MRN-4711-Planted",
-    "fil": "Doe-Planted_19800101-Planted.fcs",
-    "op": "Jane-Planted",
-    "inst": "Doe-Planted ward",
-    "com": "Jane-Planted",
-    "cells": "Doe-Planted",
-    "exp": "Jane-Planted",
-    "proj": "Doe-Planted",
+    "$SRC": "Jane-Planted Doe-Planted",
+    "$SMNO": "MRN-4711-Planted",
+    "$FIL": "Doe-Planted_19800101-Planted.fcs",
+    "$OP": "Jane-Planted",
+    "$INST": "Doe-Planted ward",
+    "$COM": "Jane-Planted",
+    "$CELLS": "Doe-Planted",
+    "$EXP": "Jane-Planted",
+    "$PROJ": "Doe-Planted",
     "Patient Name": "Doe-Planted",
     "TUBE NAME": "Jane-Planted",
     "EXPERIMENT NAME": "Doe-Planted",
@@ -40,6 +41,9 @@ def make_named(directory: Path) -> None:
     written = write_cohort(directory, 7, cohort=cohort, events_scale=0.4, planted_keywords=KEYWORDS)
     files = [path.read_bytes() for path in written if path.suffix == ".fcs"]
     assert all(name.encode() in content for name in NAMES for content in files)
+    # The names of reviewers are meant to be seen; a review must not bring in what the files hold.
+    write_review(directory / "reviews", "one.json", make_review(sample="P01", result_digest="0" * 64))
+    write_review(directory / "reviews", "odd.json", {"sample": "P01", "decision": "?"})
     broken = directory / "fcs" / "P03_stim_cd40ig.fcs"
     broken.write_bytes(broken.read_bytes()[:-400])
 
@@ -72,6 +76,12 @@ def test_no_planted_name_is_in_anything_written(named: Path) -> None:
         if name.encode() in content or name.encode("utf-32-le") in content
     ]
     assert found == []
+
+
+def test_reviews_and_contact_sheets_are_among_what_is_searched(named: Path) -> None:
+    assert "A. Smith" in output(named, "P01", "report.html").read_text(encoding="utf-8")
+    index = (named / "results" / "index.html").read_text(encoding="utf-8")
+    assert "sheet-0" in index and "odd.json" in index
 
 
 def test_the_broken_file_was_seen(named: Path) -> None:

@@ -45,22 +45,44 @@ def activation(
     return {tube["fcs"]: tube for result in results.values() for tube in result["tubes"]}
 
 
-def test_t_cells_are_counted_like_by_hand(activation: dict[str, dict[str, Any]], recordings: Path) -> None:
-    """CD3+CD8- cells lie within 20 % of the T cells less the CD8 T cells of the published manual gates."""
+@pytest.fixture(scope="module")
+def by_hand(recordings: Path) -> dict[str, dict[str, str]]:
+    """Return the published manual gates by file name."""
     with (recordings / "activation" / "manual_gates.tsv").open() as sheet:
-        manual = {row["file"]: row for row in csv.DictReader(sheet, delimiter="\t")}
+        return {row["file"]: row for row in csv.DictReader(sheet, delimiter="\t")}
 
+
+def test_t_cells_are_counted_like_by_hand(
+    activation: dict[str, dict[str, Any]], by_hand: dict[str, dict[str, str]]
+) -> None:
+    """CD3+CD8- cells lie within 12 % of the published manual gates, CD4 T cells within 13 % (12.8 % at dose 0.05)."""
     for name, tube in activation.items():
-        by_hand = int(manual[name]["T"]) - int(manual[name]["CD8_T"])
-        assert count(tube, "CD3+CD8-") == pytest.approx(by_hand, rel=0.20), name
+        t_cells = int(by_hand[name]["T"]) - int(by_hand[name]["CD8_T"])
+        assert count(tube, "CD3+CD8-") == pytest.approx(t_cells, rel=0.12), name
+        assert count(tube, "CD3+CD8-CD4+") == pytest.approx(int(by_hand[name]["CD4_T"]), rel=0.13), name
 
 
-def test_cd69_rises_with_the_dose(activation: dict[str, dict[str, Any]]) -> None:
-    percent = {name: 100 * count(tube, "CD3+CD8-CD69+") / count(tube, "CD3+CD8-") for name, tube in activation.items()}
+def test_cd69_rises_with_the_dose_like_by_hand(
+    activation: dict[str, dict[str, Any]], by_hand: dict[str, dict[str, str]]
+) -> None:
+    """CD69 is a shoulder here; percents lie within 3 points of the manual gates and keep the order of the doses."""
+    percent = {
+        name: 100 * count(tube, "CD3+CD8-CD69+") / count(tube, "CD3+CD8-CD4+") for name, tube in activation.items()
+    }
 
-    assert percent["Activation_25.fcs"] == pytest.approx(2, abs=0.1)
+    for name, found in percent.items():
+        assert found == pytest.approx(float(by_hand[name]["percent_CD69_of_CD4_T"]), abs=3), name
     assert percent["Activation_25.fcs"] < percent["Activation_29.fcs"] < percent["Activation_31.fcs"]
     assert percent["Activation_9.fcs"] < percent["Activation_15.fcs"]
+
+
+def test_blood_cells_are_counted_like_by_hand(recordings: Path, workflow: Workflow, tmp_path: Path) -> None:
+    """4,600 to 4,900 CD3+CD8- cells were gated by hand in the recording of OMIP-021."""
+    (result,) = run("omip021", recordings, tmp_path, workflow).values()
+
+    assert result["call"] == "INDETERMINATE"
+    (tube,) = result["tubes"]
+    assert 0.92 * 4600 <= count(tube, "CD3+CD8-") <= 1.08 * 4900
 
 
 def test_whole_blood_without_stimulation_gets_no_call_and_says_why(

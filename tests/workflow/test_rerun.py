@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cd40l_flow.config import default_limits
+from cd40l_flow.outputs.reference import collect, write_reference
 from helpers.cohorts import (
     TWO_RUNS,
     Run,
@@ -23,6 +25,7 @@ from helpers.cohorts import (
     reverse_sheets,
     write_sheet,
 )
+from helpers.controls import many_controls
 
 
 @pytest.fixture
@@ -107,3 +110,28 @@ def test_a_limit_reruns_everything(cohort: Path, workflow: Run) -> None:
         file.write("limits: {guards: {activated_min: 400}}\n")
 
     assert jobs(workflow(cohort, "--dry-run")) - {("check", "")} == jobs_of(*TWO_RUNS) - {("check", "")}
+
+
+def test_a_reference_reruns_everything_and_again_when_it_changes(cohort: Path, workflow: Run) -> None:
+    """The laboratory's own limits are part of what every result depends on; the history of the charts is not."""
+    write(cohort, 25)
+    with (cohort / "config" / "config.yaml").open("a", encoding="utf-8") as file:
+        file.write("reference: config/reference.json\n")
+    everything = jobs_of(*TWO_RUNS) - {("check", "")}
+
+    process = workflow(cohort)
+
+    assert process.returncode == 0, process.stderr
+    assert jobs(process) - {("check", "")} == everything
+    digests = {one["reference"]["digest"] for one in results(cohort).values()}
+    assert digests == {write(cohort, 25)}
+    assert jobs(workflow(cohort, "--dry-run")) <= {("index", "")}
+    write(cohort, 26)
+    assert jobs(workflow(cohort, "--dry-run")) - {("check", "")} == everything
+
+
+def write(cohort: Path, controls: int) -> str:
+    """Write the limits of so many healthy controls; return their digest."""
+    content = collect([(str(number), one) for number, one in enumerate(many_controls(controls))], default_limits())
+    write_reference(content, cohort / "config" / "reference.json")
+    return str(content["digest"])

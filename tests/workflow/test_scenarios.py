@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,14 @@ from typing import Any
 import pytest
 
 from cd40l_flow.analyse import analyse
+from cd40l_flow.cli import main
+from cd40l_flow.config import default_limits
 from cd40l_flow.inputs.plan import load_plan
+from cd40l_flow.inputs.reference import digest_of
+from cd40l_flow.outputs.reference import collect, write_reference
 from cd40l_flow.simulate import SCENARIOS, Fault, Scenario, failed_control, healthy_control, write_cohort
 from cd40l_flow.simulate.scenarios import TUBES_WITH_SECOND_CLONE
+from helpers.controls import many_controls
 
 SEED = 11
 Result = dict[str, Any]
@@ -161,6 +167,108 @@ def test_two_controls_that_agree(tmp_path: Path) -> None:
     assert run.result("carrier")["controls"] == ["C01", "C02"]
 
 
-def test_without_a_control_no_call(tmp_path: Path) -> None:
+def test_without_a_control_no_call_but_the_pattern_in_words(tmp_path: Path) -> None:
     result = Run(tmp_path, [], [PATIENTS["absent"]], 0.4).result("absent")
     assert (result["call"], result["reasons"]) == ("INDETERMINATE", ["CONTROL_ABSENT"])
+    words = " ".join(result["statement"])
+    assert "cells above the background" in words and "not a result" in words
+
+
+def test_a_failed_control_fails_a_sample_that_is_rerun_alone(tmp_path: Path) -> None:
+    """The command that analyses one sample takes its control along."""
+    Run(tmp_path, [failed_control()], [PATIENTS["healthy"]], 0.4)
+    assert main(["run", "--directory", str(tmp_path), "--sample", "healthy"]) == 0
+    result = json.loads((tmp_path / "results/samples/healthy/result.json").read_text(encoding="utf-8"))
+    assert (result["call"], result["reasons"][0]) == ("INDETERMINATE", "CONTROL_FAILED")
+
+
+LOST = Scenario("lost", negative_fraction=0.99, expression_level=0.05, expected_call="ABSENT")
+NO_CALCIUM = Scenario("no-calcium", ionomycin=False, expected_call="INDETERMINATE")
+WITHOUT_BINDING = ("CD154", "isotype")
+# Further pitfalls: what the sheet tells changes the call or its words. Each with words that must be said.
+PITFALLS: list[tuple[Scenario, str]] = [
+    (replace(NO_CALCIUM, sample="edta", anticoagulant="EDTA", expected_reasons=("ANTICOAGULANT",)), "not a result"),
+    (replace(NO_CALCIUM, sample="drug-not-stated", calcineurin_inhibitor="unknown",
+             expected_reasons=("DRUG_STATUS_UNKNOWN",)), "not a result"),
+    (replace(LOST, sample="steroid", steroid="yes", expected_call="INDETERMINATE", expected_reasons=("STEROID",)),
+     "not a result"),
+    (replace(LOST, sample="antibody", anti_cd154="yes", expected_call="INDETERMINATE",
+             expected_reasons=("ANTI_CD154",)), "not a result"),
+    (Scenario("antibody-covers-binding", function=0.0, anti_cd154="yes", expected_call="INDETERMINATE",
+              expected_reasons=("ANTI_CD154",)), "not a result"),
+    (Scenario("old-blood", collected_h=30.0, expected_reasons=("SAMPLE_AGE",)), "does not preclude"),
+    (replace(LOST, sample="very-old-blood", collected_h=80.0, expected_call="INDETERMINATE",
+             expected_reasons=("SAMPLE_AGE",)), "not a result"),
+    (Scenario("expression-only", stimulated=WITHOUT_BINDING, expected_call="INDETERMINATE",
+              expected_reasons=("FUNCTION_NOT_TESTED",)), "expression normal; function not tested"),
+    (replace(LOST, sample="lost-expression-only", stimulated=WITHOUT_BINDING,
+             expected_reasons=("FUNCTION_NOT_TESTED",)), "was not validly tested"),
+    (Scenario("no-background", stimulated=("CD154", "CD40-Ig", "secondary"), expected_call="INDETERMINATE",
+              expected_reasons=("TUBE_MISSING",)), "No call"),
+    (Scenario("no-resting-tube", unstimulated=(), expected_call="INDETERMINATE", expected_reasons=("TUBE_MISSING",)),
+     "No call"),
+    (Scenario("male-mosaic", negative_fraction=0.5, expected_call="MOSAIC"), "somatic mosaicism"),
+    (Scenario("mosaic-of-unknown-sex", sex="unknown", negative_fraction=0.5, expected_call="MOSAIC"), "both sexes"),
+    (replace(LOST, sample="female-lost", sex="F", age_years=20.0), "lyonization"),
+    (replace(LOST, sample="transplant-lost", transplant="yes"), "engraftment"),
+    (replace(LOST, sample="transfused", transfusion="yes"), "transfusion"),
+    (Scenario("adult-reduced", age_years=40.0, expression_level=0.3, expected_call="REDUCED"), "neither establishes"),
+    (Scenario("carrier-of-a-binding-defect", sex="F", function=0.0, negative_fraction=0.1,
+              expected_call="FUNCTIONAL_DEFECT"), "repeat before acting"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pitfalls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """Return a run of the further pitfalls."""
+    samples = [scenario for scenario, _ in PITFALLS]
+    return Run(tmp_path_factory.mktemp("pitfalls"), [healthy_control()], samples, 0.5)
+
+
+@pytest.mark.parametrize(("scenario", "words"), PITFALLS, ids=[scenario.sample for scenario, _ in PITFALLS])
+def test_pitfall(scenario: Scenario, words: str, pitfalls: Run) -> None:
+    result = pitfalls.result(scenario.sample)
+    assert pitfalls.result("C01")["call"] == "NORMAL"
+    assert (result["call"], result["reasons"][:1]) == (scenario.expected_call, list(scenario.expected_reasons[:1]))
+    said = " ".join(result["statement"])
+    assert words in said
+    if scenario.sex == "M":
+        assert "carrier status" not in said
+
+
+def test_the_limits_of_the_laboratory_are_used_and_told(tmp_path: Path) -> None:
+    """A wider spread of the healthy makes wider limits; a lot its controls never saw is told beside the call."""
+    run = Run(tmp_path, [healthy_control()], [Scenario("healthy"), PATIENTS["carrier"]], 0.5)
+    plain = run.result("healthy")
+    cytometer = plain["tubes"][0]["cytometer"]
+    history = many_controls(25, cytometer=cytometer, lot="LOT1")
+    content = collect([(str(number), result) for number, result in enumerate(history)], default_limits())
+    write_reference(content, tmp_path / "config" / "reference.json")
+    with (tmp_path / "config" / "config.yaml").open("a", encoding="utf-8") as file:
+        file.write("reference: config/reference.json\n")
+    run.results.clear()
+    judged = run.result("healthy")
+    sd = content["healthy_negative"]["CD154"]["sd_between"]
+    assert judged["reference"]["digest"] == content["digest"]
+    assert judged["reference"]["healthy_negative_sd"]["CD154"] == pytest.approx(sd)
+    assert (judged["call"], judged["reasons"]) == ("NORMAL", [])
+    wider = judged["reagents"]["CD154"]["lob"] > plain["reagents"]["CD154"]["lob"]
+    assert wider == (sd > default_limits()["mixture"]["healthy_negative_sd"])
+    assert judged["reagents"]["CD154"]["lob"] != plain["reagents"]["CD154"]["lob"]
+    other = collect(
+        [(str(number), result) for number, result in enumerate(many_controls(25, cytometer=cytometer, lot="LOT9"))],
+        default_limits(),
+    )
+    write_reference(other, tmp_path / "config" / "reference.json")
+    run.results.clear()
+    assert (run.result("healthy")["call"], run.result("healthy")["reasons"]) == ("NORMAL", ["REFERENCE_MISMATCH"])
+    assert run.result("carrier")["reasons"] == ["REFERENCE_MISMATCH"]
+    # A control that lies far from the laboratory's fails its run.
+    strict = collect([(str(number), one) for number, one in enumerate(history)], default_limits())
+    for spread in strict["limits"].values():
+        spread["percent_positive"] |= {"mean": 60.0, "sd": 1.0}
+    strict["digest"] = digest_of(strict)
+    write_reference(strict, tmp_path / "config" / "reference.json")
+    run.results.clear()
+    assert run.result("C01")["call"] == "INDETERMINATE"
+    assert run.result("healthy")["reasons"][0] == "CONTROL_FAILED"

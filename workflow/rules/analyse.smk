@@ -9,11 +9,14 @@ rule analyse:
         "logs/analyse/{sample}.log",
     benchmark:
         "logs/analyse/{sample}.benchmark.tsv"
+    group:
+        batch
     conda:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=analysis_memory,
+        runtime=analysis_minutes,
     params:
         job=job,
         engine=ENGINE_VERSION,

@@ -3,6 +3,7 @@
 rule check:
     input:
         sheets=[path for path in (PLAN.config.samples, PLAN.config.tubes, PLAN.config.overrides) if path],
+        reviews=all_reviews(),
         fcs=sorted({path for sample in SAMPLES for path in PLAN.files(sample)}),
     output:
         "results/check.json",
@@ -14,6 +15,8 @@ rule check:
         "../../environment.yml"
     params:
         config=CONFIG_FILE,
+        reviews=fingerprints(all_reviews()),
+        strange=[str(problem) for problem in review_files(PLAN.config.reviews)[1]],
         sizes=sizes(path for sample in SAMPLES for path in PLAN.files(sample)),
         missing=sorted(tube.path for sample in PLAN.samples.values() for tube in sample.tubes if not tube.present),
     shell:

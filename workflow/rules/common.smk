@@ -1,22 +1,40 @@
 # The plan: sheets and configuration, read once. A mistake in them stops here, with every problem told at once.
 import os
+from math import ceil
 from pathlib import Path
 
+from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
 
 from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.errors import InputsError
 from cd40l_flow.inputs.plan import job_to_json, load_plan
 from cd40l_flow.outputs.problems import write_problems
+from cd40l_flow.outputs.reviews import files_by_sample, fingerprints, review_files
 
 # One file says what is analysed, and cd40l-flow reads the same one: values from elsewhere would be silently left out.
-if workflow.config_settings.config or len(workflow.configfiles) > 1:
+AS_MODULE = workflow.modifier.namespace is not None
+if AS_MODULE:
+    if workflow.modifier.path_modifier.prefix or workflow.modifier.path_modifier.modifies_prefixes:
+        raise WorkflowError(
+            "cd40l-flow as a module: prefix: and replace_prefix: are not supported, for its commands know where their "
+            "results lie. Take them out; the results are written to results/ of the working directory."
+        )
+    CONFIG_FILE = Path(config.get("configfile", (config and workflow.configfiles or ["config/config.yaml"])[-1]))
+    if set(config) - {"configfile"} and (not CONFIG_FILE.is_file() or config != load_configfile(CONFIG_FILE)):
+        raise WorkflowError(
+            f"cd40l-flow as a module: what config: gives it is not what stands in {CONFIG_FILE}, the file it reads. "
+            'Name its own configuration file, as config: {"configfile": "config/cd40l.yaml"}.'
+        )
+elif workflow.config_settings.config or len(workflow.configfiles) > 1:
     raise WorkflowError(
-        "--config and several --configfile are not supported: write every key into one configuration file."
+        "--config, or more than one --configfile: cd40l-flow reads one configuration file, and these values would be "
+        "left out. Write every key into that file."
     )
+else:
+    CONFIG_FILE = Path(workflow.configfiles[-1] if workflow.configfiles else "config/config.yaml")
 
 # Told as it lies in the working directory, so that a folder that is moved stays up to date.
-CONFIG_FILE = Path(workflow.configfiles[-1] if workflow.configfiles else "config/config.yaml")
 CONFIG_FILE = str(CONFIG_FILE.relative_to(Path.cwd()) if CONFIG_FILE.is_relative_to(Path.cwd()) else CONFIG_FILE)
 
 try:
@@ -26,6 +44,7 @@ except InputsError as error:
     raise WorkflowError(str(error)) from None
 
 SAMPLES = list(PLAN.samples)
+REVIEWS = {sample: [str(path) for path in files] for sample, files in files_by_sample(PLAN.config.reviews).items()}
 
 
 wildcard_constraints:
@@ -42,9 +61,37 @@ def sizes(paths):
     return [os.path.getsize(path) for path in sorted(set(paths))]
 
 
+def sample_reviews(wildcards):
+    """The reviews of a sample; only its report, the summary and the index depend on them."""
+    return REVIEWS.get(wildcards.sample, [])
+
+
+def all_reviews():
+    """The reviews of all samples, also those that do not tell which."""
+    return sorted(path for files in REVIEWS.values() for path in files)
+
+
 def file_sizes(wildcards):
     """The sizes of the files that a sample's analysis reads."""
     return sizes(PLAN.files(wildcards.sample))
+
+
+def batch(wildcards):
+    """The group of a sample's jobs where an executor submits several of them as one; controls go before the others."""
+    return "controls" if PLAN.samples[wildcards.sample].role == "control" else "samples"
+
+
+def analysis_memory(wildcards, attempt):
+    """What Slurm must grant an analysis, MB: measured 90 and 7.3 for each MB of its files; half as much to spare.
+
+    Two nested Snakemakes in the same submission take 250 more. What has run out of memory gets more at each attempt.
+    """
+    return round((500 + 12 * sum(file_sizes(wildcards)) / 1e6) * attempt)
+
+
+def analysis_minutes(wildcards, attempt):
+    """The time limit of an analysis: measured 0.9 s and 0.07 s for each MB of its files; tenfold."""
+    return (1 + ceil(sum(file_sizes(wildcards)) / 60e6)) * attempt
 
 
 def job(wildcards):
@@ -60,6 +107,17 @@ def shown_controls(wildcards):
 def control_results(wildcards):
     """The results that a test sample is judged against; a control is measured together with the others of its run."""
     return [] if PLAN.samples[wildcards.sample].role == "control" else shown_controls(wildcards)
+
+
+def run_of(wildcards):
+    """The run of a sample, under which Snakemake's report lists it."""
+    return PLAN.samples[wildcards.sample].run
+
+
+def labels_of(wildcards):
+    """What Snakemake's report lists of a sample."""
+    sample = PLAN.samples[wildcards.sample]
+    return {"sample": sample.sample, "role": sample.role}
 
 
 def shown_densities(wildcards):

@@ -1,9 +1,11 @@
+# The commands take the names of the samples from the sheet: thousands of paths do not fit into a command line.
 RESULTS = expand("results/samples/{sample}/result.json", sample=SAMPLES)
 
 
 rule summarize:
     input:
-        RESULTS,
+        results=RESULTS,
+        reviews=all_reviews(),
     output:
         report(
             "results/summary.tsv", caption="../report/summary.rst", category="Cohort", labels={"table": "all samples"}
@@ -13,13 +15,19 @@ rule summarize:
     localrule: True
     conda:
         "../../environment.yml"
+    params:
+        sheet=PLAN.config.samples,
+        reviews=fingerprints(all_reviews()),
     shell:
-        "cd40l-flow summarize {input:q} --summary {output:q} 2>&1 | tee {log:q}"
+        "cd40l-flow summarize --samples {params.sheet:q} --reviews {input.reviews:q} --summary {output:q} 2>&1 | tee {log:q}"
 
 
 rule index:
     input:
-        RESULTS,
+        results=RESULTS,
+        densities=expand("results/samples/{sample}/densities.npz", sample=SAMPLES),
+        reviews=all_reviews(),
+        reference=PLAN.config.reference or [],
     output:
         report("results/index.html", caption="../report/index.rst", category="Cohort", labels={"table": "index"}),
     log:
@@ -27,5 +35,27 @@ rule index:
     localrule: True
     conda:
         "../../environment.yml"
+    params:
+        sheet=PLAN.config.samples,
+        reviews=fingerprints(all_reviews()),
     shell:
-        "cd40l-flow summarize {input:q} --index {output:q} 2>&1 | tee {log:q}"
+        "cd40l-flow summarize --samples {params.sheet:q} --reviews {input.reviews:q} --index {output:q} --reference {input.reference:q} 2>&1 | tee {log:q}"
+
+
+# Without reviews: a signature changes nothing that MultiQC shows.
+rule multiqc:
+    input:
+        RESULTS,
+    output:
+        "results/multiqc/cd40l_flow_mqc.json",
+        "results/multiqc/cd40l_flow_negative_fraction_mqc.json",
+        "results/multiqc/cd40l_flow_runs_mqc.json",
+    log:
+        "logs/multiqc.log",
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        sheet=PLAN.config.samples,
+    shell:
+        "cd40l-flow summarize --samples {params.sheet:q} --multiqc {output[0]:q} 2>&1 | tee {log:q}"

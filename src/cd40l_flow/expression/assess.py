@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from cd40l_flow.expression.agreement import disagreement
 from cd40l_flow.expression.case import Activation, Case, ControlCase, Refusal
-from cd40l_flow.expression.compare import compare
+from cd40l_flow.expression.compare import agreeing, compare
 from cd40l_flow.expression.control import combine, control_terms
 from cd40l_flow.expression.guards import control_failures
 from cd40l_flow.expression.histogram import histogram
+from cd40l_flow.expression.laboratory import Laboratory, with_laboratory
 from cd40l_flow.expression.measures import TargetCells, fit
 from cd40l_flow.expression.model import Anchor, Comparison, Expression
 from cd40l_flow.expression.quality import usable_fit
 from cd40l_flow.expression.tube_checks import cd69_median, check_tubes, floor_of
-from cd40l_flow.gating.model import ACTIVATED, CD8_NEGATIVE, GatedSample, GatedTube
+from cd40l_flow.gating.model import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE, GatedSample, GatedTube
 from cd40l_flow.inputs.model import TARGET_REAGENTS, Floats, Override, Sample
 
 # Which tubes are the background of a reagent, the first found goes.
@@ -60,10 +62,12 @@ def assess(
     limits: Mapping[str, Any],
     *,
     alone: bool,
+    laboratory: Laboratory | None = None,
 ) -> Case:
     """Return the case of a sample: every reagent measured, and compared where there is a control.
 
     ``alone`` marks a control that has no other to be judged against. ``refusals`` are tubes that could not be read.
+    ``laboratory`` are its own limits: the spread of the healthy decides the limits of detection.
     """
     sample = gated.sample
     tubes = _Tubes(gated)
@@ -82,7 +86,8 @@ def assess(
         for reagent, expression in reagents.items():
             if reagent in control.reagents:
                 by_fit = usable_fit(expression, limits)
-                comparisons[reagent] = compare(expression, control.reagents[reagent], limits, by_fit=by_fit)
+                own = with_laboratory(limits, laboratory, reagent)
+                comparisons[reagent] = compare(expression, control.reagents[reagent], own, by_fit=by_fit)
     return Case(
         sample=sample,
         alone=alone,
@@ -91,25 +96,31 @@ def assess(
         missing=_missing(sample, planned),
         unstimulated_missing=not any(tube.stimulation == "unstimulated" for tube in sample.tubes),
         reagents=reagents,
-        comparisons=comparisons,
+        comparisons=agreeing(comparisons),
         activation={reagent: _activation(tubes, reagent) for reagent in planned},
-        checks=check_tubes(gated),
+        checks=check_tubes(gated, limits["gating"]),
         control=control,
+        laboratory=laboratory,
+        cytometers=tuple(sorted({tube.signal.events.header.cytometer for tube in gated.tubes})),
     )
 
 
 def control_case(cases: Sequence[Case], limits: Mapping[str, Any]) -> ControlCase:
     """Return what controls, each assessed by itself, say together."""
     reagents = {}
+    lent = [
+        {reagent: control_terms(expression, limits) for reagent, expression in case.reagents.items()} for case in cases
+    ]
     for reagent in TARGET_REAGENTS:
-        having = [case.reagents[reagent] for case in cases if reagent in case.reagents]
+        having = [terms[reagent] for terms in lent if reagent in terms]
         if having and len(having) == len([case for case in cases if reagent in case.planned]):
-            reagents[reagent] = combine([control_terms(expression, limits) for expression in having])
+            reagents[reagent] = combine(having)
     return ControlCase(
         names=tuple(case.sample.sample for case in cases),
         reagents=reagents,
         activation_percent=activation_percents(cases),
         failures=tuple(failure for case in cases for failure in control_failures(case, limits)),
+        disagreement=disagreement(lent),
     )
 
 
@@ -212,7 +223,9 @@ def _activation(tubes: _Tubes, reagent: str) -> Activation:
 
 
 def _percent(tubes: Sequence[GatedTube]) -> float | None:
-    """Return the CD69+ percent of CD3+CD8- cells, tubes pooled, or None without cells or without the gate."""
+    """Return the CD69+ percent of CD3+CD8- cells (of the CD4+ ones, where CD4 is gated), tubes pooled, or None without
+    cells or without the gate.
+    """
     gated = [tube for tube in tubes if ACTIVATED in tube.masks]
-    parents = sum(tube.count(CD8_NEGATIVE) for tube in gated)
+    parents = sum(tube.count(CD4_POSITIVE if CD4_POSITIVE in tube.masks else CD8_NEGATIVE) for tube in gated)
     return 100 * sum(tube.count(ACTIVATED) for tube in gated) / parents if parents else None

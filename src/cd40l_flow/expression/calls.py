@@ -19,7 +19,7 @@ from cd40l_flow.expression.effects import (
     Guard,
 )
 from cd40l_flow.expression.quality import positive_fraction, usable_fit
-from cd40l_flow.expression.rules import RULES, Checked, Condition, Outcome, check, evaluate, every, some
+from cd40l_flow.expression.rules import RULES, Condition, Measures, Outcome, Rule, evaluate
 
 CD154, CLONE_2, CD40_IG = "CD154", "CD154-2", "CD40-Ig"
 CLONES = (CD154, CLONE_2)
@@ -46,7 +46,10 @@ class SubCall:
 
 @dataclass(frozen=True)
 class Decision:
-    """The call of a sample, why, and the trace: guards, sub-calls, and the conditions of a functional defect."""
+    """The call of a sample, why, and the trace: guards, sub-calls, and the rule of a functional defect.
+
+    ``functional`` is None where one of the two readouts was not measured.
+    """
 
     call: str
     pattern: str
@@ -54,25 +57,43 @@ class Decision:
     qc: str
     guards: tuple[Guard, ...]
     subcalls: Mapping[str, SubCall]
-    functional: tuple[Checked, ...]
+    functional: Outcome | None
 
 
-# CD154 sub-call x CD40-Ig sub-call -> call and reason. What is not listed is INDETERMINATE, READOUT_DISCORDANT.
+# CD154 sub-call x CD40-Ig sub-call -> call and reason. A CD40-Ig sub-call that is INDETERMINATE stands here as its
+# reason where that is a grey zone or unresolved, and as NOT_TESTED where it is no result at all. What is not listed
+# stays INDETERMINATE for CD40-Ig's own reasons. A functional defect has its own rule, which goes before this table.
+DISCORDANT = (INDETERMINATE, "READOUT_DISCORDANT")
 TABLE: Mapping[tuple[str, str], tuple[str, str]] = {
     (NORMAL, NORMAL): (NORMAL, ""),
-    (ABSENT, ABSENT): (ABSENT, ""),
-    (REDUCED, REDUCED): (REDUCED, ""),
-    (MOSAIC, MOSAIC): (MOSAIC, ""),
-    (MOSAIC, GREY_ZONE): (MOSAIC, ""),
+    (NORMAL, REDUCED): DISCORDANT,
+    (NORMAL, MOSAIC): DISCORDANT,
+    (NORMAL, ABSENT): DISCORDANT,
     (NORMAL, GREY_ZONE): (INDETERMINATE, GREY_ZONE),
     (NORMAL, NOT_TESTED): (INDETERMINATE, "FUNCTION_NOT_TESTED"),
+    (ABSENT, ABSENT): (ABSENT, ""),
+    (ABSENT, NORMAL): DISCORDANT,
+    (ABSENT, REDUCED): DISCORDANT,
+    (ABSENT, MOSAIC): DISCORDANT,
     (ABSENT, NOT_TESTED): (ABSENT, "FUNCTION_NOT_TESTED"),
+    (REDUCED, REDUCED): (REDUCED, ""),
+    # CD40-Ig is the dimmer stain: what CD154 shows it may not resolve.
+    (REDUCED, UNRESOLVED): (REDUCED, ""),
+    (REDUCED, GREY_ZONE): (REDUCED, ""),
+    (REDUCED, NORMAL): DISCORDANT,
+    (REDUCED, MOSAIC): DISCORDANT,
+    (REDUCED, ABSENT): DISCORDANT,
     (REDUCED, NOT_TESTED): (REDUCED, "FUNCTION_NOT_TESTED"),
+    (MOSAIC, MOSAIC): (MOSAIC, ""),
+    (MOSAIC, GREY_ZONE): (MOSAIC, ""),
+    (MOSAIC, NORMAL): DISCORDANT,
+    (MOSAIC, REDUCED): DISCORDANT,
+    (MOSAIC, ABSENT): DISCORDANT,
     (MOSAIC, NOT_TESTED): (MOSAIC, "FUNCTION_NOT_TESTED"),
 }
 
 
-def measures_of(case: Case, reagent: str, limits: Mapping[str, Any]) -> dict[str, float | None]:
+def measures_of(case: Case, reagent: str, limits: Mapping[str, Any]) -> Measures:
     """Return the named measures of one reagent that rules compare; None is not known. Fractions are 0 to 1."""
     expression, comparison = case.reagents[reagent], case.comparison(reagent)
     high = expression.percent_positive_high
@@ -84,7 +105,7 @@ def measures_of(case: Case, reagent: str, limits: Mapping[str, Any]) -> dict[str
         expressing = (1 - negative) * expression.events
     elif expression.percent_positive is not None:
         expressing = expression.percent_positive / 100 * expression.events
-    calls, guards = limits["calls"], limits["guards"]
+    calls, guards, bright = limits["calls"], limits["guards"], comparison.bright_events
     return {
         "positive_high": None if high is None else high / 100,
         "positive_fraction": positive_fraction(expression, limits),
@@ -100,9 +121,15 @@ def measures_of(case: Case, reagent: str, limits: Mapping[str, Any]) -> dict[str
         "valley_depth": expression.valley,
         "dip_p": expression.dip_p,
         "likelihood_ratio_p": comparison.likelihood_ratio_p,
-        "bright_events": comparison.bright_events,
+        "mosaic_over_shift": comparison.mosaic_over_shift,
+        "shift_over_mosaic": None if comparison.mosaic_over_shift is None else -comparison.mosaic_over_shift,
+        "mosaic_resolved_min": float(calls["mosaic_resolved_min"]),
+        "wider_change": comparison.wider_change,
+        "wider_separation": comparison.wider_separation,
+        "bright_fraction": None if bright is None else bright / expression.events,
+        "bright_share": None if not expressing or bright is None else max(bright, 0.0) / expressing,
         "expressing_events": expressing,
-        "bright_events_limit": max(
+        "expressing_events_min": max(
             float(calls["minor_fraction_min"]) * expression.events, float(guards["minor_quantify"])
         ),
     }
@@ -113,31 +140,51 @@ def decide(case: Case, guards: tuple[Guard, ...], limits: Mapping[str, Any], *, 
 
     Guards first, then a sub-call for each reagent, then the table; what no rule covers is INDETERMINATE.
     """
-    subcalls = {reagent: _subcall(case, reagent, guards, limits) for reagent in case.planned}
-    functional = _functional(case, limits)
-    if case.alone:
+    measures = {reagent: measures_of(case, reagent, limits) for reagent in case.planned if reagent in case.reagents}
+    return decide_on(
+        measures, case.planned, guards, limits["calls"], alone=case.alone, require_function=require_function
+    )
+
+
+def decide_on(
+    measures: Mapping[str, Measures],
+    planned: tuple[str, ...],
+    guards: tuple[Guard, ...],
+    limits: Mapping[str, Any],
+    *,
+    alone: bool,
+    require_function: bool,
+) -> Decision:
+    """Return the decision on named measures by reagent; ``limits`` are those of the group ``calls``.
+
+    ``planned`` are the reagents of the sheet, of which some may have no measures; ``alone`` marks a single control.
+    """
+    subcalls = {reagent: _subcall(reagent, measures.get(reagent), guards, limits, alone) for reagent in planned}
+    functional = _functional(measures, limits)
+    if alone:
         call, reasons = _alone(guards)
     else:
         call, reasons = _combine(guards, subcalls, functional, require_function)
     fired = [guard for guard in guards if guard.fired]
-    reasons += [guard.code for guard in fired if guard.effect == "soft" and guard.code in TOLD]
+    reasons += [guard.code for guard in fired if guard.code in TOLD]
     qc = "fail" if any(guard.blocks == EVERY for guard in fired) else "warn" if fired else "pass"
     pattern = _pattern(subcalls, functional)
     return Decision(call, pattern, tuple(dict.fromkeys(reasons)), qc, guards, subcalls, functional)
 
 
-def _subcall(case: Case, reagent: str, guards: tuple[Guard, ...], limits: Mapping[str, Any]) -> SubCall:
+def _subcall(
+    reagent: str, measures: Measures | None, guards: tuple[Guard, ...], limits: Mapping[str, Any], alone: bool
+) -> SubCall:
     relevant = [guard for guard in guards if guard.reagent in ("", reagent)]
-    if case.alone:
+    if alone:
         # Without another control no rule can be decided; its guards say what a control must be.
         codes = _codes(relevant, NORMAL)
-        call = INDETERMINATE if codes or reagent not in case.reagents else NORMAL
+        call = INDETERMINATE if codes or measures is None else NORMAL
         return SubCall(reagent, call, call, codes, ())
-    if reagent not in case.reagents:
+    if measures is None:
         return SubCall(reagent, INDETERMINATE, INDETERMINATE, _codes(relevant, INDETERMINATE), ())
-    measures = measures_of(case, reagent, limits)
-    outcomes = tuple(evaluate(rule, measures, limits["calls"]) for rule in RULES)
-    pattern, reason = _first(outcomes, measures)
+    outcomes = tuple(evaluate(rule, measures, limits) for rule in RULES)
+    pattern, reason = first(outcomes, measures)
     reasons = _codes(relevant, pattern)
     call = INDETERMINATE if reasons else pattern
     if reason and not reasons:
@@ -158,48 +205,61 @@ def _codes(guards: Sequence[Guard], call: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(guard.code for guard in fired or standing))
 
 
-def _first(outcomes: tuple[Outcome, ...], measures: Mapping[str, float | None]) -> tuple[str, str]:
-    """Return the first call whose rule is met, or INDETERMINATE and why; a rule that may be met stops the search."""
-    for outcome in outcomes:
+def first(outcomes: Sequence[Outcome], measures: Measures) -> tuple[str, str]:
+    """Return the call of the rule that is met and goes before the others, or INDETERMINATE and why.
+
+    Every rule has its place, so the order in which they were evaluated does not matter. One that goes before and may or
+    may not be met, for want of a measure, stops the search.
+    """
+    for outcome in sorted(outcomes, key=lambda outcome: outcome.rule.place):
         if outcome.met:
             return outcome.rule.call, ""
         if outcome.met is None:
             return INDETERMINATE, BETWEEN
     f, lob, lod = (measures[name] for name in ("mutant_fraction", "lob", "lod"))
     separation, needed = measures["separation"], measures["separation_min"]
+    # Cells that express too little to be told from those that do not: unless they are absent, it may be either.
     if separation is not None and needed is not None and separation < needed:
         return INDETERMINATE, UNRESOLVED
     if f is not None and lob is not None and lod is not None and f > lob:
         return INDETERMINATE, GREY_ZONE if f <= lod else UNRESOLVED
-    return INDETERMINATE, BETWEEN
+    over, resolved = measures["mosaic_over_shift"], measures["mosaic_resolved_min"]
+    both = over is not None and resolved is not None and abs(over) < resolved
+    return INDETERMINATE, UNRESOLVED if both else BETWEEN
 
 
-def _functional(case: Case, limits: Mapping[str, Any]) -> tuple[Checked, ...]:
-    """Return the conditions of a functional defect: CD154 is there, CD40-Ig does not bind."""
-    clones = [reagent for reagent in CLONES if reagent in case.reagents]
-    if CD40_IG not in case.reagents or not clones:
-        return ()
-    known = [value for reagent in clones if (value := case.comparison(reagent).relative_positive) is not None]
+# CD154 is there, and CD40-Ig does not bind: by its percent or by its ratio to CD154.
+FUNCTIONAL = Rule(
+    FUNCTIONAL_DEFECT,
+    0,
+    (Condition("cd154_relative_positive", ">=", "functional_cd154_relative_min"),),
+    (
+        (
+            Condition("cd40ig_positive_high", "<=", "functional_cd40ig_max"),
+            Condition("cd40ig_over_cd154", "<=", "functional_ratio_max"),
+        ),
+    ),
+)
+
+
+def _functional(measures: Mapping[str, Measures], limits: Mapping[str, Any]) -> Outcome | None:
+    """Return the rule of a functional defect evaluated; None without both readouts."""
+    clones = [measures[reagent] for reagent in CLONES if reagent in measures]
+    if CD40_IG not in measures or not clones:
+        return None
+    known = [value for clone in clones if (value := clone["relative_positive"]) is not None]
     best = max(known) if known else None
-    binding = case.comparison(CD40_IG).relative_positive
-    high = case.reagents[CD40_IG].percent_positive_high
-    measures = {
+    binding = measures[CD40_IG]["relative_positive"]
+    together = {
         "cd154_relative_positive": best,
-        "cd40ig_positive_high": None if high is None else high / 100,
+        "cd40ig_positive_high": measures[CD40_IG]["positive_high"],
         "cd40ig_over_cd154": None if binding is None or not best else binding / best,
     }
-    conditions = (
-        Condition("cd154_relative_positive", ">=", "functional_cd154_relative_min"),
-        Condition("cd40ig_positive_high", "<=", "functional_cd40ig_max"),
-        Condition("cd40ig_over_cd154", "<=", "functional_ratio_max"),
-    )
-    return tuple(check(condition, measures, limits["calls"]) for condition in conditions)
+    return evaluate(FUNCTIONAL, together, limits)
 
 
-def _is_functional(checked: tuple[Checked, ...], cd154: str) -> bool | None:
-    if not checked or cd154 not in (NORMAL, REDUCED):
-        return False
-    return every([checked[0].met, some([c.met for c in checked[1:]])])
+def _is_functional(functional: Outcome | None, cd154: str) -> bool | None:
+    return False if functional is None or cd154 not in (NORMAL, REDUCED) else functional.met
 
 
 def _cd154(subcalls: Mapping[str, SubCall]) -> tuple[str, tuple[str, ...]]:
@@ -218,7 +278,7 @@ def _cd154(subcalls: Mapping[str, SubCall]) -> tuple[str, tuple[str, ...]]:
 def _combine(
     guards: tuple[Guard, ...],
     subcalls: Mapping[str, SubCall],
-    functional: tuple[Checked, ...],
+    functional: Outcome | None,
     require_function: bool,
 ) -> tuple[str, list[str]]:
     hard = _codes([guard for guard in guards if not guard.reagent], INDETERMINATE)
@@ -231,6 +291,11 @@ def _combine(
         return INDETERMINATE, [*why, *others]
     binding = subcalls.get(CD40_IG)
     if binding is None or _not_valid(binding):
+        # What cannot support a call may still speak against it: a worse assay must not lead to a call.
+        against = binding is not None and TABLE.get((cd154, binding.pattern), DISCORDANT)[0] != cd154
+        if binding is not None and against:
+            contradicts = binding.pattern != INDETERMINATE
+            return INDETERMINATE, ["READOUT_DISCORDANT" if contradicts else "FUNCTION_NOT_TESTED", *others]
         call, reason = TABLE[cd154, NOT_TESTED]
         if cd154 == NORMAL and not require_function:
             call = NORMAL
@@ -241,11 +306,11 @@ def _combine(
     if is_functional:
         blocking = _codes(guards, FUNCTIONAL_DEFECT)
         return (INDETERMINATE, list(blocking)) if blocking else (FUNCTIONAL_DEFECT, [])
-    key = GREY_ZONE if binding.reasons == (GREY_ZONE,) else binding.call
+    key = binding.reasons[0] if binding.reasons in ((GREY_ZONE,), (UNRESOLVED,)) else binding.call
     if (cd154, key) in TABLE:
         call, reason = TABLE[cd154, key]
         return call, [reason] if reason else []
-    return INDETERMINATE, list(binding.reasons) if key in (INDETERMINATE, GREY_ZONE) else ["READOUT_DISCORDANT"]
+    return INDETERMINATE, list(binding.reasons)
 
 
 def _not_valid(binding: SubCall) -> bool:
@@ -258,7 +323,7 @@ def _alone(guards: tuple[Guard, ...]) -> tuple[str, list[str]]:
     return (INDETERMINATE, list(codes)) if codes else (NORMAL, [])
 
 
-def _pattern(subcalls: Mapping[str, SubCall], functional: tuple[Checked, ...]) -> str:
+def _pattern(subcalls: Mapping[str, SubCall], functional: Outcome | None) -> str:
     """Return what the measures alone say of CD154, for words about a sample that gets no call."""
     cd154 = next((subcalls[reagent].pattern for reagent in CLONES if reagent in subcalls), INDETERMINATE)
     return FUNCTIONAL_DEFECT if _is_functional(functional, cd154) else cd154

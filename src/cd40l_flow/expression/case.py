@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from cd40l_flow.expression.laboratory import Laboratory
 from cd40l_flow.expression.model import Comparison, ControlExpression, Expression
 from cd40l_flow.inputs.model import Sample
 
@@ -33,11 +34,43 @@ class Activation:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """A fingerprint of the donor in two tubes: what was compared, by how much it differs, and how much it may.
+
+    ``value`` and ``limit`` are in ``unit``: percentage points, or percent of the smaller one; the limit holds what
+    counting explains.
+    """
+
+    what: str
+    tubes: tuple[str, str]
+    value: float
+    limit: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class Slope:
+    """How the target follows another marker in cells of one tube that do not express it.
+
+    ``slope`` is in channels of the target per channel of ``marker``; ``residue`` the same from the lower to the upper
+    third of the marker, in robust SD of the target.
+    """
+
+    fcs: str
+    marker: str
+    population: str
+    slope: float
+    residue: float
+
+
+@dataclass(frozen=True)
 class TubeCheck:
     """What the tubes of a sample say of each other, and the acquisition of the worst; see ``tube_checks``.
 
-    ``untimed`` names the tubes (``fcs``) whose steadiness in time could not be assessed; ``residue`` is how far the
-    target follows CD69 in cells that do not express it, robust SD, largest of the stimulated tubes.
+    ``untimed`` names the tubes (``fcs``) whose steadiness in time could not be assessed, ``drifting`` those whose
+    signal changes within what is kept; ``residue`` is how far the target follows CD69 or CD3 in cells that do not
+    express it, robust SD, largest of the stimulated tubes; ``slopes`` are all of them. ``differences`` are the
+    fingerprints of the donor that differ most, each against its limit.
     """
 
     removed_percent: float | None
@@ -45,19 +78,36 @@ class TubeCheck:
     untimed: tuple[str, ...]
     swapped: bool | None
     markers_swapped: bool | None
-    fingerprint_points: float | None
-    scatter_percent: float | None
+    cd3_cd8_swapped: bool | None
+    differences: tuple[Difference, ...]
     residue: float | None
+    slopes: tuple[Slope, ...] = ()
+    drifting: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """How far several controls lie apart in one reagent, largest of all pairs; None where one of them is not known.
+
+    ``difference`` is of the positive fractions (0 to 1), ``ratio`` the brighter over the dimmer, all activated cells.
+    """
+
+    difference: float | None
+    ratio: float | None
 
 
 @dataclass(frozen=True)
 class ControlCase:
-    """What a run's controls say: combined measures per reagent, CD69 percent, and why one failed (empty: none did)."""
+    """What a run's controls say: combined measures per reagent, CD69 percent, and why one failed (empty: none did).
+
+    ``disagreement`` is by reagent, of those that several controls measured.
+    """
 
     names: tuple[str, ...]
     reagents: Mapping[str, ControlExpression]
     activation_percent: Mapping[str, float]
     failures: tuple[str, ...]
+    disagreement: Mapping[str, Disagreement] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,7 +116,9 @@ class Case:
 
     ``reagents`` are those that could be measured; ``planned`` those with a stimulated tube in the sheet; ``missing``
     maps reagent -> what the sheet lacks; ``control`` is None when there is none to compare with (``alone``: a single
-    control, judged by its own guards).
+    control, judged by its own guards). ``laboratory`` are its own limits, if it has any, and ``cytometers`` the
+    instruments (``$CYT``) that the tubes name. ``uncut`` is the same sample without the cuts in time, None where
+    nothing was cut.
     """
 
     sample: Sample
@@ -80,7 +132,24 @@ class Case:
     activation: Mapping[str, Activation]
     checks: TubeCheck
     control: ControlCase | None
+    laboratory: Laboratory | None = None
+    cytometers: tuple[str, ...] = ()
+    uncut: Uncut | None = None
 
     def comparison(self, reagent: str) -> Comparison:
         """Return a reagent beside the control's, empty where there is no control."""
         return self.comparisons.get(reagent, Comparison())
+
+
+@dataclass(frozen=True)
+class Uncut:
+    """What a sample would have been without its cuts in time: call, reasons, and whether the call is the same.
+
+    ``change_points`` is the largest change of a population's percent of parent in any tube, percentage points.
+    """
+
+    call: str
+    reasons: tuple[str, ...]
+    same_call: bool
+    change_points: float
+    case: Case

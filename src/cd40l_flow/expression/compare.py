@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 from cd40l_flow.expression.components import background_component
+from cd40l_flow.expression.detection import detectable
+from cd40l_flow.expression.distances import distances
 from cd40l_flow.expression.histogram import centres
-from cd40l_flow.expression.mixture import fit_mixture, log_likelihood_at
+from cd40l_flow.expression.medians import above, log_error
+from cd40l_flow.expression.mixture import Fit, Problem, fit_mixture, parameters
+from cd40l_flow.expression.modality import Hypotheses, modality
 from cd40l_flow.expression.model import Comparison, ControlExpression, Expression
+from cd40l_flow.expression.prior import NOTHING_KNOWN
 from cd40l_flow.expression.proportion import Z95
+from cd40l_flow.expression.wider import rebinned, wider
 
 
 def compare(
@@ -23,39 +30,163 @@ def compare(
     control and the spread between healthy people. LoB = 2.33 s, LoD = LoB + 1.645 s with s^2 = (sqrt(2) SD_healthy / (1
     - n_control))^2 + counting error^2.
     """
-    mixture = limits["mixture"]
-    fraction = expression.positive_fraction_by_fit if by_fit and control.by_fit else None
-    control_fraction = control.positive_fraction if fraction is not None else None
-    if fraction is None and expression.percent_positive is not None and control.percent_positive is not None:
-        fraction, control_fraction = expression.percent_positive / 100, control.percent_positive / 100
-    values: dict[str, float | None] = {
-        "relative_positive": _ratio(fraction, control_fraction),
-        "mfi_ratio": _ratio(expression.mfi_above_background, control.mfi_above_background),
-        "mfi_all_ratio": _ratio(expression.mfi_all_above_background, control.mfi_all_above_background),
+    values: dict[str, Any] = {
         "bright_events": _bright_events(expression, control),
+        "distances": distances(expression.counts, expression.anchor.counts, control.counts),
     }
+    values |= _relative_positive(expression, control, by_fit=by_fit) | _levels(expression, control)
+    values |= _mutants(expression, control, limits)
+    return Comparison(**values)
+
+
+def agreeing(comparisons: Mapping[str, Comparison]) -> dict[str, Comparison]:
+    """Return the comparisons of one sample's reagents, each told how far the other readout's mutant fraction lies.
+
+    It is the same blood, so what differs between people is the same in both: the difference counts in standard errors
+    of counting alone. The other readout of CD40-Ig is CD154, of every CD154 clone it is CD40-Ig.
+    """
+    found = {}
+    for reagent, mine in comparisons.items():
+        theirs = comparisons.get("CD154" if reagent == "CD40-Ig" else "CD40-Ig")
+        if theirs is not None and theirs.mutant_fraction is not None and mine.mutant_fraction is not None:
+            error = math.hypot(mine.mutant_error or 0.0, theirs.mutant_error or 0.0)
+            apart = mine.mutant_fraction - theirs.mutant_fraction
+            mine = replace(mine, agreement=apart / error if error > 0 else None)
+        found[reagent] = mine
+    return found
+
+
+def _relative_positive(expression: Expression, control: ControlExpression, *, by_fit: bool) -> dict[str, float | None]:
+    """Return the positive fraction over the controls', by the fits where both can be used, with its interval."""
+    if by_fit and control.by_fit:
+        fraction, reference = expression.positive_fraction_by_fit, control.positive_fraction
+        low, high = _less_from_one(expression.negative_fraction_high), _less_from_one(expression.negative_fraction_low)
+    else:
+        fraction, low, high, reference = (
+            None if percent is None else percent / 100
+            for percent in (
+                expression.percent_positive,
+                expression.percent_positive_low,
+                expression.percent_positive_high,
+                control.percent_positive,
+            )
+        )
+    ratio = _ratio(fraction, reference)
+    error = control.positive_fraction_error
+    if None in (ratio, fraction, low, high, reference, error):
+        return {"relative_positive": ratio}
+    assert ratio is not None and fraction is not None and low is not None and high is not None
+    assert reference is not None and error is not None
+    # MOVER for a ratio, to first order: the ends of the numerator, and the relative error of the denominator.
+    common = Z95 * ratio * error / reference
+    return {
+        "relative_positive": ratio,
+        "relative_positive_low": max(ratio - math.hypot((fraction - low) / reference, common), 0.0),
+        "relative_positive_high": ratio + math.hypot((high - fraction) / reference, common),
+    }
+
+
+def _levels(expression: Expression, control: ControlExpression) -> dict[str, float | None]:
+    """Return the MFIs over the controls', background subtracted, with intervals of the errors of both."""
+    counts, dark, scale = expression.counts, expression.anchor.counts, expression.scale
+    positives = above(counts, expression.threshold_scaled)
+    found: dict[str, float | None] = {}
+    for name, ratio, cells, theirs in (
+        ("mfi_ratio", _ratio(expression.mfi_above_background, control.mfi_above_background), positives,
+         control.mfi_error),
+        ("mfi_all_ratio", _ratio(expression.mfi_all_above_background, control.mfi_all_above_background), counts,
+         control.mfi_all_error),
+    ):  # fmt: skip
+        found[name] = ratio
+        own = log_error(cells, dark, scale) if ratio is not None and ratio > 0 and theirs is not None else None
+        if ratio is not None and own is not None and theirs is not None:
+            width = Z95 * math.hypot(own, theirs)
+            found |= {f"{name}_low": ratio * math.exp(-width), f"{name}_high": ratio * math.exp(width)}
+    return found
+
+
+def _mutants(expression: Expression, control: ControlExpression, limits: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the mutant fraction with interval and limits, and what speaks for two populations."""
     negative, negative_c, sd_c = expression.negative_fraction, control.negative_fraction, control.negative_fraction_sd
     low, high = expression.negative_fraction_low, expression.negative_fraction_high
     if negative is None or low is None or high is None or negative_c is None or sd_c is None or negative_c >= 0.99:
-        return Comparison(**values)
-    raw = 1 - (1 - negative) / (1 - negative_c)
-    healthy = math.sqrt(2) * float(mixture["healthy_negative_sd"]) / (1 - negative_c)
-    of_control = (1 - raw) * sd_c / (1 - negative_c)
+        return {}
+    mixture = limits["mixture"]
+    expressing = 1 - negative_c
+    raw = 1 - (1 - negative) / expressing
+    healthy_sd = float(mixture["healthy_negative_sd"])
+    healthy = math.sqrt(2) * healthy_sd / expressing
+    of_control = (1 - raw) * sd_c / expressing
     # The counting error is told by the intervals of sample and control: they hold the overlap of the components too.
-    blank_error = math.hypot((high - low) / (2 * Z95) / (1 - negative_c), sd_c / (1 - negative_c))
-    s = math.hypot(healthy, blank_error)
-    lob = float(mixture["lob_z"]) * s
-    lod = lob + float(mixture["lod_z"]) * s
+    lob, lod = detection_limits(healthy_sd, negative_c, (high - low) / (2 * Z95), sd_c, mixture)
     common = Z95 * math.hypot(healthy, of_control)
-    values |= {
+    values: dict[str, Any] = {
         "mutant_fraction": max(raw, 0.0),
-        "mutant_fraction_low": max(raw - math.hypot((negative - low) / (1 - negative_c), common), 0.0),
-        "mutant_fraction_high": min(max(raw + math.hypot((high - negative) / (1 - negative_c), common), 0.0), 1.0),
+        "mutant_fraction_low": max(raw - math.hypot((negative - low) / expressing, common), 0.0),
+        "mutant_fraction_high": min(max(raw + math.hypot((high - negative) / expressing, common), 0.0), 1.0),
+        "mutant_error": math.hypot((high - low) / (2 * Z95) / expressing, of_control),
         "lob": lob,
         "lod": lod,
     }
-    values |= _two_populations(expression, control, limits, most_healthy=1 - (1 - lob) * (1 - negative_c))
-    return Comparison(**values)
+    if control.titration is not None:
+        values["titration"] = detectable(control.titration, expression.events, sd_c / expressing, healthy, mixture)
+    if expression.mixture is not None:
+        ends = (1 - (1 - lob) * expressing, 1 - (1 - lod) * expressing)
+        values |= _two_populations(expression, expression.mixture, control, limits, ends, seen=raw > lob)
+        values |= _on_wider_scale(expression, expression.mixture, control, float(mixture["shift_max"]))
+    return values
+
+
+def detection_limits(
+    healthy_sd: float, negative: float, error: float, control_error: float, mixture: Mapping[str, Any]
+) -> tuple[float, float]:
+    """Return limit of blank and limit of detection of the mutant fraction (0 to 1).
+
+    ``healthy_sd`` is the SD of the negative fraction among healthy donors, ``negative`` the control's; the errors are
+    the standard errors of the negative fraction of sample and control.
+    """
+    s = math.hypot(math.sqrt(2) * healthy_sd, error, control_error) / (1 - negative)
+    lob = float(mixture["lob_z"]) * s
+    return lob, lob + float(mixture["lod_z"]) * s
+
+
+def _two_populations(
+    expression: Expression,
+    fit: Fit,
+    control: ControlExpression,
+    limits: Mapping[str, Any],
+    ends: tuple[float, float],
+    *,
+    seen: bool,
+) -> dict[str, Any]:
+    """Compare two populations with one shifted population beside the most negatives that a healthy donor may have."""
+    if control.positive is None:
+        return {}
+    calls, shift_max = limits["calls"], float(limits["mixture"]["shift_max"])
+    background = background_component(expression.anchor.counts, expression.scale)
+    problem = Problem(expression.counts, background, control.prior or NOTHING_KNOWN, shift_max)
+    low, high = (control.positive.level + math.log(float(calls[f"mosaic_level_{end}"])) for end in ("low", "high"))
+    valley, dip_p = expression.valley, expression.dip_p
+    shown = (valley is not None and valley >= float(calls["mosaic_valley_min"])) or (
+        dip_p is not None and dip_p < float(calls["dip_alpha"])
+    )
+    # Where a valley or the dip shows two populations, or there is nothing to explain, no call rests on the ratio.
+    alpha = float(calls["mosaic_ratio_alpha"]) if seen and not shown else 0.0
+    found = modality(problem, parameters(fit), Hypotheses(*ends, levels=(low, high)), alpha=alpha)
+    return {**asdict(found), "delta_bic": found.likelihood_ratio - math.log(expression.events)}
+
+
+def _on_wider_scale(
+    expression: Expression, fit: Fit, control: ControlExpression, shift_max: float
+) -> dict[str, float | None]:
+    """Return what the fit finds on a scale with twice the linear part."""
+    other = wider(expression.scale)
+    counts, dark = (rebinned(each, expression.scale, other) for each in (expression.counts, expression.anchor.counts))
+    found = fit_mixture(counts, background_component(dark, other), control.prior, shift_max, (parameters(fit),))
+    return {
+        "wider_change": abs(found.negative_fraction - fit.negative_fraction),
+        "wider_separation": found.separation,
+    }
 
 
 def _bright_events(expression: Expression, control: ControlExpression) -> float | None:
@@ -68,26 +199,8 @@ def _bright_events(expression: Expression, control: ControlExpression) -> float 
     return float(expression.counts[bright].sum()) - false * expression.events
 
 
-def _two_populations(
-    expression: Expression, control: ControlExpression, limits: Mapping[str, Any], most_healthy: float
-) -> dict[str, float | None]:
-    """Compare two populations with one shifted population beside the most negatives that a healthy donor may have."""
-    from scipy.special import chdtrc
-
-    if expression.negative_fraction is None or expression.positive is None or expression.expected is None:
-        return {}
-    shift_max = float(limits["mixture"]["shift_max"])
-    background = background_component(expression.anchor.counts)
-    best = fit_mixture(expression.counts, background, control.positive, shift_max)
-    if best.negative_fraction <= most_healthy:
-        return {"likelihood_ratio": 0.0, "likelihood_ratio_p": 1.0, "delta_bic": -math.log(expression.events)}
-    null = log_likelihood_at(most_healthy, best, expression.counts, background, control.positive, shift_max)
-    ratio = max(2 * (best.log_likelihood - null), 0.0)
-    return {
-        "likelihood_ratio": ratio,
-        "likelihood_ratio_p": float(chdtrc(1, ratio)),
-        "delta_bic": ratio - math.log(expression.events),
-    }
+def _less_from_one(value: float | None) -> float | None:
+    return None if value is None else 1 - value
 
 
 def _ratio(value: float | None, reference: float | None) -> float | None:

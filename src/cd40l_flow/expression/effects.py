@@ -32,14 +32,16 @@ BLOCKS: Mapping[str, frozenset[str]] = {
     # A therapeutic antibody can cover one clone's epitope, or the site that CD40 binds.
     "ANTI_CD154": LOW | {FUNCTIONAL_DEFECT},
     "SAMPLE_AGE": NOTHING,
-    "ANTICOAGULANT": NOTHING,
+    # EDTA and citrate bind the calcium that CD154 needs while CD69 comes up all the same.
+    "ANTICOAGULANT": LOW | {FUNCTIONAL_DEFECT},
     "ACQ_QC": NOTHING,
     "ID_CONFLICT": NOTHING,
     "TUBE_SWAP": EVERY,
     "MARKER_SWAP": EVERY,
+    "REFERENCE_MISMATCH": NOTHING,
 }
 # Warnings that belong to the reasons of any call when they fire: the sample or its acquisition was not as it should be.
-TOLD = frozenset({"SAMPLE_AGE", "ANTICOAGULANT", "ACQ_QC"})
+TOLD = frozenset({"SAMPLE_AGE", "ANTICOAGULANT", "ACQ_QC", "REFERENCE_MISMATCH"})
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cd40l_flow.expression.agreement import agreement_guards
 from cd40l_flow.expression.case import Case
 from cd40l_flow.expression.effects import NORMAL, Guard
 from cd40l_flow.expression.reagent_guards import reagent_guards
+from cd40l_flow.expression.reference_guards import reference_guards
 from cd40l_flow.expression.sample_guards import sample_guards
 
 
@@ -18,6 +20,8 @@ def apply_guards(case: Case, limits: Mapping[str, Any]) -> tuple[Guard, ...]:
     """Return every guard of the sample, then of each reagent in the order of the case."""
     return (
         *sample_guards(case, limits),
+        *reference_guards(case, limits),
+        *agreement_guards(case, limits),
         *(found for reagent in case.planned for found in reagent_guards(case, reagent, limits)),
     )
 

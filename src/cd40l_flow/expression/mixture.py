@@ -1,36 +1,40 @@
 """The reference-anchored mixture: how many of the activated cells do not express the target.
 
-The negative component has the shape of the background tube and may only move a little; the positive one is skew-normal;
-the weight, the move and the positive shape are found by penalised maximum likelihood on binned data. Why it is
-anchored: a free mixture invents a second population in healthy samples and doubles the fraction of a dim one.
+The negative component has the shape of the background tube and may only move a little; the positive one is the
+background with a log-skew-normal signal on top, whose shape the run's controls inform. The weight, the move and the
+signal's law are found by penalised maximum likelihood on binned data. Why it is anchored: a free mixture invents a
+second population in healthy samples and doubles the fraction of a dim one.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
-from cd40l_flow.expression.components import Background, Positive, ashman_d
+from cd40l_flow.expression.components import SKEW_BOUND, TILTS, Background, Positive, ashman_d
+from cd40l_flow.expression.histogram import centres
+from cd40l_flow.expression.prior import NOTHING_KNOWN, Prior
+from cd40l_flow.expression.scoring import Optimum, minimise
 from cd40l_flow.inputs.model import Floats
 
-# Penalties, as standard deviations of the normal they come from.
-SHIFT_SD = 0.25  # of the background's shift, in robust SD of the background
-WIDTH_SD = 0.25  # of the log width against the control's
-SHAPE_SD = 1.5  # of the skew-normal's alpha against the control's
-LOOSE = 4.0  # without a control the same penalties, this much wider, around a plain normal
-NEAREST = 1.5  # a positive component lies at least this many background SD above the background
+SHIFT_SD = 0.3  # of the background's shift, in robust SD: as a uniform shift of up to half a robust SD either way
+# A borrowed background may lie further off, and its shape is worth no more than that of so many cells.
+BORROWED_SHIFT_SD, BORROWED_CELLS = 0.6, 200.0
+NEAREST = 1.0  # the least geometric mean of a positive signal, in robust SD of the background
 LOGIT_BOUND = 9.0
-SHAPE_BOUND = 8.0
-CHI2_95 = 3.841458820694124  # 95th percentile of chi-squared with 1 degree of freedom
-HIGHEST = 1.05  # the highest mean of a positive component, a little above the top of the scale
-# Slope of the log likelihood of a thousand cells, per step of one of their standard errors, that counts as none; it
-# grows
-# with the root of the cells, for so does the curvature's: what is left to gain stays a few thousandths.
-FLAT = 0.05
-PLAIN_WIDTH = 0.06  # width of a positive peak on the logicle scale where nothing is known
+SPREAD_BOUNDS = (0.1, 1.5)  # of the log signal's standard deviation
+# Share of the cells that belong nowhere (doublets, debris), spread over all bins: it bounds what one cell can weigh.
+STRAY = 1e-4
+ANCHORED = 5  # parameters with the background's shape held; the rest tilt it
+PARAMETERS = ANCHORED + TILTS
+LARGEST = np.array((2.0, 0.5, 1.0, 0.4, 0.4, *(TILTS * (0.1,))))  # steps of the parameters, in their order
+TILT_BOUND = 0.3
+ROUGHLY = 0.5  # log likelihood to be gained at which a start is compared with the others
+LEVELS = 9  # tried by the search for a start
 
 
 @dataclass(frozen=True)
@@ -38,206 +42,178 @@ class Fit:
     """A fitted mixture.
 
     ``negative_fraction`` is the weight of the background's shape (0 to 1), ``shift`` how far it moved, in robust SD of
-    the background; ``log_likelihood`` is penalised; ``separation`` is Ashman's D on the fitted scale. ``expected`` are
-    the expected counts of the negative and of the positive component, (2, bins).
+    the background; ``log_likelihood`` is penalised; ``separation`` is Ashman's D on the logicle scale, where the
+    positive component has ``positive_mean`` and ``positive_sd``. ``information`` is the expected information on (logit
+    of the negative fraction, shift, level, log spread, skew, and the tilts of the background's shape), (8, 8), what was
+    known before included. ``expected`` are the expected counts of the negative and of the positive component, (2,
+    bins).
     """
 
     negative_fraction: float
     shift: float
     positive: Positive
+    tilt: tuple[float, ...]
     log_likelihood: float
     converged: bool
     separation: float
+    positive_mean: float
+    positive_sd: float
+    information: Floats
     expected: Floats
 
 
 @dataclass(frozen=True)
-class _Problem:
-    """Counts to explain, the anchor, and what the control says of the positive shape."""
+class Problem:
+    """Counts to explain, the anchor, and what is known of the positive component before."""
 
     counts: Floats
     background: Background
-    prior: Positive | None
+    prior: Prior
     shift_max: float
     weight: float | None = None  # logit of a fixed negative fraction, for profiles
+    borrowed: bool = False  # whether the background is other cells' than the sample's own tube's
 
-    def objective(self, theta: Floats) -> tuple[float, Floats]:
-        """Return minus the penalised log likelihood and its gradient at (logit, shift, mean, log width, shape)."""
-        logit, shift, mean, log_width, shape = theta
+    @cached_property
+    def known(self) -> Prior:
+        """The prior, its level that of the background where no control tells one."""
+        return self.prior.beside(self.background.linear_sd)
+
+    def bounds(self) -> tuple[Floats, Floats]:
+        """Return the least and the greatest parameters, (8,) each."""
+        logit = (-LOGIT_BOUND, LOGIT_BOUND) if self.weight is None else (self.weight, self.weight)
+        faint = math.log(NEAREST * self.background.linear_sd)
+        pairs = (
+            logit,
+            (-self.shift_max, self.shift_max),
+            (faint, max(math.log(self.background.scale.t), faint + 1)),
+            (math.log(SPREAD_BOUNDS[0]), math.log(SPREAD_BOUNDS[1])),
+            (-SKEW_BOUND, SKEW_BOUND),
+            *(TILTS * ((-TILT_BOUND, TILT_BOUND),)),
+        )
+        low, high = np.array(pairs).T
+        return low, high
+
+    def components(self, theta: Floats) -> tuple[Floats, Floats]:
+        """Return the probability of each bin, (bins,), and its derivatives by the parameters, (8, bins)."""
+        logit, shift, level, log_spread, skew = (float(v) for v in theta[:ANCHORED])
         negative = 1 / (1 + math.exp(-logit))
-        p0, p0_slope = self.background.probabilities(shift * self.background.sd)
-        p1, p1_slopes = Positive(mean, log_width, shape).probabilities(self.counts.size)
-        p = np.maximum(negative * p0 + (1 - negative) * p1, 1e-12)
+        p1, p1_slopes = self.background.positive(Positive(level, log_spread, skew))
+        rows = np.vstack((*self.background.tilted(theta[ANCHORED:]), p1, p1_slopes))
+        moved, by_shift = self.background.move(rows, shift)
+        p0, p1 = moved[0], moved[1 + TILTS]
+        slopes = np.empty((PARAMETERS, p0.size))
+        slopes[0] = negative * (1 - negative) * (p0 - p1)
+        slopes[1] = negative * by_shift[0] + (1 - negative) * by_shift[1 + TILTS]
+        slopes[2:5] = (1 - negative) * moved[2 + TILTS :]
+        slopes[ANCHORED:] = negative * moved[1 : 1 + TILTS]
+        p = (1 - STRAY) * (negative * p0 + (1 - negative) * p1) + STRAY / p0.size
+        return p, (1 - STRAY) * slopes
+
+    def objective(self, theta: Floats) -> tuple[float, Floats, Floats]:
+        """Return minus the penalised log likelihood, its gradient and the expected information at the parameters."""
+        p, slopes = self.components(theta)
         ratio = self.counts / p
         value = -float(self.counts @ np.log(p))
-        gradient = np.empty(5)
-        gradient[0] = -float(ratio @ (p0 - p1)) * negative * (1 - negative)
-        gradient[1] = -float(ratio @ p0_slope) * negative * self.background.sd
-        gradient[2:] = -(1 - negative) * (p1_slopes @ ratio)
-        centre_width, centre_shape, loose = (
-            (self.prior.log_width, self.prior.shape, 1.0) if self.prior else (math.log(PLAIN_WIDTH), 0.0, LOOSE)
-        )
-        for index, deviation, sd in (
-            (1, shift, SHIFT_SD),
-            (3, log_width - centre_width, WIDTH_SD * loose),
-            (4, shape - centre_shape, SHAPE_SD * loose),
-        ):
-            value += 0.5 * (deviation / sd) ** 2
-            gradient[index] += deviation / sd**2
-        if self.weight is not None:
-            gradient[0] = 0.0
-        return value, gradient
+        gradient = -(slopes @ ratio)
+        information = (slopes / p) @ slopes.T * max(float(self.counts.sum()), 1.0)
+        shift = float(theta[1])
+        shift_sd = BORROWED_SHIFT_SD if self.borrowed else SHIFT_SD
+        value += 0.5 * (shift / shift_sd) ** 2
+        gradient[1] += shift / shift_sd**2
+        information[1, 1] += 1 / shift_sd**2
+        known, known_slope, known_curve = self.known.penalty(*(float(v) for v in theta[2:5]))
+        gradient[2:5] += known_slope
+        information[2:5, 2:5] += known_curve
+        tube = float(self.background.counts.sum())
+        tube = min(tube, BORROWED_CELLS) if self.borrowed else tube
+        value += 0.5 * tube * float(theta[ANCHORED:] @ theta[ANCHORED:])
+        gradient[ANCHORED:] += tube * theta[ANCHORED:]
+        information[range(ANCHORED, PARAMETERS), range(ANCHORED, PARAMETERS)] += tube
+        return value + known, gradient, information
 
-    def minimise(self, start: Floats) -> tuple[Floats, float, bool]:
-        """Return the best parameters from a start, minus the penalised log likelihood, and whether it converged."""
-        from scipy.optimize import minimize
-
-        lowest = self.background.median + NEAREST * self.background.sd
-        logit_bounds = (-LOGIT_BOUND, LOGIT_BOUND) if self.weight is None else (self.weight, self.weight)
-        bounds = [
-            logit_bounds,
-            (-self.shift_max, self.shift_max),
-            (lowest, max(HIGHEST, lowest)),
-            (math.log(max(0.4 * self.background.sd, 0.004)), math.log(0.3)),
-            (-SHAPE_BOUND, SHAPE_BOUND),
+    def solve(self, *starts: Floats) -> Optimum:
+        """Return the best parameters from several starts; those left behind half-way are given up."""
+        bounds = self.bounds()
+        found = [minimise(self.objective, start, *bounds, LARGEST, ROUGHLY) for start in starts]
+        best = min(one.value for one in found)
+        ends = [
+            minimise(self.objective, one.theta, *bounds, LARGEST) for one in found if one.value < best + 2 * ROUGHLY
         ]
-        low, high = np.array(bounds).T
-        # One scale for all parameters: a step of 1 is about one standard error of a thousand cells.
-        units = np.array([0.1, 0.1, 0.01, 0.1, 0.5])
-
-        def scaled(u: Floats) -> tuple[float, Floats]:
-            value, gradient = self.objective(u * units)
-            return value, gradient * units
-
-        result = minimize(
-            scaled,
-            np.clip(start, low, high) / units,
-            jac=True,
-            method="L-BFGS-B",
-            bounds=list(zip(low / units, high / units, strict=True)),
-            options={"maxiter": 300, "ftol": 1e-10, "gtol": 1e-5},
-        )
-        # At the limit of precision the line search gives up; what counts is that no step allowed could gain anything
-        # more.
-        theta, slope = np.asarray(result.x) * units, np.asarray(result.jac)
-        held = ((slope > 0) & (theta <= low)) | ((slope < 0) & (theta >= high))
-        flat = FLAT * math.sqrt(max(float(self.counts.sum()) / 1000, 1.0))
-        return theta, float(result.fun), bool(np.all(np.abs(slope[~held]) < flat))
+        return min(ends, key=lambda end: end.value)
 
 
 def fit_mixture(
-    counts: Floats, background: Background, prior: Positive | None, shift_max: float, starts: Sequence[Floats] = ()
+    counts: Floats,
+    background: Background,
+    prior: Prior | None,
+    shift_max: float,
+    starts: Sequence[Floats] = (),
+    *,
+    borrowed: bool = False,
 ) -> Fit:
     """Return the best mixture of several deterministic starts.
 
-    ``counts`` are the binned values of the sample, (bins,); ``prior`` the control's positive component or None;
-    ``shift_max`` bounds the shift, in robust SD of the background. ``starts`` replaces the usual starts (for refits
-    near a known solution).
+    ``counts`` are the binned values of the sample, (bins,); ``prior`` what the control tells of the positive component,
+    None without one; ``shift_max`` bounds the shift, in robust SD of the background. ``starts`` replaces the usual
+    starts (for refits near a known solution). A ``borrowed`` background, of other cells than the sample's own tube's,
+    may lie further off and differ in shape.
     """
-    problem = _Problem(counts, background, prior, shift_max)
-    runs = [problem.minimise(start) for start in (starts or _starts(problem))]
-    theta, value, converged = min(runs, key=lambda run: run[1])
-    return _fit(problem, theta, value, converged)
+    problem = Problem(counts, background, prior or NOTHING_KNOWN, shift_max, borrowed=borrowed)
+    return _fit(problem, problem.solve(*(starts or find_starts(problem))))
 
 
-def _fit(problem: _Problem, theta: Floats, value: float, converged: bool) -> Fit:
-    logit, shift, mean, log_width, shape = (float(v) for v in theta)
+def _fit(problem: Problem, optimum: Optimum) -> Fit:
+    logit, shift, level, log_spread, skew = (float(v) for v in optimum.theta[:ANCHORED])
     negative = 1 / (1 + math.exp(-logit))
-    positive = Positive(mean, log_width, shape)
+    positive = Positive(level, log_spread, skew)
     background = problem.background
     total = float(problem.counts.sum())
-    p0, _ = background.probabilities(shift * background.sd)
-    p1, _ = positive.probabilities(problem.counts.size)
+    (p0, p1), _ = background.move(
+        np.vstack((background.tilted(optimum.theta[ANCHORED:])[0], background.positive(positive)[0])), shift
+    )
+    grid = centres(p1.size)
+    mean = float(grid @ p1)
+    sd = math.sqrt(max(float((grid - mean) ** 2 @ p1), background.sd**2 / 100))
     return Fit(
         negative_fraction=negative,
         shift=shift,
         positive=positive,
-        log_likelihood=-value,
-        converged=converged,
-        separation=ashman_d(background.median + shift * background.sd, background.sd, mean, positive.sd),
+        tilt=tuple(float(v) for v in optimum.theta[ANCHORED:]),
+        log_likelihood=-optimum.value,
+        converged=optimum.converged,
+        separation=ashman_d(background.median + shift * background.sd, background.sd, mean, sd),
+        positive_mean=mean,
+        positive_sd=sd,
+        information=optimum.information,
         expected=np.vstack((total * negative * p0, total * (1 - negative) * p1)),
     )
 
 
 def parameters(fit: Fit) -> Floats:
-    """Return a fit as the vector (logit, shift, mean, log width, shape), to start another fit from."""
+    """Return a fit as the vector (logit, shift, level, log spread, skew, 3 tilts), to start another fit from."""
     logit = math.log(fit.negative_fraction / (1 - fit.negative_fraction))
-    return np.array([logit, fit.shift, fit.positive.mean, fit.positive.log_width, fit.positive.shape])
+    positive = fit.positive
+    return np.array([logit, fit.shift, positive.level, positive.log_spread, positive.skew, *fit.tilt])
 
 
-def _starts(problem: _Problem) -> list[Floats]:
-    """Return starting points: positive peaks at quantiles of what lies above the background, and at the control's."""
-    from cd40l_flow.expression.histogram import centres, quantile
-
-    background, counts = problem.background, problem.counts
-    above = np.where(centres(counts.size) > background.median + 2 * background.sd, counts, 0.0)
-    share = float(above.sum() / max(counts.sum(), 1.0))
-    negative = min(max(1 - share, 0.02), 0.98)
-    width = problem.prior.log_width if problem.prior else math.log(PLAIN_WIDTH)
-    # At alpha = 0 the likelihood of a skew-normal is stationary in alpha: no start may lie there.
-    shapes = (-1.5, 1.5)
-    if problem.prior is not None and abs(problem.prior.shape) > 0.3:
-        shapes = (problem.prior.shape, -problem.prior.shape)
-    peaks = [quantile(above, q) for q in (0.3, 0.6)] if share > 0 else [background.median + 4 * background.sd]
-    if problem.prior is not None:
-        peaks.append(problem.prior.mean)
-    logit = math.log(negative / (1 - negative))
-    return [np.array([logit, 0.0, peak, width, shape]) for peak in peaks for shape in shapes]
-
-
-def profile_interval(
-    fit: Fit, counts: Floats, background: Background, prior: Positive | None, shift_max: float
-) -> tuple[float, float]:
-    """Return the 95 % profile-likelihood interval of the negative fraction (sampling of the sample's cells alone).
-
-    The likelihood is maximised over all else at fixed fractions, found where it falls by 1.92 (Venzon & Moolgavkar
-    1988).
-    """
-    best = fit.log_likelihood
-    start = parameters(fit)
-
-    def drop(logit: float, near: Floats) -> tuple[float, Floats]:
-        problem = _Problem(counts, background, prior, shift_max, weight=logit)
-        theta, value, _ = problem.minimise(np.concatenate(([logit], near[1:])))
-        return 2 * (best + value), theta
-
-    ends = []
-    total = float(counts.sum())
-    for side in (-1.0, 1.0):
-        p = fit.negative_fraction
-        step = 2.0 / math.sqrt(max(total * p * (1 - p), 1.0))
-        inside, near = float(start[0]), start
-        outside = inside
-        reached = False
-        for _ in range(12):
-            outside = max(min(inside + side * step, LOGIT_BOUND), -LOGIT_BOUND)
-            value, theta = drop(outside, near)
-            if value > CHI2_95:
-                reached = True
-                break
-            if abs(outside) >= LOGIT_BOUND:
-                break
-            inside, near, step = outside, theta, 1.6 * step
-        if not reached:
-            ends.append(0.0 if side < 0 else 1.0)
-            continue
-        for _ in range(8):
-            middle = 0.5 * (inside + outside)
-            value, theta = drop(middle, near)
-            if value > CHI2_95:
-                outside = middle
-            else:
-                inside, near = middle, theta
-        ends.append(1 / (1 + math.exp(-0.5 * (inside + outside))))
-    return ends[0], ends[1]
-
-
-def log_likelihood_at(
-    fraction: float, fit: Fit, counts: Floats, background: Background, prior: Positive | None, shift_max: float
-) -> float:
-    """Return the penalised log likelihood maximised over all but the negative fraction, which is fixed (0 to 1)."""
-    fraction = min(max(fraction, 1e-4), 1 - 1e-4)
-    logit = math.log(fraction / (1 - fraction))
-    problem = _Problem(counts, background, prior, shift_max, weight=logit)
-    starts = [parameters(fit), *_starts(problem)]
-    return max(-problem.minimise(np.concatenate(([logit], start[1:])))[1] for start in starts)
+def find_starts(problem: Problem) -> list[Floats]:
+    """Return the two best of a coarse grid of levels, the weight of each the best of a few, at the prior's shape."""
+    background, centre = problem.background, problem.known.centre
+    low, high = problem.bounds()
+    levels = np.linspace(low[2], high[2], LEVELS + 1)[:-1]
+    levels = np.append(levels, np.clip(centre.level, low[2], high[2]))
+    p0, _ = background.probabilities(0.0)
+    p1 = np.array([background.positive(replace(centre, level=float(level)))[0] for level in levels])
+    logits = np.array((-4.0, -2.0, -0.7, 0.7, 2.0, 4.0) if problem.weight is None else (problem.weight,))
+    weights = 1 / (1 + np.exp(-logits))
+    p = weights[:, None, None] * p0 + (1 - weights[:, None, None]) * p1
+    values = np.log((1 - STRAY) * p + STRAY / p0.size) @ problem.counts
+    best = np.max(values, axis=0)
+    # The two best levels that are no neighbours: a bright population, and a dim one that a bright start would miss.
+    order = np.argsort(-best, kind="stable")
+    first = order[0]
+    apart = next((k for k in order[1:] if abs(levels[k] - levels[first]) > 1.0), order[-1])
+    return [
+        np.array([logits[np.argmax(values[:, k])], 0.0, levels[k], centre.log_spread, centre.skew, *(TILTS * (0.0,))])
+        for k in dict.fromkeys((int(first), int(apart)))
+    ]

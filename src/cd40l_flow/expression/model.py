@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cd40l_flow.expression.components import Positive
+from cd40l_flow.expression.detection import Limits, Titration
+from cd40l_flow.expression.distances import Distances
+from cd40l_flow.expression.mixture import Fit
+from cd40l_flow.expression.prior import Prior
 from cd40l_flow.inputs.model import Floats
 from cd40l_flow.signal.scale import Scale
 
@@ -34,6 +38,7 @@ class Expression:
     ``counts`` are the binned values, (bins,), of sample and background on the logicle ``scale``; ``expected`` those of
     the fitted components, (2, bins). ``separation`` is Ashman's D; ``valley`` the depth (0 to 1) of the valley between
     the components; ``borrowed`` the share (0 to 1) of the positive shape's information that came from the control.
+    ``mixture`` is the fit that all this was read from. The ends of the MFIs are 95 % intervals of medians.
     """
 
     reagent: str
@@ -69,6 +74,11 @@ class Expression:
     background_shift: float | None
     linear_width_ratio: float | None
     threshold_automatic: float | None = None
+    mixture: Fit | None = None
+    mfi_all_low: float | None = None
+    mfi_all_high: float | None = None
+    mfi_positive_low: float | None = None
+    mfi_positive_high: float | None = None
 
     @property
     def mfi_above_background(self) -> float | None:
@@ -94,8 +104,11 @@ def _less(value: float | None, background: float | None) -> float | None:
 class ControlExpression:
     """What the controls of a run say of one reagent, several combined: the terms of every ratio.
 
-    ``negative_fraction_sd`` is the standard error of the combined fraction; ``positive`` the mean shape; ``background``
-    their pooled binned background, (bins,).
+    ``negative_fraction_sd`` is the standard error of the combined fraction; ``positive`` the mean shape and ``prior``
+    what it tells of a sample's; ``background`` their pooled binned background and ``counts`` their pooled binned cells,
+    (bins,). ``mfi_error`` and ``mfi_all_error`` are standard errors of the logarithms of the MFIs,
+    ``positive_fraction_error`` that of the positive fraction; ``titration`` is what the run recovers of known mixtures
+    of its own cells.
     """
 
     percent_positive: float | None
@@ -107,29 +120,53 @@ class ControlExpression:
     negative_fraction_sd: float | None
     separation: float | None
     positive: Positive | None
+    prior: Prior | None
     positive_low_scaled: float | None
     background: Floats
     background_source: str
+    counts: Floats
+    mfi_error: float | None
+    mfi_all_error: float | None
+    positive_fraction_error: float | None
+    titration: Titration | None
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One reagent beside the control's: ratios, the mutant fraction with 95 % interval and limits, and the modality.
+    """One reagent beside the control's: ratios, the mutant fraction with its limits, and one population or two.
 
-    ``lob`` and ``lod`` are the limits of blank and of detection of the mutant fraction; ``likelihood_ratio`` compares
-    two populations with one shifted population beside the most negatives a healthy donor may have; ``bright_events``
-    counts cells at the control's positive level (above its 10th percentile) beyond the background's.
+    Intervals (``_low``, ``_high``) are 95 %. ``mutant_error`` is the standard error of the mutant fraction from
+    counting and overlap alone; ``lob`` and ``lod`` are its limits of blank and of detection. ``likelihood_ratio`` to
+    ``mosaic_over_shift`` are those of `modality`; ``wider_change`` is by how much the negative fraction changes on a
+    scale with twice the linear part, ``wider_separation`` Ashman's D there. ``agreement`` is how far the mutant
+    fraction lies above the other readout's (CD154 and CD40-Ig), in standard errors. ``bright_events`` counts cells at
+    the control's positive level (above its 10th percentile) beyond the background's.
     """
 
     mfi_ratio: float | None = None
+    mfi_ratio_low: float | None = None
+    mfi_ratio_high: float | None = None
     mfi_all_ratio: float | None = None
+    mfi_all_ratio_low: float | None = None
+    mfi_all_ratio_high: float | None = None
     relative_positive: float | None = None
+    relative_positive_low: float | None = None
+    relative_positive_high: float | None = None
     mutant_fraction: float | None = None
     mutant_fraction_low: float | None = None
     mutant_fraction_high: float | None = None
+    mutant_error: float | None = None
     lob: float | None = None
     lod: float | None = None
     likelihood_ratio: float | None = None
     likelihood_ratio_p: float | None = None
+    null_scale: float | None = None
+    null_drawn: bool | None = None
+    mosaic_over_shift: float | None = None
     delta_bic: float | None = None
+    wider_change: float | None = None
+    wider_separation: float | None = None
+    agreement: float | None = None
     bright_events: float | None = None
+    distances: Distances = Distances()
+    titration: Limits | None = None

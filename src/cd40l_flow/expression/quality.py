@@ -28,8 +28,12 @@ def usable_fit(expression: Expression, limits: Mapping[str, Any]) -> bool:
 def positive_fraction(expression: Expression, limits: Mapping[str, Any]) -> float | None:
     """Return the positive fraction (0 to 1) that guards and rules use: 1 - negative fraction, else percent positive.
 
-    At D = 3 only two thirds of a healthy sample lie above the background's 99th percentile, so the fit goes first.
+    At D = 3 only two thirds of a healthy sample lie above the background's 99th percentile, so the fit goes first. A
+    fit whose separation is not known leaves it open which of the two counts: None.
     """
+    separation = expression.separation
+    if expression.negative_fraction is not None and (separation is None or separation != separation):
+        return None
     if usable_fit(expression, limits):
         return expression.positive_fraction_by_fit
     return None if expression.percent_positive is None else expression.percent_positive / 100

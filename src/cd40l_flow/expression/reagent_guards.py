@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cd40l_flow.expression.case import Case
+from cd40l_flow.expression.components import background_component
 from cd40l_flow.expression.effects import EVERY, NOTHING, Guard, beyond, guard
+from cd40l_flow.expression.histogram import quantile
 from cd40l_flow.expression.model import Expression
 from cd40l_flow.expression.quality import fit_is_stable, positive_fraction
 
@@ -93,16 +95,18 @@ def _background(case: Case, expression: Expression, limits: Mapping[str, Any]) -
             blocks=NOTHING if expression.anchor.exact else None,
         )  # fmt: skip
     control = None if case.control is None else case.control.reagents.get(reagent)
-    if control is None or control.positive is None or control.positive_low_scaled is None:
+    if control is None or control.positive is None or not control.background.sum():
         return
+    hidden = float(guards["background_hidden_max"])
     threshold, scale = expression.threshold_scaled, expression.scale
+    law, _ = background_component(control.background, scale).positive(control.positive)
     for limit, blocks, message in (
         (
-            control.positive_low_scaled,
+            quantile(law, hidden),
             None,
-            "The threshold against the 10th percentile of the control's positive cells.",
+            f"The threshold against the {100 * hidden:g}th percentile of the control's positive cells.",
         ),
-        (control.positive.mean, EVERY, "The threshold against the middle of the control's positive cells."),
+        (quantile(law, 0.5), EVERY, "The threshold against the middle of the control's positive cells."),
     ):
         yield guard(
             "HIGH_BACKGROUND", beyond(threshold, limit, above=True), message, reagent=reagent,

@@ -8,11 +8,43 @@ from typing import Any
 
 from cd40l_flow.expression.effects import ABSENT, MOSAIC, NORMAL, REDUCED
 
+# Measure -> value; None and NaN are not known.
+Measures = Mapping[str, float | None]
 OPERATORS = {
     "<": lambda value, limit: value < limit,
     "<=": lambda value, limit: value <= limit,
     ">": lambda value, limit: value > limit,
     ">=": lambda value, limit: value >= limit,
+}
+# What each measure of the rules is, in words, and what kind of number.
+MEASURE_WORDS: Mapping[str, tuple[str, str]] = {
+    "positive_high": ("upper end of the 95 % interval of percent positive", "fraction"),
+    "positive_fraction": ("positive fraction", "fraction"),
+    "percent_positive": ("percent positive", "fraction"),
+    "relative_positive": ("positive fraction over the control's", "ratio"),
+    "level": ("MFI of all activated cells over the control's", "ratio"),
+    "positive_level": ("MFI of the positive cells over the control's", "ratio"),
+    "mutant_fraction": ("mutant fraction", "fraction"),
+    "lob": ("limit of blank of the mutant fraction", "fraction"),
+    "lod": ("limit of detection of the mutant fraction", "fraction"),
+    "separation": ("separation of expressing and not expressing cells (Ashman's D)", "number"),
+    "separation_min": ("smallest separation that tells them apart", "number"),
+    "absolute_shift": ("distance of the negative peak from the background", "robust SD"),
+    "valley_depth": ("depth of the valley between the peaks", "number"),
+    "dip_p": ("p of the dip test of one mode", "p"),
+    "likelihood_ratio_p": ("p of two populations against one shifted", "p"),
+    "mosaic_over_shift": ("twice the log likelihood of a mosaic less that of one shifted population", "number"),
+    "shift_over_mosaic": ("twice the log likelihood of one shifted population less that of a mosaic", "number"),
+    "mosaic_resolved_min": ("smallest difference that tells the two explanations apart", "number"),
+    "wider_change": ("change of the negative fraction on a scale with twice the linear part", "fraction"),
+    "wider_separation": ("separation on a scale with twice the linear part (Ashman's D)", "number"),
+    "bright_fraction": ("cells at the control's level of all activated cells", "fraction"),
+    "bright_share": ("cells at the control's level over expressing cells", "fraction"),
+    "expressing_events": ("expressing cells", "events"),
+    "expressing_events_min": ("smallest population that counts", "events"),
+    "cd154_relative_positive": ("CD154-positive fraction over the control's (the better clone)", "ratio"),
+    "cd40ig_positive_high": ("upper end of the 95 % interval of CD40-Ig-positive cells", "fraction"),
+    "cd40ig_over_cd154": ("CD40-Ig over CD154, each over the control's", "ratio"),
 }
 
 
@@ -27,9 +59,13 @@ class Condition:
 
 @dataclass(frozen=True)
 class Rule:
-    """A call and what must hold for it: every condition of ``needs``, and of each group of ``either`` at least one."""
+    """A call and what must hold for it: every condition of ``needs``, and of each group of ``either`` at least one.
+
+    Of several rules that are met the one with the smallest ``place`` gives the call.
+    """
 
     call: str
+    place: int
     needs: tuple[Condition, ...]
     either: tuple[tuple[Condition, ...], ...] = ()
 
@@ -43,6 +79,13 @@ class Checked:
     limit: float | None
     met: bool | None
 
+    @property
+    def distance(self) -> float | None:
+        """How far the value lies inside its limit, negative beyond it, in the unit of the measure; None if unknown."""
+        if self.met is None or self.value is None or self.limit is None:
+            return None
+        return self.value - self.limit if self.condition.op in (">", ">=") else self.limit - self.value
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -53,26 +96,31 @@ class Outcome:
     conditions: tuple[Checked, ...]
 
 
-# In order of precedence; the names are those of `measures_of`. The limits, with their sources, are in the schema of the
-# configuration.
+# The names are those of `measures_of`. The limits, with their sources, are in the schema of the configuration.
 RULES: tuple[Rule, ...] = (
     Rule(
         ABSENT,
+        1,
         (
             Condition("positive_high", "<=", "absent_positive_max"),
             Condition("relative_positive", "<=", "absent_relative_max"),
-            Condition("bright_events", "<", "bright_events_limit"),
+            # As a share alone: with few cells a small population must not pass for none.
+            Condition("bright_fraction", "<", "minor_fraction_min"),
         ),
     ),
     Rule(
         MOSAIC,
+        2,
         (
             Condition("mutant_fraction", ">", "lod"),
-            Condition("expressing_events", ">=", "bright_events_limit"),
+            Condition("expressing_events", ">=", "expressing_events_min"),
             Condition("positive_level", ">=", "mosaic_level_low"),
             Condition("positive_level", "<=", "mosaic_level_high"),
             Condition("separation", ">=", "separation_min"),
             Condition("absolute_shift", "<", "mosaic_shift_max"),
+            Condition("mosaic_over_shift", ">=", "mosaic_resolved_min"),
+            Condition("wider_change", "<=", "mosaic_scale_change_max"),
+            Condition("wider_separation", ">=", "separation_min"),
         ),
         (
             (
@@ -84,11 +132,18 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         REDUCED,
+        3,
         (
             Condition("mutant_fraction", "<=", "lob"),
-            Condition("separation", ">=", "separation_min"),
+            Condition("shift_over_mosaic", ">=", "mosaic_resolved_min"),
         ),
         (
+            # One population and not two: far enough from the background to see that, or hardly a cell as bright as the
+            # control's, which every mosaic has.
+            (
+                Condition("separation", ">=", "separation_min"),
+                Condition("bright_share", "<=", "reduced_bright_max"),
+            ),
             (
                 Condition("level", "<", "reduced_level_max"),
                 Condition("positive_fraction", "<", "normal_positive_min"),
@@ -97,6 +152,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         NORMAL,
+        4,
         (
             Condition("positive_fraction", ">=", "normal_positive_min"),
             Condition("relative_positive", ">=", "normal_relative_min"),
@@ -107,7 +163,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def check(condition: Condition, measures: Mapping[str, float | None], limits: Mapping[str, Any]) -> Checked:
+def check(condition: Condition, measures: Measures, limits: Mapping[str, Any]) -> Checked:
     """Return a condition evaluated on measures and limits."""
     value = measures.get(condition.measure)
     if isinstance(condition.limit, str):
@@ -129,7 +185,7 @@ def some(results: list[bool | None]) -> bool | None:
     return True if True in results else None if None in results else False
 
 
-def evaluate(rule: Rule, measures: Mapping[str, float | None], limits: Mapping[str, Any]) -> Outcome:
+def evaluate(rule: Rule, measures: Measures, limits: Mapping[str, Any]) -> Outcome:
     """Return a rule evaluated in three-valued logic."""
     needs = [check(condition, measures, limits) for condition in rule.needs]
     groups = [[check(condition, measures, limits) for condition in group] for group in rule.either]

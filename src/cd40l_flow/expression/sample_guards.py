@@ -18,7 +18,7 @@ def sample_guards(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
         yield from _blood(case, limits)
     yield from _acquisition(case, limits)
     yield _compensation(case, limits)
-    yield from _tubes(case, limits)
+    yield from _tubes(case)
 
 
 def _files(case: Case) -> Iterator[Guard]:
@@ -76,6 +76,7 @@ def _blood(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
         "ANTICOAGULANT",
         None if not given else given.lower() not in accepted,
         f"Anticoagulant: {given or 'not known'}.",
+        blocks=None if given else NOTHING,
     )
     unknown = [name for name, value in (("sex", sample.sex), ("transplant", sample.transplant)) if value == "unknown"]
     yield guard(
@@ -106,12 +107,24 @@ def _acquisition(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
             unit="%",
             blocks=EVERY if hard else NOTHING,
         )
-    untimed = checks.untimed
-    yield guard(
-        "ACQ_QC",
-        bool(untimed),
-        f"Steadiness in time could not be assessed: {', '.join(untimed)}." if untimed else "Every tube has its time.",
-    )
+    for names, yes, no in (
+        (checks.untimed, "Steadiness in time could not be assessed", "Every tube has its time."),
+        (checks.drifting, "The signal changes within what is kept of the acquisition", "No signal drifts."),
+    ):
+        yield guard("ACQ_QC", bool(names), f"{yes}: {', '.join(names)}." if names else no)
+    yield _uncut(case, float(acquisition["change_points"]))
+
+
+def _uncut(case: Case, limit: float) -> Guard:
+    """Return whether the cuts in time make the call, or change what the gates hold."""
+    if case.uncut is None:
+        return guard("ACQ_QC", False, "Nothing was cut in time: the call rests on all events.")
+    uncut = case.uncut
+    if not uncut.same_call:
+        return guard("ACQ_QC", True, f"The call rests on what was cut in time: without the cut it is {uncut.call}.")
+    changed = beyond(uncut.change_points, limit, above=True)
+    message = "Largest change of a gate by what was cut in time; without the cut the call is the same."
+    return guard("ACQ_QC", changed, message, value=uncut.change_points, limit=limit, unit="points")
 
 
 def _compensation(case: Case, limits: Mapping[str, Any]) -> Guard:
@@ -120,7 +133,7 @@ def _compensation(case: Case, limits: Mapping[str, Any]) -> Guard:
     return guard(
         "NO_COMP",
         fired,
-        "How far the target follows CD69 in cells that do not express it: spillover left, or taken twice.",
+        "How far the target follows CD69 or CD3 in cells that do not express it: spillover left, or taken twice.",
         value=residue,
         limit=limit,
         unit="robust SD",
@@ -128,26 +141,21 @@ def _compensation(case: Case, limits: Mapping[str, Any]) -> Guard:
     )
 
 
-def _tubes(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
-    checks, gating = case.checks, limits["gating"]
-    for value, limit, unit, message in (
-        (
-            checks.fingerprint_points,
-            float(gating["tube_delta_points"]),
-            "points",
-            "Largest difference between the stimulated tubes in CD3+ and CD3+CD8- percent: one donor or two?",
-        ),
-        (
-            checks.scatter_percent,
-            float(gating["tube_delta_percent"]),
-            "%",
-            "Largest difference between the stimulated tubes in the scatter of CD3+ cells: one donor or two?",
-        ),
-    ):
-        fired = beyond(value, limit, above=True)
+def _tubes(case: Case) -> Iterator[Guard]:
+    checks = case.checks
+    for difference in checks.differences:
+        yield guard(
+            "ID_CONFLICT",
+            beyond(difference.value, difference.limit, above=True),
+            f"{difference.what} in {' and '.join(difference.tubes)}: one donor or two?",
+            value=difference.value,
+            limit=difference.limit,
+            unit=difference.unit,
+            blocks=EVERY,
+        )
+    if not checks.differences:
         # Tubes too small to compare only warn: what makes them small has its own guard.
-        blocks = NOTHING if fired is None else EVERY
-        yield guard("ID_CONFLICT", fired, message, value=value, limit=limit, unit=unit, blocks=blocks)
+        yield guard("ID_CONFLICT", None, "No two tubes with enough cells to compare the donor.", blocks=NOTHING)
     for code, found, yes, no in (
         (
             "TUBE_SWAP",
@@ -160,6 +168,12 @@ def _tubes(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
             checks.markers_swapped,
             "In a background tube stimulation raises the target and not CD69: their labels look exchanged.",
             "CD69 and target behave as their labels say.",
+        ),
+        (
+            "MARKER_SWAP",
+            checks.cd3_cd8_swapped,
+            "Nearly all CD3+ lymphocytes are CD8+ and few CD8+ ones CD3+: the two labels look exchanged.",
+            "CD3 and CD8 behave as their labels say.",
         ),
     ):
         message = "No tubes with enough cells to compare." if found is None else yes if found else no

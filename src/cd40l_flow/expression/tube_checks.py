@@ -1,40 +1,64 @@
-"""What the tubes of one sample say of each other: the same donor, the right stimulation, the right labels."""
+"""What the tubes of one sample say of each other: the right stimulation, the right labels, how steady they were."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from cd40l_flow.expression.case import TubeCheck
-from cd40l_flow.gating.model import CD3_POSITIVE, CD8_NEGATIVE, CD8_POSITIVE, LYMPHOCYTES, GatedSample, GatedTube
-from cd40l_flow.inputs.model import BACKGROUND_REAGENTS, Tube
+from cd40l_flow.expression.compensation_check import slopes
+from cd40l_flow.expression.fingerprints import differences
+from cd40l_flow.expression.histogram import centres, histogram
+from cd40l_flow.gating.model import ACTIVATED, CD8_NEGATIVE, LYMPHOCYTES, GatedSample, GatedTube
+from cd40l_flow.inputs.model import BACKGROUND_REAGENTS, Floats, Tube
 from cd40l_flow.signal.scale import robust_sd
 
 # A median this many times the other's is another state of the cells, not another staining.
 FAR = 3.0
+FAR_POINTS = 20.0  # more CD69+ cells than in the other state, percentage points
 ENOUGH = 300
-ENOUGH_FOR_THIRDS = 150  # the medians of two thirds are then known to a quarter of a robust SD
+# CD8+ cells are T cells but for some NK cells; not all T cells are CD8+.
+LEAST_T_OF_CD8 = 0.75
+CLEARLY = 0.2
 
 
-def check_tubes(gated: GatedSample) -> TubeCheck:
-    """Return the checks between the tubes of a sample; what cannot be compared is None."""
+def check_tubes(gated: GatedSample, limits: Mapping[str, Any]) -> TubeCheck:
+    """Return the checks between the tubes of a sample; what cannot be compared is None or left out.
+
+    ``limits`` is the group ``gating`` of the configuration.
+    """
     stimulated = [tube for tube in gated.tubes if _tube(tube).stimulation == "stimulated"]
     unstimulated = [tube for tube in gated.tubes if _tube(tube).stimulation == "unstimulated"]
     acquisitions = [tube.signal.acquisition for tube in gated.tubes]
     swapped = _swapped(stimulated, unstimulated)
-    # Among exchanged tubes a resting one differs from the others without being another donor's.
-    comparable = [] if swapped else stimulated
+    found = slopes(stimulated)
     return TubeCheck(
-        removed_percent=max((found.removed_percent for found in acquisitions), default=None),
-        margin_percent=max((found.margin_percent for found in acquisitions), default=None),
+        removed_percent=max((one.removed_percent for one in acquisitions), default=None),
+        margin_percent=max((one.margin_percent for one in acquisitions), default=None),
         untimed=tuple(_tube(tube).fcs for tube in gated.tubes if tube.signal.acquisition.problem),
+        drifting=tuple(_tube(tube).fcs for tube in gated.tubes if tube.signal.acquisition.steadiness.drifts),
         swapped=swapped,
         markers_swapped=_markers_swapped(stimulated, unstimulated),
-        fingerprint_points=_spread(comparable),
-        scatter_percent=_scatter_spread(comparable),
-        residue=_residue(stimulated),
+        cd3_cd8_swapped=_cd3_cd8_swapped(gated.tubes),
+        # Among exchanged tubes a resting one differs from the others without being another donor's.
+        differences=() if swapped else differences(gated.tubes, limits),
+        residue=max((one.residue for one in found), key=abs, default=None),
+        slopes=found,
     )
+
+
+def largest_change(cut: GatedSample, uncut: GatedSample) -> float:
+    """Return the largest change of a population's percent of parent between two gatings of the same tubes, points."""
+    changes = [0.0]
+    for one, other in zip(cut.tubes, uncut.tubes, strict=True):
+        for population in one.populations:
+            before, after = other.percent(population.population), population.percent_of_parent
+            # The population of events kept in time is the cut itself.
+            if population.parent != "all" and before is not None and after is not None:
+                changes.append(abs(after - before))
+    return max(changes)
 
 
 def _tube(tube: GatedTube) -> Tube:
@@ -68,7 +92,7 @@ def _swapped(stimulated: Sequence[GatedTube], unstimulated: Sequence[GatedTube])
             if resting is None or active is None:
                 continue
             compared = True
-            if resting > FAR * max(active, floor_of(tube, "CD69")):
+            if resting > FAR * max(active, floor_of(tube, "CD69")) or _percent(rest) > _percent(tube) + FAR_POINTS:
                 return True
     return False if compared else None
 
@@ -98,47 +122,38 @@ def _raised(tube: GatedTube, rest: GatedTube, marker: str) -> bool | None:
     return active > FAR * max(resting, floor_of(rest, marker))
 
 
-def _spread(tubes: Sequence[GatedTube]) -> float | None:
-    """Return the largest difference between tubes in CD3+ percent of lymphocytes or CD8- percent of CD3+, points."""
-    large = [tube for tube in tubes if LYMPHOCYTES in tube.masks and tube.count(LYMPHOCYTES) >= ENOUGH]
-    differences = []
-    for population in (CD3_POSITIVE, CD8_NEGATIVE):
-        percents = [percent for tube in large if (percent := tube.percent(population)) is not None]
-        if len(percents) >= 2:
-            differences.append(max(percents) - min(percents))
-    return max(differences, default=None)
+def _percent(tube: GatedTube) -> float:
+    """Return the CD69+ percent of CD3+CD8- cells, 0 where it is not known."""
+    return tube.percent(ACTIVATED) or 0.0
 
 
-def _scatter_spread(tubes: Sequence[GatedTube]) -> float | None:
-    """Return the largest difference between tubes in the FSC or SSC median of CD3+ cells, percent of the smallest."""
-    differences = []
-    large = [tube for tube in tubes if CD3_POSITIVE in tube.masks and tube.count(CD3_POSITIVE) >= ENOUGH]
-    for name in ("fsc", "ssc"):
-        medians = [
-            float(np.median(tube.signal.detector(getattr(tube.signal.events.scatter, name))[tube.masks[CD3_POSITIVE]]))
-            for tube in large
-        ]
-        if len(medians) >= 2 and min(medians) > 0:
-            differences.append(100 * (max(medians) / min(medians) - 1))
-    return max(differences, default=None)
+def _cd3_cd8_swapped(tubes: Sequence[GatedTube]) -> bool | None:
+    """Return whether CD3 and CD8 are exchanged: nearly all "CD3+" lymphocytes are "CD8+", few "CD8+" are "CD3+".
 
-
-def _residue(tubes: Sequence[GatedTube]) -> float | None:
-    """Return how far the target follows CD69 where it must not, robust SD: the largest of the tubes, with its sign.
-
-    Cells that do not express (of background tubes CD3+CD8-, of others CD3+CD8+, most of which do not) are ordered by
-    CD69; told is the median target of the upper third less that of the lower, over the robust SD of the lower.
+    Each marker is split by itself, for gates rest on the labels. All tubes must say so: their labels were compared when
+    they were read.
     """
-    found = []
+    told = []
     for tube in tubes:
-        population = CD8_NEGATIVE if _tube(tube).reagent in BACKGROUND_REAGENTS else CD8_POSITIVE
-        if population not in tube.masks or tube.count(population) < ENOUGH_FOR_THIRDS:
+        mask = tube.masks.get(LYMPHOCYTES)
+        if mask is None or np.count_nonzero(mask) < ENOUGH:
             continue
-        mask = tube.masks[population]
-        cd69, target = tube.signal.linear("CD69")[mask], tube.signal.linear("target")[mask]
-        low, high = np.quantile(cd69, (1 / 3, 2 / 3))
-        dim = target[cd69 <= low]
-        spread = robust_sd(dim)
-        if spread > 0:
-            found.append(float(np.median(target[cd69 >= high]) - np.median(dim)) / spread)
-    return max(found, key=abs, default=None)
+        cd3, cd8 = (tube.signal.scaled[marker][mask] for marker in ("CD3", "CD8"))
+        t_cells, cd8_cells = cd3 > _split(cd3), cd8 > _split(cd8)
+        both = float(np.count_nonzero(t_cells & cd8_cells))
+        cd8_of_t = both / max(1.0, float(np.count_nonzero(t_cells)))
+        t_of_cd8 = both / max(1.0, float(np.count_nonzero(cd8_cells)))
+        told.append(t_of_cd8 < LEAST_T_OF_CD8 and cd8_of_t > t_of_cd8 + CLEARLY)
+    return all(told) if told else None
+
+
+def _split(scaled: Floats) -> float:
+    """Return the place that best parts logicle values, (n,), in two (Otsu, doi:10.1109/tsmc.1979.4310076)."""
+    bins = 128
+    counts = histogram(scaled, bins)
+    places = centres(bins)
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    summed = np.cumsum(counts * places)
+    between = (summed[-1] * below - summed * below[-1]) ** 2 / np.maximum(below * above, 1.0)
+    return float(places[int(np.argmax(between))])

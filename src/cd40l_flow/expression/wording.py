@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cd40l_flow.expression.calls import CLONES, Decision
+from cd40l_flow.expression.calls import CD40_IG, CLONES, Decision
 from cd40l_flow.expression.case import Case
 from cd40l_flow.expression.effects import (
     ABSENT,
@@ -29,6 +29,10 @@ PATTERN = {
     MOSAIC: "two populations, expressing and not expressing",
     FUNCTIONAL_DEFECT: "CD154 present without CD40-Ig binding",
 }
+BINDING_MOSAIC = (
+    "CD40-Ig alone shows two populations: cells that express a CD154 which does not bind, beside cells that do, cannot "
+    "be excluded; in a female that would be a carrier's pattern. Repeat CD40-Ig, and sequence CD40LG."
+)
 UNDECIDED = {
     "MOSAIC_GREY_ZONE": "More cells lack the target than in almost all healthy donors, yet too few to call two "
     "populations: carrier status or chimerism cannot be excluded. Repeat with more cells, or go to CD40LG sequencing.",
@@ -143,9 +147,26 @@ def _indeterminate(case: Case, decision: Decision) -> list[str]:
     for code in UNDECIDED:
         if code in decision.reasons:
             said.append(UNDECIDED[code])
+    calls = {reagent: subcall.call for reagent, subcall in decision.subcalls.items()}
+    if decision.pattern == NORMAL and calls.get(CD40_IG) == MOSAIC:
+        said.append(BINDING_MOSAIC)
     if decision.pattern in PATTERN and "FUNCTION_NOT_TESTED" not in decision.reasons:
         said.append(f"The measures alone would read: {PATTERN[decision.pattern]}. This is not a result.")
+    elif case.control is None:
+        said += _described(case)
     return said
+
+
+def _described(case: Case) -> list[str]:
+    """Return what the cells look like where there is no control to compare them with."""
+    parts = [
+        f"{found.percent_positive:.0f} % of {found.events:,} activated cells above the background with {reagent}"
+        for reagent, found in case.reagents.items()
+        if found.percent_positive is not None
+    ]
+    if not parts:
+        return []
+    return [f"Without a control the cells can only be described: {'; '.join(parts)}. This is not a result."]
 
 
 def _context(case: Case, decision: Decision, limits: Mapping[str, Any]) -> list[str]:
@@ -170,6 +191,8 @@ def _context(case: Case, decision: Decision, limits: Mapping[str, Any]) -> list[
         )
     if decision.call == MOSAIC and "FUNCTION_NOT_TESTED" in decision.reasons:
         said.append("CD40-Ig binding, which should show the same two populations, was not validly tested.")
+    if sample.family:
+        said.append(f"Relatives (family {sample.family}) are shown side by side in the index of all samples.")
     if sample.sex == "unknown":
         said.append("Sex is not known: the wording for both sexes is shown; sign only once it is known.")
     return said

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from cd40l_flow.gating.found import Found
 from cd40l_flow.inputs.model import Floats, Sample
 from cd40l_flow.signal.acquisition import Mask
 from cd40l_flow.signal.prepare import TubeSignal
@@ -15,6 +16,8 @@ from cd40l_flow.signal.scale import Scale
 # The hierarchy, in the order it is applied; each population's parent is what stands before it, except CD3+CD8+.
 TIME, LYMPHOCYTES, SINGLETS, VIABLE = "time", "lymphocytes", "singlets", "viable"
 CD3_POSITIVE, CD8_NEGATIVE, CD8_POSITIVE, ACTIVATED = "CD3+", "CD3+CD8-", "CD3+CD8+", "CD3+CD8-CD69+"
+# Only where the configuration asks for it (``limits.gating.cd4_gate``); it then is the parent of CD69+.
+CD4_POSITIVE = "CD3+CD8-CD4+"
 
 # Which population each boundary cuts out.
 GATE_POPULATION = {
@@ -29,6 +32,7 @@ GATE_POPULATION = {
     "viability_high": VIABLE,
     "cd3_low": CD3_POSITIVE,
     "cd8_high": CD8_NEGATIVE,
+    "cd4_low": CD4_POSITIVE,
     "cd69_low": ACTIVATED,
 }
 
@@ -105,13 +109,19 @@ class Population:
 
 @dataclass(frozen=True)
 class GatedTube:
-    """A tube with its populations: ``masks`` population -> (events,), nested; its boundaries and scatter gate."""
+    """A tube with its populations: ``masks`` population -> (events,), nested; its boundaries and scatter gate.
+
+    ``found`` maps the name of a gate (``lymphocytes`` for the polygon) -> what was looked at, also where nothing was
+    found. ``failed`` maps the population whose gate could not be drawn -> the parent it was looked for in.
+    """
 
     signal: TubeSignal
     masks: Mapping[str, Mask]
     populations: tuple[Population, ...]
     boundaries: tuple[Boundary, ...]
     scatter_gate: ScatterGate | None
+    found: Mapping[str, Found] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
 
     def count(self, population: str) -> int:
         """Return the number of events in a population."""

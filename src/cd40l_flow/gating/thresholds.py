@@ -1,4 +1,4 @@
-"""Fluorescence boundaries, one function a marker: values on the fixed scale to a position, its method and its flag.
+"""Boundaries of one marker each: values on the fixed scale to a position, its method, its flag and its evidence.
 
 No function makes up a gate: where no valley is found, a declared fallback is named in ``method`` and the flag says so;
 where that fails too, the position is None.
@@ -6,11 +6,10 @@ where that fails too, the position is None.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from cd40l_flow.gating.density import density, find_valley, find_valleys, left_sd
+from cd40l_flow.gating.density import STEP, Density, density, find_valleys, most_parting
+from cd40l_flow.gating.found import Evidence, Found, joined, no_gate
 from cd40l_flow.inputs.model import Floats
 from cd40l_flow.signal.scale import Scale
 
@@ -18,33 +17,24 @@ FEWEST = 100
 # Events of a population beyond this many robust SD of its mode are taken for another population (0.1 % of a normal
 # one).
 EDGE_SD = 3.0
-# A valley this deep is no accident of counting.
-CLEAR = 0.5
-
-
-@dataclass(frozen=True)
-class Found:
-    """A boundary found: ``position`` on the logicle scale (None: not found), how, and what to doubt."""
-
-    position: float | None
-    method: str
-    flag: str
-
-
-def _none(reason: str) -> Found:
-    return Found(None, "none", reason)
+NARROWEST_SD = 0.01
+FOOT = 0.05
 
 
 def find_viability(scaled: Floats) -> Found:
     """Return the boundary above which cells are dead, from the viability dye of single cells, (n,) logicle."""
-    if scaled.size < FEWEST:
-        return _none(f"only {scaled.size} single cells: viability gate not drawn")
     curve = density(scaled)
-    valley = find_valley(curve, 0.1, 0.95, min_mass=0.002)
+    low, high = 0.1, 0.95
+    valleys = find_valleys(curve, low, high, min_mass=0.002)
+    evidence = Evidence(curve, "below", (low, high), tuple(valleys), (curve.mode(),))
+    if scaled.size < FEWEST:
+        return no_gate(f"only {scaled.size} single cells: viability gate not drawn", evidence)
+    valley = most_parting(curve, valleys)
     if valley is not None:
-        return Found(valley.position, "valley", "")
+        return Found(valley.position, "valley", "", evidence)
     mode = curve.mode()
-    return Found(mode + 4 * left_sd(scaled, mode), "live mode + 4 SD", "no valley: no distinct dead cells")
+    edge = mode + 4 * max(curve.left_sd(mode), NARROWEST_SD)
+    return Found(edge, "live mode + 4 SD", "no valley: no distinct dead cells", evidence)
 
 
 def find_cd3(scaled: Floats, scale: Scale) -> Found:
@@ -54,81 +44,69 @@ def find_cd3(scaled: Floats, scale: Scale) -> Found:
     PMA lowers CD3, so the stimulated tubes set it. Where activated cells are a CD3-dim peak of their own the lowest
     valley, next to the CD3- cells, is taken: they stay in.
     """
-    if scaled.size < FEWEST:
-        return _none(f"only {scaled.size} lymphocytes: CD3 gate not drawn")
     curve = density(scaled)
-    zero = scale.to_scaled(0.0)
-    valleys = find_valleys(curve, zero, 0.95)
-    if valleys:
-        valley = valleys[0]
-        doubts = [f"shallow valley (depth {valley.depth:.2f})"] if valley.depth < 0.5 else []
-        doubts += [f"{len(valleys)} CD3+ populations: the dim ones are kept"] if len(valleys) > 1 else []
-        return Found(valley.position, "valley", "; ".join(doubts))
+    low, high = scale.to_scaled(0.0), 0.95
+    valleys = find_valleys(curve, low, high)
     mode = curve.mode()
-    spread = left_sd(scaled, mode)
-    if mode - EDGE_SD * spread > zero:
-        return Found(mode - EDGE_SD * spread, "CD3+ mode - 3 SD", "no valley: hardly any CD3- lymphocytes")
-    return _none("one CD3 population at the background: no CD3+ cells found")
+    evidence = Evidence(curve, "above", (low, high), tuple(valleys), (mode,))
+    if scaled.size < FEWEST:
+        return no_gate(f"only {scaled.size} lymphocytes: CD3 gate not drawn", evidence)
+    if valleys:
+        doubts = [f"{len(valleys)} CD3+ populations: the dim ones are kept"] if len(valleys) > 1 else []
+        return Found(valleys[0].position, "valley", joined(_shallow(valleys[0].depth), *doubts), evidence)
+    edge = mode - EDGE_SD * curve.left_sd(mode)
+    if edge > low:
+        return Found(edge, "CD3+ mode - 3 SD", "no valley: hardly any CD3- lymphocytes", evidence)
+    return no_gate("one CD3 population at the background: no CD3+ cells found", evidence)
 
 
 def find_cd8(scaled: Floats) -> Found:
     """Return the boundary below which T cells are CD8-, from CD3+ cells, (n,) logicle.
 
-    It lies in the valley, or nearer to the CD8- peak (its mode + 3 SD, the SD from the side below) where a CD8-dim
-    shoulder of NK-like T cells fills the gap.
+    It lies in the valley, or nearer to the CD8- peak where a CD8-dim shoulder of NK-like T cells fills the gap: at the
+    peak's foot, which is its mode + 3 SD (the SD from the side below) or, of a peak that is wider above its mode, as
+    where a log amplifier has cut it off, the place where its height has sunk to a twentieth.
     """
-    if scaled.size < FEWEST:
-        return _none(f"only {scaled.size} CD3+ cells: CD8 gate not drawn")
     curve = density(scaled)
-    valleys = find_valleys(curve, 0.05, 0.95)
+    low, high = 0.05, 0.95
+    valleys = find_valleys(curve, low, high)
+    evidence = Evidence(curve, "below", (low, high), tuple(valleys), (curve.mode(),))
+    if scaled.size < FEWEST:
+        return no_gate(f"only {scaled.size} CD3+ cells: CD8 gate not drawn", evidence)
     if not valleys:
-        mode = curve.mode()
-        edge = mode + EDGE_SD * left_sd(scaled, mode)
-        return Found(edge, "CD8- mode + 3 SD", "no valley: one CD8 population only")
+        edge = _foot(curve, curve.mode(), high)
+        return Found(edge, "foot of the CD8- peak", "no valley: one CD8 population only", evidence)
     valley = valleys[0]
-    negative = scaled[scaled < valley.position]
-    edge = valley.left_mode + EDGE_SD * max(left_sd(negative, valley.left_mode), 0.01)
+    edge = _foot(curve, valley.left_mode, valley.position)
     if edge < valley.position:
-        return Found(edge, "CD8- mode + 3 SD", "")
-    return Found(valley.position, "valley", "")
+        return Found(edge, "foot of the CD8- peak", "", evidence)
+    return Found(valley.position, "valley", _shallow(valley.depth), evidence)
 
 
-def find_cd69(unstimulated: Floats, stimulated: Floats, scale: Scale, max_percent: float) -> Found:
-    """Return the boundary above which CD3+CD8- cells are CD69+; both inputs are (n,) logicle, of CD3+CD8- cells.
+def find_cd4(scaled: Floats) -> Found:
+    """Return the boundary above which CD3+CD8- cells are CD4+, (n,) logicle: the valley, for there is no fallback.
 
-    The unstimulated tube sets the least: at most ``max_percent`` of its cells lie above, but where resting cells are
-    already activated (a tail beyond 5 SD of the resting peak) that quantile would cut the activated cells, and the peak
-    + 4 SD is taken instead and flagged. Where the stimulated tubes have a clear valley above, it is the boundary: few
-    cells activated means many resting ones, whose tail would fill the gate. CD69 can be a shoulder, then there is none.
-    Without an unstimulated tube the valley serves alone, flagged.
+    PMA takes CD4 off the surface, so this gate is for assays that leave it there.
     """
-    if unstimulated.size >= FEWEST:
-        curve = density(unstimulated)
-        mode = curve.mode()
-        spread = max(left_sd(unstimulated, mode), 0.005)
-        least = float(np.quantile(unstimulated, 1 - max_percent / 100))
-        method, flag = f"unstimulated, {max_percent:g} % above", ""
-        if least > mode + 5 * spread:
-            least, method = mode + 4 * spread, "unstimulated peak + 4 SD"
-            flag = f"{100 * float(np.mean(unstimulated > least)):.1f} % CD69+ without stimulation"
-        if stimulated.size >= FEWEST:
-            valleys = find_valleys(density(stimulated), least, 0.95, min_depth=CLEAR)
-            if valleys:
-                above = 100 * float(np.mean(unstimulated > valleys[0].position))
-                method = f"valley of the stimulated tubes, {above:.1f} % of the unstimulated above"
-                return Found(valleys[0].position, method, flag)
-        return Found(least, method, flag)
-    if stimulated.size < FEWEST:
-        return _none(f"only {stimulated.size} CD3+CD8- cells: CD69 gate not drawn")
-    curve = density(stimulated)
-    valley = find_valley(curve, scale.to_scaled(0.0), 0.95)
-    if valley is not None:
-        return Found(valley.position, "valley of the stimulated tube", "no unstimulated tube")
-    mode = curve.mode()
-    if scale.to_linear(mode) < 3 * scale.linear_width:
-        return Found(
-            mode + 4 * max(left_sd(stimulated, mode), 0.005),
-            "CD69- peak + 4 SD of the stimulated tube",
-            "no unstimulated tube and no valley: hardly any CD69+ cells",
-        )
-    return _none("no unstimulated tube and one CD69 population only: positive or negative cannot be told")
+    curve = density(scaled)
+    low, high = 0.1, 0.95
+    valleys = find_valleys(curve, low, high)
+    evidence = Evidence(curve, "above", (low, high), tuple(valleys), (curve.mode(),))
+    if scaled.size < FEWEST:
+        return no_gate(f"only {scaled.size} CD3+CD8- cells: CD4 gate not drawn", evidence)
+    valley = most_parting(curve, valleys)
+    if valley is None:
+        return no_gate("one CD4 population only: positive or negative cannot be told", evidence)
+    return Found(valley.position, "valley", _shallow(valley.depth), evidence)
+
+
+def _foot(curve: Density, mode: float, high: float) -> float:
+    """Return where a peak ends above its mode, at most ``high``."""
+    edge = mode + EDGE_SD * max(curve.left_sd(mode, high=high), NARROWEST_SD)
+    low = curve.height <= FOOT * np.interp(mode, curve.grid, curve.height)
+    beyond = curve.grid[low & (curve.grid >= edge)]
+    return float(min(max(edge, beyond[0] - STEP / 2), high)) if beyond.size else high
+
+
+def _shallow(depth: float) -> str:
+    return f"shallow valley (depth {depth:.2f})" if depth < 0.5 else ""

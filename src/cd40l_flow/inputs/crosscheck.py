@@ -94,7 +94,9 @@ def _samples(config: Config, sheet: Sheet, problems: list[Problem]) -> tuple[dic
     for name, row in rows.items():
         if row.good:
             extra = tuple((column, row.text.get(column, "")) for column in config.show_columns)
-            samples[name] = Sample(**row.cells, extra=extra)
+            cells = dict(row.cells)
+            del cells["check"]
+            samples[name] = Sample(**cells, extra=extra)
     return samples, {name: row.line for name, row in rows.items()}
 
 
@@ -127,6 +129,7 @@ def _tubes(config: Config, known: set[str] | None, problems: list[Problem]) -> l
     for row in sheet.rows:
         cells = dict(row.cells)
         name, fcs, panel = cells.pop("sample"), cells["fcs"], cells["panel"]
+        del cells["check"]
         if name is not None and known is not None and name not in known:
             problems.append(_fatal(sheet.file, row, "sample", *_no_sample(name, known)))
         if panel is not None and panel not in config.panels:

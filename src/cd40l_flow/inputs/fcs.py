@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cd40l_flow.inputs.clock import seconds_of
 from cd40l_flow.inputs.data import Layout, find_layout
 from cd40l_flow.inputs.datasets import Chain, check_crc, follow_chain
 from cd40l_flow.inputs.header import positive, read_keywords
@@ -153,8 +154,8 @@ def read_events(tube: Tube, panel: Mapping[str, object], spillover: str, target_
         used = [recording.header.detectors[index[name]] for name in events.spillover.detectors]
         columns = [np.abs(values[:, names_at]) for names_at in map(events.names.index, events.spillover.detectors)]
         refuse_transformed(used, [float(column.max()) for column in columns], recording.header.events, tube.fcs)
-    time, time_problem = _time(recording, events.scatter.time)
-    return replace(events, values=values, time=time, time_problem=time_problem, digest=recording.digest())
+    time, problem, note = _time(recording, events.scatter.time)
+    return replace(events, values=values, time=time, time_problem=problem, time_note=note, digest=recording.digest())
 
 
 def map_detectors(
@@ -175,20 +176,14 @@ def map_detectors(
     return Events(tube, header, names, empty, None, "", scatter, markers, matrix, "")
 
 
-def _time(recording: Recording, detector: str | None) -> tuple[Floats | None, str]:
-    """Return the events' time in seconds, (events,), or None and why it cannot be used."""
+def _time(recording: Recording, detector: str | None) -> tuple[Floats | None, str, str]:
+    """Return the events' time in seconds, (events,), or None and why it cannot be used; and what was set right."""
     if detector is None:
-        return None, "the file has no Time detector"
+        return None, "the file has no Time detector", ""
     step = positive(recording.text.keywords.get("$TIMESTEP", ""))
     if not step:
-        return None, "no $TIMESTEP: the unit of Time is not known"
-    index = next(each.index for each in recording.header.detectors if each.name == detector)
-    if recording.amplifiers[index][0] > 0:
-        return None, "Time is stored on a log scale"
-    seconds = recording.stored([index])[:, 0] * step
-    backwards = int(np.count_nonzero(np.diff(seconds) < 0))
-    if backwards:
-        return None, f"Time runs backwards {backwards} times: wrapped, or events not in the order of acquisition"
-    if seconds[0] == seconds[-1]:
-        return None, "Time is constant"
-    return seconds, ""
+        return None, "no $TIMESTEP: the unit of Time is not known", ""
+    found = next(each for each in recording.header.detectors if each.name == detector)
+    if recording.amplifiers[found.index][0] > 0:
+        return None, "Time is stored on a log scale", ""
+    return seconds_of(recording.stored([found.index])[:, 0], step, found.range)

@@ -156,27 +156,34 @@ class Scatter:
 
 @dataclass(frozen=True)
 class Events:
-    """The events of one tube on the linear scale, not yet compensated.
+    """The events of one tube on the linear scale, as read: not yet compensated.
 
     ``values`` is (events, detectors) in the order of ``names``: scatter, every fluorescence detector of the spillover
     matrix and the detectors of the markers; gain and log amplifiers already undone. ``time`` is (events,) in seconds,
     or None with ``time_problem`` saying why. ``markers`` maps marker -> detector name. ``spillover`` is the matrix to
     apply, None when the values are already compensated (declared by the configuration). ``digest`` is the SHA-256 of
-    the DATA segment.
+    the DATA segment. ``time_note`` says what was done to make time usable, empty where nothing was.
+
+    ``signal.compensation`` returns the same tube with ``compensated`` true: ``names`` are then scatter and the markers'
+    detectors alone, ``values`` compensated and float32, and ``top_percent`` how many events had been at the top of the
+    target's range.
     """
 
     tube: Tube
     header: Header
     names: tuple[str, ...]
-    values: Floats
+    values: Floats | NDArray[np.float32]
     time: Floats | None
     time_problem: str
     scatter: Scatter
     markers: Mapping[str, str]
     spillover: Spillover | None
     digest: str
+    time_note: str = ""
+    compensated: bool = False
+    top_percent: float | None = None
 
     def column(self, name: str) -> Floats:
-        """Return the values of one detector, (events,), linear scale, uncompensated."""
-        column: Floats = self.values[:, self.names.index(name)]
+        """Return the values of one detector, (events,), linear scale, float64."""
+        column: Floats = np.asarray(self.values[:, self.names.index(name)], dtype=np.float64)
         return column

@@ -12,6 +12,7 @@ from cd40l_flow.config import SPILLOVER_WORDS, Config, draft_config
 from cd40l_flow.errors import InputsError, Problem
 from cd40l_flow.inputs.crosscheck import assemble
 from cd40l_flow.inputs.model import Job, Override, Sample, Tube
+from cd40l_flow.inputs.reference import limits_of, read_reference
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Plan:
 
     ``samples`` is sorted by name; ``controls`` names for each sample those it is judged against, ``runs`` the controls
     of each run; ``refused`` holds for each sample the tubes that may not be used: fcs -> why. ``warnings`` are all
-    problems that stop nothing.
+    problems that stop nothing. ``reference`` are the laboratory's own limits, without the controls they rest on.
     """
 
     config: Config
@@ -30,6 +31,7 @@ class Plan:
     overrides: Mapping[str, tuple[Override, ...]]
     refused: Mapping[str, Mapping[str, str]]
     warnings: tuple[Problem, ...]
+    reference: Mapping[str, Any] | None = None
 
     def job(self, name: str) -> Job:
         """Return what the result of a sample depends on; raises KeyError for an unknown sample.
@@ -62,6 +64,7 @@ class Plan:
             "require_function": config.require_function,
             "show_columns": list(config.show_columns),
             "limits": config.limits,
+            "reference": self.reference,
             "refused": refused,
         }
 
@@ -81,7 +84,8 @@ def load_plan(path: str | Path) -> Plan:
 
 def _plan(config: Config, problems: list[Problem]) -> Plan:
     cohort = assemble(config)
-    fatal = [problem for problem in [*problems, *cohort.problems] if problem.severity == "fatal"]
+    reference, unusable = read_reference(config)
+    fatal = [problem for problem in [*problems, *unusable, *cohort.problems] if problem.severity == "fatal"]
     if fatal:
         raise InputsError(fatal)
     samples = cohort.samples
@@ -100,7 +104,8 @@ def _plan(config: Config, problems: list[Problem]) -> Plan:
     overrides: dict[str, tuple[Override, ...]] = {}
     for override in cohort.overrides:
         overrides[override.sample] = (*overrides.get(override.sample, ()), override)
-    return Plan(config, samples, controls, runs, overrides, cohort.refused, tuple(cohort.problems))
+    warnings = tuple(cohort.problems)
+    return Plan(config, samples, controls, runs, overrides, cohort.refused, warnings, limits_of(reference))
 
 
 def job_to_json(job: Job) -> str:

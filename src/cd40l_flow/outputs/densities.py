@@ -17,8 +17,11 @@ from cd40l_flow.expression.histogram import histogram
 from cd40l_flow.expression.model import Expression
 from cd40l_flow.gating.model import CD8_NEGATIVE, GatedSample, GatedTube
 from cd40l_flow.inputs.model import Floats
+from cd40l_flow.outputs.acquisition import course
 from cd40l_flow.outputs.axes import Axis
+from cd40l_flow.outputs.evidence import Curves
 from cd40l_flow.outputs.panels import TARGET_LABEL, draw_panels, fluorescence_axis, scatter_tops
+from cd40l_flow.outputs.whole import write_whole
 
 BINS = 256
 
@@ -26,17 +29,23 @@ BINS = 256
 def densities(gated: GatedSample, case: Case, control_tops: Sequence[Sequence[float]] = ()) -> dict[str, Any]:
     """Return the arrays of a sample's figures and their ``index`` (JSON text): what ``densities.npz`` holds.
 
-    2-D arrays are (128, 128) uint32 counts, [x, y]; 1-D arrays (256,) counts. Positions in the index are fractions of
+    2-D arrays are (128, 128) uint32 counts, [x, y]; 1-D arrays (256,) counts, or the (128,) heights of a curve that a
+    boundary was looked for in. Positions in the index are fractions of
     an axis; ``control_tops`` are the tops of the controls' scatter axes.
     """
     arrays: dict[str, Any] = {}
     tops = scatter_tops(gated, control_tops)
     tubes = []
+    curves = Curves()
     for number, tube in enumerate(gated.tubes):
-        panels, counts = draw_panels(gated, tube, tops, f"t{number}p")
+        panels, counts = draw_panels(gated, tube, tops, f"t{number}p", curves)
         arrays |= counts
         sheet = tube.signal.events.tube
-        tubes.append({"fcs": sheet.fcs, "stimulation": sheet.stimulation, "reagent": sheet.reagent, "panels": panels})
+        told, bins = course(tube.signal, f"t{number}c")
+        arrays |= bins
+        names = {"fcs": sheet.fcs, "stimulation": sheet.stimulation, "reagent": sheet.reagent}
+        tubes.append({**names, "panels": panels, "course": told})
+    arrays |= curves.arrays
     index = {
         "tubes": tubes,
         "targets": [_target(gated, expression, arrays) for expression in case.reagents.values()],
@@ -50,8 +59,7 @@ def write_densities(arrays: Mapping[str, Any], path: Path) -> None:
     """Write the arrays as a compressed npz file: equal arrays are equal bytes."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **{name: arrays[name] for name in sorted(arrays)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(buffer.getvalue())
+    write_whole(path, buffer.getvalue())
 
 
 def _target(gated: GatedSample, expression: Expression, arrays: dict[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,14 @@ class Densities:
                 return list(tube["panels"])
         return []
 
+    def course(self, fcs: str, stimulation: str, reagent: str) -> Mapping[str, Any] | None:
+        """Return the course in time of one tube, or None where time is not known."""
+        for tube in self.index["tubes"]:
+            if (tube["fcs"], tube["stimulation"], tube["reagent"]) == (fcs, stimulation, reagent):
+                course: Mapping[str, Any] | None = tube.get("course")
+                return course
+        return None
+
     def target(self, reagent: str) -> Mapping[str, Any] | None:
         """Return the target histogram of a reagent, or None where it was not measured."""
         return next((target for target in self.index["targets"] if target["reagent"] == reagent), None)

@@ -9,25 +9,40 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.outputs.canvas import Box, Canvas, Colour, Drawing, Label, Palette, Pixels, hex_rgb, mix, ramp
+from cd40l_flow.outputs.drawing import Drawing, Label, Style, polyline
 from cd40l_flow.outputs.figures import Counts, Densities, readable_ticks
+from cd40l_flow.outputs.png import hex_rgb, png_uri
 
-GATE, AUTOMATIC = "#c2410c", "#111111"
+GATE = "#c2410c"
 DASHED, DOTTED = (6.0, 3.0), (1.6, 2.4)
+# Each line has a dash of its own too, so that colour is never the only sign.
+STYLES: dict[str, Style] = {
+    "line": (GATE, 1.8, None),
+    "hand": (GATE, 1.8, DASHED),
+    "automatic": ("#111111", 1.5, DOTTED),
+    # What a boundary was looked for in, what it was held against, and the control's boundary.
+    "curve": ("#111111", 1.1, None),
+    "valley": ("#111111", 1.6, None),
+    "reference": ("#6b21a8", 1.1, (3.0, 2.0)),
+    "control": ("#0f766e", 1.4, DOTTED),
+    # White below a line keeps it apart from the events.
+    "halo": ("#ffffff", 3.4, None),
+}
 
 _SIDE, _LEFT, _TOP, _RIGHT, _BOTTOM = 128, 31, 20, 6, 31
-_SCALE = 2
 # Perceptually even from pale to dark blue: the shade survives a grey printer and every colour blindness.
 _SHADES = ("#c9d9eb", "#a3c1de", "#74a3cf", "#4682bb", "#265f9d", "#143f78", "#0a234c")
-_LEVELS = 10
+_LEVELS = 6
 # The mean width of a letter of an axis's name.
 _LETTER = 6.4
+# The curve fills this part of the panel's height; ticks at its foot mark valleys.
+_CURVE_HEIGHT, _TICK = 0.3, 0.045
 _VEIL, _VEILED = "#e9ecef", 0.62
 
 
 @cache
-def _density_colours() -> Pixels:
-    """Return the colour of each level, (2, levels + 1, 3): outside the gate, then inside; level 0 is an empty bin."""
+def _density_colours() -> NDArray[np.int32]:
+    """Return the colours of the levels outside the gate, then inside, (2 (levels + 1), 3); level 0 is an empty bin."""
     anchors = np.array([hex_rgb(shade) for shade in _SHADES], dtype=float)
     places = np.linspace(0, len(_SHADES) - 1, _LEVELS)
     steps = np.stack([np.interp(places, np.arange(len(_SHADES)), anchors[:, channel]) for channel in range(3)], axis=1)
@@ -35,14 +50,7 @@ def _density_colours() -> Pixels:
     veil = np.array(hex_rgb(_VEIL), dtype=float)
     outside = inside + (veil - inside) * _VEILED
     outside[0] = veil + (255 - veil) * 0.3
-    return np.stack([outside, inside]).round().astype(np.uint8)
-
-
-@cache
-def _palette() -> Palette:
-    colours: list[Colour] = [(int(r), int(g), int(b)) for r, g, b in _density_colours().reshape(-1, 3)]
-    colours += ramp(GATE) + ramp(GATE, _VEIL) + [mix(GATE, shade, 0.5) for shade in _SHADES[::2]] + ramp(AUTOMATIC)
-    return Palette(colours)
+    return np.vstack([outside, inside]).round().astype(np.int32)
 
 
 def _levels(counts: Counts) -> NDArray[np.intp]:
@@ -80,11 +88,17 @@ def _inside(gate: Mapping[str, Any] | None, bins: int) -> NDArray[np.bool_]:
     outline = _outline(gate)
     if len(outline) < 3:
         return kept
-    from matplotlib.path import Path
-
     x, y = np.meshgrid(middles, middles, indexing="ij")
-    points = np.column_stack([x.ravel(), y.ravel()])
-    return np.asarray(Path(np.asarray(outline)).contains_points(points)).reshape(bins, bins)
+    return _within(x, y, np.asarray(outline, dtype=float))
+
+
+def _within(x: NDArray[np.float64], y: NDArray[np.float64], outline: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which places lie inside a polygon, (corners, 2), by the even-odd rule."""
+    inside = np.zeros(x.shape, dtype=bool)
+    for (x0, y0), (x1, y1) in zip(outline, np.roll(outline, -1, axis=0), strict=True):
+        if y0 != y1:
+            inside ^= ((y0 > y) != (y1 > y)) & (x < (x1 - x0) * (y - y0) / (y1 - y0) + x0)
+    return inside
 
 
 def _outline(gate: Mapping[str, Any]) -> list[list[float]]:
@@ -94,7 +108,7 @@ def _outline(gate: Mapping[str, Any]) -> list[list[float]]:
     return [*first, *(point for segment in others for point in reversed(segment))]
 
 
-def _gate_lines(gate: Mapping[str, Any]) -> list[NDArray[np.float64]]:
+def gate_lines(gate: Mapping[str, Any]) -> list[NDArray[np.float64]]:
     """Return the lines of a gate in axis fractions, each (points, 2)."""
     if gate["kind"] == "polygon":
         corners = gate["vertices"]
@@ -110,52 +124,56 @@ def _threshold_line(axis: str, at: float) -> NDArray[np.float64]:
 
 def draw_panels(panels: Sequence[Mapping[str, Any]], densities: Densities) -> list[Drawing]:
     """Draw the panels of one tube, none of them marked missing."""
-    if not panels:
-        return []
-    canvas = Canvas(_SIDE * len(panels), _SIDE, _SCALE)
-    size = _SIDE * _SCALE
-    paper = np.full((size, size * len(panels), 3), 255, dtype=np.uint8)
-    for place, panel in enumerate(panels):
-        counts = densities.counts(panel["array"])
-        if counts is not None:
-            paper[:, place * size : (place + 1) * size] = _density(counts, panel["gate"])
-    canvas.paper(paper)
-    for place, panel in enumerate(panels):
-        if panel["gate"] is not None:
-            box = (place * _SIDE, 0.0, (place + 1) * _SIDE, float(_SIDE))
-            _draw_gate(canvas, box, panel["gate"], bool(panel.get("overridden")))
-    pixels = canvas.pixels()
-    return [
-        Drawing(
-            width=_LEFT + _SIDE + _RIGHT,
-            height=_TOP + _SIDE + _BOTTOM,
-            image=_palette().png(pixels[:, size * place : size * (place + 1)]),
-            box=(_LEFT, _TOP, _SIDE, _SIDE),
-            labels=tuple(_labels(panel["x"], panel["y"])),
-        )
-        for place, panel in enumerate(panels)
-    ]
+    return [_draw_panel(panel, densities) for panel in panels]
 
 
-def _density(counts: Counts, gate: Mapping[str, Any] | None) -> Pixels:
-    """Return the picture of one panel, (pixels, pixels, 3), first row on top."""
+def _draw_panel(panel: Mapping[str, Any], densities: Densities) -> Drawing:
+    counts = densities.counts(panel["array"])
+    marks = _evidence_marks(panel["evidence"], densities) if panel.get("evidence") else []
+    if panel["gate"] is not None:
+        marks += _gate_marks(panel["gate"], bool(panel.get("overridden")))
+    return Drawing(
+        width=_LEFT + _SIDE + _RIGHT,
+        height=_TOP + _SIDE + _BOTTOM,
+        box=(_LEFT, _TOP, _SIDE, _SIDE),
+        marks=tuple(marks),
+        labels=tuple(_labels(panel["x"], panel["y"])),
+        image=_picture(counts, panel["gate"]) if counts is not None else "",
+    )
+
+
+def _picture(counts: Counts, gate: Mapping[str, Any] | None) -> str:
+    """Return the picture of one panel, a pixel a bin, as a data URI."""
     counts = _readable_bins(counts)
-    kept = _inside(gate, len(counts))
-    colours = _density_colours()[kept.astype(np.intp), _levels(counts)]
-    places = np.arange(_SIDE * _SCALE) * len(counts) // (_SIDE * _SCALE)
-    picture: Pixels = colours[places][:, places].transpose(1, 0, 2)[::-1]
-    return picture
+    shades = _levels(counts) + np.where(_inside(gate, len(counts)), _LEVELS + 1, 0)
+    return png_uri(shades.T[::-1].astype(np.uint8), _density_colours())
 
 
-def _draw_gate(canvas: Canvas, box: Box, gate: Mapping[str, Any], overridden: bool) -> None:
-    origin = np.array(box[:2])
-    for line in _gate_lines(gate):
-        canvas.line(origin + line * _SIDE, "#ffffff", 3.6, clip=box)
-        canvas.line(origin + line * _SIDE, GATE, 1.8, DASHED if overridden else None, clip=box)
+def _path(points: NDArray[np.float64]) -> str:
+    """Return the SVG path of a line in axis fractions, (points, 2)."""
+    return polyline(np.column_stack([points[:, 0], 1 - points[:, 1]]) * _SIDE)
+
+
+def _evidence_marks(evidence: Mapping[str, Any], densities: Densities) -> list[tuple[str, str]]:
+    """Return the curve a boundary was looked for in, what it was held against, the valleys, the control's boundary."""
+    marks = []
+    for name in ("reference", "curve"):
+        heights = densities.counts(evidence[name])
+        if heights is not None:
+            places = (np.arange(heights.size) + 0.5) / heights.size
+            marks.append((f"g-{name}", _path(np.column_stack([places, 0.006 + _CURVE_HEIGHT * heights / 255]))))
+    marks += [("g-valley", _path(np.array([(at, 0.0), (at, _TICK)]))) for at in evidence["valleys"]]
+    if evidence["control"] is not None:
+        marks.append(("g-control", _path(_threshold_line("x", evidence["control"]))))
+    return marks
+
+
+def _gate_marks(gate: Mapping[str, Any], overridden: bool) -> list[tuple[str, str]]:
+    """Return the lines of a gate, and of the automatic one where a person moved it."""
+    drawn = [("g-hand" if overridden else "g-line", line) for line in gate_lines(gate)]
     if overridden:
-        for line in _automatic_lines(gate):
-            canvas.line(origin + line * _SIDE, "#ffffff", 3.2, clip=box)
-            canvas.line(origin + line * _SIDE, AUTOMATIC, 1.5, DOTTED, clip=box)
+        drawn += [("g-automatic", line) for line in _automatic_lines(gate)]
+    return [mark for look, line in drawn for mark in (("g-halo", _path(line)), (look, _path(line)))]
 
 
 def _automatic_lines(gate: Mapping[str, Any]) -> list[NDArray[np.float64]]:
@@ -166,7 +184,7 @@ def _automatic_lines(gate: Mapping[str, Any]) -> list[NDArray[np.float64]]:
     if gate["kind"] == "threshold":
         return [_threshold_line(gate["axis"], automatic)]
     key = "vertices" if gate["kind"] == "polygon" else "segments"
-    return _gate_lines({"kind": gate["kind"], key: automatic})
+    return gate_lines({"kind": gate["kind"], key: automatic})
 
 
 def _labels(x: Mapping[str, Any], y: Mapping[str, Any]) -> list[Label]:

@@ -1,4 +1,4 @@
-"""The index of all samples: worst first, every row a way into its report."""
+"""The index of all samples: worst first, every row a way into its report; one click lights a sample up everywhere."""
 
 from __future__ import annotations
 
@@ -6,31 +6,39 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cd40l_flow.outputs.index_strips import HEIGHT, WIDTH, draw_strips
-from cd40l_flow.outputs.numbers import format_measure, format_number
+from cd40l_flow.errors import Problem
+from cd40l_flow.outputs import contact_sheet, index_charts, index_strips
+from cd40l_flow.outputs.control_chart import control_charts
+from cd40l_flow.outputs.families import families as families_of
+from cd40l_flow.outputs.figures import read_densities
+from cd40l_flow.outputs.numbers import format_interval, format_measure, format_number
+from cd40l_flow.outputs.order import CALL_ORDER, QC_ORDER, worst_first
 from cd40l_flow.outputs.report import environment, read_asset, security_policy
-from cd40l_flow.outputs.summary import read_results
+from cd40l_flow.outputs.review_state import STATES, ReviewState
+from cd40l_flow.outputs.reviews import Reviews, read_reviews
+from cd40l_flow.outputs.summary import read_results, read_states
 from cd40l_flow.outputs.texts import load_texts, reason_texts
+from cd40l_flow.outputs.whole import write_whole
 
 Result = Mapping[str, Any]
 
-# What needs a reader most comes first: no call, then loss of the protein or its function, then mixtures and shades.
-CALL_ORDER = ("INDETERMINATE", "ABSENT", "FUNCTIONAL_DEFECT", "MOSAIC", "REDUCED", "NORMAL")
-_QC_ORDER = ("fail", "warn", "pass")
 _MEASURES = (
     ("cd154_positive", "CD154", "percent_positive"),
     ("cd154_negative", "CD154", "negative_fraction"),
     ("cd40ig_positive", "CD40-Ig", "percent_positive"),
     ("cd40ig_negative", "CD40-Ig", "negative_fraction"),
 )
+_UNSIGNED = ReviewState("unsigned", "", (), (), "", ())
+_FAMILY_MEASURES = (
+    ("CD154", "percent_positive"),
+    ("CD154", "mutant_fraction"),
+    ("CD154", "mfi_ratio"),
+    ("CD40-Ig", "percent_positive"),
+    ("CD40-Ig", "mutant_fraction"),
+)
 
 
-def worst_first(result: Result) -> tuple[int, int, str, str]:
-    """Return the sorting key of a result: call, QC, run, sample."""
-    return CALL_ORDER.index(result["call"]), _QC_ORDER.index(result["qc"]), result["run"], result["sample"]
-
-
-def _row(result: Result, href: str) -> dict[str, Any]:
+def _row(number: int, result: Result, href: str, review: ReviewState) -> dict[str, Any]:
     texts = load_texts()
     numbers = [_number("events", result["activated_events"]), _number("percent", result["cd69_percent"])]
     for _, reagent, measure in _MEASURES:
@@ -38,32 +46,90 @@ def _row(result: Result, href: str) -> dict[str, Any]:
         numbers.append({"sort": value, "text": format_measure(measure, value) if value is not None else "–"})
     reasons = [{"code": code, "name": reason_texts(code)["name"]} for code in result["reasons"]]
     call = texts["calls"][result["call"]]
-    words = [result["sample"], result["run"], call["word"], result["call"], result["qc"]]
+    state = texts["index"]["review"][review.state]
+    words = [result["sample"], result["run"], call["word"], result["call"], result["qc"], review.state, state]
     return {
+        "number": number,
         "result": result,
         "href": href,
         "call_rank": CALL_ORDER.index(result["call"]),
-        "qc_rank": _QC_ORDER.index(result["qc"]),
+        "qc_rank": QC_ORDER.index(result["qc"]),
         "word": call["word"],
         "qc": texts["index"]["qc"][result["qc"]],
         "role": texts["index"]["roles"][result["role"]],
+        "review": {
+            "state": review.state,
+            "rank": _REVIEW_ORDER.index(review.state),
+            "word": state,
+            "call": review.reviewed_call if review.state == "overridden" else "",
+            "call_word": texts["calls"][review.reviewed_call]["word"] if review.reviewed_call else "",
+        },
         "reasons": reasons,
         "numbers": numbers,
         "search": " ".join([*words, *(f"{reason['code']} {reason['name']}" for reason in reasons)]).lower(),
     }
 
 
+# What somebody has to do something about comes first.
+_REVIEW_ORDER = ("stale", "pending", "unsigned", "repeat", "overridden", "accepted")
+
+
 def _number(kind: str, value: float | None) -> dict[str, Any]:
     return {"sort": value, "text": format_number(kind, value) if value is not None else "–"}
 
 
-def render_index(results: Sequence[Result], hrefs: Sequence[str]) -> str:
-    """Return the index page; ``hrefs`` are the reports, relative to it, one for each result."""
+def _families(families: Sequence[Mapping[str, Any]], numbers: Mapping[str, int], links: Sequence[str]) -> list[Any]:
+    """Return families side by side: one row a member, its numbers, and what they say together."""
+    texts = load_texts()
+    told = []
+    for family in families:
+        members = [
+            {
+                **member,
+                "number": numbers[member["sample"]],
+                "href": links[numbers[member["sample"]]],
+                "word": texts["calls"][member["call"]]["word"],
+                "sex": texts["context"]["sexes"][member["sex"]],
+                "cells": [
+                    {
+                        "value": format_measure(measure, values[measure]) if values.get(measure) is not None else "–",
+                        "interval": format_interval(measure, values),
+                    }
+                    for reagent, measure in _FAMILY_MEASURES
+                    for values in [member["reagents"].get(reagent) or {}]
+                ],
+            }
+            for member in family["members"]
+        ]
+        told.append({"family": family["family"], "members": members, "statements": family["statements"]})
+    return told
+
+
+def render_index(
+    results: Sequence[Result],
+    hrefs: Sequence[str],
+    *,
+    densities: Sequence[str | Path] = (),
+    states: Mapping[str, ReviewState] | None = None,
+    problems: Sequence[Problem] = (),
+    charts: Sequence[Mapping[str, Any]] = (),
+    families: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """Return the index page.
+
+    ``hrefs`` are the reports, relative to it, and ``densities`` the files of binned data, one for each result (empty:
+    no contact sheet). ``states`` are what the reviews amount to, by sample, ``problems`` those of review files;
+    ``charts`` and ``families`` are as `control_charts` and `families` give them.
+    """
     from markupsafe import Markup
 
-    pairs = sorted(zip(results, hrefs, strict=True), key=lambda pair: worst_first(pair[0]))
-    ordered, links = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    order = sorted(range(len(results)), key=lambda place: worst_first(results[place]))
+    ordered, links = [results[place] for place in order], [hrefs[place] for place in order]
+    numbers = {result["sample"]: number for number, result in enumerate(ordered)}
+    binned = (read_densities(densities[place]) for place in order) if densities else ()
     counts = {call: sum(result["call"] == call for result in ordered) for call in CALL_ORDER}
+    reviewed = [(states or {}).get(result["sample"], _UNSIGNED) for result in ordered]
+    signed = {state: sum(review.state == state for review in reviewed) for state in STATES}
     style, script = read_asset("style.css", "index.css"), read_asset("index.js")
     context = {
         "t": load_texts(),
@@ -72,15 +138,53 @@ def render_index(results: Sequence[Result], hrefs: Sequence[str]) -> str:
         "policy": security_policy(style, script),
         "runs": ", ".join(dict.fromkeys(sorted(result["run"] for result in ordered))),
         "counts": [(call, count) for call, count in counts.items() if count],
-        "rows": [_row(result, href) for result, href in zip(ordered, links, strict=True)],
+        "signed": [(state, count) for state, count in signed.items() if count],
+        "rows": [
+            _row(number, result, href, review)
+            for number, (result, href, review) in enumerate(zip(ordered, links, reviewed, strict=True))
+        ],
         "number_columns": ["activated", "cd69", *(name for name, _, _ in _MEASURES)],
-        "strips": draw_strips(ordered, links),
-        "strip_size": (WIDTH, HEIGHT),
+        "strips": index_strips.draw_strips(ordered),
+        "turn": index_strips.TURN,
+        "strip_size": (index_strips.WIDTH, index_strips.HEIGHT),
+        "charts": index_charts.draw_charts(charts, numbers),
+        "chart_size": (index_charts.WIDTH, index_charts.HEIGHT),
+        "sheets": contact_sheet.contact_sheets(binned, len(ordered)),
+        "columns": contact_sheet.COLUMNS,
+        "families": _families(families, numbers, links),
+        "family_columns": [
+            (reagent, load_texts()["measures"][measure]["short"]) for reagent, measure in _FAMILY_MEASURES
+        ],
+        "problems": [(Path(problem.file).name, problem.column, problem.message) for problem in problems],
     }
     return environment().get_template("index.html.j2").render(context).lstrip()
 
 
-def write_index(result_paths: Sequence[str | Path], report_hrefs: Sequence[str], out_path: str | Path) -> None:
-    """Write ``index.html``; ``report_hrefs`` belong to ``result_paths`` one by one and are relative to ``out_path``."""
-    page = render_index(read_results(result_paths), report_hrefs)
-    Path(out_path).write_text(page, encoding="utf-8", newline="\n")
+def write_index(
+    result_paths: Sequence[str | Path],
+    report_hrefs: Sequence[str],
+    out_path: str | Path,
+    review_files: Sequence[str | Path] = (),
+    reference: Mapping[str, Any] | None = None,
+) -> None:
+    """Write ``index.html``; ``report_hrefs`` belong to ``result_paths`` one by one and are relative to ``out_path``.
+
+    ``densities.npz`` lies beside each result; ``reference`` is the laboratory's file, whole: the history of its control
+    charts.
+    """
+    results = read_results(result_paths)
+    reviews: Reviews = read_reviews(map(Path, review_files))
+    states = read_states(results, result_paths, reviews)
+    known = {result["sample"] for result in results}
+    problems = [problem for state in states.values() for problem in state.problems]
+    problems += [problem for problem in reviews.problems if problem.sample not in known]
+    page = render_index(
+        results,
+        report_hrefs,
+        densities=[Path(path).with_name("densities.npz") for path in result_paths],
+        states=states,
+        problems=problems,
+        charts=control_charts(results, reference),
+        families=families_of(results),
+    )
+    write_whole(out_path, page)

@@ -11,6 +11,7 @@ from cd40l_flow.expression.histogram import HIGH, LOW
 from cd40l_flow.gating.model import (
     ACTIVATED,
     CD3_POSITIVE,
+    CD4_POSITIVE,
     CD8_NEGATIVE,
     GATE_POPULATION,
     LYMPHOCYTES,
@@ -22,9 +23,10 @@ from cd40l_flow.gating.model import (
     GatedTube,
     ScatterGate,
 )
-from cd40l_flow.gating.scatter import singlet_ratio
+from cd40l_flow.gating.singlets import singlet_ratio
 from cd40l_flow.inputs.model import Floats
 from cd40l_flow.outputs.axes import Axis
+from cd40l_flow.outputs.evidence import Curves
 from cd40l_flow.signal.prepare import TubeSignal
 
 CELLS = 128
@@ -34,8 +36,10 @@ THRESHOLDS = (
     (VIABLE, "viability", "viability_high", "below"),
     (CD3_POSITIVE, "CD3", "cd3_low", "above"),
     (CD8_NEGATIVE, "CD8", "cd8_high", "below"),
+    (CD4_POSITIVE, "CD4", "cd4_low", "above"),
     (ACTIVATED, "CD69", "cd69_low", "above"),
 )
+SINGLET_ENDS = ("singlet_low", "singlet_high")
 Drawn = tuple[Axis, Floats]
 
 
@@ -67,59 +71,81 @@ def _top(gate: float, events: float, controls: Sequence[float]) -> float:
 
 
 def draw_panels(
-    gated: GatedSample, tube: GatedTube, tops: tuple[float, float], prefix: str
+    gated: GatedSample, tube: GatedTube, tops: tuple[float, float], prefix: str, curves: Curves
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return the panels of one tube and their arrays, name -> (128, 128) uint32 counts, [x, y].
 
-    ``tops`` are the ends of the FSC and SSC axes, ``prefix`` begins the arrays' names. Positions are fractions of an
-    axis; a gate that could not be drawn leaves a panel that says why.
+    ``tops`` are the ends of the FSC and SSC axes, ``prefix`` begins the arrays' names, ``curves`` takes what the
+    boundaries were looked for in. Positions are fractions of an axis. A gate that could not be drawn leaves a panel of
+    its parent, with what was looked at, that says why; gates behind it a panel that is ``missing``.
     """
+    strip = _Strip(gated, tube, prefix, curves)
     signal = tube.signal
     scatter = signal.events.scatter
     fsc = (Axis(scatter.fsc, 0.0, tops[0]), signal.detector(scatter.fsc))
     ssc = (Axis(scatter.ssc, 0.0, tops[1]), signal.detector(scatter.ssc))
     target = (fluorescence_axis(gated, signal, "target"), signal.scaled["target"])
-    panels: list[dict[str, Any]] = []
-    arrays: dict[str, Any] = {}
-
-    def add(population: str, x: Drawn, y: Drawn, gate: dict[str, Any] | None) -> None:
-        found = next((p for p in tube.populations if p.population == population), None)
-        if found is None:
-            panels.append({"population": population, "missing": _why(gated, population, signal)})
-            return
-        name = f"{prefix}{len(panels)}"
-        inside = tube.masks[found.parent]
-        arrays[name] = _counts(x[0].fraction(x[1][inside]), y[0].fraction(y[1][inside]))
-        panels.append(
-            {
-                "population": population,
-                "parent": found.parent,
-                "x": x[0].describe(),
-                "y": y[0].describe(),
-                "array": name,
-                "gate": gate,
-                "count": found.count,
-                "parent_count": int(np.count_nonzero(inside)),
-                "percent_of_parent": found.percent_of_parent,
-            }
-            | _doubts(tube, population)
-        )
-
     if signal.events.time is not None:
         seconds = Axis("Time (s)", 0.0, max(float(signal.events.time.max(initial=0.0)), 1.0))
-        add(TIME, (seconds, signal.events.time), target, _time_band(tube, seconds))
+        strip.add(TIME, (seconds, signal.events.time), target, _time_band(tube, seconds))
     else:
-        panels.append({"population": TIME, "missing": signal.events.time_problem})
-    add(LYMPHOCYTES, fsc, ssc, _polygon(tube.scatter_gate, fsc[0], ssc[0]))
-    height = _second_fsc(signal)
-    add(SINGLETS, height, fsc, _singlet_band(tube, height[0], fsc[0]))
+        strip.panels.append({"population": TIME, "missing": signal.events.time_problem})
+    if LYMPHOCYTES in tube.failed:
+        # What failed was the search for CD3+ cells.
+        cd3 = (fluorescence_axis(gated, signal, "CD3"), signal.scaled["CD3"])
+        strip.add(LYMPHOCYTES, cd3, ssc, None, LYMPHOCYTES)
+    else:
+        strip.add(LYMPHOCYTES, fsc, ssc, _polygon(tube.scatter_gate, fsc[0], ssc[0]), LYMPHOCYTES)
+    ratio = _ratio(tube)
+    strip.add(SINGLETS, ratio or fsc, fsc, _singlet_band(tube, ratio[0]) if ratio else None, "singlet_low")
     for population, marker, gate, side in THRESHOLDS:
         if marker not in signal.scaled:
-            panels.append({"population": population, "missing": "not stained"})
+            if population != CD4_POSITIVE:
+                strip.panels.append({"population": population, "missing": "not stained"})
+            continue
+        if population == CD4_POSITIVE and population not in {*tube.masks, *tube.failed}:
             continue
         x = (fluorescence_axis(gated, signal, marker), signal.scaled[marker])
-        add(population, x, target if marker == "CD69" else ssc, _threshold(tube.boundary(gate), x[0], side))
-    return panels, arrays
+        y = target if marker == "CD69" else ssc
+        strip.add(population, x, y, _threshold(tube.boundary(gate), x[0], side), gate)
+    return strip.panels, strip.arrays
+
+
+class _Strip:
+    """The panels of one tube as they come together."""
+
+    def __init__(self, gated: GatedSample, tube: GatedTube, prefix: str, curves: Curves) -> None:
+        self.gated, self.tube, self.prefix, self.curves = gated, tube, prefix, curves
+        self.panels: list[dict[str, Any]] = []
+        self.arrays: dict[str, Any] = {}
+
+    def add(self, population: str, x: Drawn, y: Drawn, gate: dict[str, Any] | None, evidence: str = "") -> None:
+        """Add the panel of a population: its parent on two axes, its gate, and what the gate was looked for in."""
+        tube = self.tube
+        counted = next((p for p in tube.populations if p.population == population), None)
+        failed = population in tube.failed
+        if counted is None and not failed:
+            self.panels.append({"population": population, "missing": _why(self.gated, population, tube.signal)})
+            return
+        parent = tube.failed[population] if counted is None else counted.parent
+        name = f"{self.prefix}{len(self.panels)}"
+        inside = tube.masks[parent]
+        self.arrays[name] = _counts(x[0].fraction(x[1][inside]), y[0].fraction(y[1][inside]))
+        found = tube.found.get(evidence)
+        panel = {
+            "population": population,
+            "parent": parent,
+            "x": x[0].describe(),
+            "y": y[0].describe(),
+            "array": name,
+            "gate": gate,
+            "failed": (found.flag if found else "") or "not drawn" if failed else None,
+            "evidence": self.curves.describe(found, x[0]),
+            "count": counted.count if counted else None,
+            "parent_count": int(np.count_nonzero(inside)),
+            "percent_of_parent": counted.percent_of_parent if counted else None,
+        }
+        self.panels.append(panel | _doubts(tube, population))
 
 
 def fluorescence_axis(gated: GatedSample, signal: TubeSignal, marker: str) -> Axis:
@@ -173,32 +199,40 @@ def _polygon(gate: ScatterGate | None, x: Axis, y: Axis) -> dict[str, Any] | Non
 def _time_band(tube: GatedTube, seconds: Axis) -> dict[str, Any] | None:
     """Return the times set by hand as vertical lines; stretches cut automatically show as missing events."""
     ends = [boundary for gate in ("time_low", "time_high") if (boundary := tube.boundary(gate)) is not None]
-    segments = [[[seconds.at(end.value), 0.0], [seconds.at(end.value), 1.0]] for end in ends]
+    segments = [_upright(seconds.at(end.value)) for end in ends]
     return {"kind": "band", "segments": segments} if segments else None
 
 
-def _second_fsc(signal: TubeSignal) -> Drawn:
-    """Return the axis and values of FSC height, else width, else area."""
-    scatter = signal.events.scatter
-    name = scatter.fsc_height or scatter.fsc_width or scatter.fsc
-    values = signal.detector(name)
-    return Axis(name, 0.0, max(1.05 * float(np.quantile(values, 0.995)), 1.0)), values
+def _ratio(tube: GatedTube) -> Drawn | None:
+    """Return the axis and values of FSC area over height, or of FSC width; None where the file has neither."""
+    ratio = singlet_ratio(tube.signal)
+    if ratio is None:
+        return None
+    scatter = tube.signal.events.scatter
+    name = f"{scatter.fsc} / {scatter.fsc_height}" if scatter.fsc_height else str(scatter.fsc_width)
+    values = np.nan_to_num(ratio, nan=0.0, posinf=0.0)
+    inside = values[tube.masks.get(LYMPHOCYTES, tube.masks["all"])]
+    low, high = np.quantile(inside, (0.002, 0.995)) if inside.size else (0.0, 1.0)
+    edges = [one.value for one in map(tube.boundary, SINGLET_ENDS) if one is not None]
+    low, high = min(float(low), *edges, float(high)), max(float(high), *edges, float(low) + 1e-9)
+    room = 0.15 * (high - low)
+    return Axis(name, low - room, high + room), values
 
 
-def _singlet_band(tube: GatedTube, x: Axis, y: Axis) -> dict[str, Any] | None:
-    """Return the singlet band as line segments: FSC-A = ratio x FSC-H, or two widths."""
-    segments = []
-    for gate in ("singlet_low", "singlet_high"):
-        boundary = tube.boundary(gate)
-        if boundary is None:
-            continue
-        if tube.signal.events.scatter.fsc_height:
-            # The line ends where it leaves the panel.
-            reach = min(x.high, y.high / boundary.value) if boundary.value > 0 else x.high
-            segments.append([[0.0, 0.0], [x.at(reach), y.at(boundary.value * reach)]])
-        else:
-            segments.append([[x.at(boundary.value), 0.0], [x.at(boundary.value), 1.0]])
-    return {"kind": "band", "segments": segments} if segments else None
+def _singlet_band(tube: GatedTube, x: Axis) -> dict[str, Any] | None:
+    """Return the singlet band as two vertical lines, and where the automatic ones were if a person moved any."""
+    ends = [one for one in map(tube.boundary, SINGLET_ENDS) if one is not None]
+    if not ends:
+        return None
+    told: dict[str, Any] = {"kind": "band", "segments": [_upright(x.at(end.value)) for end in ends]}
+    automatic = [end.automatic for end in ends if end.automatic is not None]
+    if automatic:
+        told["automatic"] = [_upright(x.at(value)) for value in automatic]
+    return told
+
+
+def _upright(at: float) -> list[list[float]]:
+    return [[at, 0.0], [at, 1.0]]
 
 
 def _threshold(boundary: Boundary | None, axis: Axis, side: str) -> dict[str, Any] | None:

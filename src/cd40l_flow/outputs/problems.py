@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cd40l_flow.errors import Problem
+from cd40l_flow.outputs.whole import write_whole
 
 
 def write_problems(problems: Sequence[Problem], path: Path) -> None:
     """Write problems as JSON, each with file, line, column and remedy; the same problems give the same bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     told = {"problems": [problem.as_dict() for problem in problems]}
-    path.write_text(json.dumps(told, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(told, indent=1, sort_keys=True) + "\n")

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from cd40l_flow import ENGINE_VERSION, __version__
 
-PACKAGES = ("FlowIO", "FlowUtils", "numpy", "scipy", "matplotlib", "Jinja2")
+PACKAGES = ("FlowIO", "FlowUtils", "numpy", "Jinja2")
 
 
 def provenance() -> dict[str, str]:

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cd40l_flow.outputs.figures import read_densities
+from cd40l_flow.outputs.report_acquisition import acquisition_views, matrix_views, slope_views, uncut_words
 from cd40l_flow.outputs.report_banner import banner, identity, key_numbers
 from cd40l_flow.outputs.report_figures import Subject, activation_views, gating_views, target_views, why_absent
+from cd40l_flow.outputs.report_methods import configuration_view, method_sections
+from cd40l_flow.outputs.report_review import gate_verdicts, review_view
 from cd40l_flow.outputs.report_tables import (
     gate_rows,
     guard_rows,
@@ -22,7 +25,10 @@ from cd40l_flow.outputs.report_tables import (
     scale_rows,
     tube_rows,
 )
+from cd40l_flow.outputs.review_state import ReviewState, digest_of, review_state
+from cd40l_flow.outputs.reviews import read_reviews
 from cd40l_flow.outputs.texts import load_texts
+from cd40l_flow.outputs.whole import write_whole
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -53,7 +59,7 @@ def security_policy(style: str, script: str = "") -> str:
 
     rules = ["default-src 'none'", "img-src data:", f"style-src {digest(style)}"]
     if script:
-        rules.append(f"script-src {digest(script)}")
+        rules += [f"script-src {digest(script)}", "require-trusted-types-for 'script'", "trusted-types 'none'"]
     return "; ".join([*rules, "base-uri 'none'", "form-action 'none'"])
 
 
@@ -67,20 +73,33 @@ def _read_subject(result_path: PathLike, densities_path: PathLike) -> Subject:
     return Subject(result, read_densities(densities_path))
 
 
-def render_report(subject: Subject, controls: Sequence[Subject], provenance: Mapping[str, str]) -> str:
-    """Return the report of one sample beside the first of its controls; the others join the table of measures."""
+def render_report(
+    subject: Subject, controls: Sequence[Subject], provenance: Mapping[str, str], digest: str, state: ReviewState
+) -> str:
+    """Return the report of one sample beside the first of its controls; the others join the table of measures.
+
+    ``digest`` is that of its ``result.json``, which a review is bound to; ``state`` what its reviews amount to.
+    """
     from markupsafe import Markup
 
-    from cd40l_flow.outputs.figures_gating import AUTOMATIC, DASHED, DOTTED, GATE
-    from cd40l_flow.outputs.figures_target import FILL, STYLES
+    from cd40l_flow.outputs import figures_acquisition, figures_gating, figures_target
+    from cd40l_flow.outputs.drawing import rules
 
     result, control = subject.result, controls[0] if controls else None
     control_results = [each.result for each in controls]
-    style = read_asset("style.css", "report.css")
+    lines = {
+        "t": figures_target.STYLES,
+        "g": figures_gating.STYLES,
+        "c": figures_acquisition.STYLES,
+    }
+    drawn = [rules(prefix, styles) for prefix, styles in lines.items()]
+    style = "\n".join([read_asset("style.css", "report.css", "review.css"), *drawn])
+    script = read_asset("review.js")
     context: dict[str, Any] = {
         "t": load_texts(),
         "style": Markup(style),
-        "policy": security_policy(style),
+        "script": Markup(script),
+        "policy": security_policy(style, script),
         "result": result,
         "control": control.result if control is not None else None,
         "banner": banner(result),
@@ -89,6 +108,13 @@ def render_report(subject: Subject, controls: Sequence[Subject], provenance: Map
         "targets": target_views(subject, control),
         "activation": activation_views(subject, control),
         "gating": gating_views(subject, control),
+        "acquisition": acquisition_views(subject, control),
+        "uncut": uncut_words(result),
+        "course_styles": figures_acquisition.STYLES,
+        "matrices": matrix_views(result),
+        "slopes": slope_views(result),
+        "review": review_view(result, digest, state),
+        "verdicts": gate_verdicts(state),
         "measures": measures_table(result, control_results),
         "why_absent": why_absent(result),
         "guards": guard_rows(result),
@@ -97,15 +123,14 @@ def render_report(subject: Subject, controls: Sequence[Subject], provenance: Map
         "gates": gate_rows(result),
         "tubes": [rows for rows in map(tube_rows, [result, *control_results[:1]]) if rows is not None],
         "methods": method_rows(result),
+        "miflowcyt": method_sections(result),
+        "configuration": configuration_view(result),
+        "digest": digest,
         "scales": scale_rows(result),
         "provenance": list(provenance.items()),
-        "line_styles": STYLES,
-        "fill": FILL,
-        "gate_styles": {
-            "line": (GATE, 1.8, None),
-            "hand": (GATE, 1.8, DASHED),
-            "automatic": (AUTOMATIC, 1.5, DOTTED),
-        },
+        "line_styles": figures_target.STYLES,
+        "fill": figures_target.FILL,
+        "gate_styles": figures_gating.STYLES,
     }
     return environment().get_template("report.html.j2").render(context).lstrip()
 
@@ -116,13 +141,16 @@ def write_report(
     control_pairs: Sequence[tuple[PathLike, PathLike]],
     out_path: PathLike,
     provenance: Mapping[str, str],
+    review_files: Sequence[PathLike] = (),
 ) -> None:
     """Write the report of one sample.
 
     ``control_pairs`` are ``result.json`` and ``densities.npz`` of the controls it was judged against, in the order of
-    the result; ``provenance`` is printed as it is, in its order.
+    the result; ``provenance`` is printed as it is, in its order; ``review_files`` are the reviews of the sample.
     """
     subject = _read_subject(result_path, densities_path)
     controls = [_read_subject(*pair) for pair in control_pairs]
-    page = render_report(subject, controls, provenance)
-    Path(out_path).write_text(page, encoding="utf-8", newline="\n")
+    digest = digest_of(result_path)
+    state = review_state(subject.result, digest, read_reviews(map(Path, review_files)))
+    page = render_report(subject, controls, provenance, digest, state)
+    write_whole(out_path, page)

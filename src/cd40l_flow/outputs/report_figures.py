@@ -135,11 +135,11 @@ def gating_views(subject: Subject, control: Subject | None) -> list[View]:
     """Return one view for each tube of the sample or its control: the panels of both, population by population."""
     return [
         _tube_pair(subject, control, mine, other, key)
-        for key, mine, other in _paired_tubes(subject.result, control.result if control is not None else None)
+        for key, mine, other in paired_tubes(subject.result, control.result if control is not None else None)
     ]
 
 
-def _paired_tubes(
+def paired_tubes(
     result: Result, control: Result | None
 ) -> list[tuple[tuple[str, str], Mapping[str, Any] | None, Mapping[str, Any] | None]]:
     """Pair the tubes of the same stimulation and reagent, replicates in their order; either side may lack one."""
@@ -171,6 +171,9 @@ def _tube_pair(
     columns = [
         {
             "population": population_name(name),
+            "gate": (mine["fcs"], stimulation, reagent, name)
+            if mine and "drawing" in sides[0]["panels"].get(name, {})
+            else None,
             "parent": next(
                 (side["panels"][name]["parent"] for side in sides if side["panels"].get(name, {}).get("parent")), ""
             ),
@@ -208,7 +211,8 @@ def _tube_side(subject: Subject, tube: Mapping[str, Any] | None, title: str) -> 
 
 
 def _panel_words(result: Result, panel: Mapping[str, Any], title: str) -> View:
-    percent = format_number("percent", panel["percent_of_parent"])
+    failed = panel.get("failed")
+    percent = "" if failed else format_number("percent", panel["percent_of_parent"])
     counts = {name: format_number("events", panel[name]) for name in ("count", "parent_count")}
     parent = population_name(panel["parent"])
     population = population_name(panel["population"])
@@ -228,5 +232,6 @@ def _panel_words(result: Result, panel: Mapping[str, Any], title: str) -> View:
         "percent": percent,
         **counts,
         "overridden": bool(panel.get("overridden")),
-        "flag": panel.get("flag") or "",
+        "failed": load_texts()["sections"]["gating"]["failed"].format(why=failed) if failed else "",
+        "flag": "" if failed else panel.get("flag") or "",
     }

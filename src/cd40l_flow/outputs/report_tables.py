@@ -32,6 +32,8 @@ _MEASURE_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "mutant_fraction",
             "lob",
             "lod",
+            "limit_counting",
+            "limit_with_healthy_spread",
             "bright_events",
             "unstimulated_percent_positive",
         ),
@@ -47,11 +49,26 @@ _MEASURE_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "shift",
             "valley",
             "dip_p",
+            "mosaic_over_shift",
             "likelihood_ratio_p",
             "delta_bic",
+            "wider_change",
+            "wider_separation",
+            "agreement",
             "borrowed",
             "background_shift",
             "linear_width_ratio",
+        ),
+    ),
+    (
+        "secondary",
+        (
+            "ks_background",
+            "ks_control",
+            "overton_background",
+            "overton_control",
+            "recovery",
+            "drawn_detected",
         ),
     ),
 )
@@ -80,6 +97,7 @@ def _measure_row(measure: str, columns: Sequence[tuple[str, Result]]) -> View:
     cells = []
     for reagent, subject in columns:
         values = subject["reagents"].get(reagent) or {}
+        values = values | (values.get("titration") or {})
         value = values.get(measure)
         shown = format_measure(measure, value) if value is not None else "–"
         cells.append({"value": shown, "interval": format_interval(measure, values) if value is not None else ""})

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,21 @@ from typing import Any
 from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.expression.calls import CD40_IG, CD154, CLONE_2, Decision
 from cd40l_flow.expression.case import Case
+from cd40l_flow.expression.change import Change
 from cd40l_flow.expression.control import to_json
 from cd40l_flow.expression.effects import FUNCTIONAL_DEFECT, Guard
+from cd40l_flow.expression.laboratory import healthy_sd
 from cd40l_flow.expression.model import ControlExpression, Expression
-from cd40l_flow.expression.rules import Checked
+from cd40l_flow.expression.rules import Outcome
+from cd40l_flow.gating.lending import lent_gates
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.inputs.model import Job, Sample
+from cd40l_flow.outputs.codes import codes
 from cd40l_flow.outputs.panels import scatter_tops
+from cd40l_flow.outputs.result_acquisition import acquisition_rows, slope_rows, spillover_remarks
 from cd40l_flow.outputs.result_gating import gate_rows, tube_rows
+from cd40l_flow.outputs.whole import write_whole
+from cd40l_flow.signal.prepare import TubeSignal
 
 SCHEMA_VERSION = "1.0"
 DIGITS = 10
@@ -36,6 +43,7 @@ def result_of(
     case: Case,
     decision: Decision,
     statement: tuple[str, ...],
+    changes: tuple[Change, ...],
     lent: Mapping[str, ControlExpression],
     failures: tuple[str, ...],
 ) -> dict[str, Any]:
@@ -55,7 +63,10 @@ def result_of(
         "sex": sample.sex,
         "age_band": _age_band(sample.age_years),
         "controls": list(job.controls),
+        "family": sample.family,
+        "reference": _reference(case, job.settings["limits"]),
         "metadata": _metadata(sample),
+        "configuration": _configuration(job.settings),
         "call": decision.call,
         "pattern": decision.pattern,
         "reasons": list(decision.reasons),
@@ -65,11 +76,15 @@ def result_of(
             for reagent, subcall in decision.subcalls.items()
         },
         "statement": list(statement),
+        "codes": codes(decision),
+        "would_change": [_change(change) for change in changes],
         "guards": [_guard(guard) for guard in decision.guards],
         "rules": _rules(decision),
         "activated_events": activated,
         "cd69_percent": case.activation[first].percent if first else None,
         "tubes": tube_rows(sample, gated, case.refusals),
+        "acquisition": acquisition_rows(gated, case),
+        "compensation": slope_rows(case),
         "gates": gate_rows(gated, case, [one for one in job.overrides if one.sample == sample.sample]),
         "scales": {name: asdict(scale) for name, scale in sorted(gated.scales.items())},
         "reagents": {reagent: _measures(case, expression) for reagent, expression in case.reagents.items()},
@@ -83,28 +98,28 @@ def result_of(
             },
             "failures": list(failures),
             "scatter_tops": scatter_tops(gated),
+            "gates": lent_gates(gated),
         }
         if sample.role == "control"
         else None,
     }
-    cleaned: dict[str, Any] = _clean(result)
+    cleaned: dict[str, Any] = clean(result)
     return cleaned
 
 
 def write_result(result: Mapping[str, Any], path: Path) -> None:
     """Write a result as JSON, keys sorted: equal results are equal bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(result, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
-def _clean(value: Any) -> Any:
+def clean(value: Any) -> Any:
     """Return plain JSON values: numpy numbers as Python's, floats rounded, what is not finite as None."""
     if isinstance(value, Mapping):
-        return {str(key): _clean(item) for key, item in value.items()}
+        return {str(key): clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_clean(item) for item in value]
+        return [clean(item) for item in value]
     if hasattr(value, "tolist"):
-        return _clean(value.tolist())
+        return clean(value.tolist())
     if isinstance(value, float):
         # Ten digits: more than any measure means, fewer than machines differ in.
         return float(f"{value:.{DIGITS}g}") + 0.0 if math.isfinite(value) else None
@@ -118,10 +133,51 @@ def _age_band(age_years: float | None) -> str | None:
     return next(band for limit, band in (*AGE_BANDS, *OLDER_BANDS) if age_years < limit)
 
 
+def _reference(case: Case, limits: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return which limits of the laboratory were used, and the SD of the healthy that came of them."""
+    own = case.laboratory
+    if own is None:
+        return None
+    return {
+        "digest": own.digest,
+        "controls": own.controls,
+        "failed": own.failed,
+        "few": own.controls < int(limits["reference"]["fewest_controls"]),
+        "healthy_negative_sd": {reagent: healthy_sd(own, reagent, limits) for reagent in case.reagents},
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "reagent": change.reagent or None,
+        "from": change.before,
+        "to": change.after,
+        "text": change.text,
+        "changes": [
+            {"measure": one.measure, "value": one.value, "needed": one.needed, "op": one.op, "limit": one.limit}
+            for one in change.steps
+        ],
+    }
+
+
 def _metadata(sample: Sample) -> dict[str, Any]:
     names = ("transplant", "calcineurin_inhibitor", "steroid", "anti_cd154", "transfusion", "anticoagulant")
     told = {name: getattr(sample, name) for name in (*names, "collected_h", "stimulation_h")}
     return told | {"show": dict(sample.extra)}
+
+
+def _configuration(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of the configuration that the result depends on; of a spillover file only its name."""
+    panels = {
+        name: {key: _file_name(part) if key == "spillover" else part for key, part in panel.items()}
+        for name, panel in settings["panels"].items()
+    }
+    used = {key: value for key, value in settings.items() if key not in ("refused", "panels", "spillover", "reference")}
+    return used | {"panels": panels, "spillover": _file_name(settings["spillover"])}
+
+
+def _file_name(spillover: str) -> str:
+    return Path(spillover).name
 
 
 def _guard(guard: Guard) -> dict[str, Any]:
@@ -139,23 +195,19 @@ def _guard(guard: Guard) -> dict[str, Any]:
 
 def _rules(decision: Decision) -> list[dict[str, Any]]:
     rules = []
-    if decision.functional:
+    if decision.functional is not None:
+        # It holds only where CD154 is there as a whole.
         met = FUNCTIONAL_DEFECT in (decision.call, decision.pattern)
-        # CD154 is there, and CD40-Ig does not bind: by its percent or by its ratio to CD154.
-        groups = [None, *[0] * (len(decision.functional) - 1)]
-        rules.append(_rule(None, FUNCTIONAL_DEFECT, met, decision.functional, groups))
+        rules.append(_rule(None, decision.functional, met))
     for reagent, subcall in decision.subcalls.items():
-        for outcome in subcall.outcomes:
-            rule = outcome.rule
-            groups = [None] * len(rule.needs) + [number for number, group in enumerate(rule.either) for _ in group]
-            rules.append(_rule(reagent, rule.call, outcome.met, outcome.conditions, groups))
+        rules += [_rule(reagent, outcome, outcome.met) for outcome in subcall.outcomes]
     return rules
 
 
-def _rule(
-    reagent: str | None, call: str, met: bool | None, conditions: Sequence[Checked], groups: Sequence[int | None]
-) -> dict[str, Any]:
-    """Return one rule of the trace; ``groups`` tells for each condition which set of alternatives it belongs to."""
+def _rule(reagent: str | None, outcome: Outcome, met: bool | None) -> dict[str, Any]:
+    """Return one rule of the trace; ``either`` tells which set of alternatives a condition belongs to."""
+    rule = outcome.rule
+    groups = [None] * len(rule.needs) + [number for number, group in enumerate(rule.either) for _ in group]
     told = [
         {
             "measure": checked.condition.measure,
@@ -163,22 +215,26 @@ def _rule(
             "op": checked.condition.op,
             "limit": checked.limit,
             "met": checked.met,
+            "distance": checked.distance,
             "either": group,
         }
-        for checked, group in zip(conditions, groups, strict=True)
+        for checked, group in zip(outcome.conditions, groups, strict=True)
     ]
-    return {"reagent": reagent, "call": call, "met": met, "conditions": told}
+    return {"reagent": reagent, "call": rule.call, "met": met, "conditions": told}
 
 
 def _measures(case: Case, expression: Expression) -> dict[str, Any]:
     names = (
         "detector", "events", "percent_positive", "percent_positive_low", "percent_positive_high", "threshold",
-        "threshold_source", "mfi_all", "mfi_positive", "mfi_background", "negative_fraction", "negative_fraction_low",
+        "threshold_source", "mfi_all", "mfi_all_low", "mfi_all_high", "mfi_positive", "mfi_positive_low",
+        "mfi_positive_high", "mfi_background", "negative_fraction", "negative_fraction_low",
         "negative_fraction_high", "separation", "stain_index", "shift", "valley", "dip_p", "converged", "borrowed",
         "unstimulated_percent_positive", "background_shift", "linear_width_ratio",
     )  # fmt: skip
     told = {name: getattr(expression, name) for name in names}
-    told |= asdict(case.comparison(expression.reagent))
+    beside = asdict(case.comparison(expression.reagent))
+    far = beside.pop("distances")
+    told |= beside | far
     return told | {
         "tubes": list(expression.tubes),
         "background": {"source": expression.anchor.source, "tubes": list(expression.anchor.tubes)},
@@ -207,8 +263,27 @@ def _messages(gated: GatedSample, case: Case) -> list[dict[str, Any]]:
             )
             told.append({"code": "SCALE", "severity": "warning", "tube": None, "text": text})
     for tube in gated.tubes:
-        problem = tube.signal.events.time_problem
-        if problem:
-            text = f"Time not assessable: {problem}"
-            told.append({"code": "TIME", "severity": "info", "tube": tube.signal.events.tube.fcs, "text": text})
+        told += [{**message, "tube": tube.signal.events.tube.fcs} for message in _tube_messages(tube.signal)]
     return told
+
+
+def _tube_messages(signal: TubeSignal) -> Iterator[dict[str, Any]]:
+    """Yield what is to be said of the time and the matrix of one tube."""
+    acquisition, flow = signal.acquisition, signal.acquisition.steadiness.flow
+    if acquisition.problem:
+        yield {"code": "TIME", "severity": "info", "text": f"Time not assessable: {acquisition.problem}"}
+    if signal.events.time_note:
+        yield {"code": "TIME", "severity": "info", "text": f"Time: {signal.events.time_note}."}
+    for name, change in acquisition.steadiness.drifts.items():
+        text = f"{name} changes by {abs(change):.0f} percentile points within what is kept of the acquisition."
+        yield {"code": "DRIFT", "severity": "warning", "text": text}
+    if flow is not None and flow.stops:
+        longest = max(end - start for start, end in flow.stops)
+        text = f"Stops of the flow: {len(flow.stops)}, the longest {longest:.1f} s; nothing was cut for them."
+        yield {"code": "FLOW", "severity": "info", "text": text}
+    if flow is not None and flow.slow_percent >= 1:
+        text = f"The flow was below a third of its usual rate for {flow.slow_percent:.0f} % of the time."
+        yield {"code": "FLOW", "severity": "info", "text": text}
+    if signal.events.spillover is not None:
+        for remark in spillover_remarks(signal.events.spillover):
+            yield {"code": "SPILLOVER", "severity": "warning", "text": f"The matrix holds {remark}."}

@@ -8,9 +8,10 @@ from typing import Any
 
 from cd40l_flow.expression.assess import target_override
 from cd40l_flow.expression.case import Case, Refusal
+from cd40l_flow.gating.found import Found
 from cd40l_flow.gating.model import GATE_POPULATION, LYMPHOCYTES, Boundary, GatedSample, GatedTube
 from cd40l_flow.inputs.model import Override, Sample, Tube
-from cd40l_flow.inputs.spillover import condition_number
+from cd40l_flow.outputs.result_acquisition import spillover_row
 
 
 def tube_rows(sample: Sample, gated: GatedSample, refusals: tuple[Refusal, ...]) -> list[dict[str, Any]]:
@@ -33,7 +34,7 @@ def _tube(tube: Tube, gated: GatedTube | None, refusal: Refusal | None) -> dict[
     if gated is None:
         return told
     events, acquisition = gated.signal.events, gated.signal.acquisition
-    header, spillover = events.header, events.spillover
+    header = events.header
     return told | {
         "digest": events.digest,
         "events": header.events,
@@ -45,13 +46,7 @@ def _tube(tube: Tube, gated: GatedTube | None, refusal: Refusal | None) -> dict[
         "removed_percent": acquisition.removed_percent,
         "margin_percent": acquisition.margin_percent,
         "markers": dict(events.markers),
-        "spillover": {
-            "source": spillover.source,
-            "detectors": list(spillover.detectors),
-            "condition": condition_number(spillover),
-        }
-        if spillover
-        else None,
+        "spillover": spillover_row(events.spillover),
         "populations": [asdict(population) for population in gated.populations],
         "voltages": {d.name: d.voltage for d in header.detectors if d.voltage is not None and d.name in events.names},
     }
@@ -63,16 +58,21 @@ def gate_rows(gated: GatedSample, case: Case, overrides: Sequence[Override]) -> 
     ``overrides`` are the sample's.
     """
     told = []
-    gates = {gate.vertices.tobytes(): gate for tube in gated.tubes if (gate := tube.scatter_gate) is not None}
-    for scatter in gates.values():
+    gates = {
+        (gate.vertices.tobytes(), next((side.tube for side in gate.boundaries if side.tube), None)): gate
+        for tube in gated.tubes
+        if (gate := tube.scatter_gate) is not None
+    }
+    for (_, only), scatter in gates.items():
         told.append(
             _empty_gate(LYMPHOCYTES, LYMPHOCYTES)
             | {
-                "tube": next((side.tube for side in scatter.boundaries if side.tube), None),
+                "tube": only,
                 "detectors": [scatter.fsc, scatter.ssc],
                 "vertices": scatter.vertices,
                 "method": scatter.method,
                 "flag": scatter.flag,
+                "evidence": _evidence(gated.tubes[0].found.get(LYMPHOCYTES)),
             }
         )
     seen = set()
@@ -81,7 +81,8 @@ def gate_rows(gated: GatedSample, case: Case, overrides: Sequence[Override]) -> 
             key = (boundary.gate, boundary.tube, boundary.detector, boundary.value)
             if key not in seen:
                 seen.add(key)
-                told.append(_gate(boundary))
+                told.append(_gate(boundary, tube.found.get(boundary.gate)))
+    told += _without_gate(gated)
     for reagent, expression in case.reagents.items():
         override = target_override(overrides, expression.tubes)
         told.append(
@@ -98,12 +99,43 @@ def gate_rows(gated: GatedSample, case: Case, overrides: Sequence[Override]) -> 
     return told
 
 
+def _without_gate(gated: GatedSample) -> list[dict[str, Any]]:
+    """Return the gates that could not be drawn, once each: what was looked at, and why there is none."""
+    told = {}
+    for tube in gated.tubes:
+        for gate, found in tube.found.items():
+            if GATE_POPULATION.get(gate, gate) in tube.failed and gate not in told:
+                row = _empty_gate(gate, GATE_POPULATION.get(gate, gate))
+                told[gate] = row | {"method": found.method, "flag": found.flag, "evidence": _evidence(found)}
+    return list(told.values())
+
+
+def _evidence(found: Found | None) -> dict[str, Any] | None:
+    """Return what a boundary was looked for in, as plain values."""
+    if found is None or found.evidence is None:
+        return None
+    evidence = found.evidence
+
+    def at(position: float) -> float:
+        return evidence.origin + evidence.unit * position
+
+    return {
+        "events": evidence.curve.total,
+        "side": evidence.side,
+        "allowed": [at(position) for position in evidence.allowed],
+        "modes": [at(mode) for mode in evidence.modes],
+        "valleys": [{"position": at(valley.position), "depth": valley.depth} for valley in evidence.valleys],
+        "quantile": at(evidence.quantile) if evidence.quantile is not None else None,
+        "control": found.lent,
+    }
+
+
 def _empty_gate(gate: str, population: str) -> dict[str, Any]:
-    names = ("tube", "detector", "value", "scaled", "automatic", "override")
+    names = ("tube", "detector", "value", "scaled", "automatic", "override", "evidence")
     return {"gate": gate, "population": population, "flag": ""} | dict.fromkeys(names)
 
 
-def _gate(boundary: Boundary) -> dict[str, Any]:
+def _gate(boundary: Boundary, found: Found | None) -> dict[str, Any]:
     return _empty_gate(boundary.gate, GATE_POPULATION[boundary.gate]) | {
         "tube": boundary.tube or None,
         "detector": boundary.detector,
@@ -112,5 +144,6 @@ def _gate(boundary: Boundary) -> dict[str, Any]:
         "method": boundary.method,
         "flag": boundary.flag,
         "automatic": boundary.automatic,
+        "evidence": _evidence(found),
         "override": {"by": boundary.by, "reason": boundary.reason} if boundary.overridden else None,
     }

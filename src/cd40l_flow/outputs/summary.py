@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from cd40l_flow.outputs.review_state import ReviewState, digest_of, review_state, states_of
+from cd40l_flow.outputs.reviews import Reviews, read_reviews
+from cd40l_flow.outputs.whole import write_whole
 
 _MEASURES = (
     "percent_positive",
@@ -44,13 +49,13 @@ def format_cell(value: float | str | None) -> str:
     return repr(float(f"{value:.6g}") + 0.0)
 
 
-def summary_row(result: Mapping[str, Any]) -> dict[str, str]:
-    """Return the row of one ``result.json``; percents 0 to 100, fractions 0 to 1, missing empty."""
+def summary_row(result: Mapping[str, Any], review: ReviewState) -> dict[str, str]:
+    """Return the row of one ``result.json`` and its reviews; percents 0 to 100, fractions 0 to 1, missing empty."""
     subcalls = result["subcalls"]
     row = {name: format_cell(result[name]) for name in ("sample", "run", "role", "sex", "call", "qc")}
     row["reasons"] = ";".join(result["reasons"])
-    row["review"] = "unsigned"
-    row["reviewed_call"] = ""
+    row["review"] = review.state
+    row["reviewed_call"] = review.reviewed_call
     row["activated_events"] = format_cell(result["activated_events"])
     row["cd69_percent"] = format_cell(result["cd69_percent"])
     for prefix, reagent in _PREFIXES:
@@ -62,13 +67,37 @@ def summary_row(result: Mapping[str, Any]) -> dict[str, str]:
 
 def read_results(result_paths: Iterable[str | Path]) -> list[dict[str, Any]]:
     """Read ``result.json`` files, in the order given."""
-    return [json.loads(Path(path).read_text(encoding="utf-8")) for path in result_paths]
+    return [read_result(path) for path in result_paths]
 
 
-def write_summary(result_paths: Sequence[str | Path], out_path: str | Path) -> None:
+def read_result(path: str | Path) -> dict[str, Any]:
+    """Read one ``result.json``."""
+    result: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return result
+
+
+def read_states(
+    results: Sequence[Mapping[str, Any]], result_paths: Sequence[str | Path], reviews: Reviews
+) -> dict[str, ReviewState]:
+    """Return what the reviews of every sample amount to; ``result_paths`` are the files of ``results``, one by one."""
+    pairs = zip(results, result_paths, strict=True)
+    return states_of(results, {result["sample"]: digest_of(path) for result, path in pairs}, reviews)
+
+
+def write_summary(
+    result_paths: Sequence[str | Path], out_path: str | Path, review_files: Sequence[str | Path] = ()
+) -> None:
     """Write ``summary.tsv``, one row a result, in the order of the sample ids whatever the order given."""
-    rows = sorted((summary_row(result) for result in read_results(result_paths)), key=lambda row: row["sample"])
-    with Path(out_path).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, SUMMARY_COLUMNS, delimiter="\t", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    # One result at a time is held: those of a screening programme do not fit into memory together.
+    reviews = read_reviews(map(Path, review_files))
+    rows = sorted((_reviewed_row(path, reviews) for path in result_paths), key=lambda row: row["sample"])
+    text = io.StringIO()
+    writer = csv.DictWriter(text, SUMMARY_COLUMNS, delimiter="\t", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(out_path, text.getvalue())
+
+
+def _reviewed_row(path: str | Path, reviews: Reviews) -> dict[str, str]:
+    result = read_result(path)
+    return summary_row(result, review_state(result, digest_of(path), reviews))

@@ -1,71 +1,195 @@
-"""Acquisition QC: events at the edge of the range, and stretches of time where the signal went wrong."""
+"""Acquisition QC: events at the edge of the range, and stretches of time where flow or signal went wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.inputs.model import Events, Floats
+from cd40l_flow.signal.flow_rate import FlowRate, flow_rate
+from cd40l_flow.signal.stretches import STANDARD_ERRORS, Segment, bad_stretches, block_edges, percentiles, segments
 
 Mask = NDArray[np.bool_]
 
-MIN_EVENTS_PER_BIN = 150
-MAX_BINS = 100
-MAD_LIMIT = 6.0
-FEWEST_BINS = 8
+FEWEST_EVENTS = 300
 PILE_UP_FRACTION = 0.002
+
+
+@dataclass(frozen=True)
+class SteadyLimits:
+    """How steady an acquisition must be; the group ``acquisition`` of the configuration explains each."""
+
+    shift_points: float = 15.0
+    drift_points: float = 10.0
+    burst_factor: float = 3.0
+    stop_s: float = 1.0
+
+    @classmethod
+    def of(cls, limits: Mapping[str, Any]) -> SteadyLimits:
+        """Return those of the group ``acquisition`` of the configuration."""
+        return cls(**{one.name: float(limits[one.name]) for one in fields(cls)})
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of time that is cut: seconds, its events, and why.
+
+    Every event from ``start`` to ``end``, both included, is cut. ``shifts`` maps each signal that lies too far away to
+    its shift in percentile points; empty for a burst of events.
+    """
+
+    start: float
+    end: float
+    events: int
+    shifts: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Steadiness:
+    """What acquisition QC found in time: ``steady`` (events,), False for events to cut.
+
+    ``drifts`` maps signal -> the largest difference left in what is kept, percentile points (target among them);
+    ``flow`` is None where there are too few events.
+    """
+
+    steady: Mask
+    stretches: tuple[Stretch, ...] = ()
+    drifts: Mapping[str, float] = field(default_factory=dict)
+    flow: FlowRate | None = None
+    limits: SteadyLimits = SteadyLimits()
 
 
 @dataclass(frozen=True)
 class Acquisition:
     """What acquisition QC found in one tube.
 
-    ``keep`` is (events,), False for events cut; percents are of all events of the tube. ``problem`` says why time could
-    not be assessed, empty when it was.
+    ``keep`` is (events,), False for events cut; ``in_range`` the same without the cut in time. Percents are of all
+    events of the tube. ``problem`` says why time could not be assessed, empty when it was. ``ceilings`` maps each
+    scatter detector -> the channel value from which on events were cut.
     """
 
     keep: Mask
+    in_range: Mask
     removed_percent: float
     margin_percent: float
     problem: str
+    steadiness: Steadiness
+    ceilings: Mapping[str, float] = field(default_factory=dict)
+
+    def uncut(self) -> Acquisition:
+        """Return the same acquisition with nothing cut in time."""
+        nothing = replace(self.steadiness, steady=np.ones_like(self.keep), stretches=())
+        return replace(self, keep=self.in_range, removed_percent=0.0, steadiness=nothing)
 
 
 def at_the_top(values: Floats, maximum: float) -> Mask:
-    """Return which values, (n,), sit at the top of the range (channel values), or pile up at the largest value seen.
-
-    Some instruments saturate below ``$PnR``; a value shared by over 0.2 % of the events is their ceiling.
-    """
-    largest = values.max(initial=-np.inf)
-    ceiling = largest if np.count_nonzero(values == largest) > max(10, PILE_UP_FRACTION * values.size) else maximum
-    mask: Mask = values >= min(ceiling, maximum)
+    """Return which values, (n,), sit at the top of the range (channel values), or pile up at the largest value seen."""
+    mask: Mask = values >= ceiling(values, maximum)
     return mask
 
 
-def steady_stretches(time: Floats, signals: Mapping[str, Floats]) -> Mask:
-    """Return which events, (events,), were acquired while every signal was steady.
+def ceiling(values: Floats, maximum: float) -> float:
+    """Return the channel value from which on values, (n,), are at the top: ``maximum``, or where they pile up below it.
 
-    ``time`` is in seconds; ``signals`` are (events,), bounded: scatter over its range or fluorescence on the logicle
-    scale. Time is cut into bins of equal event counts; a bin is bad when the mean of any signal leaves the median of
-    all bins by more than 6 median absolute deviations (PeacoQC's limit, doi:10.1002/cyto.a.24501) and by more than
-    sampling noise explains. Means, not medians: the median of a bimodal marker jumps between its modes.
+    Some instruments saturate below ``$PnR``; a value shared by over 0.2 % of the events is their ceiling.
     """
-    keep = np.ones(time.size, dtype=bool)
-    bins = min(MAX_BINS, time.size // MIN_EVENTS_PER_BIN)
-    if bins < FEWEST_BINS:
-        return keep
-    order = np.argsort(time, kind="stable")
-    edges = np.linspace(0, time.size, bins + 1).astype(int)
-    bad = np.zeros(bins, dtype=bool)
-    for signal in signals.values():
-        means = np.add.reduceat(signal[order], edges[:-1]) / np.diff(edges)
-        centre = np.median(means)
-        spread = 1.4826 * float(np.median(np.abs(means - centre)))
-        noise = float(signal.std()) / np.sqrt(time.size / bins)
-        bad |= np.abs(means - centre) > MAD_LIMIT * max(spread, noise)
-    for low, high, is_bad in zip(edges[:-1], edges[1:], bad, strict=True):
-        if is_bad:
-            keep[order[low:high]] = False
-    return keep
+    largest = float(values.max(initial=-np.inf))
+    piled = np.count_nonzero(values == largest) > max(10, PILE_UP_FRACTION * values.size)
+    return min(largest, maximum) if piled else maximum
+
+
+def top_of(events: Events, name: str) -> float:
+    """Return the largest value a detector can give, channel values: converters write one less than ``$PnR``."""
+    detector = events.header.detector(name)
+    return detector.maximum - 1.0 if detector else np.inf
+
+
+def steady_stretches(
+    time: Floats, signals: Mapping[str, Floats], target: Floats | None = None, limits: SteadyLimits | None = None
+) -> Steadiness:
+    """Return which events were acquired while every signal was steady, and what was found.
+
+    ``time`` is in seconds, (events,), in any order; ``signals`` are those whose steadiness decides, (events,) each on
+    any scale that keeps their order. ``target`` is what the assay asks for: it is watched and told, but decides
+    nothing, for a cut chosen by the target could make a call. Source of the ideas: PeacoQC
+    (doi:10.1002/cyto.a.24501), flowAI (doi:10.1093/bioinformatics/btw191).
+    """
+    limits = limits or SteadyLimits()
+    steady: Mask = np.ones(time.size, dtype=bool)
+    if time.size < FEWEST_EVENTS:
+        return Steadiness(steady)
+    order = None if np.all(time[1:] >= time[:-1]) else np.argsort(time, kind="stable")
+    clock = time if order is None else time[order]
+    points = {}
+    for name, values in (signals if target is None else {**signals, "target": target}).items():
+        found = percentiles(values if order is None else values[order])
+        if found is not None:
+            points[name] = found
+    deciding = {name: points[name] for name in signals if name in points}
+    parts = segments(deciding, limits.shift_points) if deciding else []
+    flow = flow_rate(clock, limits.burst_factor, limits.stop_s)
+    keep: Mask = np.ones(time.size, dtype=bool)
+    stretches = []
+    bad = [(first, last, _shifts(parts, first, last)) for first, last in bad_stretches(parts, deciding)]
+    bursts = [np.searchsorted(clock, burst) for burst in flow.bursts]
+    for first, last, shifts in [*bad, *((int(begin), int(end), {}) for begin, end in bursts)]:
+        if last <= first:
+            continue
+        # Whole moments are cut, so that the seconds told of a stretch are the cut, in whatever program it is drawn.
+        first = int(np.searchsorted(clock, clock[first], side="left"))
+        last = int(np.searchsorted(clock, clock[last - 1], side="right"))
+        fresh = int(np.count_nonzero(keep[first:last]))
+        if fresh:
+            keep[first:last] = False
+            stretches.append(Stretch(float(clock[first]), float(clock[last - 1]), fresh, shifts))
+    drifts = _drifts(points, keep, parts, limits)
+    if order is None:
+        steady = keep
+    else:
+        steady[order] = keep
+    return Steadiness(steady, tuple(sorted(stretches, key=lambda one: one.start)), drifts, flow, limits)
+
+
+def _shifts(parts: list[Segment], first: int, last: int) -> dict[str, float]:
+    """Return the largest shift of each signal that made a stretch bad, percentile points."""
+    told: dict[str, float] = {}
+    for part in parts:
+        if part.bad and part.first < last and part.last > first:
+            for name in part.bad:
+                told[name] = max(told.get(name, 0.0), part.shifts[name], key=abs)
+    return told
+
+
+def _drifts(points: Mapping[str, Floats], keep: Mask, parts: list[Segment], limits: SteadyLimits) -> dict[str, float]:
+    """Return the change of every signal over what is kept, percentile points, where it is more than the limit.
+
+    It is the change along a straight line, or the difference of two kept segments when that is more, and beyond six
+    standard errors.
+    """
+    found = {}
+    edges = block_edges(keep.size)
+    kept = np.add.reduceat(keep.astype(np.float64), edges[:-1])
+    place = 0.5 * (edges[1:] + edges[:-1]) / keep.size
+    for name, values in points.items():
+        means = np.add.reduceat(values * keep, edges[:-1]) / np.maximum(kept, 1)
+        weight = kept.sum()
+        centred = place - (kept @ place) / weight
+        moment = kept @ centred**2
+        change = float(kept @ (centred * means) / moment) if moment > 0 else 0.0
+        error = float(values.std()) / np.sqrt(max(moment, 1e-9))
+        change = change if abs(change) > STANDARD_ERRORS * error else 0.0
+        own = parts if name != "target" else segments({name: values}, limits.shift_points)
+        levels = [part.levels[name] for part in own if _mostly(keep, part)]
+        step = max(levels, default=0.0) - min(levels, default=0.0)
+        if max(abs(change), step) > limits.drift_points:
+            found[name] = change if abs(change) >= step else step
+    return found
+
+
+def _mostly(keep: Mask, part: Segment) -> bool:
+    """Return whether a segment is kept."""
+    return float(np.mean(keep[part.first : part.last])) > 0.5

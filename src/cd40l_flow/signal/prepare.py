@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from cd40l_flow.inputs.model import BACKGROUND_REAGENTS, Events, Floats
-from cd40l_flow.signal.acquisition import Acquisition, Mask, at_the_top, steady_stretches
+from cd40l_flow.signal.acquisition import (
+    FEWEST_EVENTS,
+    Acquisition,
+    Mask,
+    Steadiness,
+    SteadyLimits,
+    ceiling,
+    steady_stretches,
+    top_of,
+)
 from cd40l_flow.signal.compensation import compensate
 from cd40l_flow.signal.scale import Scale, choose_scale, robust_sd, widest
 
 # Markers whose signal must be steady in time; the target is what the assay asks for and may not decide what is cut.
-STEADY_MARKERS = ("CD3", "CD8", "CD69")
+STEADY_MARKERS = ("CD3", "CD8", "CD69", "CD4", "viability")
 
 
 @dataclass(frozen=True)
 class TubeSignal:
-    """One tube, compensated and scaled: ``values`` (events, detectors) linear, ``scaled`` marker -> (events,)
-    logicle.
-    """
+    """One tube, compensated and scaled: ``events`` hold linear values, ``scaled`` marker -> (events,) logicle."""
 
     events: Events
-    values: Floats
     scaled: Mapping[str, Floats]
     acquisition: Acquisition
 
@@ -34,8 +40,7 @@ class TubeSignal:
 
     def detector(self, name: str) -> Floats:
         """Return the compensated linear values of a detector, (events,)."""
-        column: Floats = self.values[:, self.events.names.index(name)]
-        return column
+        return self.events.column(name)
 
 
 def choose_scales(tubes: Sequence[Events], limits: Mapping[str, Any], source: str) -> dict[str, Scale]:
@@ -48,9 +53,9 @@ def choose_scales(tubes: Sequence[Events], limits: Mapping[str, Any], source: st
     tops: dict[str, float] = {}
     background: dict[str, float] = {}
     for events in tubes:
-        values = compensate(events)
+        compensated = compensate(events)
         for marker, name in events.markers.items():
-            column = values[:, events.names.index(name)]
+            column = compensated.column(name)
             pooled.setdefault(name, []).append(column)
             detector = events.header.detector(name)
             tops[name] = max(tops.get(name, 0.0), detector.maximum if detector else 0.0)
@@ -72,35 +77,50 @@ def shared_scales(candidates: Iterable[Mapping[str, Scale]]) -> dict[str, Scale]
     return {name: widest(scales) for name, scales in sorted(found.items())}
 
 
-def prepare(events: Events, scales: Mapping[str, Scale]) -> TubeSignal:
-    """Return a tube compensated and scaled, with its acquisition judged; ``scales`` holds every marker's detector."""
-    values = compensate(events)
-    scaled = {
-        marker: scales[name].forward(values[:, events.names.index(name)]) for marker, name in events.markers.items()
-    }
-    return TubeSignal(events, values, scaled, _acquisition(events, scaled))
+def prepare(events: Events, scales: Mapping[str, Scale], acquisition: Mapping[str, Any] | None = None) -> TubeSignal:
+    """Return a tube compensated and scaled, with its acquisition judged; ``scales`` holds every marker's detector.
+
+    ``acquisition`` is that group of the configuration's limits; its defaults hold where it is left out.
+    """
+    events = compensate(events)
+    scaled = {marker: scales[name].forward(events.column(name)) for marker, name in events.markers.items()}
+    limits = SteadyLimits.of(acquisition) if acquisition is not None else SteadyLimits()
+    return TubeSignal(events, scaled, _acquisition(events, scaled, limits))
 
 
-def _acquisition(events: Events, scaled: Mapping[str, Floats]) -> Acquisition:
+def uncut(signal: TubeSignal) -> TubeSignal:
+    """Return the same tube with nothing cut in time."""
+    return replace(signal, acquisition=signal.acquisition.uncut())
+
+
+def watched(events: Events, scaled: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Return the signals that acquisition QC watches, name -> (events,), the target last; it decides nothing."""
+    signals = {"FSC": events.column(events.scatter.fsc), "SSC": events.column(events.scatter.ssc)}
+    return signals | {marker: scaled[marker] for marker in (*STEADY_MARKERS, "target") if marker in scaled}
+
+
+def _acquisition(events: Events, scaled: Mapping[str, Floats], limits: SteadyLimits) -> Acquisition:
     """Judge margins (scatter: cut; target: counted, since the brightest cells are positive cells) and time."""
-    margins: Mask = np.zeros(events.values.shape[0], dtype=bool)
+    in_range: Mask = np.ones(events.values.shape[0], dtype=bool)
+    ceilings = {}
     for name in (events.scatter.fsc, events.scatter.ssc):
-        margins |= at_the_top(events.column(name), _maximum(events, name))
-    target = at_the_top(events.column(events.markers["target"]), _maximum(events, events.markers["target"]))
-    steady: Mask = np.ones(margins.size, dtype=bool)
-    if events.time is not None:
-        signals = {name: np.clip(events.column(name) / _maximum(events, name), 0, 1) for name in (events.scatter.fsc,)}
-        signals |= {marker: np.clip(scaled[marker], -0.2, 1.1) for marker in STEADY_MARKERS}
-        steady = steady_stretches(events.time, signals)
+        column = events.column(name)
+        ceilings[name] = ceiling(column, top_of(events, name))
+        in_range &= ~(column >= ceilings[name])
+    problem = events.time_problem
+    if events.time is None:
+        found = Steadiness(np.ones_like(in_range))
+    else:
+        signals = watched(events, scaled)
+        found = steady_stretches(events.time, signals, signals.pop("target"), limits)
+        if in_range.size < FEWEST_EVENTS:
+            problem = f"{in_range.size} events are too few to judge steadiness (from {FEWEST_EVENTS})"
     return Acquisition(
-        keep=steady & ~margins,
-        removed_percent=100 * float(np.mean(~steady)),
-        margin_percent=100 * float(np.mean(target)),
-        problem=events.time_problem,
+        keep=found.steady & in_range,
+        in_range=in_range,
+        removed_percent=100 * float(np.mean(~found.steady)),
+        margin_percent=events.top_percent or 0.0,
+        problem=problem,
+        steadiness=found,
+        ceilings=ceilings,
     )
-
-
-def _maximum(events: Events, name: str) -> float:
-    """Return the largest value a detector can give, channel values: converters write one less than ``$PnR``."""
-    detector = events.header.detector(name)
-    return detector.maximum - 1.0 if detector else np.inf

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cd40l_flow.inputs.model import Floats
+from cd40l_flow.signal.logicle import Biexponential, biexponential, forward, inverse
 
 
 @dataclass(frozen=True)
@@ -27,19 +28,17 @@ class Scale:
 
     def forward(self, values: Floats) -> Floats:
         """Return compensated linear values on the logicle scale, same shape; 1 is the top ``t``."""
-        from flowutils.transforms import logicle
-
         flat = np.ascontiguousarray(values, dtype=np.float64).reshape(-1)
-        scaled: Floats = logicle(flat, None, t=self.t, m=self.m, w=self.w, a=self.a)
-        return scaled.reshape(np.shape(values))
+        return forward(flat, self._terms).reshape(np.shape(values))
 
     def inverse(self, scaled: Floats) -> Floats:
         """Return logicle values on the linear scale, same shape, channel values."""
-        from flowutils.transforms import logicle_inverse
-
         flat = np.ascontiguousarray(scaled, dtype=np.float64).reshape(-1)
-        values: Floats = logicle_inverse(flat, None, t=self.t, m=self.m, w=self.w, a=self.a)
-        return values.reshape(np.shape(scaled))
+        return inverse(flat, self._terms).reshape(np.shape(scaled))
+
+    @property
+    def _terms(self) -> Biexponential:
+        return biexponential(self.t, self.w, self.m, self.a)
 
     def to_scaled(self, value: float) -> float:
         """Return one linear value on the logicle scale."""
@@ -56,31 +55,11 @@ class Scale:
         With x(y) the inverse scale, the log density of N(0, s) in y has curvature x'''/x' - x'^2/s^2 at x = 0, so it
         stays unimodal while s^2 <= x'^3 / x'''. For asinh(x/c) this is c itself.
         """
-        b, d, a, c, x1 = _biexponential(self.t, self.w, self.m, self.a)
-        up, down = a * math.exp(b * x1), c * math.exp(-d * x1)
-        first = b * up + d * down
-        third = b**3 * up + d**3 * down
+        terms = self._terms
+        up, down = terms.a * math.exp(terms.b * terms.y1), terms.c * math.exp(-terms.d * terms.y1)
+        first = terms.b * up + terms.d * down
+        third = terms.b**3 * up + terms.d**3 * down
         return math.sqrt(first**3 / third)
-
-
-def _biexponential(t: float, w: float, m: float, a: float) -> tuple[float, float, float, float, float]:
-    """Return b, d, a, c and the position of zero of x = a e^(by) - c e^(-dy) + f (Moore & Parks 2012)."""
-    width = w / (m + a)
-    x2 = a / (m + a)
-    x1 = x2 + width
-    x0 = x2 + 2 * width
-    b = (m + a) * math.log(10)
-    low, high = 0.0, b
-    for _ in range(200):  # bisection: 2 ln(d/b) + w(b + d) rises with d and changes sign in (0, b]
-        d = 0.5 * (low + high)
-        if 2 * (math.log(d) - math.log(b)) + width * (b + d) > 0:
-            high = d
-        else:
-            low = d
-    ratio = math.exp(x0 * (b + d))
-    offset = math.exp(b * x1) - ratio * math.exp(-d * x1)
-    amplitude = t / ((math.exp(b) - offset) - ratio * math.exp(-d))
-    return b, d, amplitude, ratio * amplitude, x1
 
 
 def choose_scale(top: float, negatives: Floats, background_sd: float, limits: Mapping[str, Any], source: str) -> Scale:

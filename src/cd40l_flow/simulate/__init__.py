@@ -1,18 +1,24 @@
 """A cohort with known truth, from a physical model of the cells, the stains and the instrument.
 
 ``parameters`` holds the physics and ``cohort`` what is asked for; ``cells`` draws cells and their molecules,
-``instrument`` counts their light, ``tube`` acquires one tube; ``fcs`` and ``legacy`` encode it, ``truth`` tells what is
-in it, ``write`` puts a cohort on disk. ``scenarios`` has one sample for every situation the assay must stand.
+``instrument`` counts their light, ``tube`` acquires one tube; ``fcs`` encodes it in the ``dialects`` of instruments,
+``truth`` tells what is in it, ``write`` puts a cohort on disk. ``scenarios`` has one sample for every situation the
+assay must stand, ``variation`` as many as asked for that differ in everything.
 """
 
 from cd40l_flow.simulate.cohort import FAULTS, Fault, Scenario, default_cohort
+from cd40l_flow.simulate.dialects import DIALECTS, INSTRUMENTS, PERSONS
 from cd40l_flow.simulate.parameters import DyeDetector, SimulationParameters
 from cd40l_flow.simulate.scenarios import SCENARIOS, failed_control, healthy_control
 from cd40l_flow.simulate.tube import SimulatedTube, simulate_tube
+from cd40l_flow.simulate.variation import varied
 from cd40l_flow.simulate.write import fcs_name, write_cohort
 
 __all__ = [
+    "DIALECTS",
     "FAULTS",
+    "INSTRUMENTS",
+    "PERSONS",
     "SCENARIOS",
     "DyeDetector",
     "Fault",
@@ -24,5 +30,6 @@ __all__ = [
     "fcs_name",
     "healthy_control",
     "simulate_tube",
+    "varied",
     "write_cohort",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cd40l_flow.simulate.dialects import DIALECTS, SIMULATED
+
 FAULTS = (
     "clog",  # the signal and the rate drop for a stretch of the acquisition
     "swap_stimulation",  # this tube's file holds the other stimulation's cells, and that one's holds this one's
@@ -18,6 +20,7 @@ FAULTS = (
     "zero_events",
     "truncated",  # the last two fifths of the file are lost
     "offset",  # $ENDDATA and the header point one byte too far
+    "undeclared",  # no panel says that the values are compensated already
     "missing",  # the sheet names the file, the folder lacks it
 )
 
@@ -84,10 +87,14 @@ class Scenario:
     background_events: int = 4300
     unstimulated_events: int = 2800
     faults: tuple[Fault, ...] = ()
-    file_format: str = "FCS3.1"  # or "FCS2.0": an analog four-colour instrument with log amplifiers
+    instrument: str = SIMULATED  # one of ``DIALECTS``: how the files are written
     # The truth
     expected_call: str = "NORMAL"
     expected_reasons: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.instrument not in DIALECTS:
+            raise ValueError(f"There is no instrument {self.instrument!r}; there are {', '.join(DIALECTS)}.")
 
     def has(self, kind: str, stimulation: str, reagent: str) -> bool:
         """Tell whether the tube has this fault."""

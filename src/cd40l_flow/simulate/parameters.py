@@ -164,7 +164,8 @@ class SimulationParameters:
     # A clog: a stretch of the acquisition, as fractions of the events
     clog_start: float = 0.45
     clog_end: float = 0.70
-    clog_signal: float = 0.45  # what is left of every signal
+    clog_signal: float = 0.45  # what is left of side scatter and fluorescence
+    clog_fsc: float = 0.45  # what is left of forward scatter
     clog_rate: float = 0.3  # what is left of the rate
 
     def recorded(self) -> tuple[DyeDetector, ...]:

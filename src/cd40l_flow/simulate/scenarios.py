@@ -107,7 +107,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     _unclear("truncated", "FILE_INTEGRITY", Fault("truncated")),
     _unclear("offset", "FILE_INTEGRITY", Fault("offset")),
     _unclear("zero-events", "FILE_INTEGRITY", Fault("zero_events")),
-    replace(_unclear("analog", "NO_COMP"), file_format="FCS2.0"),
+    replace(_unclear("analog", "NO_COMP", *_in_every_tube("undeclared")), instrument="calibur"),
     _unclear("missing", "FILE_INTEGRITY", Fault("missing")),
     # Only the slope between detectors in a background tube gives these two away
     _unclear("transposed-spillover", "NO_COMP", Fault("transposed_spillover")),

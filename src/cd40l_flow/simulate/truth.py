@@ -108,5 +108,6 @@ def write_events_truth(path: Path, tube: SimulatedTube) -> None:
         single=tube.single,
         activated=tube.activated,
         expressing=tube.expressing,
+        clogged=tube.clogged,
         counted=tube.counted(),
     )

@@ -24,7 +24,8 @@ class SimulatedTube:
 
     ``values`` is (events, detectors) float32 in the order of ``names``, uncompensated; ``Time`` counts timesteps. The
     other arrays are (events,): ``kind`` indexes ``cells.KINDS`` (of a doublet, its first cell), ``single`` is False
-    for doublets, ``activated`` means induced CD69, ``expressing`` that the tube's reagent finds CD154.
+    for doublets, ``activated`` means induced CD69, ``expressing`` that the tube's reagent finds CD154, ``clogged``
+    that the event was acquired while the flow cell was clogged.
     """
 
     names: tuple[str, ...]
@@ -34,6 +35,7 @@ class SimulatedTube:
     single: Bools
     activated: Bools
     expressing: Bools
+    clogged: Bools
 
     def counted(self) -> Bools:
         """Return which events are the assay's cells: live single activated CD3+CD8-."""
@@ -104,6 +106,7 @@ def simulate_tube(
     if scenario.has("clog", stimulation, reagent):
         clogged = slice(int(p.clog_start * events), int(p.clog_end * events))
         signal[clogged] *= p.clog_signal
+        signal[clogged, :2] *= p.clog_fsc / p.clog_signal
     time = np.floor(arrivals(p, events, rng, clogged) / p.timestep)
     # The converter holds two decimals here, and no more than its range.
     signal = np.minimum(np.round(signal, 2), p.range - 1)
@@ -111,6 +114,9 @@ def simulate_tube(
     recorded: Singles = np.column_stack([signal, time]).astype(np.float32)
     live = cells.live[:events].copy()
     live[first] &= cells.live[second]
+    bad = np.zeros(events, dtype=np.bool_)
+    if clogged is not None:
+        bad[clogged] = True
     return SimulatedTube(
-        names, recorded, cells.kind[:events], live, single, cells.activated[:events], cells.expressing[:events]
+        names, recorded, cells.kind[:events], live, single, cells.activated[:events], cells.expressing[:events], bad
     )

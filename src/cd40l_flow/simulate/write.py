@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cd40l_flow.simulate.cohort import Scenario, default_cohort
+from cd40l_flow.simulate.dialects import DIALECTS
 from cd40l_flow.simulate.fcs import encode_fcs
-from cd40l_flow.simulate.legacy import encode_fcs2
 from cd40l_flow.simulate.parameters import SimulationParameters
 from cd40l_flow.simulate.truth import truth_row, write_events_truth, write_truth
 from cd40l_flow.simulate.tube import SimulatedTube, simulate_tube
@@ -40,9 +40,14 @@ overrides: config/overrides.tsv
 fcs_dir: fcs
 spillover: file
 panels:
-  default: {}
-require_function: true
+  default: {{}}
+{panels}require_function: true
 """
+COMPENSATED_PANEL = """\
+  {panel}:
+    spillover: none
+"""
+DEFAULT_PANEL = "default"
 
 
 def tube_plan(scenario: Scenario) -> list[tuple[str, str, int]]:
@@ -57,6 +62,12 @@ def fcs_name(sample: str, stimulation: str, reagent: str, replicate: int = 1) ->
     short = {"stimulated": "stim", "unstimulated": "unstim"}[stimulation]
     number = "" if replicate == 1 else f"_{replicate}"
     return f"{sample}_{short}_{reagent.lower().replace('-2', 'b').replace('-', '')}{number}.fcs"
+
+
+def panel_of(scenario: Scenario, faults: frozenset[str] = frozenset()) -> str:
+    """Return the panel of a tube: that of its instrument where its values are compensated before they are written."""
+    compensated = DIALECTS[scenario.instrument].compensated and "undeclared" not in faults
+    return scenario.instrument if compensated else DEFAULT_PANEL
 
 
 def acquire(
@@ -113,18 +124,31 @@ def write_cohort(
             tube = acquire(scenario, stimulation, reagent, replicate, seed, events_scale, p)
             if "missing" not in faults:
                 path = directory / "fcs" / fcs
-                encode = encode_fcs2 if scenario.file_format == "FCS2.0" else encode_fcs
-                path.write_bytes(encode(tube, reagent, fcs, p, faults=faults, planted_keywords=planted_keywords))
+                dialect = DIALECTS[scenario.instrument]
+                content = encode_fcs(tube, reagent, fcs, p, dialect, faults=faults, planted_keywords=planted_keywords)
+                path.write_bytes(content)
                 written.append(path)
             if per_event:
                 path = directory / "truth" / f"{fcs}.npz"
                 write_events_truth(path, tube)
                 written.append(path)
             truth.append(truth_row(scenario, fcs, stimulation, reagent, tube, p))
-            tubes.append((scenario.sample, fcs, stimulation, reagent, "default", CLONES.get(reagent, ""), "LOT1"))
+            tubes.append(
+                (
+                    scenario.sample,
+                    fcs,
+                    stimulation,
+                    reagent,
+                    panel_of(scenario, faults),
+                    CLONES.get(reagent, ""),
+                    "LOT1",
+                )
+            )
     samples = [[_cell(getattr(scenario, column)) for column in SAMPLE_COLUMNS] for scenario in scenarios]
     config = directory / "config"
-    (config / "config.yaml").write_text(CONFIG, encoding="utf-8", newline="\n")
+    panels = sorted({row[TUBE_COLUMNS.index("panel")] for row in tubes} - {DEFAULT_PANEL})
+    text = CONFIG.format(panels="".join(COMPENSATED_PANEL.format(panel=panel) for panel in panels))
+    (config / "config.yaml").write_text(text, encoding="utf-8", newline="\n")
     _write_sheet(config / "samples.tsv", SAMPLE_COLUMNS, samples)
     _write_sheet(config / "tubes.tsv", TUBE_COLUMNS, tubes)
     _write_sheet(config / "overrides.tsv", OVERRIDE_COLUMNS, [])

@@ -3,14 +3,10 @@
   const body = document.querySelector("#samples tbody");
   if (!body) return;
   const rows = Array.from(body.rows);
-  const marks = new Map(rows.map((row) => [row.dataset.sample, []]));
-  document.querySelectorAll("a[data-sample]").forEach((mark) => {
-    const known = marks.get(mark.dataset.sample);
-    if (known) known.push(mark);
-  });
-  const text = document.querySelector("#filter-text");
-  const call = document.querySelector("#filter-call");
-  const role = document.querySelector("#filter-role");
+  const row_of = new Map(rows.map((row) => [row.dataset.s, row]));
+  const parts = new Map(rows.map((row) => [row.dataset.s, []]));
+  document.querySelectorAll("[data-s]").forEach((part) => parts.get(part.dataset.s).push(part));
+  const [text, call, review, role] = ["text", "call", "review", "role"].map((name) => document.querySelector(`#filter-${name}`));
   const shown = document.querySelector("#shown");
   const none = document.querySelector("#none-shown");
 
@@ -18,11 +14,12 @@
     const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
     let count = 0;
     rows.forEach((row) => {
-      const fits = words.every((word) => row.dataset.search.includes(word)) &&
-        (!call.value || row.dataset.call === call.value) && (!role.value || row.dataset.role === role.value);
+      const { search, call: its_call, review: its_review, role: its_role } = row.dataset;
+      const fits = words.every((word) => search.includes(word)) && (!call.value || its_call === call.value) &&
+        (!review.value || its_review === review.value) && (!role.value || its_role === role.value);
       row.hidden = !fits;
       count += fits ? 1 : 0;
-      marks.get(row.dataset.sample).forEach((mark) => mark.classList.toggle("faded", !fits));
+      parts.get(row.dataset.s).forEach((part) => part.classList.toggle("faded", !fits));
     });
     shown.textContent = shown.dataset.words.replace("{shown}", count).replace("{total}", rows.length);
     none.hidden = count > 0;
@@ -46,21 +43,65 @@
     });
   });
 
-  const row_of = new Map(rows.map((row) => [row.dataset.sample, row]));
-  function light(sample, on) {
-    const row = row_of.get(sample);
-    if (!row) return;
-    row.classList.toggle("lit", on);
-    marks.get(sample).forEach((mark) => mark.classList.toggle("lit", on));
+  // One sample at a time is lit everywhere: in tables and contact sheet by a class, on a plot by a ring with its name.
+  const chosen = document.querySelector("#selected");
+  const open = document.querySelector("#selected-open");
+  const clear = document.querySelector("#selected-clear");
+  const namespace = "http://www.w3.org/2000/svg";
+  let lit = null;
+
+  function ring(mark, name) {
+    const circle = document.createElementNS(namespace, "circle");
+    const words = document.createElementNS(namespace, "text");
+    const x = Number(mark.getAttribute("x")), y = Number(mark.getAttribute("y"));
+    circle.setAttribute("class", "halo");
+    [["cx", x], ["cy", y], ["r", 8]].forEach(([key, value]) => circle.setAttribute(key, value));
+    words.setAttribute("class", "halo-name");
+    words.textContent = name;
+    [["x", Math.min(Math.max(x, 40), 520)], ["y", y - 12], ["text-anchor", "middle"]]
+      .forEach(([key, value]) => words.setAttribute(key, value));
+    mark.parentNode.append(circle, words);
   }
-  [...rows, ...document.querySelectorAll("a[data-sample]")].forEach((item) => {
-    const sample = item.dataset.sample;
-    item.addEventListener("pointerenter", () => light(sample, true));
-    item.addEventListener("pointerleave", () => light(sample, false));
-    item.addEventListener("focusin", () => light(sample, true));
-    item.addEventListener("focusout", () => light(sample, false));
+
+  function light(number) {
+    document.querySelectorAll(".halo, .halo-name").forEach((part) => part.remove());
+    (parts.get(lit) || []).forEach((part) => part.classList.remove("lit"));
+    rows.forEach((row) => row.querySelector(".pick").setAttribute("aria-pressed", String(row.dataset.s === number)));
+    lit = number;
+    const row = row_of.get(number);
+    chosen.textContent = row ? chosen.dataset.words.replace("{sample}", row.dataset.sample)
+      .replace("{call}", row.cells[0].textContent.trim()) : "";
+    open.hidden = clear.hidden = !row;
+    if (!row) return;
+    open.href = row.querySelector("a").getAttribute("href");
+    parts.get(number).forEach((part) => {
+      part.classList.add("lit");
+      if (part.localName === "use") ring(part, row.dataset.sample);
+    });
+  }
+
+  document.addEventListener("click", (event) => {
+    const part = event.target.closest("[data-s]");
+    if (!part || event.target.closest("a")) return;
+    light(part.dataset.s === lit ? null : part.dataset.s);
   });
-  [text, call, role].forEach((field) => field.addEventListener("input", filter));
-  document.querySelectorAll(".screen-only[hidden]").forEach((part) => { part.hidden = false; });
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape" && lit !== null) light(null); });
+  clear.addEventListener("click", () => light(null));
+
+  const gate = document.querySelector("#contact-gate");
+  if (gate) {
+    const pictures = document.querySelectorAll(".thumb use");
+    const change = () => {
+      pictures.forEach((picture) => picture.setAttribute("href", `#${gate.value}`));
+      document.querySelector("#contact-title").textContent = gate.selectedOptions[0].textContent;
+    };
+    gate.addEventListener("input", change);
+    change();
+  }
+
+  [text, call, review, role].forEach((field) => field.addEventListener("input", filter));
+  document.querySelectorAll(".screen-only[hidden]").forEach((part) => {
+    if (part !== open && part !== clear) part.hidden = false;
+  });
   filter();
 })();

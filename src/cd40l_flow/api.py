@@ -1,0 +1,176 @@
+"""The steps of the analysis for notebooks: read, gate, fit, call, report.
+
+``import cd40l_flow.api as cd``. Each function hands over to the stage that the workflow uses, with the limits of the
+configuration or their defaults; nothing is computed here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import chdir
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cd40l_flow.analyse import analyse
+from cd40l_flow.config import default_limits
+from cd40l_flow.errors import Cd40lFlowError
+from cd40l_flow.expression.assess import cells
+from cd40l_flow.expression.histogram import histogram
+from cd40l_flow.expression.measures import TargetCells
+from cd40l_flow.expression.measures import fit as measure
+from cd40l_flow.expression.model import Anchor, Expression
+from cd40l_flow.gating.model import GatedSample
+from cd40l_flow.gating.strategy import gate as gate_sample
+from cd40l_flow.inputs.fcs import read_events
+from cd40l_flow.inputs.model import Events, Floats, Job, Override, Sample, Tube
+from cd40l_flow.inputs.plan import Plan, load_plan
+from cd40l_flow.outputs.densities import write_densities
+from cd40l_flow.outputs.provenance import provenance
+from cd40l_flow.outputs.report import write_report
+from cd40l_flow.outputs.result import write_result
+from cd40l_flow.signal.compensation import compensate
+from cd40l_flow.signal.prepare import choose_scales, prepare
+from cd40l_flow.signal.scale import Scale, choose_scale, robust_sd
+
+__all__ = ["Called", "call", "default_limits", "fit", "gate", "read", "report", "target_cells"]
+
+
+@dataclass(frozen=True)
+class Called:
+    """A sample that was called: ``result`` is what the workflow writes as ``result.json``, ``arrays`` what figures are
+    drawn from, ``controls`` those it was judged against.
+    """
+
+    result: Mapping[str, Any]
+    arrays: Mapping[str, Any]
+    controls: tuple[Called, ...] = ()
+
+
+def read(
+    path: str | Path,
+    *,
+    reagent: str = "CD154",
+    stimulation: str = "stimulated",
+    detectors: Mapping[str, str] | None = None,
+    spillover: str = "file",
+) -> Events:
+    """Return the events of one FCS file, compensated, linear.
+
+    ``detectors`` names those of markers that no label tells, as ``{"CD3": "APC-H7-A"}``; a background tube
+    (``isotype``, ``FMO``, ``secondary``) always needs that of its ``target``. ``spillover`` is ``file``, ``none`` or
+    the path of a CSV file. Raises TubeError for a file that cannot be used.
+    """
+    tube = Tube(fcs=Path(path).name, path=str(path), stimulation=stimulation, reagent=reagent)
+    named = dict(detectors or {})
+    panel = {marker: {"detector": name} for marker, name in named.items()}
+    return compensate(read_events(tube, panel, spillover, named.get("target")))
+
+
+def gate(
+    tubes: Sequence[Events],
+    *,
+    name: str = "sample",
+    overrides: Sequence[Override] = (),
+    limits: Mapping[str, Any] | None = None,
+) -> GatedSample:
+    """Return the tubes of one sample gated to activated CD4+ T cells, on a scale chosen from the tubes themselves.
+
+    Boundaries are found on all tubes together; the CD69 boundary needs an unstimulated one. (In a run of the workflow
+    scale and missing boundaries come from the controls.) ``overrides`` are boundaries set by hand.
+    """
+    limits = limits or default_limits()
+    sample = Sample(name, "run", "test", "unknown", tuple(events.tube for events in tubes))
+    scales = choose_scales(tubes, limits["scale"], "own tubes")
+    signals = [prepare(events, scales, limits["acquisition"]) for events in tubes]
+    return gate_sample(sample, signals, scales, overrides, limits["gating"])
+
+
+def target_cells(
+    gated: GatedSample, reagent: str, population: str = "CD3+CD8-CD69+", stimulation: str = "stimulated"
+) -> Floats:
+    """Return the target of one population in the tubes of a reagent, (cells,), compensated linear channel values."""
+    tubes = [tube for tube in gated.tubes if _of(tube.signal.events) == (stimulation, reagent)]
+    return cells(tubes, population)
+
+
+def fit(
+    activated: ArrayLike,
+    background: ArrayLike,
+    *,
+    scale: Scale | None = None,
+    limits: Mapping[str, Any] | None = None,
+) -> Expression:
+    """Return what is measured of a target: percent positive, MFI, and the share of cells that do not express it.
+
+    ``activated`` are the target's values of the cells in question, (n,), ``background`` those of the same cells without
+    the stain (isotype, FMO, secondary), (m,), both compensated linear channel values. ``scale`` is the detector's in
+    `gate`'s result; without one it is chosen from the values. No control lends its shape here. Raises Cd40lFlowError.
+    """
+    limits = limits or default_limits()
+    values, dark = np.asarray(activated, dtype=np.float64), np.asarray(background, dtype=np.float64)
+    for what, array in (("activated", values), ("background", dark)):
+        if array.ndim != 1 or array.size == 0 or not np.isfinite(array).all():
+            raise Cd40lFlowError(
+                f"fit: {what} is an array of shape {array.shape}. Give one finite value for each of its cells."
+            )
+    if scale is None:
+        both = np.concatenate((values, dark))
+        scale = choose_scale(float(both.max()), both, robust_sd(dark), limits["scale"], "values")
+    anchor = Anchor(histogram(scale.forward(dark), int(limits["mixture"]["bins"])), "background", (), exact=True)
+    return measure(TargetCells(values, np.empty(0)), anchor, scale, limits)
+
+
+def call(configfile: str | Path, sample: str, *, directory: str | Path = ".") -> Called:
+    """Return one sample of the sheets analysed with its controls, as the workflow does it, bit for bit.
+
+    Paths of the configuration start at ``directory``. Raises InputsError for mistakes in sheets or configuration.
+    """
+    path = Path(configfile).resolve()
+    with chdir(directory):
+        here = Path.cwd()
+        plan = load_plan(path.relative_to(here) if path.is_relative_to(here) else path)
+        if sample not in plan.samples:
+            raise Cd40lFlowError(
+                f"{plan.config.samples}: there is no sample {sample}. It has {', '.join(list(plan.samples)[:10])}."
+            )
+        return _call(sample, plan)
+
+
+def report(called: Called, out: str | Path) -> Path:
+    """Write the report of a called sample, one HTML file that opens offline; return its path."""
+    with TemporaryDirectory() as folder:
+        subject = _written(called, Path(folder) / "sample")
+        controls = [
+            _written(control, Path(folder) / f"control{number}") for number, control in enumerate(called.controls)
+        ]
+        write_report(*subject, controls, os.fspath(out), provenance())
+    return Path(out)
+
+
+def _of(events: Events) -> tuple[str, str]:
+    return events.tube.stimulation, events.tube.reagent
+
+
+def _call(sample: str, plan: Plan) -> Called:
+    job = plan.job(sample)
+    controls = tuple(_analysed(plan.job(name), ()) for name in sorted(job.controls))
+    # A control is measured together with the others of its run; their results are only shown beside it.
+    return replace(_analysed(job, () if job.sample.role == "control" else controls), controls=controls)
+
+
+def _analysed(job: Job, controls: Sequence[Called]) -> Called:
+    return Called(*analyse(job, {str(control.result["sample"]): control.result for control in controls}))
+
+
+def _written(called: Called, folder: Path) -> tuple[Path, Path]:
+    result, densities = folder / "result.json", folder / "densities.npz"
+    folder.mkdir()
+    write_result(called.result, result)
+    write_densities(called.arrays, densities)
+    return result, densities

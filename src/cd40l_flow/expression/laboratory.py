@@ -1,0 +1,97 @@
+"""The laboratory's own limits, made by ``cd40l-flow reference``, as guards and measures use them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# The measures of a control that have limits, and whether they spread evenly on the logarithm.
+CHARTED: Mapping[str, bool] = {
+    "cd69_percent": False,
+    "percent_positive": False,
+    "negative_fraction": False,
+    "mfi_above_background": True,
+}
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and SD of a measure among healthy controls; of its natural logarithm where ``log``; SD None of fewer than
+    two.
+    """
+
+    count: int
+    mean: float
+    sd: float | None
+    log: bool
+
+    def limit(self, sds: float) -> float | None:
+        """Return the value so many SD from the mean, in the unit of the measure; None without an SD."""
+        if self.sd is None:
+            return None
+        value = self.mean + sds * self.sd
+        return math.exp(value) if self.log else value
+
+
+@dataclass(frozen=True)
+class Laboratory:
+    """What the healthy controls of a laboratory say together.
+
+    ``healthy_negative_sd`` is, by reagent, the SD of the negative fraction among healthy donors and runs, net of its
+    measurement error; ``spreads`` are by reagent and measure; ``lots`` (by reagent) and ``cytometers`` are those it
+    has seen.
+    """
+
+    digest: str
+    controls: int
+    failed: int
+    engine_versions: tuple[str, ...]
+    cytometers: tuple[str, ...]
+    lots: Mapping[str, tuple[str, ...]]
+    healthy_negative_sd: Mapping[str, float]
+    spreads: Mapping[str, Mapping[str, Spread]]
+
+
+def laboratory(plain: Mapping[str, Any] | None) -> Laboratory | None:
+    """Return the limits that a reference file holds; None for none."""
+    if plain is None:
+        return None
+    return Laboratory(
+        digest=str(plain["digest"]),
+        controls=int(plain["collected"]["used"]),
+        failed=int(plain["collected"]["failed"]),
+        engine_versions=tuple(plain["engine_versions"]),
+        cytometers=tuple(plain["seen"]["cytometers"]),
+        lots={reagent: tuple(lots) for reagent, lots in plain["seen"]["lots"].items()},
+        healthy_negative_sd={
+            reagent: float(found["sd_between"]) for reagent, found in plain["healthy_negative"].items()
+        },
+        spreads={
+            reagent: {name: Spread(**found) for name, found in measures.items()}
+            for reagent, measures in plain["limits"].items()
+        },
+    )
+
+
+def healthy_sd(own: Laboratory | None, reagent: str, limits: Mapping[str, Any]) -> float:
+    """Return the SD of the negative fraction among healthy donors (0 to 1) that the limits of detection rest on.
+
+    The laboratory's own, never below ``healthy_negative_sd_min``; with too few controls to trust it, never below the
+    default of the configuration either: an SD that is too small would call healthy donors mosaics.
+    """
+    default = float(limits["mixture"]["healthy_negative_sd"])
+    if own is None or reagent not in own.healthy_negative_sd:
+        return default
+    least = float(limits["reference"]["healthy_negative_sd_min"])
+    found = max(own.healthy_negative_sd[reagent], least)
+    return max(found, default) if own.controls < int(limits["reference"]["fewest_controls"]) else found
+
+
+def with_laboratory(limits: Mapping[str, Any], own: Laboratory | None, reagent: str) -> Mapping[str, Any]:
+    """Return all groups of limits with the laboratory's SD of the healthy in place of the default."""
+    if own is None:
+        return limits
+    mixture = {**limits["mixture"], "healthy_negative_sd": healthy_sd(own, reagent, limits)}
+    return {**limits, "mixture": mixture}

@@ -1,0 +1,93 @@
+"""What is known of a positive component before a sample is looked at: from the run's controls, or next to nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from cd40l_flow.expression.components import Positive
+from cd40l_flow.inputs.model import Floats
+
+# Without a control: a spread of the signal between 0.2 and 1.2 natural logarithms, skewed either way; the level about
+# ten robust SD of the background, so that what is no second population is not taken for a very dim one.
+LEVEL_OF_BACKGROUND, LEVEL_PLAIN = 10.0, 1.5
+PLAIN = Positive(level=0.0, log_spread=math.log(0.5), skew=-0.3)
+PLAIN_COVARIANCE = np.diag((0.45**2, 0.4**2))
+# Between healthy people of one run; the shape of a sample may differ from the control's by about this (a standard
+# deviation).
+SPREAD_BETWEEN, SKEW_BETWEEN, LEVEL_BETWEEN = 0.02, 0.04, 1.0
+FREEDOM = 20.0  # degrees of freedom of the Student law that lets the sample's own data override
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A Student law of a positive component's log spread and skew, and a wide one of its level.
+
+    ``centre`` is where it peaks; ``covariance``, (2, 2), is of log spread and skew. ``level_known`` tells whether the
+    centre's level means anything, or is to be taken from the background (`beside`).
+    """
+
+    centre: Positive
+    covariance: Floats
+    level_known: bool = True
+
+    def beside(self, background_sd: float) -> Prior:
+        """Return the prior with its level known to be about that of a background of this robust SD, channel values."""
+        if self.level_known:
+            return self
+        return replace(self, centre=replace(self.centre, level=math.log(LEVEL_OF_BACKGROUND * background_sd)))
+
+    def penalty(self, level: float, log_spread: float, skew: float) -> tuple[float, Floats, Floats]:
+        """Return minus the log density (up to a constant), its gradient, (3,), and its curvature, (3, 3)."""
+        precision = np.zeros((3, 3))
+        precision[0, 0] = 1 / (LEVEL_BETWEEN if self.level_known else LEVEL_PLAIN) ** 2
+        precision[1:, 1:] = np.linalg.inv(self.covariance)
+        away = np.array((level - self.centre.level, log_spread - self.centre.log_spread, skew - self.centre.skew))
+        value, gradient, curvature = 0.0, np.zeros(3), np.zeros((3, 3))
+        for part in (slice(0, 1), slice(1, 3)):
+            pull = precision[part, part] @ away[part]
+            far = 1 + float(away[part] @ pull) / FREEDOM
+            value += 0.5 * FREEDOM * math.log(far)
+            gradient[part] = pull / far
+            curvature[part, part] = precision[part, part] / far
+        return value, gradient, curvature
+
+
+NOTHING_KNOWN = Prior(PLAIN, PLAIN_COVARIANCE, level_known=False)
+
+
+def lent(positive: Positive, covariance: Floats) -> Prior:
+    """Return the prior that a control's fit gives: its shape, how well it is known, and how people differ.
+
+    ``covariance``, (2, 2), is of the control's log spread and skew.
+    """
+    between = np.diag((SPREAD_BETWEEN**2, SKEW_BETWEEN**2))
+    return Prior(positive, covariance + between)
+
+
+def combine_priors(several: Sequence[Prior | None]) -> Prior | None:
+    """Return what several controls tell together: the mean shape, as well known as a mean is; None if one tells
+    nothing.
+    """
+    known = [one for one in several if one is not None]
+    count = len(known)
+    if count != len(several) or count <= 1:
+        return known[0] if count == 1 == len(several) else None
+    centre = Positive(
+        level=math.fsum(one.centre.level for one in known) / count,
+        log_spread=math.fsum(one.centre.log_spread for one in known) / count,
+        skew=math.fsum(one.centre.skew for one in known) / count,
+    )
+    between = np.diag((SPREAD_BETWEEN**2, SKEW_BETWEEN**2))
+    own = [[math.fsum(float(one.covariance[i, j]) for one in known) for j in (0, 1)] for i in (0, 1)]
+    # Of the differences between people, a sample keeps its own; the rest averages out.
+    return Prior(centre, (np.array(own) / count - between) / count + between, all(one.level_known for one in known))
+
+
+def read_prior(plain: Mapping[str, Any]) -> Prior:
+    """Return a prior from its plain JSON values."""
+    return Prior(Positive(**plain["centre"]), np.array(plain["covariance"]), bool(plain["level_known"]))

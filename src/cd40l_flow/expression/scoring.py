@@ -1,0 +1,85 @@
+"""Damped Fisher scoring with bounds: the maximiser of every likelihood here, a few dozen small steps in numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cd40l_flow.inputs.model import Floats
+
+# Gain in the log likelihood that counts as none: a thousandth of a standard error costs 5e-7.
+GAIN = 1e-6
+STEPS = 100
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """Where minus a log likelihood is least: the parameters, its value, the information matrix, and whether reached."""
+
+    theta: Floats
+    value: float
+    information: Floats
+    converged: bool
+
+
+Objective = Callable[[Floats], tuple[float, Floats, Floats]]
+
+
+def minimise(
+    objective: Objective, start: Floats, low: Floats, high: Floats, largest: Floats, gain: float = GAIN
+) -> Optimum:
+    """Return the minimum of minus a log likelihood between bounds, from a start; deterministic.
+
+    ``objective`` gives the value, the gradient and the expected information, (p, p), at parameters (p,). Steps are
+    Newton's with that information (Fisher scoring), damped after Levenberg and Marquardt where they fail to go down; a
+    parameter at a bound that the gradient presses outwards is held there. No step is longer than ``largest``, (p,); the
+    search ends where a further step promises less than ``gain``.
+    """
+    theta = np.clip(start, low, high)
+    value, gradient, information = objective(theta)
+    damping = 1e-6
+    for _ in range(STEPS):
+        free = ~(((theta <= low) & (gradient > 0)) | ((theta >= high) & (gradient < 0))) & (high > low)
+        if not free.any():
+            return Optimum(theta, value, information, converged=True)
+        step = _step(gradient, information, free, 0.0)
+        if _promise(gradient, information, step) < gain:
+            return Optimum(theta, value, information, converged=True)
+        for _ in range(40):
+            tried = np.clip(theta + _within(_step(gradient, information, free, damping), largest), low, high)
+            new, new_gradient, new_information = objective(tried)
+            if new < value:
+                break
+            damping = max(4 * damping, 1e-4)
+        else:
+            # No step goes down: the last digits of the likelihood are reached, or it is not as smooth as it should be.
+            return Optimum(theta, value, information, converged=_promise(gradient, information, step) < 1e-4)
+        theta, value, gradient, information = tried, new, new_gradient, new_information
+        damping = max(damping / 8, 1e-9)
+    return Optimum(theta, value, information, converged=False)
+
+
+def _step(gradient: Floats, information: Floats, free: NDArray[np.bool_], damping: float) -> Floats:
+    """Return the damped step of the free parameters, zero for the others."""
+    inside = information[np.ix_(free, free)]
+    size = np.maximum(np.diag(inside), 1e-12)
+    step = np.zeros_like(gradient)
+    # In units of each parameter's own information the matrix is well conditioned.
+    root = np.sqrt(size)
+    scaled = inside / np.outer(root, root) + (damping + 1e-12) * np.eye(root.size)
+    step[free] = -np.linalg.solve(scaled, gradient[free] / root) / root
+    return step
+
+
+def _within(step: Floats, largest: Floats) -> Floats:
+    """Return a step shortened until no part of it is beyond the largest allowed."""
+    short: Floats = step / max(1.0, float(np.max(np.abs(step) / largest)))
+    return short
+
+
+def _promise(gradient: Floats, information: Floats, step: Floats) -> float:
+    """Return how far the quadratic model says the value falls along a step."""
+    return -float(gradient @ step + 0.5 * step @ information @ step)

@@ -1,0 +1,75 @@
+"""What every boundary function gives back: a place or none, how it was found, what to doubt, and what was looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from cd40l_flow.gating.density import Density, Valley
+from cd40l_flow.inputs.model import Floats
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a boundary was looked for in.
+
+    ``curve`` is the density that was searched, between the positions ``allowed``; the population lies ``side`` (above,
+    below, inside) the boundary. ``reference`` is the density it was held against: of CD69 the unstimulated cells.
+    ``valleys`` are the candidates, ``modes`` the peaks that counted, ``quantile`` the quantile of the reference. All
+    positions are on the scale of the curve: logicle, or what ``axis`` names (a ratio, channels) with ``origin`` and
+    ``unit`` such that value = origin + unit x position.
+    """
+
+    curve: Density
+    side: str
+    allowed: tuple[float, float]
+    valleys: tuple[Valley, ...] = ()
+    modes: tuple[float, ...] = ()
+    reference: Density | None = None
+    quantile: float | None = None
+    origin: float = 0.0
+    unit: float = 1.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """A boundary looked for: ``position`` on the logicle scale (None: not found), how, and what to doubt.
+
+    Scatter gates have a ``shape`` instead, (k, 2) vertices in channels; ratios a position that is a ratio. ``lent`` is
+    the control's position, where it lent one.
+    """
+
+    position: float | None
+    method: str
+    flag: str = ""
+    evidence: Evidence | None = None
+    shape: Floats | None = None
+    lent: float | None = None
+
+
+def no_gate(reason: str, evidence: Evidence | None = None) -> Found:
+    """Return the word that no boundary was found, and why."""
+    return Found(None, "none", reason, evidence)
+
+
+def joined(*flags: str) -> str:
+    """Return several doubts as one text."""
+    return "; ".join(dict.fromkeys(flag for flag in flags if flag))
+
+
+def beside_control(found: Found, lent: float | None, limit: float, events: int, fewest: int) -> Found:
+    """Return a boundary held against the control's, on the same scale.
+
+    Where none was found, or in fewer than ``fewest`` events, the control's takes its place and the flag says so; where
+    it lies further than ``limit`` (scale units) from the control's, the flag tells how far.
+    """
+    if lent is None:
+        return found
+    if found.position is None or events < fewest:
+        doubt = found.flag if found.position is None else f"only {events} events to find it in"
+        flag = f"{doubt}; the control's boundary is used"
+        return replace(found, position=lent, method="the control's boundary", flag=flag, lent=lent)
+    distance = found.position - lent
+    far = ""
+    if abs(distance) > limit:
+        far = f"{abs(distance):.2f} of the scale {'above' if distance > 0 else 'below'} the control's boundary"
+    return replace(found, flag=joined(found.flag, far), lent=lent)

@@ -1,0 +1,151 @@
+"""The tubes of a sample while they are gated, and how one boundary is laid on them: the found one or a person's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from cd40l_flow.gating.found import Found, beside_control
+from cd40l_flow.gating.model import Boundary, GatedTube, Population, ScatterGate
+from cd40l_flow.inputs.model import Floats, Override
+from cd40l_flow.signal.acquisition import Mask
+from cd40l_flow.signal.prepare import TubeSignal
+from cd40l_flow.signal.scale import Scale
+
+
+@dataclass
+class WorkingTube:
+    """A tube while it is being gated."""
+
+    signal: TubeSignal
+    masks: dict[str, Mask] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
+    boundaries: list[Boundary] = field(default_factory=list)
+    scatter_gate: ScatterGate | None = None
+    found: dict[str, Found] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def stimulated(self) -> bool:
+        """Whether the sheet says so."""
+        return self.signal.events.tube.stimulation == "stimulated"
+
+    def narrow(self, population: str, parent: str, passes: Mask) -> None:
+        """Make a population of the events of its parent that pass."""
+        self.masks[population] = self.masks[parent] & passes
+        self.parents[population] = parent
+
+    def finish(self) -> GatedTube:
+        """Return the tube with its populations counted."""
+        counts = {name: int(np.count_nonzero(mask)) for name, mask in self.masks.items()}
+        populations = tuple(
+            Population(name, parent, counts[name], 100 * counts[name] / counts[parent] if counts[parent] else None)
+            for name, parent in self.parents.items()
+        )
+        return GatedTube(
+            signal=self.signal,
+            masks=dict(self.masks),
+            populations=populations,
+            boundaries=tuple(self.boundaries),
+            scatter_gate=self.scatter_gate,
+            found=dict(self.found),
+            failed=dict(self.failed),
+        )
+
+
+@dataclass
+class Working:
+    """A sample while it is being gated; ``lent`` maps gate -> the control's detector and position (or vertices)."""
+
+    tubes: list[WorkingTube]
+    scales: Mapping[str, Scale]
+    overrides: Sequence[Override]
+    limits: Mapping[str, Any]
+    lent: Mapping[str, Mapping[str, Any]]
+    flags: list[str] = field(default_factory=list)
+
+    def override(self, gate: str, tube: WorkingTube) -> Override | None:
+        """Return the line of the override table that holds here; one for this tube goes before one for all tubes."""
+        name = tube.signal.events.tube.fcs
+        matching = [one for one in self.overrides if one.gate == gate and one.tube in ("", name)]
+        return max(matching, key=lambda one: one.tube != "", default=None)
+
+    def detector(self, marker: str) -> str:
+        """Return the detector of a marker, of the first tube that has it."""
+        return next(tube.signal.events.markers[marker] for tube in self.tubes if marker in tube.signal.events.markers)
+
+    def pooled(self, marker: str, population: str, only: Callable[[WorkingTube], bool] | None = None) -> Floats:
+        """Return the scaled values of a marker in a population, all tubes (that pass ``only``) together, (n,)."""
+        parts = [
+            tube.signal.scaled[marker][tube.masks[population]]
+            for tube in self.tubes
+            if marker in tube.signal.scaled and (only is None or only(tube))
+        ]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+    def beside_control(self, gate: str, marker: str, found: Found, events: int) -> Found:
+        """Return a boundary held against the control's of the same detector, where it lent one."""
+        lent = self.lent.get(gate)
+        if lent is None or lent["detector"] != self.detector(marker):
+            return found
+        limit = float(self.limits[f"{gate.partition('_')[0]}_distance_max"])
+        return beside_control(found, float(lent["scaled"]), limit, events, int(self.limits["min_events"]))
+
+    def boundary(
+        self, gate: str, tube: WorkingTube, detector: str, found: Found, scale: Scale | None
+    ) -> Boundary | None:
+        """Return the boundary for a tube: the found one, or a person's in its place with the found one beside it."""
+        tube.found[gate] = found
+        boundary = None
+        if found.position is not None:
+            value = scale.to_linear(found.position) if scale else found.position
+            boundary = Boundary(gate, "", detector, value, found.position, found.method, found.flag)
+        override = self.override(gate, tube)
+        if override is None:
+            return boundary
+        scaled = scale.to_scaled(override.value) if scale else override.value
+        return set_by_hand(override, detector, scaled, boundary.value if boundary else None, found.flag)
+
+    def threshold(self, gate: str, marker: str, found: Found, population: str, parent: str) -> bool:
+        """Lay one threshold on every tube that has the marker; return whether it could be drawn anywhere.
+
+        A gate named ``_low`` keeps what lies above it, ``_high`` what lies at or below it.
+        """
+        drawn = False
+        for tube in self.tubes:
+            if marker not in tube.signal.scaled:
+                continue
+            detector = tube.signal.events.markers[marker]
+            boundary = self.boundary(gate, tube, detector, found, self.scales[detector])
+            if boundary is None:
+                tube.failed[population] = parent
+                continue
+            scaled = tube.signal.scaled[marker]
+            tube.boundaries.append(boundary)
+            passes = scaled > boundary.scaled if gate.endswith("_low") else scaled <= boundary.scaled
+            tube.narrow(population, parent, passes)
+            drawn = True
+        if not drawn and found.flag:
+            self.flags.append(found.flag)
+        return drawn
+
+
+def set_by_hand(
+    override: Override, detector: str, scaled: float, automatic: float | None = None, flag: str = ""
+) -> Boundary:
+    """Return the boundary a person set; ``automatic`` is the value that was found, ``flag`` its doubt."""
+    return Boundary(
+        gate=override.gate,
+        tube=override.tube,
+        detector=detector,
+        value=override.value,
+        scaled=scaled,
+        method="override",
+        flag=flag,
+        automatic=automatic,
+        by=override.by,
+        reason=override.reason,
+    )

@@ -1,0 +1,181 @@
+"""Custom content for MultiQC: general statistics, the negative fractions, and how each run went.
+
+Source of the format: the chapter "Custom content" of MultiQC's documentation; one file is one section.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cd40l_flow.outputs.texts import load_texts
+
+Result = Mapping[str, Any]
+Content = dict[str, Any]
+
+PREFIX = "cd40l_flow"
+_PARENT = {
+    "parent_id": PREFIX,
+    "parent_name": "cd40l-flow",
+    "parent_description": "CD154 and CD40-Ig on activated CD4+ T cells. Research use only; every call is provisional.",
+}
+# MultiQC's own scales are colour-blind safe where they run from one hue to another.
+_CALL_COLOURS = [
+    {"NORMAL": "#0072b2"},
+    {"MOSAIC": "#cc79a7"},
+    {"REDUCED": "#e69f00"},
+    {"FUNCTIONAL_DEFECT": "#d55e00"},
+    {"ABSENT": "#d55e00"},
+    {"INDETERMINATE": "#777777"},
+]
+
+
+def multiqc_files(results: Sequence[Result]) -> dict[str, Content]:
+    """Return file name -> content of every section, samples in the order of their ids."""
+    ordered = sorted(results, key=lambda result: str(result["sample"]))
+    return {
+        f"{PREFIX}_mqc.json": _general(ordered),
+        f"{PREFIX}_negative_fraction_mqc.json": _negative_fractions(ordered),
+        f"{PREFIX}_runs_mqc.json": _runs(ordered),
+    }
+
+
+def write_multiqc(results: Sequence[Result], out: Path) -> None:
+    """Write the sections: the first to ``out``, the others beside it."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for name, content in multiqc_files(results).items():
+        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        out.with_name(name).write_text(text, encoding="utf-8")
+
+
+def _measure(reagent: str, name: str) -> Callable[[Result], float | None]:
+    def value(result: Result) -> float | None:
+        found: float | None = (result["reagents"].get(reagent) or {}).get(name)
+        return found
+
+    return value
+
+
+def _percent(title: str, description: str, colours: str) -> Content:
+    return {"title": title, "description": description, "min": 0, "max": 100, "suffix": "%", "scale": colours}
+
+
+def _general(results: Sequence[Result]) -> Content:
+    """Return the columns of MultiQC's general statistics."""
+    columns: list[tuple[str, Callable[[Result], Any], Content]] = [
+        (
+            "call",
+            lambda result: result["call"],
+            {
+                "title": "Call",
+                "description": "The automatic call; a reviewer's is in summary.tsv",
+                "scale": False,
+                "cond_formatting_rules": {
+                    next(iter(colour)): [{"s_eq": next(iter(colour))}] for colour in _CALL_COLOURS
+                },
+                "cond_formatting_colours": [
+                    {next(iter(colour)): next(iter(colour.values()))} for colour in _CALL_COLOURS
+                ],
+            },
+        ),
+        (
+            "activated_events",
+            lambda result: result["activated_events"],
+            {
+                "title": "Activated",
+                "description": "Live single CD3+CD8-CD69+ events",
+                "min": 0,
+                "format": "{:,.0f}",
+                "scale": "Blues",
+            },
+        ),
+        (
+            "cd69_percent",
+            lambda result: result["cd69_percent"],
+            _percent("CD69+", "CD69+ of CD3+CD8- cells, stimulated", "RdYlBu"),
+        ),
+        (
+            "cd154_percent_positive",
+            _measure("CD154", "percent_positive"),
+            _percent("CD154+", "Above the background's threshold, background-corrected", "RdYlBu"),
+        ),
+        (
+            "cd40ig_percent_positive",
+            _measure("CD40-Ig", "percent_positive"),
+            _percent("CD40-Ig+", "Above the background's threshold, background-corrected", "RdYlBu"),
+        ),
+    ]
+    data = {
+        result["sample"]: {name: value for name, read, _ in columns if (value := read(result)) is not None}
+        for result in results
+    }
+    return {
+        "id": f"{PREFIX}_general",
+        "plot_type": "generalstats",
+        "headers": [{name: header} for name, _, header in columns],
+        "data": data,
+    }
+
+
+def _negative_fractions(results: Sequence[Result]) -> Content:
+    """Return the negative fractions of both reagents as points of one strip each."""
+    names = {"CD154": "cd154_negative_fraction", "CD40-Ig": "cd40ig_negative_fraction"}
+    data = {}
+    for result in results:
+        found = {name: _measure(reagent, "negative_fraction")(result) for reagent, name in names.items()}
+        data[result["sample"]] = {name: value for name, value in found.items() if value is not None}
+    return {
+        "id": f"{PREFIX}_negative_fraction",
+        **_PARENT,
+        "section_name": "Negative fraction",
+        "description": "The share of activated CD4+ T cells that do not express, by the mixture; healthy is about 0.1.",
+        "plot_type": "violin",
+        "pconfig": {"id": f"{PREFIX}_negative_fraction_plot", "title": "cd40l-flow: negative fraction"},
+        "headers": {
+            name: {
+                "title": f"{reagent} negative",
+                "description": "Fraction, 0 to 1",
+                "min": 0,
+                "max": 1,
+                "format": "{:.3f}",
+            }
+            for reagent, name in names.items()
+        },
+        "data": {sample: values for sample, values in data.items() if values},
+    }
+
+
+def _runs(results: Sequence[Result]) -> Content:
+    """Return one row a run: whether its controls held, how many samples got which call."""
+    words = load_texts()["calls"]
+    data: dict[str, Content] = {}
+    for run in sorted({str(result["run"]) for result in results}):
+        mine = [result for result in results if result["run"] == run]
+        controls = [result for result in mine if result["role"] == "control"]
+        failed = [result["sample"] for result in controls if result["call"] != "NORMAL"]
+        status = "no control" if not controls else "control failed" if failed else "control in range"
+        tests = [result["call"] for result in mine if result["role"] == "test"]
+        data[run] = {"status": status, "samples": len(tests)} | {call: tests.count(call) for call in words}
+    headers: dict[str, Content] = {
+        "status": {
+            "title": "Control",
+            "cond_formatting_rules": {
+                "pass": [{"s_eq": "control in range"}],
+                "fail": [{"s_eq": "no control"}, {"s_eq": "control failed"}],
+            },
+        },
+        "samples": {"title": "Samples", "format": "{:,.0f}"},
+    }
+    headers |= {call: {"title": words[call]["word"], "format": "{:,.0f}", "min": 0} for call in words}
+    return {
+        "id": f"{PREFIX}_runs",
+        **_PARENT,
+        "section_name": "Runs",
+        "description": "A failed control leaves every call of its run open.",
+        "plot_type": "table",
+        "pconfig": {"id": f"{PREFIX}_runs_table", "title": "cd40l-flow: runs", "col1_header": "Run"},
+        "headers": headers,
+        "data": data,
+    }

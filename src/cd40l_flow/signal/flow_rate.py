@@ -1,0 +1,94 @@
+"""The flow rate: events per time, where it stopped, and where events came in a burst (air bubble, pressure shock)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cd40l_flow.inputs.model import Floats
+
+SHORTEST = 0.1  # seconds, as flowAI's second fraction
+EVENTS_A_BIN = 25
+MOST_BINS = 5_000
+NEIGHBOURS = 10  # bins on either side
+LONGEST_BURST = 0.05  # of the events: more is another speed of the instrument, not a burst
+STANDARD_ERRORS = 6.0
+STOP_FACTOR = 50.0  # mean distances between events; a Poisson process reaches it once in e^50
+
+
+@dataclass(frozen=True)
+class FlowRate:
+    """The flow of one tube: ``median`` in events a second; ``stops`` and ``bursts`` first and last second of each.
+
+    ``slow_percent`` is the percent of the time in which the flow was below a third of its median, stops left out.
+    """
+
+    median: float
+    stops: tuple[tuple[float, float], ...]
+    bursts: tuple[tuple[float, float], ...]
+    slow_percent: float
+
+
+def flow_rate(time: Floats, burst_factor: float, stop_seconds: float) -> FlowRate:
+    """Return the flow of an acquisition; ``time`` in seconds, (events,), in order.
+
+    Bins of time are at least 0.1 s and a tick of the clock, with 25 events where the flow is even. A burst has
+    ``burst_factor`` times the median rate; a stop lasts ``stop_seconds`` and 50 mean distances between events.
+    """
+    duration = float(time[-1] - time[0])
+    gaps = np.diff(time)
+    ticks = gaps[gaps > 0]
+    if not ticks.size:
+        return FlowRate(0.0, (), (), 0.0)
+    tick = float(ticks.min())
+    wanted = max(SHORTEST, duration / MOST_BINS, EVENTS_A_BIN * float(np.median(_spacing(time))))
+    # Bins hold the same number of ticks, or a coarse clock would make a rhythm of its own.
+    width = max(1.0, np.ceil(wanted / tick)) * tick if wanted < 1_000 * tick else wanted
+    place = np.floor((time - time[0]) / width + 1e-6).astype(np.intp)
+    counts = np.bincount(place)
+    # The last bin is not full.
+    full = counts[:-1] if counts.size > 1 else counts
+    busy = full[full > 0]
+    median = float(np.median(busy)) if busy.size else float(full.sum())
+    spread = max(1.4826 * float(np.median(np.abs(busy - median))) if busy.size else 0.0, np.sqrt(median))
+    # Beside its neighbours as well: another speed of the instrument is no burst.
+    usual = np.maximum(_running_median(counts), median)
+    burst = counts > np.maximum(burst_factor * usual, usual + STANDARD_ERRORS * np.maximum(spread, np.sqrt(usual)))
+    if counts[burst].sum() > LONGEST_BURST * time.size:
+        burst[:] = False
+    # Its ends lie somewhere in the bins beside it.
+    burst[1:] |= burst[:-1].copy()
+    burst[:-1] |= burst[1:].copy()
+    begins = np.flatnonzero(gaps > max(stop_seconds, STOP_FACTOR * width / max(median, 1.0)))
+    stops = tuple((float(time[at]), float(time[at + 1])) for at in begins)
+    slow = np.count_nonzero((full > 0) & (full < median / 3) & (full < median - STANDARD_ERRORS * np.sqrt(median)))
+    return FlowRate(
+        median=median / width,
+        stops=stops,
+        bursts=tuple((float(time[0] + a * width), float(time[0] + b * width)) for a, b in _runs(burst)),
+        slow_percent=100 * slow / max(busy.size, 1),
+    )
+
+
+def _spacing(time: Floats) -> Floats:
+    """Return the mean distance between events in blocks of 25, seconds: the clock may be too coarse for single ones."""
+    ends = time[::EVENTS_A_BIN]
+    return np.diff(ends) / EVENTS_A_BIN if ends.size > 1 else np.array([(time[-1] - time[0]) / max(time.size - 1, 1)])
+
+
+def _running_median(counts: NDArray[np.intp]) -> Floats:
+    """Return the median of each bin and its neighbours, (bins,)."""
+    reach = min(NEIGHBOURS, (counts.size - 1) // 2)
+    if reach < 1:
+        return counts.astype(np.float64)
+    windows = np.lib.stride_tricks.sliding_window_view(counts, 2 * reach + 1)
+    return np.pad(np.median(windows, axis=1), reach, mode="edge")
+
+
+def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return first and last + 1 of each run of True."""
+    padded = np.concatenate(([False], mask, [False]))
+    ends = np.flatnonzero(padded[1:] != padded[:-1])
+    return [(int(a), int(b)) for a, b in zip(ends[::2], ends[1::2], strict=True)]

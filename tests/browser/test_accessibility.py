@@ -1,0 +1,60 @@
+"""No rule of axe-core is broken, in light and dark, on reports of every call and on the index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from cd40l_flow.outputs.index import render_index
+from cd40l_flow.outputs.report import write_report
+from helpers import report_samples as made
+from helpers.pages import PROVENANCE
+from helpers.review_files import repeat, write_review
+
+
+@pytest.fixture(scope="module")
+def axe(require_module: Callable[[str], Path]) -> str:
+    """Return the source of axe-core, as axe-playwright-python ships it."""
+    return (require_module("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return reports of every call, of a sample without data and of one with reviews, and the index."""
+    folder = tmp_path_factory.mktemp("pages")
+    control = made.write_sample(folder / "control", made.CONTROL)
+    found = {}
+    for name, scenario in {**made.SCENARIOS, "NOTHING": made.NOTHING}.items():
+        reviews = [write_review(folder, f"{name}.json", repeat(automatic_call=scenario.call))]
+        reviews.append(write_review(folder, f"{name}bad.json", {"sample": "P01"}))
+        pairs = [control] if scenario.controls else []
+        found[name] = folder / f"{name}.html"
+        write_report(*made.write_sample(folder / name, scenario), pairs, found[name], PROVENANCE, reviews)
+    results = [made.make_result(scenario) | {"sample": f"P{n}"} for n, scenario in enumerate(made.SCENARIOS.values())]
+    files = [folder / name / "densities.npz" for name in made.SCENARIOS]
+    family = {"family": "F1", "members": results[:2], "statements": ["They support each other."]}
+    index = render_index(results, ["#"] * len(results), densities=files, families=[family])
+    found["index"] = folder / "index.html"
+    found["index"].write_text(index, encoding="utf-8")
+    return found
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation(pages: dict[str, Path], axe: str, browser: Browser, scheme: str) -> None:
+    context = browser.new_context(offline=True, bypass_csp=True, color_scheme=scheme)  # type: ignore[arg-type]
+    found = {}
+    for name, path in pages.items():
+        page = context.new_page()
+        page.goto(path.as_uri())
+        page.evaluate(axe)
+        result: dict[str, Any] = page.evaluate("axe.run({ resultTypes: ['violations'] })")
+        found[name] = [(fault["id"], fault["nodes"][0]["html"][:120]) for fault in result["violations"]]
+        page.close()
+    context.close()
+
+    assert len(found) == 8
+    assert {name: faults for name, faults in found.items() if faults} == {}

@@ -1,0 +1,240 @@
+"""The workflow on a real Slurm cluster: the same bytes as on one machine, and no fault that makes a wrong result."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from cluster.conftest import Site
+from cluster.slurm import Cluster, wait_for
+from helpers.cohorts import DEMO, Run, differences, make_cohort, output, read_sheet, run_once, write_sheet
+
+# One cluster: with several test processes all of these tests go to one of them (--dist loadgroup).
+pytestmark = pytest.mark.xdist_group("slurm")
+
+NewSite = Callable[[Path], Site]
+
+# C01 lends its scale to the two others, which share a submission.
+SMALL = ("C01", "P01", "P03")
+FAULTY = "P03"
+LONG = "sleep 120"
+# One attempt, so that a fault is seen rather than mended, and one submission a sample, so that it is this sample's own.
+ONCE = ("--retries", "0")
+ALONE = ("--group-components", "samples=1")
+
+
+def make_twelve(directory: Path) -> Path:
+    """Make a working directory of the ten samples of the demo cohort and two of them again under other names."""
+    names = [row["sample"] for row in read_sheet(DEMO / "config" / "samples.tsv")]
+    make_cohort(directory, names)
+    samples, tubes = (read_sheet(directory / "config" / name) for name in ("samples.tsv", "tubes.tsv"))
+    # Each the only sample of a run of its own: the same data twice in one run would be refused.
+    for original, copy in (("C01", "C02"), ("P01", "P11")):
+        row = next(row for row in samples if row["sample"] == original)
+        samples.append({**row, "sample": copy, "run": "R2"})
+        for tube in [tube for tube in tubes if tube["sample"] == original]:
+            fcs = tube["fcs"].replace(original, copy)
+            content = bytearray((DEMO / "fcs" / tube["fcs"]).read_bytes())
+            content[-9:] = bytes(9)
+            (directory / "fcs" / fcs).write_bytes(content)
+            tubes.append({**tube, "sample": copy, "fcs": fcs})
+    write_sheet(directory / "config" / "samples.tsv", samples)
+    write_sheet(directory / "config" / "tubes.tsv", tubes)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def local(workflow: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the finished local run that the small cohort must equal."""
+    return run_once("cluster_local", lambda path: make_cohort(path, SMALL), workflow, tmp_path_factory)
+
+
+@pytest.fixture
+def small(site: NewSite, tmp_path: Path) -> Site:
+    """Return a site with the small cohort and nothing run yet."""
+    return site(make_cohort(tmp_path / "cohort", SMALL))
+
+
+def expect_no_result(site: Site, sample: str) -> None:
+    """No file of the sample lies where a result would be taken for one."""
+    left = [
+        name for name in ("result.json", "densities.npz", "report.html") if output(site.cohort, sample, name).exists()
+    ]
+    assert left == []
+
+
+def expect_whole(site: Site, samples: Iterable[str]) -> None:
+    """Whatever results there are can be read to their end."""
+    for sample in samples:
+        path = output(site.cohort, sample, "result.json")
+        if path.exists():
+            assert json.loads(path.read_text(encoding="utf-8"))["sample"] == sample
+
+
+def expect_recovery(site: Site, local: Path) -> None:
+    """The same command again completes what is missing, with the bytes of the local run."""
+    again = site.run()
+    assert again.returncode == 0, again.stdout
+    assert differences(site.cohort, local, SMALL) == []
+
+
+def states(cluster: Cluster, job: str) -> list[str]:
+    """Return the final states that Slurm recorded for a job."""
+    return [finished.state for finished in cluster.finished() if finished.job == job]
+
+
+def submissions(told: str) -> list[str]:
+    """Return the Slurm jobs that Snakemake tells to have submitted."""
+    return re.findall(r"submitted with SLURM jobid (\d+)", told)
+
+
+def expect_named(told: str, sample: str, others: Iterable[str]) -> None:
+    """Of the jobs that Snakemake tells to have failed, this sample's is one, and no other sample's."""
+    failed = set(re.findall(r"output: results/samples/([^/]+)/", "".join(re.findall(r"(?s)Error in .*?\n\n", told))))
+    assert sample in failed, told
+    assert not failed & set(others), told
+
+
+def test_twelve_samples_equal_the_local_run(
+    site: NewSite, workflow: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    on_cluster = site(make_twelve(tmp_path / "cluster"))
+    samples = [row["sample"] for row in read_sheet(on_cluster.cohort / "config" / "samples.tsv")]
+    alone = make_twelve(tmp_path / "alone")
+    start = time.monotonic()
+    process = workflow(alone)
+    local_seconds = time.monotonic() - start
+    assert process.returncode == 0, process.stderr
+
+    start = time.monotonic()
+    told = on_cluster.run()
+    seconds = time.monotonic() - start
+
+    assert told.returncode == 0, told.stdout
+    assert len(samples) == 12
+    assert differences(on_cluster.cohort, alone, samples) == []
+    count = len(submissions(told.stdout))
+    # The controls, then the others.
+    assert count == 2
+    with capsys.disabled():
+        print(
+            f"\n12 samples on Slurm: {count} submissions, {seconds:.0f} s; "
+            f"on this machine alone {local_seconds:.0f} s: {(seconds - local_seconds) / 12:.1f} s more for each sample"
+        )
+
+
+def test_a_cancelled_job(small: Site, local: Path) -> None:
+    small.ask_for(FAULTY, LONG)
+    process = small.start(*ONCE, *ALONE)
+    wait_for("the job", lambda: small.begun(FAULTY), 120)
+    small.cluster.tell("scancel", small.begun(FAULTY))
+    told, _ = process.communicate(timeout=120)
+
+    assert process.returncode != 0
+    assert states(small.cluster, small.begun(FAULTY)) == ["CANCELLED"]
+    expect_named(told, FAULTY, ("C01", "P01"))
+    expect_no_result(small, FAULTY)
+    assert differences_of(small, local, ("C01", "P01")) == []
+    small.mend(FAULTY)
+    expect_recovery(small, local)
+
+
+def differences_of(site: Site, local: Path, samples: Iterable[str]) -> list[str]:
+    """Return which results of these samples are not the same bytes as in the local run."""
+    return [
+        sample
+        for sample in samples
+        if output(site.cohort, sample, "result.json").read_bytes() != output(local, sample, "result.json").read_bytes()
+    ]
+
+
+def test_a_job_out_of_memory_gets_more(small: Site, local: Path) -> None:
+    # More than the first attempt is granted (600 MB) and less than the second.
+    small.ask_for(FAULTY, "hold 640")
+    told = small.run(*ALONE)
+
+    assert told.returncode == 0, told.stdout
+    last = small.begun(FAULTY)
+    first = next(job for job in submissions(told.stdout) if states(small.cluster, job) != ["COMPLETED"])
+    # Without cgroups it is a step of the job that Slurm ends; the job itself is then over before it can be ended too.
+    assert states(small.cluster, first)[0] in ("FAILED", "OUT_OF_MEMORY")
+    assert states(small.cluster, last) == ["COMPLETED"]
+    assert "exceeded memory limit" in told.stdout
+    expect_named(told.stdout, FAULTY, ("C01", "P01"))
+    assert differences(small.cohort, local, SMALL) == []
+
+
+def test_a_job_out_of_time(small: Site, local: Path) -> None:
+    small.ask_for(FAULTY, LONG)
+    process = small.start(*ONCE, *ALONE)
+    wait_for("the job", lambda: small.begun(FAULTY), 120)
+    small.cluster.tell("scontrol", "update", f"JobId={small.begun(FAULTY)}", "TimeLimit=1")
+    told, _ = process.communicate(timeout=240)
+
+    assert process.returncode != 0
+    assert states(small.cluster, small.begun(FAULTY)) == ["TIMEOUT"]
+    expect_named(told, FAULTY, ("C01", "P01"))
+    expect_no_result(small, FAULTY)
+    small.mend(FAULTY)
+    expect_recovery(small, local)
+
+
+def test_a_node_set_down_in_the_middle(small: Site, local: Path) -> None:
+    """The profile's own retries finish the run on the other node."""
+    small.ask_for(FAULTY, LONG)
+    process = small.start()
+    wait_for("the job", lambda: small.begun(FAULTY), 120)
+    lost = small.begun(FAULTY)
+    small.mend(FAULTY)
+    node = small.cluster.tell("squeue", "--noheader", f"--jobs={lost}", "--format=%N").strip()
+    small.cluster.set_node(node, "DOWN")
+    told, _ = process.communicate(timeout=240)
+
+    assert process.returncode == 0, told
+    assert states(small.cluster, lost) == ["NODE_FAIL"]
+    later = submissions(told)[-1]
+    assert [finished.nodes for finished in small.cluster.finished() if finished.job == later] != [node]
+    assert FAULTY in told
+    assert differences(small.cohort, local, SMALL) == []
+
+
+def test_a_killed_snakemake(small: Site, local: Path) -> None:
+    """Its jobs run on: they are cancelled, the lock is taken away, and the same command goes on."""
+    small.ask_for(FAULTY, LONG)
+    process = small.start()
+    wait_for("the job", lambda: small.begun(FAULTY), 120)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+
+    assert small.cluster.running() == [small.begun(FAULTY)]
+    expect_no_result(small, FAULTY)
+    expect_whole(small, SMALL)
+    small.cluster.cancel_all()
+    small.mend(FAULTY)
+    unlocked = small.run("--unlock")
+    assert unlocked.returncode == 0, unlocked.stdout
+    expect_recovery(small, local)
+
+
+def test_a_member_that_breaks_is_named_in_the_log_of_its_group(small: Site, local: Path) -> None:
+    """Samples that share a submission run one after the other; the log of the submission tells where it stopped."""
+    small.ask_for(FAULTY, LONG)
+    process = small.start(*ONCE)
+    wait_for("the job", lambda: small.begun(FAULTY), 120)
+    job = small.begun(FAULTY)
+    small.cluster.tell("scancel", job)
+    process.communicate(timeout=120)
+
+    log = next((small.cohort / "logs" / "slurm").rglob(f"{job}.log")).read_text(encoding="utf-8")
+    assert re.findall(r"wildcards: sample=(\S+)", log)[-1] == FAULTY
+    expect_no_result(small, FAULTY)
+    expect_whole(small, SMALL)
+    small.mend(FAULTY)
+    expect_recovery(small, local)

@@ -1,0 +1,67 @@
+"""Results of healthy controls made by hand, as far as limits of a laboratory and charts look at them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+
+def control_result(sample: str = "C01", run: str = "R1", **changes: Any) -> dict[str, Any]:
+    """Return the part of a control's result that `collect` and `control_charts` read.
+
+    ``changes`` may set ``negative``, ``percent``, ``mfi``, ``cd69``, ``month``, ``cytometer``, ``lot``, and any key.
+    """
+    negative, percent = changes.pop("negative", 0.10), changes.pop("percent", 90.0)
+    mfi, cd69 = changes.pop("mfi", 8000.0), changes.pop("cd69", 95.0)
+    month, cytometer, lot = changes.pop("month", "2026-05"), changes.pop("cytometer", "Canto"), changes.pop("lot", "L1")
+    reagents, tubes = {}, []
+    for reagent in ("CD154", "CD40-Ig"):
+        fcs = f"{sample}_{reagent}.fcs"
+        reagents[reagent] = {
+            "tubes": [fcs],
+            "percent_positive": percent,
+            "negative_fraction": negative,
+            "negative_fraction_low": negative - 0.0098,
+            "negative_fraction_high": negative + 0.0098,
+            "mfi_positive": mfi + 200.0,
+            "mfi_background": 200.0,
+        }
+        tubes.append(
+            {
+                "fcs": fcs,
+                "status": "ok",
+                "digest": hashlib.sha256(f"{run} {fcs} {negative}".encode()).hexdigest(),
+                "month": month,
+                "cytometer": cytometer,
+                "clone": "TRAP1",
+                "lot": lot,
+            }
+        )
+    result = {
+        "engine_version": "1",
+        "sample": sample,
+        "run": run,
+        "role": "control",
+        "call": "NORMAL",
+        "reagents": reagents,
+        "tubes": tubes,
+        "lent": {"failures": [], "activation_percent": {"CD154": cd69, "CD40-Ig": cd69}},
+    }
+    return result | changes
+
+
+def many_controls(count: int, seed: int = 1, **changes: Any) -> list[dict[str, Any]]:
+    """Return controls of as many runs, one each, whose donors differ (negative fraction 0.10, SD 0.02)."""
+    random = np.random.default_rng(seed)
+    return [
+        control_result(
+            run=f"R{number:02d}",
+            negative=float(random.normal(0.10, 0.02)),
+            percent=float(random.normal(90, 2)),
+            mfi=float(np.exp(random.normal(9, 0.2))),
+            **changes,
+        )
+        for number in range(count)
+    ]

@@ -1,0 +1,61 @@
+"""What the browser tests look at: opened pages, and reports that can be written again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from cd40l_flow.outputs.report import write_report
+
+PROVENANCE = {"Report written": "2026-01-05 09:00 UTC"}
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A page and everything it complained of or asked for."""
+
+    page: Page
+    heard: list[str]
+
+
+Open = Callable[..., Opened]
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A sample with its control, whose report can be written again and again."""
+
+    folder: Path
+    result: Path
+    densities: Path
+    control: tuple[Path, Path]
+
+    def write(self, *reviews: Path) -> Path:
+        """Write the report with these reviews and return it."""
+        out = self.folder / "report.html"
+        write_report(self.result, self.densities, [self.control], out, PROVENANCE, reviews)
+        return out
+
+
+def complaints(page: Page) -> list[str]:
+    """Return what every page must have and this one lacks."""
+    found = []
+    if not page.title():
+        found.append("no title")
+    if page.locator("html[lang]").count() != 1:
+        found.append("no language")
+    if page.locator("h1").count() != 1:
+        found.append("not exactly one main heading")
+    for image in page.locator("img").all():
+        if not image.evaluate("image => image.complete && image.naturalWidth > 0"):
+            found.append(f"a picture that cannot be shown: {image.get_attribute('alt')}")
+        if not image.get_attribute("alt"):
+            found.append("a picture without a text")
+    if "built-in" in page.locator("body").inner_text():
+        found.append("a word of the program in place of a text")
+    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        found.append("wider than the window")
+    return found

@@ -1,0 +1,52 @@
+"""Review files for tests: what the form of a report saves, with any part of it changed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+DIGEST = "a" * 64
+
+
+def make_review(**changes: Any) -> dict[str, Any]:
+    """Return a review that accepts an ABSENT call."""
+    review = {
+        "schema_version": "1.0",
+        "sample": "P01",
+        "result_digest": DIGEST,
+        "automatic_call": "ABSENT",
+        "decision": "accept",
+        "reviewed_call": None,
+        "reason_code": None,
+        "comment": "",
+        "reviewer": "A. Smith",
+        "signed_at": "2026-01-05T10:00:00Z",
+        "gates": [],
+    }
+    return review | changes
+
+
+def override(call: str = "REDUCED", **changes: Any) -> dict[str, Any]:
+    """Return a review that overrides an ABSENT call."""
+    told = {"decision": "override", "reviewed_call": call, "reason_code": "GATING", "comment": "The gate cuts."}
+    return make_review(**{**told, **changes})
+
+
+def repeat(**changes: Any) -> dict[str, Any]:
+    """Return a review that asks for a repeat."""
+    return make_review(**{"decision": "repeat", "comment": "Too old a blood.", **changes})
+
+
+def verdict(word: str = "adjust", comment: str = "cuts the cloud", **changes: str) -> dict[str, str]:
+    """Return a verdict on one gate."""
+    place = {"tube": "P01_1.fcs", "stimulation": "stimulated", "reagent": "CD154", "population": "CD3+"}
+    return {**place, "verdict": word, "comment": comment, **changes}
+
+
+def write_review(folder: Path, name: str, review: object) -> Path:
+    """Write a review, or other JSON, into a folder of reviews."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_text(json.dumps(review), encoding="utf-8")
+    return path

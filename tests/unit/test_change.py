@@ -1,0 +1,88 @@
+"""What would change a call: each change told does what it says, and none nearer does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cd40l_flow.expression.calls import CD40_IG, CD154, decide_on, measures_of
+from cd40l_flow.expression.case import Case
+from cd40l_flow.expression.change import Change, would_change
+from cd40l_flow.expression.guards import apply_guards
+from helpers.cases import ACTIVE, control_alone, judge, limits, make_case, with_measures
+
+
+def changes_of(case: Case) -> tuple[Change, ...]:
+    return would_change(case, judge(case), limits(), require_function=True)
+
+
+def both(pattern: str) -> Case:
+    return make_case({CD154: pattern, CD40_IG: pattern})
+
+
+def decided(case: Case, change: Change) -> Any:
+    """Return the decision when the measures lie where the change says."""
+    measures = {reagent: measures_of(case, reagent, limits()) for reagent in case.planned}
+    measures[change.reagent] = measures[change.reagent] | {step.measure: step.needed for step in change.steps}
+    return decide_on(
+        measures, case.planned, apply_guards(case, limits()), limits()["calls"], alone=False, require_function=True
+    )
+
+
+CASES = [
+    *(both(pattern) for pattern in ("NORMAL", "ABSENT", "REDUCED", "MOSAIC")),
+    make_case({CD154: "NORMAL", CD40_IG: "ABSENT"}),
+    make_case({CD154: "NORMAL"}),
+    with_measures(make_case(), CD154, beside={"mutant_fraction": 0.10}),
+]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_change_does_what_it_says(case: Case) -> None:
+    told, before = changes_of(case), judge(case)
+    assert told
+    for change in told:
+        after = decided(case, change)
+        assert change.before == before.subcalls[change.reagent].call
+        assert change.after == after.subcalls[change.reagent].call
+        assert (change.after, after.call) != (change.before, before.call)
+        assert change.text.startswith(f"{change.reagent}: ")
+        assert change.after in change.text
+
+
+def test_the_nearest_limit_comes_first() -> None:
+    near = with_measures(make_case(), CD154, beside={"mfi_all_ratio": 0.52})
+    first = changes_of(near)[0]
+    assert (first.reagent, [step.measure for step in first.steps]) == (CD154, ["level"])
+    assert "below 0.5 (measured 0.52)" in first.text
+    assert first.after == "REDUCED"
+
+
+def test_a_grey_zone_names_the_limit_of_blank() -> None:
+    grey = with_measures(make_case(), CD154, beside={"mutant_fraction": 0.08})
+    texts = " ".join(change.text for change in changes_of(grey))
+    assert "mutant fraction at most 7.5 % (measured 8 %) would make its sub-call NORMAL, and the call NORMAL" in texts
+
+
+def test_checks_that_stand_in_the_way_are_told_instead_of_measures() -> None:
+    weak = make_case(activation={CD154: replace(ACTIVE, percent=30.0), CD40_IG: ACTIVE})
+    (change,) = changes_of(weak)
+    assert (change.reagent, change.steps, change.before, change.after) == ("", (), "INDETERMINATE", "NORMAL")
+    assert "ACTIVATION_FAILED" in change.text and "repeat" in change.text
+
+
+def test_a_single_control_rests_on_its_checks() -> None:
+    case = control_alone()
+    assert changes_of(case) == ()
+    failed = replace(case, reagents={**case.reagents, CD154: replace(case.reagents[CD154], converged=False)})
+    (change,) = changes_of(failed)
+    assert change.after == "NORMAL"
+
+
+def test_what_is_not_known_cannot_be_moved() -> None:
+    blind = with_measures(make_case(), CD154, beside={"mfi_all_ratio": None})
+    assert all(
+        step.measure != "level" for change in changes_of(blind) for step in change.steps if change.reagent == CD154
+    )

@@ -1,0 +1,78 @@
+"""The decision table for readers is the one the program decides by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cd40l_flow.expression.calls import CD40_IG, CD154, GREY_ZONE, NOT_TESTED, TABLE, UNRESOLVED
+from cd40l_flow.expression.case import Case
+from cd40l_flow.expression.effects import BLOCKS
+from cd40l_flow.expression.rules import RULES
+from cd40l_flow.outputs.codes import codes
+from cd40l_flow.outputs.decision_table import decision_table
+from cd40l_flow.outputs.texts import load_texts
+from cd40l_flow.schema import load_schema
+from helpers.cases import judge, make_case, with_measures
+
+
+def test_the_page_is_up_to_date(root: Path) -> None:
+    written = (root / "docs" / "decision-table.md").read_text(encoding="utf-8")
+    assert written == decision_table(), "run: python -m cd40l_flow.outputs.decision_table docs/decision-table.md"
+
+
+def test_every_code_has_its_words() -> None:
+    known = set(load_schema("result.schema.json")["$defs"]["reason"]["enum"])
+    assert set(load_texts()["reasons"]) == known
+    assert set(BLOCKS) <= known
+    page = decision_table()
+    for code, words in load_texts()["reasons"].items():
+        assert words["what"] and words["remedy"]
+        assert f"| `{code}` | {words['what']}" in page
+    for rule in RULES:
+        assert f"| {rule.place} | **{rule.call}** |" in page
+
+
+def of_table(cd154: str, binding: str) -> Case:
+    """Return a case whose sub-calls are a row of the table."""
+    if binding == NOT_TESTED:
+        return make_case({CD154: cd154})
+    if binding == GREY_ZONE:
+        return with_measures(make_case({CD154: cd154, CD40_IG: "NORMAL"}), CD40_IG, beside={"mutant_fraction": 0.1})
+    if binding == UNRESOLVED:
+        case = make_case({CD154: cd154, CD40_IG: "REDUCED"})
+        return with_measures(case, CD40_IG, separation=1.9, beside={"bright_events": 2000.0})
+    return make_case({CD154: cd154, CD40_IG: binding})
+
+
+@pytest.mark.parametrize(("cd154", "binding"), list(TABLE))
+def test_every_row_of_the_table_is_reached(cd154: str, binding: str) -> None:
+    decision, (call, reason) = judge(of_table(cd154, binding)), TABLE[cd154, binding]
+    if binding == "ABSENT" and cd154 in ("NORMAL", "REDUCED"):
+        call, reason = "FUNCTIONAL_DEFECT", ""  # its own rule goes before the table
+    assert (decision.call, decision.reasons) == (call, (reason,) if reason else ())
+
+
+@pytest.mark.parametrize(
+    ("patterns", "cd154", "binding"),
+    [
+        (("NORMAL", "NORMAL"), "present", "present"),
+        (("ABSENT", "ABSENT"), "absent", "absent"),
+        (("NORMAL", "ABSENT"), "present", "absent"),
+        (("MOSAIC", "MOSAIC"), "present", "present"),
+        (("REDUCED", "REDUCED"), "present", "present"),
+        (("ABSENT", "NORMAL"), "indeterminate", "indeterminate"),
+    ],
+)
+def test_coded_results(patterns: tuple[str, str], cd154: str, binding: str) -> None:
+    """LOINC knows present and absent; where the sample has no call neither reagent has a result."""
+    told = codes(judge(make_case(dict(zip((CD154, CD40_IG), patterns, strict=True)))))
+    assert told["panel"]["code"] == "98239-7"
+    assert (told[CD154]["code"], told[CD154]["value"]) == ("98240-5", cd154)
+    assert (told[CD40_IG]["code"], told[CD40_IG]["value"]) == ("98241-3", binding)
+
+
+def test_coded_function_that_was_not_tested() -> None:
+    assert codes(judge(make_case({CD154: "ABSENT"})))[CD40_IG]["value"] == "indeterminate"
+    assert codes(judge(make_case({"CD154-2": "ABSENT", CD40_IG: "ABSENT"})))[CD154]["value"] == "absent"

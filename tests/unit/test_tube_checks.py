@@ -1,0 +1,150 @@
+"""One donor or two, tubes and labels in their places, spillover left: found where it is so, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cd40l_flow.expression.case import Difference, TubeCheck
+from cd40l_flow.expression.fingerprints import differences
+from cd40l_flow.expression.tube_checks import check_tubes, largest_change
+from cd40l_flow.gating.model import GatedSample
+from cd40l_flow.gating.strategy import gate
+from cd40l_flow.inputs.fcs import read_events
+from cd40l_flow.inputs.model import Sample, Tube
+from cd40l_flow.inputs.panel import background_detector
+from cd40l_flow.signal.prepare import choose_scales, prepare, uncut
+from cd40l_flow.simulate import Fault, Scenario, SimulationParameters, fcs_name, write_cohort
+from helpers.cases import limits
+
+USUAL = SimulationParameters()
+TUBES = (("unstimulated", "CD154"), ("stimulated", "CD154"), ("stimulated", "isotype"))
+LIMITS = limits()
+SIZE = Scenario("S1", stimulated=("CD154", "isotype"), events=6_000, background_events=4_000, unstimulated_events=4_000)
+
+
+def gated(
+    folder: Path, scenario: Scenario = SIZE, others: Mapping[int, SimulationParameters] | None = None, **panel: str
+) -> GatedSample:
+    """Return three gated tubes; ``others`` are tubes (by number) of another donor; ``panel`` marker = detector."""
+    write_cohort(folder, 21, cohort=(scenario,))
+    chosen = {marker: {"detector": detector} for marker, detector in panel.items()}
+    events, targets = [], {}
+    for number, (stimulation, reagent) in enumerate(TUBES):
+        name = fcs_name("S1", stimulation, reagent)
+        directory = folder
+        if number in (others or {}):
+            directory = folder / "other"
+            write_cohort(directory, 77, cohort=(scenario,), parameters=(others or {})[number])
+        tube = Tube(name, str(directory / "fcs" / name), stimulation, reagent)
+        events.append(read_events(tube, chosen, "file", background_detector(reagent, targets)))
+        targets.setdefault(reagent, events[-1].markers["target"])
+    scales = choose_scales(events, LIMITS["scale"], "test")
+    sample = Sample("S1", "R1", "test", "M", tuple(one.tube for one in events))
+    return gate(sample, [prepare(one, scales) for one in events], scales, [], LIMITS["gating"])
+
+
+def checked(sample: GatedSample) -> TubeCheck:
+    return check_tubes(sample, LIMITS["gating"])
+
+
+def conflicts(found: TubeCheck) -> list[Difference]:
+    return [one for one in found.differences if one.value > one.limit]
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> GatedSample:
+    return gated(tmp_path_factory.mktemp("healthy"))
+
+
+def test_a_healthy_sample_is_one_donor_s_with_everything_in_place(healthy: GatedSample) -> None:
+    found = checked(healthy)
+
+    assert conflicts(found) == []
+    assert len(found.differences) == 4
+    assert (found.swapped, found.markers_swapped, found.cd3_cd8_swapped) == (False, False, False)
+    assert found.residue is not None and abs(found.residue) < 0.5
+    assert {slope.marker for slope in found.slopes} == {"CD69", "CD3"}
+
+
+@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize(
+    "donor",
+    [
+        replace(USUAL, cd8_t=0.42),
+        replace(USUAL, lymphocyte_fsc=USUAL.lymphocyte_fsc * 1.35, monocyte_fsc=USUAL.monocyte_fsc * 1.35),
+        replace(USUAL, b=0.30, nk=0.25),
+    ],
+    ids=["CD8", "scatter", "CD3"],
+)
+def test_a_stranger_s_tube_is_found_wherever_it_stands(
+    number: int, donor: SimulationParameters, tmp_path: Path
+) -> None:
+    found = conflicts(checked(gated(tmp_path, others={number: donor})))
+
+    assert found
+    assert any(TUBES[number][0][:4] in fcs for one in found for fcs in one.tubes)
+
+
+def test_small_tubes_differ_by_chance_and_the_limit_knows(tmp_path: Path) -> None:
+    small = replace(SIZE, events=500, background_events=500, unstimulated_events=500)
+
+    wide, usual = checked(gated(tmp_path / "a", small)), checked(gated(tmp_path / "b"))
+
+    assert conflicts(wide) == []
+    limit = {one.what: one.limit for one in usual.differences}
+    assert all(one.limit > limit[one.what] for one in wide.differences)
+
+
+def test_an_exchange_of_states_is_found_and_not_taken_for_two_donors(tmp_path: Path) -> None:
+    found = checked(gated(tmp_path, replace(SIZE, faults=(Fault("swap_stimulation"),))))
+
+    assert found.swapped is True
+    assert found.differences == ()
+
+
+def test_exchanged_labels_of_cd69_and_target_are_found(tmp_path: Path) -> None:
+    faults = tuple(Fault("swap_labels", reagent, stimulation) for stimulation, reagent in TUBES)
+
+    assert checked(gated(tmp_path, replace(SIZE, faults=faults))).markers_swapped is True
+
+
+@pytest.mark.parametrize("cd8_t", [0.12, 0.5])
+def test_exchanged_labels_of_cd3_and_cd8_are_found(cd8_t: float, tmp_path: Path) -> None:
+    everyone = dict.fromkeys(range(3), replace(USUAL, cd8_t=cd8_t))
+
+    right = checked(gated(tmp_path / "right", others=everyone))
+    wrong = checked(gated(tmp_path / "wrong", others=everyone, CD3="APC-H7-A", CD8="APC-A"))
+
+    assert (right.cd3_cd8_swapped, wrong.cd3_cd8_swapped) == (False, True)
+
+
+@pytest.mark.parametrize(("fault", "sign"), [("transposed_spillover", 1), ("already_compensated", -1)])
+def test_a_wrong_matrix_shows_as_a_slope(fault: str, sign: int, tmp_path: Path) -> None:
+    faults = tuple(Fault(fault, reagent, stimulation) for stimulation, reagent in TUBES)
+
+    found = checked(gated(tmp_path, replace(SIZE, faults=faults)))
+
+    assert found.residue is not None
+    assert sign * found.residue > LIMITS["guards"]["residue_max"]
+    steepest = max(found.slopes, key=lambda slope: abs(slope.residue))
+    assert (steepest.marker, steepest.slope * sign > 0) == ("CD69", True)
+
+
+def test_nothing_is_compared_without_gates(healthy: GatedSample) -> None:
+    assert differences(healthy.tubes[:1], LIMITS["gating"]) == ()
+    bare = [replace(tube, masks={}, boundaries=(), populations=()) for tube in healthy.tubes]
+    assert differences(bare, LIMITS["gating"]) == ()
+
+
+def test_the_largest_change_is_that_of_any_gate_but_the_cut(tmp_path: Path) -> None:
+    clogged = gated(tmp_path, replace(SIZE, faults=(Fault("clog"),)))
+    signals = [uncut(tube.signal) for tube in clogged.tubes]
+    without = gate(clogged.sample, signals, clogged.scales, [], LIMITS["gating"])
+
+    assert clogged.tubes[1].signal.acquisition.removed_percent > 20
+    assert largest_change(clogged, without) > 5
+    assert largest_change(clogged, clogged) == 0

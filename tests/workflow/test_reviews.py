@@ -1,0 +1,76 @@
+"""Reviews in the workflow: dropped into the folder, the next run takes them up, and nothing is analysed again."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from cd40l_flow.outputs.review_state import digest_of
+from helpers.cohorts import Run, copy_of, differences, jobs, output, result, results
+from helpers.review_files import make_review, write_review
+
+DUE = {("check", ""), ("report_sample", "P03"), ("summarize", ""), ("index", "")}
+
+
+def review_of(cohort: Path, sample: str, **changes: Any) -> dict[str, Any]:
+    """Return a review that accepts the present result of a sample."""
+    told = {"sample": sample, "automatic_call": result(cohort, sample)["call"]}
+    return make_review(**told, result_digest=digest_of(output(cohort, sample, "result.json")), **changes)
+
+
+def summary(cohort: Path, sample: str) -> tuple[str, str, str]:
+    """Return call, review and reviewed call of a sample in the summary."""
+    with (cohort / "results" / "summary.tsv").open(encoding="utf-8", newline="") as sheet:
+        row = next(row for row in csv.DictReader(sheet, delimiter="\t") if row["sample"] == sample)
+    return row["call"], row["review"], row["reviewed_call"]
+
+
+def test_reviews_are_taken_up_by_the_next_run_and_outlive_nothing_they_do_not_fit(
+    demo_results: Path, workflow: Run, tmp_path: Path
+) -> None:
+    cohort = copy_of(demo_results, tmp_path / "cohort")
+    folder = cohort / "reviews"
+    write_review(folder, "one.json", review_of(cohort, "P03", reviewer="Anna Smith"))
+
+    process = workflow(cohort)
+    assert process.returncode == 0, process.stderr
+    assert jobs(process) == DUE
+    assert summary(cohort, "P03") == ("ABSENT", "pending", "")
+
+    write_review(folder, "two.json", review_of(cohort, "P03", reviewer="Berta Kern"))
+    assert jobs(workflow(cohort)) == DUE
+    assert summary(cohort, "P03") == ("ABSENT", "accepted", "ABSENT")
+    report = output(cohort, "P03", "report.html").read_text(encoding="utf-8")
+    assert "Anna Smith" in report and "Berta Kern" in report
+    assert "accepted" in (cohort / "results" / "index.html").read_text(encoding="utf-8")
+    assert jobs(workflow(cohort, "--dry-run")) == set()
+
+    (folder / "two.json").unlink()
+    assert jobs(workflow(cohort)) == DUE
+    assert summary(cohort, "P03") == ("ABSENT", "pending", "")
+    assert [one for one in differences(cohort, demo_results, results(cohort)) if "summary" not in one] == []
+
+
+def test_a_malformed_review_stops_nothing_and_is_told_everywhere(
+    demo_results: Path, workflow: Run, tmp_path: Path
+) -> None:
+    cohort = copy_of(demo_results, tmp_path / "cohort")
+    folder = cohort / "reviews"
+    write_review(folder, "odd.json", {"sample": "P03", "decision": "yes"})
+    write_review(folder, "lost.json", [1])
+    write_review(folder, "other.json", make_review(sample="P77"))
+    (folder / "scan.pdf").write_text("")
+
+    process = workflow(cohort)
+
+    assert process.returncode == 0, process.stderr
+    assert jobs(process) == DUE
+    problems = json.loads((cohort / "results" / "check.json").read_text(encoding="utf-8"))["problems"]
+    told = {Path(problem["file"]).name for problem in problems if problem["code"] == "REVIEW"}
+    assert told == {"odd.json", "lost.json", "other.json", "scan.pdf"}
+    assert "odd.json" in output(cohort, "P03", "report.html").read_text(encoding="utf-8")
+    index = (cohort / "results" / "index.html").read_text(encoding="utf-8")
+    assert "odd.json" in index and "lost.json" in index
+    assert summary(cohort, "P03") == ("ABSENT", "unsigned", "")
