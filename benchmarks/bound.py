@@ -18,13 +18,14 @@ STEP = 1e-3  # of the numeric derivatives
 EDGES = SCALE.inverse(np.linspace(-0.2, 1.1, BINS + 1))
 
 
-def cramer_rao(sample: Sample, control_fraction: float, *, anchored: bool) -> float:
+def cramer_rao(sample: Sample, control_fraction: float, between: tuple[float, float], *, anchored: bool) -> float:
     """Return the least standard error of the sample's negative fraction, all else unknown.
 
-    Unknown are the sample's fraction, shift and level, the control's fraction, shift and level, and the spread and skew
-    that both share. With ``anchored`` the shape of each background is known; without, it is unknown in every bin but
-    for the cells of its tube, which are counted as information too. The information is that of binned cells; densities
-    come from the physics by quadrature (Poisson noise as its normal limit).
+    Unknown are the fraction, shift, level, spread and skew of the sample and of the control, the last two known to
+    differ by about ``between`` (standard deviations of log spread and skewness). With ``anchored`` the shape of each
+    background is known; without, it is unknown in every bin but for the cells of its tube, which are counted as
+    information too. The information is that of binned cells; densities come from the physics by quadrature (Poisson
+    noise as its normal limit).
     """
     own = _reduced(sample, sample.fraction, sample.shift, 1.0, sample.cells.size, sample.background.size, anchored)
     theirs = _reduced(
@@ -36,9 +37,11 @@ def cramer_rao(sample: Sample, control_fraction: float, *, anchored: bool) -> fl
         sample.control_background.size,
         anchored,
     )
-    information = np.zeros((8, 8))
-    for one, places in ((own, [0, 1, 2, 6, 7]), (theirs, [3, 4, 5, 6, 7])):
-        information[np.ix_(places, places)] += one
+    information = np.zeros((10, 10))
+    information[:5, :5], information[5:, 5:] = own, theirs
+    for place, sd in zip((3, 4), between, strict=True):
+        both = [place, place + 5]
+        information[np.ix_(both, both)] += np.array(((1.0, -1.0), (-1.0, 1.0))) / sd**2
     size = np.sqrt(np.diag(information))
     return math.sqrt(np.linalg.inv(information / np.outer(size, size))[0, 0]) / float(size[0])
 

@@ -62,7 +62,7 @@ def _kinds_of_sides(tube: GatedTube, true: Mask) -> list[list[Side]]:
             boundary = tube.boundary(gate)
             found = sign * boundary.scaled if boundary else np.inf
             sides.append(Side(gate, sign * np.asarray(signal.scaled[marker], dtype=np.float64), found))
-    ratio = singlet_ratio(signal)
+    ratio = singlet_ratio(signal, np.arange(len(signal.events.values), dtype=np.int32))
     if ratio is not None:
         for gate, sign in (("singlet_low", -1), ("singlet_high", 1)):
             boundary = tube.boundary(gate)

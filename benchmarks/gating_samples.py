@@ -93,7 +93,7 @@ def tube_of_events(known: Known, stimulation: str, reagent: str) -> Events:
 def activated(tube: GatedTube) -> Mask:
     """Return which events are gated as the assay's cells, (events,); none where the gate could not be drawn."""
     nothing: Mask = np.zeros(tube.signal.events.values.shape[0], dtype=np.bool_)
-    return tube.masks.get(ACTIVATED, nothing)
+    return tube.mask(ACTIVATED) if ACTIVATED in tube.places else nothing
 
 
 # What an instrument cannot measure is told of every sample of it, which is no doubt about this one.

@@ -121,7 +121,9 @@ def _count(sample: GatedSample) -> int:
     """Return the gated cells of the stimulated CD154 tube: activated ones, CD3+CD8- where none are drawn."""
     tube = tube_of(sample, "stimulated", "CD154") or sample.tubes[0]
     mask = activated(tube)
-    return int(np.count_nonzero(mask if mask.any() else tube.masks.get(CD8_NEGATIVE, mask)))
+    return int(
+        np.count_nonzero(mask if mask.any() else tube.mask(CD8_NEGATIVE) if CD8_NEGATIVE in tube.places else mask)
+    )
 
 
 def _change(before: int, after: int) -> float | None:

@@ -13,13 +13,16 @@ from tempfile import TemporaryDirectory
 from benchmarks.timing import ROOT
 
 from cd40l_flow.cli import main as command
-from cd40l_flow.inputs.plan import job_to_json, load_plan
+from cd40l_flow.inputs.job import job_to_json
+from cd40l_flow.inputs.plan import load_plan
 from cd40l_flow.outputs.export import export_gates
 from cd40l_flow.outputs.readback import Row
 from cd40l_flow.outputs.summary import read_results
 from cd40l_flow.simulate import DIALECTS, INSTRUMENTS, Fault, Scenario, write_cohort
 
 SEED = 20260101
+# Configurations and recordings of real instruments, where they are.
+REAL, RECORDINGS = ROOT / "tests" / "workflow" / "real", ROOT.parent / "shared" / "fcs"
 FILES = ("gates.gatingml.xml", "gates.wsp", "readback.tsv")
 
 
@@ -101,6 +104,12 @@ def main() -> None:
         for name, rows in exported(dialects):
             instrument = name.rpartition("-")[0]
             found.append((f"{instrument} ({DIALECTS[instrument].cytometer})", name, rows))
+        for name in ("activation", "whole_blood"):
+            if (RECORDINGS / name).is_dir():
+                real = Path(folder) / name
+                shutil.copytree(REAL / name / "config", real / "config")
+                (real / "fcs").symlink_to(RECORDINGS / name)
+                found += [(f"real, {name}", sample, rows) for sample, rows in exported(real)]
         os.chdir(here)
     out.write_text(page(found, options.events_scale), encoding="utf-8")
 
@@ -118,7 +127,7 @@ applies them, with its own compensation and its own logicle, to the same events.
 the gates of the range, of pieces of time and of the reagents' thresholds are compared with our own plain reading of the
 gates. *Events that differ* are single events that Gating-ML puts on another side of any gate than our reading of it.
 The control and the carrier of each instrument were simulated with seed {SEED}; the carrier's stimulated CD154 tube was
-clogged for a while.
+clogged for a while. The real recordings, where they are, are those of the tests.
 
 **{len(rows):,} gates of {len(found)} samples: {sum(not row.agrees for row in rows)} disagree.**
 

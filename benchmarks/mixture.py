@@ -40,6 +40,7 @@ OF_BINOMIAL = {6.0: 1.3, 4.0: 1.6, 3.0: 2.5}
 OF_BOUND = 1.3
 MANY = 1000  # samples in a cell of the full table; of fewer, the RMS has an error of its own
 RIVAL_EVERY = 10  # one sample in so many goes to the slower rivals too
+UNLIKE = ((0.05, 0.1), (0.1, 0.3))  # how far log spread and skewness of sample and control are apart
 ANCHORS = ("own", "control's", "unstimulated")
 
 
@@ -72,6 +73,11 @@ def limits() -> dict[str, Any]:
     config, _ = parse_config({"samples": "samples.tsv", "tubes": "tubes.tsv", "fcs_dir": "fcs"})
     assert config is not None
     return dict(config.limits)
+
+
+def _between() -> tuple[float, float]:
+    mixture = limits()["mixture"]
+    return float(mixture["shape_spread_sd"]), float(mixture["shape_skew_sd"])
 
 
 def binned(values: Floats) -> Floats:
@@ -116,8 +122,8 @@ def trial(separation: float, size: int, seed: int, number: int) -> Trial:
         estimate=_known(found.negative_fraction),
         low=_known(found.negative_fraction_low),
         high=_known(found.negative_fraction_high),
-        bound=cramer_rao(sample, CONTROL_FRACTION, anchored=True),
-        bound_shape=cramer_rao(sample, CONTROL_FRACTION, anchored=False),
+        bound=cramer_rao(sample, CONTROL_FRACTION, _between(), anchored=True),
+        bound_shape=cramer_rao(sample, CONTROL_FRACTION, _between(), anchored=False),
         threshold=rivals.by_threshold(sample.cells, sample.background),
         converged=bool(found.converged),
         borrowed=_known(found.borrowed),
@@ -143,7 +149,10 @@ def seconds_of(sample: Sample, control: ControlExpression) -> tuple[float, float
     return middle - start, time.process_time() - middle
 
 
-def fallback(anchor: str, seed: int, number: int) -> tuple[float, float, float, float]:
+Found = tuple[float, float, float, float]
+
+
+def fallback(anchor: str, seed: int, number: int) -> Found:
     """Return truth, estimate and interval of a sample of 2,000 cells at D = 4 with a background of this kind.
 
     The control's has the control's own shift against the sample's tubes; resting cells have half the sample's shift at
@@ -161,6 +170,18 @@ def fallback(anchor: str, seed: int, number: int) -> tuple[float, float, float, 
         values = sample.physics.cells(random, sample.background.size, 1.0, random.uniform(-0.5, 0.5) * unit)
         used = anchor_of(values, exact=False)
     found = measured(sample, control_of(sample), used)
+    return (
+        sample.fraction,
+        _known(found.negative_fraction),
+        _known(found.negative_fraction_low),
+        _known(found.negative_fraction_high),
+    )
+
+
+def differing(separation: float, size: int, unlike: tuple[float, float], seed: int, number: int) -> Found:
+    """Return truth, estimate and interval of a sample whose control's signal has another spread and skewness."""
+    sample = draw_sample((seed, 80, round(10 * separation), size, number), separation, size, differing=unlike)
+    found = measured(sample, control_of(sample), anchor_of(sample.background))
     return (
         sample.fraction,
         _known(found.negative_fraction),
@@ -211,8 +232,14 @@ def main() -> None:
             for n in SIZES
         }
         fallbacks = {a: list(pool.map(partial(fallback, a, options.seed), some, chunksize=5)) for a in ANCHORS}
+        unlike = {
+            (d, n, apart): list(pool.map(partial(differing, d, n, apart, options.seed), some, chunksize=5))
+            for d in SEPARATIONS
+            for n in SIZES[1:]
+            for apart in UNLIKE
+        }
         scales = list(pool.map(partial(rescaled, options.seed), some, chunksize=5))
-    text = page(cells, fallbacks, scales, options.samples, options.seed)
+    text = page(cells, unlike, fallbacks, scales, options.samples, options.seed)
     options.out.write_text(text, encoding="utf-8")
     print(text)
 
@@ -222,7 +249,8 @@ Cells = dict[tuple[float, int], list[Trial]]
 
 def page(
     cells: Cells,
-    fallbacks: dict[str, list[tuple[float, float, float, float]]],
+    unlike: dict[tuple[float, int, tuple[float, float]], list[Found]],
+    fallbacks: dict[str, list[Found]],
     scales: Sequence[tuple[list[float], float]],
     samples: int,
     seed: int,
@@ -243,8 +271,9 @@ target's law from the same family, but knows neither the background's law nor wh
 ## Errors beside what is possible
 
 Root mean square (RMS) error of the negative fraction of the donor. The bound is Cramer and Rao's, the least error of
-any unbiased estimate, averaged in squares over the same samples; unknown are both fractions, both shifts, both levels,
-and the spread and skew that control and sample share. In "shape unknown" the shapes of the backgrounds are unknown too,
+any unbiased estimate, averaged in squares over the same samples; unknown are fraction, shift, level, spread and skew of
+sample and of control, the last two known to differ as the configuration says (`shape_spread_sd`, `shape_skew_sd`; here
+they do not differ). In "shape unknown" the shapes of the backgrounds are unknown too,
 but for the 5,000 cells of their tubes. Binomial is sqrt(p (1 - p) / n), for fractions of 0.05 to 0.95. Bold is beyond
 the target: {OF_BOUND} times the bound, {", ".join(f"{v:g} at D = {d:g}" for d, v in OF_BINOMIAL.items())} times the
 binomial, a third of the RMS for the bias.
@@ -259,6 +288,12 @@ binomial, a third of the RMS for the bias.
 {interval_table(cells)}
 
 By the true shift of the background, all cells pooled: {by_shift(every)}.
+
+Where control and sample differ: the control's signal with another log spread and skewness, either way, at the allowance
+of the configuration (standard deviations of {_between()[0]:g} and {_between()[1]:g}); {len(fallbacks["own"])} samples
+each.
+
+{unlike_table(unlike)}
 
 ## Beside others
 
@@ -330,6 +365,18 @@ def interval_table(cells: Cells) -> str:
     return "\n".join(rows)
 
 
+def unlike_table(unlike: dict[tuple[float, int, tuple[float, float]], list[Found]]) -> str:
+    rows = ["| D | cells | log spread | skewness | RMS | covered | width |", "|" + 7 * "---|"]
+    for (d, n, apart), found in unlike.items():
+        truth, estimate, low, high = np.array(found).T
+        inside = 100 * float(np.mean((low <= truth) & (truth <= high)))
+        rows.append(
+            f"| {d:g} | {n:,} | {apart[0]:g} | {apart[1]:g} | {rms(estimate - truth):.4f} | "
+            f"{_mark(f'{inside:.1f} %', inside < 88)} | {float(np.mean(high - low)):.4f} |"
+        )
+    return "\n".join(rows)
+
+
 def by_shift(every: Sequence[Trial]) -> str:
     parts = []
     for low, high in ((-0.5, -0.25), (-0.25, 0.25), (0.25, 0.5)):
@@ -370,7 +417,7 @@ def time_lines(every: Sequence[Trial]) -> str:
     )
 
 
-def fallback_table(fallbacks: dict[str, list[tuple[float, float, float, float]]]) -> str:
+def fallback_table(fallbacks: dict[str, list[Found]]) -> str:
     rows = ["| background | RMS | covered | width |", "|---|---|---|---|"]
     for name, found in fallbacks.items():
         truth, estimate, low, high = np.array(found).T

@@ -7,7 +7,7 @@ dye electrons; photo-electrons are Poisson, the amplifier adds Gaussian noise, t
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,6 +39,14 @@ class Physics:
         """Return expected electrons of ``n`` cells without target; ``shift`` in electrons."""
         expected: Floats = self.light * np.exp(self.light_sd * random.standard_normal(n)) + shift
         return expected
+
+    def unlike(self, log_spread: float, skewness: float) -> Physics:
+        """Return the same with another person's stain: its log spread and its skewness higher by so much."""
+        shapes = np.linspace(-20.0, 20.0, 4001)
+        delta = shapes / np.hypot(1.0, shapes) * math.sqrt(2 / math.pi)
+        skews = (4 - math.pi) / 2 * delta**3 / (1 - delta**2) ** 1.5
+        wanted = float(np.interp(self.alpha, shapes, skews)) + skewness
+        return replace(self, spread=self.spread * math.exp(log_spread), alpha=float(np.interp(wanted, skews, shapes)))
 
     def signal(self, random: np.random.Generator, n: int, level_ratio: float = 1.0) -> Floats:
         """Return the expected electrons of the target on ``n`` positive cells."""
@@ -131,11 +139,12 @@ def draw_sample(
     background: int = 5000,
     control: int = 10_000,
     control_fraction: float = 0.10,
+    differing: tuple[float, float] = (0.0, 0.0),
 ) -> Sample:
     """Return a seeded sample of ``n`` cells at Ashman's D, its fraction drawn from 0.02 to 0.98 unless it is given.
 
     The shifts are drawn from -0.5 to 0.5 robust SD, sample and control apart; the control's level is 0.8 to 1.25 times
-    the sample's.
+    the sample's. The control's log spread and skewness differ from the sample's by ``differing``, either way at random.
     """
     random = np.random.default_rng(seed)
     physics, robust_sd = draw_physics(random, separation)
@@ -143,6 +152,7 @@ def draw_sample(
     shift, control_shift = random.uniform(-0.5, 0.5, 2)
     ratio = float(np.exp(random.uniform(math.log(0.8), math.log(1.25))))
     unit = robust_sd / physics.gain
+    theirs = physics if differing == (0.0, 0.0) else physics.unlike(*(np.array(differing) * random.choice((-1, 1), 2)))
     return Sample(
         physics=physics,
         fraction=float(p),
@@ -152,6 +162,6 @@ def draw_sample(
         robust_sd=robust_sd,
         cells=physics.cells(random, n, float(p), float(shift) * unit),
         background=physics.cells(random, background, 1.0),
-        control=physics.cells(random, control, control_fraction, float(control_shift) * unit, 1 / ratio),
+        control=theirs.cells(random, control, control_fraction, float(control_shift) * unit, 1 / ratio),
         control_background=physics.cells(random, background, 1.0),
     )

@@ -29,6 +29,13 @@ TUBES = (
     ("stim_secondary", "stimulated", "secondary"),
 )
 STEPS = ("plan", "summary", "index")
+# The largest memory of a process counts that of the one that started it, so a small one starts it.
+LAUNCHER = """
+import json, resource, subprocess, sys
+status = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([status, used.ru_utime + used.ru_stime, used.ru_maxrss]))
+"""
 Row = dict[str, tuple[float, float]]
 
 
@@ -117,14 +124,19 @@ def measure(command: list[str], directory: Path) -> tuple[float, float]:
     """Run a command; return its processor time (seconds, children included) and the memory of its process (MB)."""
     scripts = Path(sys.executable).parent
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
-    process = subprocess.Popen(
-        command, cwd=directory, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    launched = subprocess.run(
+        [sys.executable, "-I", "-c", LAUNCHER, *command],
+        cwd=directory,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=True,
     )
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    status, seconds, kilobytes = json.loads(launched.stdout)
+    if status:
+        raise subprocess.CalledProcessError(status, command)
+    return seconds, kilobytes / 1024
 
 
 def slope(rows: dict[int, Row], step: str) -> float:

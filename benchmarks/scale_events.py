@@ -50,7 +50,8 @@ def write(sizes: Sequence[int], rounds: int, out: Path, arguments: Sequence[str]
 
 def prepare(directory: Path, events: int) -> list[str]:
     """Write a control and a sample, analyse the control, and return the command that analyses the sample."""
-    from cd40l_flow.inputs.plan import job_to_json, load_plan
+    from cd40l_flow.inputs.job import job_to_json
+    from cd40l_flow.inputs.plan import load_plan
     from cd40l_flow.simulate.cohort import Scenario
     from cd40l_flow.simulate.write import write_cohort
 

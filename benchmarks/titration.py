@@ -95,7 +95,7 @@ def whole_run(
         shift_max = float(limits()["mixture"]["shift_max"])
         found = fit_mixture(counts, background_component(dark, SCALE), prior, shift_max)
         if prior is None:
-            prior, theirs = prior_of(found), found.negative_fraction
+            prior, theirs = prior_of(found, limits()["mixture"]), found.negative_fraction
         else:
             fractions.append(1 - (1 - found.negative_fraction) / (1 - theirs))
     return fractions

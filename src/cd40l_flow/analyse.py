@@ -129,7 +129,7 @@ def _of_test(job: Job, results: Sequence[Mapping[str, Any]]) -> _Assay:
     scales = shared_scales([_scales(result) for result in results])
     if any(name not in scales for one in read.events for name in one.markers.values()):
         scales = choose_scales(read.events, limits["scale"], "own tubes") | scales
-    assay = _assay(job, read, scales, control_from_results(results) if results else None, alone=False)
+    assay = _assay(job, read, scales, control_from_results(results, limits) if results else None, alone=False)
     return replace(assay, lent=combined([result["lent"]["gates"] for result in results]))
 
 
@@ -139,7 +139,7 @@ def _assay(job: Job, read: Read, scales: Mapping[str, Scale], control: ControlCa
     return _Assay(job, read.sample, signals, used, read.refusals, control, alone)
 
 
-def control_from_results(results: Sequence[Mapping[str, Any]]) -> ControlCase:
+def control_from_results(results: Sequence[Mapping[str, Any]], limits: Mapping[str, Any]) -> ControlCase:
     """Return what the results of a sample's controls say together; a reagent counts when every control has it."""
     lent = [result["lent"] for result in results]
     reagents = [name for name in lent[0]["reagents"] if all(name in one["reagents"] for one in lent)]
@@ -147,7 +147,7 @@ def control_from_results(results: Sequence[Mapping[str, Any]]) -> ControlCase:
     terms = [{name: from_json(plain) for name, plain in one["reagents"].items()} for one in lent]
     return ControlCase(
         names=tuple(result["sample"] for result in results),
-        reagents={name: combine([one[name] for one in terms]) for name in reagents},
+        reagents={name: combine([one[name] for one in terms], limits["mixture"]) for name in reagents},
         activation_percent={
             name: sum(one[name] for one in percents) / len(percents)
             for name in percents[0]

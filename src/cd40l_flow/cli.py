@@ -38,6 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Cd40lFlowError as error:
         print(f"cd40l-flow: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        if error.filename is None:
+            raise
+        remedy = "See that it is there, that you may read or write it, and that the disk has room."
+        print(f"cd40l-flow: {error.filename}: {error.strerror}. {remedy}", file=sys.stderr)
+        return 2
     return code
 
 
@@ -80,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument(
         "--fcs", metavar="FOLDER", help="folder of the FCS files; its folders are read too (default: DIR/fcs)"
     )
+    init.add_argument(
+        "--workflow", action="store_true", help="write only what snakemake needs, beside sheets that are there"
+    )
     init.set_defaults(run=_init)
 
     inspect = commands.add_parser("inspect", help="tell what is in FCS files, and what is wrong with them")
@@ -105,13 +114,34 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", required=True, help="report.html to write")
     report.set_defaults(run=_report)
 
-    export = commands.add_parser("export", help="write the gates of one sample for other programs, and read them back")
+    export = commands.add_parser(
+        "export", parents=[where], help="write the gates, measures or events of one sample for other programs"
+    )
     export.add_argument("--result", required=True, help="its result.json")
-    export.add_argument("--job", required=True, help="what the result depends on, as JSON")
-    export.add_argument("--gatingml", metavar="XML", required=True, help="Gating-ML 2.0 to write")
-    export.add_argument("--wsp", required=True, help="FlowJo workspace to write")
-    export.add_argument("--table", metavar="TSV", required=True, help="comparison of the counts to write")
+    export.add_argument("--job", help="what the result depends on, as JSON (default: as the configuration says)")
+    gates = export.add_argument_group("gates, read back by FlowKit before they are left; all three or none")
+    gates.add_argument("--gatingml", metavar="XML", help="Gating-ML 2.0 to write")
+    gates.add_argument("--wsp", help="FlowJo workspace to write")
+    gates.add_argument("--table", metavar="TSV", help="comparison of the counts to write")
+    export.add_argument("--measures", metavar="FILE", help="long table of measures to write: .tsv or .parquet")
+    export.add_argument("--h5ad", metavar="FILE", help="AnnData of the gated events to write")
+    export.add_argument(
+        "--population", metavar="NAME", default="viable", help="whose events --h5ad takes (default: %(default)s)"
+    )
     export.set_defaults(run=_export)
+
+    override = commands.add_parser("override", help="turn gates that were moved in another program into overrides")
+    override.add_argument(
+        "--from", required=True, dest="file", metavar="FILE", help="FlowJo workspace or Gating-ML file"
+    )
+    override.add_argument("--result", required=True, help="result.json of the sample the gates were moved for")
+    override.add_argument(
+        "--by", metavar="NAME", help="who moved them, as initials or a role (asked for on a terminal)"
+    )
+    override.add_argument("--reason", metavar="TEXT", help="why, in words that the report repeats (asked for as well)")
+    override.add_argument("--tube", metavar="FCS", help="take the gates of this tube only")
+    override.add_argument("--out", default="config/overrides.tsv", help="sheet to add lines to (default: %(default)s)")
+    override.set_defaults(run=_override)
 
     summarize = commands.add_parser("summarize", help="write summary.tsv or index.html from all results")
     summarize.add_argument("results", nargs="*", metavar="RESULT", help="result.json of every sample")
@@ -170,15 +200,19 @@ def _tell(problems: Sequence[Problem], samples: int, out: Path) -> None:
 
 
 def _init(options: argparse.Namespace) -> int:
+    from shlex import quote
+
     from cd40l_flow.inputs.draft import draft
     from cd40l_flow.resources import working_files
 
     directory = Path(options.out)
     folder = Path(options.fcs) if options.fcs else directory / "fcs"
-    if not folder.is_dir():
-        raise Cd40lFlowError(f"{folder}: there is no such folder. Name the folder of the FCS files with --fcs.")
-    found = draft(folder, Path(os.path.relpath(folder, directory)).as_posix())
-    files = {**found.files, **working_files()}
+    files, todo = dict(working_files()), []
+    if not options.workflow:
+        if not folder.is_dir():
+            raise Cd40lFlowError(f"{folder}: there is no such folder. Name the folder of the FCS files with --fcs.")
+        found = draft(folder, Path(os.path.relpath(folder, directory)).as_posix())
+        files, todo = {**found.files, **files}, list(found.todo)
     there = [str(directory / name) for name in files if (directory / name).exists()]
     if there:
         raise Cd40lFlowError(
@@ -190,11 +224,10 @@ def _init(options: argparse.Namespace) -> int:
         path.write_text(text, encoding="utf-8", newline="\n")
         print(f"init: {path}")
     print("Still to do:")
-    todo = (
-        *found.todo,
-        f"Then check: cd40l-flow check --directory {directory}",
-        f"Then run: cd {directory} && snakemake --cores 8",
-    )
+    todo += [
+        f"Check: cd40l-flow check --directory {quote(options.out)}",
+        f"Run: cd {quote(options.out)} && snakemake --cores 8",
+    ]
     for number, text in enumerate(todo, 1):
         print(f"  {number}. {text}")
     return 0
@@ -245,7 +278,7 @@ def _analyse_alone(job: Job, control_results: Sequence[Path]) -> Path:
 
 
 def _analyse(options: argparse.Namespace) -> int:
-    from cd40l_flow.inputs.plan import job_from_json
+    from cd40l_flow.inputs.job import job_from_json
 
     job = job_from_json(options.job)
     _analyse_job(job, [Path(path) for path in options.controls], Path(options.result), Path(options.densities))
@@ -290,18 +323,59 @@ def _write_report(result: Path, controls: Sequence[Path], out: Path, reviews: Se
 
 
 def _export(options: argparse.Namespace) -> int:
-    start = time.perf_counter()
-    from cd40l_flow.inputs.plan import job_from_json
-    from cd40l_flow.outputs.export import export_gates
+    from cd40l_flow.inputs.job import job_from_json
+    from cd40l_flow.inputs.plan import load_plan
     from cd40l_flow.outputs.summary import read_results
 
+    start = time.perf_counter()
+    gates = (options.gatingml, options.wsp, options.table)
+    if any(gates) != all(gates) or not (any(gates) or options.measures or options.h5ad):
+        raise Cd40lFlowError("export: name --gatingml, --wsp and --table together, or --measures, or --h5ad.")
     result = read_results([Path(options.result)])[0]
-    paths = (Path(path) for path in (options.gatingml, options.wsp, options.table))
-    rows = export_gates(result, job_from_json(options.job), *paths)
-    tubes, took = len({row.tube for row in rows}), time.perf_counter() - start
-    told = f"{len(rows)} gates of {tubes} tubes read back with equal counts" if rows else "no tube could be read"
-    print(f"export {result['sample']}: {told}, {took:.1f} s", file=sys.stderr)
+    told = []
+    if all(gates) or options.h5ad:
+        job = job_from_json(options.job) if options.job else load_plan(options.configfile).job(result["sample"])
+    if all(gates):
+        from cd40l_flow.outputs.export import export_gates
+
+        rows = export_gates(result, job, *(Path(path) for path in gates))
+        tubes = len({row.tube for row in rows})
+        told.append(f"{len(rows)} gates of {tubes} tubes read back with equal counts" if rows else "no tube to gate")
+    if options.measures:
+        from cd40l_flow.outputs.measures_table import write_measures
+
+        told.append(f"{write_measures(result, Path(options.measures))} measures")
+    if options.h5ad:
+        from cd40l_flow.outputs.anndata_file import write_h5ad
+
+        told.append(f"{write_h5ad(result, job, Path(options.h5ad), options.population)} events as AnnData")
+    print(f"export {result['sample']}: {', '.join(told)}, {time.perf_counter() - start:.1f} s", file=sys.stderr)
     return 0
+
+
+def _override(options: argparse.Namespace) -> int:
+    from cd40l_flow.outputs.override_lines import append_overrides, find_overrides
+    from cd40l_flow.outputs.summary import read_results
+
+    by = options.by if options.by is not None else _ask("--by", "Who moved the gates (initials or a role): ")
+    reason = options.reason if options.reason is not None else _ask("--reason", "Why: ")
+    result = read_results([Path(options.result)])[0]
+    found = find_overrides(result, Path(options.file), by=by, reason=reason, tube=options.tube)
+    for remark in found.told:
+        print(f"  {remark}", file=sys.stderr)
+    if found.lines:
+        append_overrides(found.lines, Path(options.out))
+    for line in found.lines:
+        print(f"  {line['gate']} = {line['value']} ({line['tube'] or 'all tubes'})", file=sys.stderr)
+    wrote = f"{len(found.lines)} lines added to {options.out}" if found.lines else "no boundary was moved"
+    print(f"override {result['sample']}: {wrote}", file=sys.stderr)
+    return 0
+
+
+def _ask(option: str, question: str) -> str:
+    if not sys.stdin.isatty():
+        raise Cd40lFlowError(f"override: {option} is required: an override tells who moved a gate, and why.")
+    return input(question)
 
 
 def _summarize(options: argparse.Namespace) -> int:
@@ -321,7 +395,8 @@ def _summarize(options: argparse.Namespace) -> int:
         from cd40l_flow.outputs.multiqc import write_multiqc
 
         write_multiqc(read_results(results), Path(options.multiqc))
-    print(f"summarize: {len(results)} samples", file=sys.stderr)
+    written = [out for out in (options.summary, options.index, options.multiqc) if out]
+    print(f"summarize: {len(results)} samples: {', '.join(written)}", file=sys.stderr)
     return 0
 
 
@@ -346,7 +421,9 @@ def _results_of(sheet: str | None) -> list[Path]:
     from cd40l_flow.inputs.sheets import read_sheet
 
     if sheet is None:
-        raise Cd40lFlowError("summarize: name the results, or the sheet of their samples with --samples.")
+        raise Cd40lFlowError(
+            "summarize: no results are named. Name them, or the sheet of their samples with --samples."
+        )
     rows, problems = read_sheet(sheet, COLUMNS)
     if problems := [problem for problem in problems if problem.severity == "fatal"]:
         raise InputsError(problems)

@@ -13,6 +13,8 @@ from cd40l_flow.schema import faults, load_schema, read_yaml, shown, with_defaul
 
 SCHEMA = "config.schema.yaml"
 SPILLOVER_WORDS = ("file", "none")
+# What a draft says in place of a detector that somebody must name.
+UNFILLED = "WHICH"
 
 # Pairs of limits of which the first must not exceed the second.
 _ORDERED = (
@@ -128,7 +130,13 @@ def _sense(config: Config) -> Iterator[Problem]:
             yield from _spillover_problems(config, f"panels.{name}.spillover", panel["spillover"])
         taken: dict[str, str] = {}
         for marker, entry in panel.items():
-            if marker != "spillover" and taken.setdefault(entry["detector"], marker) != marker:
+            if marker != "spillover" and entry["detector"] == UNFILLED:
+                yield config.problem(
+                    f"panels.{name}.{marker}",
+                    f"still says {UNFILLED}.",
+                    "Write the name of the detector; the draft lists those of the files below.",
+                )
+            elif marker != "spillover" and taken.setdefault(entry["detector"], marker) != marker:
                 yield config.problem(
                     f"panels.{name}.{marker}",
                     f"detector '{entry['detector']}' is also that of {taken[entry['detector']]}.",

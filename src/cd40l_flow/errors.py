@@ -62,11 +62,14 @@ class InputsError(Cd40lFlowError):
 class TubeError(Cd40lFlowError):
     """An FCS file cannot be used; ``code`` is the reason the sample will carry.
 
+    ``found`` says what is wrong, ``remedy`` what to do; the error's text is both, after the ``name`` of the file.
     ``rule`` names more closely what is wrong with the file: the rule of the FCS standard it breaks, or what of the
     standard is not read here; ``code`` where there is no closer word.
     """
 
-    def __init__(self, code: str, message: str, rule: str = "") -> None:
+    def __init__(self, code: str, name: str, found: str, remedy: str, rule: str = "") -> None:
         self.code = code
+        self.found = found
+        self.remedy = remedy
         self.rule = rule or code
-        super().__init__(message)
+        super().__init__(f"{name}: {found} {remedy}")

@@ -98,7 +98,9 @@ def faults(value: Any, schema: Mapping[str, Any]) -> Iterator[Fault]:
         if error.validator == "uniqueItems":
             yield path, f"found {shown(error.instance)}, with an entry twice.", "Name each once."
         elif error.validator not in ("additionalProperties", "required"):
-            yield path, f"found {shown(error.instance)}, expected {expected(error.schema)}.", ""
+            default = error.schema.get("default")
+            remedy = "Write such a value" + (f", or leave it out for {shown(default)}." if default is not None else ".")
+            yield path, f"found {shown(error.instance)}, expected {expected(error.schema)}.", remedy
         elif (path, error.validator) not in objects:  # "required" comes once for each missing key
             objects.add((path, error.validator))
             tell = _missing_keys if error.validator == "required" else _unknown_keys

@@ -10,7 +10,19 @@ import pytest
 from helpers.pages import Open, complaints
 
 SECTIONS = (
-    *("call", "why", "numbers", "target", "activation", "gating", "measures", "checks", "rules", "change", "messages"),
+    *(
+        "call",
+        "why",
+        "numbers",
+        "target",
+        "activation",
+        "gating",
+        "measures",
+        "checks",
+        "rules",
+        "call-details",
+        "messages",
+    ),
     *("gates", "tubes", "methods", "limitations", "review", "provenance"),
 )
 
@@ -52,5 +64,5 @@ def test_a_report_prints_on_a4(demo_results: Path, opened: Open, tmp_path: Path)
 
     assert hidden == [False] * 3
     assert one.page.locator("#review").is_visible()
-    assert pdf.read_bytes().count(b"/Type /Page\n") in range(3, 17)
+    assert pdf.read_bytes().count(b"/Type /Page\n") in range(3, 21)
     assert one.heard == []

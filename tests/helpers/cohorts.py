@@ -186,5 +186,5 @@ def jobs(process: subprocess.CompletedProcess[str]) -> set[tuple[str, str]]:
 
 def jobs_of(*samples: str) -> set[tuple[str, str]]:
     """Return the jobs that are due when these samples, and no others, are analysed again because a sheet changed."""
-    each = {(rule, sample) for sample in samples for rule in ("analyse", "report_sample")}
+    each = {(rule, sample) for sample in samples for rule in ("analyse", "report_sample", "export")}
     return each | {("check", ""), ("summarize", ""), ("index", ""), ("multiqc", "")}

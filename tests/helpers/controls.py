@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from cd40l_flow import ENGINE_VERSION
+
 
 def control_result(sample: str = "C01", run: str = "R1", **changes: Any) -> dict[str, Any]:
     """Return the part of a control's result that `collect` and `control_charts` read.
@@ -40,7 +42,7 @@ def control_result(sample: str = "C01", run: str = "R1", **changes: Any) -> dict
             }
         )
     result = {
-        "engine_version": "1",
+        "engine_version": ENGINE_VERSION,
         "sample": sample,
         "run": run,
         "role": "control",

@@ -230,6 +230,7 @@ def _measures(scenario: Scenario, reagent: str) -> dict[str, Any]:
         "delta_bic": 1412.0,
         "converged": True,
         "borrowed": 0.1,
+        "margin_events": 0,
         "unstimulated_percent_positive": 0.4,
         "background_shift": 0.1,
         "linear_width_ratio": 1.9,

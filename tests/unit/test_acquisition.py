@@ -64,8 +64,11 @@ def test_two_clogs_are_told_apart() -> None:
     found = steady_stretches(made.time, made.signals, made.target)
 
     assert len(found.stretches) == 2
-    # Whole moments are cut: the events that share one with a bad event too.
+    # Whole ticks of the clock are cut: what is told in seconds is the cut.
     np.testing.assert_array_equal(found.steady, ~np.isin(made.time, made.time[made.bad]))
+    told = [(made.time >= one.start) & (made.time <= one.end) for one in found.stretches]
+    np.testing.assert_array_equal(~found.steady, told[0] | told[1])
+    assert sum(one.events for one in found.stretches) == np.count_nonzero(~found.steady)
 
 
 @pytest.mark.parametrize("from_event", [6_000, 14_000])

@@ -80,6 +80,23 @@ def test_no_directory_is_told_of(anywhere: Path, capsys: pytest.CaptureFixture[s
     assert "nowhere" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("content", "told"), [(None, "No such file"), ("{", "is no result"), ("[]", "is no result")], ids=str
+)
+def test_a_result_that_cannot_be_read_is_told_without_a_traceback(
+    content: str | None, told: str, anywhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if content is not None:
+        Path("result.json").write_text(content)
+
+    assert main(["summarize", "result.json", "--summary", "summary.tsv"]) == 2
+
+    found = capsys.readouterr().err
+    assert found.startswith("cd40l-flow: result.json: ")
+    assert told in found
+    assert not Path("summary.tsv").exists()
+
+
 def test_an_unknown_sample_is_told_of_with_the_known_ones(
     demo_copy: Path, anywhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from cd40l_flow.expression.components import TILTS, Positive, ashman_d, background_component, signal_law
+from cd40l_flow.expression.components import ELECTRON, TILTS, Positive, ashman_d, background_component, signal_law
 from cd40l_flow.expression.histogram import centres, edges, histogram, quantile
 from cd40l_flow.expression.normal import hazard, log_ndtr
 from cd40l_flow.signal.scale import Scale
@@ -49,29 +49,48 @@ def test_without_skew_it_is_normal() -> None:
 @pytest.mark.parametrize("skew", [-0.9, -0.3, 0.0004, 0.6])
 def test_slopes_of_the_positive_component(skew: float) -> None:
     background = background_component(histogram(SCALE.forward(dark(1, 5000)), BINS), SCALE)
-    theta = np.array([6.0, math.log(0.45), skew])
+    theta = np.array([6.0, math.log(0.45), skew, 0.3])
     _, slopes = background.positive(Positive(*theta))
-    for index in range(3):
-        step = np.zeros(3)
+    for index in range(4):
+        step = np.zeros(4)
         step[index] = 1e-5
         up, _ = background.positive(Positive(*(theta + step)))
         down, _ = background.positive(Positive(*(theta - step)))
         np.testing.assert_allclose(slopes[index], (up - down) / 2e-5, atol=2e-6)
 
 
+@pytest.mark.parametrize("electron", [-0.8, 0.0, 0.8])
 @pytest.mark.parametrize("level", [4.5, 6.0, 8.5])
-def test_positive_cells_are_background_and_signal_added(level: float) -> None:
+def test_positive_cells_are_background_and_signal_added(level: float, electron: float) -> None:
     """The convolution against cells drawn: background, a signal, and the Poisson noise of its electrons."""
     random = np.random.default_rng(7)
     n = 400_000
     tube = background_component(histogram(SCALE.forward(dark(2, n)), BINS), SCALE)
     signal = np.exp(random.normal(level, 0.4, n))
-    cells = dark(3, n) + random.poisson(signal / tube.electron) * tube.electron
-    expected, _ = tube.positive(Positive(level, math.log(0.4), 0.0))
+    size = tube.electron(electron)
+    cells = dark(3, n) + random.poisson(signal / size) * size
+    expected, _ = tube.positive(Positive(level, math.log(0.4), 0.0, electron))
     found = histogram(SCALE.forward(cells), BINS) / n
     assert expected.sum() == pytest.approx(1.0, abs=1e-6)
     # Total variation distance; counting alone makes about 0.007 of it.
     assert 0.5 * np.abs(expected - found).sum() < 0.015
+
+
+@pytest.mark.parametrize("shift", [-0.5, 0.5])
+def test_a_brighter_background_is_a_noisier_one(shift: float) -> None:
+    """Cells of a Poisson background with more or less light, against the tube's shape tilted and moved."""
+    random = np.random.default_rng(11)
+    n, electron = 400_000, ELECTRON * SCALE.t
+
+    def cells(light: float) -> np.ndarray:
+        values = electron * random.poisson(np.maximum(25 * random.lognormal(0.0, 0.3, n) + light, 0.0))
+        return SCALE.forward(values + random.normal(0, 15, n))
+
+    tube = background_component(histogram(cells(0.0), BINS), SCALE)
+    there = histogram(cells(shift * tube.linear_sd / electron), BINS) / n
+    plain, _ = tube.probabilities(shift)
+    moved, _ = tube.move(tube.tilted(shift * tube.widening(0.0))[0][None], shift)
+    assert 0.5 * np.abs(moved[0] - there).sum() < 0.01 < 0.5 * np.abs(plain - there).sum()
 
 
 def test_the_background_keeps_its_shape() -> None:

@@ -79,20 +79,27 @@ def test_one_changed_limit_leaves_the_others() -> None:
         ("limits:\n  calls: {bins: 64}\n", "5|limits.calls.bins|is not a known key. It belongs to limits.mixture."),
         (
             "limits: {calls: {dip_alpha: 2}}\n",
-            "4|limits.calls.dip_alpha|found 2, expected a number above 0 and up to 1. ",
+            "4|limits.calls.dip_alpha|found 2, expected a number above 0 and up to 1. "
+            "Write such a value, or leave it out for 0.05.",
         ),
         (
             "limits: {mixture: {lob_z: .nan}}\n",
             "4|limits.mixture.lob_z|found nan, expected a finite number. Write a number.",
         ),
-        ("require_function: 'no'\n", '4|require_function|found "no", expected true or false. '),
+        (
+            "require_function: 'no'\n",
+            '4|require_function|found "no", expected true or false. Write such a value, or leave it out for true.',
+        ),
         ("spillover: None\n", "4|spillover|found 'None'. Write none, in small letters."),
         (
             "spillover: m.csv\n",
             "4|spillover|there is no file 'm.csv'. Write file, none or the path of a CSV file, relative to the "
             "working directory.",
         ),
-        ("panels: {x: {CD3: APC-A}}\n", '4|panels.x.CD3|found "APC-A", expected a detector, as {detector: APC-A}. '),
+        (
+            "panels: {x: {CD3: APC-A}}\n",
+            '4|panels.x.CD3|found "APC-A", expected a detector, as {detector: APC-A}. Write such a value.',
+        ),
         ("panels: {x: {CD33: {detector: a}}}\n", "4|panels.x.CD33|is not a known key. Did you mean 'CD3'?"),
         (
             "panels: {x: {CD3: {detector: a}, CD8: {detector: a}}}\n",

@@ -10,7 +10,6 @@ from typing import Any
 
 import nbformat
 import pytest
-
 from docs.notebook import NOTEBOOK, SCRIPT, executed
 
 ROOT = Path(__file__).resolve().parents[2]

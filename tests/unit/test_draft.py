@@ -10,6 +10,7 @@ import pytest
 
 from cd40l_flow.cli import main
 from cd40l_flow.inputs.guess import guess_tube
+from helpers.fcs_files import Fcs
 
 TEST_DATA = Path(__file__).parents[2] / "test_data"
 
@@ -104,6 +105,43 @@ def test_unreadable_files_and_unlabelled_detectors_are_told(tmp_path: Path, caps
     (bad,) = [row for row in rows(tmp_path / "lab/config/tubes.tsv") if row["sample"] == "P1"]
     assert "cannot be read (NOT_FCS)" in bad["check"]
     capsys.readouterr()
+    assert main(["check", "--directory", str(tmp_path / "lab")]) == 2
+    told = capsys.readouterr().err
+    assert "Settle in this row what it asks, then empty the cell." in told
     (tmp_path / "empty").mkdir()
     assert main(["init", str(tmp_path / "other"), "--fcs", str(tmp_path / "empty")]) == 2
     assert "no file ends in .fcs or .lmd" in capsys.readouterr().err
+
+
+def test_what_no_label_tells_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without labels every marker is WHICH, the target too; a draft that was not filled in says so for each."""
+    (tmp_path / "fcs").mkdir()
+    labels = {f"$P{n}S": None for n in range(1, 9)}
+    (tmp_path / "fcs/P1 stim CD154.fcs").write_bytes(Fcs(keywords=labels).bytes())
+
+    assert main(["init", str(tmp_path)]) == 0
+
+    config = (tmp_path / "config/config.yaml").read_text()
+    for marker in ("CD3", "CD8", "CD69", "target"):
+        assert f"    {marker}: {{detector: WHICH}}" in config
+    assert "likewise: viability, CD4, CD45" in config
+    assert "write the detector of CD3, CD8, CD69, target for WHICH" in capsys.readouterr().out
+    assert main(["check", "--directory", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert told.count("still says WHICH. Write the name of the detector") == 4
+
+
+def test_the_folder_that_is_drafted_can_be_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Beside the sheets there is what Snakemake needs, and what explains them; a folder that is not there is told."""
+    lab = tmp_path / "lab"
+    assert main(["init", str(lab), "--fcs", str(TEST_DATA / "fcs")]) == 0
+    assert {path.relative_to(lab).as_posix() for path in lab.rglob("*") if path.is_file()} == {
+        *(f"config/{name}" for name in ("config.yaml", "samples.tsv", "tubes.tsv", "overrides.tsv", "README.md")),
+        *("workflow/Snakefile", "profiles/default/profile.yaml", "profiles/slurm/profile.yaml"),
+    }
+    capsys.readouterr()
+    assert main(["init", str(tmp_path / "other"), "--workflow"]) == 0
+    assert not (tmp_path / "other/config/samples.tsv").exists()
+    assert (tmp_path / "other/workflow/Snakefile").read_text() == (lab / "workflow/Snakefile").read_text()
+    assert main(["init", str(tmp_path / "other")]) == 2
+    assert "other/fcs: there is no such folder. Name the folder of the FCS files with --fcs." in capsys.readouterr().err

@@ -350,6 +350,9 @@ def test_check_tells_of_all_tubes_at_once(tmp_path: Path) -> None:
         ("P02", "no.fcs", "FILE_INTEGRITY"),
     ]
     assert all(each.severity == "sample" for each in problems)
+    # What is wrong and what to do are told apart.
+    assert all(each.remedy.endswith(".") and each.remedy not in each.message for each in problems)
+    assert problems[0].remedy == "Copy or export the file again from the cytometer."
 
 
 SEEDS = [

@@ -71,6 +71,16 @@ def test_a_sample_is_measured_as_it_was_made() -> None:
     assert usable_fit(found, limits())
 
 
+def test_cells_at_the_top_are_positive_and_shape_nothing() -> None:
+    values, background = cells(1, 4000, 0.3), resting(1, 3000)
+    plain = measure(values, background)
+    piled = measure(np.append(values, np.full(1000, SCALE.t)), background)
+    assert (plain.margin_events, piled.margin_events) == (0, 1000)
+    assert piled.positive == plain.positive
+    assert plain.negative_fraction is not None
+    assert piled.negative_fraction == pytest.approx(0.8 * plain.negative_fraction, rel=1e-9)
+
+
 def test_order_does_not_matter() -> None:
     values, background = cells(2, 2000, 0.4), resting(2, 2000)
     first = measure(values, background)
@@ -260,14 +270,14 @@ def test_two_populations_or_one() -> None:
 
 def test_controls_combined() -> None:
     one, two = LENT, replace(LENT, mfi_above_background=7300.0 * 4, negative_fraction=0.2, negative_fraction_sd=0.0055)
-    both = combine([one, two])
+    both = combine([one, two], limits()["mixture"])
     assert both.mfi_above_background == pytest.approx(7300.0 * 2)
     assert both.negative_fraction == pytest.approx(0.15)
     assert both.negative_fraction_sd == pytest.approx(0.0055 / math.sqrt(2))
-    assert combine([one]) == one
-    assert combine([one, replace(two, percent_positive=None)]).percent_positive is None
-    assert combine([one, replace(two, by_fit=False)]).by_fit is False
-    assert combine([one, replace(two, separation=3.0)]).separation == 3.0
+    assert combine([one], limits()["mixture"]) == one
+    assert combine([one, replace(two, percent_positive=None)], limits()["mixture"]).percent_positive is None
+    assert combine([one, replace(two, by_fit=False)], limits()["mixture"]).by_fit is False
+    assert combine([one, replace(two, separation=3.0)], limits()["mixture"]).separation == 3.0
 
 
 def test_what_a_control_lends_survives_json() -> None:

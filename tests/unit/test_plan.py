@@ -11,7 +11,8 @@ import pytest
 
 from cd40l_flow.config import load_config
 from cd40l_flow.errors import InputsError
-from cd40l_flow.inputs.plan import Plan, job_from_json, job_to_json, load_plan, make_plan
+from cd40l_flow.inputs.job import job_from_json, job_to_json
+from cd40l_flow.inputs.plan import Plan, load_plan, make_plan
 
 SHEETS = {
     "samples": """sample run role sex age_years control ward
@@ -227,7 +228,8 @@ def test_a_repeated_file_refuses_both_tubes_and_nothing_else(planner: Planner) -
     assert told == [("FILE_INTEGRITY", "sample", 6, "P01"), ("FILE_INTEGRITY", "sample", 10, "P02")]
     assert plan.job("P01").settings["refused"] == {
         "P01": {
-            "P01_g.fcs": "the tubes sheet names this file for stimulated CD40-Ig and again for stimulated CD154 of P02."
+            "P01_g.fcs": "the tubes sheet names this file for stimulated CD40-Ig and again for stimulated CD154 of "
+            "P02. Name each file once; only a stimulated tube may be named for several reagents of its sample."
         }
     }
     assert plan.job("P03").settings["refused"] == {}
@@ -244,10 +246,12 @@ def test_a_copy_under_another_name_refuses_both_tubes(planner: Planner) -> None:
 
     assert plan.refused == {
         "P01": {
-            "P01_g.fcs": "it is the same file as P02_s.fcs, which the tubes sheet names for stimulated CD154 of P02."
+            "P01_g.fcs": "it is the same file as P02_s.fcs, which the tubes sheet names for stimulated CD154 of P02. "
+            "Put the right file in the place of the copy."
         },
         "P02": {
-            "P02_s.fcs": "it is the same file as P01_g.fcs, which the tubes sheet names for stimulated CD40-Ig of P01."
+            "P02_s.fcs": "it is the same file as P01_g.fcs, which the tubes sheet names for stimulated CD40-Ig of P01. "
+            "Put the right file in the place of the copy."
         },
     }
     told = [(p.code, p.severity, p.line, p.sample) for p in plan.warnings if p.code == "FILE_INTEGRITY"]

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.inputs.plan import job_to_json, load_plan
+from cd40l_flow.inputs.job import job_to_json
+from cd40l_flow.inputs.plan import load_plan
 
 HEAVY = ("flowkit", "pandas", "sklearn", "scipy.stats", "matplotlib", "snakemake")
 PUBLISHING = ("jinja2", "jsonschema", "yaml")

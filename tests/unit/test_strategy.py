@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cd40l_flow.gating.lending import combined, lent_gates
 from cd40l_flow.gating.model import ACTIVATED, CD3_POSITIVE, CD8_NEGATIVE, CD8_POSITIVE
 from cd40l_flow.inputs.model import Override
 from cd40l_flow.simulate import Scenario, SimulationParameters
-from helpers.gating_samples import Simulated, gate_events, shuffled, simulate_sample
+from helpers.gating_samples import GATING_LIMITS, Simulated, gate_events, resampled, shuffled, simulate_sample
 
 PARAMETERS = SimulationParameters()
 CONDITIONS = {
@@ -39,7 +40,7 @@ def test_the_gated_cells_are_the_true_ones(name: str, tmp_path: Path) -> None:
     gated = gate_events(simulated.sample, simulated.events)
 
     for tube, truth in list(zip(gated.tubes, simulated.truth, strict=True))[1:]:
-        mask = tube.masks[ACTIVATED]
+        mask = tube.mask(ACTIVATED)
         found = np.count_nonzero(mask & truth)
         assert 2 * found / (mask.sum() + truth.sum()) > 0.95
         assert mask.sum() / truth.sum() == pytest.approx(1, abs=0.05)
@@ -50,12 +51,12 @@ def test_populations_are_nested_and_counted(healthy: Simulated) -> None:
 
     for tube in gated.tubes:
         for population in tube.populations:
-            inside, parent = tube.masks[population.population], tube.masks[population.parent]
+            inside, parent = tube.mask(population.population), tube.mask(population.parent)
             assert not np.any(inside & ~parent)
             assert population.count == inside.sum()
             assert population.percent_of_parent == pytest.approx(100 * inside.sum() / parent.sum())
-        both = tube.masks[CD8_NEGATIVE] ^ tube.masks[CD8_POSITIVE]
-        np.testing.assert_array_equal(both, tube.masks[CD3_POSITIVE])
+        both = tube.mask(CD8_NEGATIVE) ^ tube.mask(CD8_POSITIVE)
+        np.testing.assert_array_equal(both, tube.mask(CD3_POSITIVE))
 
 
 def test_the_order_of_events_does_not_matter(healthy: Simulated) -> None:
@@ -88,8 +89,8 @@ def test_an_override_for_one_tube_replaces_one_boundary_and_keeps_the_found_one(
     assert moved is not None
     assert found is not None
     assert (moved.value, moved.automatic, moved.by, moved.reason) == (5000.0, found.value, "AB", "moved by eye")
-    expected = gated.tubes[1].masks[CD8_NEGATIVE] & (gated.tubes[1].signal.linear("CD69") > 5000.0)
-    np.testing.assert_array_equal(gated.tubes[1].masks[ACTIVATED], expected)
+    expected = gated.tubes[1].mask(CD8_NEGATIVE) & (gated.tubes[1].signal.linear("CD69") > 5000.0)
+    np.testing.assert_array_equal(gated.tubes[1].mask(ACTIVATED), expected)
     assert gated.tubes[0].populations == plain.tubes[0].populations
 
 
@@ -122,7 +123,7 @@ def test_every_gate_can_be_overridden(healthy: Simulated) -> None:
         expected &= (ssc >= 2000) & (ssc <= 60_000) & (ratio >= 0.9) & (ratio <= 1.6)
         expected &= signal.linear("viability") <= 3000
         expected &= (signal.linear("CD3") > 900) & (signal.linear("CD8") <= 800) & (signal.linear("CD69") > 1200)
-        np.testing.assert_array_equal(tube.masks[ACTIVATED], expected)
+        np.testing.assert_array_equal(tube.mask(ACTIVATED), expected)
 
 
 def test_a_sample_without_t_cells_has_no_gate_and_says_so(healthy: Simulated) -> None:
@@ -130,5 +131,70 @@ def test_a_sample_without_t_cells_has_no_gate_and_says_so(healthy: Simulated) ->
 
     gated = gate_events(healthy.sample, bare)
 
-    assert all(ACTIVATED not in tube.masks for tube in gated.tubes)
+    assert all(ACTIVATED not in tube.places for tube in gated.tubes)
     assert gated.flags
+
+
+def test_few_singlets_viable_or_cd3_positive_cells_are_warned_of(healthy: Simulated) -> None:
+    """Whatever the percents of this sample are, limits above them warn of every tube and limits below of none."""
+    keys = ("singlets_warn_percent", "viable_warn_percent", "cd3_warn_percent")
+
+    strict = gate_events(healthy.sample, healthy.events, limits=GATING_LIMITS | dict.fromkeys(keys, 100.0))
+    usual = gate_events(healthy.sample, healthy.events)
+
+    told = [flag for flag in strict.flags if flag.startswith("fewer ")]
+    assert [flag.partition(":")[0] for flag in told] == [
+        "fewer singlets than 100 % of lymphocytes",
+        "fewer viable than 100 % of singlets",
+        "fewer CD3+ than 100 % of lymphocytes",
+    ]
+    assert all(tube.fcs in flag for tube in healthy.sample.tubes for flag in told)
+    assert not [flag for flag in usual.flags if flag.startswith("fewer ")]
+
+
+def test_a_control_lends_its_boundaries_to_samples_that_have_too_few_cells(healthy: Simulated) -> None:
+    control = gate_events(healthy.sample, healthy.events)
+    lent = combined([lent_gates(control)])
+    few = [replace(events, values=events.values[:60], time=None) for events in healthy.events]
+
+    gated = gate_events(healthy.sample, few, lent=lent)
+
+    for name in ("viability_high", "cd3_low", "cd8_high", "cd69_low"):
+        mine, theirs = gated.tubes[1].boundary(name), control.tubes[1].boundary(name)
+        assert mine is not None
+        assert theirs is not None
+        assert mine.method == "the control's boundary", name
+        assert mine.scaled == pytest.approx(theirs.scaled), name
+        assert "the control's boundary is used" in mine.flag
+
+
+def test_several_controls_lend_the_mean_of_what_they_share(healthy: Simulated) -> None:
+    one = lent_gates(gate_events(healthy.sample, healthy.events))
+    moved = {name: {**gate, "scaled": gate["scaled"] + 0.1} for name, gate in one.items() if "scaled" in gate}
+    elsewhere = {name: {**gate, "detector": "other"} for name, gate in moved.items()}
+
+    together = combined([one, moved])
+    apart = combined([one, elsewhere])
+
+    for name in ("cd3_low", "cd8_high", "cd69_low"):
+        assert together[name]["scaled"] == pytest.approx(one[name]["scaled"] + 0.05)
+        assert apart[name] == one[name], "a boundary on another detector says nothing of this one"
+    assert together["lymphocytes"] == one["lymphocytes"]
+    assert combined([]) == {}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_events_drawn_again_move_no_boundary_by_more_than_two_percent_of_the_scale(
+    healthy: Simulated, seed: int
+) -> None:
+    drawn = [resampled(events, 10 * seed + at) for at, events in enumerate(healthy.events)]
+
+    plain, again = (gate_events(healthy.sample, events) for events in (healthy.events, drawn))
+
+    for one, other in zip(plain.tubes, again.tubes, strict=True):
+        assert [boundary.gate for boundary in one.boundaries] == [boundary.gate for boundary in other.boundaries]
+        moves = {
+            mine.gate: abs(mine.scaled - theirs.scaled)
+            for mine, theirs in zip(one.boundaries, other.boundaries, strict=True)
+        }
+        assert max(moves.values()) <= 0.02, moves

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cd40l_flow.gating.cd69 import find_cd69
-from cd40l_flow.gating.density import STEP
-from cd40l_flow.gating.found import beside_control
-from cd40l_flow.gating.thresholds import find_cd3, find_cd4, find_cd8, find_viability
+from cd40l_flow.gating import cd69, thresholds
+from cd40l_flow.gating.density import STEP, density
+from cd40l_flow.gating.found import Found, beside_control
 from cd40l_flow.signal.scale import Scale
 
 SCALE = Scale(t=262144.0, w=0.6, m=4.5, a=0.0, source="test")
@@ -19,6 +18,26 @@ SCALE = Scale(t=262144.0, w=0.6, m=4.5, a=0.0, source="test")
 def peaks(*parts: tuple[float, float, int], seed: int = 1) -> np.ndarray:
     random = np.random.default_rng(seed)
     return np.concatenate([random.normal(mode, sd, n) for mode, sd, n in parts])
+
+
+def find_viability(values: np.ndarray) -> Found:
+    return thresholds.find_viability(density(values))
+
+
+def find_cd3(values: np.ndarray, scale: Scale) -> Found:
+    return thresholds.find_cd3(density(values), scale)
+
+
+def find_cd8(values: np.ndarray) -> Found:
+    return thresholds.find_cd8(density(values))
+
+
+def find_cd4(values: np.ndarray) -> Found:
+    return thresholds.find_cd4(density(values))
+
+
+def find_cd69(resting: np.ndarray, stimulated: np.ndarray, scale: Scale, most: float) -> Found:
+    return cd69.find_cd69(density(resting), density(stimulated), scale, most)
 
 
 def test_cd3_lies_in_the_valley() -> None:

@@ -40,7 +40,7 @@ def made() -> tuple[Titration, Fit, Prior]:
     random = np.random.default_rng(1)
     background, counts = tube(random), cells(random, 10_000, 0.1)
     fit = fit_mixture(counts, background, None, MIXTURE["shift_max"])
-    prior = lent(fit.positive, np.linalg.inv(fit.information)[3:5, 3:5])
+    prior = lent(fit.positive, np.linalg.inv(fit.information)[3:6, 3:6], MIXTURE)
     return titrate(counts, background, fit, prior, MIXTURE, control_error=0.004), fit, prior
 
 

@@ -55,11 +55,11 @@ def by_hand(recordings: Path) -> dict[str, dict[str, str]]:
 def test_t_cells_are_counted_like_by_hand(
     activation: dict[str, dict[str, Any]], by_hand: dict[str, dict[str, str]]
 ) -> None:
-    """CD3+CD8- cells lie within 12 % of the published manual gates, CD4 T cells within 13 % (12.8 % at dose 0.05)."""
+    """CD3+CD8- cells and CD4 T cells lie within 12 % of the published manual gates."""
     for name, tube in activation.items():
         t_cells = int(by_hand[name]["T"]) - int(by_hand[name]["CD8_T"])
         assert count(tube, "CD3+CD8-") == pytest.approx(t_cells, rel=0.12), name
-        assert count(tube, "CD3+CD8-CD4+") == pytest.approx(int(by_hand[name]["CD4_T"]), rel=0.13), name
+        assert count(tube, "CD3+CD8-CD4+") == pytest.approx(int(by_hand[name]["CD4_T"]), rel=0.12), name
 
 
 def test_cd69_rises_with_the_dose_like_by_hand(

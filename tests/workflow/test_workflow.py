@@ -216,7 +216,7 @@ def test_a_bug_is_not_passed_over(demo_results: Path, workflow: Run, tmp_path: P
     """What is not the inputs' fault ends the run with an error, though the log takes the output."""
     broken = copy_of(demo_results, tmp_path / "broken")
     control = output(broken, "C01", "result.json")
-    control.write_text("{", encoding="utf-8")
+    control.write_text("{}", encoding="utf-8")
     shutil.rmtree(output(broken, "P03", ""))
 
     process = workflow(broken, "results/samples/P03/result.json", "--rerun-triggers", "input")

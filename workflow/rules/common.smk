@@ -8,7 +8,8 @@ from snakemake.exceptions import WorkflowError
 
 from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.errors import InputsError
-from cd40l_flow.inputs.plan import job_to_json, load_plan
+from cd40l_flow.inputs.job import job_to_json
+from cd40l_flow.inputs.plan import load_plan
 from cd40l_flow.outputs.problems import write_problems
 from cd40l_flow.outputs.reviews import files_by_sample, fingerprints, review_files
 
@@ -92,6 +93,11 @@ def analysis_memory(wildcards, attempt):
 def analysis_minutes(wildcards, attempt):
     """The time limit of an analysis: measured 0.9 s and 0.07 s for each MB of its files; tenfold."""
     return (1 + ceil(sum(file_sizes(wildcards)) / 60e6)) * attempt
+
+
+def export_memory(wildcards, attempt):
+    """What Slurm must grant an export, MB: measured 230 and 20 for each MB of its largest file, with half as much to spare."""
+    return round((500 + 30 * max(file_sizes(wildcards), default=0) / 1e6) * attempt)
 
 
 def job(wildcards):

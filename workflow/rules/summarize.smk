@@ -47,9 +47,9 @@ rule multiqc:
     input:
         RESULTS,
     output:
-        "results/multiqc/cd40l_flow_mqc.json",
-        "results/multiqc/cd40l_flow_negative_fraction_mqc.json",
-        "results/multiqc/cd40l_flow_runs_mqc.json",
+        general="results/multiqc/cd40l_flow_mqc.json",
+        negative_fraction="results/multiqc/cd40l_flow_negative_fraction_mqc.json",
+        runs="results/multiqc/cd40l_flow_runs_mqc.json",
     log:
         "logs/multiqc.log",
     localrule: True
@@ -58,4 +58,4 @@ rule multiqc:
     params:
         sheet=PLAN.config.samples,
     shell:
-        "cd40l-flow summarize --samples {params.sheet:q} --multiqc {output[0]:q} 2>&1 | tee {log:q}"
+        "cd40l-flow summarize --samples {params.sheet:q} --multiqc {output.general:q} 2>&1 | tee {log:q}"

@@ -50,7 +50,7 @@ class _Tubes:
 
 def cells(tubes: Sequence[GatedTube], population: str, marker: str = "target") -> Floats:
     """Return a marker's compensated linear values of one population, replicate tubes pooled, (n,)."""
-    parts = [tube.signal.linear(marker)[tube.masks[population]] for tube in tubes if population in tube.masks]
+    parts = [tube.linear(marker, population) for tube in tubes if population in tube.places]
     return np.concatenate(parts) if parts else np.empty(0)
 
 
@@ -114,7 +114,7 @@ def control_case(cases: Sequence[Case], limits: Mapping[str, Any]) -> ControlCas
     for reagent in TARGET_REAGENTS:
         having = [terms[reagent] for terms in lent if reagent in terms]
         if having and len(having) == len([case for case in cases if reagent in case.planned]):
-            reagents[reagent] = combine(having)
+            reagents[reagent] = combine(having, limits["mixture"])
     return ControlCase(
         names=tuple(case.sample.sample for case in cases),
         reagents=reagents,
@@ -152,7 +152,7 @@ def _measure(
     overrides: Sequence[Override],
     limits: Mapping[str, Any],
 ) -> Expression | None:
-    stimulated = [tube for tube in tubes.of(reagent, stimulated=True) if ACTIVATED in tube.masks]
+    stimulated = [tube for tube in tubes.of(reagent, stimulated=True) if ACTIVATED in tube.places]
     if not stimulated:
         return None
     detector = stimulated[0].signal.events.markers["target"]
@@ -211,14 +211,14 @@ def _anchor(
 
 def _activation(tubes: _Tubes, reagent: str) -> Activation:
     read = tubes.of(reagent, stimulated=True)
-    stimulated = [tube for tube in read if CD8_NEGATIVE in tube.masks]
-    resting = [tube for tube in tubes.unstimulated() if CD8_NEGATIVE in tube.masks]
+    stimulated = [tube for tube in read if CD8_NEGATIVE in tube.places]
+    resting = [tube for tube in tubes.unstimulated() if CD8_NEGATIVE in tube.places]
     ratio = None
     if stimulated and resting:
         high, low = cd69_median(stimulated[0]), cd69_median(resting[0])
         if high is not None and low is not None:
             ratio = high / max(low, floor_of(resting[0], "CD69"))
-    events = sum(tube.count(ACTIVATED) for tube in stimulated if ACTIVATED in tube.masks)
+    events = sum(tube.count(ACTIVATED) for tube in stimulated if ACTIVATED in tube.places)
     return Activation(_percent(stimulated), _percent(resting), ratio, events if read else None)
 
 
@@ -226,6 +226,6 @@ def _percent(tubes: Sequence[GatedTube]) -> float | None:
     """Return the CD69+ percent of CD3+CD8- cells (of the CD4+ ones, where CD4 is gated), tubes pooled, or None without
     cells or without the gate.
     """
-    gated = [tube for tube in tubes if ACTIVATED in tube.masks]
-    parents = sum(tube.count(CD4_POSITIVE if CD4_POSITIVE in tube.masks else CD8_NEGATIVE) for tube in gated)
+    gated = [tube for tube in tubes if ACTIVATED in tube.places]
+    parents = sum(tube.count(CD4_POSITIVE if CD4_POSITIVE in tube.places else CD8_NEGATIVE) for tube in gated)
     return 100 * sum(tube.count(ACTIVATED) for tube in gated) / parents if parents else None

@@ -28,14 +28,13 @@ def slopes(tubes: Sequence[GatedTube]) -> tuple[Slope, ...]:
         sheet = tube.signal.events.tube
         background = sheet.reagent in BACKGROUND_REAGENTS
         population = CD8_NEGATIVE if background else CD8_POSITIVE
-        if population not in tube.masks or tube.count(population) < ENOUGH:
+        if population not in tube.places or tube.count(population) < ENOUGH:
             continue
         # Of CD8+ cells a fifth may express, which lifts the median; spread of CD69-bright ones lowers the quartile.
         level = 0.5 if background else 0.4
-        mask = tube.masks[population]
-        target = tube.signal.linear("target")[mask]
+        target = tube.linear("target", population)
         for marker in MARKERS if background else MARKERS[:1]:
-            values = tube.signal.linear(marker)[mask]
+            values = tube.linear(marker, population)
             low, high = np.quantile(values, (1 / 3, 2 / 3))
             dim, bright = values <= low, values >= high
             spread = robust_sd(target[dim])

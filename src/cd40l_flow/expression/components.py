@@ -8,10 +8,12 @@ the signal, serves a bright and a dim sample alike, which no shape on the logicl
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cd40l_flow.expression.histogram import centres, edges, quantile
 from cd40l_flow.expression.normal import hazard, log_ndtr
@@ -23,9 +25,13 @@ TINY = 1e-300
 # The grid of log signals begins at a twentieth of the background's SD, and is the bins' from three of them.
 FAINTEST, BRIGHT, FAINT_STEP = 0.05, 3.0, 0.04
 KERNEL = 0.6  # of the smoothing of a background, in SD n^(-1/5)
-ELECTRON = 2e-5  # of the top of the scale; cytometers with a top of 262,144 read about 2 to 10 channels per electron
+# Of the top of the scale; cytometers with a top of 262,144 read about 2 to 10 channels per electron.
+ELECTRON = 1.7e-5
+ELECTRON_BOUNDS = (-1.1, 1.1)  # of the logarithm of a photo-electron over that
 TILTS, TILT_REACH = 3, 3.0
-LEAST_SKEW, SKEW_BOUND = 1e-3, 0.95  # a skew-normal's skewness is below 0.9953
+MOST_WIDENING = 0.3
+LEAST_SKEW, NEXT_TO_NONE = 0.05, 1e-6
+SKEW_BOUND = 0.95  # a skew-normal's skewness is below 0.9953
 
 
 @dataclass(frozen=True)
@@ -34,12 +40,14 @@ class Positive:
 
     ``level`` is its mean, exp(``log_spread``) its standard deviation (natural logarithms), ``skew`` its skewness: 0
     symmetric, negative with a tail of dim cells, between -0.95 and 0.95. (The direct parameters have a singular point
-    at no skew, these have not: Azzalini & Capitanio 1999, doi:10.1111/1467-9868.00194.)
+    at no skew, these have not: Azzalini & Capitanio 1999, doi:10.1111/1467-9868.00194.) ``electron`` is ln(what one
+    photo-electron is, over 1.7e-5 of the top of the scale): how noisy light is.
     """
 
     level: float
     log_spread: float
     skew: float
+    electron: float = 0.0
 
     @property
     def median(self) -> float:
@@ -68,6 +76,18 @@ class Background:
         return self.scale.inverse(edges(self.counts.size))
 
     @cached_property
+    def _polynomials(self) -> tuple[Floats, Floats]:
+        """Values of the directions, (3, bins), and half their mean curvature in robust SD, (3,)."""
+        z = np.clip((centres(self.counts.size) - self.median) / self.sd, -TILT_REACH, TILT_REACH)
+        powers = np.vander(z, 2 + TILTS, increasing=True)
+        root = np.sqrt(self.smooth)
+        _, triangle = np.linalg.qr(powers * root[:, None])
+        inverse = np.linalg.solve(triangle, np.eye(2 + TILTS))[:, 2:]
+        order = np.arange(2, 2 + TILTS)
+        curvatures = (self.smooth @ powers[:, :TILTS]) * order * (order - 1)
+        return (powers @ inverse).T, 0.5 * curvatures @ inverse[2:]
+
+    @property
     def directions(self) -> Floats:
         """Ways in which the true shape may differ from the tube's, (3, bins): its width, lean and tails.
 
@@ -75,11 +95,17 @@ class Background:
         other and with the place. Tilting the shape by ``a`` of them costs m a^2 / 2 of log likelihood, m being the
         tube's cells: what a tube of that size leaves open.
         """
-        z = np.clip((centres(self.counts.size) - self.median) / self.sd, -TILT_REACH, TILT_REACH)
-        root = np.sqrt(self.smooth)
-        orthogonal, triangle = np.linalg.qr(np.vander(z, 2 + TILTS, increasing=True) * root[:, None])
-        inverse = np.linalg.solve(triangle, np.eye(2 + TILTS))
-        return (np.vander(z, 2 + TILTS, increasing=True) @ inverse)[:, 2:].T
+        return self._polynomials[0]
+
+    def widening(self, electron: float) -> Floats:
+        """Return how a shift of one robust SD tilts the shape, (3,): more light is also more noise of photo-electrons.
+
+        A variance added to the background is half its second derivative (the heat equation), here projected on the
+        directions, whose mean curvature under the shape that is.
+        """
+        tilt: Floats = self.electron(electron) / self.linear_sd * self._polynomials[1]
+        # A background that is no distribution, of one value, has no curvature to go by.
+        return np.clip(tilt, -MOST_WIDENING, MOST_WIDENING)
 
     def tilted(self, tilt: Floats) -> tuple[Floats, Floats]:
         """Return the shape tilted along ``directions`` by (3,), (bins,), and its derivatives by them, (3, bins)."""
@@ -134,42 +160,74 @@ class Background:
         below[:, 0], below[:, -1] = 0.0, 1.0
         return np.diff(below, axis=1)
 
+    def noisy(self, law: Floats, electron: float) -> Floats:
+        """Return what is seen of a law of expected signals and its derivatives, (rows, signals), light being electrons.
+
+        What blurs grows with the size of an electron, nearly straight; a parabola through none, one and two of the
+        usual sizes keeps the likelihood smooth in it. The last row returned is the first's derivative by ln(electron).
+        """
+        size = math.exp(electron)
+        count = law.shape[1]
+        rows = count * np.arange(law.shape[0])[:, None]
+        once, twice = (
+            2 / 3 * law
+            + np.bincount((rows + places).ravel(), (np.tile(law, 4) * shares).ravel(), law.size).reshape(law.shape)
+            for places, shares in self._blurs
+        )
+        straight, bend = 2 * once - 1.5 * law - 0.5 * twice, 0.5 * (law + twice) - once
+        slope: Floats = size * straight[0] + 2 * size**2 * bend[0]
+        return np.vstack((law + size * straight + size**2 * bend, slope))
+
     @cached_property
-    def noise(self) -> Floats:
-        """Share of the cells of an expected signal that show another, for light comes in electrons, (signals, signals).
+    def _blurs(self) -> tuple[tuple[NDArray[np.intp], Floats], ...]:
+        """Where the cells of each expected signal are seen and what share of them, with the usual electron and twice
+        it, (4 signals,) each.
 
         A signal S has a variance of S times one electron's channel values; it is put on three points by Gauss-Hermite
-        quadrature, and each of them on its two neighbours in the grid.
+        quadrature, and each of the outer ones on its two neighbours in the grid; two thirds stay.
         """
         signals = np.exp(self.signals[0])
-        rows = np.arange(signals.size)
-        shares = 2 / 3 * np.eye(signals.size)
-        spread = np.sqrt(3 * signals * self.electron)
-        for side in (-1, 1):
-            place = np.interp(signals + side * spread, signals, rows)
+        found = []
+        for size in (1.0, 2.0):
+            spread = np.sqrt(3 * signals * size * self.electron(0.0))
+            both = np.concatenate((signals - spread, signals + spread))
+            place = np.interp(both, signals, np.arange(signals.size))
             left = np.minimum(place.astype(np.intp), signals.size - 2)
-            shares[rows, left] += (1 - place + left) / 6
-            shares[rows, left + 1] += (place - left) / 6
-        return shares
+            right = place - left
+            found.append((np.concatenate((left, left + 1)), np.concatenate((1 - right, right)) / 6))
+        return tuple(found)
 
     @property
-    def electron(self) -> float:
-        """What one photo-electron is, channel values: a judgement, at most what the background's own noise leaves room
-        for.
+    def electron_bounds(self) -> tuple[float, float]:
+        """The least and the greatest ln(photo-electron, over its usual size): the background's own noise has room for
+        no more.
         """
+        low, high = ELECTRON_BOUNDS
         median = self.scale.to_linear(self.median)
-        room = 0.5 * self.linear_sd**2 / median if median > 0 else math.inf
-        return min(ELECTRON * self.scale.t, room)
+        if median <= 0:
+            return low, high
+        return low, min(max(math.log(0.5 * self.linear_sd**2 / median / (ELECTRON * self.scale.t)), low), high)
+
+    def electron(self, log_ratio: float) -> float:
+        """Return a photo-electron in channel values, from ln(it, over its usual size)."""
+        return ELECTRON * self.scale.t * math.exp(log_ratio)
 
     def probabilities(self, shift: float) -> tuple[Floats, Floats]:
         """Return the probability of each bin with all cells moved by ``shift`` (robust SD, linear), and its slope."""
         moved, slopes = self.move(self.smooth[None], shift)
         return moved[0], slopes[0]
 
+    def positives(self, several: Sequence[Positive]) -> Floats:
+        """Return the probabilities of the bins for several laws of one electron, (laws, bins), without derivatives."""
+        laws = np.array([signal_law(one, *self.signals)[0] for one in several])
+        found: Floats = np.maximum(self.noisy(laws, several[0].electron)[:-1] @ self.lit, 0.0)
+        return found
+
     def positive(self, positive: Positive) -> tuple[Floats, Floats]:
-        """Return the probability of each bin, (bins,), and its derivatives by level, log spread and skew, (3, bins)."""
-        p = signal_law(positive, *self.signals) @ self.noise @ self.lit
-        return p[0], p[1:]
+        """Return the probability of each bin, (bins,), and its derivatives by the law's four parameters, (4, bins)."""
+        p = self.noisy(signal_law(positive, *self.signals), positive.electron) @ self.lit
+        # The parabola of the noise may lie a hair below zero where there is next to nothing.
+        return np.maximum(p[0], 0.0), p[1:]
 
 
 def signal_law(positive: Positive, log_signals: Floats, weights: Floats) -> Floats:
@@ -177,11 +235,15 @@ def signal_law(positive: Positive, log_signals: Floats, weights: Floats) -> Floa
     skew = min(max(positive.skew, -SKEW_BOUND), SKEW_BOUND)
     if abs(skew) >= LEAST_SKEW:
         return _law(positive.level, positive.log_spread, skew, log_signals, weights)
-    # Near no skew alpha changes with the cube root of the skewness: run straight between two points there.
-    low, high = (_law(positive.level, positive.log_spread, side * LEAST_SKEW, log_signals, weights) for side in (-1, 1))
-    part = 0.5 * (1 + skew / LEAST_SKEW)
-    law = (1 - part) * low + part * high
-    law[3] = (high[0] - low[0]) / (2 * LEAST_SKEW)
+    # Near no skew alpha changes with the cube root of the skewness, and the law's even part with its power 4/3, which
+    # has no second derivative at 0: a polynomial of the same value and slope at both ends stands in for it.
+    low, middle, high = (
+        _law(positive.level, positive.log_spread, side * LEAST_SKEW, log_signals, weights)
+        for side in (-1, NEXT_TO_NONE, 1)
+    )
+    odd, even, u = 0.5 * (high - low), 0.5 * (high + low) - middle, skew / LEAST_SKEW
+    law: Floats = middle + u * odd + (4 * u**2 - u**4) / 3 * even
+    law[3] = (odd[0] + (8 * u - 4 * u**3) / 3 * even[0]) / LEAST_SKEW
     return law
 
 

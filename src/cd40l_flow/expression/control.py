@@ -33,7 +33,7 @@ def control_terms(expression: Expression, limits: Mapping[str, Any]) -> ControlE
         negative_fraction_sd=None if low is None or high is None else (high - low) / (2 * Z95),
         separation=expression.separation,
         positive=expression.positive,
-        prior=None if expression.mixture is None else prior_of(expression.mixture),
+        prior=None if expression.mixture is None else prior_of(expression.mixture, limits["mixture"]),
         positive_low_scaled=expression.positive_low_scaled,
         background=expression.anchor.counts,
         background_source=expression.anchor.source,
@@ -63,10 +63,10 @@ def with_titration(terms: ControlExpression, expression: Expression, limits: Map
     return replace(terms, titration=titration)
 
 
-def prior_of(fit: Fit) -> Prior:
-    """Return what a control's fit tells of the positive cells of a sample."""
+def prior_of(fit: Fit, mixture: Mapping[str, Any]) -> Prior:
+    """Return what a control's fit tells of the positive cells of a sample; ``mixture`` is that group of the limits."""
     covariance = np.asarray(np.linalg.inv(fit.information), dtype=np.float64)
-    return lent(fit.positive, covariance[3:5, 3:5])
+    return lent(fit.positive, covariance[3:6, 3:6], mixture)
 
 
 def _fraction_error(expression: Expression, limits: Mapping[str, Any]) -> float | None:
@@ -78,10 +78,11 @@ def _fraction_error(expression: Expression, limits: Mapping[str, Any]) -> float 
     return None if low is None or high is None else (high - low) / whole / (2 * Z95)
 
 
-def combine(terms: Sequence[ControlExpression]) -> ControlExpression:
+def combine(terms: Sequence[ControlExpression], mixture: Mapping[str, Any]) -> ControlExpression:
     """Return several controls as one: fractions and shapes averaged, MFIs by their geometric mean, backgrounds pooled.
 
-    A measure that any control lacks is unknown; the fit counts only where it is usable in all of them.
+    ``mixture`` is that group of the limits. A measure that any control lacks is unknown; the fit counts only where it
+    is usable in all of them.
     """
     if len(terms) == 1:
         return terms[0]
@@ -100,10 +101,11 @@ def combine(terms: Sequence[ControlExpression]) -> ControlExpression:
             level=math.fsum(shape.level for shape in shapes) / count,
             log_spread=math.fsum(shape.log_spread for shape in shapes) / count,
             skew=math.fsum(shape.skew for shape in shapes) / count,
+            electron=math.fsum(shape.electron for shape in shapes) / count,
         )
         if len(shapes) == count
         else None,
-        prior=combine_priors([term.prior for term in terms]),
+        prior=combine_priors([term.prior for term in terms], mixture),
         positive_low_scaled=_mean([term.positive_low_scaled for term in terms]),
         background=np.sum([term.background for term in terms], axis=0),
         background_source=terms[0].background_source,

@@ -59,7 +59,7 @@ def _shares(tubes: Sequence[GatedTube], population: str, parent: str) -> list[_P
     """Return a population's percent of a parent, percentage points."""
     found = []
     for tube in tubes:
-        if population not in tube.masks or parent not in tube.masks or tube.count(parent) < ENOUGH:
+        if population not in tube.places or parent not in tube.places or tube.count(parent) < ENOUGH:
             continue
         count, total = tube.count(population), tube.count(parent)
         # Agresti and Coull's two and two keep the error above 0 where no cell or every cell is positive.
@@ -76,10 +76,11 @@ def _medians(tubes: Sequence[GatedTube], detector: str) -> list[_Print]:
         if boundary is None:
             continue
         # Not the gated ones: another donor's lymphocytes may lie outside the scatter gate.
-        mask = tube.masks[TIME] & (tube.signal.scaled["CD3"] > boundary.scaled)
-        if np.count_nonzero(mask) < ENOUGH:
+        places = tube.places[TIME][tube.scaled("CD3", TIME) > boundary.scaled]
+        if places.size < ENOUGH:
             continue
-        values = tube.signal.detector(getattr(tube.signal.events.scatter, detector))[mask]
+        name = getattr(tube.signal.events.scatter, detector)
+        values = tube.signal.stored(name).take(places).astype(np.float64)
         median = float(np.median(values))
         if median > 0:
             # The standard error of the median of a normal distribution.

@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.inputs.model import Floats, Singles
 
 LOW, HIGH = -0.2, 1.1
 
@@ -28,7 +28,7 @@ def centres(bins: int) -> Floats:
     return middle
 
 
-def histogram(scaled: Floats, bins: int) -> Floats:
+def histogram(scaled: Floats | Singles, bins: int) -> Floats:
     """Return the counts, (bins,), of values on the logicle scale, (n,); values outside are counted in the end bins."""
     index = np.clip(((scaled - LOW) / (HIGH - LOW) * bins).astype(np.intp), 0, bins - 1)
     return np.bincount(index, minlength=bins).astype(np.float64)

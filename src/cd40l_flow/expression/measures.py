@@ -13,7 +13,7 @@ from cd40l_flow.expression.dip import dip, dip_p_value
 from cd40l_flow.expression.histogram import histogram, quantile
 from cd40l_flow.expression.interval import profile_interval
 from cd40l_flow.expression.medians import median_interval
-from cd40l_flow.expression.mixture import Fit, Problem, fit_mixture
+from cd40l_flow.expression.mixture import ANCHORED, Fit, Problem, fit_mixture, parameters
 from cd40l_flow.expression.modality import valley_depth
 from cd40l_flow.expression.model import Anchor, ControlExpression, Expression
 from cd40l_flow.expression.prior import NOTHING_KNOWN, Prior
@@ -22,6 +22,7 @@ from cd40l_flow.inputs.model import Floats
 from cd40l_flow.signal.scale import Scale
 
 FEWEST_TO_FIT = 100
+AT_THE_TOP = 0.99  # of the range: where a cell is, whose light the instrument could not measure, little compensated
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,11 @@ def fit(
     all_low, all_high = median_interval(cells.activated)
     positive_low, positive_high = median_interval(positives) if enough else (None, None)
     resting = scale.forward(cells.resting) if cells.resting.size else np.empty(0)
-    found = _fit(counts, background, anchor, control.prior if control else None, limits)
+    margin = cells.activated >= AT_THE_TOP * scale.t
+    measurable = histogram(scaled[~margin], bins)
+    found = _fit(measurable, background, anchor, control.prior if control else None, limits)
+    # Cells at the top are positive, whatever the law of the others.
+    told = float(measurable.sum()) / max(cells.activated.size, 1)
     return Expression(
         reagent=reagent,
         detector=detector,
@@ -113,9 +118,9 @@ def fit(
         mfi_positive=mfi_positive,
         mfi_background=background_mfi,
         stain_index=(mfi_positive - background_mfi) / (2 * background_sd) if mfi_positive is not None else None,
-        negative_fraction=found.fit.negative_fraction if found else None,
-        negative_fraction_low=found.low if found else None,
-        negative_fraction_high=found.high if found else None,
+        negative_fraction=told * found.fit.negative_fraction if found else None,
+        negative_fraction_low=told * found.low if found else None,
+        negative_fraction_high=told * found.high if found else None,
         separation=found.fit.separation if found else None,
         shift=found.fit.shift if found else None,
         converged=found.fit.converged if found else None,
@@ -136,6 +141,7 @@ def fit(
         mfi_all_high=all_high,
         mfi_positive_low=positive_low,
         mfi_positive_high=positive_high,
+        margin_events=int(np.count_nonzero(margin)),
     )
 
 
@@ -168,7 +174,7 @@ def _borrowed(best: Fit, prior: Prior | None) -> float:
     """Return the share of the information on the log spread of the signal that is the control's, of prior and data."""
     if prior is None:
         return 0.0
-    _, _, known = prior.penalty(best.positive.level, best.positive.log_spread, best.positive.skew)
+    _, _, known = prior.penalty(parameters(best)[2:ANCHORED])
     return float(min(max(known[1, 1] / best.information[3, 3], 0.0), 1.0))
 
 

@@ -29,9 +29,9 @@ LOGIT_BOUND = 9.0
 SPREAD_BOUNDS = (0.1, 1.5)  # of the log signal's standard deviation
 # Share of the cells that belong nowhere (doublets, debris), spread over all bins: it bounds what one cell can weigh.
 STRAY = 1e-4
-ANCHORED = 5  # parameters with the background's shape held; the rest tilt it
+ANCHORED = 6  # parameters with the background's shape held; the rest tilt it
 PARAMETERS = ANCHORED + TILTS
-LARGEST = np.array((2.0, 0.5, 1.0, 0.4, 0.4, *(TILTS * (0.1,))))  # steps of the parameters, in their order
+LARGEST = np.array((2.0, 0.5, 1.0, 0.4, 0.4, 0.4, *(TILTS * (0.1,))))  # steps of the parameters, in their order
 TILT_BOUND = 0.3
 ROUGHLY = 0.5  # log likelihood to be gained at which a start is compared with the others
 LEVELS = 9  # tried by the search for a start
@@ -44,9 +44,9 @@ class Fit:
     ``negative_fraction`` is the weight of the background's shape (0 to 1), ``shift`` how far it moved, in robust SD of
     the background; ``log_likelihood`` is penalised; ``separation`` is Ashman's D on the logicle scale, where the
     positive component has ``positive_mean`` and ``positive_sd``. ``information`` is the expected information on (logit
-    of the negative fraction, shift, level, log spread, skew, and the tilts of the background's shape), (8, 8), what was
-    known before included. ``expected`` are the expected counts of the negative and of the positive component, (2,
-    bins).
+    of the negative fraction, shift, level, log spread, skew, electron, and the tilts of the background's shape),
+    (9, 9), what was known before included. ``expected`` are the expected counts of the negative and of the positive
+    component, (2, bins).
     """
 
     negative_fraction: float
@@ -79,7 +79,7 @@ class Problem:
         return self.prior.beside(self.background.linear_sd)
 
     def bounds(self) -> tuple[Floats, Floats]:
-        """Return the least and the greatest parameters, (8,) each."""
+        """Return the least and the greatest parameters, (9,) each."""
         logit = (-LOGIT_BOUND, LOGIT_BOUND) if self.weight is None else (self.weight, self.weight)
         faint = math.log(NEAREST * self.background.linear_sd)
         pairs = (
@@ -88,23 +88,27 @@ class Problem:
             (faint, max(math.log(self.background.scale.t), faint + 1)),
             (math.log(SPREAD_BOUNDS[0]), math.log(SPREAD_BOUNDS[1])),
             (-SKEW_BOUND, SKEW_BOUND),
+            self.background.electron_bounds,
             *(TILTS * ((-TILT_BOUND, TILT_BOUND),)),
         )
         low, high = np.array(pairs).T
         return low, high
 
     def components(self, theta: Floats) -> tuple[Floats, Floats]:
-        """Return the probability of each bin, (bins,), and its derivatives by the parameters, (8, bins)."""
-        logit, shift, level, log_spread, skew = (float(v) for v in theta[:ANCHORED])
+        """Return the probability of each bin, (bins,), and its derivatives by the parameters, (9, bins)."""
+        logit, shift, *law = (float(v) for v in theta[:ANCHORED])
         negative = 1 / (1 + math.exp(-logit))
-        p1, p1_slopes = self.background.positive(Positive(level, log_spread, skew))
-        rows = np.vstack((*self.background.tilted(theta[ANCHORED:]), p1, p1_slopes))
+        p1, p1_slopes = self.background.positive(Positive(*law))
+        widening = self.background.widening(law[-1])
+        rows = np.vstack((*self.background.tilted(theta[ANCHORED:] + shift * widening), p1, p1_slopes))
         moved, by_shift = self.background.move(rows, shift)
         p0, p1 = moved[0], moved[1 + TILTS]
+        by_width = widening @ moved[1 : 1 + TILTS]
         slopes = np.empty((PARAMETERS, p0.size))
         slopes[0] = negative * (1 - negative) * (p0 - p1)
-        slopes[1] = negative * by_shift[0] + (1 - negative) * by_shift[1 + TILTS]
-        slopes[2:5] = (1 - negative) * moved[2 + TILTS :]
+        slopes[1] = negative * (by_shift[0] + by_width) + (1 - negative) * by_shift[1 + TILTS]
+        slopes[2:ANCHORED] = (1 - negative) * moved[2 + TILTS :]
+        slopes[ANCHORED - 1] += negative * shift * by_width
         slopes[ANCHORED:] = negative * moved[1 : 1 + TILTS]
         p = (1 - STRAY) * (negative * p0 + (1 - negative) * p1) + STRAY / p0.size
         return p, (1 - STRAY) * slopes
@@ -121,9 +125,9 @@ class Problem:
         value += 0.5 * (shift / shift_sd) ** 2
         gradient[1] += shift / shift_sd**2
         information[1, 1] += 1 / shift_sd**2
-        known, known_slope, known_curve = self.known.penalty(*(float(v) for v in theta[2:5]))
-        gradient[2:5] += known_slope
-        information[2:5, 2:5] += known_curve
+        known, known_slope, known_curve = self.known.penalty(theta[2:ANCHORED])
+        gradient[2:ANCHORED] += known_slope
+        information[2:ANCHORED, 2:ANCHORED] += known_curve
         tube = float(self.background.counts.sum())
         tube = min(tube, BORROWED_CELLS) if self.borrowed else tube
         value += 0.5 * tube * float(theta[ANCHORED:] @ theta[ANCHORED:])
@@ -163,14 +167,13 @@ def fit_mixture(
 
 
 def _fit(problem: Problem, optimum: Optimum) -> Fit:
-    logit, shift, level, log_spread, skew = (float(v) for v in optimum.theta[:ANCHORED])
+    logit, shift, *law = (float(v) for v in optimum.theta[:ANCHORED])
     negative = 1 / (1 + math.exp(-logit))
-    positive = Positive(level, log_spread, skew)
+    positive = Positive(*law)
     background = problem.background
     total = float(problem.counts.sum())
-    (p0, p1), _ = background.move(
-        np.vstack((background.tilted(optimum.theta[ANCHORED:])[0], background.positive(positive)[0])), shift
-    )
+    tilt = optimum.theta[ANCHORED:] + shift * background.widening(positive.electron)
+    (p0, p1), _ = background.move(np.vstack((background.tilted(tilt)[0], background.positive(positive)[0])), shift)
     grid = centres(p1.size)
     mean = float(grid @ p1)
     sd = math.sqrt(max(float((grid - mean) ** 2 @ p1), background.sd**2 / 100))
@@ -190,10 +193,11 @@ def _fit(problem: Problem, optimum: Optimum) -> Fit:
 
 
 def parameters(fit: Fit) -> Floats:
-    """Return a fit as the vector (logit, shift, level, log spread, skew, 3 tilts), to start another fit from."""
+    """Return a fit as (logit, shift, level, log spread, skew, electron, 3 tilts), to start another fit from."""
     logit = math.log(fit.negative_fraction / (1 - fit.negative_fraction))
     positive = fit.positive
-    return np.array([logit, fit.shift, positive.level, positive.log_spread, positive.skew, *fit.tilt])
+    law = (positive.level, positive.log_spread, positive.skew, positive.electron)
+    return np.array([logit, fit.shift, *law, *fit.tilt])
 
 
 def find_starts(problem: Problem) -> list[Floats]:
@@ -203,7 +207,7 @@ def find_starts(problem: Problem) -> list[Floats]:
     levels = np.linspace(low[2], high[2], LEVELS + 1)[:-1]
     levels = np.append(levels, np.clip(centre.level, low[2], high[2]))
     p0, _ = background.probabilities(0.0)
-    p1 = np.array([background.positive(replace(centre, level=float(level)))[0] for level in levels])
+    p1 = background.positives([replace(centre, level=float(level)) for level in levels])
     logits = np.array((-4.0, -2.0, -0.7, 0.7, 2.0, 4.0) if problem.weight is None else (problem.weight,))
     weights = 1 / (1 + np.exp(-logits))
     p = weights[:, None, None] * p0 + (1 - weights[:, None, None]) * p1
@@ -213,7 +217,8 @@ def find_starts(problem: Problem) -> list[Floats]:
     order = np.argsort(-best, kind="stable")
     first = order[0]
     apart = next((k for k in order[1:] if abs(levels[k] - levels[first]) > 1.0), order[-1])
+    shape = (centre.log_spread, centre.skew, centre.electron)
     return [
-        np.array([logits[np.argmax(values[:, k])], 0.0, levels[k], centre.log_spread, centre.skew, *(TILTS * (0.0,))])
+        np.array([logits[np.argmax(values[:, k])], 0.0, levels[k], *shape, *(TILTS * (0.0,))])
         for k in dict.fromkeys((int(first), int(apart)))
     ]

@@ -39,6 +39,7 @@ class Expression:
     the fitted components, (2, bins). ``separation`` is Ashman's D; ``valley`` the depth (0 to 1) of the valley between
     the components; ``borrowed`` the share (0 to 1) of the positive shape's information that came from the control.
     ``mixture`` is the fit that all this was read from. The ends of the MFIs are 95 % intervals of medians.
+    ``margin_events`` are cells at the top of the target's range: positive, and left out of the fit of the others' law.
     """
 
     reagent: str
@@ -79,6 +80,7 @@ class Expression:
     mfi_all_high: float | None = None
     mfi_positive_low: float | None = None
     mfi_positive_high: float | None = None
+    margin_events: int = 0
 
     @property
     def mfi_above_background(self) -> float | None:

@@ -13,6 +13,7 @@ from cd40l_flow.inputs.model import Floats
 # Gain in the log likelihood that counts as none: a thousandth of a standard error costs 5e-7.
 GAIN = 1e-6
 STEPS = 100
+LEAP = 0.25  # share of the promised gain below which a step was too long
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ def minimise(
         if _promise(gradient, information, step) < gain:
             return Optimum(theta, value, information, converged=True)
         for _ in range(40):
-            tried = np.clip(theta + _within(_step(gradient, information, free, damping), largest), low, high)
+            damped = _within(_step(gradient, information, free, damping), largest)
+            tried = np.clip(theta + damped, low, high)
             new, new_gradient, new_information = objective(tried)
             if new < value:
                 break
@@ -57,8 +59,10 @@ def minimise(
         else:
             # No step goes down: the last digits of the likelihood are reached, or it is not as smooth as it should be.
             return Optimum(theta, value, information, converged=_promise(gradient, information, step) < 1e-4)
+        # Where the likelihood bends more than expected, full steps leap from one side to the other and gain nothing.
+        leaps = value - new < LEAP * _promise(gradient, information, damped)
         theta, value, gradient, information = tried, new, new_gradient, new_information
-        damping = max(damping / 8, 1e-9)
+        damping = max(4 * damping, 0.1) if leaps else max(damping / 8, 1e-9)
     return Optimum(theta, value, information, converged=False)
 
 

@@ -12,7 +12,7 @@ from cd40l_flow.expression.compensation_check import slopes
 from cd40l_flow.expression.fingerprints import differences
 from cd40l_flow.expression.histogram import centres, histogram
 from cd40l_flow.gating.model import ACTIVATED, CD8_NEGATIVE, LYMPHOCYTES, GatedSample, GatedTube
-from cd40l_flow.inputs.model import BACKGROUND_REAGENTS, Floats, Tube
+from cd40l_flow.inputs.model import BACKGROUND_REAGENTS, Singles, Tube
 from cd40l_flow.signal.scale import robust_sd
 
 # A median this many times the other's is another state of the cells, not another staining.
@@ -71,15 +71,14 @@ def cd69_median(tube: GatedTube) -> float | None:
 
 
 def _median(tube: GatedTube, marker: str) -> float | None:
-    mask = tube.masks.get(CD8_NEGATIVE)
-    if mask is None or np.count_nonzero(mask) < 50:
+    if CD8_NEGATIVE not in tube.places or tube.count(CD8_NEGATIVE) < 50:
         return None
-    return float(np.median(tube.signal.linear(marker)[mask]))
+    return float(np.median(tube.linear(marker, CD8_NEGATIVE)))
 
 
 def floor_of(tube: GatedTube, marker: str) -> float:
     """Return the robust SD of a marker on CD3+CD8- cells, channel values: the least a denominator of a ratio may be."""
-    return robust_sd(tube.signal.linear(marker)[tube.masks[CD8_NEGATIVE]])
+    return robust_sd(tube.linear(marker, CD8_NEGATIVE))
 
 
 def _swapped(stimulated: Sequence[GatedTube], unstimulated: Sequence[GatedTube]) -> bool | None:
@@ -105,8 +104,10 @@ def _markers_swapped(stimulated: Sequence[GatedTube], unstimulated: Sequence[Gat
     compared = False
     for rest in unstimulated:
         for background in stimulated:
+            if _tube(background).reagent not in BACKGROUND_REAGENTS:
+                continue
             raised = _raised(background, rest, "target"), _raised(background, rest, "CD69")
-            if _tube(background).reagent not in BACKGROUND_REAGENTS or None in raised:
+            if None in raised:
                 continue
             compared = True
             if raised == (True, False):
@@ -135,10 +136,9 @@ def _cd3_cd8_swapped(tubes: Sequence[GatedTube]) -> bool | None:
     """
     told = []
     for tube in tubes:
-        mask = tube.masks.get(LYMPHOCYTES)
-        if mask is None or np.count_nonzero(mask) < ENOUGH:
+        if LYMPHOCYTES not in tube.places or tube.count(LYMPHOCYTES) < ENOUGH:
             continue
-        cd3, cd8 = (tube.signal.scaled[marker][mask] for marker in ("CD3", "CD8"))
+        cd3, cd8 = (tube.scaled(marker, LYMPHOCYTES) for marker in ("CD3", "CD8"))
         t_cells, cd8_cells = cd3 > _split(cd3), cd8 > _split(cd8)
         both = float(np.count_nonzero(t_cells & cd8_cells))
         cd8_of_t = both / max(1.0, float(np.count_nonzero(t_cells)))
@@ -147,7 +147,7 @@ def _cd3_cd8_swapped(tubes: Sequence[GatedTube]) -> bool | None:
     return all(told) if told else None
 
 
-def _split(scaled: Floats) -> float:
+def _split(scaled: Singles) -> float:
     """Return the place that best parts logicle values, (n,), in two (Otsu, doi:10.1109/tsmc.1979.4310076)."""
     bins = 128
     counts = histogram(scaled, bins)

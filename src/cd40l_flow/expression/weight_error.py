@@ -25,7 +25,7 @@ class WeightError:
 
 
 def weight_error(negative: float, information: Floats) -> WeightError:
-    """Return the error of a negative fraction (0 to 1) from the information on the parameters of its fit, (8, 8).
+    """Return the error of a negative fraction (0 to 1) from the information on the parameters of its fit, (9, 9).
 
     What was known before is in the information. The background's part is what the inverse loses where its shape is held
     at the tube's.

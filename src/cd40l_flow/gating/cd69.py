@@ -6,10 +6,9 @@ from statistics import NormalDist
 
 import numpy as np
 
-from cd40l_flow.gating.density import HIGH, LOW, Density, Valley, density, find_valleys, most_parting
+from cd40l_flow.gating.density import HIGH, LOW, Density, Valley, find_valleys, most_parting
 from cd40l_flow.gating.found import Evidence, Found, joined, no_gate
 from cd40l_flow.gating.thresholds import FEWEST
-from cd40l_flow.inputs.model import Floats
 from cd40l_flow.signal.scale import Scale
 
 # A valley this deep is no accident of counting.
@@ -25,8 +24,9 @@ FEWEST_ADDED, SMALLEST_SHARE = 60, 0.02
 SOFT, STRICT = 0.012, 30.0
 
 
-def find_cd69(unstimulated: Floats, stimulated: Floats, scale: Scale, max_percent: float) -> Found:
-    """Return the boundary above which CD3+CD8- cells are CD69+; both inputs are (n,) logicle, of CD3+CD8- cells.
+def find_cd69(resting: Density, active: Density, scale: Scale, max_percent: float) -> Found:
+    """Return the boundary above which CD3+CD8- cells are CD69+; both densities are those of CD3+CD8-
+    cells, ``resting`` of the unstimulated tubes.
 
     The unstimulated tube sets the least: at most ``max_percent`` of its cells lie above, or, where some carry CD69
     already, at most that percent of a normal peak of resting cells; the flag tells when more are above. From there on
@@ -34,9 +34,8 @@ def find_cd69(unstimulated: Floats, stimulated: Floats, scale: Scale, max_percen
     not have a peak of its own for that. Where nothing was added, ``max_percent`` of the unstimulated cells (or their
     peak + 4 SD, where that is less) is the boundary. Without an unstimulated tube the valley serves alone, flagged.
     """
-    if unstimulated.size < FEWEST:
-        return _alone(stimulated, scale)
-    resting, active = density(unstimulated), density(stimulated)
+    if resting.total < FEWEST:
+        return _alone(active, scale)
     mode = resting.mode()
     spread = max(resting.left_sd(mode, high=HIGH), NARROWEST_SD)
     quantile = resting.quantile(1 - max_percent / 100)
@@ -91,15 +90,14 @@ def _fewest_errors(resting: Density, active: Density, least: float) -> float | N
     return float((weights * positions).sum() / weights.sum())
 
 
-def _alone(stimulated: Floats, scale: Scale) -> Found:
+def _alone(curve: Density, scale: Scale) -> Found:
     """Return the boundary from the stimulated tubes alone."""
-    curve = density(stimulated)
     low, high = scale.to_scaled(0.0), 0.95
     valleys = find_valleys(curve, low, high)
     mode = curve.mode()
     evidence = Evidence(curve, "above", (low, high), tuple(valleys), (mode,))
-    if stimulated.size < FEWEST:
-        return no_gate(f"only {stimulated.size} CD3+CD8- cells: CD69 gate not drawn", evidence)
+    if curve.total < FEWEST:
+        return no_gate(f"only {curve.total} CD3+CD8- cells: CD69 gate not drawn", evidence)
     valley = most_parting(curve, valleys)
     if valley is not None:
         return Found(valley.position, "valley of the stimulated tube", "no unstimulated tube", evidence)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cd40l_flow.gating.found import Found
-from cd40l_flow.inputs.model import Floats, Sample
+from cd40l_flow.inputs.model import Floats, Sample, Singles
 from cd40l_flow.signal.acquisition import Mask
 from cd40l_flow.signal.prepare import TubeSignal
 from cd40l_flow.signal.scale import Scale
@@ -35,6 +37,18 @@ GATE_POPULATION = {
     "cd4_low": CD4_POSITIVE,
     "cd69_low": ACTIVATED,
 }
+
+
+# Of fewer events a percent says little.
+FEWEST = 100
+# Events by their number in the file.
+Places = NDArray[np.int32]
+Numbers = NDArray[np.int32] | NDArray[np.intp]
+
+
+def taken(values: NDArray[Any], places: Numbers) -> NDArray[Any]:
+    """Return the values, (events,), of some events in the order of the file, (n,): as they are where it is all."""
+    return values if places.size == values.size else values.take(places)
 
 
 @dataclass(frozen=True)
@@ -81,12 +95,12 @@ class ScatterGate:
     automatic: Floats | None = None
     boundaries: tuple[Boundary, ...] = ()
 
-    def inside(self, fsc: Floats, ssc: Floats) -> Mask:
+    def inside(self, fsc: Floats | Singles, ssc: Floats | Singles) -> Mask:
         """Return which events, (n,), lie within the polygon or on its edge."""
         (left, bottom), (right, top) = self.vertices.min(axis=0), self.vertices.max(axis=0)
         mask: Mask = (fsc >= left) & (fsc <= right) & (ssc >= bottom) & (ssc <= top)
         within = np.flatnonzero(mask)
-        x, y = fsc[within], ssc[within]
+        x, y = fsc[within].astype(np.float64), ssc[within].astype(np.float64)
         inside = np.ones(within.size, dtype=bool)
         ends = np.roll(self.vertices, -1, axis=0)
         for (x0, y0), (x1, y1) in zip(self.vertices, ends, strict=True):
@@ -109,14 +123,15 @@ class Population:
 
 @dataclass(frozen=True)
 class GatedTube:
-    """A tube with its populations: ``masks`` population -> (events,), nested; its boundaries and scatter gate.
+    """A tube with its populations: ``places`` population -> which events, rising and nested; its boundaries and scatter
+    gate.
 
     ``found`` maps the name of a gate (``lymphocytes`` for the polygon) -> what was looked at, also where nothing was
     found. ``failed`` maps the population whose gate could not be drawn -> the parent it was looked for in.
     """
 
     signal: TubeSignal
-    masks: Mapping[str, Mask]
+    places: Mapping[str, Places]
     populations: tuple[Population, ...]
     boundaries: tuple[Boundary, ...]
     scatter_gate: ScatterGate | None
@@ -125,11 +140,32 @@ class GatedTube:
 
     def count(self, population: str) -> int:
         """Return the number of events in a population."""
-        return int(np.count_nonzero(self.masks[population]))
+        return int(self.places[population].size)
+
+    def mask(self, population: str) -> Mask:
+        """Return which events are in a population, (events,)."""
+        mask: Mask = np.zeros(self.signal.events.values.shape[0], dtype=bool)
+        mask[self.places[population]] = True
+        return mask
+
+    def scaled(self, marker: str, population: str) -> Singles:
+        """Return the logicle values of a marker in a population, (n,)."""
+        return taken(self.signal.scaled[marker], self.places[population])
+
+    def linear(self, marker: str, population: str) -> Floats:
+        """Return the compensated linear values of a marker in a population, (n,)."""
+        name = self.signal.events.markers[marker]
+        return taken(self.signal.stored(name), self.places[population]).astype(np.float64)
 
     def percent(self, population: str) -> float | None:
         """Return the percent of its parent that a population is, or None when the parent is empty."""
         return next((p.percent_of_parent for p in self.populations if p.population == population), None)
+
+    def percent_of(self, population: str, whole: str) -> float | None:
+        """Return what percent of another population one is, or None where either was not gated or there are too few."""
+        if population not in self.places or whole not in self.places or self.count(whole) < FEWEST:
+            return None
+        return 100 * self.count(population) / self.count(whole)
 
     def boundary(self, gate: str) -> Boundary | None:
         """Return the boundary of this name, or None when the gate could not be drawn."""

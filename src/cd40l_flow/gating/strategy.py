@@ -18,6 +18,7 @@ from cd40l_flow.gating.model import (
     TIME,
     VIABLE,
     GatedSample,
+    GatedTube,
 )
 from cd40l_flow.gating.scatter_steps import gate_lymphocytes, gate_singlets, gate_time
 from cd40l_flow.gating.working import Working, WorkingTube
@@ -25,6 +26,12 @@ from cd40l_flow.inputs.model import Override, Sample
 from cd40l_flow.signal.prepare import TubeSignal
 from cd40l_flow.signal.scale import Scale
 
+# A population, what it is told as a percent of, and the limit below which a tube is warned of.
+LOW_PERCENTS = (
+    (SINGLETS, LYMPHOCYTES, "singlets_warn_percent"),
+    (VIABLE, SINGLETS, "viable_warn_percent"),
+    (CD3_POSITIVE, LYMPHOCYTES, "cd3_warn_percent"),
+)
 Step = Callable[[Working, str], bool]
 
 
@@ -40,7 +47,7 @@ def gate(
 
     ``scales`` maps detector -> scale, ``limits`` is the group ``gating`` of the configuration, ``lent`` what the run's
     control gives: gate -> its detector and position (``scaled``), ``lymphocytes`` -> detectors and vertices. A gate
-    that cannot be drawn leaves its population and those below it out of ``masks`` of every tube; the reason stands in
+    that cannot be drawn leaves its population and those below it out of ``places`` of every tube; the reason stands in
     ``flags``, and what was looked at in ``found`` of the tubes.
     """
     work = Working([WorkingTube(signal) for signal in signals], scales, overrides, limits, lent or {})
@@ -49,9 +56,26 @@ def gate(
     for population, step in _steps(limits):
         if not work.tubes or not step(work, parent):
             break
-        if any(population in tube.masks for tube in work.tubes):
+        if any(population in tube.places for tube in work.tubes):
             parent = population
-    return GatedSample(sample, tuple(tube.finish() for tube in work.tubes), scales, tuple(work.flags))
+    tubes = tuple(tube.finish() for tube in work.tubes)
+    # What stopped the gating speaks last: it is why the populations behind it are missing.
+    return GatedSample(sample, tubes, scales, (*_low_percents(tubes, limits), *work.flags))
+
+
+def _low_percents(tubes: Sequence[GatedTube], limits: Mapping[str, Any]) -> list[str]:
+    """Return a warning of each population that is an unusually small part of another in some tubes."""
+    told = []
+    for population, whole, limit in LOW_PERCENTS:
+        least = float(limits[limit])
+        low = [
+            f"{tube.signal.events.tube.fcs} ({percent:.0f} %)"
+            for tube in tubes
+            if (percent := tube.percent_of(population, whole)) is not None and percent < least
+        ]
+        if low:
+            told.append(f"fewer {population} than {least:g} % of {whole}: {', '.join(low)}")
+    return told
 
 
 def _steps(limits: Mapping[str, Any]) -> list[tuple[str, Step]]:

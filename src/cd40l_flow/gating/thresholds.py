@@ -1,4 +1,4 @@
-"""Boundaries of one marker each: values on the fixed scale to a position, its method, its flag and its evidence.
+"""Boundaries of one marker each: a density on the fixed scale to a position, its method, its flag and its evidence.
 
 No function makes up a gate: where no valley is found, a declared fallback is named in ``method`` and the flag says so;
 where that fails too, the position is None.
@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cd40l_flow.gating.density import STEP, Density, density, find_valleys, most_parting
+from cd40l_flow.gating.density import STEP, Density, find_valleys, most_parting
 from cd40l_flow.gating.found import Evidence, Found, joined, no_gate
-from cd40l_flow.inputs.model import Floats
 from cd40l_flow.signal.scale import Scale
 
 FEWEST = 100
@@ -21,14 +20,13 @@ NARROWEST_SD = 0.01
 FOOT = 0.05
 
 
-def find_viability(scaled: Floats) -> Found:
-    """Return the boundary above which cells are dead, from the viability dye of single cells, (n,) logicle."""
-    curve = density(scaled)
+def find_viability(curve: Density) -> Found:
+    """Return the boundary above which cells are dead, from the viability dye of single cells."""
     low, high = 0.1, 0.95
     valleys = find_valleys(curve, low, high, min_mass=0.002)
     evidence = Evidence(curve, "below", (low, high), tuple(valleys), (curve.mode(),))
-    if scaled.size < FEWEST:
-        return no_gate(f"only {scaled.size} single cells: viability gate not drawn", evidence)
+    if curve.total < FEWEST:
+        return no_gate(f"only {curve.total} single cells: viability gate not drawn", evidence)
     valley = most_parting(curve, valleys)
     if valley is not None:
         return Found(valley.position, "valley", "", evidence)
@@ -37,20 +35,18 @@ def find_viability(scaled: Floats) -> Found:
     return Found(edge, "live mode + 4 SD", "no valley: no distinct dead cells", evidence)
 
 
-def find_cd3(scaled: Floats, scale: Scale) -> Found:
-    """Return the boundary above which cells are CD3+, from live single lymphocytes of the stimulated tubes, (n,)
-    logicle.
+def find_cd3(curve: Density, scale: Scale) -> Found:
+    """Return the boundary above which cells are CD3+, from live single lymphocytes of the stimulated tubes.
 
     PMA lowers CD3, so the stimulated tubes set it. Where activated cells are a CD3-dim peak of their own the lowest
     valley, next to the CD3- cells, is taken: they stay in.
     """
-    curve = density(scaled)
     low, high = scale.to_scaled(0.0), 0.95
     valleys = find_valleys(curve, low, high)
     mode = curve.mode()
     evidence = Evidence(curve, "above", (low, high), tuple(valleys), (mode,))
-    if scaled.size < FEWEST:
-        return no_gate(f"only {scaled.size} lymphocytes: CD3 gate not drawn", evidence)
+    if curve.total < FEWEST:
+        return no_gate(f"only {curve.total} lymphocytes: CD3 gate not drawn", evidence)
     if valleys:
         doubts = [f"{len(valleys)} CD3+ populations: the dim ones are kept"] if len(valleys) > 1 else []
         return Found(valleys[0].position, "valley", joined(_shallow(valleys[0].depth), *doubts), evidence)
@@ -60,19 +56,18 @@ def find_cd3(scaled: Floats, scale: Scale) -> Found:
     return no_gate("one CD3 population at the background: no CD3+ cells found", evidence)
 
 
-def find_cd8(scaled: Floats) -> Found:
-    """Return the boundary below which T cells are CD8-, from CD3+ cells, (n,) logicle.
+def find_cd8(curve: Density) -> Found:
+    """Return the boundary below which T cells are CD8-, from CD3+ cells.
 
     It lies in the valley, or nearer to the CD8- peak where a CD8-dim shoulder of NK-like T cells fills the gap: at the
     peak's foot, which is its mode + 3 SD (the SD from the side below) or, of a peak that is wider above its mode, as
     where a log amplifier has cut it off, the place where its height has sunk to a twentieth.
     """
-    curve = density(scaled)
     low, high = 0.05, 0.95
     valleys = find_valleys(curve, low, high)
     evidence = Evidence(curve, "below", (low, high), tuple(valleys), (curve.mode(),))
-    if scaled.size < FEWEST:
-        return no_gate(f"only {scaled.size} CD3+ cells: CD8 gate not drawn", evidence)
+    if curve.total < FEWEST:
+        return no_gate(f"only {curve.total} CD3+ cells: CD8 gate not drawn", evidence)
     if not valleys:
         edge = _foot(curve, curve.mode(), high)
         return Found(edge, "foot of the CD8- peak", "no valley: one CD8 population only", evidence)
@@ -83,17 +78,16 @@ def find_cd8(scaled: Floats) -> Found:
     return Found(valley.position, "valley", _shallow(valley.depth), evidence)
 
 
-def find_cd4(scaled: Floats) -> Found:
-    """Return the boundary above which CD3+CD8- cells are CD4+, (n,) logicle: the valley, for there is no fallback.
+def find_cd4(curve: Density) -> Found:
+    """Return the boundary above which CD3+CD8- cells are CD4+: the valley, for there is no fallback.
 
     PMA takes CD4 off the surface, so this gate is for assays that leave it there.
     """
-    curve = density(scaled)
     low, high = 0.1, 0.95
     valleys = find_valleys(curve, low, high)
     evidence = Evidence(curve, "above", (low, high), tuple(valleys), (curve.mode(),))
-    if scaled.size < FEWEST:
-        return no_gate(f"only {scaled.size} CD3+CD8- cells: CD4 gate not drawn", evidence)
+    if curve.total < FEWEST:
+        return no_gate(f"only {curve.total} CD3+CD8- cells: CD4 gate not drawn", evidence)
     valley = most_parting(curve, valleys)
     if valley is None:
         return no_gate("one CD4 population only: positive or negative cannot be told", evidence)

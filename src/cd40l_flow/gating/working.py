@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from cd40l_flow.gating.density import Density, counted, density, density_of
 from cd40l_flow.gating.found import Found, beside_control
-from cd40l_flow.gating.model import Boundary, GatedTube, Population, ScatterGate
-from cd40l_flow.inputs.model import Floats, Override
+from cd40l_flow.gating.model import Boundary, GatedTube, Places, Population, ScatterGate, taken
+from cd40l_flow.inputs.model import Override, Singles
 from cd40l_flow.signal.acquisition import Mask
 from cd40l_flow.signal.prepare import TubeSignal
 from cd40l_flow.signal.scale import Scale
@@ -18,36 +20,49 @@ from cd40l_flow.signal.scale import Scale
 
 @dataclass
 class WorkingTube:
-    """A tube while it is being gated."""
+    """A tube while it is being gated; ``dropped`` are the events that the gate in time left out."""
 
     signal: TubeSignal
-    masks: dict[str, Mask] = field(default_factory=dict)
+    places: dict[str, Places] = field(default_factory=dict)
+    dropped: Places = field(default_factory=lambda: np.empty(0, dtype=np.int32))
     parents: dict[str, str] = field(default_factory=dict)
     boundaries: list[Boundary] = field(default_factory=list)
     scatter_gate: ScatterGate | None = None
     found: dict[str, Found] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    _last: tuple[str, str, Singles] | None = None
 
     @property
     def stimulated(self) -> bool:
         """Whether the sheet says so."""
         return self.signal.events.tube.stimulation == "stimulated"
 
-    def narrow(self, population: str, parent: str, passes: Mask) -> None:
-        """Make a population of the events of its parent that pass."""
-        self.masks[population] = self.masks[parent] & passes
+    def values(self, marker: str, population: str) -> Singles:
+        """Return the scaled values of a marker in a population, (n,); the last asked for are kept."""
+        if self._last is None or self._last[:2] != (marker, population):
+            self._last = (marker, population, taken(self.signal.scaled[marker], self.places[population]))
+        return self._last[2]
+
+    def narrow(self, population: str, parent: str, passes: Mask | None = None) -> None:
+        """Make a population of the events of its parent that pass, (parents,); of all where ``passes`` is left out."""
+        events = self.places[parent]
+        self.enter(population, parent, events if passes is None else events.take(np.flatnonzero(passes)))
+
+    def enter(self, population: str, parent: str, places: NDArray[np.integer]) -> None:
+        """Make a population of these events of its parent, rising."""
+        self.places[population] = places.astype(np.int32, copy=False)
         self.parents[population] = parent
 
     def finish(self) -> GatedTube:
         """Return the tube with its populations counted."""
-        counts = {name: int(np.count_nonzero(mask)) for name, mask in self.masks.items()}
+        counts = {name: events.size for name, events in self.places.items()}
         populations = tuple(
             Population(name, parent, counts[name], 100 * counts[name] / counts[parent] if counts[parent] else None)
             for name, parent in self.parents.items()
         )
         return GatedTube(
             signal=self.signal,
-            masks=dict(self.masks),
+            places=dict(self.places),
             populations=populations,
             boundaries=tuple(self.boundaries),
             scatter_gate=self.scatter_gate,
@@ -77,14 +92,14 @@ class Working:
         """Return the detector of a marker, of the first tube that has it."""
         return next(tube.signal.events.markers[marker] for tube in self.tubes if marker in tube.signal.events.markers)
 
-    def pooled(self, marker: str, population: str, only: Callable[[WorkingTube], bool] | None = None) -> Floats:
-        """Return the scaled values of a marker in a population, all tubes (that pass ``only``) together, (n,)."""
+    def density(self, marker: str, population: str, only: Callable[[WorkingTube], bool] | None = None) -> Density:
+        """Return the density of a marker in a population, all tubes (that pass ``only``) together."""
         parts = [
-            tube.signal.scaled[marker][tube.masks[population]]
+            counted(tube.values(marker, population))
             for tube in self.tubes
             if marker in tube.signal.scaled and (only is None or only(tube))
         ]
-        return np.concatenate(parts) if parts else np.empty(0)
+        return density_of(np.sum(parts, axis=0)) if parts else density(np.empty(0))
 
     def beside_control(self, gate: str, marker: str, found: Found, events: int) -> Found:
         """Return a boundary held against the control's of the same detector, where it lent one."""
@@ -109,10 +124,11 @@ class Working:
         scaled = scale.to_scaled(override.value) if scale else override.value
         return set_by_hand(override, detector, scaled, boundary.value if boundary else None, found.flag)
 
-    def threshold(self, gate: str, marker: str, found: Found, population: str, parent: str) -> bool:
+    def threshold(self, gate: str, marker: str, found: Found, population: str, parent: str, others: str = "") -> bool:
         """Lay one threshold on every tube that has the marker; return whether it could be drawn anywhere.
 
-        A gate named ``_low`` keeps what lies above it, ``_high`` what lies at or below it.
+        A gate named ``_low`` keeps what lies above it, ``_high`` what lies at or below it. ``others`` names the
+        population of those that do not pass, where they are one.
         """
         drawn = False
         for tube in self.tubes:
@@ -123,10 +139,12 @@ class Working:
             if boundary is None:
                 tube.failed[population] = parent
                 continue
-            scaled = tube.signal.scaled[marker]
+            scaled = tube.values(marker, parent)
             tube.boundaries.append(boundary)
             passes = scaled > boundary.scaled if gate.endswith("_low") else scaled <= boundary.scaled
             tube.narrow(population, parent, passes)
+            if others:
+                tube.narrow(others, parent, ~passes)
             drawn = True
         if not drawn and found.flag:
             self.flags.append(found.flag)

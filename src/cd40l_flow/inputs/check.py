@@ -11,8 +11,16 @@ from cd40l_flow.inputs.identity import repeated_data
 from cd40l_flow.inputs.model import Job, Sample, Tube
 from cd40l_flow.inputs.panel import BACKGROUND_OF, awaited, background_detector
 
-# What of a file that is read all the same a laboratory should look into before it trusts the values.
-_TOLD = ("DATASETS", "NEXTDATA", "OFFSETS_DISAGREE", "TEXT_END", "AMPLIFIER_FLOAT", "AMPLIFIER_GAIN")
+# What of a file that is read all the same a laboratory should look into before it trusts the values, and how.
+_COMPARE = "Compare its events with those that the acquisition software shows; export it again if they differ."
+_TOLD = {
+    "DATASETS": "See that the first one is the tube that the sheet means; export the others as files of their own.",
+    "NEXTDATA": _COMPARE,
+    "OFFSETS_DISAGREE": _COMPARE,
+    "TEXT_END": _COMPARE,
+    "AMPLIFIER_FLOAT": "Compare a median with the one that the acquisition software shows.",
+    "AMPLIFIER_GAIN": "Compare a median with the one that the acquisition software shows.",
+}
 
 
 class Planned(Protocol):
@@ -60,13 +68,17 @@ def _check_sample(sample: Sample, settings: Mapping[str, Any]) -> list[Problem]:
                 lost.setdefault(tube.reagent, tube.fcs)
             if error.code == "CHANNEL_MAP" and awaited(tube.reagent, targets, lost) is not None:
                 continue  # The tube that would tell its detector is told of already; there is nothing else to mend.
-            message = str(error).removeprefix(f"{tube.fcs}: ")
-            problems[tube] = Problem(error.code, "sample", message, file=tube.fcs, sample=sample.sample)
+            problems[tube] = Problem(
+                error.code, "sample", error.found, file=tube.fcs, sample=sample.sample, remedy=error.remedy
+            )
         else:
             if tells:
                 targets.setdefault(tube.reagent, mapped.markers["target"])
             told = [note for note in recording.notes if note.code in _TOLD]
             warnings += [
-                Problem(note.code, "warning", note.message, file=tube.fcs, sample=sample.sample) for note in told
+                Problem(
+                    note.code, "warning", note.message, file=tube.fcs, sample=sample.sample, remedy=_TOLD[note.code]
+                )
+                for note in told
             ]
     return [problems[tube] for tube in sample.tubes if tube in problems] + warnings

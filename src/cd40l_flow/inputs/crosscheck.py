@@ -72,7 +72,7 @@ def _samples(config: Config, sheet: Sheet, problems: list[Problem]) -> tuple[dic
                 problems.append(config.problem("show_columns", f"{sheet.file} has no column '{column}'.", remedy))
         if not sheet.rows:
             problems.append(
-                Problem("SHEET", "fatal", "the sheet names no sample.", sheet.file, remedy="Add a row for each.")
+                Problem("SHEET", "fatal", "the sheet names no sample.", sheet.file, remedy="Add a row for each sample.")
             )
     rows: dict[str, Row] = {}
     folded: dict[str, str] = {}
@@ -231,13 +231,13 @@ def _repeated_files(config: Config, tubes: Sequence[_PlacedTube], problems: list
             copied = sorted({other.tube.fcs for other in others if posixpath.normpath(other.tube.path) != own})
             if copied:
                 message = f"it is the same file as {listed(copied, 'and')}, which the tubes sheet names for {uses}."
-            refused[placed.sample][placed.tube.fcs] = message
             lines = listed([str(other.line) for other in others], "and")
             text = f"{shown(placed.tube.fcs)} is named again on line {lines}; neither is used."
             remedy = "Name each file once; only a stimulated tube may be named for several reagents of its sample."
             if copied:
                 text = f"{shown(placed.tube.fcs)} is the same file as the one on line {lines}; neither is used."
                 remedy = "Put the right file in the place of the copy."
+            refused[placed.sample][placed.tube.fcs] = f"{message} {remedy}"
             problems.append(
                 Problem("FILE_INTEGRITY", "sample", text, config.tubes, placed.line, "fcs", placed.sample, remedy)
             )
@@ -261,7 +261,7 @@ def _missing_tubes(config: Config, samples: Mapping[str, Sample], lines: Mapping
             missing += [] if "secondary" in reagents else ["secondary"]
         if missing:
             what = f"lacks {listed(missing, 'and')}" if has else "has no tubes"
-            remedy = "Without them it can become INDETERMINATE; add them to the tubes sheet if they exist."
+            remedy = "It may end INDETERMINATE without. Add them to the tubes sheet if they exist."
             message = f"sample '{name}' {what}."
             line = lines[name]
             problems.append(Problem("TUBE_MISSING", "warning", message, config.samples, line, "sample", name, remedy))
@@ -274,7 +274,7 @@ def _missing_controls(config: Config, samples: Mapping[str, Sample], lines: Mapp
     for name, sample in sorted(samples.items(), key=lambda item: lines[item[0]]):
         if sample.run not in controlled:
             first.setdefault(sample.run, name)
-    remedy = "Every sample of it becomes INDETERMINATE; add the healthy control of that run."
+    remedy = "All of its samples end INDETERMINATE. Add the healthy control of that run, or give it the role control."
     problems = []
     for run, name in first.items():
         message = f"run '{run}' has no control."

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cd40l_flow.config import UNFILLED
 from cd40l_flow.errors import Cd40lFlowError, TubeError
 from cd40l_flow.inputs.fcs import open_recording
 from cd40l_flow.inputs.guess import Guess, guess_tube
@@ -137,7 +138,7 @@ def _tubes_sheet(tubes: Sequence[DraftTube]) -> str:
 
 def _config(fcs_dir: str, panels: Mapping[str, tuple[tuple[str, str], ...]], tubes: Sequence[DraftTube]) -> str:
     lines = [
-        "# A draft from the headers of the FCS files. config/README.md of the workflow explains every key.",
+        "# A draft from the headers of the FCS files. README.md beside this file explains every key.",
         "samples: config/samples.tsv",
         "tubes: config/tubes.tsv",
         "overrides: config/overrides.tsv",
@@ -152,9 +153,12 @@ def _config(fcs_dir: str, panels: Mapping[str, tuple[tuple[str, str], ...]], tub
         lines.append(f"  {name}:{'' if missing else ' {}'}")
         lines += [f"    # {marker}: {detector}, by its label" for marker, detector in layout]
         if missing:
-            lines += [f"    {marker}: {{detector: WHICH}}" for marker in missing]
+            lines += [f"    {marker}: {{detector: {UNFILLED}}}" for marker in missing]
             shown = [f"{each.name} ({each.label})" if each.label else each.name for each in example.detectors]
             lines.append(f"    # the files have: {', '.join(shown)}")
+        optional = [marker for marker in MARKERS if marker not in (*REQUIRED_MARKERS, *dict(layout))]
+        if missing and optional:
+            lines.append(f"    # where the tubes were stained for them, likewise: {', '.join(optional)}")
         if example.spillover is None:
             lines.append(
                 "    # the files carry no matrix: `spillover: none` here says that they are compensated already"
@@ -188,7 +192,7 @@ def _todo(
         missing = _unlabelled(layout, [tube.header for tube in tubes if tube.panel == name and tube.header is not None])
         if missing:
             todo.append(
-                f"config/config.yaml, panel {name}: write the detector of {', '.join(missing)} for WHICH; what "
+                f"config/config.yaml, panel {name}: write the detector of {', '.join(missing)} for {UNFILLED}; what "
                 "the files have stands below it. target is the detector of CD154 or CD40-Ig."
             )
     lacking = _lacking(samples)

@@ -69,7 +69,7 @@ def inspect_file(path: str | Path) -> Inspection:
 
 def refused(name: str, error: TubeError) -> Inspection:
     """Return what is told of a file that is refused."""
-    return Inspection(name, Note(error.rule, str(error).removeprefix(f"{name}: ")))
+    return Inspection(name, Note(error.rule, f"{error.found} {error.remedy}"))
 
 
 def inspect_recording(recording: Recording) -> Inspection:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 
 TARGET_REAGENTS = ("CD154", "CD154-2", "CD40-Ig")
 BACKGROUND_REAGENTS = ("isotype", "FMO", "secondary")
@@ -172,7 +173,7 @@ class Events:
     tube: Tube
     header: Header
     names: tuple[str, ...]
-    values: Floats | NDArray[np.float32]
+    values: Floats | Singles
     time: Floats | None
     time_problem: str
     scatter: Scatter

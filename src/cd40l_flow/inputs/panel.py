@@ -84,7 +84,7 @@ def find_markers(
             problems.append(f"{_shown(marker, reagent)}: no {other}detector carries this label")
     problems += _doubled(header, found)
     if problems:
-        raise TubeError("CHANNEL_MAP", f"{name}: {'; '.join(problems)}. The file has {describe(header)}. {_REMEDY}")
+        raise TubeError("CHANNEL_MAP", name, f"{'; '.join(problems)}. The file has {describe(header)}.", _REMEDY)
     return {marker: found[marker] for marker in MARKERS if marker in found}
 
 
@@ -164,7 +164,8 @@ def find_scatter(header: Header, name: str) -> Scatter:
     if forward is None or side is None:
         missing = " and ".join(axis for axis, detector in (("FSC", forward), ("SSC", side)) if detector is None)
         found = f"no {missing} detector under a usual name (such as FSC-A, SSC-A)"
-        raise TubeError("CHANNEL_MAP", f"{name}: {found}. The file has {describe(header)}. Rename the detector.")
+        remedy = "Export the file with both; they are found by their names alone."
+        raise TubeError("CHANNEL_MAP", name, f"{found}. The file has {describe(header)}.", remedy)
     area = _pick(measures["f"], _AREA) is not None
     height = _pick(measures["f"], _HEIGHT) if area else None
     width = _pick(measures["f"], _WIDTH) if area else None

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cd40l_flow.config import SPILLOVER_WORDS, Config, draft_config
 from cd40l_flow.errors import InputsError, Problem
 from cd40l_flow.inputs.crosscheck import assemble
-from cd40l_flow.inputs.model import Job, Override, Sample, Tube
+from cd40l_flow.inputs.model import Job, Override, Sample
 from cd40l_flow.inputs.reference import limits_of, read_reference
 
 
@@ -106,33 +105,3 @@ def _plan(config: Config, problems: list[Problem]) -> Plan:
         overrides[override.sample] = (*overrides.get(override.sample, ()), override)
     warnings = tuple(cohort.problems)
     return Plan(config, samples, controls, runs, overrides, cohort.refused, warnings, limits_of(reference))
-
-
-def job_to_json(job: Job) -> str:
-    """Return a job as one line of JSON, the same for equal jobs."""
-    parts = {
-        "sample": asdict(job.sample),
-        "controls": job.controls,
-        "run_controls": [asdict(sample) for sample in job.run_controls],
-        "overrides": [asdict(override) for override in job.overrides],
-        "settings": job.settings,
-    }
-    return json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def job_from_json(text: str) -> Job:
-    """Return the job that `job_to_json` wrote."""
-    parts = json.loads(text)
-    return Job(
-        sample=_sample(parts["sample"]),
-        controls=tuple(parts["controls"]),
-        run_controls=tuple(_sample(part) for part in parts["run_controls"]),
-        overrides=tuple(Override(**part) for part in parts["overrides"]),
-        settings=parts["settings"],
-    )
-
-
-def _sample(part: dict[str, Any]) -> Sample:
-    tubes = tuple(Tube(**tube) for tube in part["tubes"])
-    extra = tuple((column, cell) for column, cell in part["extra"])
-    return Sample(**{**part, "tubes": tubes, "extra": extra})

@@ -212,7 +212,9 @@ def _read_cell(
     if check(value):
         return value, "", ""
     close = nearest(cell, part.get("enum", []))
-    remedy = f"Did you mean '{close}'?" if close else "Correct it."
+    remedy = f"Did you mean '{close}'?" if close else "Write it as expected."
+    if part.get("maxLength") == 0:
+        remedy = "Settle in this row what it asks, then empty the cell."
     return None, f"found {shown(cell)}, expected {expected(part)}.", remedy
 
 

@@ -61,7 +61,7 @@ def choose_spillover(
         source = f"the matrix of {spillover.source}"
         _check(spillover, [detector.name for detector in detectors], needed)
     except SpilloverFault as fault:
-        raise TubeError("NO_COMP", f"{name}: {source}: {fault}. {_REMEDY}") from None
+        raise TubeError("NO_COMP", name, f"{source}: {fault}.", _REMEDY) from None
     return spillover
 
 
@@ -117,7 +117,7 @@ def refuse_transformed(detectors: Sequence[Detector], highest: Sequence[float], 
     """
     if looks_transformed(detectors, highest, events):
         fault = f"the largest value of any of its detectors is {max(highest):.4g}, far inside $PnR"
-        raise TubeError("NO_COMP", f"{name}: {fault}: the values were already transformed. {_REMEDY}")
+        raise TubeError("NO_COMP", name, f"{fault}: the values were already transformed.", _REMEDY)
 
 
 def looks_transformed(detectors: Sequence[Detector], highest: Sequence[float], events: int) -> bool:

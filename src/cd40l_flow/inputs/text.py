@@ -69,7 +69,7 @@ def whole_number(text: str) -> int | None:
 
 def refuse(name: str, rule: str, found: str, remedy: str) -> TubeError:
     """Return the error of a file that cannot be read for certain: its name, the rule, what was found, what to do."""
-    return TubeError("FILE_INTEGRITY", f"{name}: {found} {remedy}", rule)
+    return TubeError("FILE_INTEGRITY", name, found, remedy, rule)
 
 
 EXPORT_AGAIN = "Copy or export the file again from the cytometer."

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cd40l_flow.inputs.model import Floats
 from cd40l_flow.signal.scale import Scale
 
+DECADES = (-1e3, -1e2, 0.0, *(10.0**power for power in range(2, 7)))
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -23,6 +26,14 @@ class Axis:
         clipped: Floats = np.clip((values - self.low) / (self.high - self.low), 0.0, 1.0)
         return clipped
 
+    def cells(self, values: NDArray[Any], count: int) -> NDArray[np.uint8]:
+        """Return the cell of each value, (n,), of ``count`` equal ones, at most 256; clipped to the axis."""
+        unit = count / (self.high - self.low)
+        places = values * values.dtype.type(unit)
+        places -= values.dtype.type(self.low * unit)
+        cells: NDArray[np.uint8] = np.clip(places, 0, count - 1, out=places).astype(np.uint8)
+        return cells
+
     def at(self, value: float) -> float:
         """Return where one value on the axis's own scale lies, 0 to 1."""
         return float(self.fraction(np.array([value]))[0])
@@ -32,20 +43,23 @@ class Axis:
         return {"label": self.label, "ticks": self._ticks()}
 
     def _ticks(self) -> list[list[Any]]:
-        if self.scale is None:
-            step = 10 ** np.floor(np.log10(max(self.high - self.low, 1e-9)))
-            step = step / 2 if (self.high - self.low) / step < 3 else step
-            values = np.arange(np.ceil(self.low / step), np.floor(self.high / step) + 1) * step
-            return [[round(self.at(value), 6), _plain(float(value))] for value in values]
-        ticks = []
-        width = self.scale.linear_width
-        for value in [-1e3, -1e2, 0.0, *(10.0**power for power in range(2, 7))]:
-            if value and abs(value) < 1.5 * width:
-                continue
-            position = (self.scale.to_scaled(value) - self.low) / (self.high - self.low)
-            if 0 <= position <= 1:
-                ticks.append([round(position, 6), _power(value)])
-        return ticks
+        """Return the ticks; the panels of all tubes share theirs."""
+        return [list(tick) for tick in _ticks(self.low, self.high, self.scale)]
+
+
+@lru_cache(maxsize=256)
+def _ticks(low: float, high: float, scale: Scale | None) -> tuple[tuple[float, str], ...]:
+    """Return the ticks of an axis: fraction of its length and text."""
+    if scale is None:
+        step = 10 ** np.floor(np.log10(max(high - low, 1e-9)))
+        step = step / 2 if (high - low) / step < 3 else step
+        values = np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step
+        fractions = np.clip((values - low) / (high - low), 0.0, 1.0)
+        return tuple((round(float(at), 6), _plain(float(value))) for at, value in zip(fractions, values, strict=True))
+    shown = [value for value in DECADES if not value or abs(value) >= 1.5 * scale.linear_width]
+    places = (scale.forward(np.array(shown)) - low) / (high - low)
+    told = zip(places.tolist(), shown, strict=True)
+    return tuple((round(place, 6), _power(value)) for place, value in told if 0 <= place <= 1)
 
 
 def _plain(value: float) -> str:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow.errors import Cd40lFlowError
+from cd40l_flow.inputs.fcs import read_header
 from cd40l_flow.inputs.model import Job
 from cd40l_flow.outputs.flowjo import workspace
 from cd40l_flow.outputs.gate_tree import gate_trees
 from cd40l_flow.outputs.gatingml import gatingml
-from cd40l_flow.outputs.readback import Row, TubeEvents, read_back, read_tube
+from cd40l_flow.outputs.readback import Row, read_back, read_tube
 from cd40l_flow.outputs.whole import write_whole
 
 COLUMNS = ("tube", "gate", "result", "own", "gatingml", "wsp", "differing", "events_read_by")
@@ -24,17 +25,18 @@ class ExportError(Cd40lFlowError):
 def export_gates(result: Mapping[str, Any], job: Job, gates_xml: Path, wsp: Path, table: Path) -> list[Row]:
     """Write the gates of a sample as Gating-ML and FlowJo workspace, read both back, and write the comparison.
 
-    Raises ExportError, and leaves none of the three files, where a count differs from the result's, or a file is no
-    longer the one that was analysed. A sample without a readable tube gets files that say so.
+    Raises ExportError where a count differs from the result's, ChangedEventsError where a file is no longer the one
+    that was analysed, and leaves none of the three files then. A sample without a readable tube gets files that say so.
     """
     for path in (gates_xml, wsp, table):
         path.unlink(missing_ok=True)
-    tubes = tubes_of(result, job)
-    trees = [tube.tree for tube in tubes]
+    trees = gate_trees(result)
+    paths = {tube.fcs: tube.path for tube in job.sample.tubes}
     try:
+        headers = {tree.fcs: read_header(paths[tree.fcs], tree.fcs) for tree in trees}
         write_whole(gates_xml, gatingml(str(result["sample"]), trees))
-        write_whole(wsp, workspace(trees, {tube.tree.fcs: tube.header for tube in tubes}))
-        rows = read_back(gates_xml, wsp, tubes)
+        write_whole(wsp, workspace(trees, headers))
+        rows = read_back(gates_xml, wsp, trees, (read_tube(tree, result, job) for tree in trees))
         different = [row for row in rows if not row.agrees]
         if different:
             raise ExportError(_difference(str(result["sample"]), different))
@@ -44,20 +46,6 @@ def export_gates(result: Mapping[str, Any], job: Job, gates_xml: Path, wsp: Path
             path.unlink(missing_ok=True)
         raise
     return rows
-
-
-def tubes_of(result: Mapping[str, Any], job: Job) -> list[TubeEvents]:
-    """Return the events of every file of a sample that could be read, with its gates."""
-    tubes = []
-    for tree in gate_trees(result):
-        row = next(tube for tube in result["tubes"] if tube["fcs"] == tree.fcs and tube["status"] == "ok")
-        tube = read_tube(tree, row["markers"], job)
-        if tube.digest != row["digest"]:
-            raise ExportError(
-                f"{tree.fcs}: its events are not those that {result['sample']} was analysed with. Analyse it again."
-            )
-        tubes.append(tube)
-    return tubes
 
 
 def _difference(sample: str, rows: Sequence[Row]) -> str:

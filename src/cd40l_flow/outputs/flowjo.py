@@ -21,7 +21,7 @@ TRANSFORMS = "http://www.isac-net.org/std/Gating-ML/v2.0/transformations"
 NAMESPACES = {"gating": GATING, "data-type": DATATYPES, "transforms": TRANSFORMS}
 # FlowJo's name of a compensated detector is that of the detector behind this.
 COMPENSATED = "Comp-"
-GROUP = "cd40l-flow"
+GROUP = "All Samples"  # FlowJo has this group in every workspace
 MOST_RATIO = 1e6  # an apex this narrow stands for a band without an upper end
 
 
@@ -72,6 +72,7 @@ def _name(namespace: str, tag: str) -> str:
 def _add_matrix(parent: Any, spillover: Spillover, number: str) -> None:
     name = f"spillover_{number}"
     attributes = {"spectral": "0", "prefix": COMPENSATED, "name": name, "suffix": "", "editable": "0"}
+    attributes |= {"status": "FINALIZED", _name(TRANSFORMS, "id"): name}
     matrix = etree.SubElement(parent, _name(TRANSFORMS, "spilloverMatrix"), attributes)
     parameters = etree.SubElement(matrix, _name(DATATYPES, "parameters"))
     for detector in spillover.detectors:
@@ -100,7 +101,7 @@ def _add_scales(sample: Any, tree: GateTree) -> None:
 def _add_keywords(sample: Any, header: Header) -> None:
     """Add the few keywords that tell files apart: no other can be trusted not to name a person."""
     element = etree.SubElement(sample, "Keywords")
-    told = {"FJ_FCS_VERSION": header.version.removeprefix("FCS").removeprefix("3."), "$TOT": str(header.events)}
+    told = {"FJ_FCS_VERSION": header.version.removeprefix("FCS"), "$TOT": str(header.events)}
     told["$PAR"] = str(len(header.detectors))
     for detector in header.detectors:
         number = detector.index + 1

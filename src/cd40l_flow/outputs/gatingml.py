@@ -21,6 +21,8 @@ from cd40l_flow.outputs.gate_shapes import Band, Box, Either, Gate, GateTree, Po
 
 DATATYPES = "http://www.isac-net.org/std/Gating-ML/v2.0/datatypes"
 GATING = "http://www.isac-net.org/std/Gating-ML/v2.0/gating"
+# What FlowKit cannot write: no gate at all.
+EMPTY = f'<gating:Gating-ML xmlns:gating="{GATING}" xmlns:data-type="{DATATYPES}"/>'
 UNCOMPENSATED = "uncompensated"
 POSITIVE = sys.float_info.min  # the smallest number above 0 that every reader of XML takes
 
@@ -40,9 +42,7 @@ def gatingml(sample: str, trees: Sequence[GateTree]) -> bytes:
     scales: dict[tuple[object, ...], str] = {}
     for tree in trees:
         _add_tree(strategy, tree, _references(strategy, tree, matrices, scales))
-    buffer = io.BytesIO()
-    flowkit.export_gatingml(strategy, buffer)
-    root = etree.fromstring(buffer.getvalue())
+    root = etree.fromstring(_written(strategy) if trees else EMPTY)
     _tell(root, f"Gates of sample {sample}, by cd40l-flow. Research use only.")
     if not trees:
         _tell(root, "No tube of this sample could be read: there are no gates.")
@@ -54,6 +54,12 @@ def gatingml(sample: str, trees: Sequence[GateTree]) -> bytes:
     etree.indent(root)
     document: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
     return document
+
+
+def _written(strategy: Any) -> bytes:
+    buffer = io.BytesIO()
+    flowkit.export_gatingml(strategy, buffer)
+    return buffer.getvalue()
 
 
 def _tell(element: Any, text: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cd40l_flow.expression.histogram import HIGH, LOW
 from cd40l_flow.gating.model import (
@@ -21,10 +23,13 @@ from cd40l_flow.gating.model import (
     Boundary,
     GatedSample,
     GatedTube,
+    Numbers,
+    Places,
     ScatterGate,
+    taken,
 )
 from cd40l_flow.gating.singlets import singlet_ratio
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.inputs.model import Floats, Singles
 from cd40l_flow.outputs.axes import Axis
 from cd40l_flow.outputs.evidence import Curves
 from cd40l_flow.signal.prepare import TubeSignal
@@ -39,8 +44,27 @@ THRESHOLDS = (
     (CD4_POSITIVE, "CD4", "cd4_low", "above"),
     (ACTIVATED, "CD69", "cd69_low", "above"),
 )
+NO_EVENTS: Places = np.empty(0, dtype=np.int32)
 SINGLET_ENDS = ("singlet_low", "singlet_high")
-Drawn = tuple[Axis, Floats]
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """An axis of a panel and the cells of events on it: numbers of events, (n,), to their cells, (n,)."""
+
+    axis: Axis
+    cells: Callable[[Numbers], NDArray[np.uint8]]
+
+
+def _all(axis: Axis, values: NDArray[Any]) -> _Drawn:
+    """Return an axis that many panels share: every event is laid on it once."""
+    every = axis.cells(values, CELLS)
+    return _Drawn(axis, lambda places: taken(every, places))
+
+
+def _some(axis: Axis, values: NDArray[Any]) -> _Drawn:
+    """Return an axis that one panel has: the events of that panel are laid on it."""
+    return _Drawn(axis, lambda places: axis.cells(taken(values, places), CELLS))
 
 
 def scatter_tops(gated: GatedSample, controls: Sequence[Sequence[float]] = ()) -> tuple[float, float]:
@@ -56,12 +80,18 @@ def scatter_tops(gated: GatedSample, controls: Sequence[Sequence[float]] = ()) -
     fsc, ssc = (
         _top(
             max((1.05 * float(gate[axis]) for gate in gates), default=0.0),
-            max(float(np.quantile(tube.signal.detector(name), 0.98)) for tube in gated.tubes),
+            max(_nearly_all(tube.signal.stored(name)) for tube in gated.tubes),
             [control[axis] for control in controls],
         )
         for axis, name in enumerate((scatter.fsc, scatter.ssc))
     )
     return fsc, ssc
+
+
+def _nearly_all(values: Singles) -> float:
+    """Return the value below which about 98 % lie, from 10,000 of them: where an axis ends is a matter of looks."""
+    some = values[:: max(1, values.size // 10_000)]
+    return float(np.quantile(some, 0.98))
 
 
 def _top(gate: float, events: float, controls: Sequence[float]) -> float:
@@ -82,32 +112,33 @@ def draw_panels(
     strip = _Strip(gated, tube, prefix, curves)
     signal = tube.signal
     scatter = signal.events.scatter
-    fsc = (Axis(scatter.fsc, 0.0, tops[0]), signal.detector(scatter.fsc))
-    ssc = (Axis(scatter.ssc, 0.0, tops[1]), signal.detector(scatter.ssc))
-    target = (fluorescence_axis(gated, signal, "target"), signal.scaled["target"])
+    fsc = _all(Axis(scatter.fsc, 0.0, tops[0]), signal.stored(scatter.fsc))
+    ssc = _all(Axis(scatter.ssc, 0.0, tops[1]), signal.stored(scatter.ssc))
+    target = _all(fluorescence_axis(gated, signal, "target"), signal.scaled["target"])
     if signal.events.time is not None:
         seconds = Axis("Time (s)", 0.0, max(float(signal.events.time.max(initial=0.0)), 1.0))
-        strip.add(TIME, (seconds, signal.events.time), target, _time_band(tube, seconds))
+        strip.add(TIME, _all(seconds, signal.events.time), target, _time_band(tube, seconds))
     else:
         strip.panels.append({"population": TIME, "missing": signal.events.time_problem})
     if LYMPHOCYTES in tube.failed:
         # What failed was the search for CD3+ cells.
-        cd3 = (fluorescence_axis(gated, signal, "CD3"), signal.scaled["CD3"])
+        cd3 = _all(fluorescence_axis(gated, signal, "CD3"), signal.scaled["CD3"])
         strip.add(LYMPHOCYTES, cd3, ssc, None, LYMPHOCYTES)
     else:
-        strip.add(LYMPHOCYTES, fsc, ssc, _polygon(tube.scatter_gate, fsc[0], ssc[0]), LYMPHOCYTES)
+        strip.add(LYMPHOCYTES, fsc, ssc, _polygon(tube.scatter_gate, fsc.axis, ssc.axis), LYMPHOCYTES)
     ratio = _ratio(tube)
-    strip.add(SINGLETS, ratio or fsc, fsc, _singlet_band(tube, ratio[0]) if ratio else None, "singlet_low")
+    strip.add(SINGLETS, ratio or fsc, fsc, _singlet_band(tube, ratio.axis) if ratio else None, "singlet_low")
     for population, marker, gate, side in THRESHOLDS:
         if marker not in signal.scaled:
             if population != CD4_POSITIVE:
                 strip.panels.append({"population": population, "missing": "not stained"})
             continue
-        if population == CD4_POSITIVE and population not in {*tube.masks, *tube.failed}:
+        if population == CD4_POSITIVE and population not in {*tube.places, *tube.failed}:
             continue
-        x = (fluorescence_axis(gated, signal, marker), signal.scaled[marker])
+        axis, values = fluorescence_axis(gated, signal, marker), signal.scaled[marker]
+        x = _some(axis, values)
         y = target if marker == "CD69" else ssc
-        strip.add(population, x, y, _threshold(tube.boundary(gate), x[0], side), gate)
+        strip.add(population, x, y, _threshold(tube.boundary(gate), axis, side), gate)
     return strip.panels, strip.arrays
 
 
@@ -119,7 +150,7 @@ class _Strip:
         self.panels: list[dict[str, Any]] = []
         self.arrays: dict[str, Any] = {}
 
-    def add(self, population: str, x: Drawn, y: Drawn, gate: dict[str, Any] | None, evidence: str = "") -> None:
+    def add(self, population: str, x: _Drawn, y: _Drawn, gate: dict[str, Any] | None, evidence: str = "") -> None:
         """Add the panel of a population: its parent on two axes, its gate, and what the gate was looked for in."""
         tube = self.tube
         counted = next((p for p in tube.populations if p.population == population), None)
@@ -129,20 +160,21 @@ class _Strip:
             return
         parent = tube.failed[population] if counted is None else counted.parent
         name = f"{self.prefix}{len(self.panels)}"
-        inside = tube.masks[parent]
-        self.arrays[name] = _counts(x[0].fraction(x[1][inside]), y[0].fraction(y[1][inside]))
+        # Not as numbers of half the size: taking by those would turn them into these each time.
+        inside = tube.places[parent].astype(np.intp)
+        self.arrays[name] = _counts(x.cells(inside), y.cells(inside))
         found = tube.found.get(evidence)
         panel = {
             "population": population,
             "parent": parent,
-            "x": x[0].describe(),
-            "y": y[0].describe(),
+            "x": x.axis.describe(),
+            "y": y.axis.describe(),
             "array": name,
             "gate": gate,
             "failed": (found.flag if found else "") or "not drawn" if failed else None,
-            "evidence": self.curves.describe(found, x[0]),
+            "evidence": self.curves.describe(found, x.axis),
             "count": counted.count if counted else None,
-            "parent_count": int(np.count_nonzero(inside)),
+            "parent_count": int(inside.size),
             "percent_of_parent": counted.percent_of_parent if counted else None,
         }
         self.panels.append(panel | _doubts(tube, population))
@@ -157,7 +189,7 @@ def fluorescence_axis(gated: GatedSample, signal: TubeSignal, marker: str) -> Ax
 
 
 def _why(gated: GatedSample, population: str, signal: TubeSignal) -> str:
-    if population == SINGLETS and singlet_ratio(signal) is None:
+    if population == SINGLETS and singlet_ratio(signal, NO_EVENTS) is None:
         return "no second FSC measure in this file"
     # The step that could not go on is the last to have spoken.
     return gated.flags[-1] if gated.flags else "the gate before it could not be drawn"
@@ -176,11 +208,12 @@ def _doubts(tube: GatedTube, population: str) -> dict[str, Any]:
     }
 
 
-def _counts(x: Floats, y: Floats) -> Any:
-    """Return the (128, 128) counts of fractions of two axes, [x, y]."""
-    column = np.minimum((x * CELLS).astype(np.intp), CELLS - 1)
-    row = np.minimum((y * CELLS).astype(np.intp), CELLS - 1)
-    return np.bincount(column * CELLS + row, minlength=CELLS * CELLS).reshape(CELLS, CELLS).astype(np.uint32)
+def _counts(column: NDArray[np.uint8], row: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """Return the (128, 128) counts of cells of two axes, [x, y]."""
+    places = column.astype(np.uint16)
+    places *= CELLS
+    places += row
+    return np.bincount(places, minlength=CELLS * CELLS).reshape(CELLS, CELLS).astype(np.uint32)
 
 
 def _polygon(gate: ScatterGate | None, x: Axis, y: Axis) -> dict[str, Any] | None:
@@ -188,7 +221,8 @@ def _polygon(gate: ScatterGate | None, x: Axis, y: Axis) -> dict[str, Any] | Non
         return None
 
     def fractions(vertices: Floats) -> list[list[float]]:
-        return [[x.at(float(across)), y.at(float(up))] for across, up in vertices]
+        told: list[list[float]] = np.column_stack([x.fraction(vertices[:, 0]), y.fraction(vertices[:, 1])]).tolist()
+        return told
 
     told: dict[str, Any] = {"kind": "polygon", "vertices": fractions(gate.vertices)}
     if gate.automatic is not None:
@@ -203,20 +237,26 @@ def _time_band(tube: GatedTube, seconds: Axis) -> dict[str, Any] | None:
     return {"kind": "band", "segments": segments} if segments else None
 
 
-def _ratio(tube: GatedTube) -> Drawn | None:
-    """Return the axis and values of FSC area over height, or of FSC width; None where the file has neither."""
-    ratio = singlet_ratio(tube.signal)
-    if ratio is None:
+def _ratio(tube: GatedTube) -> _Drawn | None:
+    """Return the axis of FSC area over height, or of FSC width, of lymphocytes; None where the file has neither."""
+    found = singlet_ratio(tube.signal, tube.places.get(LYMPHOCYTES, tube.places["all"]))
+    if found is None:
         return None
     scatter = tube.signal.events.scatter
     name = f"{scatter.fsc} / {scatter.fsc_height}" if scatter.fsc_height else str(scatter.fsc_width)
-    values = np.nan_to_num(ratio, nan=0.0, posinf=0.0)
-    inside = values[tube.masks.get(LYMPHOCYTES, tube.masks["all"])]
-    low, high = np.quantile(inside, (0.002, 0.995)) if inside.size else (0.0, 1.0)
+    # Without a height there is no ratio: such events count at the axis's lower end.
+    ratio = np.nan_to_num(found, nan=0.0) if np.isnan(found).any() else found
+    looked = tube.found["singlet_low"].evidence if "singlet_low" in tube.found else None
+    low, high = 0.0, 1.0
+    if looked is not None:
+        low, high = (looked.origin + looked.unit * looked.curve.quantile(fraction) for fraction in (0.002, 0.995))
+    elif ratio.size:
+        low, high = float(ratio.min()), float(ratio.max())
     edges = [one.value for one in map(tube.boundary, SINGLET_ENDS) if one is not None]
-    low, high = min(float(low), *edges, float(high)), max(float(high), *edges, float(low) + 1e-9)
+    low, high = min(low, *edges, high), max(high, *edges, low + 1e-9)
     room = 0.15 * (high - low)
-    return Axis(name, low - room, high + room), values
+    axis = Axis(name, low - room, high + room)
+    return _Drawn(axis, lambda _: axis.cells(ratio, CELLS))
 
 
 def _singlet_band(tube: GatedTube, x: Axis) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,12 @@ import flowio
 import flowkit
 import numpy as np
 
-from cd40l_flow.inputs.fcs import read_events
-from cd40l_flow.inputs.model import BACKGROUND_REAGENTS, Events, Floats, Header, Job
+from cd40l_flow.inputs.model import Floats, Job
 from cd40l_flow.outputs.flowjo import sample_names
 from cd40l_flow.outputs.gate_shapes import GateTree, membership
 from cd40l_flow.outputs.gatingml import strategy_of
+from cd40l_flow.outputs.tube_values import linear_values, read_again, stored_values
 from cd40l_flow.signal.acquisition import Mask
-from cd40l_flow.signal.compensation import compensate
 
 FLOWKIT, DECODED = "FlowKit", "decoded values"
 # FlowKit and FlowIO tell of files they cannot read in all of these ways.
@@ -38,17 +37,15 @@ UNREADABLE = (
 
 @dataclass(frozen=True)
 class TubeEvents:
-    """The events of one tree: ``sample`` is FlowKit's, ``own`` detector -> compensated linear values, time in seconds.
+    """The events of one tree: ``sample`` as FlowKit has them, ``own`` detector -> linear values as gating has them.
 
     ``source`` says who decoded the events that FlowKit gates: FlowKit itself, or we where it reads other values.
     """
 
     tree: GateTree
-    header: Header
     sample: Any
     own: Mapping[str, Floats]
     source: str
-    digest: str
 
 
 @dataclass(frozen=True)
@@ -74,44 +71,22 @@ class Row:
         )
 
 
-def read_tube(tree: GateTree, markers: Mapping[str, str], job: Job) -> TubeEvents:
-    """Return the events of a tree's file, decoded by FlowKit where it reads the same values as we do."""
-    tube = next(tube for tube in job.sample.tubes if tube.fcs == tree.fcs)
-    panel = job.settings["panels"][tube.panel] or {}
-    told = markers["target"] if tube.reagent in BACKGROUND_REAGENTS else None
-    events = read_events(tube, panel, job.settings["spillover"], told)
-    labels, values = _decoded(events, tree)
-    own = _own(events, tree)
+def read_tube(tree: GateTree, result: Mapping[str, Any], job: Job) -> TubeEvents:
+    """Return the events of a tree's file, decoded by FlowKit where it reads the same values as we do; raises as
+    `read_again`.
+    """
+    events = read_again(tree.fcs, result, job)
+    needed = dict.fromkeys((*tree.detectors, *(tree.matrix.detectors if tree.matrix is not None else ())))
+    stored = stored_values(events, needed)
+    labels, values = list(stored), np.column_stack(list(stored.values()))
     with warnings.catch_warnings():
         # What is odd about a file was told when it was analysed.
         warnings.simplefilter("ignore")
-        sample = _by_flowkit(tube.path, tree.fcs, labels, values)
+        sample = _by_flowkit(events[0].tube.path, tree.fcs, labels, values)
         source = FLOWKIT
         if sample is None:
             sample, source = _as_sample(tree.fcs, labels, values), DECODED
-    return TubeEvents(tree, events.header, sample, own, source, events.digest)
-
-
-def _decoded(events: Events, tree: GateTree) -> tuple[list[str], Floats]:
-    """Return the detectors that gates and matrix need, and their linear values, (events, detectors), time in
-    seconds.
-    """
-    names = dict.fromkeys((*tree.detectors, *(tree.matrix.detectors if tree.matrix is not None else ())))
-    columns = {name: _seconds(events) if name == events.scatter.time else events.column(name) for name in names}
-    return list(columns), np.column_stack(list(columns.values()))
-
-
-def _own(events: Events, tree: GateTree) -> dict[str, Floats]:
-    compensated = compensate(events)
-    return {
-        name: _seconds(events) if name == events.scatter.time else compensated.column(name) for name in tree.detectors
-    }
-
-
-def _seconds(events: Events) -> Floats:
-    if events.time is None:
-        raise ValueError(f"{events.tube.fcs}: a gate on time, but time cannot be used: {events.time_problem}")
-    return events.time
+    return TubeEvents(tree, sample, linear_values(events, tree.detectors), source)
 
 
 def _by_flowkit(path: str, name: str, labels: Sequence[str], values: Floats) -> Any | None:
@@ -133,12 +108,15 @@ def _as_sample(name: str, labels: Sequence[str], values: Floats) -> Any:
     return sample
 
 
-def read_back(gatingml: Path, wsp: Path, tubes: Sequence[TubeEvents]) -> list[Row]:
-    """Return what every gate of every tube holds, by the two files on disk and by our own reading of the gates."""
-    if not tubes:
+def read_back(gatingml: Path, wsp: Path, trees: Sequence[GateTree], tubes: Iterable[TubeEvents]) -> list[Row]:
+    """Return what every gate of every tube holds, by the two files on disk and by our own reading of the gates.
+
+    ``tubes`` are those of the ``trees``, of which one at a time need be in memory.
+    """
+    if not trees:
         return []
     document = flowkit.parse_gating_xml(str(gatingml))
-    names = sample_names([tube.tree for tube in tubes])
+    names = sample_names(trees)
     workspaces = flowkit.parse_wsp(str(wsp))["samples"]
     rows = []
     for tube in tubes:

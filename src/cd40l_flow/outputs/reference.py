@@ -49,7 +49,8 @@ def collect(results: Sequence[tuple[str, Result]], limits: Mapping[str, Any]) ->
     kept = sorted((row_of(result) for result, found in failures if not found), key=_order)
     if not kept:
         raise Cd40lFlowError(
-            f"{len(results)} results hold no healthy control that met its limits: there is nothing to make limits of."
+            f"{len(results)} results hold no healthy control that met its limits: there is nothing to make limits of. "
+            "Name more results folders; each report says which limit its control failed."
         )
     reagents = [name for name in TARGET_REAGENTS if any(name in row["reagents"] for row in kept)]
     content = {

@@ -55,6 +55,7 @@ _MEASURE_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "wider_change",
             "wider_separation",
             "agreement",
+            "margin_events",
             "borrowed",
             "background_shift",
             "linear_width_ratio",

@@ -225,8 +225,8 @@ def _rule(reagent: str | None, outcome: Outcome, met: bool | None) -> dict[str, 
 
 def _measures(case: Case, expression: Expression) -> dict[str, Any]:
     names = (
-        "detector", "events", "percent_positive", "percent_positive_low", "percent_positive_high", "threshold",
-        "threshold_source", "mfi_all", "mfi_all_low", "mfi_all_high", "mfi_positive", "mfi_positive_low",
+        "detector", "events", "margin_events", "percent_positive", "percent_positive_low", "percent_positive_high",
+        "threshold", "threshold_source", "mfi_all", "mfi_all_low", "mfi_all_high", "mfi_positive", "mfi_positive_low",
         "mfi_positive_high", "mfi_background", "negative_fraction", "negative_fraction_low",
         "negative_fraction_high", "separation", "stain_index", "shift", "valley", "dip_p", "converged", "borrowed",
         "unstimulated_percent_positive", "background_shift", "linear_width_ratio",
@@ -253,6 +253,13 @@ def _messages(gated: GatedSample, case: Case) -> list[dict[str, Any]]:
                 f"{reagent}: the background is borrowed ({expression.anchor.source}); the interval allows for a shift."
             )
             told.append({"code": "BACKGROUND", "severity": "warning", "tube": None, "text": text})
+        if case.sample.role != "control" and expression.negative_fraction is not None and expression.borrowed == 0:
+            text = (
+                f"{reagent}: no control lends the shape of expressing cells. Skew and shift then trade off: the error "
+                "of the negative fraction can be no less than about 1.5, 3.7 and 14 times the counting error at a "
+                "separation of 4, 3 and 2."
+            )
+            told.append({"code": "NO_SHAPE", "severity": "warning", "tube": None, "text": text})
         if len(expression.tubes) > 1:
             text = f"{reagent}: {len(expression.tubes)} replicate tubes are pooled: {', '.join(expression.tubes)}."
             told.append({"code": "REPLICATES", "severity": "info", "tube": None, "text": text})

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cd40l_flow.errors import Cd40lFlowError
 from cd40l_flow.outputs.review_state import ReviewState, digest_of, review_state, states_of
 from cd40l_flow.outputs.reviews import Reviews, read_reviews
 from cd40l_flow.outputs.whole import write_whole
@@ -71,8 +72,13 @@ def read_results(result_paths: Iterable[str | Path]) -> list[dict[str, Any]]:
 
 
 def read_result(path: str | Path) -> dict[str, Any]:
-    """Read one ``result.json``."""
-    result: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read one ``result.json``; raises Cd40lFlowError for what is not one."""
+    try:
+        result = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError:
+        result = None
+    if not isinstance(result, dict):
+        raise Cd40lFlowError(f"{path}: is no result (no JSON object). Remove it and run the workflow again.")
     return result
 
 

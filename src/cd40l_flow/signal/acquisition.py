@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.inputs.model import Events, Floats
+from cd40l_flow.inputs.model import Events, Floats, Singles
 from cd40l_flow.signal.flow_rate import FlowRate, flow_rate
 from cd40l_flow.signal.stretches import STANDARD_ERRORS, Segment, bad_stretches, block_edges, percentiles, segments
 
@@ -109,7 +109,10 @@ def top_of(events: Events, name: str) -> float:
 
 
 def steady_stretches(
-    time: Floats, signals: Mapping[str, Floats], target: Floats | None = None, limits: SteadyLimits | None = None
+    time: Floats,
+    signals: Mapping[str, Floats | Singles],
+    target: Floats | Singles | None = None,
+    limits: SteadyLimits | None = None,
 ) -> Steadiness:
     """Return which events were acquired while every signal was steady, and what was found.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cd40l_flow.inputs.model import BACKGROUND_REAGENTS, Events, Floats
+from cd40l_flow.inputs.model import BACKGROUND_REAGENTS, Events, Floats, Singles
 from cd40l_flow.signal.acquisition import (
     FEWEST_EVENTS,
     Acquisition,
@@ -31,12 +31,16 @@ class TubeSignal:
     """One tube, compensated and scaled: ``events`` hold linear values, ``scaled`` marker -> (events,) logicle."""
 
     events: Events
-    scaled: Mapping[str, Floats]
+    scaled: Mapping[str, Singles]
     acquisition: Acquisition
 
     def linear(self, marker: str) -> Floats:
         """Return the compensated linear values of a marker, (events,)."""
         return self.detector(self.events.markers[marker])
+
+    def stored(self, name: str) -> Singles:
+        """Return the compensated linear values of a detector as they are kept, (events,), contiguous."""
+        return _stored(self.events, name)
 
     def detector(self, name: str) -> Floats:
         """Return the compensated linear values of a detector, (events,)."""
@@ -83,9 +87,16 @@ def prepare(events: Events, scales: Mapping[str, Scale], acquisition: Mapping[st
     ``acquisition`` is that group of the configuration's limits; its defaults hold where it is left out.
     """
     events = compensate(events)
-    scaled = {marker: scales[name].forward(events.column(name)) for marker, name in events.markers.items()}
+    scaled = {
+        marker: scales[name].forward(events.column(name)).astype(np.float32) for marker, name in events.markers.items()
+    }
     limits = SteadyLimits.of(acquisition) if acquisition is not None else SteadyLimits()
     return TubeSignal(events, scaled, _acquisition(events, scaled, limits))
+
+
+def _stored(events: Events, name: str) -> Singles:
+    column: Singles = np.ascontiguousarray(events.values[:, events.names.index(name)], dtype=np.float32)
+    return column
 
 
 def uncut(signal: TubeSignal) -> TubeSignal:
@@ -93,13 +104,13 @@ def uncut(signal: TubeSignal) -> TubeSignal:
     return replace(signal, acquisition=signal.acquisition.uncut())
 
 
-def watched(events: Events, scaled: Mapping[str, Floats]) -> dict[str, Floats]:
+def watched(events: Events, scaled: Mapping[str, Singles]) -> dict[str, Singles]:
     """Return the signals that acquisition QC watches, name -> (events,), the target last; it decides nothing."""
-    signals = {"FSC": events.column(events.scatter.fsc), "SSC": events.column(events.scatter.ssc)}
+    signals = {"FSC": _stored(events, events.scatter.fsc), "SSC": _stored(events, events.scatter.ssc)}
     return signals | {marker: scaled[marker] for marker in (*STEADY_MARKERS, "target") if marker in scaled}
 
 
-def _acquisition(events: Events, scaled: Mapping[str, Floats], limits: SteadyLimits) -> Acquisition:
+def _acquisition(events: Events, scaled: Mapping[str, Singles], limits: SteadyLimits) -> Acquisition:
     """Judge margins (scatter: cut; target: counted, since the brightest cells are positive cells) and time."""
     in_range: Mask = np.ones(events.values.shape[0], dtype=bool)
     ceilings = {}

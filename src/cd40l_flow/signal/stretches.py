@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.inputs.model import Floats, Singles
 
 MOST_BLOCKS = 500  # as PeacoQC's max_bins
 FEWEST_IN_BLOCK = 25
@@ -43,16 +43,19 @@ class Segment:
     bad: tuple[str, ...]
 
 
-def percentiles(values: Floats) -> Floats | None:
+def percentiles(values: Floats | Singles) -> Floats | None:
     """Return each value's percentile among all, (n,), 0 to 100, to 1/2048 of the range; None where all are equal."""
     sample = values[:: max(1, values.size // _SAMPLED)]
     low, high = np.quantile(sample, (0.001, 0.999))
     if not high > low:
         return None
-    level = ((values - low) * (LEVELS / (high - low))).clip(0, LEVELS - 1).astype(np.intp)
+    place = values - values.dtype.type(low)
+    place *= values.dtype.type(LEVELS / (high - low))
+    np.clip(place, 0, LEVELS - 1, out=place)
+    level = place.astype(np.int32)
     counts = np.bincount(level, minlength=LEVELS)
     middle = (np.cumsum(counts) - 0.5 * counts) * (100 / values.size)
-    found: Floats = middle[level]
+    found: Floats = middle.take(level)
     return found
 
 
