@@ -83,7 +83,7 @@ def batch(wildcards):
 
 
 def analysis_memory(wildcards, attempt):
-    """What Slurm must grant an analysis, MB: measured 90 and 7.3 for each MB of its files; half as much to spare.
+    """What Slurm must grant an analysis, MB: measured 60 and 2.6 for each MB of its files; the rest is to spare.
 
     Two nested Snakemakes in the same submission take 250 more. What has run out of memory gets more at each attempt.
     """

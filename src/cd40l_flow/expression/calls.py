@@ -31,6 +31,8 @@ UNDECIDED = (BETWEEN, GREY_ZONE, UNRESOLVED)
 OF_MEASURES = ("FIT_UNSTABLE", "HIGH_BACKGROUND")
 # Reasons that make a CD40-Ig result no result at all: as if the tube had not been made.
 INVALID = ("TUBE_MISSING", "TOO_FEW_EVENTS", "ACTIVATION_FAILED", "LOW_SEPARATION", "CONTROL_ABSENT")
+# Those of them that leave nothing to measure: what could not be computed is their consequence.
+NOTHING_MEASURED = ("TUBE_MISSING", "TOO_FEW_EVENTS")
 
 
 @dataclass(frozen=True)
@@ -290,11 +292,12 @@ def _combine(
     if cd154 == INDETERMINATE:
         return INDETERMINATE, [*why, *others]
     binding = subcalls.get(CD40_IG)
-    if binding is None or _not_valid(binding):
+    if binding is None or _not_valid(binding, guards):
         # What cannot support a call may still speak against it: a worse assay must not lead to a call.
-        against = binding is not None and TABLE.get((cd154, binding.pattern), DISCORDANT)[0] != cd154
-        if binding is not None and against:
-            contradicts = binding.pattern != INDETERMINATE
+        contradicts = binding is not None and TABLE.get((cd154, binding.pattern), DISCORDANT)[0] != cd154
+        doubtful = functional is not None and _is_functional(functional, cd154) is not False
+        if binding is not None and (contradicts or doubtful):
+            contradicts = contradicts and binding.pattern != INDETERMINATE
             return INDETERMINATE, ["READOUT_DISCORDANT" if contradicts else "FUNCTION_NOT_TESTED", *others]
         call, reason = TABLE[cd154, NOT_TESTED]
         if cd154 == NORMAL and not require_function:
@@ -313,8 +316,18 @@ def _combine(
     return INDETERMINATE, list(binding.reasons)
 
 
-def _not_valid(binding: SubCall) -> bool:
-    return binding.call == INDETERMINATE and any(code in INVALID for code in binding.reasons)
+def _not_valid(binding: SubCall, guards: Sequence[Guard]) -> bool:
+    """Return whether a CD40-Ig result is none at all.
+
+    It is not where another guard, which was not computed, would have taken its call away too: a worse assay must not
+    lead to a call.
+    """
+    if binding.call != INDETERMINATE or not any(code in INVALID for code in binding.reasons):
+        return False
+    if any(code in NOTHING_MEASURED for code in binding.reasons):
+        return True
+    unknown = [guard for guard in guards if guard.reagent == binding.reagent and guard.fired is None]
+    return all(code in INVALID for code in _codes(unknown, binding.pattern))
 
 
 def _alone(guards: tuple[Guard, ...]) -> tuple[str, list[str]]:
