@@ -294,11 +294,12 @@ def _combine(
     binding = subcalls.get(CD40_IG)
     if binding is None or _not_valid(binding, guards):
         # What cannot support a call may still speak against it: a worse assay must not lead to a call.
-        contradicts = binding is not None and TABLE.get((cd154, binding.pattern), DISCORDANT)[0] != cd154
-        doubtful = functional is not None and _is_functional(functional, cd154) is not False
-        if binding is not None and (contradicts or doubtful):
-            contradicts = contradicts and binding.pattern != INDETERMINATE
-            return INDETERMINATE, ["READOUT_DISCORDANT" if contradicts else "FUNCTION_NOT_TESTED", *others]
+        if binding is not None:
+            against = TABLE.get((cd154, binding.pattern), DISCORDANT)[0] != cd154
+            if against and binding.pattern != INDETERMINATE:
+                return INDETERMINATE, ["READOUT_DISCORDANT", *others]
+            if against or _is_functional(functional, cd154) is not False:
+                return INDETERMINATE, ["FUNCTION_NOT_TESTED", *others]
         call, reason = TABLE[cd154, NOT_TESTED]
         if cd154 == NORMAL and not require_function:
             call = NORMAL

@@ -105,25 +105,22 @@ def _panels(headers: Sequence[Header]) -> dict[str, tuple[tuple[str, str], ...]]
     return {"default" if n == 0 else f"panel{n + 1}": layout for n, layout in enumerate(ranked)}
 
 
-def _run(tubes: Sequence[DraftTube]) -> tuple[str, bool]:
-    """Return the run of a sample, from the outermost folder of its files, and whether it tells one."""
+def _run(tubes: Sequence[DraftTube]) -> str:
+    """Return the run of a sample, from the outermost folder of its files: a guess that must be confirmed."""
     outer = {tube.fcs.split("/")[0] for tube in tubes if tube.fcs.count("/") >= 1}
     own = {tube.guess.sample for tube in tubes}
     if len(outer) == 1 and not own & outer:
-        return "".join(c if c.isalnum() or c in "._-" else "-" for c in outer.pop()), False
-    return FIRST_RUN, False
+        return "".join(c if c.isalnum() or c in "._-" else "-" for c in outer.pop())
+    return FIRST_RUN
 
 
 def _samples_sheet(samples: Mapping[str, Sequence[DraftTube]]) -> str:
     lines = ["\t".join(("sample", "run", "role", "sex", "calcineurin_inhibitor", "transplant", "check"))]
     for sample, tubes in samples.items():
         control = any(tube.guess.control for tube in tubes)
-        run, sure = _run(tubes)
-        asked = ["sex"] + ([] if sure else ["run"])
-        if control:
-            asked.append("role (the name says control)")
+        asked = ["sex", "run", *(["role (the name says control)"] if control else [])]
         doubt = f"fill in or confirm {', '.join(asked)}; then empty this cell"
-        lines.append("\t".join((sample, run, "control" if control else "test", "unknown", "", "", doubt)))
+        lines.append("\t".join((sample, _run(tubes), "control" if control else "test", "unknown", "", "", doubt)))
     return "\n".join(lines) + "\n"
 
 

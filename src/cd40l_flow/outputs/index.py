@@ -14,9 +14,9 @@ from cd40l_flow.outputs.figures import read_densities
 from cd40l_flow.outputs.numbers import format_interval, format_measure, format_number
 from cd40l_flow.outputs.order import CALL_ORDER, QC_ORDER, worst_first
 from cd40l_flow.outputs.report import environment, read_asset, security_policy
-from cd40l_flow.outputs.review_state import STATES, ReviewState
+from cd40l_flow.outputs.review_state import STATES, ReviewState, digest_of, review_state
 from cd40l_flow.outputs.reviews import Reviews, read_reviews
-from cd40l_flow.outputs.summary import read_results, read_states
+from cd40l_flow.outputs.summary import read_results
 from cd40l_flow.outputs.texts import load_texts, reason_texts
 from cd40l_flow.outputs.whole import write_whole
 
@@ -174,7 +174,10 @@ def write_index(
     """
     results = read_results(result_paths)
     reviews: Reviews = read_reviews(map(Path, review_files))
-    states = read_states(results, result_paths, reviews)
+    states = {
+        result["sample"]: review_state(result, digest_of(path), reviews)
+        for result, path in zip(results, result_paths, strict=True)
+    }
     known = {result["sample"] for result in results}
     problems = [problem for state in states.values() for problem in state.problems]
     problems += [problem for problem in reviews.problems if problem.sample not in known]

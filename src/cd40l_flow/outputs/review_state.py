@@ -14,7 +14,7 @@ The rules, for the reviews whose digest is that of the present result:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,10 +117,3 @@ def _fault(result: Mapping[str, Any], review: Review) -> tuple[str, str, str] | 
 def _refusal(review: Review, fault: tuple[str, str, str]) -> Problem:
     key, message, remedy = fault
     return Problem("REVIEW", "warning", message, review.file, None, key, review.sample, remedy)
-
-
-def states_of(
-    results: Iterable[Mapping[str, Any]], digests: Mapping[str, str], reviews: Reviews
-) -> dict[str, ReviewState]:
-    """Return the state of every sample by its name; ``digests`` are those of the ``result.json`` files by sample."""
-    return {result["sample"]: review_state(result, digests[result["sample"]], reviews) for result in results}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow.errors import Cd40lFlowError
-from cd40l_flow.outputs.review_state import ReviewState, digest_of, review_state, states_of
+from cd40l_flow.outputs.review_state import ReviewState, digest_of, review_state
 from cd40l_flow.outputs.reviews import Reviews, read_reviews
 from cd40l_flow.outputs.whole import write_whole
 
@@ -80,14 +80,6 @@ def read_result(path: str | Path) -> dict[str, Any]:
     if not isinstance(result, dict):
         raise Cd40lFlowError(f"{path}: is no result (no JSON object). Remove it and run the workflow again.")
     return result
-
-
-def read_states(
-    results: Sequence[Mapping[str, Any]], result_paths: Sequence[str | Path], reviews: Reviews
-) -> dict[str, ReviewState]:
-    """Return what the reviews of every sample amount to; ``result_paths`` are the files of ``results``, one by one."""
-    pairs = zip(results, result_paths, strict=True)
-    return states_of(results, {result["sample"]: digest_of(path) for result, path in pairs}, reviews)
 
 
 def write_summary(
