@@ -105,6 +105,9 @@ def _parser() -> argparse.ArgumentParser:
     analyse.add_argument("--controls", nargs="*", default=[], metavar="RESULT", help="results of its controls")
     analyse.add_argument("--result", required=True, help="result.json to write")
     analyse.add_argument("--densities", required=True, help="densities.npz to write")
+    analyse.add_argument("--gatingml", metavar="XML", help="its gates as Gating-ML 2.0, to write with the next")
+    analyse.add_argument("--wsp", help="its gates as FlowJo workspace, to write")
+    analyse.add_argument("--measures", metavar="TSV", help="long table of its measures to write")
     analyse.set_defaults(run=_analyse)
 
     report = commands.add_parser("report", help="write the report of one sample (called by the workflow)")
@@ -123,6 +126,9 @@ def _parser() -> argparse.ArgumentParser:
     gates.add_argument("--gatingml", metavar="XML", help="Gating-ML 2.0 to write")
     gates.add_argument("--wsp", help="FlowJo workspace to write")
     gates.add_argument("--table", metavar="TSV", help="comparison of the counts to write")
+    gates.add_argument(
+        "--read-back", action="store_true", help="the first two are there: only read them back and compare"
+    )
     export.add_argument("--measures", metavar="FILE", help="long table of measures to write: .tsv or .parquet")
     export.add_argument("--h5ad", metavar="FILE", help="AnnData of the gated events to write")
     export.add_argument(
@@ -272,20 +278,33 @@ def _run(options: argparse.Namespace) -> int:
 
 def _analyse_alone(job: Job, control_results: Sequence[Path]) -> Path:
     """Analyse one sample into its place among the results; return the path of its result."""
-    result = SAMPLES / job.sample.sample / "result.json"
-    _analyse_job(job, control_results, result, result.with_name("densities.npz"))
+    folder = SAMPLES / job.sample.sample
+    gates = folder / "gates.gatingml.xml", folder / "gates.wsp"
+    result = folder / "result.json"
+    _analyse_job(job, control_results, result, folder / "densities.npz", gates, folder / "measures.tsv")
     return result
 
 
 def _analyse(options: argparse.Namespace) -> int:
     from cd40l_flow.inputs.job import job_from_json
 
-    job = job_from_json(options.job)
-    _analyse_job(job, [Path(path) for path in options.controls], Path(options.result), Path(options.densities))
+    if bool(options.gatingml) != bool(options.wsp):
+        raise Cd40lFlowError("analyse: name --gatingml and --wsp together.")
+    gates = (Path(options.gatingml), Path(options.wsp)) if options.gatingml else None
+    measures = Path(options.measures) if options.measures else None
+    paths = Path(options.result), Path(options.densities)
+    _analyse_job(job_from_json(options.job), [Path(path) for path in options.controls], *paths, gates, measures)
     return 0
 
 
-def _analyse_job(job: Job, control_results: Sequence[Path], result_path: Path, densities_path: Path) -> None:
+def _analyse_job(
+    job: Job,
+    control_results: Sequence[Path],
+    result_path: Path,
+    densities_path: Path,
+    gates: tuple[Path, Path] | None,
+    measures: Path | None,
+) -> None:
     from cd40l_flow.analyse import analyse
     from cd40l_flow.outputs.densities import write_densities
     from cd40l_flow.outputs.result import write_result
@@ -296,6 +315,14 @@ def _analyse_job(job: Job, control_results: Sequence[Path], result_path: Path, d
     result, arrays = analyse(job, controls)
     write_densities(arrays, densities_path)
     write_result(result, result_path)
+    if gates is not None:
+        from cd40l_flow.outputs.gate_files import write_gates
+
+        write_gates(result, job, *gates)
+    if measures is not None:
+        from cd40l_flow.outputs.measures_table import write_measures
+
+        write_measures(result, measures)
     reasons = f" ({', '.join(result['reasons'])})" if result["reasons"] else ""
     events = result["activated_events"]
     cells = "no activated cells measured" if events is None else f"{events} activated cells"
@@ -338,7 +365,7 @@ def _export(options: argparse.Namespace) -> int:
     if all(gates):
         from cd40l_flow.outputs.export import export_gates
 
-        rows = export_gates(result, job, *(Path(path) for path in gates))
+        rows = export_gates(result, job, *(Path(path) for path in gates), written=options.read_back)
         tubes = len({row.tube for row in rows})
         told.append(f"{len(rows)} gates of {tubes} tubes read back with equal counts" if rows else "no tube to gate")
     if options.measures:

@@ -59,13 +59,13 @@ class Lab:
         with inside(self.directory):
             assert main(["run", "--sample", "C01"]) == 0
 
-    def export(self) -> int:
+    def export(self, *more: str) -> int:
         """Export its gates; returns the exit code."""
         with inside(self.directory):
             job = job_to_json(load_plan("config/config.yaml").job("C01"))
             options = ["--result", str(self.folder / "result.json"), "--job", job]
             files = [str(self.folder / name) for name in NAMES]
-            return main(["export", *options, "--gatingml", files[0], "--wsp", files[1], "--table", files[2]])
+            return main(["export", *options, *more, "--gatingml", files[0], "--wsp", files[1], "--table", files[2]])
 
     def override(self, *options: str, file: str = "moved.wsp") -> int:
         """Take the gates of a file; returns the exit code."""

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import flowkit
 import numpy as np
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from cd40l_flow.cli import main
 from cd40l_flow.errors import Cd40lFlowError
 from cd40l_flow.inputs.plan import load_plan
+from cd40l_flow.outputs import gate_tree
 from cd40l_flow.outputs.anndata_file import write_h5ad
 from cd40l_flow.outputs.export import export_gates
 from cd40l_flow.outputs.gate_shapes import Box
@@ -98,7 +100,62 @@ def test_a_gate_that_holds_other_events_leaves_no_file(
         if (tube["fcs"], row["population"]) == (STIMULATED, "CD3+CD8-")
     ]
     assert f"{STIMULATED}, CD3+CD8-: {count} events by the result" in said
+    assert "no file was left" in said
     assert not [name for name in NAMES if (copy.folder / name).exists()]
+
+
+def test_files_that_are_there_are_read_back_as_they_are(
+    lab: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = Lab(tmp_path / "moved")
+    shutil.copytree(lab.directory, copy.directory)
+    (copy.folder / NAMES[2]).unlink()
+    before = [(copy.folder / name).read_bytes() for name in NAMES[:2]]
+
+    assert copy.export("--read-back") == 0
+
+    assert [(copy.folder / name).read_bytes() for name in NAMES[:2]] == before
+    assert (copy.folder / NAMES[2]).read_bytes() == (lab.folder / NAMES[2]).read_bytes()
+
+    copy.move(lambda root: _shift(root, 0.1), NAMES[0])
+    (copy.folder / "moved.gatingml.xml").replace(copy.folder / NAMES[0])
+    assert copy.export("--read-back") == 2
+
+    assert f"do not use {copy.folder / NAMES[0]}" in capsys.readouterr().err
+    assert [(copy.folder / name).exists() for name in NAMES] == [True, True, False]
+
+
+def _shift(root: Any, by: float) -> None:
+    """Move the threshold of CD69 in a Gating-ML file."""
+    gating = "{http://www.isac-net.org/std/Gating-ML/v2.0/gating}"
+    gate = next(one for one in root if one.get(f"{gating}id", "").endswith("CD3posCD8negCD69pos"))
+    dimension = gate.find(f"{gating}dimension")
+    dimension.set(f"{gating}min", repr(float(dimension.get(f"{gating}min")) + by))
+
+
+def test_gates_that_hold_other_events_than_the_result_counts_are_told_and_not_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the analysis writes beside its result is compared with its counts; the result itself stands."""
+    whole = make_lab(tmp_path / "whole")
+    whole.analyse()
+    wrong = make_lab(tmp_path / "wrong")
+    right = gate_tree._threshold
+
+    def lower(row: Any, scale: Scale, *, above: bool) -> Box:
+        return right(row | {"scaled": row["scaled"] - 0.05}, scale, above=above)
+
+    monkeypatch.setattr(gate_tree, "_threshold", lower)
+    wrong.analyse()
+
+    told = [message for message in wrong.result["messages"] if message["code"] == "EXPORT"]
+    assert [message["tube"] for message in told] == [tube["fcs"] for tube in wrong.result["tubes"]]
+    assert all("its gates are not exported" in message["text"] for message in told)
+    for name in NAMES[:2]:
+        assert "they do not hold the events" in (wrong.folder / name).read_text(encoding="utf-8")
+        assert "RectangleGate" not in (wrong.folder / name).read_text(encoding="utf-8")
+    assert not [message for message in whole.result["messages"] if message["code"] == "EXPORT"]
+    assert wrong.result | {"messages": []} == whole.result | {"messages": []}
 
 
 def test_events_that_were_exchanged_since_are_not_exported(lab: Lab, tmp_path: Path) -> None:
@@ -164,7 +221,9 @@ def test_a_sample_without_a_readable_tube_says_so(tmp_path: Path) -> None:
     assert lab.export() == 0
 
     for name in NAMES[:2]:
-        assert "No tube of this sample could be read" in (lab.folder / name).read_text(encoding="utf-8")
+        assert "There are no gates: no tube of this sample could be read" in (lab.folder / name).read_text(
+            encoding="utf-8"
+        )
     assert flowkit.parse_gating_xml(str(lab.folder / NAMES[0])).get_gate_ids() == []
     assert flowkit.parse_wsp(str(lab.folder / NAMES[1]))["samples"] == {}
     assert lab.rows() == []

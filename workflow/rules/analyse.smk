@@ -5,6 +5,9 @@ rule analyse:
     output:
         result="results/samples/{sample}/result.json",
         densities="results/samples/{sample}/densities.npz",
+        gatingml="results/samples/{sample}/gates.gatingml.xml",
+        wsp="results/samples/{sample}/gates.wsp",
+        measures="results/samples/{sample}/measures.tsv",
     log:
         "logs/analyse/{sample}.log",
     benchmark:
@@ -23,4 +26,5 @@ rule analyse:
         sizes=file_sizes,
     shell:
         "cd40l-flow analyse --job {params.job:q} --controls {input.controls:q}"
-        " --result {output.result:q} --densities {output.densities:q} 2>&1 | tee {log:q}"
+        " --result {output.result:q} --densities {output.densities:q}"
+        " --gatingml {output.gatingml:q} --wsp {output.wsp:q} --measures {output.measures:q} 2>&1 | tee {log:q}"

@@ -45,6 +45,7 @@ except InputsError as error:
     raise WorkflowError(str(error)) from None
 
 SAMPLES = list(PLAN.samples)
+CONTROLS = [name for name, sample in PLAN.samples.items() if sample.role == "control"]
 REVIEWS = {sample: [str(path) for path in files] for sample, files in files_by_sample(PLAN.config.reviews).items()}
 
 

@@ -1,4 +1,4 @@
-"""The export of one sample: its gates for other programs, each file read back before it is left to anybody."""
+"""The gates of one sample in other programs' files, read back by FlowKit before they are left to anybody."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow.errors import Cd40lFlowError
-from cd40l_flow.inputs.fcs import read_header
 from cd40l_flow.inputs.model import Job
-from cd40l_flow.outputs.flowjo import workspace
-from cd40l_flow.outputs.gate_tree import gate_trees
-from cd40l_flow.outputs.gatingml import gatingml
+from cd40l_flow.outputs.gate_files import exported, write_gates
 from cd40l_flow.outputs.readback import Row, read_back, read_tube
 from cd40l_flow.outputs.whole import write_whole
 
@@ -19,43 +16,46 @@ COLUMNS = ("tube", "gate", "result", "own", "gatingml", "wsp", "differing", "eve
 
 
 class ExportError(Cd40lFlowError):
-    """The exported gates of a sample do not hold the events they should: none of its files is left behind."""
+    """The exported gates of a sample do not hold the events they should."""
 
 
-def export_gates(result: Mapping[str, Any], job: Job, gates_xml: Path, wsp: Path, table: Path) -> list[Row]:
+def export_gates(
+    result: Mapping[str, Any], job: Job, gates_xml: Path, wsp: Path, table: Path, *, written: bool = False
+) -> list[Row]:
     """Write the gates of a sample as Gating-ML and FlowJo workspace, read both back, and write the comparison.
 
-    Raises ExportError where a count differs from the result's, ChangedEventsError where a file is no longer the one
-    that was analysed, and leaves none of the three files then. A sample without a readable tube gets files that say so.
+    ``written`` says that the two files are there: they are read back as they are. Raises ExportError where a count
+    differs from the result's, ChangedEventsError where a file is no longer the one that was analysed, and leaves none
+    of the files it writes then. A sample without a readable tube gets files that say so.
     """
-    for path in (gates_xml, wsp, table):
+    mine = (table,) if written else (gates_xml, wsp, table)
+    for path in mine:
         path.unlink(missing_ok=True)
-    trees = gate_trees(result)
-    paths = {tube.fcs: tube.path for tube in job.sample.tubes}
     try:
-        headers = {tree.fcs: read_header(paths[tree.fcs], tree.fcs) for tree in trees}
-        write_whole(gates_xml, gatingml(str(result["sample"]), trees))
-        write_whole(wsp, workspace(trees, headers))
+        if not written:
+            write_gates(result, job, gates_xml, wsp)
+        trees, _ = exported(result)
         rows = read_back(gates_xml, wsp, trees, (read_tube(tree, result, job) for tree in trees))
         different = [row for row in rows if not row.agrees]
         if different:
-            raise ExportError(_difference(str(result["sample"]), different))
+            raise ExportError(_difference(str(result["sample"]), different, gates_xml, wsp, written=written))
         write_whole(table, as_table(rows))
     except BaseException:
-        for path in (gates_xml, wsp, table):
+        for path in mine:
             path.unlink(missing_ok=True)
         raise
     return rows
 
 
-def _difference(sample: str, rows: Sequence[Row]) -> str:
+def _difference(sample: str, rows: Sequence[Row], gates_xml: Path, wsp: Path, *, written: bool) -> str:
     told = [
         f"  {row.tube}, {row.gate}: "
         + (f"{row.result} events by the result, " if row.result is not None else "")
         + f"{row.own} by its gates, {row.gatingml} by Gating-ML ({row.differing} differ), {row.wsp} by the workspace"
         for row in rows
     ]
-    title = f"{sample}: the exported gates, read back by FlowKit, hold other events; no file was left. Tell the makers:"
+    what = f"do not use {gates_xml} and {wsp}" if written else "no file was left"
+    title = f"{sample}: the exported gates, read back by FlowKit, hold other events; {what}. Tell the makers:"
     return "\n".join([title, *told])
 
 

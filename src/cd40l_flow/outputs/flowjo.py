@@ -25,10 +25,11 @@ GROUP = "All Samples"  # FlowJo has this group in every workspace
 MOST_RATIO = 1e6  # an apex this narrow stands for a band without an upper end
 
 
-def workspace(trees: Sequence[GateTree], headers: Mapping[str, Header]) -> bytes:
+def workspace(trees: Sequence[GateTree], headers: Mapping[str, Header], why: str = "") -> bytes:
     """Return the FlowJo workspace of a sample; equal gates give equal bytes, for no date is written.
 
-    ``headers`` maps the ``fcs`` of a tree -> its header, whose allow-listed keywords alone are written.
+    ``headers`` maps the ``fcs`` of a tree -> its header, whose allow-listed keywords alone are written; ``why`` there
+    are no gates, where there are none, becomes a comment.
     """
     root = etree.Element("Workspace", nsmap=NAMESPACES, version="20.0", flowJoVersion="10.8.1", curGroup=GROUP)
     matrices = etree.SubElement(root, "Matrices")
@@ -36,8 +37,8 @@ def workspace(trees: Sequence[GateTree], headers: Mapping[str, Header]) -> bytes
     node = etree.SubElement(groups, "GroupNode", name=GROUP, annotation="", owningGroup=GROUP)
     members = etree.SubElement(etree.SubElement(node, "Group", name=GROUP), "SampleRefs")
     samples = etree.SubElement(root, "SampleList")
-    if not trees:
-        root.insert(0, etree.Comment(" No tube of this sample could be read: there are no gates. "))
+    if why:
+        root.insert(0, etree.Comment(f" {why} "))
     names = sample_names(trees)
     for tree in trees:
         number = str(tree.number)
@@ -65,25 +66,26 @@ def sample_names(trees: Sequence[GateTree]) -> dict[str, str]:
     return {fcs: fcs if name in shared else name for fcs, name in short.items()}
 
 
-def _name(namespace: str, tag: str) -> str:
+def qualified(namespace: str, tag: str) -> str:
+    """Return the name of an element or attribute as lxml takes it."""
     return f"{{{namespace}}}{tag}"
 
 
 def _add_matrix(parent: Any, spillover: Spillover, number: str) -> None:
     name = f"spillover_{number}"
     attributes = {"spectral": "0", "prefix": COMPENSATED, "name": name, "suffix": "", "editable": "0"}
-    attributes |= {"status": "FINALIZED", _name(TRANSFORMS, "id"): name}
-    matrix = etree.SubElement(parent, _name(TRANSFORMS, "spilloverMatrix"), attributes)
-    parameters = etree.SubElement(matrix, _name(DATATYPES, "parameters"))
+    attributes |= {"status": "FINALIZED", qualified(TRANSFORMS, "id"): name}
+    matrix = etree.SubElement(parent, qualified(TRANSFORMS, "spilloverMatrix"), attributes)
+    parameters = etree.SubElement(matrix, qualified(DATATYPES, "parameters"))
     for detector in spillover.detectors:
-        told = {_name(DATATYPES, "name"): detector, "userProvidedCompInfix": COMPENSATED + detector}
-        etree.SubElement(parameters, _name(DATATYPES, "parameter"), told)
+        told = {qualified(DATATYPES, "name"): detector, "userProvidedCompInfix": COMPENSATED + detector}
+        etree.SubElement(parameters, qualified(DATATYPES, "parameter"), told)
     for dye, row in zip(spillover.detectors, spillover.matrix.tolist(), strict=True):
-        told = {_name(DATATYPES, "parameter"): dye, "userProvidedCompInfix": COMPENSATED + dye}
-        element = etree.SubElement(matrix, _name(TRANSFORMS, "spillover"), told)
+        told = {qualified(DATATYPES, "parameter"): dye, "userProvidedCompInfix": COMPENSATED + dye}
+        element = etree.SubElement(matrix, qualified(TRANSFORMS, "spillover"), told)
         for detector, value in zip(spillover.detectors, row, strict=True):
-            told = {_name(DATATYPES, "parameter"): detector, _name(TRANSFORMS, "value"): repr(value)}
-            etree.SubElement(element, _name(TRANSFORMS, "coefficient"), told)
+            told = {qualified(DATATYPES, "parameter"): detector, qualified(TRANSFORMS, "value"): repr(value)}
+            etree.SubElement(element, qualified(TRANSFORMS, "coefficient"), told)
 
 
 def _add_scales(sample: Any, tree: GateTree) -> None:
@@ -91,11 +93,11 @@ def _add_scales(sample: Any, tree: GateTree) -> None:
     for detector, scale in sorted(tree.scales.items()):
         for name in dict.fromkeys((detector, _parameter(tree, detector))):
             terms = {"T": scale.t, "W": scale.w, "M": scale.m, "A": scale.a}
-            told = {_name(TRANSFORMS, term): repr(value) for term, value in terms.items()}
+            told = {qualified(TRANSFORMS, term): repr(value) for term, value in terms.items()}
             logicle = etree.SubElement(
-                element, _name(TRANSFORMS, "logicle"), {_name(TRANSFORMS, "length"): "256"} | told
+                element, qualified(TRANSFORMS, "logicle"), {qualified(TRANSFORMS, "length"): "256"} | told
             )
-            etree.SubElement(logicle, _name(DATATYPES, "parameter"), {_name(DATATYPES, "name"): name})
+            etree.SubElement(logicle, qualified(DATATYPES, "parameter"), {qualified(DATATYPES, "name"): name})
 
 
 def _add_keywords(sample: Any, header: Header) -> None:
@@ -136,15 +138,15 @@ def _add_gates(node: Any, tree: GateTree, parent: str, path: str) -> None:
 
 
 def _add_gate(population: Any, tree: GateTree, gate: Gate) -> None:
-    ends = {_name(GATING, "id"): _identity(tree, gate.name)}
+    ends = {qualified(GATING, "id"): _identity(tree, gate.name)}
     if gate.parent:
-        ends[_name(GATING, "parent_id")] = _identity(tree, gate.parent)
+        ends[qualified(GATING, "parent_id")] = _identity(tree, gate.parent)
     element = etree.SubElement(population, "Gate", ends)
     common = {"eventsInside": "1", "annoOffsetX": "0", "annoOffsetY": "0", "tint": "#000000", "isTinted": "0"}
     match gate.shape:
         case Box(sides):
             told = common | {"percentX": "0", "percentY": "0"} | ends
-            box = etree.SubElement(element, _name(GATING, "RectangleGate"), told)
+            box = etree.SubElement(element, qualified(GATING, "RectangleGate"), told)
             for side in sides:
                 _add_dimension(box, tree, side)
         case Polygon(x, y, vertices):
@@ -160,10 +162,12 @@ def _identity(tree: GateTree, name: str) -> str:
 
 def _add_dimension(element: Any, tree: GateTree, side: Side) -> None:
     ends = {"min": side.low, "max": side.high}
-    told = {_name(GATING, name): repr(value) for name, value in ends.items() if value is not None}
-    dimension = etree.SubElement(element, _name(GATING, "dimension"), told)
+    told = {qualified(GATING, name): repr(value) for name, value in ends.items() if value is not None}
+    dimension = etree.SubElement(element, qualified(GATING, "dimension"), told)
     etree.SubElement(
-        dimension, _name(DATATYPES, "fcs-dimension"), {_name(DATATYPES, "name"): _parameter(tree, side.detector)}
+        dimension,
+        qualified(DATATYPES, "fcs-dimension"),
+        {qualified(DATATYPES, "name"): _parameter(tree, side.detector)},
     )
 
 
@@ -175,13 +179,13 @@ def _add_polygon(
     attributes: Mapping[str, str],
 ) -> None:
     told = {"quadId": "-1", "gateResolution": "256", **attributes}
-    polygon = etree.SubElement(element, _name(GATING, "PolygonGate"), told)
+    polygon = etree.SubElement(element, qualified(GATING, "PolygonGate"), told)
     for detector in detectors:
         _add_dimension(polygon, tree, Side(detector))
     for vertex in vertices:
-        corner = etree.SubElement(polygon, _name(GATING, "vertex"))
+        corner = etree.SubElement(polygon, qualified(GATING, "vertex"))
         for value in vertex:
-            etree.SubElement(corner, _name(GATING, "coordinate"), {_name(DATATYPES, "value"): repr(value)})
+            etree.SubElement(corner, qualified(GATING, "coordinate"), {qualified(DATATYPES, "value"): repr(value)})
 
 
 def wedge(low: float, high: float, far: float) -> tuple[tuple[float, float], ...]:

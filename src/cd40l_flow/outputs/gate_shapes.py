@@ -136,10 +136,14 @@ def _inside(shape: Shape, values: Mapping[str, Floats], found: Mapping[str, Mask
                 ratio = values[numerator] / values[denominator]
             mask = (values[denominator] > 0) & (ratio >= low) & (ratio < high)
         case Polygon(x, y, vertices):
-            mask = np.ones(values[x].size, dtype=bool)
+            (left, bottom), (right, top) = np.min(vertices, axis=0), np.max(vertices, axis=0)
+            mask = (values[x] >= left) & (values[x] <= right) & (values[y] >= bottom) & (values[y] <= top)
+            within = np.flatnonzero(mask)
+            across, up, inside = values[x][within], values[y][within], np.ones(within.size, dtype=bool)
             # Ours are convex and counter-clockwise.
             for (x0, y0), (x1, y1) in zip(vertices, (*vertices[1:], vertices[0]), strict=True):
-                mask &= (x1 - x0) * (values[y] - y0) - (y1 - y0) * (values[x] - x0) >= 0
+                inside &= (x1 - x0) * (up - y0) - (y1 - y0) * (across - x0) >= 0
+            mask[within] = inside
         case Either(names):
             mask = np.logical_or.reduce([found[name] for name in names])
     return mask

@@ -13,7 +13,7 @@ from cd40l_flow.outputs.families import families as families_of
 from cd40l_flow.outputs.figures import read_densities
 from cd40l_flow.outputs.numbers import format_interval, format_measure, format_number
 from cd40l_flow.outputs.order import CALL_ORDER, QC_ORDER, worst_first
-from cd40l_flow.outputs.report import environment, read_asset, security_policy
+from cd40l_flow.outputs.pages import read_asset, security_policy, template
 from cd40l_flow.outputs.review_state import STATES, ReviewState, digest_of, review_state
 from cd40l_flow.outputs.reviews import Reviews, read_reviews
 from cd40l_flow.outputs.summary import read_results
@@ -157,7 +157,7 @@ def render_index(
         ],
         "problems": [(Path(problem.file).name, problem.column, problem.message) for problem in problems],
     }
-    return environment().get_template("index.html.j2").render(context).lstrip()
+    return template("index.html.j2").render(context).lstrip()
 
 
 def write_index(

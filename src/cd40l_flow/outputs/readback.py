@@ -16,7 +16,6 @@ import numpy as np
 from cd40l_flow.inputs.model import Floats, Job
 from cd40l_flow.outputs.flowjo import sample_names
 from cd40l_flow.outputs.gate_shapes import GateTree, membership
-from cd40l_flow.outputs.gatingml import strategy_of
 from cd40l_flow.outputs.tube_values import linear_values, read_again, stored_values
 from cd40l_flow.signal.acquisition import Mask
 
@@ -122,7 +121,7 @@ def read_back(gatingml: Path, wsp: Path, trees: Sequence[GateTree], tubes: Itera
     for tube in tubes:
         tree = tube.tree
         own = membership(tree, tube.own)
-        by_gatingml = _gated(strategy_of(document, tree.number), tube.sample)
+        by_gatingml = _gated(_strategy_of(document, tree.number), tube.sample)
         tube.sample.id = names[tree.fcs]
         by_wsp = _gated(workspaces[names[tree.fcs]]["gating_strategy"], tube.sample)
         for gate in tree.gates:
@@ -140,6 +139,19 @@ def read_back(gatingml: Path, wsp: Path, trees: Sequence[GateTree], tubes: Itera
                 )
             )
     return rows
+
+
+def _strategy_of(document: Any, number: int) -> Any:
+    """Return the gates of one tube out of a Gating-ML document as FlowKit read it."""
+    strategy = flowkit.GatingStrategy()
+    for name, matrix in document.comp_matrices.items():
+        strategy.add_comp_matrix(name, matrix)
+    for name, transform in document.transformations.items():
+        strategy.add_transform(name, transform)
+    for name, path in document.get_gate_ids():
+        if name.startswith(f"t{number}."):
+            strategy.add_gate(document.get_gate(name, path), path)
+    return strategy
 
 
 def _gated(strategy: Any, sample: Any) -> dict[str, Mask]:

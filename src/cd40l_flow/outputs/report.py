@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cd40l_flow.outputs.figures import read_densities
+from cd40l_flow.outputs.pages import read_asset, security_policy, template
 from cd40l_flow.outputs.report_acquisition import acquisition_views, matrix_views, slope_views, uncut_words
 from cd40l_flow.outputs.report_banner import banner, identity, key_numbers
 from cd40l_flow.outputs.report_figures import Subject, activation_views, gating_views, target_views, why_absent
@@ -30,42 +29,7 @@ from cd40l_flow.outputs.reviews import read_reviews
 from cd40l_flow.outputs.texts import load_texts
 from cd40l_flow.outputs.whole import write_whole
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
-TEMPLATES = Path(__file__).parent / "templates"
 PathLike = str | Path
-
-
-def environment() -> Environment:
-    """Return the Jinja2 environment of all pages: every value is escaped, a name that is not there is an error."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-
-
-def security_policy(style: str, script: str = "") -> str:
-    """Return a Content-Security-Policy that allows this very style and script, embedded images, and nothing else."""
-
-    def digest(text: str) -> str:
-        return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii") + "'"
-
-    rules = ["default-src 'none'", "img-src data:", f"style-src {digest(style)}"]
-    if script:
-        rules += [f"script-src {digest(script)}", "require-trusted-types-for 'script'", "trusted-types 'none'"]
-    return "; ".join([*rules, "base-uri 'none'", "form-action 'none'"])
-
-
-def read_asset(*names: str) -> str:
-    """Return style sheets or scripts of the templates folder, joined."""
-    return "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in names)
 
 
 def _read_subject(result_path: PathLike, densities_path: PathLike) -> Subject:
@@ -132,7 +96,7 @@ def render_report(
         "fill": figures_target.FILL,
         "gate_styles": figures_gating.STYLES,
     }
-    return environment().get_template("report.html.j2").render(context).lstrip()
+    return template("report.html.j2").render(context).lstrip()
 
 
 def write_report(
