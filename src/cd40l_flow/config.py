@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow.errors import Problem
-from cd40l_flow.schema import faults, load_schema, read_yaml, shown, with_defaults
+from cd40l_flow.resources import read_yaml
+from cd40l_flow.schema import faults, load_schema, shown, with_defaults
 
 SCHEMA = "config.schema.yaml"
 SPILLOVER_WORDS = ("file", "none")

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
-from cd40l_flow.resources import workflow_file
+from cd40l_flow.resources import shipped_yaml, workflow_file
 
 # Where (the path of keys), what is wrong, what to do.
 Fault = tuple[tuple[str | int, ...], str, str]
@@ -25,17 +25,10 @@ _TYPE_WORDS = {
 }
 
 
-def read_yaml(text: str) -> Any:
-    """Parse YAML with the compiled parser where there is one; raises ``yaml.YAMLError``."""
-    import yaml
-
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-
-
 @cache
 def load_schema(name: str) -> dict[str, Any]:
     """Return a schema of the workflow by its file name; the same object every time: do not change it."""
-    schema: dict[str, Any] = read_yaml(workflow_file(f"schemas/{name}").read_text(encoding="utf-8"))
+    schema: dict[str, Any] = shipped_yaml(workflow_file(f"schemas/{name}"))
     return schema
 
 

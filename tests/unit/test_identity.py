@@ -69,6 +69,20 @@ def test_a_tube_of_the_control_and_one_of_another_patient(folder: Path) -> None:
     ]
 
 
+def test_of_many_copies_a_message_names_a_few(folder: Path) -> None:
+    names = [f"copy{number}.fcs" for number in range(8)]
+    for number, name in enumerate(names):
+        (folder / name).write_bytes(Fcs(keywords={"$CYT": f"{number}"}).bytes())
+    samples = [sample(folder, f"P{number:02d}", name) for number, name in enumerate(names)]
+
+    found = told(samples, {"P07": ("P06",)})
+
+    assert [severity for severity, *_ in found] == [*(7 * ("warning",)), "sample"]
+    for _, _, file, message in found:
+        assert message.endswith(", others.")
+        assert sum(f"{name} of" in message for name in names if name != file) == 5
+
+
 def test_the_same_path_and_what_cannot_be_read_are_not_told_here(folder: Path) -> None:
     (folder / "cut.fcs").write_bytes(Fcs().bytes()[:-1])
     samples = [sample(folder, "P01", "a.fcs", "cut.fcs"), sample(folder, "P02", "a.fcs", "none.fcs")]

@@ -258,6 +258,21 @@ def test_a_copy_under_another_name_refuses_both_tubes(planner: Planner) -> None:
     assert told == [("FILE_INTEGRITY", "sample", 6, "P01"), ("FILE_INTEGRITY", "sample", 10, "P02")]
 
 
+def test_of_many_copies_a_message_names_a_few(planner: Planner) -> None:
+    """Ten tubes of the same bytes are all refused; none of them tells of all the others."""
+    names = ("C01_s", "C01_u", "C02_s", "P01_f", "P01_g", "P01_s2", "P01_s1", "P02_s", "C03_s", "P03_s")
+    for name in names:
+        Path(f"fcs/{name}.fcs").write_bytes(b"one" * 3000)
+
+    plan = planner()
+
+    assert {(sample, fcs) for sample, tubes in plan.refused.items() for fcs in tubes} == {
+        (name[:3], f"{name}.fcs") for name in names
+    }
+    for tubes in plan.refused.values():
+        assert all("4 more" in why and sum(f"{name}.fcs" in why for name in names) == 5 for why in tubes.values())
+
+
 def test_a_combined_tube_is_no_repeat(planner: Planner) -> None:
     """One stimulated tube may be read for several reagents of its sample."""
     plan = planner(tubes=("P01_g.fcs", "P01_s1.fcs"))

@@ -8,10 +8,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 
 from cd40l_flow.config import Config
 from cd40l_flow.errors import Problem
-from cd40l_flow.inputs.identity import copies
+from cd40l_flow.inputs.identity import MOST_REPEATS, copies
 from cd40l_flow.inputs.model import REAGENTS, Override, Sample, Tube
 from cd40l_flow.inputs.sheets import OVERRIDES, SAMPLES, TUBES, Row, Sheet, read_sheet
 from cd40l_flow.schema import listed, nearest, shown
@@ -224,14 +225,16 @@ def _repeated_files(config: Config, tubes: Sequence[_PlacedTube], problems: list
         if len(group) == 1 or combined:
             continue
         for placed in group:
-            others = [other for other in group if other is not placed]
-            uses = listed(sorted({f"{_use(other.tube)} of {other.sample}" for other in others}), "and")
+            # A few of them: of a thousand tubes of the same bytes, each would tell of all the others.
+            others = list(islice((other for other in group if other is not placed), MOST_REPEATS))
+            beyond = [f"{len(group) - 1 - len(others)} more"] if len(group) - 1 > len(others) else []
+            uses = listed([*sorted({f"{_use(other.tube)} of {other.sample}" for other in others}), *beyond], "and")
             message = f"the tubes sheet names this file for {_use(placed.tube)} and again for {uses}."
             own = posixpath.normpath(placed.tube.path)
             copied = sorted({other.tube.fcs for other in others if posixpath.normpath(other.tube.path) != own})
             if copied:
-                message = f"it is the same file as {listed(copied, 'and')}, which the tubes sheet names for {uses}."
-            lines = listed([str(other.line) for other in others], "and")
+                message = f"it is the same file as {listed([*copied, *beyond], 'and')}, which the tubes sheet names for {uses}."
+            lines = listed([*(str(other.line) for other in others), *beyond], "and")
             text = f"{shown(placed.tube.fcs)} is named again on line {lines}; neither is used."
             remedy = "Name each file once; only a stimulated tube may be named for several reagents of its sample."
             if copied:

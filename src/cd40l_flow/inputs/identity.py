@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 
 from cd40l_flow.errors import Problem, TubeError
 from cd40l_flow.inputs.model import Sample, Tube
 
+MOST_REPEATS = 5  # of the same data that a message names
 _PROBE = 1 << 16
 _BLOCK = 1 << 12
 _REMEDY = "Put the right file in the place of the wrong one."
@@ -82,12 +84,18 @@ def repeated_data(
                 same[open_recording(tube.path, tube.fcs).digest()].append((name, tube))
     found = {}
     for group in same.values():
+        paths: dict[str, set[str]] = defaultdict(set)
         for name, tube in group:
-            others = [(owner, other) for owner, other in group if other.path != tube.path]
-            if others:
-                message = f"holds the same data as {', '.join(f'{other.fcs} of {owner}' for owner, other in others)}."
-                owners = {owner for owner, _ in others}
-                severity = "sample" if owners & {name, *controls.get(name, ())} else "warning"
+            paths[name].add(tube.path)
+        for name, tube in group:
+            others = ((owner, other) for owner, other in group if other.path != tube.path)
+            words = [f"{other.fcs} of {owner}" for owner, other in islice(others, MOST_REPEATS + 1)]
+            if words:
+                # A few of them: of a thousand tubes of the same data, each would tell of all the others.
+                shown = [*words[:MOST_REPEATS], *(["others"] if len(words) > MOST_REPEATS else [])]
+                message = f"holds the same data as {', '.join(shown)}."
+                costs = any(paths.get(owner, set()) - {tube.path} for owner in {name, *controls.get(name, ())})
+                severity = "sample" if costs else "warning"
                 problem = Problem("FILE_INTEGRITY", severity, message, file=tube.fcs, sample=name, remedy=_REMEDY)
                 found[name, tube] = problem
     return [found[name, tube] for name, sample in samples.items() for tube in sample.tubes if (name, tube) in found]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +96,8 @@ def upright(x: float, top: float, bottom: float) -> str:
     return f"M{x:.1f} {top:.1f}V{bottom:.1f}"
 
 
+@cache
 def _tenth(value: int) -> str:
-    """Write a number of tenths as briefly as SVG reads it."""
+    """Write a number of tenths as briefly as SVG reads it; a report holds some ten thousand, of few different ones."""
     text = f"{value / 10:g}"
     return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text

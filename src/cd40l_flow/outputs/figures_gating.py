@@ -88,14 +88,16 @@ def _inside(gate: Mapping[str, Any] | None, bins: int) -> NDArray[np.bool_]:
     outline = _outline(gate)
     if len(outline) < 3:
         return kept
-    x, y = np.meshgrid(middles, middles, indexing="ij")
-    return _within(x, y, np.asarray(outline, dtype=float))
+    return _within(bins, tuple((float(x), float(y)) for x, y in outline))
 
 
-def _within(x: NDArray[np.float64], y: NDArray[np.float64], outline: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which places lie inside a polygon, (corners, 2), by the even-odd rule."""
-    inside = np.zeros(x.shape, dtype=bool)
-    for (x0, y0), (x1, y1) in zip(outline, np.roll(outline, -1, axis=0), strict=True):
+@cache
+def _within(bins: int, outline: tuple[tuple[float, float], ...]) -> NDArray[np.bool_]:
+    """Return which bins, (x, y), have their middle inside a polygon, by the even-odd rule; tubes share polygons."""
+    middles = (np.arange(bins) + 0.5) / bins
+    x, y = middles[:, None], middles[None, :]
+    inside = np.zeros((bins, bins), dtype=bool)
+    for (x0, y0), (x1, y1) in zip(outline, (*outline[1:], outline[0]), strict=True):
         if y0 != y1:
             inside ^= ((y0 > y) != (y1 > y)) & (x < (x1 - x0) * (y - y0) / (y1 - y0) + x0)
     return inside

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import secrets
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from cd40l_flow.resources import keep, kept
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -21,32 +21,23 @@ OPTIONS: dict[str, Any] = {"autoescape": True, "trim_blocks": True, "lstrip_bloc
 def template(name: str) -> Template:
     """Return a page's template, ready to be filled in.
 
-    As Python does with modules, it is compiled once and kept in ``__pycache__`` beside the templates where that can be
-    written: compiling takes longer than writing a report. What is kept is bound to the text of the template, to these
-    options and to the versions of Python and Jinja2.
+    It is compiled once and kept: compiling takes longer than writing a report.
     """
     import jinja2
+
+    made_by = repr((jinja2.__version__, sorted(OPTIONS.items())))
 
     class Compiled(jinja2.BytecodeCache):
         def load_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
             # What is no compiled template of this very text is left alone by the bucket, and compiled anew.
-            with suppress(OSError, EOFError, ValueError, TypeError), self.place(bucket).open("rb") as file:
+            with (
+                suppress(OSError, EOFError, ValueError, TypeError),
+                kept(TEMPLATES, bucket.key, bucket.checksum, made_by).open("rb") as file,
+            ):
                 bucket.load_bytecode(file)
 
         def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
-            if sys.dont_write_bytecode:
-                return
-            place = self.place(bucket)
-            part = place.with_name(f"{place.name}.{secrets.token_hex(4)}")
-            with suppress(OSError):
-                place.parent.mkdir(exist_ok=True)
-                part.write_bytes(bucket.bytecode_to_string())
-                part.replace(place)
-
-        def place(self, bucket: jinja2.bccache.Bucket) -> Path:
-            made_by = repr((sys.implementation.cache_tag, jinja2.__version__, sorted(OPTIONS.items())))
-            key = hashlib.sha256((bucket.key + made_by).encode()).hexdigest()[:16]
-            return TEMPLATES / "__pycache__" / f"{key}.{sys.implementation.cache_tag}.j2c"
+            keep(kept(TEMPLATES, bucket.key, bucket.checksum, made_by), bucket.bytecode_to_string())
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),

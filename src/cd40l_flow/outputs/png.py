@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 Indices = NDArray[np.uint8]
 Colour = tuple[int, int, int]
+LEVEL = 6  # of compression: a third of the time of 8 for a fiftieth more bytes
 
 
 def hex_rgb(colour: str) -> Colour:
@@ -41,7 +42,7 @@ def encode_png(indices: Indices, colours: NDArray[np.int32]) -> bytes:
     chunks = (
         (b"IHDR", struct.pack(">IIBBBBB", width, height, depth, 3, 0, 0, 0)),
         (b"PLTE", colours.astype(np.uint8).tobytes()),
-        (b"IDAT", zlib.compress(rows.tobytes(), 8)),
+        (b"IDAT", zlib.compress(rows.tobytes(), LEVEL)),
         (b"IEND", b""),
     )
     body = b"".join(struct.pack(">I", len(data)) + kind + data + _checksum(kind + data) for kind, data in chunks)

@@ -7,16 +7,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cd40l_flow.resources import shipped_yaml
+
 Texts = Mapping[str, Any]
 
 
 @cache
 def load_texts() -> Texts:
     """Return every sentence of the report and the index, as nested mappings."""
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    texts: Texts = yaml.load(Path(__file__).with_name("texts.yaml").read_text(encoding="utf-8"), Loader=loader)
+    texts: Texts = shipped_yaml(Path(__file__).with_name("texts.yaml"))
     return texts
 
 
