@@ -233,7 +233,8 @@ def _repeated_files(config: Config, tubes: Sequence[_PlacedTube], problems: list
             own = posixpath.normpath(placed.tube.path)
             copied = sorted({other.tube.fcs for other in others if posixpath.normpath(other.tube.path) != own})
             if copied:
-                message = f"it is the same file as {listed([*copied, *beyond], 'and')}, which the tubes sheet names for {uses}."
+                same_as = listed([*copied, *beyond], "and")
+                message = f"it is the same file as {same_as}, which the tubes sheet names for {uses}."
             lines = listed([*(str(other.line) for other in others), *beyond], "and")
             text = f"{shown(placed.tube.fcs)} is named again on line {lines}; neither is used."
             remedy = "Name each file once; only a stimulated tube may be named for several reagents of its sample."
