@@ -1,0 +1,185 @@
+"""A process that is ready: it has everything loaded, and forks a process of its own for every command it is asked for.
+
+A good part of what a sample costs would be the start of Python and of NumPy, twice. The workflow starts one such
+process on the machine it runs on; what it forks does what a process of its own would do, to the same bytes, and dies
+with whoever asked. Whoever finds none, or one of another installation, does the work itself.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cd40l_flow import ENGINE_VERSION, READY, __version__
+
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+SOCKET = "ready"
+KIN = [__version__, ENGINE_VERSION, str(Path(__file__).parent), sys.prefix]
+STANDARD = (0, 1, 2)  # standard input, output and error
+SIZE = 8  # bytes that say how long a request is
+TAKEN, REFUSED = b"t", b"r"
+STEPS = (
+    *("analyse", "cli", "inputs.job", "outputs.gate_files", "outputs.measures_table", "outputs.provenance"),
+    *("outputs.report", "outputs.result", "outputs.summary"),
+)
+
+
+def ask(place: str) -> int | None:
+    """Have a command of ``sys.argv`` done by the process at a socket; return its exit code, None if it will not."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(place)
+            request = {
+                "kin": KIN,
+                "arguments": sys.argv[1:],
+                "directory": str(Path.cwd()),
+                "environment": dict(os.environ),
+            }
+            content = json.dumps(request).encode()
+            socket.send_fds(connection, [len(content).to_bytes(SIZE, "big")], STANDARD)
+            connection.sendall(content)
+            if connection.recv(1) != TAKEN:
+                return None
+        except OSError:
+            return None
+        code = connection.recv(1)
+    if not code:
+        print("cd40l-flow: the process that did this was killed, perhaps for want of memory.", file=sys.stderr)
+        return 1
+    return code[0]
+
+
+def start() -> None:
+    """Start a process that is ready, for this one and what it starts; it ends with this one."""
+    import atexit
+    from subprocess import PIPE, Popen
+    from tempfile import mkdtemp
+
+    place = Path(mkdtemp(prefix="cd40l-flow-")) / SOCKET
+    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "cd40l_flow.ready", str(place)]
+    process = Popen(command, stdin=PIPE, env={**os.environ, **threads})
+    os.environ[READY] = str(place)
+    atexit.register(_stop, process)
+
+
+def _stop(process: Popen[bytes]) -> None:
+    os.environ.pop(READY, None)
+    process.communicate()
+
+
+def serve(place: Path) -> None:
+    """Load everything, then fork a process for every request until standard input ends; remove the socket's folder."""
+    import gc
+    import select
+    import signal
+
+    # Ctrl-C reaches those who asked; what works for them dies with them, and this process with its parent.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _load()
+    gc.collect()
+    gc.freeze()
+    try:
+        with socket.socket(socket.AF_UNIX) as door:
+            door.bind(str(place))
+            door.listen(64)
+            while True:
+                there, _, _ = select.select([door, sys.stdin], [], [], 1.0)
+                _reap(os.WNOHANG)
+                if sys.stdin in there:
+                    break
+                if door in there:
+                    connection, _ = door.accept()
+                    if os.fork() == 0:
+                        door.close()
+                        os._exit(_work(connection))
+                    connection.close()
+    finally:
+        place.unlink(missing_ok=True)
+        place.parent.rmdir()
+    _reap(0)
+
+
+def _load() -> None:
+    """Import what the steps of the workflow import where they need it, and read what they read."""
+    from importlib import import_module
+
+    for name in STEPS:
+        import_module(f"cd40l_flow.{name}")
+    from cd40l_flow.outputs.pages import template
+    from cd40l_flow.outputs.texts import load_texts
+    from cd40l_flow.schema import load_schema
+
+    load_texts()
+    load_schema("config.schema.yaml")
+    template("report.html.j2")
+
+
+def _reap(how: int) -> None:
+    """Let processes that ended go: without this they stay, and what they used is not counted."""
+    try:
+        while os.waitpid(-1, how)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def _work(connection: socket.socket) -> int:
+    """Do what is asked for, in a process of its own, and tell whoever asked the exit code."""
+    import signal
+    import traceback
+
+    from cd40l_flow.cli import main
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    request = _request(connection)
+    if request is None:
+        return 0
+    os.chdir(request["directory"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    connection.sendall(TAKEN)
+    # Should whoever asked be killed, the end of the connection is a signal, and that signal the end of this process.
+    fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(connection, fcntl.F_SETFL, fcntl.fcntl(connection, fcntl.F_GETFL) | os.O_ASYNC)
+    try:
+        code = main(request["arguments"])
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except BaseException:  # noqa: BLE001  as Python itself does with what nobody caught
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    connection.sendall(bytes([code & 255]))
+    return 0
+
+
+def _request(connection: socket.socket) -> dict[str, Any] | None:
+    """Return what is asked for, its standard files in the place of ours; None for an asker of another installation."""
+    length, files, _, _ = socket.recv_fds(connection, SIZE, len(STANDARD))
+    content = b""
+    while len(content) < int.from_bytes(length, "big"):
+        part = connection.recv(1 << 20)
+        if not part:
+            return None
+        content += part
+    request: dict[str, Any] = json.loads(content)
+    if request["kin"] != KIN:
+        connection.sendall(REFUSED)
+        return None
+    for file, standard in zip(files, STANDARD, strict=True):
+        os.dup2(file, standard)
+        os.close(file)
+    return request
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]))
