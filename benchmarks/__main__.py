@@ -85,8 +85,8 @@ which the cells of a file are a sample.
 ## Speed
 
 The demo cohort (10 samples, 50 files) with `snakemake --cores {cores}`: {seconds:.0f} s, start of Snakemake included.
-The two stages that count, as Snakemake's benchmark files tell them (start of Python included; processor time is a
-little more, for a job is looked at every half second):
+The two stages that count, as each job tells it (without the start of Python, for they are forked from a process that
+is ready):
 
 {stage_table(stages)}
 

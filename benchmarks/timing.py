@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parents[1]
+# What every step says at its end.
+USED = re.compile(r"\((\S+) s of processor time, (\S+) MB\)")
 
 
 @dataclass(frozen=True)
@@ -48,22 +50,11 @@ def run_demo(cores: int) -> tuple[float, list[Stage]]:
 def _stages(logs: Path) -> list[Stage]:
     stages = []
     for rule in ("analyse", "report"):
-        rows = []
-        for path in logs.glob(f"{rule}/*.benchmark.tsv"):
-            with path.open(encoding="utf-8", newline="") as file:
-                rows += list(csv.DictReader(file, delimiter="\t"))
-        seconds = sum(_number(row["cpu_time"]) for row in rows)
-        memory = max((_number(row["max_rss"]) for row in rows), default=0.0)
-        stages.append(Stage(rule, len(rows), seconds, memory))
+        texts = [path.read_text(encoding="utf-8") for path in sorted(logs.glob(f"{rule}/*.log"))]
+        rows = [found for text in texts for found in USED.findall(text)]
+        seconds = sum(float(seconds) for seconds, _ in rows)
+        stages.append(Stage(rule, len(rows), seconds, max(float(memory) for _, memory in rows)))
     return stages
-
-
-def _number(cell: str) -> float:
-    """Return a cell of Snakemake's benchmark file; jobs too short to be watched have none."""
-    try:
-        return float(cell)
-    except ValueError:
-        return 0.0
 
 
 def stage_table(stages: list[Stage]) -> str:

@@ -326,8 +326,7 @@ def _analyse_job(
     reasons = f" ({', '.join(result['reasons'])})" if result["reasons"] else ""
     events = result["activated_events"]
     cells = "no activated cells measured" if events is None else f"{events} activated cells"
-    took = time.perf_counter() - start
-    print(f"analyse {job.sample.sample}: {result['call']}{reasons}, {cells}, {took:.1f} s", file=sys.stderr)
+    print(f"analyse {job.sample.sample}: {result['call']}{reasons}, {cells}, {_used(start)}", file=sys.stderr)
     for message in result["messages"]:
         if message["severity"] == "error":
             print(f"  {message['code']}: {message['text']}", file=sys.stderr)
@@ -346,7 +345,18 @@ def _write_report(result: Path, controls: Sequence[Path], out: Path, reviews: Se
     start = time.perf_counter()
     pairs = [(path, path.with_name("densities.npz")) for path in controls]
     write_report(result, result.with_name("densities.npz"), pairs, out, provenance(), reviews)
-    print(f"report {result.parent.name}: {out}, {time.perf_counter() - start:.1f} s", file=sys.stderr)
+    print(f"report {result.parent.name}: {out}, {_used(start)}", file=sys.stderr)
+
+
+def _used(start: float) -> str:
+    """Return what this process has taken: seconds since ``start``, processor time since it began, most memory."""
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    # Of Linux in kilobytes, of macOS in bytes.
+    memory = used.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    seconds = time.perf_counter() - start
+    return f"{seconds:.1f} s ({used.ru_utime + used.ru_stime:.2f} s of processor time, {memory:.0f} MB)"
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -376,7 +386,7 @@ def _export(options: argparse.Namespace) -> int:
         from cd40l_flow.outputs.anndata_file import write_h5ad
 
         told.append(f"{write_h5ad(result, job, Path(options.h5ad), options.population)} events as AnnData")
-    print(f"export {result['sample']}: {', '.join(told)}, {time.perf_counter() - start:.1f} s", file=sys.stderr)
+    print(f"export {result['sample']}: {', '.join(told)}, {_used(start)}", file=sys.stderr)
     return 0
 
 

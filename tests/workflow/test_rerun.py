@@ -27,6 +27,8 @@ from helpers.cohorts import (
 )
 from helpers.controls import many_controls
 
+CONTROLS = ("C01", "P01", "P02")  # of both runs
+
 
 @pytest.fixture
 def cohort(two_runs: Path, tmp_path: Path) -> Path:
@@ -75,7 +77,7 @@ def test_an_override_of_a_control_reruns_its_run(
     """The controls of a run are measured together, so each of them and all that use any of them are due."""
     override(cohort, control, "cd69_low", 900)
 
-    assert jobs(workflow(cohort, "--dry-run")) == jobs_of(*rerun)
+    assert jobs(workflow(cohort, "--dry-run")) == jobs_of(*rerun, controls=CONTROLS)
 
 
 def test_a_cell_of_the_sheet_reruns_its_sample(cohort: Path, workflow: Run) -> None:
@@ -109,7 +111,9 @@ def test_a_limit_reruns_everything(cohort: Path, workflow: Run) -> None:
     with (cohort / "config" / "config.yaml").open("a", encoding="utf-8") as file:
         file.write("limits: {guards: {activated_min: 400}}\n")
 
-    assert jobs(workflow(cohort, "--dry-run")) - {("check", "")} == jobs_of(*TWO_RUNS) - {("check", "")}
+    assert jobs(workflow(cohort, "--dry-run")) - {("check", "")} == jobs_of(*TWO_RUNS, controls=CONTROLS) - {
+        ("check", "")
+    }
 
 
 def test_a_reference_reruns_everything_and_again_when_it_changes(cohort: Path, workflow: Run) -> None:
@@ -117,7 +121,7 @@ def test_a_reference_reruns_everything_and_again_when_it_changes(cohort: Path, w
     write(cohort, 25)
     with (cohort / "config" / "config.yaml").open("a", encoding="utf-8") as file:
         file.write("reference: config/reference.json\n")
-    everything = jobs_of(*TWO_RUNS) - {("check", "")}
+    everything = jobs_of(*TWO_RUNS, controls=CONTROLS) - {("check", "")}
 
     process = workflow(cohort)
 

@@ -10,8 +10,6 @@ rule analyse:
         measures="results/samples/{sample}/measures.tsv",
     log:
         "logs/analyse/{sample}.log",
-    benchmark:
-        "logs/analyse/{sample}.benchmark.tsv"
     group:
         batch
     conda:

@@ -12,8 +12,6 @@ rule export:
         "results/samples/{sample}/gates.readback.tsv",
     log:
         "logs/export/{sample}.log",
-    benchmark:
-        "logs/export/{sample}.benchmark.tsv"
     group:
         batch
     conda:

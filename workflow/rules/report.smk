@@ -15,8 +15,6 @@ rule report_sample:
         ),
     log:
         "logs/report/{sample}.log",
-    benchmark:
-        "logs/report/{sample}.benchmark.tsv"
     group:
         batch
     conda:
