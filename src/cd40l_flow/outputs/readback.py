@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from cd40l_flow.outputs.gate_shapes import GateTree, membership
 from cd40l_flow.outputs.tube_values import linear_values, read_again, stored_values
 from cd40l_flow.signal.acquisition import Mask
 
+AT_A_TIME = 20_000  # events
 FLOWKIT, DECODED = "FlowKit", "decoded values"
 # FlowKit and FlowIO tell of files they cannot read in all of these ways.
 UNREADABLE = (
@@ -36,14 +38,14 @@ UNREADABLE = (
 
 @dataclass(frozen=True)
 class TubeEvents:
-    """The events of one tree: ``sample`` as FlowKit has them, ``own`` detector -> linear values as gating has them.
+    """The events of one tree: ``sample`` as FlowKit has them, ``own`` gate -> which of them it holds
 
     ``source`` says who decoded the events that FlowKit gates: FlowKit itself, or we where it reads other values.
     """
 
     tree: GateTree
     sample: Any
-    own: Mapping[str, Floats]
+    own: Mapping[str, Mask]
     source: str
 
 
@@ -74,34 +76,43 @@ def read_tube(tree: GateTree, result: Mapping[str, Any], job: Job) -> TubeEvents
     """Return the events of a tree's file, decoded by FlowKit where it reads the same values as we do; raises as
     `read_again`.
     """
+    # FlowKit takes most memory while it reads: it goes first.
+    sample = _by_flowkit(next(tube.path for tube in job.sample.tubes if tube.fcs == tree.fcs), tree.fcs)
     events = read_again(tree.fcs, result, job)
+    own = membership(tree, linear_values(events, tree.detectors))
     needed = dict.fromkeys((*tree.detectors, *(tree.matrix.detectors if tree.matrix is not None else ())))
     stored = stored_values(events, needed)
-    labels, values = list(stored), np.column_stack(list(stored.values()))
+    if sample is not None and _same(sample, stored):
+        return TubeEvents(tree, sample, own, FLOWKIT)
+    return TubeEvents(tree, _as_sample(tree.fcs, stored), own, DECODED)
+
+
+def _by_flowkit(path: str, name: str) -> Any | None:
+    """Return FlowKit's reading of a file; None where it cannot read it."""
     with warnings.catch_warnings():
         # What is odd about a file was told when it was analysed.
         warnings.simplefilter("ignore")
-        sample = _by_flowkit(events[0].tube.path, tree.fcs, labels, values)
-        source = FLOWKIT
-        if sample is None:
-            sample, source = _as_sample(tree.fcs, labels, values), DECODED
-    return TubeEvents(tree, sample, linear_values(events, tree.detectors), source)
+        try:
+            return flowkit.Sample(path, sample_id=name, subsample=1)
+        except UNREADABLE:
+            return None
 
 
-def _by_flowkit(path: str, name: str, labels: Sequence[str], values: Floats) -> Any | None:
-    """Return FlowKit's reading of a file; None where it cannot read it, or reads other values than these."""
-    try:
-        sample = flowkit.Sample(path, sample_id=name, subsample=1)
-        read = sample.get_events(source="raw")[:, [sample.pnn_labels.index(label) for label in labels]]
-    except UNREADABLE:
-        return None
-    same = read.shape == values.shape and np.allclose(read, values, rtol=1e-12, atol=0.0)
-    return sample if same else None
+def _same(sample: Any, stored: Mapping[str, Floats]) -> bool:
+    """Return whether FlowKit has read these values, detector by detector."""
+    for label, values in stored.items():
+        if label not in sample.pnn_labels:
+            return False
+        read = sample.get_channel_events(label, source="raw")
+        if read.shape != values.shape or not np.allclose(read, values, rtol=1e-12, atol=0.0):
+            return False
+    return True
 
 
-def _as_sample(name: str, labels: Sequence[str], values: Floats) -> Any:
+def _as_sample(name: str, stored: Mapping[str, Floats]) -> Any:
     """Return values as a FlowKit sample; its constructor would round them to 32 bits, too coarse for time."""
-    sample = flowkit.Sample(np.zeros((1, len(labels))), sample_id=name, channel_labels=list(labels), subsample=1)
+    values = np.column_stack(list(stored.values()))
+    sample = flowkit.Sample(np.zeros((1, len(stored))), sample_id=name, channel_labels=list(stored), subsample=1)
     sample.event_count = values.shape[0]
     sample._raw_events = values
     return sample
@@ -119,8 +130,7 @@ def read_back(gatingml: Path, wsp: Path, trees: Sequence[GateTree], tubes: Itera
     workspaces = flowkit.parse_wsp(str(wsp))["samples"]
     rows = []
     for tube in tubes:
-        tree = tube.tree
-        own = membership(tree, tube.own)
+        tree, own = tube.tree, tube.own
         by_gatingml = _gated(_strategy_of(document, tree.number), tube.sample)
         tube.sample.id = names[tree.fcs]
         by_wsp = _gated(workspaces[names[tree.fcs]]["gating_strategy"], tube.sample)
@@ -138,6 +148,8 @@ def read_back(gatingml: Path, wsp: Path, trees: Sequence[GateTree], tubes: Itera
                     source=tube.source,
                 )
             )
+        # The next one is read before the name would be given to it.
+        del tube
     return rows
 
 
@@ -155,7 +167,18 @@ def _strategy_of(document: Any, number: int) -> Any:
 
 
 def _gated(strategy: Any, sample: Any) -> dict[str, Mask]:
-    """Return gate -> which events, (events,), FlowKit finds in it."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        results = strategy.gate_sample(sample)
-    return {name: results.get_gate_membership(name, path) for name, path in strategy.get_gate_ids()}
+    """Return gate -> which events, (events,), FlowKit finds in it.
+
+    It is given some at a time, for it copies them often.
+    """
+    found: dict[str, list[Mask]] = {name: [] for name, _ in strategy.get_gate_ids()}
+    events = sample.get_events(source="raw")
+    for start in range(0, events.shape[0], AT_A_TIME):
+        part = copy(sample)
+        part._raw_events = events[start : start + AT_A_TIME]
+        part.event_count = part._raw_events.shape[0]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            results = strategy.gate_sample(part)
+        for name, path in strategy.get_gate_ids():
+            found[name].append(results.get_gate_membership(name, path))
+    return {name: np.concatenate(parts) for name, parts in found.items()}
