@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import peer, reading, scale, scale_events
+from benchmarks import goals, peer, reading, scale, scale_events, scale_samples
 from benchmarks.accuracy import (
     FEWEST_CELLS,
     LEAST_SEPARATION,
@@ -44,18 +44,26 @@ def main() -> None:
     text = page(demo, cohorts, seconds, stages, options.cores)
     options.out.write_text(text, encoding="utf-8")
     print(text)
-    peer.write(options.plate, 100_000, options.rounds, options.cores, ROOT / "benchmarks" / "speed.md")
-    scale.write(scale.SIZES, ROOT / "benchmarks" / "scale.md")
-    scale_events.write(scale_events.SIZES, options.rounds, ROOT / "benchmarks" / "scale_events.md")
+    pages = ROOT / "benchmarks"
+    told = peer.write(options.plate, 100_000, options.rounds, options.cores, pages / "speed.md")
+    told += scale_samples.write(scale_samples.SIZES, 1, options.cores, pages / "scale_samples.md")
+    told += scale_events.write(scale_events.SIZES, options.rounds, pages / "scale_events.md")
+    told += scale.write(scale.SIZES, pages / "scale.md")
+    goals.write(told, machine())
     if options.reading:
         reading.write()
+
+
+def machine() -> str:
+    """Return what the numbers were measured with."""
+    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    where = f"Python {platform.python_version()}, on {platform.machine()} with {os.cpu_count()} cores"
+    return f"Measured with cd40l-flow {__version__} (engine {ENGINE_VERSION}), {versions}; {where}."
 
 
 def page(demo: Cohort, cohorts: Sequence[Cohort], seconds: float, stages: list[Stage], cores: int) -> str:
     greatest = max(map(abs, demo.differences))
     verdict = "met" if greatest <= TARGET else "**missed**"
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    machine = f"Python {platform.python_version()}, on {platform.machine()} with {os.cpu_count()} cores"
     return f"""# Accuracy and speed on simulated blood
 
 Written by `python -m benchmarks --seeds {len(cohorts)} --cores {cores}` (`make bench`). The cells are simulated
@@ -90,7 +98,7 @@ is ready):
 
 {stage_table(stages)}
 
-Measured with cd40l-flow {__version__} (engine {ENGINE_VERSION}), {versions}; {machine}.
+{machine()}
 """
 
 
