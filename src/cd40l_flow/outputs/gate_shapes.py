@@ -118,12 +118,21 @@ def membership(tree: GateTree, values: Mapping[str, Floats]) -> dict[str, Mask]:
     """
     found: dict[str, Mask] = {}
     for gate in tree.gates:
-        mask = _inside(gate.shape, values, found)
-        found[gate.name] = mask & found[gate.parent] if gate.parent else mask
+        if isinstance(gate.shape, Either):
+            mask: Mask = np.logical_or.reduce([found[name] for name in gate.shape.names])
+            found[gate.name] = mask & found[gate.parent] if gate.parent else mask
+        elif gate.parent:
+            # Of events outside the parent nothing is asked.
+            places = np.flatnonzero(found[gate.parent])
+            mask = np.zeros(found[gate.parent].size, dtype=bool)
+            mask[places] = _inside(gate.shape, {name: values[name][places] for name in _looked_at(gate.shape)})
+            found[gate.name] = mask
+        else:
+            found[gate.name] = _inside(gate.shape, values)
     return found
 
 
-def _inside(shape: Shape, values: Mapping[str, Floats], found: Mapping[str, Mask]) -> Mask:
+def _inside(shape: Box | Band | Polygon, values: Mapping[str, Floats]) -> Mask:
     mask: Mask
     match shape:
         case Box(sides):
@@ -144,6 +153,4 @@ def _inside(shape: Shape, values: Mapping[str, Floats], found: Mapping[str, Mask
             for (x0, y0), (x1, y1) in zip(vertices, (*vertices[1:], vertices[0]), strict=True):
                 inside &= (x1 - x0) * (up - y0) - (y1 - y0) * (across - x0) >= 0
             mask[within] = inside
-        case Either(names):
-            mask = np.logical_or.reduce([found[name] for name in names])
     return mask
