@@ -57,7 +57,9 @@ def ask(place: str) -> int | None:
 
 
 def start() -> None:
-    """Start a process that is ready, for this one and what it starts; it ends with this one."""
+    """Start a process that is ready, for this one and what it starts, unless one is named; it ends with this one."""
+    if READY in os.environ:
+        return
     import atexit
     from subprocess import PIPE, Popen
     from tempfile import mkdtemp

@@ -20,7 +20,14 @@ _PACKAGE = Path(__file__).resolve().parent
 _SNAKEFILE = """\
 # The workflow of the installed cd40l-flow. Start it in the folder above: snakemake --cores 8
 # Rules of your own may follow: they see results/ like any other file.
+from cd40l_flow.ready import start as start_ready
 from cd40l_flow.resources import workflow_file
+
+
+# Not on a cluster: there every submission starts its own processes.
+onstart:
+    if workflow.local_exec:
+        start_ready()
 
 
 module cd40l:

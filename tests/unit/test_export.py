@@ -294,8 +294,9 @@ def test_a_missing_extra_is_named(
     assert not file.exists()
 
 
-def test_gated_events_as_anndata(lab: Lab, tmp_path: Path) -> None:
-    anndata = pytest.importorskip("anndata")
+def test_gated_events_as_anndata(lab: Lab, tmp_path: Path, require_module: Callable[[str], Path]) -> None:
+    require_module("anndata")
+    import anndata
 
     with inside(lab.directory):
         events = write_h5ad(lab.result, load_plan("config/config.yaml").job("C01"), tmp_path / "events.h5ad", "CD3+")

@@ -133,6 +133,15 @@ def busy(place: Path, folder: Path) -> tuple[subprocess.Popen[str], int]:
     return asker, worker
 
 
+def test_none_is_started_where_the_environment_names_one(tmp_path: Path) -> None:
+    environment = {**os.environ, READY: "off"}
+
+    told = subprocess.run([sys.executable, "-c", PARENT], env=environment, input="", capture_output=True, text=True)
+
+    assert (told.returncode, told.stdout, told.stderr) == (0, "off\n", "")
+    assert workers(Path("off")) == []
+
+
 def test_without_one_the_work_is_done_all_the_same(place: Path, tmp_path: Path) -> None:
     """No such socket, one that nobody serves any more, and a process of another installation."""
     assert run(tmp_path / "none" / SOCKET, "--help").returncode == 0
