@@ -77,27 +77,20 @@ def scatter_tops(gated: GatedSample, controls: Sequence[Sequence[float]] = ()) -
         return 1.0, 1.0
     scatter = gated.tubes[0].signal.events.scatter
     gates = [tube.scatter_gate.vertices.max(axis=0) for tube in gated.tubes if tube.scatter_gate is not None]
-    fsc, ssc = (
-        _top(
-            max((1.05 * float(gate[axis]) for gate in gates), default=0.0),
-            max(_nearly_all(tube.signal.stored(name)) for tube in gated.tubes),
-            [control[axis] for control in controls],
-        )
-        for axis, name in enumerate((scatter.fsc, scatter.ssc))
-    )
-    return fsc, ssc
+    tops = []
+    for axis, name in enumerate((scatter.fsc, scatter.ssc)):
+        gate = max((1.05 * float(top[axis]) for top in gates), default=0.0)
+        shared = max((control[axis] for control in controls), default=0.0)
+        if shared <= gate:
+            shared = max(gate, *(_nearly_all(tube.signal.stored(name)) for tube in gated.tubes))
+        tops.append(shared)
+    return tops[0], tops[1]
 
 
 def _nearly_all(values: Singles) -> float:
     """Return the value below which about 98 % lie, from 10,000 of them: where an axis ends is a matter of looks."""
     some = values[:: max(1, values.size // 10_000)]
     return float(np.quantile(some, 0.98))
-
-
-def _top(gate: float, events: float, controls: Sequence[float]) -> float:
-    """Return the controls' top of an axis where the gate fits below it, else the sample's own."""
-    shared = max(controls, default=0.0)
-    return shared if shared > gate else max(gate, events)
 
 
 def draw_panels(

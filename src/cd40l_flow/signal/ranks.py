@@ -47,7 +47,7 @@ class Ranks:
         parts = []
         for at in range(0, edges.size - 1, step):
             ends = edges[at : at + step + 1]
-            points = self.points[self.levels[ends[0] : ends[-1]]]
+            points = self.points.take(self.levels[ends[0] : ends[-1]])
             if keep is not None:
                 points *= keep[ends[0] : ends[-1]]
             parts.append(np.add.reduceat(points, ends[:-1] - ends[0]))
