@@ -90,13 +90,21 @@ class Acquisition:
         return replace(self, keep=self.in_range, removed_percent=0.0, steadiness=nothing)
 
 
-def at_the_top(values: Floats, maximum: float) -> Mask:
+def at_the_top(values: Floats | Singles, maximum: float) -> Mask:
     """Return which values, (n,), sit at the top of the range (channel values), or pile up at the largest value seen."""
-    mask: Mask = values >= ceiling(values, maximum)
+    return reaching(values, ceiling(values, maximum))
+
+
+def reaching(values: Floats | Singles, limit: float) -> Mask:
+    """Return which values, (n,), are at or above a limit, whatever precision they are kept in."""
+    with np.errstate(over="ignore"):
+        least = values.dtype.type(limit)
+    # The least number of that precision which is no smaller than the limit.
+    mask: Mask = values >= (least if least >= limit else np.nextafter(least, np.inf, dtype=values.dtype))
     return mask
 
 
-def ceiling(values: Floats, maximum: float) -> float:
+def ceiling(values: Floats | Singles, maximum: float) -> float:
     """Return the channel value from which on values, (n,), are at the top: ``maximum``, or where they pile up below it.
 
     Some instruments saturate below ``$PnR``; a value shared by over 0.2 % of the events is their ceiling.

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.inputs.model import Floats, Singles
 
 _PIECES = 8  # 2^8 pieces to each doubling of (distance from zero + width)
 _SHIFT = 52 - _PIECES  # a double has 52 bits of mantissa
@@ -70,29 +70,41 @@ def inverse(scaled: Floats, terms: Biexponential) -> Floats:
     return np.where(below, -x, x)
 
 
-def forward(values: Floats, terms: Biexponential) -> Floats:
+def forward(values: Floats | Singles, terms: Biexponential, out: Floats | Singles | None = None) -> Floats | Singles:
     """Return the places on the scale of linear values, (n,): within 1e-11 of the exact ones, NaN where not finite.
 
-    |x| + width, as a floating-point number, is its own piecewise linear logarithm: exponent and first bits of mantissa
-    number the piece, the other bits are the place in it.
+    They are computed in double precision and stored in ``out``, (n,), where it is given. |x| + width, as a
+    floating-point number, is its own piecewise linear logarithm: exponent and first bits of mantissa number the piece,
+    the other bits are the place in it.
     """
-    scaled: Floats = np.empty(values.size)
-    top = float(np.abs(values).max(initial=1.0))
+    scaled = np.empty(values.size) if out is None else out
+    top = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
     if not math.isfinite(top):
         finite = np.isfinite(values)
         scaled[~finite] = np.nan
         scaled[finite] = forward(values[finite], terms)
         return scaled
     width = float(terms.slope(np.array([terms.y1]))[0]) / terms.b
-    first, pieces = _pieces(terms, width, math.frexp(top + width)[1])
+    # At least what the scale holds, so that all values of a detector share one table.
+    top = max(top, float(terms.x(np.ones(1))[0]))
+    first, cubics = _pieces(terms, width, math.frexp(top + width)[1])
     inside = (1 << _SHIFT) - 1
+    size = min(_CHUNK, values.size)
+    held, looked, summed, pieces = np.empty(size), np.empty(size), np.empty(size), np.empty(size, dtype=np.int64)
     for begin in range(0, values.size, _CHUNK):
         part = values[begin : begin + _CHUNK]
-        bits = (np.abs(part) + width).view(np.int64)
-        piece = (bits >> _SHIFT) - first
-        place = (bits & inside) * (1.0 / (1 << _SHIFT))
-        c0, c1, c2, c3 = (column[piece] for column in pieces)
-        scaled[begin : begin + _CHUNK] = terms.y1 + np.copysign(c0 + place * (c1 + place * (c2 + place * c3)), part)
+        place, coefficient, rise, piece = (whole[: part.size] for whole in (held, looked, summed, pieces))
+        np.add(np.abs(part, out=place), width, out=place)
+        bits = place.view(np.int64)
+        np.subtract(np.right_shift(bits, _SHIFT, out=piece), first, out=piece)
+        np.multiply(np.bitwise_and(bits, inside, out=bits), 1.0 / (1 << _SHIFT), out=place)
+        # All pieces are there, and clipping spares numpy a copy of what it takes.
+        cubics[3].take(piece, out=rise, mode="clip")
+        for power in (2, 1, 0):
+            rise *= place
+            rise += cubics[power].take(piece, out=coefficient, mode="clip")
+        np.copysign(rise, part, out=rise)
+        scaled[begin : begin + _CHUNK] = np.add(rise, terms.y1, out=rise)
     return scaled
 
 

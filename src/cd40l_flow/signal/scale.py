@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.inputs.model import Floats, Singles
 from cd40l_flow.signal.logicle import Biexponential, biexponential, forward, inverse
 from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, quantiles
 
@@ -31,6 +31,12 @@ class Scale:
         """Return compensated linear values on the logicle scale, same shape; 1 is the top ``t``."""
         flat = np.ascontiguousarray(values, dtype=np.float64).reshape(-1)
         return forward(flat, self._terms).reshape(np.shape(values))
+
+    def singles(self, values: Singles) -> Singles:
+        """Return compensated linear values, (n,), on the logicle scale in single precision: what gates are laid on."""
+        scaled: Singles = np.empty(values.size, dtype=np.float32)
+        forward(values, self._terms, scaled)
+        return scaled
 
     def inverse(self, scaled: Floats) -> Floats:
         """Return logicle values on the linear scale, same shape, channel values."""
