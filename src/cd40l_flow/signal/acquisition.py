@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.inputs.model import Events, Floats, Singles
-from cd40l_flow.signal.bins import Index
+from cd40l_flow.signal.bins import Index, united
 from cd40l_flow.signal.course import Course, course, course_edges
 from cd40l_flow.signal.flow_rate import FlowRate, flow_rate
 from cd40l_flow.signal.ranks import Ranks, rank
@@ -145,7 +145,7 @@ def steady_stretches(
         if found is not None:
             ranks[name] = found
     blocks, moments = block_edges(time.size), course_edges(clock)
-    ends = np.union1d(blocks, moments)
+    ends = united(blocks, moments)
     sums = {name: one.sums(ends) for name, one in ranks.items()}
     means = {name: _between(blocks, ends, one) / np.diff(blocks) for name, one in sums.items()}
     deciding = {name: (ranks[name], means[name]) for name in signals if name in ranks}

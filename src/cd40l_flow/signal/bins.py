@@ -28,3 +28,9 @@ def bin_edges(clock: Floats, place: Callable[[Floats], Floats], bins: int) -> In
         edges[reached + 1 : last + 1] = begin + np.searchsorted(places, np.arange(reached + 1, last + 1))
         reached = last
     return edges
+
+
+def united(one: Index, other: Index) -> Index:
+    """Return the edges of both, rising and each once: as ``np.union1d``, which would load numpy's masked arrays."""
+    both = np.sort(np.concatenate((one, other)))
+    return both[np.flatnonzero(np.diff(both, prepend=-1))]

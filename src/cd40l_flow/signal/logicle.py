@@ -53,6 +53,8 @@ def biexponential(t: float, w: float, m: float, a: float) -> Biexponential:
     low, high = 0.0, b
     for _ in range(200):  # bisection: 2 ln(d/b) + w(b + d) rises with d and changes sign in (0, b]
         d = 0.5 * (low + high)
+        if not low < d < high:
+            break
         if 2 * (math.log(d) - math.log(b)) + width * (b + d) > 0:
             high = d
         else:
