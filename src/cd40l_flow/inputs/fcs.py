@@ -7,7 +7,7 @@ import io
 import mmap
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from cd40l_flow.inputs.panel import find_markers, find_scatter
 from cd40l_flow.inputs.spillover import choose_spillover, refuse_transformed
 from cd40l_flow.inputs.text import Note, Text, read_text, refuse
 from cd40l_flow.inputs.values import Columns, check_finite, describe_columns, refuse_not_finite, stored_values
+from cd40l_flow.records import dataclass
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ class Recording:
     def linear(self, columns: Sequence[int], stored: Floats | Singles | None = None) -> Floats | Singles:
         """Return values on the linear scale, (events, columns): log amplifiers and gain undone, as FlowIO does.
 
-        ``stored`` are those of the columns where they were read before, and may be changed. Raises TubeError (FILE_INTEGRITY) for NaN and
-        infinity, stored or made by an absurd amplifier or gain.
+        ``stored`` are those of the columns where they were read before, and may be changed. Raises TubeError
+        (FILE_INTEGRITY) for NaN and infinity, stored or made by an absurd amplifier or gain.
         """
         values = self.stored(columns) if stored is None else stored
         settings = [(self.header.detectors[column], *self.amplifiers[column]) for column in columns]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.inputs.model import Floats
+from cd40l_flow.records import dataclass
 from cd40l_flow.signal.bins import Index, bin_edges
 from cd40l_flow.signal.quantiles import median as median_of
 
@@ -40,16 +41,16 @@ def flow_rate(time: Floats, burst_factor: float, stop_seconds: float) -> FlowRat
     Bins of time are at least 0.1 s and a tick of the clock, with 25 events where the flow is even. A burst has
     ``burst_factor`` times the median rate; a stop lasts ``stop_seconds`` and 50 mean distances between events.
     """
-    duration = float(time[-1] - time[0])
+    begin, duration = float(time[0]), float(time[-1] - time[0])
     tick, waits = _steps(time, stop_seconds)
     if not tick:
         return FlowRate(0.0, (), (), 0.0)
     wanted = max(SHORTEST, duration / MOST_BINS, EVENTS_A_BIN * median_of(_spacing(time)))
     # Bins hold the same number of ticks, or a coarse clock would make a rhythm of its own.
-    width = max(1.0, np.ceil(wanted / tick)) * tick if wanted < 1_000 * tick else wanted
+    width = max(1.0, math.ceil(wanted / tick)) * tick if wanted < 1_000 * tick else wanted
 
     def place(times: Floats) -> Floats:
-        return (times - time[0]) / width + 1e-6
+        return (times - begin) / width + 1e-6
 
     counts = np.diff(bin_edges(time, place, int(place(time[-1:])[0]) + 1))
     # The last bin is not full.
@@ -69,7 +70,7 @@ def flow_rate(time: Floats, burst_factor: float, stop_seconds: float) -> FlowRat
     return FlowRate(
         median=median / width,
         stops=stops,
-        bursts=tuple((float(time[0] + a * width), float(time[0] + b * width)) for a, b in _runs(burst)),
+        bursts=tuple((begin + a * width, begin + b * width) for a, b in _runs(burst)),
         slow_percent=100 * slow / max(busy.size, 1),
     )
 

@@ -7,13 +7,13 @@ on the scale, x = a e^(by) - c e^(-dy) + f above the place y1 of zero, and below
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.inputs.model import Floats, Singles
+from cd40l_flow.records import dataclass
 
 _PIECES = 8  # 2^8 pieces to each doubling of (distance from zero + width)
 _SHIFT = 52 - _PIECES  # a double has 52 bits of mantissa
@@ -72,20 +72,25 @@ def inverse(scaled: Floats, terms: Biexponential) -> Floats:
     return np.where(below, -x, x)
 
 
-def forward(values: Floats | Singles, terms: Biexponential, out: Floats | Singles | None = None) -> Floats | Singles:
-    """Return the places on the scale of linear values, (n,): within 1e-11 of the exact ones, NaN where not finite.
+def forward(values: Floats | Singles, terms: Biexponential) -> Floats:
+    """Return the places on the scale of linear values, (n,): within 1e-11 of the exact ones, NaN where not finite."""
+    scaled: Floats = np.empty(values.size)
+    lay(values, terms, scaled)
+    return scaled
 
-    They are computed in double precision and stored in ``out``, (n,), where it is given. |x| + width, as a
-    floating-point number, is its own piecewise linear logarithm: exponent and first bits of mantissa number the piece,
-    the other bits are the place in it.
+
+def lay(values: Floats | Singles, terms: Biexponential, scaled: Floats | Singles) -> None:
+    """Write the places on the scale of linear values, (n,), into ``scaled``, (n,), whatever precision it has.
+
+    |x| + width, as a floating-point number, is its own piecewise linear logarithm: exponent and first bits of mantissa
+    number the piece, the other bits are the place in it.
     """
-    scaled = np.empty(values.size) if out is None else out
     top = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
     if not math.isfinite(top):
         finite = np.isfinite(values)
         scaled[~finite] = np.nan
         scaled[finite] = forward(values[finite], terms)
-        return scaled
+        return
     width = float(terms.slope(np.array([terms.y1]))[0]) / terms.b
     # At least what the scale holds, so that all values of a detector share one table.
     top = max(top, float(terms.x(np.ones(1))[0]))
@@ -107,7 +112,6 @@ def forward(values: Floats | Singles, terms: Biexponential, out: Floats | Single
             rise += cubics[power].take(piece, out=coefficient, mode="clip")
         np.copysign(rise, part, out=rise)
         scaled[begin : begin + _CHUNK] = np.add(rise, terms.y1, out=rise)
-    return scaled
 
 
 @lru_cache(maxsize=64)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from cd40l_flow.inputs.model import BACKGROUND_REAGENTS, Events, Floats, Singles
+from cd40l_flow.records import dataclass
 from cd40l_flow.signal.acquisition import (
     FEWEST_EVENTS,
     Acquisition,

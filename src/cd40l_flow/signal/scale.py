@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from cd40l_flow.inputs.model import Floats, Singles
-from cd40l_flow.signal.logicle import Biexponential, biexponential, forward, inverse
+from cd40l_flow.records import dataclass
+from cd40l_flow.signal.logicle import Biexponential, biexponential, forward, inverse, lay
 from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, quantiles
 
 
@@ -35,7 +36,7 @@ class Scale:
     def singles(self, values: Singles) -> Singles:
         """Return compensated linear values, (n,), on the logicle scale in single precision: what gates are laid on."""
         scaled: Singles = np.empty(values.size, dtype=np.float32)
-        forward(values, self._terms, scaled)
+        lay(values, self._terms, scaled)
         return scaled
 
     def inverse(self, scaled: Floats) -> Floats:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from cd40l_flow.inputs.model import Floats
+from cd40l_flow.records import dataclass
 from cd40l_flow.signal.bins import Index
 from cd40l_flow.signal.quantiles import median
 from cd40l_flow.signal.ranks import Ranks
@@ -52,9 +52,9 @@ def block_edges(events: int) -> Index:
 def segments(watched: Mapping[str, tuple[Ranks, Floats]], limit: float) -> list[Segment]:
     """Return the segments of an acquisition, in order of time, the first event of one following the last of another.
 
-    ``watched`` are signals in order of time, as ranks, and the means of their blocks. A change point needs ``STANDARD_ERRORS`` and
-    half of ``limit``, percentile points. The steady part is the largest set of segments within ``limit`` of one of
-    them; a segment is bad when it lies beyond ``limit`` of it and beyond what counting explains.
+    ``watched`` are signals in order of time, as ranks, and the means of their blocks. A change point needs
+    ``STANDARD_ERRORS`` and half of ``limit``, percentile points. The steady part is the largest set of segments within
+    ``limit`` of one of them; a segment is bad when it lies beyond ``limit`` of it and beyond what counting explains.
     """
     names = list(watched)
     events = next(iter(watched.values()))[0].size
@@ -97,7 +97,7 @@ def bad_stretches(found: Sequence[Segment], watched: Mapping[str, tuple[Ranks, F
     kinds = [(one.points * (_CLASSES / 100)).clip(0, _CLASSES - 1).astype(np.intp) for one in signals]
     every = [np.bincount(kind, one.counts, _CLASSES) for one, kind in zip(signals, kinds, strict=True)]
     inside = [[_counted(one, kind, *ends) for ends in joined] for one, kind in zip(signals, kinds, strict=True)]
-    steady = [_log_shares(counts - sum(cut)) for counts, cut in zip(every, inside, strict=True)]
+    steady = [_log_shares(counts - np.sum(cut, axis=0)) for counts, cut in zip(every, inside, strict=True)]
     refined = []
     for number, (first, last) in enumerate(joined):
         bad = [_log_shares(counts[number]) for counts in inside]
