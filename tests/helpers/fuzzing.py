@@ -232,7 +232,7 @@ def _check_events(content: bytes, recording: Recording, told: Mapping[str, objec
     """Check that the events read are those that the file's own keywords describe."""
     header, layout, text = recording.header, recording.layout, recording.text
     everything = range(len(header.detectors))
-    stored = recording.stored(everything)
+    stored = recording.stored(everything).astype(np.float64)
     recording.check_crc()
     assert told["status"] == "ok", told
     assert stored.shape == (header.events, len(header.detectors))

@@ -10,7 +10,7 @@ import pytest
 from cd40l_flow.inputs.model import Floats
 from cd40l_flow.signal.acquisition import Acquisition, SteadyLimits, steady_stretches
 from cd40l_flow.signal.flow_rate import flow_rate
-from cd40l_flow.signal.stretches import percentiles
+from cd40l_flow.signal.ranks import rank
 from helpers.acquisitions import record
 from helpers.cases import limits
 
@@ -168,12 +168,14 @@ def test_too_few_events_are_not_judged() -> None:
 def test_percentiles_keep_the_order_and_are_even() -> None:
     values = np.random.default_rng(4).lognormal(8, 1, 50_000)
 
-    found = percentiles(values)
+    found = rank(values)
 
     assert found is not None
-    assert np.all(np.diff(found[np.argsort(values)]) >= 0)
-    assert found.mean() == pytest.approx(50, abs=0.1)
-    assert percentiles(np.full(500, 3.0)) is None
+    percentiles = found.points[found.levels]
+    assert np.all(np.diff(percentiles[np.argsort(values)]) >= 0)
+    assert percentiles.mean() == pytest.approx(50, abs=0.1)
+    assert percentiles.std() == pytest.approx(found.spread)
+    assert rank(np.full(500, 3.0)) is None
 
 
 def test_without_the_cut_only_the_margins_are_left_out() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from cd40l_flow.expression.case import Slope
 from cd40l_flow.gating.model import CD8_NEGATIVE, CD8_POSITIVE, GatedTube
 from cd40l_flow.inputs.model import BACKGROUND_REAGENTS
-from cd40l_flow.signal.scale import robust_sd
+from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, median, quantiles
 
 ENOUGH = 150  # the medians of two thirds are then known to a quarter of a robust SD
 # CD69 is induced with the target; CD3 is bright in every cell of the assay.
@@ -35,11 +35,12 @@ def slopes(tubes: Sequence[GatedTube]) -> tuple[Slope, ...]:
         target = tube.linear("target", population)
         for marker in MARKERS if background else MARKERS[:1]:
             values = tube.linear(marker, population)
-            low, high = np.quantile(values, (1 / 3, 2 / 3))
-            dim, bright = values <= low, values >= high
-            spread = robust_sd(target[dim])
-            rise = float(np.quantile(target[bright], level) - np.quantile(target[dim], level))
-            run = float(np.median(values[bright]) - np.median(values[dim]))
+            low, high = quantiles(values, (1 / 3, 2 / 3))
+            dim, bright = np.flatnonzero(values <= low), np.flatnonzero(values >= high)
+            below, of_dim, above = quantiles(target.take(dim), (ONE_SD_BELOW, level, ONE_SD_ABOVE))
+            spread = (above - below) / 2
+            rise = quantiles(target.take(bright), (level,))[0] - of_dim
+            run = median(values.take(bright)) - median(values.take(dim))
             if spread > 0 and run > 0:
                 found.append(Slope(sheet.fcs, marker, population, rise / run, rise / spread))
     return tuple(found)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -12,7 +11,8 @@ import numpy as np
 
 from cd40l_flow.expression.case import Difference
 from cd40l_flow.gating.model import CD3_POSITIVE, CD8_NEGATIVE, LYMPHOCYTES, TIME, GatedTube
-from cd40l_flow.signal.scale import robust_sd
+from cd40l_flow.records import dataclass
+from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, quantiles
 
 ENOUGH = 100
 STANDARD_ERRORS = 4.0
@@ -46,11 +46,12 @@ def differences(tubes: Sequence[GatedTube], limits: Mapping[str, Any]) -> tuple[
     is the configured one (what pipetting and gating explain) and four standard errors of counting, added in squares.
     """
     points, percent = float(limits["tube_delta_points"]), float(limits["tube_delta_percent"])
+    sizes, grains = _medians(tubes)
     found = [
         _worst("CD3+ of lymphocytes", _shares(tubes, CD3_POSITIVE, LYMPHOCYTES), points, ACROSS_CD3),
         _worst("CD8- of CD3+", _shares(tubes, CD8_NEGATIVE, CD3_POSITIVE), points, ACROSS_CD8),
-        _worst("FSC of CD3+ cells (stimulated: less 12 %)", _medians(tubes, "fsc"), percent, ACROSS_FSC, ratio=True),
-        _worst("SSC of CD3+ cells", _medians(tubes, "ssc"), percent, None, ratio=True),
+        _worst("FSC of CD3+ cells (stimulated: less 12 %)", sizes, percent, ACROSS_FSC, ratio=True),
+        _worst("SSC of CD3+ cells", grains, percent, None, ratio=True),
     ]
     return tuple(one for one in found if one is not None)
 
@@ -68,25 +69,28 @@ def _shares(tubes: Sequence[GatedTube], population: str, parent: str) -> list[_P
     return found
 
 
-def _medians(tubes: Sequence[GatedTube], detector: str) -> list[_Print]:
-    """Return the log of a scatter detector's median on CD3+ cells, in percent, less the growth of stimulated ones."""
-    found = []
+def _medians(tubes: Sequence[GatedTube]) -> tuple[list[_Print], list[_Print]]:
+    """Return the logs of FSC's and of SSC's median on CD3+ cells, in percent; FSC's less the growth of stimulated
+    cells.
+    """
+    found: tuple[list[_Print], list[_Print]] = ([], [])
     for tube in tubes:
         boundary = tube.boundary("cd3_low")
         if boundary is None:
             continue
         # Not the gated ones: another donor's lymphocytes may lie outside the scatter gate.
-        places = tube.places[TIME][tube.scaled("CD3", TIME) > boundary.scaled]
+        places = tube.places[TIME].take(np.flatnonzero(tube.scaled("CD3", TIME) > boundary.scaled))
         if places.size < ENOUGH:
             continue
-        name = getattr(tube.signal.events.scatter, detector)
-        values = tube.signal.stored(name).take(places).astype(np.float64)
-        median = float(np.median(values))
-        if median > 0:
-            # The standard error of the median of a normal distribution.
-            error = 1.2533 * robust_sd(values) / median / math.sqrt(values.size)
-            grown = GROWTH if detector == "fsc" and tube.signal.events.tube.stimulation == "stimulated" else 0.0
-            found.append(_Print(tube, 100 * math.log(median) - grown, 100 * error))
+        scatter, sheet = tube.signal.events.scatter, tube.signal.events.tube
+        growths = GROWTH if sheet.stimulation == "stimulated" else 0.0, 0.0
+        for prints, name, grown in zip(found, (scatter.fsc, scatter.ssc), growths, strict=True):
+            values = tube.signal.stored(name).take(places).astype(np.float64)
+            below, middle, above = quantiles(values, (ONE_SD_BELOW, 0.5, ONE_SD_ABOVE))
+            if middle > 0:
+                # The standard error of the median of a normal distribution.
+                error = 1.2533 * (above - below) / 2 / middle / math.sqrt(values.size)
+                prints.append(_Print(tube, 100 * math.log(middle) - grown, 100 * error))
     return found
 
 

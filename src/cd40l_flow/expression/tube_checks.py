@@ -13,6 +13,7 @@ from cd40l_flow.expression.fingerprints import differences
 from cd40l_flow.expression.histogram import centres, histogram
 from cd40l_flow.gating.model import ACTIVATED, CD8_NEGATIVE, LYMPHOCYTES, GatedSample, GatedTube
 from cd40l_flow.inputs.model import BACKGROUND_REAGENTS, Singles, Tube
+from cd40l_flow.signal.quantiles import median
 from cd40l_flow.signal.scale import robust_sd
 
 # A median this many times the other's is another state of the cells, not another staining.
@@ -73,7 +74,7 @@ def cd69_median(tube: GatedTube) -> float | None:
 def _median(tube: GatedTube, marker: str) -> float | None:
     if CD8_NEGATIVE not in tube.places or tube.count(CD8_NEGATIVE) < 50:
         return None
-    return float(np.median(tube.linear(marker, CD8_NEGATIVE)))
+    return median(tube.linear(marker, CD8_NEGATIVE))
 
 
 def floor_of(tube: GatedTube, marker: str) -> float:
@@ -91,7 +92,7 @@ def _swapped(stimulated: Sequence[GatedTube], unstimulated: Sequence[GatedTube])
             if resting is None or active is None:
                 continue
             compared = True
-            if resting > FAR * max(active, floor_of(tube, "CD69")) or _percent(rest) > _percent(tube) + FAR_POINTS:
+            if _far_above(resting, active, tube, "CD69") or _percent(rest) > _percent(tube) + FAR_POINTS:
                 return True
     return False if compared else None
 
@@ -120,7 +121,12 @@ def _raised(tube: GatedTube, rest: GatedTube, marker: str) -> bool | None:
     active, resting = _median(tube, marker), _median(rest, marker)
     if active is None or resting is None:
         return None
-    return active > FAR * max(resting, floor_of(rest, marker))
+    return _far_above(active, resting, rest, marker)
+
+
+def _far_above(one: float, other: float, tube: GatedTube, marker: str) -> bool:
+    """Return whether one median lies far above another, that of ``tube``, which counts for its floor at least."""
+    return one > FAR * other and one > FAR * floor_of(tube, marker)
 
 
 def _percent(tube: GatedTube) -> float:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.inputs.model import Floats, Singles
+from cd40l_flow.records import dataclass
 
 Counts = NDArray[np.intp]
 
@@ -20,6 +19,7 @@ NARROWEST, WIDEST = 0.008, 0.03
 # A stretch this far above a valley's floor, of the way up to its lower mode (half as far of the way to the higher one,
 # but no further than half way up), still belongs to the floor.
 FLAT = 0.1
+_CHUNK = 1 << 14  # values at a time: they stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -120,10 +120,13 @@ def _quantile(counts: Floats, fraction: float) -> float:
 def counted(scaled: Floats | Singles) -> Counts:
     """Return the counts, (1600,), of values on the logicle scale, (n,); values outside are counted in the end bins."""
     fine = GRID * FINER
-    places = scaled * scaled.dtype.type(fine / (HIGH - LOW))
-    places += scaled.dtype.type(-LOW * fine / (HIGH - LOW))
-    np.clip(places, 0, fine - 1, out=places)
-    return np.bincount(places.astype(np.int32), minlength=fine)
+    unit, first = (scaled.dtype.type(number * fine / (HIGH - LOW)) for number in (1.0, -LOW))
+    counts = np.zeros(fine, dtype=np.intp)
+    for begin in range(0, scaled.size, _CHUNK):
+        places = scaled[begin : begin + _CHUNK] * unit
+        places += first
+        counts += np.bincount(np.clip(places, 0, fine - 1, out=places).astype(np.uint16), minlength=fine)
+    return counts
 
 
 def density(scaled: Floats | Singles, bandwidth: float | None = None) -> Density:

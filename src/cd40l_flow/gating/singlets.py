@@ -6,7 +6,7 @@ import numpy as np
 
 from cd40l_flow.gating.density import LOW, Counts, density_of, spread_out
 from cd40l_flow.gating.found import Evidence, Found, no_gate
-from cd40l_flow.gating.model import Places, taken
+from cd40l_flow.gating.model import Numbers, taken
 from cd40l_flow.inputs.model import Floats, Singles
 from cd40l_flow.signal.prepare import TubeSignal
 
@@ -53,7 +53,7 @@ def _steps(ratio: Singles) -> tuple[Floats, Counts]:
     return ends.view(np.float32).astype(np.float64), counts
 
 
-def singlet_ratio(signal: TubeSignal, places: Places) -> Singles | None:
+def singlet_ratio(signal: TubeSignal, places: Numbers) -> Singles | None:
     """Return FSC area over height (a ratio, NaN without height), or FSC width (channel values), of some events, (n,);
     None where the file has neither.
     """

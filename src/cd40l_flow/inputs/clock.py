@@ -23,9 +23,8 @@ def seconds_of(ticks: Floats, step: float, span: float) -> tuple[Floats | None, 
     seconds = ticks * step
     if seconds.size and float(seconds.max()) == float(seconds.min()):
         return None, "Time is constant", ""
-    steps = np.diff(ticks)
-    back = np.flatnonzero(steps < 0)
-    far = back[steps[back] * step < -_JITTER]
+    back = np.flatnonzero(ticks[1:] < ticks[:-1])
+    far = back[(ticks[back + 1] - ticks[back]) * step < -_JITTER]
     if not far.size:
         return seconds, "", ""
     counter = _counter(ticks, far, span)

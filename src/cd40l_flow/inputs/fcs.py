@@ -7,7 +7,7 @@ import io
 import mmap
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +16,12 @@ from cd40l_flow.inputs.clock import seconds_of
 from cd40l_flow.inputs.data import Layout, find_layout
 from cd40l_flow.inputs.datasets import Chain, check_crc, follow_chain
 from cd40l_flow.inputs.header import positive, read_keywords
-from cd40l_flow.inputs.model import Events, Floats, Header, Tube
+from cd40l_flow.inputs.model import Detector, Events, Floats, Header, Singles, Tube
 from cd40l_flow.inputs.panel import find_markers, find_scatter
 from cd40l_flow.inputs.spillover import choose_spillover, refuse_transformed
 from cd40l_flow.inputs.text import Note, Text, read_text, refuse
 from cd40l_flow.inputs.values import Columns, check_finite, describe_columns, refuse_not_finite, stored_values
+from cd40l_flow.records import dataclass
 
 
 @dataclass(frozen=True)
@@ -61,34 +62,38 @@ class Recording:
         """Raise TubeError (FILE_INTEGRITY) where the file carries a checksum that does not fit its bytes."""
         check_crc(self.content, self.text, self.layout, self.chain, self.name)
 
-    def stored(self, columns: Sequence[int]) -> Floats:
+    def stored(self, columns: Sequence[int]) -> Floats | Singles:
         """Return stored values, (events, columns), bit-masked, before gain or log; columns count from 0.
 
-        Raises TubeError (FILE_INTEGRITY) for NaN and infinity.
+        In single precision where all are stored in it. Raises TubeError (FILE_INTEGRITY) for NaN and infinity.
         """
         values = stored_values(self.segment, self.layout, columns)
         check_finite(values, [self.header.detectors[column].name for column in columns], self.name)
         return values
 
-    def linear(self, columns: Sequence[int]) -> Floats:
+    def linear(self, columns: Sequence[int], stored: Floats | Singles | None = None) -> Floats | Singles:
         """Return values on the linear scale, (events, columns): log amplifiers and gain undone, as FlowIO does.
 
-        Raises TubeError (FILE_INTEGRITY) for NaN and infinity, stored or made by an absurd amplifier or gain.
+        ``stored`` are those of the columns where they were read before, and may be changed. Raises TubeError
+        (FILE_INTEGRITY) for NaN and infinity, stored or made by an absurd amplifier or gain.
         """
-        values = self.stored(columns)
-        amplified = []
+        values = self.stored(columns) if stored is None else stored
+        settings = [(self.header.detectors[column], *self.amplifiers[column]) for column in columns]
+        amplified = [
+            at for at, (detector, decades, _) in enumerate(settings) if decades > 0 or detector.gain not in (0.0, 1.0)
+        ]
+        if not amplified:
+            return values
+        values = values.astype(np.float64, order="F", copy=False)
         # What overflows is found by the check below.
         with np.errstate(over="ignore", invalid="ignore"):
-            for at, column in enumerate(columns):
-                detector, (decades, zero) = self.header.detectors[column], self.amplifiers[column]
+            for at in amplified:
+                detector, decades, zero = settings[at]
                 if decades > 0:
                     values[:, at] = 10 ** (decades * values[:, at] / detector.range) * zero
                 if detector.gain not in (0.0, 1.0):
                     values[:, at] /= detector.gain
-                if decades > 0 or detector.gain not in (0.0, 1.0):
-                    amplified.append(at)
-        names = [self.header.detectors[columns[at]].name for at in amplified]
-        check_finite(values[:, amplified], names, self.name)
+        check_finite(values[:, amplified], [settings[at][0].name for at in amplified], self.name)
         return values
 
     def digest(self) -> str:
@@ -149,12 +154,19 @@ def read_events(tube: Tube, panel: Mapping[str, object], spillover: str, target_
     events = map_detectors(recording, tube, panel, spillover, target_detector)
     recording.check_crc()
     index = {detector.name: detector.index for detector in recording.header.detectors}
-    values = recording.linear([index[name] for name in events.names])
+    columns = [index[name] for name in events.names]
+    clock, step, problem = _clock(recording, events.scatter.time)
+    time, note = None, ""
+    # One pass through the file for all that is needed of it.
+    stored = recording.stored([*columns, clock.index] if clock else columns)
+    if clock:
+        time, problem, note = seconds_of(stored[:, -1].astype(np.float64), step, clock.range)
+    values = recording.linear(columns, stored[:, : len(columns)])
     if events.spillover is not None:
         used = [recording.header.detectors[index[name]] for name in events.spillover.detectors]
-        columns = [np.abs(values[:, names_at]) for names_at in map(events.names.index, events.spillover.detectors)]
-        refuse_transformed(used, [float(column.max()) for column in columns], recording.header.events, tube.fcs)
-    time, problem, note = _time(recording, events.scatter.time)
+        theirs = [values[:, at] for at in map(events.names.index, events.spillover.detectors)]
+        highest = [float(max(column.max(), -column.min())) for column in theirs]
+        refuse_transformed(used, highest, recording.header.events, tube.fcs)
     return replace(events, values=values, time=time, time_problem=problem, time_note=note, digest=recording.digest())
 
 
@@ -176,14 +188,14 @@ def map_detectors(
     return Events(tube, header, names, empty, None, "", scatter, markers, matrix, "")
 
 
-def _time(recording: Recording, detector: str | None) -> tuple[Floats | None, str, str]:
-    """Return the events' time in seconds, (events,), or None and why it cannot be used; and what was set right."""
-    if detector is None:
-        return None, "the file has no Time detector", ""
+def _clock(recording: Recording, name: str | None) -> tuple[Detector | None, float, str]:
+    """Return the Time detector and the seconds of its tick, or None and why it cannot be used."""
+    if name is None:
+        return None, 0.0, "the file has no Time detector"
     step = positive(recording.text.keywords.get("$TIMESTEP", ""))
     if not step:
-        return None, "no $TIMESTEP: the unit of Time is not known", ""
-    found = next(each for each in recording.header.detectors if each.name == detector)
+        return None, 0.0, "no $TIMESTEP: the unit of Time is not known"
+    found = next(each for each in recording.header.detectors if each.name == name)
     if recording.amplifiers[found.index][0] > 0:
-        return None, "Time is stored on a log scale", ""
-    return seconds_of(recording.stored([found.index])[:, 0], step, found.range)
+        return None, 0.0, "Time is stored on a log scale"
+    return found, step, ""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from cd40l_flow.records import dataclass
 
 
 def _word(pattern: str) -> re.Pattern[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cd40l_flow.records import dataclass
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -160,7 +161,8 @@ class Events:
     """The events of one tube on the linear scale, as read: not yet compensated.
 
     ``values`` is (events, detectors) in the order of ``names``: scatter, every fluorescence detector of the spillover
-    matrix and the detectors of the markers; gain and log amplifiers already undone. ``time`` is (events,) in seconds,
+    matrix and the detectors of the markers; gain and log amplifiers already undone; in single precision where the file
+    holds it so and nothing was undone. ``time`` is (events,) in seconds,
     or None with ``time_problem`` saying why. ``markers`` maps marker -> detector name. ``spillover`` is the matrix to
     apply, None when the values are already compensated (declared by the configuration). ``digest`` is the SHA-256 of
     the DATA segment. ``time_note`` says what was done to make time usable, empty where nothing was.

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.inputs.data import Layout
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.inputs.model import Floats, Singles
 from cd40l_flow.inputs.text import EXPORT_AGAIN, refuse
+from cd40l_flow.records import dataclass
 
 # Events decoded at a time: their bytes stay in the processor's cache while the columns are picked out.
 _BLOCK = 4096
 # Values decoded at a time where all detectors are wanted, and events laid side by side to make long rows of few.
 _BLOCK_VALUES = 1 << 16
 _ROW_VALUES = 1024
+_SINGLE_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,14 @@ class Columns:
     not_finite: tuple[int, ...]
 
 
-def stored_values(segment: memoryview, layout: Layout, columns: Sequence[int]) -> Floats:
+def stored_values(segment: memoryview, layout: Layout, columns: Sequence[int]) -> Floats | Singles:
     """Return the stored values of some detectors, (events, columns), after bit masking, before gain or log amplifier.
 
-    ``segment`` is exactly the bytes of DATA.
+    ``segment`` is exactly the bytes of DATA. The values are in single precision where all are stored in it, and lie
+    column by column.
     """
-    values: Floats = np.empty((layout.events, len(columns)), dtype=np.float64, order="F")
+    single = all(layout.types[column] == "F" and layout.widths[column] == _SINGLE_BYTES for column in columns)
+    values = np.empty((layout.events, len(columns)), dtype=np.float32 if single else np.float64, order="F")
     rows = _rows(segment, layout)
     firsts = _firsts(layout)
     plain = _plain(layout)
@@ -82,12 +85,11 @@ def describe_columns(segment: memoryview, layout: Layout) -> Columns:
     )
 
 
-def check_finite(values: Floats, names: Sequence[str], name: str) -> None:
+def check_finite(values: Floats | Singles, names: Sequence[str], name: str) -> None:
     """Raise TubeError (FILE_INTEGRITY) when any of ``values``, (events, names), is NaN or infinite."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        sums = values.sum(axis=0)
-    # A finite sum has only finite terms; one that is not may also have overflowed.
-    doubtful = [at for at in range(len(names)) if not np.isfinite(sums[at])]
+    # Extremes show NaN as well.
+    ends = [(column.min(initial=0.0), column.max(initial=0.0)) for column in values.T]
+    doubtful = [at for at, (low, high) in enumerate(ends) if not (np.isfinite(low) and np.isfinite(high))]
     counts = [int(np.count_nonzero(~np.isfinite(values[:, at]))) for at in doubtful]
     refuse_not_finite(counts, [names[at] for at in doubtful], name)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,9 +31,11 @@ from cd40l_flow.gating.singlets import singlet_ratio
 from cd40l_flow.inputs.model import Floats, Singles
 from cd40l_flow.outputs.axes import Axis
 from cd40l_flow.outputs.evidence import Curves
+from cd40l_flow.records import dataclass
 from cd40l_flow.signal.prepare import TubeSignal
 
 CELLS = 128
+CHUNK = 1 << 16  # events at a time: they stay in the processor's cache
 TARGET_LABEL = {"CD154-2": "CD154 (clone 2)"}
 # Population, the marker that cuts it out, its boundary, and on which side the population lies.
 THRESHOLDS = (
@@ -58,7 +59,9 @@ class _Drawn:
 
 def _all(axis: Axis, values: NDArray[Any]) -> _Drawn:
     """Return an axis that many panels share: every event is laid on it once."""
-    every = axis.cells(values, CELLS)
+    every = np.empty(values.size, dtype=np.uint8)
+    for begin in range(0, values.size, CHUNK):
+        every[begin : begin + CHUNK] = axis.cells(values[begin : begin + CHUNK], CELLS)
     return _Drawn(axis, lambda places: taken(every, places))
 
 
@@ -77,27 +80,20 @@ def scatter_tops(gated: GatedSample, controls: Sequence[Sequence[float]] = ()) -
         return 1.0, 1.0
     scatter = gated.tubes[0].signal.events.scatter
     gates = [tube.scatter_gate.vertices.max(axis=0) for tube in gated.tubes if tube.scatter_gate is not None]
-    fsc, ssc = (
-        _top(
-            max((1.05 * float(gate[axis]) for gate in gates), default=0.0),
-            max(_nearly_all(tube.signal.stored(name)) for tube in gated.tubes),
-            [control[axis] for control in controls],
-        )
-        for axis, name in enumerate((scatter.fsc, scatter.ssc))
-    )
-    return fsc, ssc
+    tops = []
+    for axis, name in enumerate((scatter.fsc, scatter.ssc)):
+        gate = max((1.05 * float(top[axis]) for top in gates), default=0.0)
+        shared = max((control[axis] for control in controls), default=0.0)
+        if shared <= gate:
+            shared = max(gate, *(_nearly_all(tube.signal.stored(name)) for tube in gated.tubes))
+        tops.append(shared)
+    return tops[0], tops[1]
 
 
 def _nearly_all(values: Singles) -> float:
     """Return the value below which about 98 % lie, from 10,000 of them: where an axis ends is a matter of looks."""
     some = values[:: max(1, values.size // 10_000)]
     return float(np.quantile(some, 0.98))
-
-
-def _top(gate: float, events: float, controls: Sequence[float]) -> float:
-    """Return the controls' top of an axis where the gate fits below it, else the sample's own."""
-    shared = max(controls, default=0.0)
-    return shared if shared > gate else max(gate, events)
 
 
 def draw_panels(
@@ -160,9 +156,8 @@ class _Strip:
             return
         parent = tube.failed[population] if counted is None else counted.parent
         name = f"{self.prefix}{len(self.panels)}"
-        # Not as numbers of half the size: taking by those would turn them into these each time.
-        inside = tube.places[parent].astype(np.intp)
-        self.arrays[name] = _counts(x.cells(inside), y.cells(inside))
+        inside = tube.places[parent]
+        self.arrays[name] = _counts(inside, x, y)
         found = tube.found.get(evidence)
         panel = {
             "population": population,
@@ -208,12 +203,17 @@ def _doubts(tube: GatedTube, population: str) -> dict[str, Any]:
     }
 
 
-def _counts(column: NDArray[np.uint8], row: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """Return the (128, 128) counts of cells of two axes, [x, y]."""
-    places = column.astype(np.uint16)
-    places *= CELLS
-    places += row
-    return np.bincount(places, minlength=CELLS * CELLS).reshape(CELLS, CELLS).astype(np.uint32)
+def _counts(places: Places, x: _Drawn, y: _Drawn) -> NDArray[np.uint32]:
+    """Return the (128, 128) counts of events in the cells of two axes, [x, y]."""
+    counts = np.zeros(CELLS * CELLS, dtype=np.uint32)
+    for begin in range(0, places.size, CHUNK):
+        # Not as numbers of half the size: taking by those would turn them into these each time.
+        part = places[begin : begin + CHUNK].astype(np.intp)
+        cells = x.cells(part).astype(np.uint16)
+        cells *= CELLS
+        cells += y.cells(part)
+        counts += np.bincount(cells, minlength=CELLS * CELLS).astype(np.uint32)
+    return counts.reshape(CELLS, CELLS)
 
 
 def _polygon(gate: ScatterGate | None, x: Axis, y: Axis) -> dict[str, Any] | None:
@@ -239,24 +239,28 @@ def _time_band(tube: GatedTube, seconds: Axis) -> dict[str, Any] | None:
 
 def _ratio(tube: GatedTube) -> _Drawn | None:
     """Return the axis of FSC area over height, or of FSC width, of lymphocytes; None where the file has neither."""
-    found = singlet_ratio(tube.signal, tube.places.get(LYMPHOCYTES, tube.places["all"]))
-    if found is None:
+    if singlet_ratio(tube.signal, NO_EVENTS) is None:
         return None
     scatter = tube.signal.events.scatter
     name = f"{scatter.fsc} / {scatter.fsc_height}" if scatter.fsc_height else str(scatter.fsc_width)
-    # Without a height there is no ratio: such events count at the axis's lower end.
-    ratio = np.nan_to_num(found, nan=0.0) if np.isnan(found).any() else found
+
+    def ratio(places: Numbers) -> Singles:
+        found: Singles = np.asarray(singlet_ratio(tube.signal, places))
+        # Without a height there is no ratio: such events count at the axis's lower end.
+        return np.nan_to_num(found, nan=0.0) if np.isnan(found).any() else found
+
+    lymphocytes = tube.places.get(LYMPHOCYTES, tube.places["all"])
     looked = tube.found["singlet_low"].evidence if "singlet_low" in tube.found else None
     low, high = 0.0, 1.0
     if looked is not None:
         low, high = (looked.origin + looked.unit * looked.curve.quantile(fraction) for fraction in (0.002, 0.995))
-    elif ratio.size:
-        low, high = float(ratio.min()), float(ratio.max())
+    elif lymphocytes.size:
+        low, high = float(ratio(lymphocytes).min()), float(ratio(lymphocytes).max())
     edges = [one.value for one in map(tube.boundary, SINGLET_ENDS) if one is not None]
     low, high = min(low, *edges, high), max(high, *edges, low + 1e-9)
     room = 0.15 * (high - low)
     axis = Axis(name, low - room, high + room)
-    return _Drawn(axis, lambda _: axis.cells(ratio, CELLS))
+    return _Drawn(axis, lambda places: axis.cells(ratio(places), CELLS))
 
 
 def _singlet_band(tube: GatedTube, x: Axis) -> dict[str, Any] | None:

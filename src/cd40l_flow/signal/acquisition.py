@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import field, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.inputs.model import Events, Floats, Singles
+from cd40l_flow.records import dataclass
+from cd40l_flow.signal.bins import Index, united
+from cd40l_flow.signal.course import Course, course, course_edges
 from cd40l_flow.signal.flow_rate import FlowRate, flow_rate
-from cd40l_flow.signal.stretches import STANDARD_ERRORS, Segment, bad_stretches, block_edges, percentiles, segments
+from cd40l_flow.signal.ranks import Ranks, rank
+from cd40l_flow.signal.stretches import STANDARD_ERRORS, Segment, bad_stretches, block_edges, segments
 
 Mask = NDArray[np.bool_]
 
@@ -53,13 +57,14 @@ class Steadiness:
     """What acquisition QC found in time: ``steady`` (events,), False for events to cut.
 
     ``drifts`` maps signal -> the largest difference left in what is kept, percentile points (target among them);
-    ``flow`` is None where there are too few events.
+    ``flow`` and ``course`` are None where there are too few events.
     """
 
     steady: Mask
     stretches: tuple[Stretch, ...] = ()
     drifts: Mapping[str, float] = field(default_factory=dict)
     flow: FlowRate | None = None
+    course: Course | None = None
     limits: SteadyLimits = SteadyLimits()
 
 
@@ -86,13 +91,21 @@ class Acquisition:
         return replace(self, keep=self.in_range, removed_percent=0.0, steadiness=nothing)
 
 
-def at_the_top(values: Floats, maximum: float) -> Mask:
+def at_the_top(values: Floats | Singles, maximum: float) -> Mask:
     """Return which values, (n,), sit at the top of the range (channel values), or pile up at the largest value seen."""
-    mask: Mask = values >= ceiling(values, maximum)
+    return reaching(values, ceiling(values, maximum))
+
+
+def reaching(values: Floats | Singles, limit: float) -> Mask:
+    """Return which values, (n,), are at or above a limit, whatever precision they are kept in."""
+    with np.errstate(over="ignore"):
+        least = values.dtype.type(limit)
+    # The least number of that precision which is no smaller than the limit.
+    mask: Mask = values >= (least if least >= limit else np.nextafter(least, np.inf, dtype=values.dtype))
     return mask
 
 
-def ceiling(values: Floats, maximum: float) -> float:
+def ceiling(values: Floats | Singles, maximum: float) -> float:
     """Return the channel value from which on values, (n,), are at the top: ``maximum``, or where they pile up below it.
 
     Some instruments saturate below ``$PnR``; a value shared by over 0.2 % of the events is their ceiling.
@@ -127,17 +140,47 @@ def steady_stretches(
         return Steadiness(steady)
     order = None if np.all(time[1:] >= time[:-1]) else np.argsort(time, kind="stable")
     clock = time if order is None else time[order]
-    points = {}
+    ranks = {}
     for name, values in (signals if target is None else {**signals, "target": target}).items():
-        found = percentiles(values if order is None else values[order])
+        found = rank(values if order is None else values[order])
         if found is not None:
-            points[name] = found
-    deciding = {name: points[name] for name in signals if name in points}
+            ranks[name] = found
+    blocks, moments = block_edges(time.size), course_edges(clock)
+    ends = united(blocks, moments)
+    sums = {name: one.sums(ends) for name, one in ranks.items()}
+    means = {name: _between(blocks, ends, one) / np.diff(blocks) for name, one in sums.items()}
+    deciding = {name: (ranks[name], means[name]) for name in signals if name in ranks}
     parts = segments(deciding, limits.shift_points) if deciding else []
+    own = dict.fromkeys(deciding, parts)
+    if target is not None and "target" in ranks:
+        own["target"] = segments({"target": (ranks["target"], means["target"])}, limits.shift_points)
     flow = flow_rate(clock, limits.burst_factor, limits.stop_s)
-    keep: Mask = np.ones(time.size, dtype=bool)
-    stretches = []
     bad = [(first, last, _shifts(parts, first, last)) for first, last in bad_stretches(parts, deciding)]
+    keep, stretches = _cut(clock, bad, flow)
+    kept = np.diff(blocks).astype(np.float64)
+    if stretches:
+        kept = np.add.reduceat(keep, blocks[:-1], dtype=np.float64)
+        means = {name: one.sums(blocks, keep) / np.maximum(kept, 1) for name, one in ranks.items()}
+    drifts = {}
+    for name, one in ranks.items():
+        drift = _drift(one, means[name], kept, [part.levels[name] for part in own[name] if _mostly(keep, part)])
+        if abs(drift) > limits.drift_points:
+            drifts[name] = drift
+    levels = {name: float(kept @ one / kept.sum()) for name, one in means.items()}
+    seen = course(clock, moments, {name: _between(moments, ends, one) for name, one in sums.items()}, levels)
+    if order is None:
+        steady = keep
+    else:
+        steady[order] = keep
+    return Steadiness(steady, stretches, drifts, flow, seen, limits)
+
+
+def _cut(
+    clock: Floats, bad: Sequence[tuple[int, int, Mapping[str, float]]], flow: FlowRate
+) -> tuple[Mask, tuple[Stretch, ...]]:
+    """Return which events are kept and what is cut: ``bad`` stretches (first, last + 1, shifts) and bursts."""
+    keep: Mask = np.ones(clock.size, dtype=bool)
+    stretches = []
     bursts = [np.searchsorted(clock, burst) for burst in flow.bursts]
     for first, last, shifts in [*bad, *((int(begin), int(end), {}) for begin, end in bursts)]:
         if last <= first:
@@ -149,12 +192,12 @@ def steady_stretches(
         if fresh:
             keep[first:last] = False
             stretches.append(Stretch(float(clock[first]), float(clock[last - 1]), fresh, shifts))
-    drifts = _drifts(points, keep, parts, limits)
-    if order is None:
-        steady = keep
-    else:
-        steady[order] = keep
-    return Steadiness(steady, tuple(sorted(stretches, key=lambda one: one.start)), drifts, flow, limits)
+    return keep, tuple(sorted(stretches, key=lambda one: one.start))
+
+
+def _between(edges: Index, ends: Index, sums: Floats) -> Floats:
+    """Return sums between some of the ends, from those between all; of nothing it is any number."""
+    return np.add.reduceat(sums, np.searchsorted(ends, edges[:-1]))
 
 
 def _shifts(parts: list[Segment], first: int, last: int) -> dict[str, float]:
@@ -167,30 +210,21 @@ def _shifts(parts: list[Segment], first: int, last: int) -> dict[str, float]:
     return told
 
 
-def _drifts(points: Mapping[str, Floats], keep: Mask, parts: list[Segment], limits: SteadyLimits) -> dict[str, float]:
-    """Return the change of every signal over what is kept, percentile points, where it is more than the limit.
+def _drift(signal: Ranks, means: Floats, kept: Floats, levels: Sequence[float]) -> float:
+    """Return the change of a signal over what is kept, percentile points.
 
-    It is the change along a straight line, or the difference of two kept segments when that is more, and beyond six
-    standard errors.
+    It is the change along a straight line through the ``means`` of what is kept of each block, ``kept`` events, where
+    it is beyond six standard errors, or the difference of two segments' ``levels`` when that is more.
     """
-    found = {}
-    edges = block_edges(keep.size)
-    kept = np.add.reduceat(keep.astype(np.float64), edges[:-1])
-    place = 0.5 * (edges[1:] + edges[:-1]) / keep.size
-    for name, values in points.items():
-        means = np.add.reduceat(values * keep, edges[:-1]) / np.maximum(kept, 1)
-        weight = kept.sum()
-        centred = place - (kept @ place) / weight
-        moment = kept @ centred**2
-        change = float(kept @ (centred * means) / moment) if moment > 0 else 0.0
-        error = float(values.std()) / np.sqrt(max(moment, 1e-9))
-        change = change if abs(change) > STANDARD_ERRORS * error else 0.0
-        own = parts if name != "target" else segments({name: values}, limits.shift_points)
-        levels = [part.levels[name] for part in own if _mostly(keep, part)]
-        step = max(levels, default=0.0) - min(levels, default=0.0)
-        if max(abs(change), step) > limits.drift_points:
-            found[name] = change if abs(change) >= step else step
-    return found
+    edges = block_edges(signal.size)
+    place = 0.5 * (edges[1:] + edges[:-1]) / signal.size
+    centred = place - (kept @ place) / kept.sum()
+    moment = kept @ centred**2
+    change = float(kept @ (centred * means) / moment) if moment > 0 else 0.0
+    error = signal.spread / np.sqrt(max(moment, 1e-9))
+    change = change if abs(change) > STANDARD_ERRORS * error else 0.0
+    step = max(levels, default=0.0) - min(levels, default=0.0)
+    return change if abs(change) >= step else step
 
 
 def _mostly(keep: Mask, part: Segment) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.inputs.model import Floats
+from cd40l_flow.records import dataclass
+from cd40l_flow.signal.bins import Index, bin_edges
+from cd40l_flow.signal.quantiles import median as median_of
 
 SHORTEST = 0.1  # seconds, as flowAI's second fraction
 EVENTS_A_BIN = 25
@@ -16,6 +19,7 @@ NEIGHBOURS = 10  # bins on either side
 LONGEST_BURST = 0.05  # of the events: more is another speed of the instrument, not a burst
 STANDARD_ERRORS = 6.0
 STOP_FACTOR = 50.0  # mean distances between events; a Poisson process reaches it once in e^50
+_CHUNK = 1 << 14  # events at a time: they stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -37,37 +41,36 @@ def flow_rate(time: Floats, burst_factor: float, stop_seconds: float) -> FlowRat
     Bins of time are at least 0.1 s and a tick of the clock, with 25 events where the flow is even. A burst has
     ``burst_factor`` times the median rate; a stop lasts ``stop_seconds`` and 50 mean distances between events.
     """
-    duration = float(time[-1] - time[0])
-    gaps = np.diff(time)
-    ticks = gaps[gaps > 0]
-    if not ticks.size:
+    begin, duration = float(time[0]), float(time[-1] - time[0])
+    tick, waits = _steps(time, stop_seconds)
+    if not tick:
         return FlowRate(0.0, (), (), 0.0)
-    tick = float(ticks.min())
-    wanted = max(SHORTEST, duration / MOST_BINS, EVENTS_A_BIN * float(np.median(_spacing(time))))
+    wanted = max(SHORTEST, duration / MOST_BINS, EVENTS_A_BIN * median_of(_spacing(time)))
     # Bins hold the same number of ticks, or a coarse clock would make a rhythm of its own.
-    width = max(1.0, np.ceil(wanted / tick)) * tick if wanted < 1_000 * tick else wanted
-    place = np.floor((time - time[0]) / width + 1e-6).astype(np.intp)
-    counts = np.bincount(place)
+    width = max(1.0, math.ceil(wanted / tick)) * tick if wanted < 1_000 * tick else wanted
+
+    def place(times: Floats) -> Floats:
+        return (times - begin) / width + 1e-6
+
+    counts = np.diff(bin_edges(time, place, int(place(time[-1:])[0]) + 1))
     # The last bin is not full.
     full = counts[:-1] if counts.size > 1 else counts
-    busy = full[full > 0]
-    median = float(np.median(busy)) if busy.size else float(full.sum())
-    spread = max(1.4826 * float(np.median(np.abs(busy - median))) if busy.size else 0.0, np.sqrt(median))
-    # Beside its neighbours as well: another speed of the instrument is no burst.
-    usual = np.maximum(_running_median(counts), median)
-    burst = counts > np.maximum(burst_factor * usual, usual + STANDARD_ERRORS * np.maximum(spread, np.sqrt(usual)))
+    busy = full[full > 0].astype(np.float64)
+    median = median_of(busy) if busy.size else float(full.sum())
+    spread = max(1.4826 * median_of(np.abs(busy - median)) if busy.size else 0.0, np.sqrt(median))
+    burst = _burst(counts, median, burst_factor, spread)
     if counts[burst].sum() > LONGEST_BURST * time.size:
         burst[:] = False
     # Its ends lie somewhere in the bins beside it.
     burst[1:] |= burst[:-1].copy()
     burst[:-1] |= burst[1:].copy()
-    begins = np.flatnonzero(gaps > max(stop_seconds, STOP_FACTOR * width / max(median, 1.0)))
-    stops = tuple((float(time[at]), float(time[at + 1])) for at in begins)
+    shortest = max(stop_seconds, STOP_FACTOR * width / max(median, 1.0))
+    stops = tuple((float(a), float(b)) for a, b in zip(time[waits], time[waits + 1], strict=True) if b - a > shortest)
     slow = np.count_nonzero((full > 0) & (full < median / 3) & (full < median - STANDARD_ERRORS * np.sqrt(median)))
     return FlowRate(
         median=median / width,
         stops=stops,
-        bursts=tuple((float(time[0] + a * width), float(time[0] + b * width)) for a, b in _runs(burst)),
+        bursts=tuple((begin + a * width, begin + b * width) for a, b in _runs(burst)),
         slow_percent=100 * slow / max(busy.size, 1),
     )
 
@@ -78,13 +81,34 @@ def _spacing(time: Floats) -> Floats:
     return np.diff(ends) / EVENTS_A_BIN if ends.size > 1 else np.array([(time[-1] - time[0]) / max(time.size - 1, 1)])
 
 
-def _running_median(counts: NDArray[np.intp]) -> Floats:
-    """Return the median of each bin and its neighbours, (bins,)."""
+def _steps(time: Floats, stop_seconds: float) -> tuple[float, Index]:
+    """Return the smallest step of time, seconds, 0 where there is none, and after which events time stood still."""
+    tick, waits = np.inf, []
+    for begin in range(0, time.size - 1, _CHUNK):
+        gaps = np.diff(time[begin : begin + _CHUNK + 1])
+        waits.append(begin + np.flatnonzero(gaps > stop_seconds))
+        gaps[gaps <= 0] = np.inf
+        tick = min(tick, float(gaps.min()))
+    return (tick if np.isfinite(tick) else 0.0), np.concatenate(waits)
+
+
+def _burst(counts: Index, median: float, burst_factor: float, spread: float) -> NDArray[np.bool_]:
+    """Return which bins hold far more events than usual, (bins,).
+
+    Usual is the median, and that of the bin's neighbours as well: another speed of the instrument is no burst.
+    """
+
+    def far_above(usual: Floats) -> Floats:
+        return np.maximum(burst_factor * usual, usual + STANDARD_ERRORS * np.maximum(spread, np.sqrt(usual)))
+
+    burst: NDArray[np.bool_] = counts > far_above(np.array(median))
     reach = min(NEIGHBOURS, (counts.size - 1) // 2)
-    if reach < 1:
-        return counts.astype(np.float64)
-    windows = np.lib.stride_tricks.sliding_window_view(counts, 2 * reach + 1)
-    return np.pad(np.median(windows, axis=1), reach, mode="edge")
+    if reach and burst.any():
+        windows = np.lib.stride_tricks.sliding_window_view(counts, 2 * reach + 1)
+        at = np.flatnonzero(burst)
+        beside = np.median(windows[np.clip(at - reach, 0, len(windows) - 1)], axis=1)
+        burst[at] = counts[at] > far_above(np.maximum(beside, median))
+    return burst
 
 
 def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -7,13 +7,13 @@ on the scale, x = a e^(by) - c e^(-dy) + f above the place y1 of zero, and below
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.inputs.model import Floats, Singles
+from cd40l_flow.records import dataclass
 
 _PIECES = 8  # 2^8 pieces to each doubling of (distance from zero + width)
 _SHIFT = 52 - _PIECES  # a double has 52 bits of mantissa
@@ -53,6 +53,8 @@ def biexponential(t: float, w: float, m: float, a: float) -> Biexponential:
     low, high = 0.0, b
     for _ in range(200):  # bisection: 2 ln(d/b) + w(b + d) rises with d and changes sign in (0, b]
         d = 0.5 * (low + high)
+        if not low < d < high:
+            break
         if 2 * (math.log(d) - math.log(b)) + width * (b + d) > 0:
             high = d
         else:
@@ -70,30 +72,46 @@ def inverse(scaled: Floats, terms: Biexponential) -> Floats:
     return np.where(below, -x, x)
 
 
-def forward(values: Floats, terms: Biexponential) -> Floats:
-    """Return the places on the scale of linear values, (n,): within 1e-11 of the exact ones, NaN where not finite.
+def forward(values: Floats | Singles, terms: Biexponential) -> Floats:
+    """Return the places on the scale of linear values, (n,): within 1e-11 of the exact ones, NaN where not finite."""
+    scaled: Floats = np.empty(values.size)
+    lay(values, terms, scaled)
+    return scaled
+
+
+def lay(values: Floats | Singles, terms: Biexponential, scaled: Floats | Singles) -> None:
+    """Write the places on the scale of linear values, (n,), into ``scaled``, (n,), whatever precision it has.
 
     |x| + width, as a floating-point number, is its own piecewise linear logarithm: exponent and first bits of mantissa
     number the piece, the other bits are the place in it.
     """
-    scaled: Floats = np.empty(values.size)
-    top = float(np.abs(values).max(initial=1.0))
+    top = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
     if not math.isfinite(top):
         finite = np.isfinite(values)
         scaled[~finite] = np.nan
         scaled[finite] = forward(values[finite], terms)
-        return scaled
+        return
     width = float(terms.slope(np.array([terms.y1]))[0]) / terms.b
-    first, pieces = _pieces(terms, width, math.frexp(top + width)[1])
+    # At least what the scale holds, so that all values of a detector share one table.
+    top = max(top, float(terms.x(np.ones(1))[0]))
+    first, cubics = _pieces(terms, width, math.frexp(top + width)[1])
     inside = (1 << _SHIFT) - 1
+    size = min(_CHUNK, values.size)
+    held, looked, summed, pieces = np.empty(size), np.empty(size), np.empty(size), np.empty(size, dtype=np.int64)
     for begin in range(0, values.size, _CHUNK):
         part = values[begin : begin + _CHUNK]
-        bits = (np.abs(part) + width).view(np.int64)
-        piece = (bits >> _SHIFT) - first
-        place = (bits & inside) * (1.0 / (1 << _SHIFT))
-        c0, c1, c2, c3 = (column[piece] for column in pieces)
-        scaled[begin : begin + _CHUNK] = terms.y1 + np.copysign(c0 + place * (c1 + place * (c2 + place * c3)), part)
-    return scaled
+        place, coefficient, rise, piece = (whole[: part.size] for whole in (held, looked, summed, pieces))
+        np.add(np.abs(part, out=place), width, out=place)
+        bits = place.view(np.int64)
+        np.subtract(np.right_shift(bits, _SHIFT, out=piece), first, out=piece)
+        np.multiply(np.bitwise_and(bits, inside, out=bits), 1.0 / (1 << _SHIFT), out=place)
+        # All pieces are there, and clipping spares numpy a copy of what it takes.
+        cubics[3].take(piece, out=rise, mode="clip")
+        for power in (2, 1, 0):
+            rise *= place
+            rise += cubics[power].take(piece, out=coefficient, mode="clip")
+        np.copysign(rise, part, out=rise)
+        scaled[begin : begin + _CHUNK] = np.add(rise, terms.y1, out=rise)
 
 
 @lru_cache(maxsize=64)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from cd40l_flow.inputs.model import BACKGROUND_REAGENTS, Events, Floats, Singles
+from cd40l_flow.records import dataclass
 from cd40l_flow.signal.acquisition import (
     FEWEST_EVENTS,
     Acquisition,
@@ -16,6 +17,7 @@ from cd40l_flow.signal.acquisition import (
     Steadiness,
     SteadyLimits,
     ceiling,
+    reaching,
     steady_stretches,
     top_of,
 )
@@ -87,9 +89,7 @@ def prepare(events: Events, scales: Mapping[str, Scale], acquisition: Mapping[st
     ``acquisition`` is that group of the configuration's limits; its defaults hold where it is left out.
     """
     events = compensate(events)
-    scaled = {
-        marker: scales[name].forward(events.column(name)).astype(np.float32) for marker, name in events.markers.items()
-    }
+    scaled = {marker: scales[name].singles(_stored(events, name)) for marker, name in events.markers.items()}
     limits = SteadyLimits.of(acquisition) if acquisition is not None else SteadyLimits()
     return TubeSignal(events, scaled, _acquisition(events, scaled, limits))
 
@@ -115,9 +115,9 @@ def _acquisition(events: Events, scaled: Mapping[str, Singles], limits: SteadyLi
     in_range: Mask = np.ones(events.values.shape[0], dtype=bool)
     ceilings = {}
     for name in (events.scatter.fsc, events.scatter.ssc):
-        column = events.column(name)
+        column = _stored(events, name)
         ceilings[name] = ceiling(column, top_of(events, name))
-        in_range &= ~(column >= ceilings[name])
+        in_range &= ~reaching(column, ceilings[name])
     problem = events.time_problem
     if events.time is None:
         found = Steadiness(np.ones_like(in_range))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from cd40l_flow.inputs.model import Floats
-from cd40l_flow.signal.logicle import Biexponential, biexponential, forward, inverse
+from cd40l_flow.inputs.model import Floats, Singles
+from cd40l_flow.records import dataclass
+from cd40l_flow.signal.logicle import Biexponential, biexponential, forward, inverse, lay
+from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, quantiles
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,12 @@ class Scale:
         """Return compensated linear values on the logicle scale, same shape; 1 is the top ``t``."""
         flat = np.ascontiguousarray(values, dtype=np.float64).reshape(-1)
         return forward(flat, self._terms).reshape(np.shape(values))
+
+    def singles(self, values: Singles) -> Singles:
+        """Return compensated linear values, (n,), on the logicle scale in single precision: what gates are laid on."""
+        scaled: Singles = np.empty(values.size, dtype=np.float32)
+        lay(values, self._terms, scaled)
+        return scaled
 
     def inverse(self, scaled: Floats) -> Floats:
         """Return logicle values on the linear scale, same shape, channel values."""
@@ -75,7 +83,7 @@ def choose_scale(top: float, negatives: Floats, background_sd: float, limits: Ma
     w = float(limits["linear_decades"])
     below = negatives[negatives < 0]
     if below.size >= 20:
-        r = abs(float(np.quantile(below, 0.05)))
+        r = abs(quantiles(below, (0.05,))[0])
         w = max(w, (m - math.log10(t / r)) / 2 if r > 0 else w)
     ceiling = m / 2 - 0.05
     scale = Scale(t=t, w=round(min(w, ceiling), 3), m=m, a=0.0, source=source)
@@ -91,7 +99,5 @@ def widest(scales: Sequence[Scale]) -> Scale:
 
 def robust_sd(values: Floats) -> float:
     """Return half the distance between the 15.87th and 84.13th percentiles, in the unit of ``values``; NaN if empty."""
-    if values.size == 0:
-        return math.nan
-    low, high = np.quantile(values, (0.1587, 0.8413))
-    return float(high - low) / 2
+    low, high = quantiles(values, (ONE_SD_BELOW, ONE_SD_ABOVE))
+    return (high - low) / 2

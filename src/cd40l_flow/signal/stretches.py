@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from cd40l_flow.inputs.model import Floats, Singles
+from cd40l_flow.inputs.model import Floats
+from cd40l_flow.records import dataclass
+from cd40l_flow.signal.bins import Index
+from cd40l_flow.signal.quantiles import median
+from cd40l_flow.signal.ranks import Ranks
 
 MOST_BLOCKS = 500  # as PeacoQC's max_bins
 FEWEST_IN_BLOCK = 25
 FEWEST_IN_STRETCH = 150  # as PeacoQC's min_cells: a shorter steady stretch between two bad ones says nothing
 STANDARD_ERRORS = 6.0
-LEVELS = 2048
 _CLASSES = 20  # of percentiles, for the likelihood of a single event
-_SAMPLED = 10_000
-
-Index = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -43,40 +43,24 @@ class Segment:
     bad: tuple[str, ...]
 
 
-def percentiles(values: Floats | Singles) -> Floats | None:
-    """Return each value's percentile among all, (n,), 0 to 100, to 1/2048 of the range; None where all are equal."""
-    sample = values[:: max(1, values.size // _SAMPLED)]
-    low, high = np.quantile(sample, (0.001, 0.999))
-    if not high > low:
-        return None
-    place = values - values.dtype.type(low)
-    place *= values.dtype.type(LEVELS / (high - low))
-    np.clip(place, 0, LEVELS - 1, out=place)
-    level = place.astype(np.int32)
-    counts = np.bincount(level, minlength=LEVELS)
-    middle = (np.cumsum(counts) - 0.5 * counts) * (100 / values.size)
-    found: Floats = middle.take(level)
-    return found
-
-
 def block_edges(events: int) -> Index:
     """Return the ends of blocks of equal numbers of events, (blocks + 1,)."""
     blocks = max(1, min(MOST_BLOCKS, events // FEWEST_IN_BLOCK))
     return np.linspace(0, events, blocks + 1).astype(np.intp)
 
 
-def segments(signals: Mapping[str, Floats], limit: float) -> list[Segment]:
+def segments(watched: Mapping[str, tuple[Ranks, Floats]], limit: float) -> list[Segment]:
     """Return the segments of an acquisition, in order of time, the first event of one following the last of another.
 
-    ``signals`` are percentiles, (events,) each, in order of time. A change point needs ``STANDARD_ERRORS`` and half of
-    ``limit``, percentile points. The steady part is the largest set of segments within ``limit`` of one of them; a
-    segment is bad when it lies beyond ``limit`` of it and beyond what counting explains.
+    ``watched`` are signals in order of time, as ranks, and the means of their blocks. A change point needs
+    ``STANDARD_ERRORS`` and half of ``limit``, percentile points. The steady part is the largest set of segments within
+    ``limit`` of one of them; a segment is bad when it lies beyond ``limit`` of it and beyond what counting explains.
     """
-    names = list(signals)
-    events = next(iter(signals.values())).size
+    names = list(watched)
+    events = next(iter(watched.values()))[0].size
     edges = block_edges(events)
-    means = np.stack([np.add.reduceat(signals[name], edges[:-1]) for name in names]) / np.diff(edges)
-    noise = np.array([_noise(signals[name], row, edges) for name, row in zip(names, means, strict=True)])
+    means = np.stack([own for _, own in watched.values()])
+    noise = np.array([_noise(signal, own, edges) for signal, own in watched.values()])
     ends = _change_points(means, noise / np.sqrt(events / (edges.size - 1)), 0.5 * limit)
     levels = np.stack([means[:, a:b].mean(axis=1) for a, b in zip(ends[:-1], ends[1:], strict=True)], axis=1)
     sizes = np.diff(edges[ends])
@@ -92,8 +76,11 @@ def segments(signals: Mapping[str, Floats], limit: float) -> list[Segment]:
     return found
 
 
-def bad_stretches(found: Sequence[Segment], signals: Mapping[str, Floats]) -> list[tuple[int, int]]:
-    """Return first and last + 1 of the events to cut, in order of time: neighbours joined, ends set event by event."""
+def bad_stretches(found: Sequence[Segment], watched: Mapping[str, tuple[Ranks, Floats]]) -> list[tuple[int, int]]:
+    """Return first and last + 1 of the events to cut, in order of time: neighbours joined, ends set event by event.
+
+    ``watched`` are the signals that ``segments`` was given.
+    """
     joined: list[list[int]] = []
     for segment in found:
         if not segment.bad:
@@ -104,20 +91,22 @@ def bad_stretches(found: Sequence[Segment], signals: Mapping[str, Floats]) -> li
             joined.append([segment.first, segment.last])
     if not joined:
         return []
-    events = next(iter(signals.values())).size
-    inside = np.zeros(events, dtype=bool)
-    for first, last in joined:
-        inside[first:last] = True
+    signals = [one for one, _ in watched.values()]
+    events = signals[0].size
     reach = 2 * int(block_edges(events)[1])
-    classes = [(points * (_CLASSES / 100)).clip(0, _CLASSES - 1).astype(np.intp) for points in signals.values()]
-    steady = [_log_shares(column[~inside]) for column in classes]
+    kinds = [(one.points * (_CLASSES / 100)).clip(0, _CLASSES - 1).astype(np.intp) for one in signals]
+    every = [np.bincount(kind, one.counts, _CLASSES) for one, kind in zip(signals, kinds, strict=True)]
+    inside = [[_counted(one, kind, *ends) for ends in joined] for one, kind in zip(signals, kinds, strict=True)]
+    steady = [_log_shares(counts - np.sum(cut, axis=0)) for counts, cut in zip(every, inside, strict=True)]
     refined = []
-    for first, last in joined:
-        bad = [_log_shares(column[first:last]) for column in classes]
+    for number, (first, last) in enumerate(joined):
+        bad = [_log_shares(counts[number]) for counts in inside]
+        # How much more likely each level makes it that an event is bad rather than steady.
+        odds = [(there - here)[kind] for there, here, kind in zip(bad, steady, kinds, strict=True)]
 
-        def ratio(a: int, b: int, bad: list[Floats] = bad) -> Floats:
+        def ratio(a: int, b: int, odds: list[Floats] = odds) -> Floats:
             """Return log likelihood, summed from ``a``, of events being bad rather than steady, (b - a + 1,)."""
-            terms = [there[c[a:b]] - here[c[a:b]] for there, here, c in zip(bad, steady, classes, strict=True)]
+            terms = [odd[one.levels[a:b]] for one, odd in zip(signals, odds, strict=True)]
             return np.concatenate(([0.0], np.cumsum(np.sum(terms, axis=0))))
 
         middle = (first + last) // 2
@@ -131,11 +120,17 @@ def bad_stretches(found: Sequence[Segment], signals: Mapping[str, Floats]) -> li
     return refined
 
 
-def _noise(points: Floats, means: Floats, edges: Index) -> float:
+def _counted(signal: Ranks, kind: Index, first: int, last: int) -> Floats:
+    """Return the events of each class of percentiles in a stretch, (classes,); ``kind`` is the class of each level."""
+    counts: Floats = np.bincount(kind[signal.levels[first:last]], minlength=_CLASSES).astype(np.float64)
+    return counts
+
+
+def _noise(signal: Ranks, means: Floats, edges: Index) -> float:
     """Return the standard deviation of one event's percentile, or what neighbouring blocks show when that is more."""
-    size = points.size / (edges.size - 1)
-    between = 1.4826 * float(np.median(np.abs(np.diff(means)))) if means.size > 1 else 0.0
-    return max(float(points.std()), between * math.sqrt(size / 2), 1e-9)
+    size = signal.size / (edges.size - 1)
+    between = 1.4826 * median(np.abs(np.diff(means))) if means.size > 1 else 0.0
+    return max(signal.spread, between * math.sqrt(size / 2), 1e-9)
 
 
 def _change_points(means: Floats, noise: Floats, least: float) -> Index:
@@ -161,20 +156,47 @@ def _best_arc(summed: Floats, noise: Floats, least: float) -> tuple[int, int] | 
     blocks = summed.shape[1] - 1
     if blocks < 2:
         return None
-    weight, scale = _weights(blocks)
+    scale = _scale(blocks)
     places = np.arange(blocks + 1) / blocks
     best, chosen = STANDARD_ERRORS, None
     for sums, error in zip(summed, noise, strict=True):
         level = sums - places * sums[-1] + (places - 1) * sums[0]
-        difference = np.abs(level[None, :] - level[:, None])
-        score = difference * scale
-        if score.max() <= best * error:
+        if not _may_score(level, scale, best * error):
             continue
+        weight, over_root = _weights(blocks)
+        difference = np.abs(level[None, :] - level[:, None])
+        score = difference * over_root
         score[difference < least * weight] = 0.0
         at = int(score.argmax())
         if score.flat[at] > best * error:
             best, chosen = float(score.flat[at]) / error, at
     return None if chosen is None else divmod(chosen, blocks + 1)
+
+
+def _may_score(level: Floats, scale: Floats, wanted: float) -> bool:
+    """Return whether any stretch may score more than wanted, for only then is every one of them looked at.
+
+    ``level`` is (blocks + 1,) and begins and ends at 0, so that what lies outside a stretch scores as the stretch does:
+    the shorter of the two is looked at, and of these only those short enough for the whole range of the levels.
+    """
+    wanted *= 1 - 1e-9
+    half = level.size // 2
+    long = np.flatnonzero((level.max() - level.min()) * scale[1 : half + 1] > wanted)
+    if not long.size:
+        return False
+    reach = int(long[-1]) + 1
+    ring = np.concatenate((level, level[1 : reach + 1]))
+    rises = sliding_window_view(ring, reach + 1)
+    return bool((np.abs(rises[:, 1:] - rises[:, :1]) * scale[1 : reach + 1]).max() > wanted)
+
+
+@lru_cache(maxsize=8)
+def _scale(blocks: int) -> Floats:
+    """Return one over the root of length x (1 - length / blocks), (blocks + 1,), 0 for none and for the whole."""
+    length = np.arange(blocks + 1, dtype=np.float64)
+    scale = np.zeros(blocks + 1)
+    scale[1:-1] = 1 / np.sqrt(length[1:-1] * (1 - length[1:-1] / blocks))
+    return scale
 
 
 @lru_cache(maxsize=8)
@@ -197,8 +219,8 @@ def _steady(levels: Floats, sizes: Index, limit: float) -> NDArray[np.bool_]:
     return chosen
 
 
-def _log_shares(classes: Index) -> Floats:
-    """Return the log share of each class of percentiles, smoothed by one event a class, (classes,)."""
-    counts = np.bincount(classes, minlength=_CLASSES) + 1.0
-    shares: Floats = np.log(counts / counts.sum())
+def _log_shares(counts: Floats) -> Floats:
+    """Return the log share of each class of percentiles from its events, smoothed by one event a class, (classes,)."""
+    smoothed = counts + 1.0
+    shares: Floats = np.log(smoothed / smoothed.sum())
     return shares
