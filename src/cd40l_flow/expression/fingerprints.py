@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -11,7 +12,6 @@ import numpy as np
 
 from cd40l_flow.expression.case import Difference
 from cd40l_flow.gating.model import CD3_POSITIVE, CD8_NEGATIVE, LYMPHOCYTES, TIME, GatedTube
-from cd40l_flow.records import dataclass
 from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, quantiles
 
 ENOUGH = 100

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.inputs.model import Floats, Singles
-from cd40l_flow.records import dataclass
 
 Counts = NDArray[np.intp]
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from cd40l_flow.gating.density import Density, Valley
 from cd40l_flow.inputs.model import Floats
-from cd40l_flow.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.gating.found import Found
+from cd40l_flow.gating.polygon import inside_convex
 from cd40l_flow.inputs.model import Floats, Sample, Singles
-from cd40l_flow.records import dataclass
 from cd40l_flow.signal.acquisition import Mask
 from cd40l_flow.signal.prepare import TubeSignal
 from cd40l_flow.signal.scale import Scale
@@ -106,16 +106,7 @@ class ScatterGate:
 
     def inside(self, fsc: Floats | Singles, ssc: Floats | Singles) -> Mask:
         """Return which events, (n,), lie within the polygon or on its edge."""
-        (left, bottom), (right, top) = self.vertices.min(axis=0), self.vertices.max(axis=0)
-        mask: Mask = (fsc >= left) & (fsc <= right) & (ssc >= bottom) & (ssc <= top)
-        within = np.flatnonzero(mask)
-        x, y = fsc[within].astype(np.float64), ssc[within].astype(np.float64)
-        inside = np.ones(within.size, dtype=bool)
-        ends = np.roll(self.vertices, -1, axis=0)
-        for (x0, y0), (x1, y1) in zip(self.vertices, ends, strict=True):
-            inside &= (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) >= 0
-        mask[within] = inside
-        return mask
+        return inside_convex(self.vertices, fsc, ssc)
 
 
 @dataclass(frozen=True)

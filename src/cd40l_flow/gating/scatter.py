@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,6 @@ from cd40l_flow.gating.found import Evidence, Found, joined, no_gate
 from cd40l_flow.gating.model import Boundary, Places, ScatterGate
 from cd40l_flow.gating.scatter_map import SIDE, SQUARES, ScatterMap, Squares
 from cd40l_flow.inputs.model import Floats, Singles
-from cd40l_flow.records import dataclass
 from cd40l_flow.signal.acquisition import Mask
 
 RADIUS = 3.6

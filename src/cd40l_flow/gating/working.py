@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,6 @@ from cd40l_flow.gating.density import Density, counted, density, density_of
 from cd40l_flow.gating.found import Found, beside_control
 from cd40l_flow.gating.model import Boundary, GatedTube, Places, Population, ScatterGate, taken
 from cd40l_flow.inputs.model import Override, Singles
-from cd40l_flow.records import dataclass
 from cd40l_flow.signal.acquisition import Mask
 from cd40l_flow.signal.prepare import TubeSignal
 from cd40l_flow.signal.scale import Scale

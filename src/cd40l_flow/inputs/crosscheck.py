@@ -6,7 +6,7 @@ import os
 import posixpath
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
@@ -15,7 +15,6 @@ from cd40l_flow.errors import Problem
 from cd40l_flow.inputs.identity import MOST_REPEATS, copies
 from cd40l_flow.inputs.model import REAGENTS, Override, Sample, Tube
 from cd40l_flow.inputs.sheets import OVERRIDES, SAMPLES, TUBES, Row, Sheet, read_sheet
-from cd40l_flow.records import dataclass
 from cd40l_flow.schema import listed, nearest, shown
 
 

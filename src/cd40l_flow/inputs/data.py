@@ -6,8 +6,9 @@ whose byte count equals ``$TOT`` times the bytes of one event.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from cd40l_flow.inputs.text import EXPORT_AGAIN, HEADER_BYTES, Note, Text, refuse
-from cd40l_flow.records import dataclass
 
 _LITTLE = ("1,2,3,4", "1,2", "1,2,3,4,5,6,7,8", "1")
 _BIG = ("4,3,2,1", "2,1", "8,7,6,5,4,3,2,1")

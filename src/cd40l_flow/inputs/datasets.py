@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import binascii
 import re
+from dataclasses import dataclass
 
 from cd40l_flow.errors import TubeError
 from cd40l_flow.inputs.data import Layout
 from cd40l_flow.inputs.text import EXPORT_AGAIN, HEADER_BYTES, Note, Text, read_text, refuse
-from cd40l_flow.records import dataclass
 
 _MOST_DATASETS = 100
 _CRC_BYTES = 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cd40l_flow.config import UNFILLED
@@ -13,7 +13,6 @@ from cd40l_flow.inputs.fcs import open_recording
 from cd40l_flow.inputs.guess import Guess, guess_tube
 from cd40l_flow.inputs.model import MARKERS, REQUIRED_MARKERS, Header
 from cd40l_flow.inputs.panel import find_roles
-from cd40l_flow.records import dataclass
 
 SUFFIXES = (".fcs", ".lmd")
 FIRST_RUN = "run1"

@@ -7,7 +7,7 @@ import io
 import mmap
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,6 @@ from cd40l_flow.inputs.panel import find_markers, find_scatter
 from cd40l_flow.inputs.spillover import choose_spillover, refuse_transformed
 from cd40l_flow.inputs.text import Note, Text, read_text, refuse
 from cd40l_flow.inputs.values import Columns, check_finite, describe_columns, refuse_not_finite, stored_values
-from cd40l_flow.records import dataclass
 
 
 @dataclass(frozen=True)

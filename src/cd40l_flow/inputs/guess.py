@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-
-from cd40l_flow.records import dataclass
+from dataclasses import dataclass
 
 
 def _word(pattern: str) -> re.Pattern[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from cd40l_flow.inputs.model import Detector, Header
 from cd40l_flow.inputs.spillover import looks_transformed, spillover_notes
 from cd40l_flow.inputs.text import Note
 from cd40l_flow.inputs.values import Columns
-from cd40l_flow.records import dataclass
 
 _TOLD = 5
 

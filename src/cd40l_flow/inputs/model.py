@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from cd40l_flow.records import dataclass
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from cd40l_flow.errors import InputsError, Problem
 from cd40l_flow.inputs.crosscheck import assemble
 from cd40l_flow.inputs.model import Job, Override, Sample
 from cd40l_flow.inputs.reference import limits_of, read_reference
-from cd40l_flow.records import dataclass
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ import io
 import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cd40l_flow.errors import Problem
-from cd40l_flow.records import dataclass
 from cd40l_flow.schema import expected, listed, load_schema, nearest, shown
 
 SAMPLES, TUBES, OVERRIDES = "samples.schema.yaml", "tubes.schema.yaml", "overrides.schema.yaml"

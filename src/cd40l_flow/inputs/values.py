@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 from cd40l_flow.inputs.data import Layout
 from cd40l_flow.inputs.model import Floats, Singles
 from cd40l_flow.inputs.text import EXPORT_AGAIN, refuse
-from cd40l_flow.records import dataclass
 
 # Events decoded at a time: their bytes stay in the processor's cache while the columns are picked out.
 _BLOCK = 4096

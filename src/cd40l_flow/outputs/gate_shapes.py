@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cd40l_flow.gating.polygon import inside_convex
 from cd40l_flow.inputs.model import Floats, Spillover
 from cd40l_flow.signal.acquisition import Mask
 from cd40l_flow.signal.scale import Scale
@@ -145,12 +146,5 @@ def _inside(shape: Box | Band | Polygon, values: Mapping[str, Floats]) -> Mask:
                 ratio = values[numerator] / values[denominator]
             mask = (values[denominator] > 0) & (ratio >= low) & (ratio < high)
         case Polygon(x, y, vertices):
-            (left, bottom), (right, top) = np.min(vertices, axis=0), np.max(vertices, axis=0)
-            mask = (values[x] >= left) & (values[x] <= right) & (values[y] >= bottom) & (values[y] <= top)
-            within = np.flatnonzero(mask)
-            across, up, inside = values[x][within], values[y][within], np.ones(within.size, dtype=bool)
-            # Ours are convex and counter-clockwise.
-            for (x0, y0), (x1, y1) in zip(vertices, (*vertices[1:], vertices[0]), strict=True):
-                inside &= (x1 - x0) * (up - y0) - (y1 - y0) * (across - x0) >= 0
-            mask[within] = inside
+            mask = inside_convex(np.array(vertices), values[x], values[y])
     return mask

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,6 @@ from cd40l_flow.gating.singlets import singlet_ratio
 from cd40l_flow.inputs.model import Floats, Singles
 from cd40l_flow.outputs.axes import Axis
 from cd40l_flow.outputs.evidence import Curves
-from cd40l_flow.records import dataclass
 from cd40l_flow.signal.prepare import TubeSignal
 
 CELLS = 128

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.inputs.model import Events, Floats, Singles
-from cd40l_flow.records import dataclass
 from cd40l_flow.signal.bins import Index, united
 from cd40l_flow.signal.course import Course, course, course_edges
 from cd40l_flow.signal.flow_rate import FlowRate, flow_rate

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from cd40l_flow.inputs.model import Floats
-from cd40l_flow.records import dataclass
 from cd40l_flow.signal.bins import Index, bin_edges
 
 BINS = 60

@@ -7,13 +7,13 @@ on the scale, x = a e^(by) - c e^(-dy) + f above the place y1 of zero, and below
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.inputs.model import Floats, Singles
-from cd40l_flow.records import dataclass
 
 _PIECES = 8  # 2^8 pieces to each doubling of (distance from zero + width)
 _SHIFT = 52 - _PIECES  # a double has 52 bits of mantissa

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from cd40l_flow.inputs.model import BACKGROUND_REAGENTS, Events, Floats, Singles
-from cd40l_flow.records import dataclass
 from cd40l_flow.signal.acquisition import (
     FEWEST_EVENTS,
     Acquisition,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.inputs.model import Floats, Singles
-from cd40l_flow.records import dataclass
 from cd40l_flow.signal.bins import Index
 from cd40l_flow.signal.quantiles import quantiles
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -16,7 +17,6 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from cd40l_flow.inputs.model import Floats
-from cd40l_flow.records import dataclass
 from cd40l_flow.signal.bins import Index
 from cd40l_flow.signal.quantiles import median
 from cd40l_flow.signal.ranks import Ranks
