@@ -4,6 +4,3 @@ __version__ = "0.1.0"
 
 # What a result is computed by. A rule passes it as a parameter, so that a change of the science reruns every sample.
 ENGINE_VERSION = "2"
-
-# The environment variable that names the socket of a process that is ready, set by the workflow for its own jobs.
-READY = "CD40L_FLOW_READY"

@@ -8,52 +8,23 @@ with whoever asked. Whoever finds none, or one of another installation, does the
 from __future__ import annotations
 
 import fcntl
-import json
+import marshal
 import os
 import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cd40l_flow import ENGINE_VERSION, READY, __version__
+from cd40l_flow.start import KIN, READY, REFUSED, SIZE, STANDARD, TAKEN
 
 if TYPE_CHECKING:
     from subprocess import Popen
 
 SOCKET = "ready"
-KIN = [__version__, ENGINE_VERSION, str(Path(__file__).parent), sys.prefix]
-STANDARD = (0, 1, 2)  # standard input, output and error
-SIZE = 8  # bytes that say how long a request is
-TAKEN, REFUSED = b"t", b"r"
 STEPS = (
     *("analyse", "cli", "inputs.job", "outputs.gate_files", "outputs.measures_table", "outputs.provenance"),
     *("outputs.report", "outputs.result", "outputs.summary"),
 )
-
-
-def ask(place: str) -> int | None:
-    """Have a command of ``sys.argv`` done by the process at a socket; return its exit code, None if it will not."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        try:
-            connection.connect(place)
-            request = {
-                "kin": KIN,
-                "arguments": sys.argv[1:],
-                "directory": str(Path.cwd()),
-                "environment": dict(os.environ),
-            }
-            content = json.dumps(request).encode()
-            socket.send_fds(connection, [len(content).to_bytes(SIZE, "big")], STANDARD)
-            connection.sendall(content)
-            if connection.recv(1) != TAKEN:
-                return None
-        except OSError:
-            return None
-        code = connection.recv(1)
-    if not code:
-        print("cd40l-flow: the process that did this was killed, perhaps for want of memory.", file=sys.stderr)
-        return 1
-    return code[0]
 
 
 def start() -> None:
@@ -173,7 +144,7 @@ def _request(connection: socket.socket) -> dict[str, Any] | None:
         if not part:
             return None
         content += part
-    request: dict[str, Any] = json.loads(content)
+    request: dict[str, Any] = marshal.loads(content)
     if request["kin"] != KIN:
         connection.sendall(REFUSED)
         return None

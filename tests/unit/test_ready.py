@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow import READY
 from cd40l_flow.ready import SOCKET
+from cd40l_flow.start import READY
 from helpers.fcs_files import Fcs
 
 # Does what the workflow does: starts one, then tells and waits until standard input ends.
@@ -147,7 +147,7 @@ def test_without_one_the_work_is_done_all_the_same(place: Path, tmp_path: Path) 
     assert run(tmp_path / "none" / SOCKET, "--help").returncode == 0
     other = tmp_path / "cd40l_flow"
     other.symlink_to(Path(sys.modules["cd40l_flow"].__file__ or "").parent)
-    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import cd40l_flow.ready as r"]
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import cd40l_flow.start as r"]
     script = command[-1] + f"; sys.argv = ['x', '--help']; print(r.ask({str(place)!r}))"
 
     told = subprocess.run([*command[:-1], script], capture_output=True, text=True, check=True)
