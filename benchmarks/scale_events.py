@@ -144,7 +144,7 @@ def page(rows: Mapping[int, Row], arguments: Sequence[str]) -> str:
         lines.append(f"| {size:,} | {row.seconds:.2f} | {row.system:.2f} | {more} | {steep} | {row.memory:.0f} |")
     return f"""# Cost against the events of a tube
 
-Written by `python -m benchmarks.scale_events {" ".join(arguments)}`. Analysis of one sample of three tubes, of which
+Written by `{" ".join(("python -m benchmarks.scale_events", *arguments))}`. Analysis of one sample of three tubes, of which
 one has so many events and the others {OTHERS:,} each; start of Python included. Medians of interleaved rounds.
 
 {chr(10).join(lines)}
