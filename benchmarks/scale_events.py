@@ -142,9 +142,10 @@ def page(rows: Mapping[int, Row], arguments: Sequence[str]) -> str:
             slopes.append(math.log(row.seconds / rows[before].seconds) / math.log(size / before))
             more, steep = f"{cost(rows, before, size):.2f}", f"{slopes[-1]:.2f}"
         lines.append(f"| {size:,} | {row.seconds:.2f} | {row.system:.2f} | {more} | {steep} | {row.memory:.0f} |")
+    command = " ".join(("python -m benchmarks.scale_events", *arguments))
     return f"""# Cost against the events of a tube
 
-Written by `{" ".join(("python -m benchmarks.scale_events", *arguments))}`. Analysis of one sample of three tubes, of which
+Written by `{command}`. Analysis of one sample of three tubes, of which
 one has so many events and the others {OTHERS:,} each; start of Python included. Medians of interleaved rounds.
 
 {chr(10).join(lines)}
