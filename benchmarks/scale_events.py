@@ -6,20 +6,48 @@ Writes scale_events.md. One of the five tubes grows, the others keep 20,000 even
 from __future__ import annotations
 
 import argparse
+import json
 import math
+import os
 import statistics
+import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.scale import measure
 from benchmarks.timing import ROOT
 
+# The largest memory of a process counts that of the one that started it, so a small one starts it.
+LAUNCHER = """
+import json, resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([used.ru_utime, used.ru_stime, used.ru_maxrss]))
+"""
 SIZES = (50_000, 160_000, 500_000, 1_600_000, 5_000_000)
 OTHERS = 20_000
 SEED = 1
-Row = tuple[float, float]
+# The goals: how much the cost of an event may change over the last decade, the steepest log-log slope, and for tubes of
+# so many events the memory in MB.
+CONSTANT, STEEPEST, MEMORY = 0.10, 1.1, {500_000: 400, 5_000_000: 1_500}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the analysis of one size took: processor seconds of its own and of the system, and memory in MB."""
+
+    user: float
+    system: float
+    memory: float
+
+    @property
+    def seconds(self) -> float:
+        """All processor seconds."""
+        return self.user + self.system
 
 
 def main() -> None:
@@ -38,9 +66,12 @@ def write(sizes: Sequence[int], rounds: int, out: Path, arguments: Sequence[str]
         commands = {size: prepare(Path(folder) / str(size), size) for size in found}
         for _ in range(rounds):
             for size, command in commands.items():
-                found[size].append(measure(command, Path(folder) / str(size)))
+                found[size].append(watch(command, Path(folder) / str(size)))
     rows = {
-        size: (statistics.median(one[0] for one in taken), max(one[1] for one in taken))
+        size: Row(
+            *(statistics.median(part) for part in zip(*((one.user, one.system) for one in taken), strict=True)),
+            max(one.memory for one in taken),
+        )
         for size, taken in found.items()
     }
     text = page(rows, arguments)
@@ -81,30 +112,77 @@ def prepare(directory: Path, events: int) -> list[str]:
     return [*commands["P01"], "--controls", str(results["C01"])]
 
 
-def page(rows: dict[int, Row], arguments: Sequence[str]) -> str:
-    """Return scale_events.md: the table, cost of an event in each step and the steepest log-log slope."""
+def watch(command: list[str], directory: Path) -> Row:
+    """Run a command and return what it took."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    told = subprocess.run(
+        [sys.executable, "-I", "-c", LAUNCHER, *command],
+        cwd=directory,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    user, system, kilobytes = json.loads(told)
+    return Row(user, system, kilobytes / 1024)
+
+
+def page(rows: Mapping[int, Row], arguments: Sequence[str]) -> str:
+    """Return scale_events.md: the table, the cost of an event in each step and over the last decade, and the goals."""
     sizes = sorted(rows)
     lines = [
-        "| events | CPU seconds | us more for each event more | log-log slope | memory, MB |",
-        "|---:|" + "---:|" * 4,
+        "| events | CPU seconds | of these system | us more for each event more | log-log slope | memory, MB |",
+        "|---:|" + "---:|" * 5,
     ]
+    slopes = []
     for number, size in enumerate(sizes):
-        more, steep = "", ""
+        row, more, steep = rows[size], "", ""
         if number:
             before = sizes[number - 1]
-            more = f"{1e6 * (rows[size][0] - rows[before][0]) / (size - before):.2f}"
-            steep = f"{math.log(rows[size][0] / rows[before][0]) / math.log(size / before):.2f}"
-        lines.append(f"| {size:,} | {rows[size][0]:.2f} | {more} | {steep} | {rows[size][1]:.0f} |")
+            slopes.append(math.log(row.seconds / rows[before].seconds) / math.log(size / before))
+            more, steep = f"{cost(rows, before, size):.2f}", f"{slopes[-1]:.2f}"
+        lines.append(f"| {size:,} | {row.seconds:.2f} | {row.system:.2f} | {more} | {steep} | {row.memory:.0f} |")
+    command = " ".join(("python -m benchmarks.scale_events", *arguments))
     return f"""# Cost against the events of a tube
 
-Written by `python -m benchmarks.scale_events {" ".join(arguments)}`. Analysis of one sample of three tubes, of which
-one has so many events and the others {OTHERS:,} each; start of Python included.
+Written by `{command}`. Analysis of one sample of three tubes, of which
+one has so many events and the others {OTHERS:,} each; start of Python included. Medians of interleaved rounds.
 
 {chr(10).join(lines)}
 
-Goals: the cost of an event the same within 10 % over the last decade, no slope above 1.1, 5,000,000 events in under
-1,500 MB.
+{chr(10).join(goals(rows, max(slopes, default=0.0)))}
 """
+
+
+def cost(rows: Mapping[int, Row], before: int, size: int, *, system: bool = True) -> float:
+    """Return what each event more took between two sizes, microseconds."""
+    seconds = {one: rows[one].seconds if system else rows[one].user for one in (before, size)}
+    return 1e6 * (seconds[size] - seconds[before]) / (size - before)
+
+
+def goals(rows: Mapping[int, Row], steepest: float) -> list[str]:
+    """Return one line for each goal: what was found and whether it is met."""
+    told = []
+    sizes = [size for size in sorted(rows) if size >= max(rows) / 10]
+    steps = list(pairwise(sizes))
+    for name, system in (("of all processor time", True), ("without the system's", False)):
+        each = [cost(rows, *step, system=system) for step in steps]
+        whole = cost(rows, sizes[0], sizes[-1], system=system) if steps else math.nan
+        off = max((abs(one / whole - 1) for one in each), default=math.nan)
+        told.append(
+            f"- The cost of an event over the last decade, {name}: {whole:.2f} us, in its steps within "
+            f"{100 * off:.0f} % of that; the goal of {100 * CONSTANT:.0f} % is {_met(off <= CONSTANT)}."
+        )
+    told.append(f"- The steepest slope is {steepest:.2f}; the goal of {STEEPEST} is {_met(steepest <= STEEPEST)}.")
+    for size, most in MEMORY.items():
+        if size in rows:
+            memory = rows[size].memory
+            told.append(f"- {size:,} events took {memory:.0f} MB; the goal of {most:,} is {_met(memory <= most)}.")
+    return told
+
+
+def _met(met: bool) -> str:
+    return "met" if met else "not met"
 
 
 if __name__ == "__main__":
