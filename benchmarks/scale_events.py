@@ -18,6 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.goals import Goal, table
 from benchmarks.scale import measure
 from benchmarks.timing import ROOT
 
@@ -59,8 +60,8 @@ def main() -> None:
     write(options.sizes, options.rounds, options.out, sys.argv[1:])
 
 
-def write(sizes: Sequence[int], rounds: int, out: Path, arguments: Sequence[str] = ()) -> None:
-    """Measure and write the page."""
+def write(sizes: Sequence[int], rounds: int, out: Path, arguments: Sequence[str] = ()) -> list[Goal]:
+    """Measure and write the page; return what was measured beside its goals."""
     found: dict[int, list[Row]] = {size: [] for size in sorted(sizes)}
     with TemporaryDirectory() as folder:
         commands = {size: prepare(Path(folder) / str(size), size) for size in found}
@@ -77,6 +78,7 @@ def write(sizes: Sequence[int], rounds: int, out: Path, arguments: Sequence[str]
     text = page(rows, arguments)
     out.write_text(text, encoding="utf-8")
     print(text)
+    return goals(rows)
 
 
 def prepare(directory: Path, events: int) -> list[str]:
@@ -134,13 +136,11 @@ def page(rows: Mapping[int, Row], arguments: Sequence[str]) -> str:
         "| events | CPU seconds | of these system | us more for each event more | log-log slope | memory, MB |",
         "|---:|" + "---:|" * 5,
     ]
-    slopes = []
     for number, size in enumerate(sizes):
         row, more, steep = rows[size], "", ""
         if number:
             before = sizes[number - 1]
-            slopes.append(math.log(row.seconds / rows[before].seconds) / math.log(size / before))
-            more, steep = f"{cost(rows, before, size):.2f}", f"{slopes[-1]:.2f}"
+            more, steep = f"{cost(rows, before, size):.2f}", f"{slope(rows, before, size):.2f}"
         lines.append(f"| {size:,} | {row.seconds:.2f} | {row.system:.2f} | {more} | {steep} | {row.memory:.0f} |")
     command = " ".join(("python -m benchmarks.scale_events", *arguments))
     return f"""# Cost against the events of a tube
@@ -150,7 +150,7 @@ one has so many events and the others {OTHERS:,} each; start of Python included.
 
 {chr(10).join(lines)}
 
-{chr(10).join(goals(rows, max(slopes, default=0.0)))}
+{table(goals(rows))}
 """
 
 
@@ -160,29 +160,31 @@ def cost(rows: Mapping[int, Row], before: int, size: int, *, system: bool = True
     return 1e6 * (seconds[size] - seconds[before]) / (size - before)
 
 
-def goals(rows: Mapping[int, Row], steepest: float) -> list[str]:
-    """Return one line for each goal: what was found and whether it is met."""
-    told = []
+def goals(rows: Mapping[int, Row]) -> list[Goal]:
+    """Return what was measured beside its goals."""
     sizes = [size for size in sorted(rows) if size >= max(rows) / 10]
     steps = list(pairwise(sizes))
-    for name, system in (("of all processor time", True), ("without the system's", False)):
+    told = []
+    for name, system in (("all processor time", True), ("without the system's", False)):
         each = [cost(rows, *step, system=system) for step in steps]
         whole = cost(rows, sizes[0], sizes[-1], system=system) if steps else math.nan
         off = max((abs(one / whole - 1) for one in each), default=math.nan)
-        told.append(
-            f"- The cost of an event over the last decade, {name}: {whole:.2f} us, in its steps within "
-            f"{100 * off:.0f} % of that; the goal of {100 * CONSTANT:.0f} % is {_met(off <= CONSTANT)}."
-        )
-    told.append(f"- The steepest slope is {steepest:.2f}; the goal of {STEEPEST} is {_met(steepest <= STEEPEST)}.")
+        what = f"cost of an event, {sizes[0]:,} to {sizes[-1]:,} a tube ({whole:.2f} us, {name}): largest difference"
+        told.append((what, f"{100 * off:.0f} %", f"{100 * CONSTANT:.0f} %", off <= CONSTANT))
+    steepest = max((slope(rows, *step) for step in pairwise(sorted(rows))), default=math.nan)
+    told.append(
+        ("steepest log-log slope with the events of a tube", f"{steepest:.2f}", f"{STEEPEST}", steepest <= STEEPEST)
+    )
     for size, most in MEMORY.items():
         if size in rows:
             memory = rows[size].memory
-            told.append(f"- {size:,} events took {memory:.0f} MB; the goal of {most:,} is {_met(memory <= most)}.")
-    return told
+            told.append((f"memory at {size:,} events a tube", f"{memory:.0f} MB", f"{most:,} MB", memory <= most))
+    return [Goal(what, "scale_events.md", measured, goal, met) for what, measured, goal, met in told]
 
 
-def _met(met: bool) -> str:
-    return "met" if met else "not met"
+def slope(rows: Mapping[int, Row], before: int, size: int) -> float:
+    """Return the log-log slope of the time between two sizes."""
+    return math.log(rows[size].seconds / rows[before].seconds) / math.log(size / before)
 
 
 if __name__ == "__main__":
