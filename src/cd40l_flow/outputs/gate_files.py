@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from cd40l_flow.outputs.tube_values import stored_values
 from cd40l_flow.outputs.whole import write_whole
 
 DIFFERENT = "EXPORT"
+AT_A_TIME = 1 << 17  # events: their memory is asked for once
 NO_TUBE = "There are no gates: no tube of this sample could be read."
 WITHHELD = "There are no gates: written down, they do not hold the events of the result. Its messages tell which."
 
@@ -28,9 +31,7 @@ def counting_messages(result: Mapping[str, Any], events: Sequence[Events]) -> It
     ``events`` are those of the sample's tubes, compensated. Such gates are not given to other programs.
     """
     for tree in gate_trees(result):
-        readings = [one for one in events if one.tube.fcs == tree.fcs]
-        found = membership(tree, stored_values(readings, tree.detectors))
-        held = {name: int(np.count_nonzero(mask)) for name, mask in found.items()}
+        held = _counted(tree, [one for one in events if one.tube.fcs == tree.fcs])
         told = [
             f"{name} {held.get(name)}, not {count}" for name, count in tree.counts.items() if held.get(name) != count
         ]
@@ -40,6 +41,19 @@ def counting_messages(result: Mapping[str, Any], events: Sequence[Events]) -> It
                 "The result stands; its gates are not exported. Tell the makers."
             )
             yield {"code": DIFFERENT, "severity": "error", "tube": tree.fcs, "text": text}
+
+
+def _counted(tree: GateTree, readings: Sequence[Events]) -> Counter[str]:
+    """Return how many events of a file each gate holds, some at a time."""
+    held = Counter({gate.name: 0 for gate in tree.gates})
+    for begin in range(0, readings[0].values.shape[0], AT_A_TIME):
+        part = slice(begin, begin + AT_A_TIME)
+        some = [
+            replace(one, values=one.values[part], time=None if one.time is None else one.time[part]) for one in readings
+        ]
+        found = membership(tree, stored_values(some, tree.detectors))
+        held.update({name: int(np.count_nonzero(mask)) for name, mask in found.items()})
+    return held
 
 
 def exported(result: Mapping[str, Any]) -> tuple[list[GateTree], str]:
