@@ -24,7 +24,7 @@ SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
 TINY = 1e-300
 # The grid of log signals begins at a twentieth of the background's SD, and is the bins' from three of them.
 FAINTEST, BRIGHT, FAINT_STEP = 0.05, 3.0, 0.04
-KERNEL = 0.6  # of the smoothing of a background, in SD n^(-1/5)
+KERNEL = 1.0  # of the smoothing of a background, in SD n^(-1/5)
 # Of the top of the scale; cytometers with a top of 262,144 read about 2 to 10 channels per electron.
 ELECTRON = 1.7e-5
 ELECTRON_BOUNDS = (-1.1, 1.1)  # of the logarithm of a photo-electron over that
