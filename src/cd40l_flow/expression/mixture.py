@@ -102,7 +102,7 @@ class Problem:
         widening = self.background.widening(law[-1])
         rows = np.vstack((*self.background.tilted(theta[ANCHORED:] + shift * widening), p1, p1_slopes))
         moved, by_shift = self.background.move(rows, shift)
-        p0, p1 = moved[0], moved[1 + TILTS]
+        p0, p1 = np.maximum(moved[0], 0.0), np.maximum(moved[1 + TILTS], 0.0)
         by_width = widening @ moved[1 : 1 + TILTS]
         slopes = np.empty((PARAMETERS, p0.size))
         slopes[0] = negative * (1 - negative) * (p0 - p1)
@@ -173,7 +173,7 @@ def _fit(problem: Problem, optimum: Optimum) -> Fit:
     background = problem.background
     total = float(problem.counts.sum())
     tilt = optimum.theta[ANCHORED:] + shift * background.widening(positive.electron)
-    (p0, p1), _ = background.move(np.vstack((background.tilted(tilt)[0], background.positive(positive)[0])), shift)
+    p0, p1 = background.moved(np.vstack((background.tilted(tilt)[0], background.positive(positive)[0])), shift)
     grid = centres(p1.size)
     mean = float(grid @ p1)
     sd = math.sqrt(max(float((grid - mean) ** 2 @ p1), background.sd**2 / 100))
@@ -206,7 +206,7 @@ def find_starts(problem: Problem) -> list[Floats]:
     low, high = problem.bounds()
     levels = np.linspace(low[2], high[2], LEVELS + 1)[:-1]
     levels = np.append(levels, np.clip(centre.level, low[2], high[2]))
-    p0, _ = background.probabilities(0.0)
+    p0 = background.smooth
     p1 = background.positives([replace(centre, level=float(level)) for level in levels])
     logits = np.array((-4.0, -2.0, -0.7, 0.7, 2.0, 4.0) if problem.weight is None else (problem.weight,))
     weights = 1 / (1 + np.exp(-logits))
