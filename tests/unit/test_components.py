@@ -88,8 +88,8 @@ def test_a_brighter_background_is_a_noisier_one(shift: float) -> None:
 
     tube = background_component(histogram(cells(0.0), BINS), SCALE)
     there = histogram(cells(shift * tube.linear_sd / electron), BINS) / n
-    plain, _ = tube.probabilities(shift)
-    moved, _ = tube.move(tube.tilted(shift * tube.widening(0.0))[0][None], shift)
+    plain = tube.moved(tube.smooth[None], shift)[0]
+    moved = tube.moved(tube.tilted(shift * tube.widening(0.0))[0][None], shift)
     assert 0.5 * np.abs(moved[0] - there).sum() < 0.01 < 0.5 * np.abs(plain - there).sum()
 
 
@@ -100,7 +100,7 @@ def test_the_background_keeps_its_shape() -> None:
     assert background.median == pytest.approx(float(np.median(scaled)), abs=0.002)
     low, high = np.quantile(values, (0.1587, 0.8413))
     assert background.linear_sd == pytest.approx((high - low) / 2, rel=0.02)
-    p, _ = background.probabilities(0.0)
+    p = background.moved(background.smooth[None], 0.0)[0]
     assert p.sum() == pytest.approx(1.0, abs=1e-6)
     assert p.min() >= 0
     mean = float(p @ centres(BINS))
@@ -114,11 +114,11 @@ def test_a_shift_is_added_on_the_linear_scale(shift: float) -> None:
     n = 200_000
     values = dark(4, n)
     background = background_component(histogram(SCALE.forward(values), BINS), SCALE)
-    moved, slope = background.probabilities(shift)
+    (moved,), (slope,) = background.move(background.smooth[None], shift)
     found = histogram(SCALE.forward(values + shift * background.linear_sd), BINS) / n
     assert 0.5 * np.abs(moved - found).sum() < 0.012
-    up, _ = background.probabilities(shift + 1e-6)
-    down, _ = background.probabilities(shift - 1e-6)
+    (up,), _ = background.move(background.smooth[None], shift + 1e-6)
+    (down,), _ = background.move(background.smooth[None], shift - 1e-6)
     np.testing.assert_allclose(slope, (up - down) / 2e-6, atol=1e-5)
 
 
@@ -141,7 +141,7 @@ def test_a_background_in_one_bin_is_still_a_distribution(place: int) -> None:
     counts = np.zeros(BINS)
     counts[place] = 300
     background = background_component(counts, SCALE)
-    p, _ = background.probabilities(0.0)
+    p = background.moved(background.smooth[None], 0.0)[0]
     assert np.isfinite(p).all()
     assert 0.4 < p.sum() <= 1.0 + 1e-9
     assert background.sd > 0

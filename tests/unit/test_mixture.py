@@ -77,7 +77,8 @@ def test_gradient(prior: Prior) -> None:
 def test_information_is_the_curvature_where_the_data_are_what_is_expected() -> None:
     case = problem()
     theta = np.array([-0.4, 0.0, BRIGHT, math.log(SPREAD), case.prior.centre.skew, 0.0, *(TILTS * (0.0,))])
-    expected = replace(case, counts=1e4 * case.components(theta)[0])
+    seen = case.components(theta)[0]
+    expected = replace(case, counts=1e4 * np.pad(seen, (0, case.counts.size - seen.size)))
     _, _, information = expected.objective(theta)
     for index in range(ANCHORED):
         step = np.zeros(PARAMETERS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -24,6 +24,7 @@ SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
 TINY = 1e-300
 # The grid of log signals begins at a twentieth of the background's SD, and is the bins' from three of them.
 FAINTEST, BRIGHT, FAINT_STEP = 0.05, 3.0, 0.04
+WIDE_STEP = 0.15
 # Of the smoothing of a background, in SD n^(-1/5): the normal reference rule (Silverman 1986, equation 3.28). Less of
 # it leaves noise of the tube in the shape, which a large dim sample takes for cells that express.
 KERNEL = 1.0
@@ -63,7 +64,8 @@ class Background:
     """The negative component: the background tube's own shape, smoothed a little.
 
     ``counts`` are its binned values, (bins,), and ``smooth`` the probabilities they are smoothed to; ``sd`` is their
-    robust SD and ``median`` their median on the logicle scale, ``linear_sd`` the SD in channel values.
+    robust SD and ``median`` their median on the logicle scale, ``linear_sd`` the SD in channel values. Of the scale's
+    ``scale_bins``, those above the last may be left out; what lies there is in the last.
     """
 
     counts: Floats
@@ -72,16 +74,34 @@ class Background:
     sd: float
     linear_sd: float
     scale: Scale
+    scale_bins: int
+
+    def upto(self, bins: int) -> Background:
+        """Return the same without the bins above so many: where nothing is seen, nothing need be computed."""
+        if bins >= self.counts.size:
+            return self
+        if bins not in self._shorter:
+            self._shorter[bins] = replace(self, counts=cut(self.counts, bins), smooth=cut(self.smooth, bins))
+        return self._shorter[bins]
+
+    @cached_property
+    def _shorter(self) -> dict[int, Background]:
+        return {}
+
+    @cached_property
+    def _edges(self) -> Floats:
+        """Bin edges on the logicle scale, (bins + 1,)."""
+        return edges(self.scale_bins)[: self.counts.size + 1]
 
     @cached_property
     def ends(self) -> Floats:
         """Bin edges in channel values, (bins + 1,)."""
-        return self.scale.inverse(edges(self.counts.size))
+        return self.scale.inverse(self._edges)
 
     @cached_property
     def _polynomials(self) -> tuple[Floats, Floats]:
         """Values of the directions, (3, bins), and half their mean curvature in robust SD, (3,)."""
-        z = np.clip((centres(self.counts.size) - self.median) / self.sd, -TILT_REACH, TILT_REACH)
+        z = np.clip((centres(self.scale_bins)[: self.counts.size] - self.median) / self.sd, -TILT_REACH, TILT_REACH)
         powers = np.vander(z, 2 + TILTS, increasing=True)
         root = np.sqrt(self.smooth)
         _, triangle = np.linalg.qr(powers * root[:, None])
@@ -120,8 +140,8 @@ class Background:
     def _finely(self) -> tuple[Floats, Floats]:
         """Places in channel values and the share of the background below each, (8 bins + 1,): straight between them."""
         places = np.arange(FINELY * self.counts.size + 1) / FINELY
-        step = (edges(self.counts.size)[-1] - edges(self.counts.size)[0]) / self.counts.size
-        return self.scale.inverse(edges(self.counts.size)[0] + step * places), cumulated(self.smooth, places)
+        step = float(self._edges[1] - self._edges[0])
+        return self.scale.inverse(self._edges[0] + step * places), cumulated(self.smooth, places)
 
     def move(self, rows: Floats, shift: float) -> tuple[Floats, Floats]:
         """Return probabilities of bins, (rows, bins), with all cells moved by ``shift``, and their slopes in it.
@@ -155,12 +175,18 @@ class Background:
         """Signals to add, ln(channel values), and the weight of each in integrals, (signals,) each.
 
         Above a few SD of the background they are the bins' centres: a bright cell then lies in its bin, and no pattern
-        of two grids appears. Below, they run in even steps down to a signal that nobody could tell from none.
+        of two grids appears. Below, they run in even steps down to a signal that nobody could tell from none; beyond
+        the last bin, where all are in that bin, in wide steps to the top of the scale.
         """
-        middle = self.scale.inverse(centres(self.counts.size))
+        middle = self.scale.inverse(centres(self.scale_bins))
+        last = self.counts.size
+        beyond = (np.log(middle[-1]) - np.log(middle[last - 1])) if last < middle.size else 0.0
         bright = np.log(middle[middle > BRIGHT * self.linear_sd])
         top = bright[0] if bright.size else math.log(self.scale.t)
         faint = top - FAINT_STEP * np.arange(math.ceil(math.log(BRIGHT / FAINTEST) / FAINT_STEP), 0, -1)
+        if beyond > 0:
+            wide = np.log(middle[last - 1]) + np.linspace(0.0, beyond, math.ceil(beyond / WIDE_STEP) + 1)[1:]
+            bright = np.concatenate((bright[bright <= np.log(middle[last - 1])], wide))
         grid = np.concatenate((faint, bright))
         return grid, np.gradient(grid)
 
@@ -313,7 +339,12 @@ def background_component(counts: Floats, scale: Scale) -> Background:
     spread = np.exp(-0.5 * ((centres(bins) - median) / (2 * sd)) ** 2)
     smooth = smooth / smooth.sum() * total + spread / spread.sum()
     linear = scale.inverse(np.array([low, high]))
-    return Background(counts, smooth / smooth.sum(), median, sd, float(linear[1] - linear[0]) / 2, scale)
+    return Background(counts, smooth / smooth.sum(), median, sd, float(linear[1] - linear[0]) / 2, scale, bins)
+
+
+def cut(counts: Floats, bins: int) -> Floats:
+    """Return the first bins, (bins,), the last of them with all above it."""
+    return np.append(counts[: bins - 1], counts[bins - 1 :].sum())
 
 
 def edge_densities(rows: Floats) -> Floats:
