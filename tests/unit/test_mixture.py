@@ -295,3 +295,21 @@ def test_no_cells_at_all() -> None:
 def test_the_same_counts_give_the_same_bits() -> None:
     case = problem(4)
     assert parameters(fitted(case)).tobytes() == parameters(fitted(case)).tobytes()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_dim_sample_does_not_depend_on_how_wide_the_bins_are(seed: int) -> None:
+    """On a scale with a wide linear part the background spans four bins; the fraction stays within its interval."""
+    random = np.random.default_rng(seed)
+    values, tube = cells(random, 5.3, 5000, 0.6, 20.0), random.normal(MEAN, SD, 5000)
+    found, widths = [], []
+    for w in (0.7, 1.3):
+        scale = replace(SCALE, w=w)
+        anchor = background_component(binned(tube, scale), scale)
+        case = Problem(binned(values, scale), anchor, known(5.3), SHIFT_MAX)
+        best = fitted(case)
+        low, high = profile_interval(best, case)
+        found.append(best.negative_fraction)
+        widths.append(high - low)
+    assert abs(found[1] - found[0]) < widths[0] / 3
+    assert widths[1] == pytest.approx(widths[0], rel=0.25)

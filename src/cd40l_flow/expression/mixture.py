@@ -34,7 +34,7 @@ PARAMETERS = ANCHORED + TILTS
 LARGEST = np.array((2.0, 0.5, 1.0, 0.4, 0.4, 0.4, *(TILTS * (0.1,))))  # steps of the parameters, in their order
 TILT_BOUND = 0.3
 ROUGHLY = 0.5  # log likelihood to be gained at which a start is compared with the others
-# Bins are computed up to the highest with a cell (or so much of one) and a twelfth of the scale beyond: a factor of three.
+# Bins are computed up to the highest with a cell, or so much of one, and a little beyond: a factor of three.
 NO_CELL, MARGIN, ROUND = 1e-3, 0.08, 16
 LEVELS = 9  # tried by the search for a start
 

@@ -99,8 +99,8 @@ def _null_scale(null: _Within, fitted: Optimum, ratio: float, alpha: float) -> f
 
     Cells and background tube are drawn anew (Poisson counts), so all of the background's error is in. Few draws tell
     the mean of the ratio of the null's own weight, 1 by the ideal law, by which the law is stretched (Bartlett 1937).
-    They end as soon as their error leaves no doubt whether ``ratio`` is significant at ``alpha``, so the cost is bounded
-    and is spent where the decision is close.
+    They end as soon as their error leaves no doubt whether ``ratio`` is significant at ``alpha``, so the cost is
+    bounded and is spent where the decision is close.
     """
     random = np.random.default_rng(SEED)
     p, _ = null.components(fitted.theta)
