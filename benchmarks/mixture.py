@@ -277,7 +277,8 @@ any unbiased estimate, averaged in squares over the same samples; unknown are fr
 sample and of control, the last two known to differ as the configuration says (`shape_spread_sd`, `shape_skew_sd`; here
 they do not differ). Both bounds know what a photo-electron is, so they are a little below what can be reached. In
 "shape unknown" the shapes of the backgrounds are unknown too, but for the 5,000 cells of their tubes. Binomial is
-sqrt(p (1 - p) / n), for fractions of 0.05 to 0.95. Bold is beyond the target: {OF_BOUND} times the bound, {", ".join(f"{v:g} at D = {d:g}" for d, v in OF_BINOMIAL.items())} times the
+sqrt(p (1 - p) / n), for fractions of 0.05 to 0.95. Bold is beyond the target:
+{OF_BOUND} times the bound, {", ".join(f"{v:g} at D = {d:g}" for d, v in OF_BINOMIAL.items())} times the
 binomial, a third of the RMS for the bias.
 
 {error_table(cells)}
