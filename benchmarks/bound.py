@@ -18,16 +18,16 @@ STEP = 1e-3  # of the numeric derivatives
 EDGES = SCALE.inverse(np.linspace(-0.2, 1.1, BINS + 1))
 
 
-def cramer_rao(sample: Sample, control_fraction: float, between: tuple[float, float], *, anchored: bool) -> float:
-    """Return the least standard error of the sample's negative fraction, all else unknown.
+def cramer_rao(sample: Sample, control_fraction: float, between: tuple[float, float]) -> tuple[float, float]:
+    """Return the least standard errors of the sample's negative fraction, all else unknown: two of them.
 
     Unknown are the fraction, shift, level, spread and skew of the sample and of the control, the last two known to
-    differ by about ``between`` (standard deviations of log spread and skewness). With ``anchored`` the shape of each
-    background is known; without, it is unknown in every bin but for the cells of its tube, which are counted as
-    information too. The information is that of binned cells; densities come from the physics by quadrature (Poisson
-    noise as its normal limit).
+    differ by about ``between`` (standard deviations of log spread and skewness). For the first the shape of each
+    background is known; for the second it is unknown in every bin but for the cells of its tube, which are counted as
+    information too. Both know how noisy light is, which a fit has to find. The information is that of binned cells;
+    densities come from the physics by quadrature (Poisson noise as its normal limit).
     """
-    own = _reduced(sample, sample.fraction, sample.shift, 1.0, sample.cells.size, sample.background.size, anchored)
+    own = _reduced(sample, sample.fraction, sample.shift, 1.0, sample.cells.size, sample.background.size)
     theirs = _reduced(
         sample,
         control_fraction,
@@ -35,8 +35,13 @@ def cramer_rao(sample: Sample, control_fraction: float, between: tuple[float, fl
         1 / sample.level_ratio,
         sample.control.size,
         sample.control_background.size,
-        anchored,
     )
+    known, unknown = (_joined(*both, between) for both in zip(own, theirs, strict=True))
+    return known, unknown
+
+
+def _joined(own: Floats, theirs: Floats, between: tuple[float, float]) -> float:
+    """Return the standard error of the first parameter from the information of sample and control, (5, 5) each."""
     information = np.zeros((10, 10))
     information[:5, :5], information[5:, 5:] = own, theirs
     for place, sd in zip((3, 4), between, strict=True):
@@ -47,14 +52,12 @@ def cramer_rao(sample: Sample, control_fraction: float, between: tuple[float, fl
 
 
 def _reduced(
-    sample: Sample, fraction: float, shift: float, ratio: float, cells: int, background: int, anchored: bool
-) -> Floats:
-    """Return the information of one tube and its background on the five parameters, (5, 5), the shape profiled out."""
+    sample: Sample, fraction: float, shift: float, ratio: float, cells: int, background: int
+) -> tuple[Floats, Floats]:
+    """Return the information of one tube on the five parameters, (5, 5), its background's shape known and unknown."""
     unit = sample.robust_sd / sample.physics.gain
     p, slopes = _slopes(sample.physics, fraction, shift * unit, ratio, unit)
     information: Floats = cells * (slopes / p) @ slopes.T
-    if anchored:
-        return information
     dark = _dark(sample.physics, 0.0)
     held = dark > 1e-7
     share = dark[held] / dark[held].sum()
@@ -64,7 +67,7 @@ def _reduced(
     mixed = cells * (slopes / p) @ by_shape.T
     ones = share / math.sqrt(float(share @ share))
     shape += np.outer(ones, ones) * float(np.trace(shape)) * 1e3
-    return information - mixed @ np.linalg.solve(shape, mixed.T)
+    return information, information - mixed @ np.linalg.solve(shape, mixed.T)
 
 
 def _by_shape(sample: Sample, held: NDArray[np.bool_], fraction: float, shift: float, ratio: float) -> Floats:

@@ -58,8 +58,8 @@ class Trial:
     threshold: float
     converged: bool
     borrowed: float
-    fit_seconds: float
-    interval_seconds: float
+    fit_seconds: float | None
+    interval_seconds: float | None
     scikit: float | None
     components: int | None
     scikit_seconds: float | None
@@ -105,10 +105,12 @@ def trial(separation: float, size: int, seed: int, number: int) -> Trial:
     control = control_of(sample)
     anchor = anchor_of(sample.background)
     found = measured(sample, control, anchor)
-    fit_seconds, interval_seconds = seconds_of(sample, control)
+    bounds = cramer_rao(sample, CONTROL_FRACTION, _between())
+    seconds: tuple[float | None, float | None] = (None, None)
     scikit: tuple[float | None, int | None, float | None] = (None, None, None)
     skew_normals = mclust = None
     if number % RIVAL_EVERY == 0:
+        seconds = seconds_of(sample, control)
         scaled = SCALE.forward(sample.cells)
         low, centre, high = (quantile(anchor.counts, q) for q in (0.1587, 0.5, 0.8413))
         sd = (high - low) / 2
@@ -122,13 +124,13 @@ def trial(separation: float, size: int, seed: int, number: int) -> Trial:
         estimate=_known(found.negative_fraction),
         low=_known(found.negative_fraction_low),
         high=_known(found.negative_fraction_high),
-        bound=cramer_rao(sample, CONTROL_FRACTION, _between(), anchored=True),
-        bound_shape=cramer_rao(sample, CONTROL_FRACTION, _between(), anchored=False),
+        bound=bounds[0],
+        bound_shape=bounds[1],
         threshold=rivals.by_threshold(sample.cells, sample.background),
         converged=bool(found.converged),
         borrowed=_known(found.borrowed),
-        fit_seconds=fit_seconds,
-        interval_seconds=interval_seconds,
+        fit_seconds=seconds[0],
+        interval_seconds=seconds[1],
         scikit=scikit[0],
         components=scikit[1],
         scikit_seconds=scikit[2],
@@ -273,9 +275,10 @@ target's law from the same family, but knows neither the background's law nor wh
 Root mean square (RMS) error of the negative fraction of the donor. The bound is Cramer and Rao's, the least error of
 any unbiased estimate, averaged in squares over the same samples; unknown are fraction, shift, level, spread and skew of
 sample and of control, the last two known to differ as the configuration says (`shape_spread_sd`, `shape_skew_sd`; here
-they do not differ). In "shape unknown" the shapes of the backgrounds are unknown too,
-but for the 5,000 cells of their tubes. Binomial is sqrt(p (1 - p) / n), for fractions of 0.05 to 0.95. Bold is beyond
-the target: {OF_BOUND} times the bound, {", ".join(f"{v:g} at D = {d:g}" for d, v in OF_BINOMIAL.items())} times the
+they do not differ). Both bounds know what a photo-electron is, so they are a little below what can be reached. In
+"shape unknown" the shapes of the backgrounds are unknown too, but for the 5,000 cells of their tubes. Binomial is
+sqrt(p (1 - p) / n), for fractions of 0.05 to 0.95. Bold is beyond the target:
+{OF_BOUND} times the bound, {", ".join(f"{v:g} at D = {d:g}" for d, v in OF_BINOMIAL.items())} times the
 binomial, a third of the RMS for the bias.
 
 {error_table(cells)}
@@ -409,11 +412,14 @@ def time_lines(every: Sequence[Trial]) -> str:
         middle, high = np.quantile(values, (0.5, 0.99))
         return f"{1e3 * middle:.0f} ms (99th percentile {1e3 * high:.0f} ms)"
 
-    peers = [one.scikit_seconds for one in every if one.scikit_seconds is not None]
+    fits, intervals, peers = (
+        [value for one in every if (value := getattr(one, name)) is not None]
+        for name in ("fit_seconds", "interval_seconds", "scikit_seconds")
+    )
     return (
-        f"Processor time of one fit, the background's preparation included: {told([one.fit_seconds for one in every])}"
-        f"; its interval: {told([one.interval_seconds for one in every])}; scikit-learn's fit of two components: "
-        f"{told(peers)}. Fits that did not converge: {sum(not one.converged for one in every)} of {len(every):,}."
+        f"Processor time of one fit, the background's preparation included: {told(fits)}; its interval: "
+        f"{told(intervals)}; scikit-learn's fit of two components: {told(peers)}. "
+        f"Fits that did not converge: {sum(not one.converged for one in every)} of {len(every):,}."
     )
 
 

@@ -6,6 +6,7 @@ import math
 import shutil
 import subprocess
 import time
+from functools import cache
 from tempfile import NamedTemporaryFile
 
 import numpy as np
@@ -65,6 +66,7 @@ def by_skew_normals(counts: Floats, grid: Floats, centre: float, sd: float) -> f
     return weight if means[0] <= means[1] else 1 - weight
 
 
+@cache
 def mclust_there() -> bool:
     """Tell whether R with its package mclust is installed."""
     if shutil.which("Rscript") is None:

@@ -88,8 +88,8 @@ def test_a_brighter_background_is_a_noisier_one(shift: float) -> None:
 
     tube = background_component(histogram(cells(0.0), BINS), SCALE)
     there = histogram(cells(shift * tube.linear_sd / electron), BINS) / n
-    plain, _ = tube.probabilities(shift)
-    moved, _ = tube.move(tube.tilted(shift * tube.widening(0.0))[0][None], shift)
+    plain = tube.moved(tube.smooth[None], shift)[0]
+    moved = tube.moved(tube.tilted(shift * tube.widening(0.0))[0][None], shift)
     assert 0.5 * np.abs(moved[0] - there).sum() < 0.01 < 0.5 * np.abs(plain - there).sum()
 
 
@@ -100,7 +100,7 @@ def test_the_background_keeps_its_shape() -> None:
     assert background.median == pytest.approx(float(np.median(scaled)), abs=0.002)
     low, high = np.quantile(values, (0.1587, 0.8413))
     assert background.linear_sd == pytest.approx((high - low) / 2, rel=0.02)
-    p, _ = background.probabilities(0.0)
+    p = background.moved(background.smooth[None], 0.0)[0]
     assert p.sum() == pytest.approx(1.0, abs=1e-6)
     assert p.min() >= 0
     mean = float(p @ centres(BINS))
@@ -114,11 +114,11 @@ def test_a_shift_is_added_on_the_linear_scale(shift: float) -> None:
     n = 200_000
     values = dark(4, n)
     background = background_component(histogram(SCALE.forward(values), BINS), SCALE)
-    moved, slope = background.probabilities(shift)
+    (moved,), (slope,) = background.move(background.smooth[None], shift)
     found = histogram(SCALE.forward(values + shift * background.linear_sd), BINS) / n
     assert 0.5 * np.abs(moved - found).sum() < 0.012
-    up, _ = background.probabilities(shift + 1e-6)
-    down, _ = background.probabilities(shift - 1e-6)
+    (up,), _ = background.move(background.smooth[None], shift + 1e-6)
+    (down,), _ = background.move(background.smooth[None], shift - 1e-6)
     np.testing.assert_allclose(slope, (up - down) / 2e-6, atol=1e-5)
 
 
@@ -141,7 +141,7 @@ def test_a_background_in_one_bin_is_still_a_distribution(place: int) -> None:
     counts = np.zeros(BINS)
     counts[place] = 300
     background = background_component(counts, SCALE)
-    p, _ = background.probabilities(0.0)
+    p = background.moved(background.smooth[None], 0.0)[0]
     assert np.isfinite(p).all()
     assert 0.4 < p.sum() <= 1.0 + 1e-9
     assert background.sd > 0
@@ -169,3 +169,42 @@ def test_binning() -> None:
     gap = np.array([1.0, *np.zeros(11), 1.0])
     assert quantile(gap, 0.5) == pytest.approx(-0.1)  # of an empty stretch, the lower end
     assert edges(13).size == 14
+
+
+@pytest.mark.parametrize("wider", [0.3, 0.6])
+@pytest.mark.parametrize("shift", [0.0, 0.13, -0.4])
+def test_wide_bins_widen_nothing(wider: float, shift: float) -> None:
+    """Moved, or with light added, a background of few bins has the probabilities of a normal distribution's cells."""
+    scale = Scale(t=262144.0, w=0.7 + wider, m=4.5, a=0.0, source="test")
+    law = stats.norm(150, 70)
+    background = background_component(5e6 * np.diff(law.cdf(scale.inverse(edges(BINS)))), scale)
+    moved = background.moved(background.smooth[None], shift)[0]
+    exact = np.diff(law.cdf(scale.inverse(edges(BINS)) - shift * background.linear_sd))
+    assert 0.5 * np.abs(moved - exact).sum() < 0.003
+    signals = np.exp(background.signals[0])
+    for index in np.searchsorted(signals, (60.0, 200.0)):
+        lit = np.diff(law.cdf(scale.inverse(edges(BINS)) - signals[index]))
+        assert 0.5 * np.abs(background.lit[index] - lit).sum() < 0.003
+
+
+def test_the_smoothed_tube_is_nearer_to_the_truth_than_the_tube(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is lost of the likelihood of 10,000 cells by the noise that is left: half the smoothing loses more."""
+    random = np.random.default_rng(8)
+    many = background_component(histogram(SCALE.forward(random.lognormal(5.0, 0.4, 4_000_000)), BINS), SCALE).smooth
+    tubes = [histogram(SCALE.forward(random.lognormal(5.0, 0.4, 5000)), BINS) for _ in range(12)]
+
+    def lost() -> float:
+        return float(np.mean([1e4 * many @ np.log(many / background_component(tube, SCALE).smooth) for tube in tubes]))
+
+    usual = lost()
+    monkeypatch.setattr("cd40l_flow.expression.components.KERNEL", 0.5)
+    assert usual < 0.75 * lost()
+
+
+def test_bins_left_out_change_nothing_below() -> None:
+    background = background_component(histogram(SCALE.forward(dark(9, 5000)), BINS), SCALE)
+    short = background.upto(400)
+    law = Positive(6.5, math.log(0.4), -0.4)
+    whole, part = background.positive(law)[0], short.positive(law)[0]
+    np.testing.assert_allclose(part[:-1], whole[:399], atol=1e-9)
+    assert part.sum() == pytest.approx(1.0, abs=1e-6)

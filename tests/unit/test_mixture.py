@@ -77,7 +77,8 @@ def test_gradient(prior: Prior) -> None:
 def test_information_is_the_curvature_where_the_data_are_what_is_expected() -> None:
     case = problem()
     theta = np.array([-0.4, 0.0, BRIGHT, math.log(SPREAD), case.prior.centre.skew, 0.0, *(TILTS * (0.0,))])
-    expected = replace(case, counts=1e4 * case.components(theta)[0])
+    seen = case.components(theta)[0]
+    expected = replace(case, counts=1e4 * np.pad(seen, (0, case.counts.size - seen.size)))
     _, _, information = expected.objective(theta)
     for index in range(ANCHORED):
         step = np.zeros(PARAMETERS)
@@ -294,3 +295,21 @@ def test_no_cells_at_all() -> None:
 def test_the_same_counts_give_the_same_bits() -> None:
     case = problem(4)
     assert parameters(fitted(case)).tobytes() == parameters(fitted(case)).tobytes()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_dim_sample_does_not_depend_on_how_wide_the_bins_are(seed: int) -> None:
+    """On a scale with a wide linear part the background spans four bins; the fraction stays within its interval."""
+    random = np.random.default_rng(seed)
+    values, tube = cells(random, 5.3, 5000, 0.6, 20.0), random.normal(MEAN, SD, 5000)
+    found, widths = [], []
+    for w in (0.7, 1.3):
+        scale = replace(SCALE, w=w)
+        anchor = background_component(binned(tube, scale), scale)
+        case = Problem(binned(values, scale), anchor, known(5.3), SHIFT_MAX)
+        best = fitted(case)
+        low, high = profile_interval(best, case)
+        found.append(best.negative_fraction)
+        widths.append(high - low)
+    assert abs(found[1] - found[0]) < widths[0] / 3
+    assert widths[1] == pytest.approx(widths[0], rel=0.25)

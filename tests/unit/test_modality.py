@@ -7,10 +7,17 @@ import math
 import numpy as np
 import pytest
 
-from cd40l_flow.expression.components import background_component
+from cd40l_flow.expression.components import Background, background_component
 from cd40l_flow.expression.histogram import centres, histogram, quantile
 from cd40l_flow.expression.mixture import Fit, Problem, fit_mixture, parameters
-from cd40l_flow.expression.modality import Hypotheses, Modality, modality, valley_depth
+from cd40l_flow.expression.modality import (
+    FEWEST_DRAWS,
+    MOST_DRAWS,
+    Hypotheses,
+    Modality,
+    modality,
+    valley_depth,
+)
 from cd40l_flow.expression.prior import NOTHING_KNOWN
 from cd40l_flow.expression.wider import rebinned, wider
 from cd40l_flow.inputs.model import Floats
@@ -110,3 +117,20 @@ def test_the_fit_does_not_depend_on_the_width_of_the_scale() -> None:
     background = background_component(rebinned(problem.background.counts, SCALE, other), other)
     again = fit_mixture(rebinned(problem.counts, SCALE, other), background, None, 1.0, (parameters(fit),))
     assert again.negative_fraction == pytest.approx(fit.negative_fraction, abs=0.003)
+
+
+def test_draws_of_the_null_are_few_and_end_where_the_decision_is_sure(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[int] = []
+
+    def counting(counts: Floats, scale: Scale) -> Background:
+        counted.append(1)
+        return background_component(counts, scale)
+
+    monkeypatch.setattr("cd40l_flow.expression.modality.background_component", counting)
+    numbers = []
+    for negative in (0.19, 0.20, 0.21, 0.22):
+        counted.clear()
+        if found(5, negative, alpha=0.01).null_drawn:
+            numbers.append(len(counted))
+    assert numbers
+    assert FEWEST_DRAWS <= min(numbers) <= max(numbers) <= MOST_DRAWS

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -24,7 +24,11 @@ SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
 TINY = 1e-300
 # The grid of log signals begins at a twentieth of the background's SD, and is the bins' from three of them.
 FAINTEST, BRIGHT, FAINT_STEP = 0.05, 3.0, 0.04
-KERNEL = 0.6  # of the smoothing of a background, in SD n^(-1/5)
+WIDE_STEP = 0.15
+# Of the smoothing of a background, in SD n^(-1/5): the normal reference rule (Silverman 1986, equation 3.28). Less of
+# it leaves noise of the tube in the shape, which a large dim sample takes for cells that express.
+KERNEL = 1.0
+FINELY = 8  # parts of a bin between which a cumulative distribution is straight
 # Of the top of the scale; cytometers with a top of 262,144 read about 2 to 10 channels per electron.
 ELECTRON = 1.7e-5
 ELECTRON_BOUNDS = (-1.1, 1.1)  # of the logarithm of a photo-electron over that
@@ -60,7 +64,8 @@ class Background:
     """The negative component: the background tube's own shape, smoothed a little.
 
     ``counts`` are its binned values, (bins,), and ``smooth`` the probabilities they are smoothed to; ``sd`` is their
-    robust SD and ``median`` their median on the logicle scale, ``linear_sd`` the SD in channel values.
+    robust SD and ``median`` their median on the logicle scale, ``linear_sd`` the SD in channel values. Of the scale's
+    ``scale_bins``, those above the last may be left out; what lies there is in the last.
     """
 
     counts: Floats
@@ -69,16 +74,34 @@ class Background:
     sd: float
     linear_sd: float
     scale: Scale
+    scale_bins: int
+
+    def upto(self, bins: int) -> Background:
+        """Return the same without the bins above so many: where nothing is seen, nothing need be computed."""
+        if bins >= self.counts.size:
+            return self
+        if bins not in self._shorter:
+            self._shorter[bins] = replace(self, counts=cut(self.counts, bins), smooth=cut(self.smooth, bins))
+        return self._shorter[bins]
+
+    @cached_property
+    def _shorter(self) -> dict[int, Background]:
+        return {}
+
+    @cached_property
+    def _edges(self) -> Floats:
+        """Bin edges on the logicle scale, (bins + 1,)."""
+        return edges(self.scale_bins)[: self.counts.size + 1]
 
     @cached_property
     def ends(self) -> Floats:
         """Bin edges in channel values, (bins + 1,)."""
-        return self.scale.inverse(edges(self.counts.size))
+        return self.scale.inverse(self._edges)
 
     @cached_property
     def _polynomials(self) -> tuple[Floats, Floats]:
         """Values of the directions, (3, bins), and half their mean curvature in robust SD, (3,)."""
-        z = np.clip((centres(self.counts.size) - self.median) / self.sd, -TILT_REACH, TILT_REACH)
+        z = np.clip((centres(self.scale_bins)[: self.counts.size] - self.median) / self.sd, -TILT_REACH, TILT_REACH)
         powers = np.vander(z, 2 + TILTS, increasing=True)
         root = np.sqrt(self.smooth)
         _, triangle = np.linalg.qr(powers * root[:, None])
@@ -114,48 +137,64 @@ class Background:
         return p, p * (self.directions - (self.directions @ p)[:, None])
 
     @cached_property
-    def cumulative(self) -> Floats:
-        """Share of the background below each bin edge, (bins + 1,)."""
-        return np.concatenate(([0.0], np.cumsum(self.smooth)))
+    def _finely(self) -> tuple[Floats, Floats]:
+        """Places in channel values and the share of the background below each, (8 bins + 1,): straight between them."""
+        places = np.arange(FINELY * self.counts.size + 1) / FINELY
+        step = float(self._edges[1] - self._edges[0])
+        return self.scale.inverse(self._edges[0] + step * places), cumulated(self.smooth, places)
 
     def move(self, rows: Floats, shift: float) -> tuple[Floats, Floats]:
         """Return probabilities of bins, (rows, bins), with all cells moved by ``shift``, and their slopes in it.
 
-        ``shift`` is in robust SD of the background, added on the linear scale. Between the bin edges the density runs
-        straight there, so that the likelihood is smooth in the shift.
+        ``shift`` is in robust SD of the background, added on the linear scale. Between the bin edges the density is a
+        parabola, so that the likelihood is smooth in the shift, and nothing is widened where bins are wide.
         """
         ends = self.ends
-        widths = np.diff(ends)
-        density = np.zeros((rows.shape[0], ends.size))
-        density[:, 1:-1] = (rows[:, :-1] + rows[:, 1:]) / (widths[:-1] + widths[1:])
-        below = np.zeros_like(density)
-        np.cumsum((density[:, :-1] + density[:, 1:]) * (widths / 2), axis=1, out=below[:, 1:])
         at = np.clip(ends - shift * self.linear_sd, ends[0], ends[-1])
-        left = np.minimum(np.searchsorted(ends, at, side="right") - 1, widths.size - 1)
-        away = at - ends[left]
-        lower = density[:, left]
-        there = lower + (away / widths[left]) * (density[:, left + 1] - lower)
-        moved = below[:, left] + 0.5 * away * (lower + there)
+        left = np.minimum(np.searchsorted(ends, at, side="right") - 1, ends.size - 2)
+        widths = ends[left + 1] - ends[left]
+        t = (at - ends[left]) / widths
+        # Hermite's cubic between the edges, where the cumulative distribution and its slope are known.
+        inside = rows[:, left]
+        slopes = edge_densities(rows) / self._channels_per_bin
+        first, second = slopes[:, left] * widths, slopes[:, left + 1] * widths
+        bend, twist = 3 * inside - 2 * first - second, first + second - 2 * inside
+        below = np.zeros((rows.shape[0], ends.size))
+        np.cumsum(rows, axis=1, out=below[:, 1:])
+        moved = below[:, left] + t * (first + t * (bend + t * twist))
+        there = (first + t * (2 * bend + 3 * t * twist)) / widths
         return np.diff(moved, axis=1), -self.linear_sd * np.diff(there, axis=1)
+
+    @cached_property
+    def _channels_per_bin(self) -> Floats:
+        """Channel values in a bin at each bin edge, (bins + 1,)."""
+        return np.gradient(self.ends, edge_order=2)
 
     @cached_property
     def signals(self) -> tuple[Floats, Floats]:
         """Signals to add, ln(channel values), and the weight of each in integrals, (signals,) each.
 
         Above a few SD of the background they are the bins' centres: a bright cell then lies in its bin, and no pattern
-        of two grids appears. Below, they run in even steps down to a signal that nobody could tell from none.
+        of two grids appears. Below, they run in even steps down to a signal that nobody could tell from none; beyond
+        the last bin, where all are in that bin, in wide steps to the top of the scale.
         """
-        middle = self.scale.inverse(centres(self.counts.size))
+        middle = self.scale.inverse(centres(self.scale_bins))
+        last = self.counts.size
+        beyond = (np.log(middle[-1]) - np.log(middle[last - 1])) if last < middle.size else 0.0
         bright = np.log(middle[middle > BRIGHT * self.linear_sd])
         top = bright[0] if bright.size else math.log(self.scale.t)
         faint = top - FAINT_STEP * np.arange(math.ceil(math.log(BRIGHT / FAINTEST) / FAINT_STEP), 0, -1)
+        if beyond > 0:
+            wide = np.log(middle[last - 1]) + np.linspace(0.0, beyond, math.ceil(beyond / WIDE_STEP) + 1)[1:]
+            bright = np.concatenate((bright[bright <= np.log(middle[last - 1])], wide))
         grid = np.concatenate((faint, bright))
         return grid, np.gradient(grid)
 
     @cached_property
     def lit(self) -> Floats:
         """Probability of each bin for background cells with a given signal added, (signals, bins)."""
-        below = np.interp(self.ends - np.exp(self.signals[0])[:, None], self.ends, self.cumulative)
+        fine, cumulative = self._finely
+        below = np.interp(self.ends - np.exp(self.signals[0])[:, None], fine, cumulative)
         # What leaves the scale is kept in its end bins, as in the data.
         below[:, 0], below[:, -1] = 0.0, 1.0
         return np.diff(below, axis=1)
@@ -212,10 +251,9 @@ class Background:
         """Return a photo-electron in channel values, from ln(it, over its usual size)."""
         return ELECTRON * self.scale.t * math.exp(log_ratio)
 
-    def probabilities(self, shift: float) -> tuple[Floats, Floats]:
-        """Return the probability of each bin with all cells moved by ``shift`` (robust SD, linear), and its slope."""
-        moved, slopes = self.move(self.smooth[None], shift)
-        return moved[0], slopes[0]
+    def moved(self, rows: Floats, shift: float) -> Floats:
+        """Return `move`'s probabilities without slopes, (rows, bins); its parabolas may lie a hair below zero."""
+        return np.maximum(self.move(rows, shift)[0], 0.0)
 
     def positives(self, several: Sequence[Positive]) -> Floats:
         """Return the probabilities of the bins for several laws of one electron, (laws, bins), without derivatives."""
@@ -278,7 +316,7 @@ def _law(level: float, log_spread: float, skew: float, log_signals: Floats, weig
 def background_component(counts: Floats, scale: Scale) -> Background:
     """Return the negative component of binned background values, (bins,), on a scale; at least one event is needed.
 
-    The shape is kept; a Gaussian kernel of 0.6 SD n^(-1/5) fills the gaps between few events, what it adds to the
+    The shape is kept; a Gaussian kernel of SD n^(-1/5) fills the gaps between few events, what it adds to the
     variance is taken back by drawing the values together (Silverman 1986, section 6.4), and one event in all is spread
     over 8 SD so that no bin inside is impossible. The SD is the robust one.
     """
@@ -286,8 +324,7 @@ def background_component(counts: Floats, scale: Scale) -> Background:
     if total <= 0:
         raise ValueError("a background without events has no shape")
     bins = counts.size
-    ends = edges(bins)
-    step = float(ends[1] - ends[0])
+    step = float(edges(bins)[1] - edges(bins)[0])
     low, median, high = (quantile(counts, q) for q in (0.1587, 0.5, 0.8413))
     if high - low < 2 * step:
         low, high = median - step, median + step
@@ -296,12 +333,41 @@ def background_component(counts: Floats, scale: Scale) -> Background:
     reach = math.ceil(4 * width / step)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) * step / width) ** 2)
     smooth = np.convolve(counts, kernel / kernel.sum(), mode="full")[reach : reach + bins]
-    below = np.concatenate(([0.0], np.cumsum(smooth)))
-    smooth = np.diff(np.interp(median + (ends - median) * math.sqrt(1 + (width / sd) ** 2), ends, below))
+    middle = (median - float(edges(bins)[0])) / step
+    together = middle + (np.arange(bins + 1) - middle) * math.sqrt(1 + (width / sd) ** 2)
+    smooth = np.maximum(np.diff(cumulated(smooth, np.clip(together, 0, bins))), 0.0)
     spread = np.exp(-0.5 * ((centres(bins) - median) / (2 * sd)) ** 2)
     smooth = smooth / smooth.sum() * total + spread / spread.sum()
     linear = scale.inverse(np.array([low, high]))
-    return Background(counts, smooth / smooth.sum(), median, sd, float(linear[1] - linear[0]) / 2, scale)
+    return Background(counts, smooth / smooth.sum(), median, sd, float(linear[1] - linear[0]) / 2, scale, bins)
+
+
+def cut(counts: Floats, bins: int) -> Floats:
+    """Return the first bins, (bins,), the last of them with all above it."""
+    return np.append(counts[: bins - 1], counts[bins - 1 :].sum())
+
+
+def edge_densities(rows: Floats) -> Floats:
+    """Return densities at the edges of equal bins from their probabilities, (..., bins), in shares per bin, (..., bins
+    + 1): the slope of the quartic through five points of the cumulative distribution.
+    """
+    padded = np.zeros((*rows.shape[:-1], rows.shape[-1] + 4))
+    padded[..., 2:-2] = rows
+    found: Floats = (7 * (padded[..., 1:-2] + padded[..., 2:-1]) - padded[..., :-3] - padded[..., 3:]) / 12
+    return found
+
+
+def cumulated(p: Floats, places: Floats) -> Floats:
+    """Return the sum of bins, (bins,), below places counted in bins, (n,), by Hermite's cubic between the edges."""
+    left = np.minimum(places.astype(np.intp), p.size - 1)
+    t = places - left
+    density = edge_densities(p)
+    inside, first, second = p[left], density[left], density[left + 1]
+    below = np.concatenate(([0.0], np.cumsum(p)))
+    found: Floats = below[left] + t * (
+        first + t * (3 * inside - 2 * first - second + t * (first + second - 2 * inside))
+    )
+    return found
 
 
 def ashman_d(mean_a: float, sd_a: float, mean_b: float, sd_b: float) -> float:

@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from cd40l_flow.expression.components import SKEW_BOUND, TILTS, Background, Positive, ashman_d
+from cd40l_flow.expression.components import SKEW_BOUND, TILTS, Background, Positive, ashman_d, cut
 from cd40l_flow.expression.histogram import centres
 from cd40l_flow.expression.prior import NOTHING_KNOWN, Prior
 from cd40l_flow.expression.scoring import Optimum, minimise
@@ -34,6 +34,8 @@ PARAMETERS = ANCHORED + TILTS
 LARGEST = np.array((2.0, 0.5, 1.0, 0.4, 0.4, 0.4, *(TILTS * (0.1,))))  # steps of the parameters, in their order
 TILT_BOUND = 0.3
 ROUGHLY = 0.5  # log likelihood to be gained at which a start is compared with the others
+# Bins are computed up to the highest with a cell, or so much of one, and a little beyond: a factor of three.
+NO_CELL, MARGIN, ROUND = 1e-3, 0.08, 16
 LEVELS = 9  # tried by the search for a start
 
 
@@ -74,6 +76,16 @@ class Problem:
     borrowed: bool = False  # whether the background is other cells' than the sample's own tube's
 
     @cached_property
+    def seen(self) -> tuple[Floats, Background]:
+        """Counts, (seen,), and background without the bins far above every cell and the level known before."""
+        bins, scale = self.counts.size, self.background.scale
+        level = scale.to_scaled(min(math.exp(self.known.centre.level), scale.t))
+        above = np.cumsum((self.counts + self.background.counts)[::-1])[::-1]
+        top = max(int(np.searchsorted(centres(bins), level)), int(np.count_nonzero(above > NO_CELL)))
+        last = min(math.ceil((top + MARGIN * bins) / ROUND) * ROUND, bins)
+        return cut(self.counts, last), self.background.upto(last)
+
+    @cached_property
     def known(self) -> Prior:
         """The prior, its level that of the background where no control tells one."""
         return self.prior.beside(self.background.linear_sd)
@@ -95,14 +107,15 @@ class Problem:
         return low, high
 
     def components(self, theta: Floats) -> tuple[Floats, Floats]:
-        """Return the probability of each bin, (bins,), and its derivatives by the parameters, (9, bins)."""
+        """Return the probability of each seen bin, (seen,), and its derivatives by the parameters, (9, seen)."""
         logit, shift, *law = (float(v) for v in theta[:ANCHORED])
+        background = self.seen[1]
         negative = 1 / (1 + math.exp(-logit))
-        p1, p1_slopes = self.background.positive(Positive(*law))
-        widening = self.background.widening(law[-1])
-        rows = np.vstack((*self.background.tilted(theta[ANCHORED:] + shift * widening), p1, p1_slopes))
-        moved, by_shift = self.background.move(rows, shift)
-        p0, p1 = moved[0], moved[1 + TILTS]
+        p1, p1_slopes = background.positive(Positive(*law))
+        widening = background.widening(law[-1])
+        rows = np.vstack((*background.tilted(theta[ANCHORED:] + shift * widening), p1, p1_slopes))
+        moved, by_shift = background.move(rows, shift)
+        p0, p1 = np.maximum(moved[0], 0.0), np.maximum(moved[1 + TILTS], 0.0)
         by_width = widening @ moved[1 : 1 + TILTS]
         slopes = np.empty((PARAMETERS, p0.size))
         slopes[0] = negative * (1 - negative) * (p0 - p1)
@@ -110,16 +123,17 @@ class Problem:
         slopes[2:ANCHORED] = (1 - negative) * moved[2 + TILTS :]
         slopes[ANCHORED - 1] += negative * shift * by_width
         slopes[ANCHORED:] = negative * moved[1 : 1 + TILTS]
-        p = (1 - STRAY) * (negative * p0 + (1 - negative) * p1) + STRAY / p0.size
+        p = (1 - STRAY) * (negative * p0 + (1 - negative) * p1) + STRAY / self.counts.size
         return p, (1 - STRAY) * slopes
 
     def objective(self, theta: Floats) -> tuple[float, Floats, Floats]:
         """Return minus the penalised log likelihood, its gradient and the expected information at the parameters."""
         p, slopes = self.components(theta)
-        ratio = self.counts / p
-        value = -float(self.counts @ np.log(p))
+        counts, background = self.seen
+        ratio = counts / p
+        value = -float(counts @ np.log(p))
         gradient = -(slopes @ ratio)
-        information = (slopes / p) @ slopes.T * max(float(self.counts.sum()), 1.0)
+        information = (slopes / p) @ slopes.T * max(float(counts.sum()), 1.0)
         shift = float(theta[1])
         shift_sd = BORROWED_SHIFT_SD if self.borrowed else SHIFT_SD
         value += 0.5 * (shift / shift_sd) ** 2
@@ -128,7 +142,7 @@ class Problem:
         known, known_slope, known_curve = self.known.penalty(theta[2:ANCHORED])
         gradient[2:ANCHORED] += known_slope
         information[2:ANCHORED, 2:ANCHORED] += known_curve
-        tube = float(self.background.counts.sum())
+        tube = float(background.counts.sum())
         tube = min(tube, BORROWED_CELLS) if self.borrowed else tube
         value += 0.5 * tube * float(theta[ANCHORED:] @ theta[ANCHORED:])
         gradient[ANCHORED:] += tube * theta[ANCHORED:]
@@ -136,13 +150,17 @@ class Problem:
         return value + known, gradient, information
 
     def solve(self, *starts: Floats) -> Optimum:
-        """Return the best parameters from several starts; those left behind half-way are given up."""
+        """Return the best parameters from several starts; those left behind or on another's hill are given up."""
         bounds = self.bounds()
         found = [minimise(self.objective, start, *bounds, LARGEST, ROUGHLY) for start in starts]
-        best = min(one.value for one in found)
-        ends = [
-            minimise(self.objective, one.theta, *bounds, LARGEST) for one in found if one.value < best + 2 * ROUGHLY
-        ]
+        best = min(found, key=lambda one: one.value)
+        ends = [minimise(self.objective, best.theta, *bounds, LARGEST)]
+        for one in found:
+            away = one.theta - best.theta
+            # Two that have no more than ROUGHLY to gain on one hill are no further apart than this.
+            apart = float(away @ best.information @ away) > 8 * ROUGHLY
+            if apart and one.value < best.value + 2 * ROUGHLY:
+                ends.append(minimise(self.objective, one.theta, *bounds, LARGEST))
         return min(ends, key=lambda end: end.value)
 
 
@@ -170,11 +188,11 @@ def _fit(problem: Problem, optimum: Optimum) -> Fit:
     logit, shift, *law = (float(v) for v in optimum.theta[:ANCHORED])
     negative = 1 / (1 + math.exp(-logit))
     positive = Positive(*law)
-    background = problem.background
+    _, background = problem.seen
     total = float(problem.counts.sum())
     tilt = optimum.theta[ANCHORED:] + shift * background.widening(positive.electron)
-    (p0, p1), _ = background.move(np.vstack((background.tilted(tilt)[0], background.positive(positive)[0])), shift)
-    grid = centres(p1.size)
+    p0, p1 = background.moved(np.vstack((background.tilted(tilt)[0], background.positive(positive)[0])), shift)
+    grid = centres(problem.counts.size)[: p1.size]
     mean = float(grid @ p1)
     sd = math.sqrt(max(float((grid - mean) ** 2 @ p1), background.sd**2 / 100))
     return Fit(
@@ -188,8 +206,13 @@ def _fit(problem: Problem, optimum: Optimum) -> Fit:
         positive_mean=mean,
         positive_sd=sd,
         information=optimum.information,
-        expected=np.vstack((total * negative * p0, total * (1 - negative) * p1)),
+        expected=_all_bins(np.vstack((total * negative * p0, total * (1 - negative) * p1)), problem.counts.size),
     )
+
+
+def _all_bins(seen: Floats, bins: int) -> Floats:
+    """Return rows of the first bins, (rows, seen), with nothing in those above, (rows, bins)."""
+    return np.pad(seen, ((0, 0), (0, bins - seen.shape[1])))
 
 
 def parameters(fit: Fit) -> Floats:
@@ -202,16 +225,16 @@ def parameters(fit: Fit) -> Floats:
 
 def find_starts(problem: Problem) -> list[Floats]:
     """Return the two best of a coarse grid of levels, the weight of each the best of a few, at the prior's shape."""
-    background, centre = problem.background, problem.known.centre
+    (counts, background), centre = problem.seen, problem.known.centre
     low, high = problem.bounds()
     levels = np.linspace(low[2], high[2], LEVELS + 1)[:-1]
     levels = np.append(levels, np.clip(centre.level, low[2], high[2]))
-    p0, _ = background.probabilities(0.0)
+    p0 = background.smooth
     p1 = background.positives([replace(centre, level=float(level)) for level in levels])
     logits = np.array((-4.0, -2.0, -0.7, 0.7, 2.0, 4.0) if problem.weight is None else (problem.weight,))
     weights = 1 / (1 + np.exp(-logits))
     p = weights[:, None, None] * p0 + (1 - weights[:, None, None]) * p1
-    values = np.log((1 - STRAY) * p + STRAY / p0.size) @ problem.counts
+    values = np.log((1 - STRAY) * p + STRAY / problem.counts.size) @ counts
     best = np.max(values, axis=0)
     # The two best levels that are no neighbours: a bright population, and a dim one that a bright start would miss.
     order = np.argsort(-best, kind="stable")

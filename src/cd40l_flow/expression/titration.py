@@ -95,7 +95,7 @@ class _Mixtures:
     def law(self, fraction: float, shift: float = 0.0) -> Floats:
         """Return the probability of each bin at a mutant fraction, (bins,), all cells moved by robust SDs."""
         negative = self._negative(fraction)
-        moved, _ = self.background.move(np.vstack((self.background.smooth, self.positive)), shift)
+        moved = self.background.moved(np.vstack((self.background.smooth, self.positive)), shift)
         p: Floats = negative * moved[0] + (1 - negative) * moved[1]
         return p
 
