@@ -128,9 +128,18 @@ def busy(place: Path, folder: Path) -> tuple[subprocess.Popen[str], int]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    eventually(lambda: len(workers(place)) == len(before) + 1)
+    # The pipe can be opened once the worker has begun to read it; left open, it never ends.
+    eventually(lambda: _opened(pipe))
     (worker,) = set(workers(place)) - before
     return asker, worker
+
+
+def _opened(pipe: Path) -> bool:
+    try:
+        os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    return True
 
 
 def test_none_is_started_where_the_environment_names_one(tmp_path: Path) -> None:
