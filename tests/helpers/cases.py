@@ -12,10 +12,10 @@ import numpy as np
 from cd40l_flow.config import parse_config
 from cd40l_flow.expression.calls import Decision, decide
 from cd40l_flow.expression.case import Activation, Case, ControlCase, Difference, TubeCheck
-from cd40l_flow.expression.components import Positive
 from cd40l_flow.expression.guards import apply_guards
 from cd40l_flow.expression.histogram import centres
 from cd40l_flow.expression.model import Anchor, Comparison, ControlExpression, Expression
+from cd40l_flow.expression.signal_law import Positive
 from cd40l_flow.inputs.model import Sample
 from cd40l_flow.signal.scale import Scale
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from cd40l_flow.expression.components import ELECTRON, TILTS, Positive, ashman_d, background_component, signal_law
+from cd40l_flow.expression.components import ELECTRON, TILTS, ashman_d, background_component
 from cd40l_flow.expression.histogram import centres, edges, histogram, quantile
 from cd40l_flow.expression.normal import hazard, log_ndtr
+from cd40l_flow.expression.signal_law import Positive, signal_law
 from cd40l_flow.signal.scale import Scale
 
 BINS = 512

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from cd40l_flow.expression.components import TILTS, Background, Positive, background_component
+from cd40l_flow.expression.components import TILTS, Background, background_component
 from cd40l_flow.expression.histogram import histogram
 from cd40l_flow.expression.interval import CHI2_95, profile_interval
 from cd40l_flow.expression.mixture import ANCHORED, PARAMETERS, Fit, Problem, find_starts, fit_mixture, parameters
 from cd40l_flow.expression.prior import NOTHING_KNOWN, Prior, lent
+from cd40l_flow.expression.signal_law import Positive
 from cd40l_flow.expression.weight_error import weight_error
 from cd40l_flow.inputs.model import Floats
 from cd40l_flow.signal.scale import Scale

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cd40l_flow.expression.components import Positive, background_component
+from cd40l_flow.expression.components import background_component
 from cd40l_flow.expression.detection import combine_titrations, read_titration
 from cd40l_flow.expression.medians import above, log_error
 from cd40l_flow.expression.mixture import Fit
@@ -17,6 +17,7 @@ from cd40l_flow.expression.model import ControlExpression, Expression
 from cd40l_flow.expression.prior import Prior, combine_priors, lent, read_prior
 from cd40l_flow.expression.proportion import Z95
 from cd40l_flow.expression.quality import positive_fraction, usable_fit
+from cd40l_flow.expression.signal_law import Positive
 from cd40l_flow.expression.titration import titrate
 
 

@@ -15,10 +15,11 @@ from functools import cached_property
 
 import numpy as np
 
-from cd40l_flow.expression.components import SKEW_BOUND, TILTS, Background, Positive, ashman_d, cut
+from cd40l_flow.expression.components import TILTS, Background, ashman_d, cut
 from cd40l_flow.expression.histogram import centres
 from cd40l_flow.expression.prior import NOTHING_KNOWN, Prior
 from cd40l_flow.expression.scoring import Optimum, minimise
+from cd40l_flow.expression.signal_law import SKEW_BOUND, Positive
 from cd40l_flow.inputs.model import Floats
 
 SHIFT_SD = 0.3  # of the background's shift, in robust SD: as a uniform shift of up to half a robust SD either way

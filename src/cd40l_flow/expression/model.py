@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cd40l_flow.expression.components import Positive
 from cd40l_flow.expression.detection import Limits, Titration
 from cd40l_flow.expression.distances import Distances
 from cd40l_flow.expression.mixture import Fit
 from cd40l_flow.expression.prior import Prior
+from cd40l_flow.expression.signal_law import Positive
 from cd40l_flow.inputs.model import Floats
 from cd40l_flow.signal.scale import Scale
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cd40l_flow.expression.components import Positive
+from cd40l_flow.expression.signal_law import Positive
 from cd40l_flow.inputs.model import Floats
 
 # Without a control: a spread of the signal between 0.2 and 1.2 natural logarithms, skewed either way; the level about
