@@ -7,31 +7,27 @@ import io
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cd40l_flow import __version__
+from cd40l_flow.arguments import CONFIG, SAMPLES, parser
 from cd40l_flow.errors import Cd40lFlowError, InputsError
 
 if TYPE_CHECKING:
     from cd40l_flow.errors import Problem
     from cd40l_flow.inputs.model import Job
 
-CONFIG = "config/config.yaml"
-CHECK = Path("results/check.json")
-SAMPLES = Path("results/samples")
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns 0 when every sample has a result, 2 for a mistake in the inputs, told without a
     traceback.
     """
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         if hasattr(options, "configfile"):
             options.configfile = _enter(options.directory, options.configfile)
-        code: int = options.run(options)
+        code = COMMANDS[options.command](options)
     except InputsError as error:
         print(error, file=sys.stderr)
         return 2
@@ -62,119 +58,6 @@ def _enter(directory: str, configfile: str | None) -> str:
     here = Path.cwd()
     # Told as short as it can be: reports and messages shall not show where a laboratory keeps its data.
     return str(named.relative_to(here) if named.is_relative_to(here) else named)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="cd40l-flow",
-        description="CD154 and CD40-Ig on activated CD4+ T cells, from FCS files to calls and reports. "
-        "Research use only.",
-    )
-    parser.add_argument("--version", action="version", version=f"cd40l-flow {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-
-    where = argparse.ArgumentParser(add_help=False)
-    where.add_argument("--directory", metavar="D", default=".", help="working directory (default: the current one)")
-    where.add_argument("--configfile", metavar="F", help=f"configuration (default: {CONFIG} in the working directory)")
-
-    check = commands.add_parser("check", parents=[where], help="check sheets, configuration and FCS headers")
-    check.add_argument("--out", default=str(CHECK), help="where the problems are written (default: %(default)s)")
-    check.set_defaults(run=_check)
-
-    init = commands.add_parser("init", help="draft sheets and configuration from a folder of FCS files")
-    init.add_argument("out", metavar="DIR", help="working directory to write to; no file there is ever overwritten")
-    init.add_argument(
-        "--fcs", metavar="FOLDER", help="folder of the FCS files; its folders are read too (default: DIR/fcs)"
-    )
-    init.add_argument(
-        "--workflow", action="store_true", help="write only what snakemake needs, beside sheets that are there"
-    )
-    init.set_defaults(run=_init)
-
-    inspect = commands.add_parser("inspect", help="tell what is in FCS files, and what is wrong with them")
-    inspect.add_argument("files", nargs="+", metavar="FILE", help="an FCS file")
-    inspect.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
-    inspect.set_defaults(run=_inspect)
-
-    run = commands.add_parser("run", parents=[where], help="analyse one sample and its controls, and write its report")
-    run.add_argument("--sample", required=True, metavar="S", help="a sample of the sheet")
-    run.set_defaults(run=_run)
-
-    analyse = commands.add_parser("analyse", help="analyse one sample (called by the workflow)")
-    analyse.add_argument("--job", required=True, help="what the result depends on, as JSON")
-    analyse.add_argument("--controls", nargs="*", default=[], metavar="RESULT", help="results of its controls")
-    analyse.add_argument("--result", required=True, help="result.json to write")
-    analyse.add_argument("--densities", required=True, help="densities.npz to write")
-    analyse.add_argument("--gatingml", metavar="XML", help="its gates as Gating-ML 2.0, to write with the next")
-    analyse.add_argument("--wsp", help="its gates as FlowJo workspace, to write")
-    analyse.add_argument("--measures", metavar="TSV", help="long table of its measures to write")
-    analyse.set_defaults(run=_analyse)
-
-    report = commands.add_parser("report", help="write the report of one sample (called by the workflow)")
-    report.add_argument("--result", required=True, help="its result.json; densities.npz lies beside it")
-    report.add_argument("--controls", nargs="*", default=[], metavar="RESULT", help="results of its controls")
-    report.add_argument("--reviews", nargs="*", default=[], metavar="REVIEW", help="review files of the sample")
-    report.add_argument("--out", required=True, help="report.html to write")
-    report.set_defaults(run=_report)
-
-    export = commands.add_parser(
-        "export", parents=[where], help="write the gates, measures or events of one sample for other programs"
-    )
-    export.add_argument("--result", required=True, help="its result.json")
-    export.add_argument("--job", help="what the result depends on, as JSON (default: as the configuration says)")
-    gates = export.add_argument_group("gates, read back by FlowKit before they are left; all three or none")
-    gates.add_argument("--gatingml", metavar="XML", help="Gating-ML 2.0 to write")
-    gates.add_argument("--wsp", help="FlowJo workspace to write")
-    gates.add_argument("--table", metavar="TSV", help="comparison of the counts to write")
-    gates.add_argument(
-        "--read-back", action="store_true", help="the first two are there: only read them back and compare"
-    )
-    export.add_argument("--measures", metavar="FILE", help="long table of measures to write: .tsv or .parquet")
-    export.add_argument("--h5ad", metavar="FILE", help="AnnData of the gated events to write")
-    export.add_argument(
-        "--population", metavar="NAME", default="viable", help="whose events --h5ad takes (default: %(default)s)"
-    )
-    export.set_defaults(run=_export)
-
-    override = commands.add_parser("override", help="turn gates that were moved in another program into overrides")
-    override.add_argument(
-        "--from", required=True, dest="file", metavar="FILE", help="FlowJo workspace or Gating-ML file"
-    )
-    override.add_argument("--result", required=True, help="result.json of the sample the gates were moved for")
-    override.add_argument(
-        "--by", metavar="NAME", help="who moved them, as initials or a role (asked for on a terminal)"
-    )
-    override.add_argument("--reason", metavar="TEXT", help="why, in words that the report repeats (asked for as well)")
-    override.add_argument("--tube", metavar="FCS", help="take the gates of this tube only")
-    override.add_argument("--out", default="config/overrides.tsv", help="sheet to add lines to (default: %(default)s)")
-    override.set_defaults(run=_override)
-
-    summarize = commands.add_parser("summarize", help="write summary.tsv or index.html from all results")
-    summarize.add_argument("results", nargs="*", metavar="RESULT", help="result.json of every sample")
-    summarize.add_argument(
-        "--samples", metavar="SHEET", help=f"instead: the samples sheet; takes {SAMPLES}/*/result.json of its samples"
-    )
-    summarize.add_argument("--reviews", nargs="*", default=[], metavar="REVIEW", help="review files of the samples")
-    summarize.add_argument("--summary", help="summary.tsv to write")
-    summarize.add_argument("--index", help="index.html to write; it links reports beside the results")
-    summarize.add_argument(
-        "--multiqc", metavar="JSON", help="custom content for MultiQC to write, further sections beside it"
-    )
-    summarize.add_argument("--reference", nargs="*", default=[], help="the laboratory's limits, for the control charts")
-    summarize.set_defaults(run=_summarize)
-
-    reference = commands.add_parser("reference", help="the laboratory's own limits, from its healthy controls")
-    reference.add_argument("results", nargs="+", metavar="RESULTS", help="a results folder, or a result.json")
-    reference.add_argument("--out", required=True, metavar="FILE", help="file to write, as config/reference.json")
-    reference.set_defaults(run=_reference)
-
-    simulate = commands.add_parser("simulate", help="write a cohort with known truth: FCS files, sheets, configuration")
-    simulate.add_argument("out", metavar="DIR", help="folder to write to; other files in it stay")
-    simulate.add_argument("--seed", type=int, required=True, help="the same seed gives the same bytes")
-    simulate.add_argument("--events-scale", type=float, default=1.0, help="events of each tube, times (default: 1)")
-    simulate.add_argument("--per-event", action="store_true", help="write the truth of every event too")
-    simulate.set_defaults(run=_simulate)
-    return parser
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -475,6 +358,21 @@ def _simulate(options: argparse.Namespace) -> int:
     )
     print(f"simulate: {len(written)} files in {options.out}", file=sys.stderr)
     return 0
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "check": _check,
+    "init": _init,
+    "inspect": _inspect,
+    "run": _run,
+    "analyse": _analyse,
+    "report": _report,
+    "export": _export,
+    "override": _override,
+    "summarize": _summarize,
+    "reference": _reference,
+    "simulate": _simulate,
+}
 
 
 if __name__ == "__main__":
