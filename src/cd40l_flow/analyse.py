@@ -25,7 +25,7 @@ from cd40l_flow.inputs.fcs import read_events
 from cd40l_flow.inputs.model import Events, Job, Sample, Tube
 from cd40l_flow.inputs.panel import BACKGROUND_OF, awaited, background_detector
 from cd40l_flow.outputs.densities import densities
-from cd40l_flow.outputs.gate_files import counting_messages
+from cd40l_flow.outputs.gate_files import export_messages
 from cd40l_flow.outputs.result import result_of
 from cd40l_flow.signal.compensation import compensate
 from cd40l_flow.signal.prepare import TubeSignal, choose_scales, prepare, shared_scales, uncut
@@ -71,7 +71,7 @@ def analyse(job: Job, control_results: Mapping[str, Mapping[str, Any]]) -> tuple
         lent=lent,
         failures=failures,
     )
-    result["messages"] += counting_messages(result, [signal.events for signal in assay.signals])
+    result["messages"] += export_messages(result, gated.tubes)
     tops = [control["lent"]["scatter_tops"] for control in results]
     return result, densities(gated, case, tops)
 

@@ -1,5 +1,5 @@
 # The gates that the analysis wrote for other programs, read back by another program, FlowKit, and compared event for event.
-# What differs between samples are numbers, which every analysis compares with its own counts; what could be misread is in
+# What differs between samples are numbers, which every analysis holds against its own gates; what could be misread is in
 # the controls of the run too, on the same instrument with the same panel: they are read back, and any other sample when
 # its table is asked for. A difference fails this job and, with --keep-going, no other.
 rule export:
