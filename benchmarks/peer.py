@@ -23,7 +23,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.goals import Goal, table
-from benchmarks.timing import ROOT
+from benchmarks.timing import ROOT, command
 
 PACKAGES = ("flowkit", "flowio", "flowutils", "scikit-learn", "matplotlib", "numpy", "scipy", "snakemake")
 TUBES, STARTS = 5, 21
@@ -219,7 +219,7 @@ def page(found: Found, arguments: Sequence[str]) -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return f"""# Speed of a plate against the peers
 
-Written by `python -m benchmarks.peer {" ".join(arguments)}`: {found.samples} samples, {found.samples * TUBES} tubes of
+Written by `{command("peer", arguments)}`: {found.samples} samples, {found.samples * TUBES} tubes of
 {found.events:,} events and 9 detectors, simulated; medians of {len(found.runs["peer"])} interleaved rounds of processor
 time (user and system, all processes). The peer gates where the workflow put the gates; what it leaves out: checks,
 boundaries, intervals, guards, calls, reports. R's flowCore is no contestant: R with its packages is not to be had from

@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.goals import Goal, table
-from benchmarks.timing import ROOT
+from benchmarks.timing import ROOT, command
 
 SIZES = (96, 384, 1500, 5000)
 PLATE = 96
@@ -170,7 +170,7 @@ def page(rows: dict[int, Row], arguments: Sequence[str]) -> str:
     slopes = ", ".join(f"{step} {slope(rows, step):.2f}" for step in STEPS) if len(rows) > 1 else ""
     return f"""# Cost against the number of samples
 
-Written by `python -m benchmarks.scale {" ".join(arguments)}`. Processor seconds and largest memory of planning
+Written by `{command("scale", arguments)}`. Processor seconds and largest memory of planning
 (`snakemake --dry-run`: sheets, jobs and graph), of `summary.tsv` and of `index.html`, on one core.
 
 {chr(10).join(lines)}

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.goals import Goal, table
 from benchmarks.scale import measure
-from benchmarks.timing import ROOT
+from benchmarks.timing import ROOT, command
 
 # The largest memory of a process counts that of the one that started it, so a small one starts it.
 LAUNCHER = """
@@ -142,10 +142,9 @@ def page(rows: Mapping[int, Row], arguments: Sequence[str]) -> str:
             before = sizes[number - 1]
             more, steep = f"{cost(rows, before, size):.2f}", f"{slope(rows, before, size):.2f}"
         lines.append(f"| {size:,} | {row.seconds:.2f} | {row.system:.2f} | {more} | {steep} | {row.memory:.0f} |")
-    command = " ".join(("python -m benchmarks.scale_events", *arguments))
     return f"""# Cost against the events of a tube
 
-Written by `{command}`. Analysis of one sample of three tubes, of which
+Written by `{command("scale_events", arguments)}`. Analysis of one sample of three tubes, of which
 one has so many events and the others {OTHERS:,} each; start of Python included. Medians of interleaved rounds.
 
 {chr(10).join(lines)}

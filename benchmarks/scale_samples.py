@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.goals import Goal, table
 from benchmarks.peer import Run, fresh, simulate, workflow
-from benchmarks.timing import ROOT
+from benchmarks.timing import ROOT, command
 
 SIZES = (38, 96, 192, 384)
 EVENTS = 4000
@@ -85,7 +85,7 @@ def page(seconds: dict[int, float], own: dict[int, float], arguments: Sequence[s
     ]
     return f"""# Cost of the whole workflow against the number of samples
 
-Written by `python -m benchmarks.scale_samples {" ".join(arguments)}`. One run of so many samples, five tubes of
+Written by `{command("scale_samples", arguments)}`. One run of so many samples, five tubes of
 {EVENTS:,} events each, from FCS files to reports, index and exported gates: processor time of all processes.
 
 {chr(10).join(lines)}

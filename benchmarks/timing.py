@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,15 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).resolve().parents[1]
 # What every step says at its end.
 USED = re.compile(r"\((\S+) s of processor time, (\S+) MB\)")
+
+
+def command(module: str, arguments: Sequence[str]) -> str:
+    """Return the command that made a page, without where it was written to."""
+    kept = list(arguments)
+    if "--out" in kept:
+        place = kept.index("--out")
+        del kept[place : place + 2]
+    return " ".join((f"python -m benchmarks.{module}", *kept))
 
 
 @dataclass(frozen=True)
