@@ -103,7 +103,7 @@ def expect_named(told: str, sample: str, others: Iterable[str]) -> None:
 
 
 def test_twelve_samples_equal_the_local_run(
-    site: NewSite, workflow: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    site: NewSite, workflow: Run, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     on_cluster = site(make_twelve(tmp_path / "cluster"))
     samples = [row["sample"] for row in read_sheet(on_cluster.cohort / "config" / "samples.tsv")]
@@ -123,11 +123,11 @@ def test_twelve_samples_equal_the_local_run(
     count = len(submissions(told.stdout))
     # The controls, then the others.
     assert count == 2
-    with capsys.disabled():
-        print(
-            f"\n12 samples on Slurm: {count} submissions, {seconds:.0f} s; "
-            f"on this machine alone {local_seconds:.0f} s: {(seconds - local_seconds) / 12:.1f} s more for each sample"
-        )
+    record_property(
+        "told",
+        f"12 samples on Slurm: {count} submissions, {seconds:.0f} s; on this machine alone {local_seconds:.0f} s: "
+        f"{(seconds - local_seconds) / 12:.1f} s more for each sample",
+    )
 
 
 def test_a_cancelled_job(small: Site, local: Path) -> None:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -25,7 +26,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = [sys.executable, "-m", "hatchling", "build", "--directory", str(folder), "--target"]
     subprocess.run([*build, "sdist"], cwd=ROOT, check=True, capture_output=True)
     (sdist,) = folder.glob("*.tar.gz")
-    shutil.unpack_archive(sdist, folder, filter="data")
+    # Python before 3.11.4 knows no filter, later ones warn where none is named.
+    shutil.unpack_archive(sdist, folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     source = folder / sdist.name.removesuffix(".tar.gz")
     subprocess.run([*build, "wheel"], cwd=source, check=True, capture_output=True)
     (found,) = folder.glob("*.whl")
