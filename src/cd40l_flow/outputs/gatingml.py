@@ -38,8 +38,9 @@ def gatingml(sample: str, trees: Sequence[GateTree], why: str = "") -> bytes:
     for tree in trees:
         _add_matrix(root, tree.matrix, matrices)
     for tree in trees:
+        matrix = _matrix_name(tree.matrix, matrices)
         for gate in tree.gates:
-            _add_gate(root, tree, gate, changes, _matrix_name(tree.matrix, matrices))
+            _add_gate(root, tree, gate, changes, matrix)
     document: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
     return document
 
