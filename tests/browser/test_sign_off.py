@@ -100,6 +100,23 @@ def test_an_override_keeps_the_automatic_call_in_sight(make_report: Make, opened
     assert "Another result of this subject" in page.locator("#call").inner_text()
 
 
+def test_two_signatures_in_one_second_are_two_files(make_report: Make, opened: Open, tmp_path: Path) -> None:
+    """Files that share a name replace each other: one of two signatures would be lost."""
+    report, files = make_report(made.SCENARIOS["ABSENT"]), []
+    page = opened(report.write()).page
+    page.clock.install()
+    page.clock.pause_at("2100-01-05T10:15:00Z")
+    for name in ("B. Kern", "A. Smith"):
+        page.get_by_label("Accept the automatic call").check()
+        page.fill("#sign-name", name)
+        files.append(save(page, tmp_path / "reviews"))
+        page.clock.run_for(7)
+
+    assert {read(file)["signed_at"] for file in files} == {"2100-01-05T10:15:00Z"}
+    assert [file.name.split("_")[1] for file in files] == ["21000105T101500000Z", "21000105T101500007Z"]
+    assert state(opened(report.write(*files)).page) == "Accepted"
+
+
 def test_a_repeat_needs_one_signature(make_report: Make, opened: Open, tmp_path: Path) -> None:
     report = make_report(made.SCENARIOS["ABSENT"])
     one = opened(report.write())

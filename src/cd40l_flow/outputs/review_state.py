@@ -2,7 +2,8 @@
 
 The rules, for the reviews whose digest is that of the present result:
 
-1. They are taken by time, then by name. Of one person the last review stands; earlier ones are kept and shown.
+1. They are taken by time, in one second by the name of the file, which has thousandths. Of one person the last review
+   stands; earlier ones are kept and shown.
 2. The last review of all says what is decided: accept, override or repeat.
 3. A second signature is needed where ABSENT or FUNCTIONAL_DEFECT is accepted, where a call is overridden, and where the
    standing review of another person says something else. It is given by the standing review of another person that

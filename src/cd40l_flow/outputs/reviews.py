@@ -89,7 +89,7 @@ def review_files(folder: str | None) -> tuple[list[Path], list[Problem]]:
 
 
 def read_reviews(files: Iterable[Path]) -> Reviews:
-    """Read review files: by time, then name; one that breaks the schema is told with all its faults, and not used."""
+    """Read review files: by time, then file name; one that breaks the schema is told with all its faults, and not used."""
     found: dict[bytes, Review] = {}
     problems: list[Problem] = []
     for path in sorted(files):
@@ -107,7 +107,7 @@ def read_reviews(files: Iterable[Path]) -> Reviews:
             problems += [_problem(str(path), message, remedy, key, sample) for key, message, remedy in faults]
         else:
             found[content] = _review(path.name, value)
-    ordered = sorted(found.values(), key=lambda review: (review.signed_at, review.person, review.file))
+    ordered = sorted(found.values(), key=lambda review: (review.signed_at, review.file))
     return Reviews(tuple(ordered), tuple(problems))
 
 

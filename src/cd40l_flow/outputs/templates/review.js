@@ -119,7 +119,7 @@
     return found;
   }
 
-  function review() {
+  function review(now) {
     const chosen = decision(), override = chosen === "override";
     return {
       schema_version: facts.schema_version,
@@ -131,7 +131,7 @@
       reason_code: override ? reason.value : null,
       comment: clean(comment.value).trim(),
       reviewer: clean(name.value).replace(/\s+/g, " ").trim(),
-      signed_at: new Date().toISOString().replace(/\.\d+Z$/, "Z"),
+      signed_at: now.replace(/\.\d+Z$/, "Z"),
       gates: gates.filter((gate) => gate.select.value).map((gate) => ({
         tube: gate.tube, stimulation: gate.stimulation, reagent: gate.reagent, population: gate.population,
         verdict: gate.select.value, comment: clean(gate.note.value).trim(),
@@ -158,8 +158,8 @@
       return item;
     }));
     if (found.length) return;
-    const signed = review();
-    const stamp = signed.signed_at.replace(/[-:]/g, "");
+    // The name of the file has the thousandths too: two signatures in one second must not be one file.
+    const now = new Date().toISOString(), signed = review(now), stamp = now.replace(/[-:.]/g, "");
     saved = [`${signed.sample}_${stamp}_${signed.result_digest.slice(0, 6)}.json`, JSON.stringify(signed, null, 1) + "\n"];
     download(...saved);
     const grave = signed.decision === "override" || (signed.decision === "accept" && facts.grave.includes(facts.automatic_call));
