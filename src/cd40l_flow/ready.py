@@ -26,9 +26,10 @@ THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 KEPT = {"hugetlb": 1, "mmap_threshold": 1 << 26, "trim_threshold": 1 << 28}
 MEMORY = {"GLIBC_TUNABLES": ":".join(f"glibc.malloc.{name}={value}" for name, value in KEPT.items())}
 STEPS = (
-    *("analyse", "cli", "inputs.job", "outputs.gate_files", "outputs.measures_table", "outputs.provenance"),
-    *("outputs.report", "outputs.result", "outputs.summary"),
+    *("analyse", "cli", "inputs.job", "outputs.gate_files", "outputs.index", "outputs.measures_table"),
+    *("outputs.provenance", "outputs.report", "outputs.result", "outputs.summary"),
 )
+THEIRS = ("encodings.cp437", "flowio", "resource")
 
 
 def start() -> None:
@@ -89,13 +90,19 @@ def _load() -> None:
 
     for name in STEPS:
         import_module(f"cd40l_flow.{name}")
+    for name in THEIRS:
+        import_module(name)
+    from cd40l_flow.arguments import parser
     from cd40l_flow.outputs.pages import template
+    from cd40l_flow.outputs.provenance import software
     from cd40l_flow.outputs.texts import load_texts
     from cd40l_flow.schema import load_schema
 
+    software()
     load_texts()
     load_schema("config.schema.yaml")
     template("report.html.j2")
+    parser().parse_args(["report", "--result", "", "--out", ""])  # argparse has its own to make at its first use
 
 
 def _reap(how: int) -> None:

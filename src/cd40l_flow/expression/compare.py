@@ -163,7 +163,7 @@ def _two_populations(
     if control.positive is None:
         return {}
     calls, shift_max = limits["calls"], float(limits["mixture"]["shift_max"])
-    background = background_component(expression.anchor.counts, expression.scale)
+    background = expression.anchor.component(expression.scale)
     problem = Problem(expression.counts, background, control.prior or NOTHING_KNOWN, shift_max)
     low, high = (control.positive.level + math.log(float(calls[f"mosaic_level_{end}"])) for end in ("low", "high"))
     valley, dip_p = expression.valley, expression.dip_p

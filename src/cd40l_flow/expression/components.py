@@ -32,6 +32,7 @@ ELECTRON = 1.7e-5
 ELECTRON_BOUNDS = (-1.1, 1.1)  # of the logarithm of a photo-electron over that
 TILTS, TILT_REACH = 3, 3.0
 MOST_WIDENING = 0.3
+NOTHING = 1e-9  # share of the cells
 
 
 @dataclass(frozen=True)
@@ -130,13 +131,13 @@ class Background:
         widths = ends[left + 1] - ends[left]
         t = (at - ends[left]) / widths
         # Hermite's cubic between the edges, where the cumulative distribution and its slope are known.
-        inside = rows[:, left]
+        inside = rows.take(left, axis=1)
         slopes = edge_densities(rows) / self._channels_per_bin
-        first, second = slopes[:, left] * widths, slopes[:, left + 1] * widths
+        first, second = slopes.take(left, axis=1) * widths, slopes.take(left + 1, axis=1) * widths
         bend, twist = 3 * inside - 2 * first - second, first + second - 2 * inside
         below = np.zeros((rows.shape[0], ends.size))
         np.cumsum(rows, axis=1, out=below[:, 1:])
-        moved = below[:, left] + t * (first + t * (bend + t * twist))
+        moved = below.take(left, axis=1) + t * (first + t * (bend + t * twist))
         there = (first + t * (2 * bend + 3 * t * twist)) / widths
         return np.diff(moved, axis=1), -self.linear_sd * np.diff(there, axis=1)
 
@@ -168,8 +169,11 @@ class Background:
     @cached_property
     def lit(self) -> Floats:
         """Probability of each bin for background cells with a given signal added, (signals, bins)."""
+        return self._lit_by(self.signals[0])
+
+    def _lit_by(self, log_signals: Floats) -> Floats:
         fine, cumulative = self._finely
-        below = np.interp(self.ends - np.exp(self.signals[0])[:, None], fine, cumulative)
+        below = np.interp(self.ends - np.exp(log_signals)[:, None], fine, cumulative)
         # What leaves the scale is kept in its end bins, as in the data.
         below[:, 0], below[:, -1] = 0.0, 1.0
         return np.diff(below, axis=1)
@@ -229,6 +233,13 @@ class Background:
     def moved(self, rows: Floats, shift: float) -> Floats:
         """Return `move`'s probabilities without slopes, (rows, bins); its parabolas may lie a hair below zero."""
         return np.maximum(self.move(rows, shift)[0], 0.0)
+
+    def shape_of(self, positive: Positive) -> Floats:
+        """Return the probability of each bin for one law, (bins,): `positive` for who asks once, and of no slopes."""
+        signals = self.signals
+        law = self.noisy(signal_law(positive, *signals), positive.electron)[0]
+        some = np.abs(law) > NOTHING
+        return np.maximum(law[some] @ self._lit_by(signals[0][some]), 0.0)
 
     def positives(self, several: Sequence[Positive]) -> Floats:
         """Return the probabilities of the bins for several laws of one electron, (laws, bins), without derivatives."""

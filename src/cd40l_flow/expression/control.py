@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from cd40l_flow.expression.components import background_component
 from cd40l_flow.expression.detection import combine_titrations, read_titration
 from cd40l_flow.expression.medians import above, log_error
 from cd40l_flow.expression.mixture import Fit
@@ -52,7 +51,7 @@ def with_titration(terms: ControlExpression, expression: Expression, limits: Map
     """Return the terms of one control with what the run recovers of mixtures of this control's own cells."""
     if expression.mixture is None or terms.prior is None or terms.negative_fraction_sd is None:
         return terms
-    background = background_component(expression.anchor.counts, expression.scale)
+    background = expression.anchor.component(expression.scale)
     titration = titrate(
         expression.counts,
         background,

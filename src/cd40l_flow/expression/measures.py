@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cd40l_flow.expression.components import Background, background_component
+from cd40l_flow.expression.components import Background
 from cd40l_flow.expression.dip import dip, dip_p_value
 from cd40l_flow.expression.histogram import histogram, quantile
 from cd40l_flow.expression.interval import profile_interval
@@ -88,7 +88,7 @@ def fit(
         threshold_scaled, source = scale.to_scaled(threshold), "override"
     above = cells.activated > threshold
     low, percent, high = percent_positive(above, anchor.counts, threshold_scaled)
-    background = background_component(anchor.counts, scale)
+    background = anchor.component(scale)
     background_mfi = scale.to_linear(background.median)
     background_sd = _linear_sd(anchor.counts, scale)
     positives = cells.activated[above]
@@ -168,8 +168,7 @@ def _fit(
     low, high = profile_interval(
         best, Problem(counts, background, prior or NOTHING_KNOWN, shift_max, borrowed=borrowed)
     )
-    p1, _ = background.positive(best.positive)
-    return _Found(best, low, high, quantile(p1, 0.1), _borrowed(best, prior))
+    return _Found(best, low, high, quantile(best.expected[1], 0.1), _borrowed(best, prior))
 
 
 def _borrowed(best: Fit, prior: Prior | None) -> float:

@@ -69,6 +69,11 @@ class _Within(Problem):
         low[2], high[2] = (float(np.clip(level, low[2], high[2])) for level in self.levels)
         return low, high
 
+    def holds(self, best: Floats) -> bool:
+        """Return whether the best of all parameters are within: then nothing within is better."""
+        low, high = self.bounds()
+        return bool(np.all((low <= best) & (best <= high)))
+
 
 def modality(problem: Problem, best: Floats, hypotheses: Hypotheses, *, alpha: float) -> Modality:
     """Return what speaks for two populations in the data of a problem.
@@ -80,7 +85,7 @@ def modality(problem: Problem, best: Floats, hypotheses: Hypotheses, *, alpha: f
     free = _Within(problem.counts, problem.background, problem.prior, problem.shift_max)
     one = replace(free, logits=(-LOGIT_BOUND, _logit(hypotheses.healthy)))
     two = replace(free, logits=(_logit(hypotheses.mosaic), LOGIT_BOUND), levels=hypotheses.levels)
-    shifted, mosaic = (each.solve(best, *find_starts(each)) for each in (one, two))
+    shifted, mosaic = (each.solve(best, *(() if each.holds(best) else find_starts(each))) for each in (one, two))
     value = min(free.solve(best).value, shifted.value, mosaic.value)
     ratio = max(2 * (shifted.value - value), 0.0)
     drawn = _tail(ratio, 1.0) < alpha <= _tail(ratio, DOUBT)

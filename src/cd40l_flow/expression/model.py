@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
+from cd40l_flow.expression.components import Background, background_component
 from cd40l_flow.expression.detection import Limits, Titration
 from cd40l_flow.expression.distances import Distances
 from cd40l_flow.expression.mixture import Fit
@@ -26,6 +28,16 @@ class Anchor:
     source: str
     tubes: tuple[str, ...]
     exact: bool
+
+    def component(self, scale: Scale) -> Background:
+        """Return the negative component on the scale of the bins, made once: what it holds for the fits is dear."""
+        if scale not in self._components:
+            self._components[scale] = background_component(self.counts, scale)
+        return self._components[scale]
+
+    @cached_property
+    def _components(self) -> dict[Scale, Background]:
+        return {}
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ def log_ndtr(x: Floats) -> Floats:
     t = 1 / (1 + 0.5 * y)
     series = np.full_like(t, ERFC[-1])
     for coefficient in ERFC[-2::-1]:
-        series = series * t + coefficient
+        series *= t
+        series += coefficient
     lower: Floats = np.log(0.5 * t) - y**2 + series
     return np.where(x < 0, lower, np.log1p(-np.exp(lower)))
 

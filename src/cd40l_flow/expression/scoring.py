@@ -46,11 +46,12 @@ def minimise(
         free = ~(((theta <= low) & (gradient > 0)) | ((theta >= high) & (gradient < 0))) & (high > low)
         if not free.any():
             return Optimum(theta, value, information, converged=True)
-        step = _step(gradient, information, free, 0.0)
+        newton = _Newton(gradient, information, free)
+        step = newton.step(0.0)
         if _promise(gradient, information, step) < gain:
             return Optimum(theta, value, information, converged=True)
         for _ in range(40):
-            damped = _within(_step(gradient, information, free, damping), largest)
+            damped = _within(newton.step(damping), largest)
             tried = np.clip(theta + damped, low, high)
             new, new_gradient, new_information = objective(tried)
             if new < value:
@@ -66,16 +67,23 @@ def minimise(
     return Optimum(theta, value, information, converged=False)
 
 
-def _step(gradient: Floats, information: Floats, free: NDArray[np.bool_], damping: float) -> Floats:
-    """Return the damped step of the free parameters, zero for the others."""
-    inside = information[np.ix_(free, free)]
-    size = np.maximum(np.diag(inside), 1e-12)
-    step = np.zeros_like(gradient)
-    # In units of each parameter's own information the matrix is well conditioned.
-    root = np.sqrt(size)
-    scaled = inside / np.outer(root, root) + (damping + 1e-12) * np.eye(root.size)
-    step[free] = -np.linalg.solve(scaled, gradient[free] / root) / root
-    return step
+class _Newton:
+    """Steps of the free parameters, zero for the others, more or less damped."""
+
+    def __init__(self, gradient: Floats, information: Floats, free: NDArray[np.bool_]) -> None:
+        self.free = free
+        # In units of each parameter's own information the matrix is well conditioned.
+        self.root = np.sqrt(np.maximum(information.diagonal()[free], 1e-12))
+        self.scaled = information[np.ix_(free, free)] / (self.root[:, None] * self.root)
+        self.downhill = -gradient[free] / self.root
+
+    def step(self, damping: float) -> Floats:
+        """Return a step, (parameters,)."""
+        matrix = self.scaled.copy()
+        matrix.flat[:: self.root.size + 1] += damping + 1e-12
+        step = np.zeros(self.free.size)
+        step[self.free] = np.linalg.solve(matrix, self.downhill) / self.root
+        return step
 
 
 def _within(step: Floats, largest: Floats) -> Floats:

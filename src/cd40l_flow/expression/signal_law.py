@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,42 +42,44 @@ def signal_law(positive: Positive, log_signals: Floats, weights: Floats) -> Floa
     """Return the probabilities of a grid of log signals and their derivatives by the 3 parameters, (4, grid)."""
     skew = min(max(positive.skew, -SKEW_BOUND), SKEW_BOUND)
     if abs(skew) >= LEAST_SKEW:
-        return _law(positive.level, positive.log_spread, skew, log_signals, weights)
+        return _laws(positive, (skew,), log_signals, weights)[0]
     # Near no skew alpha changes with the cube root of the skewness, and the law's even part with its power 4/3, which
     # has no second derivative at 0: a polynomial of the same value and slope at both ends stands in for it.
-    low, middle, high = (
-        _law(positive.level, positive.log_spread, side * LEAST_SKEW, log_signals, weights)
-        for side in (-1, NEXT_TO_NONE, 1)
-    )
+    sides = tuple(side * LEAST_SKEW for side in (-1, NEXT_TO_NONE, 1))
+    low, middle, high = _laws(positive, sides, log_signals, weights)
     odd, even, u = 0.5 * (high - low), 0.5 * (high + low) - middle, skew / LEAST_SKEW
     law: Floats = middle + u * odd + (4 * u**2 - u**4) / 3 * even
     law[3] = (odd[0] + (8 * u - 4 * u**3) / 3 * even[0]) / LEAST_SKEW
     return law
 
 
-def _law(level: float, log_spread: float, skew: float, log_signals: Floats, weights: Floats) -> Floats:
+def _laws(positive: Positive, skews: Sequence[float], log_signals: Floats, weights: Floats) -> Floats:
+    """Return `signal_law` at several skews away from 0, (skews, 4, grid)."""
     # From mean, SD and skewness to Azzalini's delta and alpha: b = delta sqrt(2 / pi).
-    spread = math.exp(log_spread)
-    root = math.copysign((2 * abs(skew) / (4 - math.pi)) ** (1 / 3), skew)  # b / sqrt(1 - b^2)
+    skew = np.array(skews)[:, None]
+    spread = math.exp(positive.log_spread)
+    root = np.cbrt(2 * skew / (4 - math.pi))  # b / sqrt(1 - b^2)
     root_slope = root / (3 * skew)
-    b = root / math.sqrt(1 + root**2)
+    b = root / np.sqrt(1 + root**2)
     b_slope = root_slope / (1 + root**2) ** 1.5
     delta = b / SQRT_2_OVER_PI
     delta_slope = b_slope / SQRT_2_OVER_PI
-    alpha = delta / math.sqrt(1 - delta**2)
+    alpha = delta / np.sqrt(1 - delta**2)
     alpha_slope = delta_slope / (1 - delta**2) ** 1.5
-    unit = 1 / math.sqrt(1 - b**2)  # omega at a standard deviation of 1
+    unit = 1 / np.sqrt(1 - b**2)  # omega at a standard deviation of 1
     unit_slope = b * b_slope * unit**3
-    standard = (log_signals - level) / spread
+    standard = (log_signals - positive.level) / spread
     z = standard / unit + b
     lower = log_ndtr(alpha * z)
-    p = weights * np.exp(-0.5 * z**2 + lower)
-    p /= max(float(p.sum()), TINY)
+    p = weights * np.exp(lower - 0.5 * z**2)
+    p /= np.maximum(p.sum(axis=1, keepdims=True), TINY)
     ratio = hazard(alpha * z, lower)
-    in_z = -z + alpha * ratio
-    logs = np.empty((3, z.size))
-    logs[0] = -in_z / (unit * spread)
-    logs[1] = -in_z * standard / unit
-    logs[2] = in_z * (b_slope - standard * unit_slope / unit**2) + ratio * z * alpha_slope
-    logs -= (logs @ p)[:, None]
-    return np.vstack((p, logs * p))
+    in_z = alpha * ratio - z
+    found = np.empty((len(skews), 4, log_signals.size))
+    found[:, 0] = 1.0
+    found[:, 1] = in_z / (-unit * spread)
+    found[:, 2] = in_z * standard / -unit
+    found[:, 3] = in_z * (b_slope - standard * (unit_slope / unit**2)) + ratio * z * alpha_slope
+    found[:, 1:] -= found[:, 1:] @ p[:, :, None]
+    found *= p[:, None]
+    return found

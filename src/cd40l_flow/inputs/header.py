@@ -15,6 +15,11 @@ from cd40l_flow.inputs.spillover import SpilloverFault, keyword_spillover
 from cd40l_flow.inputs.text import EXPORT_AGAIN, Note, Text, refuse
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_NUMBER = re.compile(r"(?=\.?[0-9])[0-9]{0,12}\.?[0-9]{0,20}([eE][-+]?[0-9]{1,2})?")
+_ZERO_AT_ZERO = re.compile(r"[^,]*, *0*\.?0* *")
+_STANDARD_DATE = re.compile(r"\d{1,2}[-/. ]([A-Za-z]{3})[A-Za-z]*[-/. ](\d{4})")
+_ISO_DATE = re.compile(r"(\d{4})-(0[1-9]|1[0-2])-\d{2}.*")
+_TIME = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})(?:([:.])(\d{1,3}))?")
 _DAY_S = 86400.0
 _MOST_DECADES = 30
 _TOLD = 5
@@ -64,7 +69,7 @@ def read_keywords(text: Text, layout: Layout, name: str) -> tuple[Header, tuple[
 
 def positive(text: str) -> float | None:
     """Return a number above 0 as FCS keywords write it, or None."""
-    if not re.fullmatch(r"[0-9]{0,12}\.?[0-9]{0,20}([eE][-+]?[0-9]{1,2})?", text) or not re.match(r"\.?[0-9]", text):
+    if not _NUMBER.fullmatch(text):
         return None
     return float(text) or None
 
@@ -87,7 +92,7 @@ def _amplifier_notes(
     text: Text, layout: Layout, amplifiers: Sequence[tuple[float, float]], detectors: Sequence[Detector]
 ) -> list[Note]:
     log = [n for n, (decades, _) in enumerate(amplifiers, start=1) if decades > 0]
-    zero = [n for n in log if re.fullmatch(r"[^,]*, *0*\.?0* *", text.keywords.get(f"$P{n}E", ""))]
+    zero = [n for n in log if _ZERO_AT_ZERO.fullmatch(text.keywords.get(f"$P{n}E", ""))]
     float_log = [n for n in log if layout.types[n - 1] != "I"]
     both = [n for n in log if detectors[n - 1].gain not in (0.0, 1.0)]
     missing = [n for n in range(1, len(amplifiers) + 1) if not text.keywords.get(f"$P{n}E")]
@@ -139,10 +144,10 @@ def _channels(text: Text, names: Sequence[str], name: str) -> list[Mapping[str, 
 
 def _month(date: str) -> str:
     """Return the month of ``$DATE`` (``dd-mmm-yyyy`` by the standard, or an ISO date) as ``YYYY-MM``, or nothing."""
-    match = re.fullmatch(r"\d{1,2}[-/. ]([A-Za-z]{3})[A-Za-z]*[-/. ](\d{4})", date)
+    match = _STANDARD_DATE.fullmatch(date)
     if match and match[1].lower() in _MONTHS:
         return f"{match[2]}-{_MONTHS.index(match[1].lower()) + 1:02}"
-    match = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])-\d{2}.*", date)
+    match = _ISO_DATE.fullmatch(date)
     return f"{match[1]}-{match[2]}" if match else ""
 
 
@@ -150,7 +155,7 @@ def _duration(begin: str, end: str) -> float | None:
     """Return the seconds from ``$BTIM`` to ``$ETIM``, past midnight too, or None."""
     times = []
     for text in (begin, end):
-        match = re.fullmatch(r"(\d{1,2}):(\d{2}):(\d{2})(?:([:.])(\d{1,3}))?", text)
+        match = _TIME.fullmatch(text)
         if match is None:
             return None
         # hh:mm:ss:tt counts sixtieths (FCS 3.0), hh:mm:ss.cc decimals (FCS 3.1).

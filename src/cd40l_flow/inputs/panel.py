@@ -35,7 +35,7 @@ _VIABILITY = _word(r"viab(?:le|ility)|via[ _-]?dye|live[ _/-]?dead|l[_/-]?d|zomb
 _VIABILITY_DYE = _word(r"7[ -]?AAD|PI|propidium(?: iodide)?|DAPI|aqua|ghost(?: ?dye)?|sytox")
 _ANTIGEN = _word(r"CD\d+[A-Za-z]*")
 _MEASURED = re.compile(r"[ ._-](a|area|h|height|w|width)$", re.IGNORECASE)
-
+_NOT_A_MARKER = re.compile(r"(fsc|ssc|fs|ss)[1-9]?([ ._-]|$)|time$", re.IGNORECASE)
 _SCATTER = re.compile(
     r"(fsc?|ssc?)[ ._-]?(?:lin|log)?[ ._-]?(a|area|int|h|height|peak|w|width|tof|)[ ._-]?(?:lin|log)?", re.IGNORECASE
 )
@@ -175,7 +175,7 @@ def find_scatter(header: Header, name: str) -> Scatter:
 
 def is_fluorescence(detector: Detector) -> bool:
     """Return whether a detector is neither scatter nor time."""
-    return not re.match(r"(fsc|ssc|fs|ss)[1-9]?([ ._-]|$)|time$", detector.name, re.IGNORECASE)
+    return not _NOT_A_MARKER.match(detector.name)
 
 
 def describe(header: Header) -> str:

@@ -13,6 +13,8 @@ from cd40l_flow.inputs.model import Floats, Spillover
 from cd40l_flow.signal.acquisition import Mask
 from cd40l_flow.signal.scale import Scale
 
+_MINUS = re.compile(r"-(?=$|CD)")
+
 
 @dataclass(frozen=True)
 class Side:
@@ -93,7 +95,7 @@ class GateTree:
 
     def identifier(self, name: str) -> str:
         """Return a gate's name as an XML identifier, which knows no plus sign: ``CD3+CD8-`` is ``t1.CD3posCD8neg``."""
-        return f"t{self.number}." + re.sub(r"-(?=$|CD)", "neg", name.replace("+", "pos"))
+        return f"t{self.number}." + _MINUS.sub("neg", name.replace("+", "pos"))
 
     @property
     def detectors(self) -> tuple[str, ...]:
