@@ -352,6 +352,19 @@ def test_an_empty_cd40_ig_gate_never_makes_a_call(case: Case) -> None:
     assert judge(empty, require_function=False).call == INDETERMINATE
 
 
+def test_what_else_is_wrong_with_an_invalid_cd40_ig_result_still_counts() -> None:
+    """A background too high for ABSENT takes the call; a control that is dim on top of that does not give it back."""
+    case = pair(ABSENT, ABSENT)
+    assert case.control is not None
+    high = with_measures(case, CD40_IG, unstimulated_percent_positive=6.0)
+    dim = replace(case.control, reagents={**case.control.reagents, CD40_IG: replace(LENT, separation=0.0)})
+
+    assert judge(replace(case, control=dim), require_function=False).call == ABSENT
+    for control in (case.control, dim):
+        decision = judge(replace(high, control=control), require_function=False)
+        assert (decision.call, decision.reasons[0]) == (INDETERMINATE, "HIGH_BACKGROUND")
+
+
 def test_an_invalid_cd40_ig_result_speaks_against_a_call_but_not_for_one() -> None:
     weak = {CD154: ACTIVE, CD40_IG: replace(ACTIVE, percent=30.0)}
     for cd154, binding in ((ABSENT, NORMAL), (NORMAL, ABSENT), (MOSAIC, REDUCED)):

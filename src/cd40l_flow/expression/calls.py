@@ -320,15 +320,15 @@ def _combine(
 def _not_valid(binding: SubCall, guards: Sequence[Guard]) -> bool:
     """Return whether a CD40-Ig result is none at all.
 
-    It is not where another guard, which was not computed, would have taken its call away too: a worse assay must not
-    lead to a call.
+    It is not where another guard takes its call away too, or would perhaps, had it been computed: a worse assay must
+    not lead to a call.
     """
     if binding.call != INDETERMINATE or not any(code in INVALID for code in binding.reasons):
         return False
     if any(code in NOTHING_MEASURED for code in binding.reasons):
         return True
     unknown = [guard for guard in guards if guard.reagent == binding.reagent and guard.fired is None]
-    return all(code in INVALID for code in _codes(unknown, binding.pattern))
+    return all(code in INVALID for code in (*binding.reasons, *_codes(unknown, binding.pattern)))
 
 
 def _alone(guards: tuple[Guard, ...]) -> tuple[str, list[str]]:
