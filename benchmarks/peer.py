@@ -232,7 +232,7 @@ the package registries that the benchmarks use (Debian 12 has no `r-bioc-flowcor
 {table(goals(found))}
 
 The largest process of the workflow is the one that reads the gates of the control back with FlowKit, whose import alone
-takes 205 MB.
+takes 173 MB.
 
 {versions}; Python {platform.python_version()} on {platform.machine()} with {os.cpu_count()} cores.
 """

@@ -98,7 +98,7 @@ def analysis_minutes(wildcards, attempt):
 
 
 def export_memory(wildcards, attempt):
-    """What Slurm must grant an export, MB: measured 230 and 20 for each MB of its largest file, with half as much to spare."""
+    """What Slurm must grant an export, MB: measured 190 and 20 for each MB of its largest file, with half as much to spare."""
     return round((500 + 30 * max(file_sizes(wildcards), default=0) / 1e6) * attempt)
 
 

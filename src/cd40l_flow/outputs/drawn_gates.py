@@ -108,7 +108,7 @@ def _end(dimension: Any) -> End:
 
 
 def _of_gatingml(path: Path, trees: Sequence[GateTree]) -> tuple[list[Drawn], list[str]]:
-    import flowkit
+    from cd40l_flow.outputs.lean import flowkit
 
     try:
         document = flowkit.parse_gating_xml(str(path))

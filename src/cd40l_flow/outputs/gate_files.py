@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,12 @@ import numpy as np
 
 from cd40l_flow.gating.model import GatedTube
 from cd40l_flow.inputs.fcs import read_header
-from cd40l_flow.inputs.model import Events, Job
+from cd40l_flow.inputs.model import Job
 from cd40l_flow.outputs.flowjo import workspace
 from cd40l_flow.outputs.gate_shapes import GateTree, membership
 from cd40l_flow.outputs.gate_tree import gate_trees
 from cd40l_flow.outputs.gatingml import gatingml
-from cd40l_flow.outputs.tube_values import stored_values
+from cd40l_flow.outputs.tube_values import part_of, stored_values
 from cd40l_flow.outputs.whole import write_whole
 
 DIFFERENT = "EXPORT"
@@ -33,7 +32,7 @@ def export_messages(result: Mapping[str, Any], tubes: Sequence[GatedTube]) -> It
     for tree in gate_trees(result):
         readings = [tube for tube in tubes if tube.signal.events.tube.fcs == tree.fcs]
         step = max(1, readings[0].signal.events.values.shape[0] // ENOUGH)
-        some = [_every(tube.signal.events, step) for tube in readings]
+        some = [part_of(tube.signal.events, slice(None, None, step)) for tube in readings]
         found = membership(tree, stored_values(some, tree.detectors))
         told = []
         for name in tree.counts:
@@ -46,11 +45,6 @@ def export_messages(result: Mapping[str, Any], tubes: Sequence[GatedTube]) -> It
                 f"{some[0].values.shape[0]}). The result stands; its gates are not exported. Tell the makers."
             )
             yield {"code": DIFFERENT, "severity": "error", "tube": tree.fcs, "text": text}
-
-
-def _every(events: Events, step: int) -> Events:
-    time = None if events.time is None else events.time[::step]
-    return replace(events, values=events.values[::step], time=time)
 
 
 def exported(result: Mapping[str, Any]) -> tuple[list[GateTree], str]:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import struct
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import flowio
-import flowkit
 import numpy as np
 
-from cd40l_flow.inputs.model import Floats, Job
+from cd40l_flow.inputs.model import Events, Floats, Job
 from cd40l_flow.outputs.flowjo import sample_names
 from cd40l_flow.outputs.gate_shapes import GateTree, membership
-from cd40l_flow.outputs.tube_values import linear_values, read_again, stored_values
+from cd40l_flow.outputs.lean import flowkit
+from cd40l_flow.outputs.tube_values import part_of, read_again, stored_values
 from cd40l_flow.signal.acquisition import Mask
+from cd40l_flow.signal.compensation import compensate
 
 AT_A_TIME = 20_000  # events
 FLOWKIT, DECODED = "FlowKit", "decoded values"
@@ -76,15 +77,34 @@ def read_tube(tree: GateTree, result: Mapping[str, Any], job: Job) -> TubeEvents
     """Return the events of a tree's file, decoded by FlowKit where it reads the same values as we do; raises as
     `read_again`.
     """
-    # FlowKit takes most memory while it reads: it goes first.
-    sample = _by_flowkit(next(tube.path for tube in job.sample.tubes if tube.fcs == tree.fcs), tree.fcs)
     events = read_again(tree.fcs, result, job)
-    own = membership(tree, linear_values(events, tree.detectors))
-    needed = dict.fromkeys((*tree.detectors, *(tree.matrix.detectors if tree.matrix is not None else ())))
-    stored = stored_values(events, needed)
-    if sample is not None and _same(sample, stored):
+    # What this copies is let go before FlowKit reads, which takes most memory.
+    own = _own(tree, events)
+    sample = _by_flowkit(next(tube.path for tube in job.sample.tubes if tube.fcs == tree.fcs), tree.fcs)
+    needed = tuple(dict.fromkeys((*tree.detectors, *(tree.matrix.detectors if tree.matrix is not None else ()))))
+    if sample is not None and _same(sample, events, needed):
         return TubeEvents(tree, sample, own, FLOWKIT)
-    return TubeEvents(tree, _as_sample(tree.fcs, stored), own, DECODED)
+    del sample
+    return TubeEvents(tree, _as_sample(tree.fcs, stored_values(events, needed)), own, DECODED)
+
+
+def _own(tree: GateTree, events: Sequence[Events]) -> dict[str, Mask]:
+    """Return gate -> which events, (events,), it holds by our own reading of the gates."""
+    compensated = [compensate(reading) for reading in events]
+    found = []
+    for some in _parts(events[0].values.shape[0]):
+        values = stored_values([part_of(reading, some) for reading in compensated], tree.detectors)
+        found.append(membership(tree, values))
+    return _joined(found)
+
+
+def _parts(events: int) -> Iterator[slice]:
+    """Yield which of so many events are looked at, some at a time."""
+    return (slice(start, start + AT_A_TIME) for start in range(0, events, AT_A_TIME))
+
+
+def _joined(parts: Sequence[Mapping[str, Mask]]) -> dict[str, Mask]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _by_flowkit(path: str, name: str) -> Any | None:
@@ -98,12 +118,13 @@ def _by_flowkit(path: str, name: str) -> Any | None:
             return None
 
 
-def _same(sample: Any, stored: Mapping[str, Floats]) -> bool:
-    """Return whether FlowKit has read these values, detector by detector."""
-    for label, values in stored.items():
+def _same(sample: Any, events: Sequence[Events], detectors: Iterable[str]) -> bool:
+    """Return whether FlowKit has read the values that we have, detector by detector."""
+    for label in detectors:
         if label not in sample.pnn_labels:
             return False
         read = sample.get_channel_events(label, source="raw")
+        values = stored_values(events, (label,))[label]
         if read.shape != values.shape or not np.allclose(read, values, rtol=1e-12, atol=0.0):
             return False
     return True
@@ -130,26 +151,35 @@ def read_back(gatingml: Path, wsp: Path, trees: Sequence[GateTree], tubes: Itera
     workspaces = flowkit.parse_wsp(str(wsp))["samples"]
     rows = []
     for tube in tubes:
-        tree, own = tube.tree, tube.own
-        by_gatingml = _gated(_strategy_of(document, tree.number), tube.sample)
-        tube.sample.id = names[tree.fcs]
-        by_wsp = _gated(workspaces[names[tree.fcs]]["gating_strategy"], tube.sample)
-        for gate in tree.gates:
-            theirs = by_gatingml[tree.identifier(gate.name)]
-            rows.append(
-                Row(
-                    tube=tree.fcs,
-                    gate=gate.name,
-                    result=tree.counts.get(gate.name),
-                    own=int(np.count_nonzero(own[gate.name])),
-                    gatingml=int(np.count_nonzero(theirs)),
-                    wsp=int(np.count_nonzero(by_wsp[gate.name])),
-                    differing=int(np.count_nonzero(theirs != own[gate.name])),
-                    source=tube.source,
-                )
-            )
+        name = names[tube.tree.fcs]
+        strategies = _strategy_of(document, tube.tree.number), workspaces[name]["gating_strategy"]
+        rows.extend(_compared(tube, *strategies, name))
         # The next one is read before the name would be given to it.
         del tube
+    return rows
+
+
+def _compared(tube: TubeEvents, gatingml: Any, wsp: Any, name: str) -> list[Row]:
+    """Return what every gate of a tube holds, by FlowKit's reading of either file; the workspace calls it ``name``."""
+    tree, own = tube.tree, tube.own
+    by_gatingml = _gated(gatingml, tube.sample)
+    tube.sample.id = name
+    by_wsp = _gated(wsp, tube.sample)
+    rows = []
+    for gate in tree.gates:
+        theirs = by_gatingml[tree.identifier(gate.name)]
+        rows.append(
+            Row(
+                tube=tree.fcs,
+                gate=gate.name,
+                result=tree.counts.get(gate.name),
+                own=int(np.count_nonzero(own[gate.name])),
+                gatingml=int(np.count_nonzero(theirs)),
+                wsp=int(np.count_nonzero(by_wsp[gate.name])),
+                differing=int(np.count_nonzero(theirs != own[gate.name])),
+                source=tube.source,
+            )
+        )
     return rows
 
 
@@ -171,14 +201,13 @@ def _gated(strategy: Any, sample: Any) -> dict[str, Mask]:
 
     It is given some at a time, for it copies them often.
     """
-    found: dict[str, list[Mask]] = {name: [] for name, _ in strategy.get_gate_ids()}
+    found = []
     events = sample.get_events(source="raw")
-    for start in range(0, events.shape[0], AT_A_TIME):
+    for some in _parts(events.shape[0]):
         part = copy(sample)
-        part._raw_events = events[start : start + AT_A_TIME]
+        part._raw_events = events[some]
         part.event_count = part._raw_events.shape[0]
         with np.errstate(divide="ignore", invalid="ignore"):
             results = strategy.gate_sample(part)
-        for name, path in strategy.get_gate_ids():
-            found[name].append(results.get_gate_membership(name, path))
-    return {name: np.concatenate(parts) for name, parts in found.items()}
+        found.append({name: results.get_gate_membership(name, path) for name, path in strategy.get_gate_ids()})
+    return _joined(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from cd40l_flow.errors import Cd40lFlowError
@@ -47,6 +48,12 @@ def linear_values(readings: Sequence[Events], detectors: Iterable[str]) -> dict[
 def stored_values(readings: Sequence[Events], detectors: Iterable[str]) -> dict[str, Floats]:
     """Return detector -> linear values of one file, (events,), as the readings have them; time in seconds."""
     return {name: _column(readings, name) for name in detectors}
+
+
+def part_of(events: Events, some: slice) -> Events:
+    """Return some events of a tube, which share their memory with all."""
+    time = None if events.time is None else events.time[some]
+    return replace(events, values=events.values[some], time=time)
 
 
 def _column(readings: Sequence[Events], name: str) -> Floats:
