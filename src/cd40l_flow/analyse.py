@@ -202,7 +202,7 @@ def read_sample(sample: Sample, settings: Mapping[str, Any]) -> Read:
             if tells:
                 lost.setdefault(tube.reagent, tube.fcs)
             continue
-        events[tube] = compensate(found)
+        events[tube] = compensate(found, reuse=True)
         if tells:
             targets.setdefault(tube.reagent, found.markers["target"])
     for tube, refusal in _repeated(events).items():

@@ -70,7 +70,7 @@ def test_events_hold_what_the_gates_need(tmp_path: Path) -> None:
     path = tmp_path / "a.fcs"
     path.write_bytes(fcs.bytes())
     events = read_events(tube(path), {}, "file")
-    assert events.names == ("FSC-A", "SSC-A", "FSC-H", "FITC-A", "PE-A", "APC-A", "PerCP-A")
+    assert events.names == ("FSC-A", "SSC-A", "FSC-H", "APC-A", "FITC-A", "PerCP-A", "PE-A")
     assert events.markers == {"CD3": "APC-A", "CD8": "FITC-A", "CD69": "PerCP-A", "target": "PE-A"}
     np.testing.assert_array_equal(events.column("PE-A"), fcs.values()[:, NAMES.index("PE-A")])
     assert events.time is not None

@@ -62,6 +62,15 @@ def test_flowutils_compensates_the_same(healthy: Simulated) -> None:
         np.testing.assert_allclose(found.column(name), theirs[:, events.names.index(name)], rtol=1e-6, atol=1e-2)
 
 
+def test_compensation_in_the_place_of_the_values_is_the_same(healthy: Simulated) -> None:
+    events = healthy.events[1]
+    theirs = compensate(events)
+    mine = compensate(replace(events, values=np.array(events.values, dtype=np.float32, order="F")), reuse=True)
+
+    assert (mine.names, mine.top_percent) == (theirs.names, theirs.top_percent)
+    np.testing.assert_array_equal(mine.values, theirs.values)
+
+
 def test_values_declared_compensated_stay_as_they_are(healthy: Simulated) -> None:
     events = replace(healthy.events[0], spillover=None)
 

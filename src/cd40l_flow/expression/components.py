@@ -239,7 +239,8 @@ class Background:
         signals = self.signals
         law = self.noisy(signal_law(positive, *signals), positive.electron)[0]
         some = np.abs(law) > NOTHING
-        return np.maximum(law[some] @ self._lit_by(signals[0][some]), 0.0)
+        found: Floats = np.maximum(law[some] @ self._lit_by(signals[0][some]), 0.0)
+        return found
 
     def positives(self, several: Sequence[Positive]) -> Floats:
         """Return the probabilities of the bins for several laws of one electron, (laws, bins), without derivatives."""

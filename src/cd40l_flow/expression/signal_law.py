@@ -42,7 +42,8 @@ def signal_law(positive: Positive, log_signals: Floats, weights: Floats) -> Floa
     """Return the probabilities of a grid of log signals and their derivatives by the 3 parameters, (4, grid)."""
     skew = min(max(positive.skew, -SKEW_BOUND), SKEW_BOUND)
     if abs(skew) >= LEAST_SKEW:
-        return _laws(positive, (skew,), log_signals, weights)[0]
+        only: Floats = _laws(positive, (skew,), log_signals, weights)[0]
+        return only
     # Near no skew alpha changes with the cube root of the skewness, and the law's even part with its power 4/3, which
     # has no second derivative at 0: a polynomial of the same value and slope at both ends stands in for it.
     sides = tuple(side * LEAST_SKEW for side in (-1, NEXT_TO_NONE, 1))

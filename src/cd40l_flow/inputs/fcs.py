@@ -143,7 +143,7 @@ def read_header(path: str | Path, name: str | None = None) -> Header:
 
 
 def read_events(tube: Tube, panel: Mapping[str, object], spillover: str, target_detector: str | None = None) -> Events:
-    """Return the events of one tube: scatter, the matrix's detectors, the markers' detectors and time.
+    """Return the events of one tube: scatter, the markers' detectors, the matrix's other detectors, time.
 
     ``panel`` is the tube's panel of the configuration, whose own ``spillover`` replaces the general setting
     ``spillover`` (``file``, ``none`` or the path of a CSV file). ``target_detector`` is the detector of the stimulated
@@ -181,7 +181,8 @@ def map_detectors(
         setting, recording.text.keywords, header.detectors, list(dict.fromkeys(markers.values())), tube.fcs
     )
     scatters = [scatter.fsc, scatter.ssc, scatter.fsc_height, scatter.fsc_width]
-    wanted = [name for name in scatters if name] + list(matrix.detectors if matrix else ()) + list(markers.values())
+    # Those that are looked at go first, so that what compensation leaves needs no place of its own.
+    wanted = [name for name in scatters if name] + list(markers.values()) + list(matrix.detectors if matrix else ())
     names = tuple(dict.fromkeys(wanted))
     empty = np.empty((0, len(names)))
     return Events(tube, header, names, empty, None, "", scatter, markers, matrix, "")

@@ -159,16 +159,14 @@ class Scatter:
 class Events:
     """The events of one tube on the linear scale, as read: not yet compensated.
 
-    ``values`` is (events, detectors) in the order of ``names``: scatter, every fluorescence detector of the spillover
-    matrix and the detectors of the markers; gain and log amplifiers already undone; in single precision where the file
-    holds it so and nothing was undone. ``time`` is (events,) in seconds,
-    or None with ``time_problem`` saying why. ``markers`` maps marker -> detector name. ``spillover`` is the matrix to
-    apply, None when the values are already compensated (declared by the configuration). ``digest`` is the SHA-256 of
-    the DATA segment. ``time_note`` says what was done to make time usable, empty where nothing was.
-
-    ``signal.compensation`` returns the same tube with ``compensated`` true: ``names`` are then scatter and the markers'
-    detectors alone, ``values`` compensated and float32, and ``top_percent`` how many events had been at the top of the
-    target's range.
+    ``values`` is (events, detectors) in the order of ``names``: scatter, the detectors of the markers and every other
+    fluorescence detector of the spillover matrix; gain and log amplifiers already undone; in single precision where the
+    file holds it so and nothing was undone. ``time`` is (events,) in seconds, or None with ``time_problem`` saying why.
+    ``markers`` maps marker -> detector name. ``spillover`` is the matrix to apply, None when the values are already
+    compensated (declared by the configuration). ``digest`` is the SHA-256 of the DATA segment. ``time_note`` says what
+    was done to make time usable, empty where nothing was. ``signal.compensation`` returns the same tube with
+    ``compensated`` true: ``names`` are then scatter and the markers' detectors alone, ``values`` compensated and
+    float32, and ``top_percent`` how many events had been at the top of the target's range.
     """
 
     tube: Tube

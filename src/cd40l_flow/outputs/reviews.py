@@ -89,7 +89,7 @@ def review_files(folder: str | None) -> tuple[list[Path], list[Problem]]:
 
 
 def read_reviews(files: Iterable[Path]) -> Reviews:
-    """Read review files: by time, then file name; one that breaks the schema is told with all its faults, and not used."""
+    """Read review files, by time, then file name; one that breaks the schema is told with its faults, and not used."""
     found: dict[bytes, Review] = {}
     problems: list[Problem] = []
     for path in sorted(files):

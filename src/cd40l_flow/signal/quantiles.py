@@ -28,7 +28,7 @@ def quantiles(values: Floats | Singles, fractions: Sequence[float]) -> list[floa
         low, rest = selected(rest, below - taken)
         taken = below
         high = rest[1:].min() if rest.size > 1 else low
-        share, step = place - below, float(high - low)
+        share, step = place - below, float(high) - float(low)
         found.append(float(low) + step * share if share < 0.5 else float(high) - step * (1 - share))
     return found
 
