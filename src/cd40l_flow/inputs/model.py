@@ -164,9 +164,11 @@ class Events:
     file holds it so and nothing was undone. ``time`` is (events,) in seconds, or None with ``time_problem`` saying why.
     ``markers`` maps marker -> detector name. ``spillover`` is the matrix to apply, None when the values are already
     compensated (declared by the configuration). ``digest`` is the SHA-256 of the DATA segment. ``time_note`` says what
-    was done to make time usable, empty where nothing was. ``signal.compensation`` returns the same tube with
-    ``compensated`` true: ``names`` are then scatter and the markers' detectors alone, ``values`` compensated and
-    float32, and ``top_percent`` how many events had been at the top of the target's range.
+    was done to make time usable, empty where nothing was.
+
+    ``signal.compensation`` returns the same tube with ``compensated`` true: ``names`` are then scatter and the markers'
+    detectors alone, ``values`` compensated and float32, and ``top_percent`` how many events had been at the top of the
+    target's range.
     """
 
     tube: Tube
