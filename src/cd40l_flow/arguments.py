@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import cache
 from pathlib import Path
 
 from cd40l_flow import __version__
@@ -12,6 +13,7 @@ CHECK = Path("results/check.json")
 SAMPLES = Path("results/samples")
 
 
+@cache
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line; ``command`` of what it parses is the name of the command."""
     top = argparse.ArgumentParser(

@@ -89,13 +89,18 @@ def _load() -> None:
 
     for name in STEPS:
         import_module(f"cd40l_flow.{name}")
-    from cd40l_flow.outputs.pages import template
+    from cd40l_flow.arguments import parser
+    from cd40l_flow.outputs.pages import TEMPLATES, template
+    from cd40l_flow.outputs.provenance import provenance
     from cd40l_flow.outputs.texts import load_texts
     from cd40l_flow.schema import load_schema
 
+    parser()
+    provenance()
     load_texts()
     load_schema("config.schema.yaml")
-    template("report.html.j2")
+    for path in TEMPLATES.glob("*.html.j2"):
+        template(path.name)
 
 
 def _reap(how: int) -> None:

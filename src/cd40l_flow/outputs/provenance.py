@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 
 from cd40l_flow import ENGINE_VERSION, __version__
@@ -18,4 +19,9 @@ def provenance() -> dict[str, str]:
         "cd40l-flow": f"{__version__} (engine {ENGINE_VERSION})",
         "Python": platform.python_version(),
     }
-    return told | {name: version(name) for name in PACKAGES}
+    return told | _versions()
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in PACKAGES}
