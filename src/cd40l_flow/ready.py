@@ -93,7 +93,7 @@ def _load() -> None:
     for name in THEIRS:
         import_module(name)
     from cd40l_flow.arguments import parser
-    from cd40l_flow.outputs.pages import template
+    from cd40l_flow.outputs.pages import TEMPLATES, template
     from cd40l_flow.outputs.provenance import software
     from cd40l_flow.outputs.texts import load_texts
     from cd40l_flow.schema import load_schema
@@ -101,7 +101,8 @@ def _load() -> None:
     software()
     load_texts()
     load_schema("config.schema.yaml")
-    template("report.html.j2")
+    for path in TEMPLATES.glob("*.html.j2"):
+        template(path.name)
     parser().parse_args(["report", "--result", "", "--out", ""])  # argparse has its own to make at its first use
 
 

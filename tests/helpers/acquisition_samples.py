@@ -61,21 +61,20 @@ def matrix(size: int) -> list[list[float]]:
 
 
 def course(number: int, arrays: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the course in time of one tube, and add its arrays."""
+    """Return the course in time of one tube, and add its array."""
     if number == UNTIMED:
         return None
     random = np.random.default_rng(number)
     inside = np.zeros(60, dtype=bool)
     if number == CLOGGED:
         inside[round(60 * CLOG[0]) : round(60 * CLOG[1])] = True
-    prefix = f"t{number}c"
-    arrays[f"{prefix}rate"] = (random.poisson(220, 60) * np.where(inside, 0.3, 1.0)).astype(np.float32)
-    for name in NAMES:
-        arrays[prefix + name] = (random.normal(0, 2, 60) - 30.0 * inside).astype(np.float32)
+    rate = random.poisson(220, 60) * np.where(inside, 0.3, 1.0)
+    shifts = [random.normal(0, 2, 60) - 30.0 * inside for _ in NAMES]
+    arrays[f"t{number}c"] = np.stack([rate, *shifts]).astype(np.float32)
     return {
         "seconds": 61.0,
-        "rate": f"{prefix}rate",
-        "signals": [{"name": name, "array": prefix + name} for name in NAMES],
+        "array": f"t{number}c",
+        "signals": list(NAMES),
         "cut": [list(CLOG)] if number == CLOGGED else [],
         "limit": 15.0,
     }

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cd40l_flow.outputs.pictures import draw_pictures
 from helpers.acquisition_samples import acquisition, course, matrix, slopes
 
 Floats = NDArray[np.float64]
@@ -183,6 +184,7 @@ def make_densities(scenario: Scenario) -> dict[str, Any]:
         "unstimulated": "h10",
         "threshold": 0.46,
     }
+    arrays["pictures"] = draw_pictures(tubes, arrays)
     readable = bool(tubes)
     index = {"tubes": tubes, "targets": targets, "activation": activation if readable else None}
     return {"index": np.array(json.dumps(index)), **(arrays if readable else {})}

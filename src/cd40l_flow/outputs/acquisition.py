@@ -10,27 +10,23 @@ from cd40l_flow.signal.course import BINS
 from cd40l_flow.signal.prepare import TubeSignal
 
 
-def course(signal: TubeSignal, prefix: str) -> tuple[dict[str, Any] | None, dict[str, Any]]:
-    """Return the course of one tube and its arrays, (60,) each, name -> values; None where time is not known.
+def course(signal: TubeSignal, name: str) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    """Return the course of one tube and its array by ``name``, (1 + signals, 60); None where time is not known.
 
-    ``rate`` is in events a second, the others are shifts of signals in percentile points. Ends of what was cut are
-    fractions of the duration. ``prefix`` begins the arrays' names.
+    The first row is the rate in events a second, the others are shifts of signals in percentile points. Ends of what
+    was cut are fractions of the duration.
     """
     steadiness = signal.acquisition.steadiness
     seen = steadiness.course
     if seen is None or not seen.seconds:
         return None, {}
-    arrays: dict[str, Any] = {f"{prefix}rate": (seen.counts * (BINS / seen.seconds)).astype(np.float32)}
-    signals = []
-    for name, shifts in seen.shifts.items():
-        arrays[f"{prefix}{name}"] = shifts.astype(np.float32)
-        signals.append({"name": name, "array": f"{prefix}{name}"})
+    rows = np.stack([seen.counts * (BINS / seen.seconds), *seen.shifts.values()]).astype(np.float32)
     cuts = [[(end - seen.begin) / seen.seconds for end in (one.start, one.end)] for one in steadiness.stretches]
     told = {
         "seconds": seen.seconds,
-        "rate": f"{prefix}rate",
-        "signals": signals,
+        "array": name,
+        "signals": list(seen.shifts),
         "cut": cuts,
         "limit": steadiness.limits.shift_points,
     }
-    return told, arrays
+    return told, {name: rows}

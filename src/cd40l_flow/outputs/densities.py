@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cd40l_flow.expression.case import Case
 from cd40l_flow.expression.histogram import HIGH as SCALE_HIGH
@@ -22,6 +23,7 @@ from cd40l_flow.outputs.acquisition import course
 from cd40l_flow.outputs.axes import Axis
 from cd40l_flow.outputs.evidence import Curves
 from cd40l_flow.outputs.panels import TARGET_LABEL, draw_panels, fluorescence_axis, scatter_tops
+from cd40l_flow.outputs.pictures import draw_pictures
 from cd40l_flow.outputs.whole import write_whole
 
 BINS = 256
@@ -31,23 +33,27 @@ LEVEL = 2  # of compression: a quarter of the time of the usual 6 for a fifth mo
 def densities(gated: GatedSample, case: Case, control_tops: Sequence[Sequence[float]] = ()) -> dict[str, Any]:
     """Return the arrays of a sample's figures and their ``index`` (JSON text): what ``densities.npz`` holds.
 
-    2-D arrays are (128, 128) uint32 counts, [x, y]; 1-D arrays (256,) counts, or the (128,) heights of a curve that a
-    boundary was looked for in. Positions in the index are fractions of
-    an axis; ``control_tops`` are the tops of the controls' scatter axes.
+    2-D arrays are (128, 128) counts, [x, y], as whole numbers as short as they can be; 1-D arrays (256,) counts, or the
+    (128,) heights of a curve that a boundary was looked for in. ``pictures`` are the panels' pictures, PNG after PNG,
+    and ``picture`` of a panel where its own begins and ends. Positions in the index are fractions of an axis;
+    ``control_tops`` are the tops of the controls' scatter axes.
     """
     arrays: dict[str, Any] = {}
     tops = scatter_tops(gated, control_tops)
     tubes = []
+    drawn: dict[str, NDArray[np.uint32]] = {}
     curves = Curves()
     for number, tube in enumerate(gated.tubes):
         panels, counts = draw_panels(gated, tube, tops, f"t{number}p", curves)
-        arrays |= counts
+        drawn.update(counts)
         sheet = tube.signal.events.tube
         told, bins = course(tube.signal, f"t{number}c")
         arrays |= bins
         names = {"fcs": sheet.fcs, "stimulation": sheet.stimulation, "reagent": sheet.reagent}
         tubes.append({**names, "panels": panels, "course": told})
     arrays |= curves.arrays
+    arrays["pictures"] = draw_pictures(tubes, drawn)
+    arrays |= {name: counts.astype(np.min_scalar_type(counts.max())) for name, counts in drawn.items()}
     index = {
         "tubes": tubes,
         "targets": [_target(gated, expression, arrays) for expression in case.reagents.values()],
@@ -66,7 +72,8 @@ def write_densities(arrays: Mapping[str, Any], path: Path) -> None:
             array = io.BytesIO()
             np.lib.format.write_array(array, np.asanyarray(arrays[name]), allow_pickle=False)
             file = zipfile.ZipInfo(f"{name}.npy")
-            archive.writestr(file, array.getbuffer(), zipfile.ZIP_DEFLATED, compresslevel=LEVEL)
+            how = zipfile.ZIP_STORED if name == "pictures" else zipfile.ZIP_DEFLATED  # PNGs are compressed already
+            archive.writestr(file, array.getbuffer(), how, compresslevel=LEVEL)
     write_whole(path, buffer.getvalue())
 
 

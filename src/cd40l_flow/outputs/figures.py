@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from cd40l_flow.errors import Cd40lFlowError
 
 Counts = NDArray[np.float64]
 
@@ -27,6 +29,11 @@ class Densities:
     def counts(self, name: str | None) -> Counts | None:
         """Return an array by the name the index gives it, or None where the index has none."""
         return None if name is None else np.asarray(self.arrays[name], dtype=np.float64)
+
+    def picture(self, panel: Mapping[str, Any]) -> bytes:
+        """Return the picture of a panel, a PNG."""
+        begin, end = panel["picture"]
+        return bytes(self.arrays["pictures"][begin:end])
 
     def panels(self, fcs: str, stimulation: str, reagent: str) -> list[Mapping[str, Any]]:
         """Return the panels of one tube; a combined tube appears once for each reagent."""
@@ -55,13 +62,36 @@ class Densities:
 
 
 def read_densities(path: str | Path) -> Densities:
-    """Read ``densities.npz``; raises ValueError for a file that is none.
+    """Read ``densities.npz``; its arrays are unpacked when they are asked for.
+
+    Raises Cd40lFlowError for one of a version that did not draw the pictures.
+    """
+    arrays = _Packed(Path(path).read_bytes())
+    if "pictures" not in arrays:
+        raise Cd40lFlowError(f"{path}: was written by another version of cd40l-flow. Analyse the sample again.")
+    return Densities(index=json.loads(str(arrays["index"])), arrays=arrays)
+
+
+class _Packed(Mapping[str, NDArray[Any]]):
+    """The arrays of an npz file, each unpacked once when it is asked for: of a control a report needs but a few.
 
     It holds a hundred small arrays, whose headers take NumPy longer to parse than their numbers to unpack.
     """
-    with zipfile.ZipFile(path) as file:
-        arrays = {name.removesuffix(".npy"): _array(file.read(name)) for name in file.namelist()}
-    return Densities(index=json.loads(str(arrays.pop("index"))), arrays=arrays)
+
+    def __init__(self, content: bytes) -> None:
+        self._file = zipfile.ZipFile(io.BytesIO(content))
+        self._unpacked: dict[str, NDArray[Any]] = {}
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if name not in self._unpacked:
+            self._unpacked[name] = _array(self._file.read(f"{name}.npy"))
+        return self._unpacked[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name.removesuffix(".npy") for name in self._file.namelist())
+
+    def __len__(self) -> int:
+        return len(self._file.namelist())
 
 
 def _array(content: bytes) -> NDArray[Any]:

@@ -36,11 +36,9 @@ _LEAST = 25.0  # percentile points that the lower strip shows on either side
 def draw_course(densities: Densities, course: Mapping[str, Any]) -> Drawing:
     """Draw the course of one tube."""
     height, limit = _RATE + _GAP + _SIGNALS, float(course["limit"])
-    rate = densities.counts(course["rate"])
-    rate = np.zeros(1) if rate is None else rate
+    rate, *rows = np.asarray(densities.arrays[course["array"]], dtype=np.float64)
     top = max(float(rate.max()), 1e-9)
-    found = {signal["name"]: densities.counts(signal["array"]) for signal in course["signals"]}
-    shifts = {name: values for name, values in found.items() if values is not None}
+    shifts = dict(zip(course["signals"], rows, strict=True))
     largest = [float(np.nanmax(np.abs(values), initial=0.0)) for values in shifts.values()]
     span = max(_LEAST, 1.3 * limit, *largest)
 

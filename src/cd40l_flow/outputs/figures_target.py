@@ -98,10 +98,12 @@ def _draw_residuals(strip: _Strip, observed: Counts, expected: Counts) -> None:
     width = _PLOT / len(observed)
     bars, beyond = [], []
     # An expected count below one has no normal residual; such bins are left blank.
-    for place in np.flatnonzero(expected >= 1):
-        value = float((observed[place] - expected[place]) / np.sqrt(expected[place]))
-        shown = float(np.clip(value, -_RESIDUAL_RANGE, _RESIDUAL_RANGE))
-        x, tip, zero = (float(place) + 0.5) * width, strip.height(shown), strip.height(0.0)
+    places = np.flatnonzero(expected >= 1)
+    values = (observed[places] - expected[places]) / np.sqrt(expected[places])
+    zero = strip.height(0.0)
+    for place, value in zip(places.tolist(), values.tolist(), strict=True):
+        shown = min(max(value, -_RESIDUAL_RANGE), _RESIDUAL_RANGE)
+        x, tip = (place + 0.5) * width, strip.height(shown)
         bars.append(f"M{x - 0.36 * width:.1f} {zero:.1f}h{0.72 * width:.1f}V{tip:.1f}h{-0.72 * width:.1f}z")
         if shown != value:
             beyond.append(f"M{x:.1f} {tip:.1f}l5 {7 if shown > 0 else -7}h-10z")

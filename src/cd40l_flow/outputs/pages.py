@@ -12,19 +12,23 @@ from typing import TYPE_CHECKING, Any
 from cd40l_flow.resources import keep, kept
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Environment, Template
 
 TEMPLATES = Path(__file__).parent / "templates"
 # Every value is escaped, a name that is not there is an error.
 OPTIONS: dict[str, Any] = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True, "auto_reload": False}
 
 
-@cache
 def template(name: str) -> Template:
     """Return a page's template, ready to be filled in.
 
     It is compiled once and kept: compiling takes longer than writing a report.
     """
+    return _environment().get_template(name)
+
+
+@cache
+def _environment() -> Environment:
     import jinja2
 
     made_by = repr((jinja2.__version__, sorted(OPTIONS.items())))
@@ -41,13 +45,12 @@ def template(name: str) -> Template:
         def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
             keep(kept(TEMPLATES, bucket.key, bucket.checksum, made_by), bucket.bytecode_to_string())
 
-    environment = jinja2.Environment(
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
         bytecode_cache=Compiled(),
         **OPTIONS,
     )
-    return environment.get_template(name)
 
 
 def security_policy(style: str, script: str = "") -> str:

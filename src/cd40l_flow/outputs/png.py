@@ -31,7 +31,7 @@ def encode_png(indices: Indices, colours: NDArray[np.int32]) -> bytes:
     depth = 4 if len(colours) <= 16 else 8
     packed: Indices = indices
     if depth == 4:
-        even = np.pad(indices, ((0, 0), (0, width % 2)))
+        even = np.pad(indices, ((0, 0), (0, 1))) if width % 2 else indices
         packed = ((even[:, 0::2] << 4) | even[:, 1::2]).astype(np.uint8)
     rows = np.zeros((height, packed.shape[1] + 1), dtype=np.uint8)
     rows[:, 1:] = packed
@@ -51,7 +51,12 @@ def encode_png(indices: Indices, colours: NDArray[np.int32]) -> bytes:
 
 def png_uri(indices: Indices, colours: NDArray[np.int32]) -> str:
     """Return the picture as a data URI."""
-    return "data:image/png;base64," + base64.b64encode(encode_png(indices, colours)).decode("ascii")
+    return data_uri(encode_png(indices, colours))
+
+
+def data_uri(png: bytes) -> str:
+    """Return a PNG as a data URI."""
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
 def _checksum(data: bytes) -> bytes:

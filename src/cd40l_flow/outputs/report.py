@@ -47,7 +47,7 @@ def render_report(
     from markupsafe import Markup
 
     from cd40l_flow.outputs import figures_acquisition, figures_gating, figures_target
-    from cd40l_flow.outputs.drawing import rules
+    from cd40l_flow.outputs.drawing import rules, svg
 
     result, control = subject.result, controls[0] if controls else None
     control_results = [each.result for each in controls]
@@ -61,6 +61,7 @@ def render_report(
     script = read_asset("review.js")
     context: dict[str, Any] = {
         "t": load_texts(),
+        "svg": svg,
         "style": Markup(style),
         "script": Markup(script),
         "policy": security_policy(style, script),

@@ -54,7 +54,7 @@ def _side(subject: Subject, tube: Row | None, title: str) -> View:
     )
     return view | {
         "drawing": draw_course(subject.densities, course),
-        "signals": [signal["name"] for signal in course["signals"]],
+        "signals": course["signals"],
         "numbers": words["removed"].format(removed=removed),
         "found": [*found, *([told["note"]] if told["note"] else [])],
         "alt": alt,

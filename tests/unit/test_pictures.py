@@ -1,0 +1,105 @@
+"""Pictures of panels are drawn once, and show every bin by its count and the side of the gate it lies on."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from cd40l_flow.outputs.drawing import Drawing, Label, svg
+from cd40l_flow.outputs.pictures import draw_pictures
+from cd40l_flow.outputs.report import write_report
+from helpers import report_samples as made
+
+Pixels = NDArray[np.uint8]
+ABOVE = {"kind": "threshold", "axis": "x", "side": "above", "at": 0.5, "automatic": None}
+SQUARE = {"kind": "polygon", "vertices": [[0.25, 0.25], [0.75, 0.25], [0.75, 0.75], [0.25, 0.75]]}
+
+
+def drawn(*panels: tuple[NDArray[np.uint32], dict[str, Any] | None]) -> list[Pixels]:
+    """Return the pixels of panels, (bins, bins, 3), [x, y] as their counts are."""
+    told: list[dict[str, Any]] = [{"array": str(at), "gate": gate} for at, (_, gate) in enumerate(panels)]
+    content = draw_pictures(
+        [{"panels": [{"missing": "no dye"}, *told]}], {str(at): counts for at, (counts, _) in enumerate(panels)}
+    ).tobytes()
+    assert told[-1]["picture"][1] == len(content)
+    pictures = [Image.open(io.BytesIO(content[slice(*panel["picture"])])) for panel in told]
+    return [np.asarray(picture.convert("RGB"))[::-1].transpose(1, 0, 2) for picture in pictures]
+
+
+def counts(*bins: tuple[int, int, int]) -> NDArray[np.uint32]:
+    """Return counts of 64 x 64 bins, empty but for some, each x, y and count."""
+    made = np.zeros((64, 64), dtype=np.uint32)
+    for x, y, count in bins:
+        made[x, y] = count
+    return made
+
+
+def test_more_events_are_darker_and_what_is_outside_the_gate_is_paler() -> None:
+    steps = [1, 3, 10, 30, 100, 400]
+    row = [(x, 5, count) for x, count in zip(range(40, 46), steps, strict=True)]
+    outside = [(x - 30, y, count) for x, y, count in row]
+
+    (pixels,) = drawn((counts(*row, *outside), ABOVE))
+
+    light = pixels.sum(axis=2, dtype=int)
+    assert (np.diff(light[40:46, 5]) < 0).all()
+    assert (np.diff(light[10:16, 5]) < 0).all()
+    assert (light[10:16, 5] > light[40:46, 5]).all()
+    assert len({tuple(pixel) for pixel in pixels.reshape(-1, 3).tolist()}) == 14
+
+
+@pytest.mark.parametrize(
+    ("gate", "inside"),
+    [(None, (slice(None), slice(None))), (ABOVE, (slice(32, None), slice(None))), (SQUARE, (slice(16, 48),) * 2)],
+    ids=["none", "threshold", "polygon"],
+)
+def test_empty_bins_are_white_inside_the_gate_only(gate: dict[str, Any] | None, inside: tuple[slice, slice]) -> None:
+    (pixels,) = drawn((counts(), gate))
+
+    white = (pixels == 255).all(axis=2)
+    expected = np.zeros((64, 64), dtype=bool)
+    expected[inside] = True
+    assert np.array_equal(white, expected)
+
+
+def test_every_panel_is_told_its_own_picture() -> None:
+    first, second = drawn((counts((3, 7, 5)), None), (np.ones((128, 128), dtype=np.uint32), None))
+
+    assert np.argwhere((first != 255).any(axis=2)).tolist() == [[3, 7]]
+    assert second.shape == (64, 64, 3), "a wide cloud of one event a bin is noise: its bins are merged"
+
+
+def test_a_report_needs_no_counts_of_panels(tmp_path: Path) -> None:
+    """Neither its own nor the control's: that would be a third of its time."""
+    pairs = [made.write_sample(tmp_path / each.sample, each) for each in (made.SCENARIOS["NORMAL"], made.CONTROL)]
+    pages = [tmp_path / "with.html", tmp_path / "without.html"]
+    write_report(*pairs[0], [pairs[1]], pages[0], {})
+    for _, densities in pairs:
+        with np.load(densities) as file:
+            kept = {name: file[name] for name in file.files if file[name].shape != (128, 128)}
+            assert len(kept) < len(file.files)
+        np.savez(densities, **kept)
+
+    write_report(*pairs[0], [pairs[1]], pages[1], {})
+
+    assert pages[0].read_bytes() == pages[1].read_bytes()
+
+
+def test_words_of_a_drawing_cannot_become_part_of_the_page() -> None:
+    label = Label(1.4, 2.6, "<b>PE</b> & APC", "axis", "end", 60.0)
+    drawing = Drawing(100, 50.0, (0, 0, 100, 50), (("g-line", "M0 0l1 1"),), (label,))
+
+    page = svg(drawing, 'the "alt" <text>')
+
+    assert 'aria-label="the &#34;alt&#34; &lt;text&gt;"' in page
+    assert '<path class="g-line" d="M0 0l1 1"/>' in page
+    assert '<text x="1" y="3" class="axis" text-anchor="end" textLength="60.0"' in page
+    assert ">&lt;b&gt;PE&lt;/b&gt; &amp; APC</text>" in page
+    assert "frame" not in page
+    assert '<rect class="frame" x="0" y="0" width="100" height="50"/>' in svg(drawing, "", frame=True)
