@@ -11,7 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from cd40l_flow.errors import Cd40lFlowError
 from cd40l_flow.outputs.drawing import Drawing, Label, svg
+from cd40l_flow.outputs.figures import read_densities
 from cd40l_flow.outputs.pictures import draw_pictures
 from cd40l_flow.outputs.report import write_report
 from helpers import report_samples as made
@@ -89,6 +91,15 @@ def test_a_report_needs_no_counts_of_panels(tmp_path: Path) -> None:
     write_report(*pairs[0], [pairs[1]], pages[1], {})
 
     assert pages[0].read_bytes() == pages[1].read_bytes()
+
+
+def test_a_file_of_a_version_without_pictures_is_refused_in_words(tmp_path: Path) -> None:
+    _, densities = made.write_sample(tmp_path, made.CONTROL)
+    with np.load(densities) as file:
+        np.savez(densities, **{name: file[name] for name in file.files if name != "pictures"})
+
+    with pytest.raises(Cd40lFlowError, match=r"densities\.npz: was written by another version .* Analyse the sample"):
+        read_densities(densities)
 
 
 def test_words_of_a_drawing_cannot_become_part_of_the_page() -> None:
