@@ -153,7 +153,10 @@ class Problem:
     def solve(self, *starts: Floats) -> Optimum:
         """Return the best parameters from several starts; those left behind or on another's hill are given up."""
         bounds = self.bounds()
-        found = [minimise(self.objective, start, *bounds, LARGEST, ROUGHLY) for start in starts]
+        found: list[Optimum] = []
+        for start in starts:
+            near = min((one.value for one in found), default=math.inf) + 2 * ROUGHLY
+            found.append(minimise(self.objective, start, *bounds, LARGEST, ROUGHLY, near))
         best = min(found, key=lambda one: one.value)
         ends = [minimise(self.objective, best.theta, *bounds, LARGEST)]
         for one in found:

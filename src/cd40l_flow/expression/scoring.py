@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +14,9 @@ from cd40l_flow.inputs.model import Floats
 # Gain in the log likelihood that counts as none: a thousandth of a standard error costs 5e-7.
 GAIN = 1e-6
 STEPS = 100
+# A search that is to beat another is given up where at its pace it would still take so many steps, or has taken so many.
+# None of 1,200 simulated fits (D 1.5 to 6, 300 to 10,000 cells, with a control and without) ends elsewhere for it.
+PACE, PATIENCE = 50, 20
 LEAP = 0.25  # share of the promised gain below which a step was too long
 
 
@@ -30,19 +34,29 @@ Objective = Callable[[Floats], tuple[float, Floats, Floats]]
 
 
 def minimise(
-    objective: Objective, start: Floats, low: Floats, high: Floats, largest: Floats, gain: float = GAIN
+    objective: Objective,
+    start: Floats,
+    low: Floats,
+    high: Floats,
+    largest: Floats,
+    gain: float = GAIN,
+    beat: float = math.inf,
 ) -> Optimum:
     """Return the minimum of minus a log likelihood between bounds, from a start; deterministic.
 
     ``objective`` gives the value, the gradient and the expected information, (p, p), at parameters (p,). Steps are
     Newton's with that information (Fisher scoring), damped after Levenberg and Marquardt where they fail to go down; a
     parameter at a bound that the gradient presses outwards is held there. No step is longer than ``largest``, (p,); the
-    search ends where a further step promises less than ``gain``.
+    search ends where a further step promises less than ``gain``, and is given up where it will hardly come down to
+    ``beat``.
     """
     theta = np.clip(start, low, high)
     value, gradient, information = objective(theta)
     damping = 1e-6
-    for _ in range(STEPS):
+    gained = math.inf
+    for number in range(STEPS):
+        if value > beat and (number >= PATIENCE or value - beat > PACE * gained):
+            break
         free = ~(((theta <= low) & (gradient > 0)) | ((theta >= high) & (gradient < 0))) & (high > low)
         if not free.any():
             return Optimum(theta, value, information, converged=True)
@@ -61,7 +75,8 @@ def minimise(
             # No step goes down: the last digits of the likelihood are reached, or it is not as smooth as it should be.
             return Optimum(theta, value, information, converged=_promise(gradient, information, step) < 1e-4)
         # Where the likelihood bends more than expected, full steps leap from one side to the other and gain nothing.
-        leaps = value - new < LEAP * _promise(gradient, information, damped)
+        gained = value - new
+        leaps = gained < LEAP * _promise(gradient, information, damped)
         theta, value, gradient, information = tried, new, new_gradient, new_information
         damping = max(4 * damping, 0.1) if leaps else max(damping / 8, 1e-9)
     return Optimum(theta, value, information, converged=False)
