@@ -14,7 +14,7 @@ from cd40l_flow.inputs.model import Floats
 # Gain in the log likelihood that counts as none: a thousandth of a standard error costs 5e-7.
 GAIN = 1e-6
 STEPS = 100
-# A search that is to beat another is given up where at its pace it would still take so many steps, or has taken so many.
+# A search that is to beat another is given up where it would still take so many steps at its pace, or took so many.
 # None of 1,200 simulated fits (D 1.5 to 6, 300 to 10,000 cells, with a control and without) ends elsewhere for it.
 PACE, PATIENCE = 50, 20
 LEAP = 0.25  # share of the promised gain below which a step was too long
