@@ -119,8 +119,9 @@ class Background:
         step = float(self._edges[1] - self._edges[0])
         return self.scale.inverse(self._edges[0] + step * places), cumulated(self.smooth, places)
 
-    def move(self, rows: Floats, shift: float) -> tuple[Floats, Floats]:
-        """Return probabilities of bins, (rows, bins), with all cells moved by ``shift``, and their slopes in it.
+    def move(self, rows: Floats, shift: float, sloped: int) -> tuple[Floats, Floats]:
+        """Return probabilities of bins, (rows, bins), with all cells moved by ``shift``, and the slopes in it of the
+        first ``sloped`` rows, (sloped, bins).
 
         ``shift`` is in robust SD of the background, added on the linear scale. Between the bin edges the density is a
         parabola, so that the likelihood is smooth in the shift, and nothing is widened where bins are wide.
@@ -138,6 +139,7 @@ class Background:
         below = np.zeros((rows.shape[0], ends.size))
         np.cumsum(rows, axis=1, out=below[:, 1:])
         moved = below.take(left, axis=1) + t * (first + t * (bend + t * twist))
+        first, bend, twist = first[:sloped], bend[:sloped], twist[:sloped]
         there = (first + t * (2 * bend + 3 * t * twist)) / widths
         return np.diff(moved, axis=1), -self.linear_sd * np.diff(there, axis=1)
 
@@ -232,7 +234,7 @@ class Background:
 
     def moved(self, rows: Floats, shift: float) -> Floats:
         """Return `move`'s probabilities without slopes, (rows, bins); its parabolas may lie a hair below zero."""
-        return np.maximum(self.move(rows, shift)[0], 0.0)
+        return np.maximum(self.move(rows, shift, 0)[0], 0.0)
 
     def shape_of(self, positive: Positive) -> Floats:
         """Return the probability of each bin for one law, (bins,): `positive` for who asks once, and of no slopes."""

@@ -114,16 +114,17 @@ class Problem:
         negative = 1 / (1 + math.exp(-logit))
         p1, p1_slopes = background.positive(Positive(*law))
         widening = background.widening(law[-1])
-        rows = np.vstack((*background.tilted(theta[ANCHORED:] + shift * widening), p1, p1_slopes))
-        moved, by_shift = background.move(rows, shift)
-        p0, p1 = np.maximum(moved[0], 0.0), np.maximum(moved[1 + TILTS], 0.0)
-        by_width = widening @ moved[1 : 1 + TILTS]
+        p0, p0_slopes = background.tilted(theta[ANCHORED:] + shift * widening)
+        moved, by_shift = background.move(np.vstack((p0, p1, p0_slopes, p1_slopes)), shift, 2)
+        p0, p1 = np.maximum(moved[:2], 0.0)
+        by_tilt, by_law = moved[2 : 2 + TILTS], moved[2 + TILTS :]
+        by_width = widening @ by_tilt
         slopes = np.empty((PARAMETERS, p0.size))
         slopes[0] = negative * (1 - negative) * (p0 - p1)
-        slopes[1] = negative * (by_shift[0] + by_width) + (1 - negative) * by_shift[1 + TILTS]
-        slopes[2:ANCHORED] = (1 - negative) * moved[2 + TILTS :]
+        slopes[1] = negative * (by_shift[0] + by_width) + (1 - negative) * by_shift[1]
+        slopes[2:ANCHORED] = (1 - negative) * by_law
         slopes[ANCHORED - 1] += negative * shift * by_width
-        slopes[ANCHORED:] = negative * moved[1 : 1 + TILTS]
+        slopes[ANCHORED:] = negative * by_tilt
         p = (1 - STRAY) * (negative * p0 + (1 - negative) * p1) + STRAY / self.counts.size
         return p, (1 - STRAY) * slopes
 

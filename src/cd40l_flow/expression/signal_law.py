@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from cd40l_flow.expression.normal import hazard, log_ndtr
+from cd40l_flow.expression.normal import bell_and_share
 from cd40l_flow.inputs.model import Floats
 
 SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
+SQRT_2PI = math.sqrt(2 * math.pi)
 TINY = 1e-300
 LEAST_SKEW, NEXT_TO_NONE = 0.05, 1e-6
 SKEW_BOUND = 0.95  # a skew-normal's skewness is below 0.9953
@@ -54,33 +55,44 @@ def signal_law(positive: Positive, log_signals: Floats, weights: Floats) -> Floa
     return law
 
 
-def _laws(positive: Positive, skews: Sequence[float], log_signals: Floats, weights: Floats) -> Floats:
+def _laws(positive: Positive, skews: tuple[float, ...], log_signals: Floats, weights: Floats) -> Floats:
     """Return `signal_law` at several skews away from 0, (skews, 4, grid)."""
-    # From mean, SD and skewness to Azzalini's delta and alpha: b = delta sqrt(2 / pi).
-    skew = np.array(skews)[:, None]
+    b, b_slope, alpha, alpha_slope, unit, unit_slope = _azzalinis(skews)
     spread = math.exp(positive.log_spread)
-    root = np.cbrt(2 * skew / (4 - math.pi))  # b / sqrt(1 - b^2)
-    root_slope = root / (3 * skew)
-    b = root / np.sqrt(1 + root**2)
-    b_slope = root_slope / (1 + root**2) ** 1.5
-    delta = b / SQRT_2_OVER_PI
-    delta_slope = b_slope / SQRT_2_OVER_PI
-    alpha = delta / np.sqrt(1 - delta**2)
-    alpha_slope = delta_slope / (1 - delta**2) ** 1.5
-    unit = 1 / np.sqrt(1 - b**2)  # omega at a standard deviation of 1
-    unit_slope = b * b_slope * unit**3
     standard = (log_signals - positive.level) / spread
     z = standard / unit + b
-    lower = log_ndtr(alpha * z)
-    p = weights * np.exp(lower - 0.5 * z**2)
-    p /= np.maximum(p.sum(axis=1, keepdims=True), TINY)
-    ratio = hazard(alpha * z, lower)
-    in_z = alpha * ratio - z
+    bell, share = bell_and_share(alpha * z)
+    weighed = weights * np.exp(-0.5 * z * z)
+    p = weighed * share
+    total = np.maximum(p.sum(axis=1, keepdims=True), TINY)
+    p /= total
+    # The density times phi / Phi of alpha z, the slope of log Phi; then p's slope in z.
+    rise = weighed * bell / (total * SQRT_2PI)
+    in_z = alpha * rise - z * p
     found = np.empty((len(skews), 4, log_signals.size))
-    found[:, 0] = 1.0
+    found[:, 0] = p
     found[:, 1] = in_z / (-unit * spread)
     found[:, 2] = in_z * standard / -unit
-    found[:, 3] = in_z * (b_slope - standard * (unit_slope / unit**2)) + ratio * z * alpha_slope
-    found[:, 1:] -= found[:, 1:] @ p[:, :, None]
-    found *= p[:, None]
+    found[:, 3] = in_z * (b_slope - standard * (unit_slope / unit**2)) + rise * z * alpha_slope
+    found[:, 1:] -= found[:, 1:].sum(axis=2, keepdims=True) * p[:, None]
     return found
+
+
+@lru_cache(maxsize=64)
+def _azzalinis(skews: tuple[float, ...]) -> Floats:
+    """Return b = delta sqrt(2 / pi), alpha and omega at a standard deviation of 1, each with its slope in the skewness,
+    (6, skews, 1).
+    """
+    found = []
+    for skew in skews:
+        root = math.copysign((2 * abs(skew) / (4 - math.pi)) ** (1 / 3), skew)  # b / sqrt(1 - b^2)
+        root_slope = root / (3 * skew)
+        b = root / math.sqrt(1 + root**2)
+        b_slope = root_slope / (1 + root**2) ** 1.5
+        delta = b / SQRT_2_OVER_PI
+        delta_slope = b_slope / SQRT_2_OVER_PI
+        alpha = delta / math.sqrt(1 - delta**2)
+        alpha_slope = delta_slope / (1 - delta**2) ** 1.5
+        unit = 1 / math.sqrt(1 - b**2)
+        found.append((b, b_slope, alpha, alpha_slope, unit, b * b_slope * unit**3))
+    return np.array(found).T[:, :, None]
