@@ -184,10 +184,10 @@ def make_densities(scenario: Scenario) -> dict[str, Any]:
         "unstimulated": "h10",
         "threshold": 0.46,
     }
-    arrays["pictures"] = draw_pictures(tubes, arrays)
+    pictures = draw_pictures(tubes, arrays)
     readable = bool(tubes)
     index = {"tubes": tubes, "targets": targets, "activation": activation if readable else None}
-    return {"index": np.array(json.dumps(index)), **(arrays if readable else {})}
+    return {"index": np.array(json.dumps(index)), "pictures": pictures, **(arrays if readable else {})}
 
 
 def _measures(scenario: Scenario, reagent: str) -> dict[str, Any]:
