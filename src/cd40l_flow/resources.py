@@ -22,12 +22,14 @@ _SNAKEFILE = """\
 # Rules of your own may follow: they see results/ like any other file.
 from cd40l_flow.ready import start as start_ready
 from cd40l_flow.resources import workflow_file
+from cd40l_flow.scheduler import lift_rate_limit
 
 
 # Not on a cluster: there every submission starts its own processes.
 onstart:
     if workflow.local_exec:
         start_ready()
+        lift_rate_limit(workflow)
 
 
 module cd40l:

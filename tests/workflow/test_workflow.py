@@ -17,6 +17,8 @@ from helpers.cohorts import (
     Run,
     cd40l_flow,
     copy_of,
+    jobs,
+    make_cohort,
     output,
     override,
     read_sheet,
@@ -132,6 +134,18 @@ def test_nothing_is_left_to_do(demo_results: Path, workflow: Run, tmp_path: Path
 
     assert process.returncode == 0
     assert "Nothing to be done" in process.stdout + process.stderr
+
+
+def test_jobs_are_looked_for_only_when_one_has_ended(workflow: Run, tmp_path: Path) -> None:
+    """Or else Snakemake's own time would grow with the square of the number of jobs."""
+    samples = ("P03", "P04", "P05")
+    directory = make_cohort(tmp_path / "four", ["C01", *samples])
+    process = workflow(directory, "--verbose", *(f"results/samples/{one}/report.html" for one in samples), cores=1)
+
+    assert process.returncode == 0, process.stderr
+    told = process.stdout + process.stderr
+    assert len(jobs(process)) == 1 + 2 * len(samples)
+    assert told.count("Resources before job selection") == 1 + 2 * len(samples)
 
 
 def test_snakefile_of_the_root_makes_everything(demo_copy: Path, workflow: Run, root: Path) -> None:

@@ -13,6 +13,7 @@ from cd40l_flow.inputs.plan import load_plan
 from cd40l_flow.outputs.problems import write_problems
 from cd40l_flow.outputs.reviews import files_by_sample, fingerprints, review_files
 from cd40l_flow.ready import start as start_ready
+from cd40l_flow.scheduler import lift_rate_limit
 
 # One file says what is analysed, and cd40l-flow reads the same one: values from elsewhere would be silently left out.
 AS_MODULE = workflow.modifier.namespace is not None
