@@ -154,6 +154,8 @@ class Problem:
     def solve(self, *starts: Floats) -> Optimum:
         """Return the best parameters from several starts; those left behind or on another's hill are given up."""
         bounds = self.bounds()
+        if len(starts) == 1:
+            return minimise(self.objective, starts[0], *bounds, LARGEST)
         found: list[Optimum] = []
         for start in starts:
             near = min((one.value for one in found), default=math.inf) + 2 * ROUGHLY
