@@ -47,7 +47,7 @@ def main() -> None:
     pages = ROOT / "benchmarks"
     told = peer.write(options.plate, 100_000, options.rounds, options.cores, pages / "speed.md")
     told += scale_samples.write(scale_samples.SIZES, 1, options.cores, pages / "scale_samples.md")
-    told += scale_events.write(scale_events.SIZES, options.rounds, pages / "scale_events.md")
+    told += scale_events.write(scale_events.SIZES, 3 * options.rounds, pages / "scale_events.md")
     told += scale.write(scale.SIZES, pages / "scale.md")
     goals.write(told, machine())
     if options.reading:
