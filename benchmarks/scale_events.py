@@ -149,9 +149,9 @@ def page(rows: Mapping[int, Row], arguments: Sequence[str]) -> str:
     return f"""# Cost against the events of a tube
 
 Written by `{command("scale_events", arguments)}`. Analysis of one sample of three tubes, of which
-one has so many events and the others {OTHERS:,} each; start of Python included. Medians of interleaved rounds, each after
-another process has used 1.2 GB: where a host takes back memory that its virtual machine does not use, the first use of it
-costs up to 2 s a GB.
+one has so many events and the others {OTHERS:,} each; start of Python included. Medians of interleaved rounds, each
+after another process has used 1.2 GB: where a host takes back memory that its virtual machine does not use, the first
+use of it costs up to 2 s a GB.
 
 {chr(10).join(lines)}
 
