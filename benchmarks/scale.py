@@ -94,23 +94,24 @@ def write_cohort(directory: Path, size: int) -> None:
     (directory / "config" / "config.yaml").write_text("\n".join(keys), encoding="utf-8")
 
 
-def run_demo(directory: Path) -> list[dict[str, object]]:
-    """Return the results of the demo cohort, the control first."""
+def run_demo(directory: Path) -> list[Path]:
+    """Return the folders of the results of the demo cohort, the control first."""
     shutil.copytree(ROOT / "test_data" / "config", directory / "config")
     (directory / "fcs").symlink_to(ROOT / "test_data" / "fcs")
     snakemake(directory, "--cores", "2", "--quiet")
-    paths = sorted(directory.glob("results/samples/*/result.json"))
-    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    return sorted((directory / "results" / "samples").iterdir())
 
 
-def copy_results(demo: Sequence[dict[str, object]], directory: Path, size: int) -> None:
-    """Write a result for every sample of a cohort: one of the demo's under another name."""
+def copy_results(demo: Sequence[Path], directory: Path, size: int) -> None:
+    """Write a result for every sample of a cohort: one of the demo's under another name, its binned data linked."""
+    results = [json.loads((one / "result.json").read_text(encoding="utf-8")) for one in demo]
     for number, name in enumerate(names(size)):
-        result = demo[0] if number % PLATE == 0 else demo[1 + number % (len(demo) - 1)]
-        path = directory / "results" / "samples" / name / "result.json"
-        path.parent.mkdir(parents=True)
-        text = json.dumps({**result, "sample": name, "run": f"R{number // PLATE:03d}"})
-        path.write_text(text, encoding="utf-8")
+        chosen = 0 if number % PLATE == 0 else 1 + number % (len(demo) - 1)
+        folder = directory / "results" / "samples" / name
+        folder.mkdir(parents=True)
+        text = json.dumps({**results[chosen], "sample": name, "run": f"R{number // PLATE:03d}"})
+        (folder / "result.json").write_text(text, encoding="utf-8")
+        (folder / "densities.npz").hardlink_to(demo[chosen] / "densities.npz")
 
 
 def snakemake(directory: Path, *arguments: str) -> tuple[float, float]:
