@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks import goals, peer, reading, scale, scale_events, scale_samples
@@ -21,11 +18,8 @@ from benchmarks.accuracy import (
     seed_table,
     wrong_calls,
 )
-from benchmarks.timing import ROOT, Stage, run_demo, stage_table
+from benchmarks.timing import ROOT, Stage, machine, run_demo, stage_table
 
-from cd40l_flow import ENGINE_VERSION, __version__
-
-PACKAGES = ("FlowIO", "FlowUtils", "numpy", "scipy", "snakemake")
 FIRST_SEED = 1
 
 
@@ -45,20 +39,13 @@ def main() -> None:
     options.out.write_text(text, encoding="utf-8")
     print(text)
     pages = ROOT / "benchmarks"
-    told = peer.write(options.plate, 100_000, options.rounds, options.cores, pages / "speed.md")
-    told += scale_samples.write(scale_samples.SIZES, 1, options.cores, pages / "scale_samples.md")
-    told += scale_events.write(scale_events.SIZES, 3 * options.rounds, pages / "scale_events.md")
-    told += scale.write(scale.SIZES, pages / "scale.md")
-    goals.write(told, machine())
+    peer.write(options.plate, 100_000, options.rounds, options.cores, pages / "speed.md")
+    scale_samples.write(scale_samples.SIZES, 1, options.cores, pages / "scale_samples.md")
+    scale_events.write(scale_events.SIZES, 3 * options.rounds, pages / "scale_events.md")
+    scale.write(scale.SIZES, pages / "scale.md")
+    goals.write(pages)
     if options.reading:
         reading.write()
-
-
-def machine() -> str:
-    """Return what the numbers were measured with."""
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    where = f"Python {platform.python_version()}, on {platform.machine()} with {os.cpu_count()} cores"
-    return f"Measured with cd40l-flow {__version__} (engine {ENGINE_VERSION}), {versions}; {where}."
 
 
 def page(demo: Cohort, cohorts: Sequence[Cohort], seconds: float, stages: list[Stage], cores: int) -> str:

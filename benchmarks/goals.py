@@ -1,14 +1,19 @@
-"""What the benchmarks are held against, and the table of it in ``benchmarks/README.md``."""
+"""What the benchmarks are held against, and the table of it in ``benchmarks/README.md``.
+
+``python -m benchmarks.goals`` makes that table anew from the pages as they are.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from benchmarks.timing import ROOT
+from benchmarks.timing import ROOT, machine
 
-README = ROOT / "benchmarks" / "README.md"
 BEGIN, END = "<!-- goals: written by make bench -->", "<!-- goals end -->"
+HEAD = ["| what | measured | goal | | page |", "|---|---:|---:|---|---|"]
+PAGES = ("speed.md", "scale_samples.md", "scale_events.md", "scale.md")
 
 
 @dataclass(frozen=True)
@@ -24,16 +29,29 @@ class Goal:
 
 def table(goals: Sequence[Goal]) -> str:
     """Return the goals as a Markdown table."""
-    lines = ["| what | measured | goal | | page |", "|---|---:|---:|---|---|"]
+    lines = list(HEAD)
     for goal in goals:
         verdict = "met" if goal.met else "**missed**"
         lines.append(f"| {goal.what} | {goal.measured} | {goal.goal} | {verdict} | [{goal.page}]({goal.page}) |")
     return "\n".join(lines)
 
 
-def write(goals: Sequence[Goal], machine: str) -> None:
-    """Put the table of the goals into its place in the README of the benchmarks."""
-    text = README.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
+def write(folder: Path) -> None:
+    """Put the goals of all pages of a folder into their place in its README."""
+    rows = [row for page in PAGES for row in _rows((folder / page).read_text(encoding="utf-8"))]
+    readme = folder / "README.md"
+    before, rest = readme.read_text(encoding="utf-8").split(BEGIN)
     _, after = rest.split(END)
-    README.write_text(f"{before}{BEGIN}\n{machine}\n\n{table(goals)}\n{END}{after}", encoding="utf-8")
+    told = "\n".join([machine(), "", *HEAD, *rows])
+    readme.write_text(f"{before}{BEGIN}\n{told}\n{END}{after}", encoding="utf-8")
+
+
+def _rows(page: str) -> list[str]:
+    """Return the rows of a page's table of goals; raises ValueError for a page without one."""
+    lines = page.splitlines()
+    start = lines.index(HEAD[0]) + len(HEAD)
+    return lines[start : lines.index("", start)]
+
+
+if __name__ == "__main__":
+    write(ROOT / "benchmarks")

@@ -92,8 +92,8 @@ def main() -> None:
     write(options.samples, options.events, options.rounds, options.cores, options.out, sys.argv[1:])
 
 
-def write(samples: int, events: int, rounds: int, cores: int, out: Path, arguments: Sequence[str] = ()) -> list[Goal]:
-    """Race on a plate of so many samples and write the page; return what was measured beside its goals."""
+def write(samples: int, events: int, rounds: int, cores: int, out: Path, arguments: Sequence[str] = ()) -> None:
+    """Race on a plate of so many samples and write the page."""
     with TemporaryDirectory() as folder:
         plate = Path(folder) / "plate"
         simulate(plate, samples, events)
@@ -112,7 +112,6 @@ def write(samples: int, events: int, rounds: int, cores: int, out: Path, argumen
     text = page(found, arguments)
     out.write_text(text, encoding="utf-8")
     print(text)
-    return goals(found)
 
 
 def simulate(directory: Path, samples: int, events: int) -> None:

@@ -48,8 +48,8 @@ def main() -> None:
     write(options.sizes, options.out, sys.argv[1:])
 
 
-def write(sizes: Sequence[int], out: Path, arguments: Sequence[str] = ()) -> list[Goal]:
-    """Measure and write the page; return what was measured beside its goals."""
+def write(sizes: Sequence[int], out: Path, arguments: Sequence[str] = ()) -> None:
+    """Measure and write the page."""
     rows: dict[int, Row] = {}
     with TemporaryDirectory() as folder:
         demo = run_demo(Path(folder) / "demo")
@@ -68,7 +68,6 @@ def write(sizes: Sequence[int], out: Path, arguments: Sequence[str] = ()) -> lis
     text = page(rows, arguments)
     out.write_text(text, encoding="utf-8")
     print(text)
-    return goals(rows)
 
 
 def names(size: int) -> list[str]:

@@ -63,8 +63,8 @@ def main() -> None:
     write(options.sizes, options.rounds, options.out, sys.argv[1:])
 
 
-def write(sizes: Sequence[int], rounds: int, out: Path, arguments: Sequence[str] = ()) -> list[Goal]:
-    """Measure and write the page; return what was measured beside its goals."""
+def write(sizes: Sequence[int], rounds: int, out: Path, arguments: Sequence[str] = ()) -> None:
+    """Measure and write the page."""
     found: dict[int, list[Row]] = {size: [] for size in sorted(sizes)}
     with TemporaryDirectory() as folder:
         commands = {size: prepare(Path(folder) / str(size), size) for size in found}
@@ -81,7 +81,6 @@ def write(sizes: Sequence[int], rounds: int, out: Path, arguments: Sequence[str]
     text = page(rows, arguments)
     out.write_text(text, encoding="utf-8")
     print(text)
-    return goals(rows)
 
 
 def prepare(directory: Path, events: int) -> list[str]:

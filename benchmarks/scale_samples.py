@@ -33,8 +33,8 @@ def main() -> None:
     write(options.sizes, options.rounds, options.cores, options.out, sys.argv[1:])
 
 
-def write(sizes: Sequence[int], rounds: int, cores: int, out: Path, arguments: Sequence[str] = ()) -> list[Goal]:
-    """Measure and write the page; return what was measured beside its goals."""
+def write(sizes: Sequence[int], rounds: int, cores: int, out: Path, arguments: Sequence[str] = ()) -> None:
+    """Measure and write the page."""
     found: dict[int, list[Run]] = {size: [] for size in sorted(sizes)}
     with TemporaryDirectory() as folder:
         for size in found:
@@ -47,7 +47,6 @@ def write(sizes: Sequence[int], rounds: int, cores: int, out: Path, arguments: S
     text = page(seconds, own, arguments)
     out.write_text(text, encoding="utf-8")
     print(text)
-    return goals(seconds)
 
 
 def more(seconds: dict[int, float]) -> list[float]:

@@ -1,8 +1,9 @@
-"""How long the demo cohort takes, in all and by stage."""
+"""How long the demo cohort takes, in all and by stage; what pages tell of their command and their machine."""
 
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -10,9 +11,13 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from cd40l_flow import ENGINE_VERSION, __version__
+
+PACKAGES = ("FlowIO", "FlowUtils", "numpy", "scipy", "snakemake")
 ROOT = Path(__file__).resolve().parents[1]
 # What every step says at its end.
 USED = re.compile(r"\((\S+) s of processor time, (\S+) MB\)")
@@ -25,6 +30,13 @@ def command(module: str, arguments: Sequence[str]) -> str:
         place = kept.index("--out")
         del kept[place : place + 2]
     return " ".join((f"python -m benchmarks.{module}", *kept))
+
+
+def machine() -> str:
+    """Return what the numbers were measured with."""
+    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    where = f"Python {platform.python_version()}, on {platform.machine()} with {os.cpu_count()} cores"
+    return f"Measured with cd40l-flow {__version__} (engine {ENGINE_VERSION}), {versions}; {where}."
 
 
 @dataclass(frozen=True)
