@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from benchmarks.timing import ROOT, machine
@@ -49,8 +50,7 @@ def write(folder: Path) -> None:
 def _rows(page: str) -> list[str]:
     """Return the rows of a page's table of goals; raises ValueError for a page without one."""
     lines = page.splitlines()
-    start = lines.index(HEAD[0]) + len(HEAD)
-    return lines[start : lines.index("", start)]
+    return list(takewhile(lambda line: line.startswith("|"), lines[lines.index(HEAD[0]) + len(HEAD) :]))
 
 
 if __name__ == "__main__":
