@@ -1,6 +1,6 @@
 """How the cost of one analysis grows with the events of a tube: ``python -m benchmarks.scale_events``.
 
-Writes scale_events.md. One of the five tubes grows, the others keep 20,000 events each.
+Writes scale_events.md. One of the three tubes grows, the others keep 20,000 events each.
 """
 
 from __future__ import annotations

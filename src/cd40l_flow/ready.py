@@ -29,6 +29,7 @@ STEPS = (
     *("analyse", "cli", "inputs.job", "outputs.gate_files", "outputs.index", "outputs.measures_table"),
     *("outputs.provenance", "outputs.report", "outputs.result", "outputs.summary"),
 )
+# What other libraries' functions, or ours, import when they are first called.
 THEIRS = ("encodings.cp437", "flowio", "resource")
 
 

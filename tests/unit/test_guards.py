@@ -32,7 +32,7 @@ from helpers.cases import (
 )
 
 # Below this a fifth of the control's positive cells would be hidden.
-LAW = background_component(LENT.background, SCALE).shape_of(POSITIVE)
+LAW, _ = background_component(LENT.background, SCALE).positive(POSITIVE)
 HIDDEN, MIDDLE = quantile(LAW, 0.2), quantile(LAW, 0.5)
 LABORATORY = Laboratory(
     digest="0" * 64,

@@ -32,7 +32,6 @@ ELECTRON = 1.7e-5
 ELECTRON_BOUNDS = (-1.1, 1.1)  # of the logarithm of a photo-electron over that
 TILTS, TILT_REACH = 3, 3.0
 MOST_WIDENING = 0.3
-NOTHING = 1e-9  # share of the cells
 
 
 @dataclass(frozen=True)
@@ -171,11 +170,8 @@ class Background:
     @cached_property
     def lit(self) -> Floats:
         """Probability of each bin for background cells with a given signal added, (signals, bins)."""
-        return self._lit_by(self.signals[0])
-
-    def _lit_by(self, log_signals: Floats) -> Floats:
         fine, cumulative = self._finely
-        below = np.interp(self.ends - np.exp(log_signals)[:, None], fine, cumulative)
+        below = np.interp(self.ends - np.exp(self.signals[0])[:, None], fine, cumulative)
         # What leaves the scale is kept in its end bins, as in the data.
         below[:, 0], below[:, -1] = 0.0, 1.0
         return np.diff(below, axis=1)
@@ -235,14 +231,6 @@ class Background:
     def moved(self, rows: Floats, shift: float) -> Floats:
         """Return `move`'s probabilities without slopes, (rows, bins); its parabolas may lie a hair below zero."""
         return np.maximum(self.move(rows, shift, 0)[0], 0.0)
-
-    def shape_of(self, positive: Positive) -> Floats:
-        """Return the probability of each bin for one law, (bins,): `positive` for who asks once, and of no slopes."""
-        signals = self.signals
-        law = self.noisy(signal_law(positive, *signals), positive.electron)[0]
-        some = np.abs(law) > NOTHING
-        found: Floats = np.maximum(law[some] @ self._lit_by(signals[0][some]), 0.0)
-        return found
 
     def positives(self, several: Sequence[Positive]) -> Floats:
         """Return the probabilities of the bins for several laws of one electron, (laws, bins), without derivatives."""

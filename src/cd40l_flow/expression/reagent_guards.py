@@ -99,7 +99,7 @@ def _background(case: Case, expression: Expression, limits: Mapping[str, Any]) -
         return
     hidden = float(guards["background_hidden_max"])
     threshold, scale = expression.threshold_scaled, expression.scale
-    law = background_component(control.background, scale).shape_of(control.positive)
+    law, _ = background_component(control.background, scale).positive(control.positive)
     for limit, blocks, message in (
         (
             quantile(law, hidden),
