@@ -240,7 +240,7 @@ def map_detectors(
     # Those that are looked at go first, so that what compensation leaves needs no place of its own.
     wanted = [name for name in scatters if name] + list(markers.values()) + list(matrix.detectors if matrix else ())
     names = tuple(dict.fromkeys(wanted))
-    roles = {**markers, "FSC": scatter.fsc, "SSC": scatter.ssc}
+    roles = markers | {role: name for role, name in (("FSC", scatter.fsc), ("SSC", scatter.ssc)) if name is not None}
     found = {detector.name: detector.range for detector in header.detectors}
     if missing := {role: name for role, name in roles.items() if found[name] is None}:
         raise unknown_range(tube.fcs, missing)

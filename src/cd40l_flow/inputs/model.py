@@ -146,10 +146,13 @@ class Header:
 
 @dataclass(frozen=True)
 class Scatter:
-    """The ``$PnN`` of the scatter detectors and of time; None where the file has none."""
+    """The ``$PnN`` of the scatter detectors and of time; None where the file has none.
 
-    fsc: str
-    ssc: str
+    FSC and SSC are both there, or both None where the panel says that there is no scatter (mass cytometry).
+    """
+
+    fsc: str | None
+    ssc: str | None
     fsc_height: str | None
     fsc_width: str | None
     time: str | None

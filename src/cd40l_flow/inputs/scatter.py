@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from cd40l_flow.errors import TubeError
 from cd40l_flow.inputs.model import Detector, Header, Scatter
 
+# What a panel says of recordings without scatter, such as those of a mass cytometer.
+NO_SCATTER = "none"
 AREA = ("a", "area", "int")
 _HEIGHT = ("h", "height", "peak")
 _WIDTH = ("w", "width", "tof")
@@ -74,9 +76,11 @@ def find_scatter(header: Header, panel: Mapping[str, object], name: str) -> Scat
 
     An area goes before an unnamed measure before a height; a detector whose name has no laser before the blue one
     before others; side before back scatter. Height and width are told only where the file has an area too, for they
-    serve to find doublets. Raises TubeError (CHANNEL_MAP) when forward or side scatter is missing; ``name`` is what the
-    message calls the tube.
+    serve to find doublets. A panel with ``scatter: none`` leaves all of it out. ``name`` is what messages call the
+    tube. Raises TubeError (CHANNEL_MAP) when forward or side scatter is missing.
     """
+    if panel.get("scatter") == NO_SCATTER:
+        return Scatter(None, None, None, None, _of_panel(header, panel, "time", name) or _time(header))
     given = {role: _of_panel(header, panel, role, name) for role in ("FSC", "SSC", "time")}
     named = [(detector, said) for detector in header.detectors if (said := scatter_name(detector.name)) is not None]
     forward = _group(named, "f", given["FSC"])
@@ -89,7 +93,8 @@ def find_scatter(header: Header, panel: Mapping[str, object], name: str) -> Scat
         found = f"no {missing} detector under a usual name (such as FSC-A, SSC-A). The file has {listed}."
         first = missing.split(" and ")[0]
         remedy = (
-            f"Name the detector under `panels` in the configuration, such as `{first}: {{detector: {first}-Area}}`."
+            f"Name the detector under `panels` in the configuration, such as `{first}: {{detector: NAME}}`, or write "
+            "`scatter: none` there for a recording that has none."
         )
         raise TubeError("CHANNEL_MAP", name, found, remedy)
     area = _pick(forward, AREA) is not None
