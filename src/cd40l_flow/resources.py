@@ -22,6 +22,7 @@ _SNAKEFILE = """\
 # Rules of your own may follow: they see results/ like any other file.
 from cd40l_flow.ready import start as start_ready
 from cd40l_flow.resources import workflow_file
+from cd40l_flow.run_end import end_of_run
 from cd40l_flow.scheduler import lift_rate_limit
 
 
@@ -30,6 +31,14 @@ onstart:
     if workflow.local_exec:
         start_ready()
         lift_rate_limit(workflow)
+
+
+onsuccess:
+    end_of_run(workflow, complete=True)
+
+
+onerror:
+    end_of_run(workflow, complete=False)
 
 
 module cd40l:

@@ -61,12 +61,13 @@ def result_of(
         "run": sample.run,
         "role": sample.role,
         "sex": sample.sex,
-        "age_band": _age_band(sample.age_years),
+        "age_band": age_band(sample.age_years),
         "controls": list(job.controls),
         "family": sample.family,
         "reference": _reference(case, job.settings["limits"]),
-        "metadata": _metadata(sample),
-        "configuration": _configuration(job.settings),
+        "metadata": metadata(sample),
+        "configuration": configuration(job.settings),
+        "inputs": {"job": "", "files": {}, "controls": {}},
         "call": decision.call,
         "pattern": decision.pattern,
         "reasons": list(decision.reasons),
@@ -126,7 +127,7 @@ def clean(value: Any) -> Any:
     return value
 
 
-def _age_band(age_years: float | None) -> str | None:
+def age_band(age_years: float | None) -> str | None:
     """Return the age as a band, for an exact age can tell who somebody is."""
     if age_years is None:
         return None
@@ -160,13 +161,14 @@ def _change(change: Change) -> dict[str, Any]:
     }
 
 
-def _metadata(sample: Sample) -> dict[str, Any]:
+def metadata(sample: Sample) -> dict[str, Any]:
+    """Return what the sheet says about a sample."""
     names = ("transplant", "calcineurin_inhibitor", "steroid", "anti_cd154", "transfusion", "anticoagulant")
     told = {name: getattr(sample, name) for name in (*names, "collected_h", "stimulation_h")}
     return told | {"show": dict(sample.extra)}
 
 
-def _configuration(settings: Mapping[str, Any]) -> dict[str, Any]:
+def configuration(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of the configuration that the result depends on; of a spillover file only its name."""
     panels = {
         name: {key: _file_name(part) if key == "spillover" else part for key, part in panel.items()}

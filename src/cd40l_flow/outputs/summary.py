@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow.errors import Cd40lFlowError
-from cd40l_flow.outputs.review_state import ReviewState, digest_of, review_state
-from cd40l_flow.outputs.reviews import Reviews, read_reviews
+from cd40l_flow.outputs.review_state import ReviewState, review_state
+from cd40l_flow.outputs.reviews import read_reviews
 from cd40l_flow.outputs.whole import write_whole
 
 _MEASURES = (
@@ -83,19 +83,17 @@ def read_result(path: str | Path) -> dict[str, Any]:
 
 
 def write_summary(
-    result_paths: Sequence[str | Path], out_path: str | Path, review_files: Sequence[str | Path] = ()
+    results: Iterable[tuple[Mapping[str, Any], str]], out_path: str | Path, review_files: Sequence[str | Path] = ()
 ) -> None:
-    """Write ``summary.tsv``, one row a result, in the order of the sample ids whatever the order given."""
+    """Write ``summary.tsv``, one row a result, in the order of the sample ids whatever the order given.
+
+    ``results`` are pairs of a result and the SHA-256 of its file, empty where it has none.
+    """
     # One result at a time is held: those of a screening programme do not fit into memory together.
     reviews = read_reviews(map(Path, review_files))
-    rows = sorted((_reviewed_row(path, reviews) for path in result_paths), key=lambda row: row["sample"])
+    rows = (summary_row(result, review_state(result, digest, reviews)) for result, digest in results)
     text = io.StringIO()
     writer = csv.DictWriter(text, SUMMARY_COLUMNS, delimiter="\t", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(sorted(rows, key=lambda row: row["sample"]))
     write_whole(out_path, text.getvalue())
-
-
-def _reviewed_row(path: str | Path, reviews: Reviews) -> dict[str, str]:
-    result = read_result(path)
-    return summary_row(result, review_state(result, digest_of(path), reviews))
