@@ -27,6 +27,8 @@ rule index:
     input:
         results=RESULTS,
         densities=expand("results/samples/{sample}/densities.npz", sample=SAMPLES),
+        # It links a report only where that is one of this very result.
+        reports=expand("results/samples/{sample}/report.html", sample=SAMPLES),
     output:
         report("results/index.html", caption="../report/index.rst", category="Cohort", labels={"table": "index"}),
     log:
