@@ -219,7 +219,7 @@ def _analyse_job(job: PlannedJob, control_results: Sequence[Path], outputs: Outp
 
 def _report(options: argparse.Namespace) -> int:
     from cd40l_flow.outputs.failed import note_failure, write_failed_report
-    from cd40l_flow.outputs.summary import read_result
+    from cd40l_flow.outputs.record import read_record
     from cd40l_flow.steps import ended
 
     result = Path(options.result)
@@ -231,7 +231,7 @@ def _report(options: argparse.Namespace) -> int:
         return 0
     controls, reviews = ([Path(path) for path in paths] for paths in (options.controls, options.reviews))
     if options.shown_controls:
-        names = sorted(read_result(result)["controls"])
+        names = sorted(read_record(result)["controls"])
         controls = [result.parent.parent / name / "result.json" for name in names]
     _write_report(result, controls, Path(options.out), reviews)
     return 0
@@ -261,7 +261,7 @@ def _used(start: float) -> str:
 def _export(options: argparse.Namespace) -> int:
     from cd40l_flow.inputs.job import read_job
     from cd40l_flow.inputs.plan import load_plan
-    from cd40l_flow.outputs.summary import read_results
+    from cd40l_flow.outputs.record import read_record
 
     start = time.perf_counter()
     if options.failed is not None:
@@ -269,7 +269,7 @@ def _export(options: argparse.Namespace) -> int:
     gates = (options.gatingml, options.wsp, options.table)
     if any(gates) != all(gates) or not (any(gates) or options.measures or options.h5ad):
         raise Cd40lFlowError("export: name --gatingml, --wsp and --table together, or --measures, or --h5ad.")
-    result = read_results([Path(options.result)])[0]
+    result = read_record(options.result)
     told = []
     if all(gates) or options.h5ad:
         job = read_job(options.job).job if options.job else load_plan(options.configfile).job(result["sample"])
@@ -306,11 +306,11 @@ def _no_export(options: argparse.Namespace) -> int:
 
 def _override(options: argparse.Namespace) -> int:
     from cd40l_flow.outputs.override_lines import append_overrides, find_overrides
-    from cd40l_flow.outputs.summary import read_results
+    from cd40l_flow.outputs.record import read_record
 
     by = options.by if options.by is not None else _ask("--by", "Who moved the gates (initials or a role): ")
     reason = options.reason if options.reason is not None else _ask("--reason", "Why: ")
-    result = read_results([Path(options.result)])[0]
+    result = read_record(options.result)
     found = find_overrides(result, Path(options.file), by=by, reason=reason, tube=options.tube)
     for remark in found.told:
         print(f"  {remark}", file=sys.stderr)
@@ -330,10 +330,11 @@ def _ask(option: str, question: str) -> str:
 
 
 def _summarize(options: argparse.Namespace) -> int:
+    from cd40l_flow.inputs.reference import load_reference
     from cd40l_flow.outputs.cohort import Cohort, named_entries
     from cd40l_flow.outputs.index import write_index
     from cd40l_flow.outputs.reviews import review_files
-    from cd40l_flow.outputs.summary import read_results, write_summary
+    from cd40l_flow.outputs.summary import write_summary
 
     reviews = [
         file for place in options.reviews for file in (review_files(place)[0] if Path(place).is_dir() else [place])
@@ -350,8 +351,8 @@ def _summarize(options: argparse.Namespace) -> int:
 
     # A result may be moved away once the summary is written, so it is the last.
     if options.index:
-        references = read_results(options.reference)
-        write_index(list(entries()), options.index, reviews, references[0] if references else None)
+        reference = load_reference(options.reference[0]) if options.reference else None
+        write_index(list(entries()), options.index, reviews, reference)
     if options.multiqc:
         from cd40l_flow.outputs.multiqc import write_multiqc
 
@@ -381,14 +382,13 @@ def _summarize(options: argparse.Namespace) -> int:
 
 def _reference(options: argparse.Namespace) -> int:
     from cd40l_flow.config import default_limits
+    from cd40l_flow.outputs.record import read_records
     from cd40l_flow.outputs.reference import collect, find_results, tell, write_reference
-    from cd40l_flow.outputs.summary import read_results
 
     places = find_results(options.results)
     limits = default_limits()
-    content = collect(
-        [(str(place), result) for place, result in zip(places, read_results(places), strict=True)], limits
-    )
+    results = read_records(places, same_engine=False)
+    content = collect([(str(place), result) for place, result in zip(places, results, strict=True)], limits)
     write_reference(content, Path(options.out))
     print("\n".join(tell(content, int(limits["reference"]["fewest_controls"]))), file=sys.stderr)
     return 0

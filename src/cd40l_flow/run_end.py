@@ -18,8 +18,8 @@ from cd40l_flow.errors import Cd40lFlowError
 from cd40l_flow.inputs.job import read_job
 from cd40l_flow.outputs.cohort import Cohort, fault_of
 from cd40l_flow.outputs.failed import failures, is_failed, note_failure, write_failed_report
+from cd40l_flow.outputs.record import read_record
 from cd40l_flow.outputs.review_state import digest_of
-from cd40l_flow.outputs.summary import read_result
 from cd40l_flow.steps import Outputs, fail_analysis, tell_traceback, told
 
 MOST_NAMED = 50
@@ -94,7 +94,7 @@ def _make_report(job: Any) -> None:
     reviews = job.params.get("reviews") or []
     command += ["--reviews", *([reviews] if isinstance(reviews, str) else map(str, reviews))]
     try:
-        read_result(result)
+        read_record(result)
         code = main(command)
         why = f"it ended with exit code {code}." if code else ""
     except Exception as error:  # noqa: BLE001  it costs this report and no other
@@ -129,7 +129,7 @@ def _failed(jobs: list[Any]) -> Iterator[tuple[str, str]]:
         if place.exists() and not failures(place.parent):
             continue
         try:
-            result = read_result(place)
+            result = read_record(place)
             if is_failed(result):
                 yield str(result["sample"]), str(result["messages"][0]["text"]).partition(": ")[2]
         except (OSError, Cd40lFlowError, LookupError):

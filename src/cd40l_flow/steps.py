@@ -15,8 +15,8 @@ from cd40l_flow.errors import Cd40lFlowError
 from cd40l_flow.inputs.job import PlannedJob
 from cd40l_flow.inputs.probe import content_digest, identity, probe
 from cd40l_flow.outputs.failed import failed_result, is_failed, no_densities, note_failure
+from cd40l_flow.outputs.record import read_record
 from cd40l_flow.outputs.review_state import digest_of
-from cd40l_flow.outputs.summary import read_result
 
 LONGEST = 300  # characters of an exception's words
 KILLED = 128  # what a shell adds to the number of the signal that ended a process
@@ -58,7 +58,7 @@ def analyse_step(planned: PlannedJob, controls: Sequence[Path], outputs: Outputs
     digests, theirs = {}, {}
     for path in controls:
         try:
-            result = read_result(path)
+            result = read_record(path)
         except (Cd40lFlowError, OSError) as error:
             raise NoControlError(f"the result of a control cannot be used: {error}") from error
         theirs[str(result["sample"])] = result
@@ -154,9 +154,9 @@ def _files(planned: PlannedJob, result: Mapping[str, Any]) -> dict[str, str | No
 
 def _write(result: Mapping[str, Any], arrays: Mapping[str, Any], planned: PlannedJob, outputs: Outputs) -> None:
     from cd40l_flow.outputs.densities import write_densities
-    from cd40l_flow.outputs.result import write_result
+    from cd40l_flow.outputs.record import write_record
 
-    write_densities(arrays, outputs.densities)
+    result = {**result, "densities": write_densities(arrays, outputs.densities)}
     if outputs.gates is not None:
         from cd40l_flow.outputs.gate_files import write_gates
 
@@ -166,7 +166,7 @@ def _write(result: Mapping[str, Any], arrays: Mapping[str, Any], planned: Planne
 
         write_measures(result, outputs.measures)
     # The result comes last: where it lies, everything else does.
-    write_result(result, outputs.result)
+    write_record(result, outputs.result)
 
 
 def _keyword_values(job: PlannedJob) -> list[str]:

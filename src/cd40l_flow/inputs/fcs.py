@@ -23,7 +23,6 @@ from cd40l_flow.inputs.spillover import choose_spillover, refuse_transformed
 from cd40l_flow.inputs.text import Note, Text, read_text, refuse
 from cd40l_flow.inputs.values import Columns, check_finite, describe_columns, refuse_not_finite, stored_values
 
-
 # What an operating system says when it is memory or open files that are wanting.
 _WANTING = (errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 

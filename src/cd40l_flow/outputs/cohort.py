@@ -15,8 +15,8 @@ from typing import Any
 from cd40l_flow.errors import Cd40lFlowError
 from cd40l_flow.inputs.job import PlannedJob, job_path, read_job
 from cd40l_flow.outputs.failed import failed_result
+from cd40l_flow.outputs.record import read_record
 from cd40l_flow.outputs.review_state import digest_of
-from cd40l_flow.outputs.summary import read_result
 
 SUPERSEDED = "superseded"
 
@@ -53,7 +53,7 @@ def fault_of(path: Path, sample: str, planned: PlannedJob | None, controls: Mapp
     of its controls.
     """
     try:
-        result = read_result(path)
+        result = read_record(path)
         if result.get("sample") != sample:
             return f"its result is of another sample, {result.get('sample')}."
         inputs = result.get("inputs") or {}
@@ -96,7 +96,7 @@ class Cohort:
         controls = {name: self._digest(name) for name in (planned.job.controls if planned else ())}
         fault = fault_of(path, sample, planned, controls)
         if not fault:
-            return Entry(sample, read_result(path), path, digest_of(path))
+            return Entry(sample, read_record(path), path, digest_of(path))
         if planned is None:
             raise Cd40lFlowError(f"{path}: {sample}: {fault} Run the workflow again.")
         return Entry(sample, failed_result(planned, fault), None, "", fault)
@@ -134,4 +134,4 @@ class Cohort:
 
 def named_entries(paths: Sequence[Path]) -> list[Entry]:
     """Return the entries of results that are named one by one; raises Cd40lFlowError for one that cannot be used."""
-    return [Entry(path.parent.name, read_result(path), path, digest_of(path)) for path in paths]
+    return [Entry(path.parent.name, read_record(path), path, digest_of(path)) for path in paths]

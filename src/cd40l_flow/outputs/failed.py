@@ -15,7 +15,8 @@ from cd40l_flow.expression.effects import INDETERMINATE
 from cd40l_flow.inputs.job import PlannedJob
 from cd40l_flow.inputs.model import TARGET_REAGENTS, Tube
 from cd40l_flow.outputs.codes import undecided_codes
-from cd40l_flow.outputs.result import SCHEMA_VERSION, age_band, clean, configuration, metadata
+from cd40l_flow.outputs.record import SCHEMA_VERSION
+from cd40l_flow.outputs.result import age_band, clean, configuration, metadata
 
 CODE = "ANALYSIS_FAILED"
 FAILURES = "failures.tsv"
