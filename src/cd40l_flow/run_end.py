@@ -27,13 +27,11 @@ COHORT = ("summarize", "index", "multiqc")
 
 
 def end_of_run(workflow: Any, *, complete: bool) -> None:
-    """Make up for what an error left undone, and raise Snakemake's WorkflowError that names every sample that failed.
+    """Make up for what an error left undone; name every sample that failed, and raise SystemExit where there is one.
 
     ``workflow`` is Snakemake's, ``complete`` whether all jobs ended well. Only samples whose jobs were asked for are
     touched.
     """
-    WorkflowError: Any = import_module("snakemake.exceptions").WorkflowError
-
     jobs = list(workflow.dag.jobs)
     if not complete:
         # What is told here belongs to the messages of Snakemake.
@@ -46,7 +44,11 @@ def end_of_run(workflow: Any, *, complete: bool) -> None:
     if len(named) > MOST_NAMED:
         lines.append(f"  and {len(named) - MOST_NAMED} more: see the reasons in results/summary.tsv")
     samples = "1 sample" if len(named) == 1 else f"{len(named)} samples"
-    raise WorkflowError("\n".join([f"Failed for {samples}; the next run tries again:", *lines]))
+    import_module("snakemake.logging").logger.error(
+        "\n".join([f"Failed for {samples}; the next run tries again:", *lines])
+    )
+    # An exception of Snakemake's would end with the places of its own code, not with the samples.
+    raise SystemExit(1)
 
 
 def _make_up(jobs: Iterable[Any], finished: Any) -> None:
