@@ -16,7 +16,7 @@ from typing import Any
 
 from cd40l_flow.errors import Cd40lFlowError
 from cd40l_flow.inputs.job import read_job
-from cd40l_flow.outputs.cohort import Cohort, fault_of
+from cd40l_flow.outputs.cohort import Cohort, Entry, fault_of
 from cd40l_flow.outputs.failed import failures, is_failed, note_failure, write_failed_report
 from cd40l_flow.outputs.record import read_record
 from cd40l_flow.outputs.review_state import digest_of
@@ -33,11 +33,13 @@ def end_of_run(workflow: Any, *, complete: bool) -> None:
     touched.
     """
     jobs = list(workflow.dag.jobs)
+    named: dict[str, str] = {}
     if not complete:
+        due = set(workflow.dag.needrun_jobs(exclude_finished=True))
         # What is told here belongs to the messages of Snakemake.
         with redirect_stdout(sys.stderr):
-            _make_up(jobs, workflow.dag.finished)
-    named = dict(_failed(jobs))
+            named |= _make_up([job for job in jobs if job in due])
+    named |= dict(_failed(jobs))
     if not named:
         return
     lines = [f"  {sample}: {why}" for sample, why in list(named.items())[:MOST_NAMED]]
@@ -51,17 +53,28 @@ def end_of_run(workflow: Any, *, complete: bool) -> None:
     raise SystemExit(1)
 
 
-def _make_up(jobs: Iterable[Any], finished: Any) -> None:
+def _make_up(jobs: list[Any]) -> dict[str, str]:
+    """Make what jobs that did not end have left undone; return sample or output -> why, of what is not told elsewhere.
+
+    A job that did not end may have left what it had to make: one that shared a submission with one that was killed.
+    """
+    named = {}
     for job in _of(jobs, "analyse"):
-        if not finished(job):
-            _make_result(job)
+        _make_result(job)
     for job in _of(jobs, "report_sample"):
-        if not finished(job):
-            _make_report(job)
+        if _make_report(job):
+            named[f"{_folder(job).name} (report)"] = "its step did not end; the report was made at the end of the run."
+    for job in _of(jobs, "export"):
+        named[f"{_folder(job).name} (export)"] = f"its step did not end; see {job.log[0]}."
     for rule in COHORT:
         for job in _of(jobs, rule):
-            if not finished(job):
-                _make_cohort(job, rule)
+            _make_cohort(job, rule)
+    return named
+
+
+def _folder(job: Any) -> Path:
+    """Return the folder of the sample of a job."""
+    return Path(str(job.output[0])).parent
 
 
 def _make_result(job: Any) -> None:
@@ -88,15 +101,17 @@ def _make_result(job: Any) -> None:
     print(f"analyse {sample}: {why}", file=sys.stderr)
 
 
-def _make_report(job: Any) -> None:
+def _make_report(job: Any) -> bool:
+    """Make the report of a sample unless there is one of its present result; return whether it was made."""
     from cd40l_flow.cli import main
 
     out, result = Path(str(job.output[0])), Path(str(job.input.result))
-    command = ["report", "--result", str(result), "--shown-controls", "--out", str(out)]
     reviews = job.params.get("reviews") or []
+    command = ["report", "--result", str(result), "--shown-controls", "--out", str(out)]
     command += ["--reviews", *([reviews] if isinstance(reviews, str) else map(str, reviews))]
     try:
-        read_record(result)
+        if Entry(result.parent.name, read_record(result), result, digest_of(result)).report(result.parent):
+            return False
         code = main(command)
         why = f"it ended with exit code {code}." if code else ""
     except Exception as error:  # noqa: BLE001  it costs this report and no other
@@ -105,6 +120,7 @@ def _make_report(job: Any) -> None:
     if why:
         note_failure(result.parent, "report", why)
         write_failed_report(out, result.parent.name, why)
+    return not why
 
 
 def _make_cohort(job: Any, rule: str) -> None:

@@ -41,10 +41,10 @@ class Bench:
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
         }
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", str(cores)]
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *arguments]
         command += ["--directory", str(self.cohort), "--configfile", str(self.cohort / "config" / "config.yaml")]
-        return subprocess.run(
-            [*command, *arguments],
+        process = subprocess.run(
+            [*command, "--cores", str(cores)],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -52,6 +52,7 @@ class Bench:
             timeout=RUN_SECONDS,
             check=False,
         )
+        return subprocess.CompletedProcess(process.args, process.returncode, process.stdout, "")
 
 
 @pytest.fixture
