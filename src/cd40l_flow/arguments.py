@@ -31,6 +31,10 @@ def parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", parents=[where], help="check sheets, configuration and FCS headers")
     check.add_argument("--out", default=str(CHECK), help="where the problems are written (default: %(default)s)")
 
+    check.add_argument(
+        "--full", action="store_true", help="read every byte of all files, and compare it with what results are made of"
+    )
+
     init = commands.add_parser("init", help="draft sheets and configuration from a folder of FCS files")
     init.add_argument("out", metavar="DIR", help="working directory to write to; no file there is ever overwritten")
     init.add_argument(

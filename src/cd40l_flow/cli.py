@@ -64,7 +64,7 @@ def _enter(directory: str, configfile: str | None) -> str:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from cd40l_flow.inputs.check import check_files
+    from cd40l_flow.inputs.check import check_dates, check_files
     from cd40l_flow.inputs.plan import load_plan
     from cd40l_flow.outputs.problems import write_problems
     from cd40l_flow.outputs.reviews import folder_problems
@@ -76,6 +76,11 @@ def _check(options: argparse.Namespace) -> int:
         write_problems(error.problems, out)
         raise
     problems = [*plan.warnings, *check_files(plan), *folder_problems(plan.config.reviews, plan.samples)]
+    problems += check_dates(plan, time.time())
+    if options.full:
+        from cd40l_flow.outputs.content_check import changed_contents
+
+        problems += changed_contents(plan.samples, SAMPLES)
     write_problems(problems, out)
     _tell(problems, len(plan.samples), out)
     return 0

@@ -14,7 +14,7 @@ from typing import Any
 from cd40l_flow.errors import Cd40lFlowError
 from cd40l_flow.inputs.job import PlannedJob
 from cd40l_flow.inputs.probe import content_digest, identity, probe
-from cd40l_flow.outputs.failed import failed_result, is_failed, no_densities, note_failure
+from cd40l_flow.outputs.failed import failed_result, no_densities, note_failure
 from cd40l_flow.outputs.record import read_record
 from cd40l_flow.outputs.review_state import digest_of
 
@@ -66,9 +66,9 @@ def analyse_step(planned: PlannedJob, controls: Sequence[Path], outputs: Outputs
     if missing := sorted(set(planned.job.controls) - set(theirs)) if planned.job.sample.role == "test" else []:
         raise NoControlError(f"the results of its controls are not there: {', '.join(missing)}.")
     result, arrays = analyse(planned.job, theirs)
+    result["inputs"] = {"job": planned.digest, "files": _files(planned, result), "controls": digests}
     if _looked_at(planned) != before:
         raise ChangedFileError("a file was written to or replaced while it was read.")
-    result["inputs"] = {"job": planned.digest, "files": _files(planned, result), "controls": digests}
     _write(result, arrays, planned, outputs)
     return result
 
@@ -80,11 +80,6 @@ def fail_analysis(planned: PlannedJob, outputs: Outputs, why: str) -> dict[str, 
     note_failure(outputs.result.parent, "analyse", why)
     _write(result, no_densities(), planned, outputs)
     return result
-
-
-def file_digests(planned: PlannedJob, segments: Mapping[str, tuple[int, int, str]]) -> dict[str, str | None]:
-    """Return name -> digest over every byte of a sample's own tubes; ``segments`` as `content_digest` takes them."""
-    return {tube.fcs: content_digest(tube.path, segments.get(tube.fcs)) for tube in planned.job.sample.tubes}
 
 
 def told(error: BaseException, job: PlannedJob | None) -> str:
@@ -141,15 +136,18 @@ def _looked_at(planned: PlannedJob) -> dict[str, tuple[int, ...] | None]:
 
 
 def _files(planned: PlannedJob, result: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return name -> digest over every byte of the sample's own tubes; what was read is not read again for it."""
     from cd40l_flow.inputs.fcs import open_recording
 
-    paths = {tube.fcs: tube.path for tube in planned.job.sample.tubes}
-    segments = {}
-    for row in result["tubes"]:
-        if row["digest"]:
-            layout = open_recording(paths[row["fcs"]], row["fcs"]).layout
-            segments[row["fcs"]] = layout.start, layout.size, row["digest"]
-    return file_digests(planned, segments)
+    digests = {row["fcs"]: row["digest"] for row in result["tubes"]}
+    found = {}
+    for tube in planned.job.sample.tubes:
+        segment = None
+        if digests[tube.fcs]:
+            layout = open_recording(tube.path, tube.fcs).layout
+            segment = layout.start, layout.size, digests[tube.fcs]
+        found[tube.fcs] = content_digest(tube.path, segment)
+    return found
 
 
 def _write(result: Mapping[str, Any], arrays: Mapping[str, Any], planned: PlannedJob, outputs: Outputs) -> None:
@@ -180,8 +178,3 @@ def _keyword_values(job: PlannedJob) -> list[str]:
         except Exception:  # noqa: BLE001  whatever is wrong with a file, a failure must be told
             continue
     return sorted((value for value in values if len(value) > 2 and not value.isdigit()), key=len, reverse=True)
-
-
-def is_current(result: Mapping[str, Any], planned: PlannedJob) -> bool:
-    """Return whether a result is one of these inputs, and not only says that the analysis failed."""
-    return result.get("inputs", {}).get("job") == planned.digest and not is_failed(result)
