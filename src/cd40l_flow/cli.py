@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cd40l_flow.arguments import CONFIG, SAMPLES, parser
-from cd40l_flow.errors import Cd40lFlowError, InputsError
+from cd40l_flow.errors import Cd40lFlowError, InputsError, RecordError
 
 if TYPE_CHECKING:
     from cd40l_flow.errors import Problem
@@ -248,7 +248,8 @@ def _write_report(result: Path, controls: Sequence[Path], out: Path, reviews: Se
 
     start = time.perf_counter()
     pairs = [(path, path.with_name("densities.npz")) for path in controls]
-    write_report(result, result.with_name("densities.npz"), pairs, out, provenance(), reviews)
+    for text in write_report(result, result.with_name("densities.npz"), pairs, out, provenance(), reviews):
+        print(f"  {text}", file=sys.stderr)
     print(f"report {result.parent.name}: {out}, {_used(start)}", file=sys.stderr)
 
 
@@ -266,7 +267,7 @@ def _used(start: float) -> str:
 def _export(options: argparse.Namespace) -> int:
     from cd40l_flow.inputs.job import read_job
     from cd40l_flow.inputs.plan import load_plan
-    from cd40l_flow.outputs.record import read_record
+    from cd40l_flow.outputs.summary import read_results
 
     start = time.perf_counter()
     if options.failed is not None:
@@ -274,7 +275,7 @@ def _export(options: argparse.Namespace) -> int:
     gates = (options.gatingml, options.wsp, options.table)
     if any(gates) != all(gates) or not (any(gates) or options.measures or options.h5ad):
         raise Cd40lFlowError("export: name --gatingml, --wsp and --table together, or --measures, or --h5ad.")
-    result = read_record(options.result)
+    result = read_results([Path(options.result)])[0]
     told = []
     if all(gates) or options.h5ad:
         job = read_job(options.job).job if options.job else load_plan(options.configfile).job(result["sample"])
@@ -311,11 +312,11 @@ def _no_export(options: argparse.Namespace) -> int:
 
 def _override(options: argparse.Namespace) -> int:
     from cd40l_flow.outputs.override_lines import append_overrides, find_overrides
-    from cd40l_flow.outputs.record import read_record
+    from cd40l_flow.outputs.summary import read_results
 
     by = options.by if options.by is not None else _ask("--by", "Who moved the gates (initials or a role): ")
     reason = options.reason if options.reason is not None else _ask("--reason", "Why: ")
-    result = read_record(options.result)
+    result = read_results([Path(options.result)])[0]
     found = find_overrides(result, Path(options.file), by=by, reason=reason, tube=options.tube)
     for remark in found.told:
         print(f"  {remark}", file=sys.stderr)
@@ -387,16 +388,29 @@ def _summarize(options: argparse.Namespace) -> int:
 
 def _reference(options: argparse.Namespace) -> int:
     from cd40l_flow.config import default_limits
-    from cd40l_flow.outputs.record import read_records
+    from cd40l_flow.outputs.record import read_record
     from cd40l_flow.outputs.reference import collect, find_results, tell, write_reference
 
     places = find_results(options.results)
     limits = default_limits()
-    results = read_records(places, same_engine=False)
-    content = collect([(str(place), result) for place, result in zip(places, results, strict=True)], limits)
+    results, refused = [], []
+    for place in places:
+        try:
+            results.append((str(place), read_record(place, same_engine=False)))
+        except RecordError as error:
+            refused.append(str(error))
+    for text in refused:
+        print(f"reference: left out: {text}", file=sys.stderr)
+    content = collect(results, limits)
     write_reference(content, Path(options.out))
     print("\n".join(tell(content, int(limits["reference"]["fewest_controls"]))), file=sys.stderr)
-    return 0
+    unproven = [result["sample"] for _, result in results if result["digest"] is None and result["role"] == "control"]
+    if unproven:
+        text = ", ".join(unproven[:10]) + (", ..." if len(unproven) > 10 else "")
+        print(
+            f"  of schema 1.0, which has no digest to prove them by: {len(unproven)} controls ({text})", file=sys.stderr
+        )
+    return int(bool(refused))
 
 
 def _samples_of(sheet: str | None) -> list[str]:

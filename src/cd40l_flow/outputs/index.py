@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
-from cd40l_flow.errors import Cd40lFlowError, Problem
+from cd40l_flow.errors import Problem, RecordError
 from cd40l_flow.outputs import contact_sheet, index_charts, index_strips
 from cd40l_flow.outputs.cohort import Entry
 from cd40l_flow.outputs.control_chart import control_charts
 from cd40l_flow.outputs.families import families as families_of
-from cd40l_flow.outputs.figures import Densities, read_densities
+from cd40l_flow.outputs.figures import NOTHING, Densities, read_densities
 from cd40l_flow.outputs.numbers import format_interval, format_measure, format_number
 from cd40l_flow.outputs.order import CALL_ORDER, QC_ORDER, worst_first
 from cd40l_flow.outputs.pages import read_asset, security_policy, template
@@ -129,7 +128,7 @@ def render_index(
     order = sorted(range(len(results)), key=lambda place: worst_first(results[place]))
     ordered, links = [results[place] for place in order], [hrefs[place] for place in order]
     numbers = {result["sample"]: number for number, result in enumerate(ordered)}
-    binned = (_densities(densities[place]) for place in order) if densities else ()
+    binned = (_densities(densities[place], results[place]) for place in order) if densities else ()
     counts = {call: sum(result["call"] == call for result in ordered) for call in CALL_ORDER}
     reviewed = [(states or {}).get(result["sample"], _UNSIGNED) for result in ordered]
     signed = {state: sum(review.state == state for review in reviewed) for state in STATES}
@@ -163,6 +162,14 @@ def render_index(
     return template("index.html.j2").render(context).lstrip()
 
 
+def _densities(path: str | Path | None, result: Result) -> Densities:
+    """Return the binned data of a sample; nothing to draw where they are not those of its result."""
+    try:
+        return NOTHING if path is None else read_densities(path, result)
+    except RecordError:
+        return NOTHING
+
+
 def write_index(
     entries: Sequence[Entry],
     out_path: str | Path,
@@ -189,13 +196,3 @@ def write_index(
         families=families_of(results),
     )
     write_whole(out_path, page)
-
-
-def _densities(path: str | Path | None) -> Densities:
-    """Return the binned data of a sample; nothing to draw where there are none, or they cannot be read."""
-    try:
-        if path is not None:
-            return read_densities(path)
-    except (OSError, ValueError, KeyError, BadZipFile, Cd40lFlowError):
-        pass
-    return Densities({"tubes": [], "targets": [], "activation": None}, {})

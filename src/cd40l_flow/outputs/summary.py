@@ -64,6 +64,16 @@ def summary_row(result: Mapping[str, Any], review: ReviewState) -> dict[str, str
     return {column: row[column] for column in SUMMARY_COLUMNS}
 
 
+def read_results(result_paths: Iterable[str | Path]) -> list[dict[str, Any]]:
+    """Read ``result.json`` files, in the order given; raises the first RecordError."""
+    return [read_result(path) for path in result_paths]
+
+
+def read_result(path: str | Path) -> dict[str, Any]:
+    """Read one ``result.json`` of this version; raises RecordError for what is not one."""
+    return read_record(path)
+
+
 def write_summary(
     results: Iterable[tuple[Mapping[str, Any], str]], out_path: str | Path, review_files: Sequence[str | Path] = ()
 ) -> None:
