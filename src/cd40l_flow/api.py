@@ -28,9 +28,11 @@ from cd40l_flow.expression.model import Anchor, Expression
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.gating.strategy import gate as gate_sample
 from cd40l_flow.inputs.fcs import read_events
+from cd40l_flow.inputs.job import planned
 from cd40l_flow.inputs.model import Events, Floats, Job, Override, Sample, Tube
 from cd40l_flow.inputs.plan import Plan, load_plan
 from cd40l_flow.outputs.densities import write_densities
+from cd40l_flow.outputs.made_from import made_from
 from cd40l_flow.outputs.provenance import provenance
 from cd40l_flow.outputs.record import write_record
 from cd40l_flow.outputs.report import write_report
@@ -165,7 +167,9 @@ def _call(sample: str, plan: Plan) -> Called:
 
 
 def _analysed(job: Job, controls: Sequence[Called]) -> Called:
-    return Called(*analyse(job, {str(control.result["sample"]): control.result for control in controls}))
+    theirs = {str(control.result["sample"]): control.result for control in controls}
+    result, arrays = analyse(job, theirs)
+    return Called({**result, "inputs": made_from(planned(job), result, theirs.values())}, arrays)
 
 
 def _written(called: Called, folder: Path) -> tuple[Path, Path]:

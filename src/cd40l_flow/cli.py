@@ -78,7 +78,7 @@ def _check(options: argparse.Namespace) -> int:
     problems = [*plan.warnings, *check_files(plan), *folder_problems(plan.config.reviews, plan.samples)]
     problems += check_dates(plan, time.time())
     if options.full:
-        from cd40l_flow.outputs.content_check import changed_contents
+        from cd40l_flow.outputs.made_from import changed_contents
 
         problems += changed_contents(plan.samples, SAMPLES)
     write_problems(problems, out)

@@ -16,7 +16,7 @@ from typing import Any
 
 from cd40l_flow.errors import Cd40lFlowError
 from cd40l_flow.inputs.job import read_job
-from cd40l_flow.outputs.cohort import Cohort, Entry, fault_of
+from cd40l_flow.outputs.cohort import Cohort, Entry
 from cd40l_flow.outputs.failed import failures, is_failed, note_failure, write_failed_report
 from cd40l_flow.outputs.record import read_record
 from cd40l_flow.outputs.review_state import digest_of
@@ -82,16 +82,12 @@ def _make_result(job: Any) -> None:
     planned = read_job(job.params.job)
     place = Path(str(job.output.result))
     sample = planned.job.sample.sample
-    controls = {}
-    for path in map(Path, job.input):
-        if path.exists():
-            controls[path.parent.name] = digest_of(path)
-    fault = fault_of(place, sample, planned, controls)
-    if not fault:
+    cohort = Cohort([sample], place.parents[2], Path(job.params.job).parent)
+    if not cohort.fault(sample, planned):
         return
     log = Path(str(job.log[0]))
     if place.exists():
-        Cohort([], place.parents[2], None).move(place.parent)
+        cohort.move(place.parent)
     began = f"its analysis was killed, or the run ended before it was done; see {log}."
     why = began if log.exists() else "its analysis was not begun before the run ended."
     outputs = Outputs.of(place.parent)

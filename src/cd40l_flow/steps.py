@@ -13,10 +13,10 @@ from typing import Any
 
 from cd40l_flow.errors import Cd40lFlowError
 from cd40l_flow.inputs.job import PlannedJob
-from cd40l_flow.inputs.probe import content_digest, identity, probe
+from cd40l_flow.inputs.probe import identity, probe
 from cd40l_flow.outputs.failed import failed_result, no_densities, note_failure
+from cd40l_flow.outputs.made_from import made_from
 from cd40l_flow.outputs.record import read_record
-from cd40l_flow.outputs.review_state import digest_of
 
 LONGEST = 300  # characters of an exception's words
 KILLED = 128  # what a shell adds to the number of the signal that ended a process
@@ -55,18 +55,17 @@ def analyse_step(planned: PlannedJob, controls: Sequence[Path], outputs: Outputs
     from cd40l_flow.analyse import analyse
 
     before = _looked_at(planned)
-    digests, theirs = {}, {}
+    theirs = {}
     for path in controls:
         try:
             result = read_record(path)
         except (Cd40lFlowError, OSError) as error:
             raise NoControlError(f"the result of a control cannot be used: {error}") from error
         theirs[str(result["sample"])] = result
-        digests[str(result["sample"])] = digest_of(path)
     if missing := sorted(set(planned.job.controls) - set(theirs)) if planned.job.sample.role == "test" else []:
         raise NoControlError(f"the results of its controls are not there: {', '.join(missing)}.")
     result, arrays = analyse(planned.job, theirs)
-    result["inputs"] = {"job": planned.digest, "files": _files(planned, result), "controls": digests}
+    result["inputs"] = made_from(planned, result, theirs.values())
     if _looked_at(planned) != before:
         raise ChangedFileError("a file was written to or replaced while it was read.")
     _write(result, arrays, planned, outputs)
@@ -133,21 +132,6 @@ def _looked_at(planned: PlannedJob) -> dict[str, tuple[int, ...] | None]:
     if changed:
         raise ChangedFileError(f"files changed since the run was planned: {', '.join(sorted(changed))}.")
     return seen
-
-
-def _files(planned: PlannedJob, result: Mapping[str, Any]) -> dict[str, str | None]:
-    """Return name -> digest over every byte of the sample's own tubes; what was read is not read again for it."""
-    from cd40l_flow.inputs.fcs import open_recording
-
-    digests = {row["fcs"]: row["digest"] for row in result["tubes"]}
-    found = {}
-    for tube in planned.job.sample.tubes:
-        segment = None
-        if digests[tube.fcs]:
-            layout = open_recording(tube.path, tube.fcs).layout
-            segment = layout.start, layout.size, digests[tube.fcs]
-        found[tube.fcs] = content_digest(tube.path, segment)
-    return found
 
 
 def _write(result: Mapping[str, Any], arrays: Mapping[str, Any], planned: PlannedJob, outputs: Outputs) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cd40l_flow.outputs.cohort import named_entries
 from cd40l_flow.outputs.index import render_index, write_index
 from cd40l_flow.outputs.order import CALL_ORDER
 from cd40l_flow.outputs.record import write_record
@@ -51,7 +52,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the index of 96 samples."""
     folder = tmp_path_factory.mktemp("cohort")
     results = make_cohort(folder, 96)
-    write_index(results, [f"samples/{path.parent.name}/report.html" for path in results], folder / "index.html")
+    write_index(named_entries(results), folder / "index.html")
     return folder / "index.html"
 
 

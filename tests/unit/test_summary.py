@@ -105,7 +105,7 @@ def test_reviews_enter_the_summary_and_leave_the_automatic_call(tmp_path: Path) 
     other = write_review(tmp_path / "reviews", "3.json", make_review(sample="P02"))
 
     def row(*files: Path) -> tuple[str, ...]:
-        write_summary([path], tmp_path / "summary.tsv", files)
+        write_summary([(make_result(), digest_of(path))], tmp_path / "summary.tsv", files)
         header, line = (text.split("\t") for text in (tmp_path / "summary.tsv").read_text().splitlines())
         cells = dict(zip(header, line, strict=True))
         return cells["call"], cells["review"], cells["reviewed_call"]

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cd40l_flow.errors import Cd40lFlowError
+from cd40l_flow.errors import Cd40lFlowError, RecordError
 from cd40l_flow.inputs.job import PlannedJob, job_path, read_job
 from cd40l_flow.outputs.failed import failed_result
+from cd40l_flow.outputs.made_from import state_of
 from cd40l_flow.outputs.record import read_record
 from cd40l_flow.outputs.review_state import digest_of
 
@@ -46,31 +47,6 @@ class Entry:
         return Path(os.path.relpath(page, folder)).as_posix() if shown else None
 
 
-def fault_of(path: Path, sample: str, planned: PlannedJob | None, controls: Mapping[str, str]) -> str:
-    """Return why the result at a path is not the present one of a sample; empty where it is.
-
-    ``planned`` is the sample's job, None where that is not known; ``controls`` are the digests of the present results
-    of its controls.
-    """
-    try:
-        result = read_record(path)
-        if result.get("sample") != sample:
-            return f"its result is of another sample, {result.get('sample')}."
-        inputs = result.get("inputs") or {}
-    except FileNotFoundError:
-        return "it has no result: its analysis did not end."
-    except (OSError, Cd40lFlowError, AttributeError) as error:
-        return f"its result cannot be used ({type(error).__name__})."
-    if planned is None:
-        return ""
-    if inputs.get("job") != planned.digest:
-        return "its result is of other files, rows of the sheets, settings or version than the present ones."
-    changed = [name for name, digest in inputs.get("controls", {}).items() if controls.get(name, digest) != digest]
-    if changed:
-        return f"its result is judged by results of controls that are no longer there ({', '.join(sorted(changed))})."
-    return ""
-
-
 class Cohort:
     """The samples of a sheet and what there is of each, read one at a time."""
 
@@ -78,7 +54,7 @@ class Cohort:
         self.samples = sorted(samples)
         self.results = results
         self._jobs = jobs
-        self._digests: dict[str, str] = {}
+        self._states: dict[str, str] = {}
 
     def path(self, sample: str) -> Path:
         """Return where the result of a sample lies."""
@@ -93,13 +69,30 @@ class Cohort:
         """Return one sample; raises Cd40lFlowError where there is no job to tell who it is."""
         planned = self.planned(sample)
         path = self.path(sample)
-        controls = {name: self._digest(name) for name in (planned.job.controls if planned else ())}
-        fault = fault_of(path, sample, planned, controls)
+        fault = self.fault(sample, planned)
         if not fault:
             return Entry(sample, read_record(path), path, digest_of(path))
         if planned is None:
             raise Cd40lFlowError(f"{path}: {sample}: {fault} Run the workflow again.")
         return Entry(sample, failed_result(planned, fault), None, "", fault)
+
+    def fault(self, sample: str, planned: PlannedJob | None) -> str:
+        """Return why what lies there is not the present result of a sample; empty where it is.
+
+        ``planned`` is its job, None where that is not known.
+        """
+        try:
+            inputs = read_record(self.path(sample), sample=sample).get("inputs") or {}
+        except RecordError as error:
+            return f"it has no result that can be used: {error.found}"
+        if planned is None:
+            return ""
+        if inputs.get("job") != planned.digest:
+            return "its result is of other files, rows of the sheets, settings or version than the present ones."
+        changed = [name for name, was in inputs.get("controls", {}).items() if self._state(name) != was]
+        if changed:
+            return f"its result rests on results of controls that are no longer there ({', '.join(sorted(changed))})."
+        return ""
 
     def planned(self, sample: str) -> PlannedJob | None:
         """Return the job of a sample, None where jobs are not known."""
@@ -123,13 +116,13 @@ class Cohort:
         target.parent.mkdir(parents=True, exist_ok=True)
         return path.rename(target)
 
-    def _digest(self, sample: str) -> str:
-        if sample not in self._digests:
+    def _state(self, sample: str) -> str:
+        if sample not in self._states:
             try:
-                self._digests[sample] = digest_of(self.path(sample))
-            except OSError:
-                self._digests[sample] = ""
-        return self._digests[sample]
+                self._states[sample] = state_of(read_record(self.path(sample), sample=sample))
+            except RecordError:
+                self._states[sample] = ""
+        return self._states[sample]
 
 
 def named_entries(paths: Sequence[Path]) -> list[Entry]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cd40l_flow.outputs.record import read_record
 from cd40l_flow.outputs.review_state import ReviewState, review_state
 from cd40l_flow.outputs.reviews import read_reviews
 from cd40l_flow.outputs.whole import write_whole

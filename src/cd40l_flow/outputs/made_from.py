@@ -1,17 +1,46 @@
-"""Whether results are of the very files that lie there now, by every byte of them."""
+"""What a result was made of, by content, and whether that is still what lies there, by every byte of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from cd40l_flow.errors import Problem, RecordError, TubeError
 from cd40l_flow.inputs.fcs import open_recording
+from cd40l_flow.inputs.job import PlannedJob
 from cd40l_flow.inputs.model import Sample, Tube
 from cd40l_flow.inputs.probe import content_digest
+from cd40l_flow.outputs.failed import is_failed
 from cd40l_flow.outputs.record import read_record
 
 CODE = "CONTENT"
+# What stands for a control whose analysis failed: its inputs may be the same the next time, and its result another.
+FAILED = "failed"
+
+
+def made_from(
+    planned: PlannedJob, result: Mapping[str, Any], controls: Iterable[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
+    """Return the ``inputs`` of a result: digests of its job, of every byte of its own files, and of its controls' jobs.
+
+    A control's result depends on nothing but its job, so that the job's digest stands for it. What was read is not read
+    again.
+    """
+    digests = {row["fcs"]: row["digest"] for row in result["tubes"]}
+    files = {}
+    for tube in planned.job.sample.tubes:
+        segment = None
+        if digests[tube.fcs]:
+            layout = open_recording(tube.path, tube.fcs).layout
+            segment = layout.start, layout.size, digests[tube.fcs]
+        files[tube.fcs] = content_digest(tube.path, segment)
+    return {"job": planned.digest, "files": files, "controls": {str(one["sample"]): state_of(one) for one in controls}}
+
+
+def state_of(result: Mapping[str, Any]) -> str:
+    """Return what stands for a control's result where another rests on it."""
+    return FAILED if is_failed(result) else str((result.get("inputs") or {}).get("job", ""))
 
 
 def tube_digest(tube: Tube) -> str | None:
