@@ -28,12 +28,14 @@ from cd40l_flow.expression.model import Anchor, Expression
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.gating.strategy import gate as gate_sample
 from cd40l_flow.inputs.fcs import read_events
+from cd40l_flow.inputs.job import planned
 from cd40l_flow.inputs.model import Events, Floats, Job, Override, Sample, Tube
 from cd40l_flow.inputs.plan import Plan, load_plan
 from cd40l_flow.outputs.densities import write_densities
+from cd40l_flow.outputs.made_from import made_from
 from cd40l_flow.outputs.provenance import provenance
+from cd40l_flow.outputs.record import write_record
 from cd40l_flow.outputs.report import write_report
-from cd40l_flow.outputs.result import write_result
 from cd40l_flow.signal.compensation import compensate
 from cd40l_flow.signal.prepare import choose_scales, prepare
 from cd40l_flow.signal.scale import Scale, choose_scale, robust_sd
@@ -165,12 +167,13 @@ def _call(sample: str, plan: Plan) -> Called:
 
 
 def _analysed(job: Job, controls: Sequence[Called]) -> Called:
-    return Called(*analyse(job, {str(control.result["sample"]): control.result for control in controls}))
+    theirs = {str(control.result["sample"]): control.result for control in controls}
+    result, arrays = analyse(job, theirs)
+    return Called({**result, "inputs": made_from(planned(job), result, theirs.values())}, arrays)
 
 
 def _written(called: Called, folder: Path) -> tuple[Path, Path]:
     result, densities = folder / "result.json", folder / "densities.npz"
     folder.mkdir()
-    write_result(called.result, result)
-    write_densities(called.arrays, densities)
+    write_record({**called.result, "densities": write_densities(called.arrays, densities)}, result)
     return result, densities

@@ -31,6 +31,10 @@ def parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", parents=[where], help="check sheets, configuration and FCS headers")
     check.add_argument("--out", default=str(CHECK), help="where the problems are written (default: %(default)s)")
 
+    check.add_argument(
+        "--full", action="store_true", help="read every byte of all files, and compare it with what results are made of"
+    )
+
     init = commands.add_parser("init", help="draft sheets and configuration from a folder of FCS files")
     init.add_argument("out", metavar="DIR", help="working directory to write to; no file there is ever overwritten")
     init.add_argument(
@@ -47,26 +51,39 @@ def parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", parents=[where], help="analyse one sample and its controls, and write its report")
     run.add_argument("--sample", required=True, metavar="S", help="a sample of the sheet")
 
-    analyse = commands.add_parser("analyse", help="analyse one sample (called by the workflow)")
-    analyse.add_argument("--job", required=True, help="what the result depends on, as JSON")
-    analyse.add_argument("--controls", nargs="*", default=[], metavar="RESULT", help="results of its controls")
+    step = argparse.ArgumentParser(add_help=False)
+    step.add_argument("--log", default="the log", help="log of the step, named where it fails")
+    step.add_argument(
+        "--failed", type=int, metavar="CODE", help="write what stands for the outputs of a step that ended so"
+    )
+
+    analyse = commands.add_parser("analyse", parents=[step], help="analyse one sample (called by the workflow)")
+    analyse.add_argument("--job", required=True, metavar="FILE", help="what the result depends on")
+    analyse.add_argument(
+        "--controls", nargs="*", default=[], metavar="RESULT", help="results of its controls (default: beside its own)"
+    )
     analyse.add_argument("--result", required=True, help="result.json to write")
     analyse.add_argument("--densities", required=True, help="densities.npz to write")
     analyse.add_argument("--gatingml", metavar="XML", help="its gates as Gating-ML 2.0, to write with the next")
     analyse.add_argument("--wsp", help="its gates as FlowJo workspace, to write")
     analyse.add_argument("--measures", metavar="TSV", help="long table of its measures to write")
 
-    report = commands.add_parser("report", help="write the report of one sample (called by the workflow)")
+    report = commands.add_parser(
+        "report", parents=[step], help="write the report of one sample (called by the workflow)"
+    )
     report.add_argument("--result", required=True, help="its result.json; densities.npz lies beside it")
     report.add_argument("--controls", nargs="*", default=[], metavar="RESULT", help="results of its controls")
+    report.add_argument(
+        "--shown-controls", action="store_true", help="instead: those that the result names, beside its own"
+    )
     report.add_argument("--reviews", nargs="*", default=[], metavar="REVIEW", help="review files of the sample")
     report.add_argument("--out", required=True, help="report.html to write")
 
     export = commands.add_parser(
-        "export", parents=[where], help="write the gates, measures or events of one sample for other programs"
+        "export", parents=[where, step], help="write the gates, measures or events of one sample for other programs"
     )
     export.add_argument("--result", required=True, help="its result.json")
-    export.add_argument("--job", help="what the result depends on, as JSON (default: as the configuration says)")
+    export.add_argument("--job", metavar="FILE", help="what the result depends on (default: as the configuration says)")
     gates = export.add_argument_group("gates, read back by FlowKit before they are left; all three or none")
     gates.add_argument("--gatingml", metavar="XML", help="Gating-ML 2.0 to write")
     gates.add_argument("--wsp", help="FlowJo workspace to write")
@@ -97,7 +114,15 @@ def parser() -> argparse.ArgumentParser:
     summarize.add_argument(
         "--samples", metavar="SHEET", help=f"instead: the samples sheet; takes {SAMPLES}/*/result.json of its samples"
     )
-    summarize.add_argument("--reviews", nargs="*", default=[], metavar="REVIEW", help="review files of the samples")
+    summarize.add_argument(
+        "--jobs",
+        metavar="FOLDER",
+        help="jobs of the workflow, with --samples: what is not a present result gets a row that says so, and is moved "
+        "to results/superseded",
+    )
+    summarize.add_argument(
+        "--reviews", nargs="*", default=[], metavar="REVIEW", help="review files of the samples, or their folder"
+    )
     summarize.add_argument("--summary", help="summary.tsv to write")
     summarize.add_argument("--index", help="index.html to write; it links reports beside the results")
     summarize.add_argument(

@@ -7,16 +7,19 @@ import io
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cd40l_flow.arguments import CONFIG, SAMPLES, parser
-from cd40l_flow.errors import Cd40lFlowError, InputsError
+from cd40l_flow.errors import Cd40lFlowError, InputsError, RecordError
 
 if TYPE_CHECKING:
     from cd40l_flow.errors import Problem
+    from cd40l_flow.inputs.job import PlannedJob
     from cd40l_flow.inputs.model import Job
+    from cd40l_flow.outputs.cohort import Entry
+    from cd40l_flow.steps import Outputs
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +64,7 @@ def _enter(directory: str, configfile: str | None) -> str:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from cd40l_flow.inputs.check import check_files
+    from cd40l_flow.inputs.check import check_dates, check_files
     from cd40l_flow.inputs.plan import load_plan
     from cd40l_flow.outputs.problems import write_problems
     from cd40l_flow.outputs.reviews import folder_problems
@@ -73,6 +76,11 @@ def _check(options: argparse.Namespace) -> int:
         write_problems(error.problems, out)
         raise
     problems = [*plan.warnings, *check_files(plan), *folder_problems(plan.config.reviews, plan.samples)]
+    problems += check_dates(plan, time.time())
+    if options.full:
+        from cd40l_flow.outputs.made_from import changed_contents
+
+        problems += changed_contents(plan.samples, SAMPLES)
     write_problems(problems, out)
     _tell(problems, len(plan.samples), out)
     return 0
@@ -151,73 +159,86 @@ def _run(options: argparse.Namespace) -> int:
         known = ", ".join(list(plan.samples)[:10]) + (", ..." if len(plan.samples) > 10 else "")
         raise Cd40lFlowError(f"--sample {options.sample}: not in {plan.config.samples}, which has {known}.")
     job = plan.job(options.sample)
-    results = [_analyse_alone(plan.job(name), []) for name in sorted(job.controls)]
+    failed = [not _analyse_alone(plan.job(name), []) for name in sorted(job.controls)]
+    results = [SAMPLES / name / "result.json" for name in sorted(job.controls)]
     # A control is measured together with the others of its run; their results are only shown beside it.
-    result = _analyse_alone(job, [] if job.sample.role == "control" else results)
+    failed.append(not _analyse_alone(job, [] if job.sample.role == "control" else results))
     reviews = files_by_sample(plan.config.reviews).get(options.sample, [])
+    result = SAMPLES / options.sample / "result.json"
     _write_report(result, results, result.with_name("report.html"), reviews)
-    return 0
+    return int(any(failed))
 
 
-def _analyse_alone(job: Job, control_results: Sequence[Path]) -> Path:
-    """Analyse one sample into its place among the results; return the path of its result."""
-    folder = SAMPLES / job.sample.sample
-    gates = folder / "gates.gatingml.xml", folder / "gates.wsp"
-    result = folder / "result.json"
-    _analyse_job(job, control_results, result, folder / "densities.npz", gates, folder / "measures.tsv")
-    return result
+def _analyse_alone(job: Job, control_results: Sequence[Path]) -> bool:
+    """Analyse one sample into its place among the results; return whether that went well."""
+    from cd40l_flow.inputs.job import planned
+    from cd40l_flow.steps import Outputs
+
+    return _analyse_job(planned(job), control_results, Outputs.of(SAMPLES / job.sample.sample), "")
 
 
 def _analyse(options: argparse.Namespace) -> int:
-    from cd40l_flow.inputs.job import job_from_json
+    from cd40l_flow.inputs.job import read_job
+    from cd40l_flow.steps import Outputs, ended, fail_analysis
 
     if bool(options.gatingml) != bool(options.wsp):
         raise Cd40lFlowError("analyse: name --gatingml and --wsp together.")
     gates = (Path(options.gatingml), Path(options.wsp)) if options.gatingml else None
     measures = Path(options.measures) if options.measures else None
-    paths = Path(options.result), Path(options.densities)
-    _analyse_job(job_from_json(options.job), [Path(path) for path in options.controls], *paths, gates, measures)
+    outputs = Outputs(Path(options.result), Path(options.densities), gates, measures)
+    job = read_job(options.job)
+    if options.failed is not None:
+        fail_analysis(job, outputs, ended(options.failed, options.log))
+        print(f"analyse {job.job.sample.sample}: {ended(options.failed, options.log)}", file=sys.stderr)
+        return 0
+    folder = outputs.result.parent.parent
+    names = () if job.job.sample.role == "control" else sorted(job.job.controls)
+    controls = [Path(path) for path in options.controls] or [folder / name / "result.json" for name in names]
+    _analyse_job(job, controls, outputs, options.log)
     return 0
 
 
-def _analyse_job(
-    job: Job,
-    control_results: Sequence[Path],
-    result_path: Path,
-    densities_path: Path,
-    gates: tuple[Path, Path] | None,
-    measures: Path | None,
-) -> None:
-    from cd40l_flow.analyse import analyse
-    from cd40l_flow.outputs.densities import write_densities
-    from cd40l_flow.outputs.result import write_result
-    from cd40l_flow.outputs.summary import read_results
+def _analyse_job(job: PlannedJob, control_results: Sequence[Path], outputs: Outputs, log: str) -> bool:
+    """Analyse one sample; what fails is written as a result that says so. Return whether it went well."""
+    from cd40l_flow.steps import analyse_step, fail_analysis, tell_traceback, told
 
     start = time.perf_counter()
-    controls = {str(result["sample"]): result for result in read_results(control_results)}
-    result, arrays = analyse(job, controls)
-    write_densities(arrays, densities_path)
-    write_result(result, result_path)
-    if gates is not None:
-        from cd40l_flow.outputs.gate_files import write_gates
-
-        write_gates(result, job, *gates)
-    if measures is not None:
-        from cd40l_flow.outputs.measures_table import write_measures
-
-        write_measures(result, measures)
+    failure = ""
+    try:
+        result = analyse_step(job, control_results, outputs)
+    except Exception as error:  # noqa: BLE001  whatever it is, it costs this sample and no other
+        tell_traceback(error, job)
+        failure = told(error, job) + (f" (see {log})" if log else "")
+    if failure:
+        # Outside the handler: what the failed step held is let go of first.
+        result = fail_analysis(job, outputs, failure)
     reasons = f" ({', '.join(result['reasons'])})" if result["reasons"] else ""
     events = result["activated_events"]
     cells = "no activated cells measured" if events is None else f"{events} activated cells"
-    print(f"analyse {job.sample.sample}: {result['call']}{reasons}, {cells}, {_used(start)}", file=sys.stderr)
+    print(f"analyse {job.job.sample.sample}: {result['call']}{reasons}, {cells}, {_used(start)}", file=sys.stderr)
     for message in result["messages"]:
         if message["severity"] == "error":
             print(f"  {message['code']}: {message['text']}", file=sys.stderr)
+    return not failure
 
 
 def _report(options: argparse.Namespace) -> int:
+    from cd40l_flow.outputs.failed import note_failure, write_failed_report
+    from cd40l_flow.outputs.record import read_record
+    from cd40l_flow.steps import ended
+
+    result = Path(options.result)
+    if options.failed is not None:
+        why = ended(options.failed, options.log)
+        note_failure(result.parent, "report", why)
+        write_failed_report(Path(options.out), result.parent.name, why)
+        print(f"report {result.parent.name}: {why}", file=sys.stderr)
+        return 0
     controls, reviews = ([Path(path) for path in paths] for paths in (options.controls, options.reviews))
-    _write_report(Path(options.result), controls, Path(options.out), reviews)
+    if options.shown_controls:
+        names = sorted(read_record(result)["controls"])
+        controls = [result.parent.parent / name / "result.json" for name in names]
+    _write_report(result, controls, Path(options.out), reviews)
     return 0
 
 
@@ -227,7 +248,8 @@ def _write_report(result: Path, controls: Sequence[Path], out: Path, reviews: Se
 
     start = time.perf_counter()
     pairs = [(path, path.with_name("densities.npz")) for path in controls]
-    write_report(result, result.with_name("densities.npz"), pairs, out, provenance(), reviews)
+    for text in write_report(result, result.with_name("densities.npz"), pairs, out, provenance(), reviews):
+        print(f"  {text}", file=sys.stderr)
     print(f"report {result.parent.name}: {out}, {_used(start)}", file=sys.stderr)
 
 
@@ -243,18 +265,20 @@ def _used(start: float) -> str:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from cd40l_flow.inputs.job import job_from_json
+    from cd40l_flow.inputs.job import read_job
     from cd40l_flow.inputs.plan import load_plan
     from cd40l_flow.outputs.summary import read_results
 
     start = time.perf_counter()
+    if options.failed is not None:
+        return _no_export(options)
     gates = (options.gatingml, options.wsp, options.table)
     if any(gates) != all(gates) or not (any(gates) or options.measures or options.h5ad):
         raise Cd40lFlowError("export: name --gatingml, --wsp and --table together, or --measures, or --h5ad.")
     result = read_results([Path(options.result)])[0]
     told = []
     if all(gates) or options.h5ad:
-        job = job_from_json(options.job) if options.job else load_plan(options.configfile).job(result["sample"])
+        job = read_job(options.job).job if options.job else load_plan(options.configfile).job(result["sample"])
     if all(gates):
         from cd40l_flow.outputs.export import export_gates
 
@@ -270,6 +294,19 @@ def _export(options: argparse.Namespace) -> int:
 
         told.append(f"{write_h5ad(result, job, Path(options.h5ad), options.population)} events as AnnData")
     print(f"export {result['sample']}: {', '.join(told)}, {_used(start)}", file=sys.stderr)
+    return 0
+
+
+def _no_export(options: argparse.Namespace) -> int:
+    """Write the table that stands for a comparison that was not made, or found a difference."""
+    from cd40l_flow.outputs.failed import note_failure
+    from cd40l_flow.outputs.whole import write_whole
+    from cd40l_flow.steps import ended
+
+    why, folder = ended(options.failed, options.log), Path(options.result).parent
+    note_failure(folder, "export", why)
+    write_whole(options.table, f"not read back\n{why}\n")
+    print(f"export {folder.name}: {why}", file=sys.stderr)
     return 0
 
 
@@ -300,44 +337,85 @@ def _ask(option: str, question: str) -> str:
 
 
 def _summarize(options: argparse.Namespace) -> int:
+    from cd40l_flow.inputs.reference import load_reference
+    from cd40l_flow.outputs.cohort import Cohort, named_entries
     from cd40l_flow.outputs.index import write_index
-    from cd40l_flow.outputs.summary import read_results, write_summary
+    from cd40l_flow.outputs.reviews import review_files
+    from cd40l_flow.outputs.summary import write_summary
 
-    results = sorted(map(Path, options.results) if options.results else _results_of(options.samples))
-    if options.summary:
-        write_summary(results, options.summary, options.reviews)
+    reviews = [
+        file for place in options.reviews for file in (review_files(place)[0] if Path(place).is_dir() else [place])
+    ]
+    if options.results:
+        cohort = None
+    else:
+        cohort = Cohort(_samples_of(options.samples), SAMPLES.parent, Path(options.jobs) if options.jobs else None)
+
+    def entries() -> Iterator[Entry]:
+        if cohort is not None:
+            return cohort.entries()
+        return iter(named_entries(sorted(map(Path, options.results))))
+
+    # A result may be moved away once the summary is written, so it is the last.
     if options.index:
-        folder = Path(options.index).parent
-        links = [Path(os.path.relpath(path.with_name("report.html"), folder)).as_posix() for path in results]
-        references = read_results(options.reference)
-        reference = references[0] if references else None
-        write_index(results, links, options.index, options.reviews, reference)
+        reference = load_reference(options.reference[0]) if options.reference else None
+        write_index(list(entries()), options.index, reviews, reference)
     if options.multiqc:
         from cd40l_flow.outputs.multiqc import write_multiqc
 
-        write_multiqc(read_results(results), Path(options.multiqc))
+        write_multiqc([entry.result for entry in entries()], Path(options.multiqc))
+    count, faults = 0, []
+    if options.summary:
+
+        def rows() -> Iterator[tuple[Mapping[str, Any], str]]:
+            nonlocal count
+            for entry in entries():
+                count += 1
+                if entry.fault:
+                    faults.append((entry.sample, entry.fault))
+                yield entry.result, entry.digest
+
+        write_summary(rows(), options.summary, reviews)
+        if cohort is not None and options.jobs:
+            for place in cohort.supersede([sample for sample, _ in faults]):
+                print(f"  moved away, for it is no present result: {place}", file=sys.stderr)
     written = [out for out in (options.summary, options.index, options.multiqc) if out]
-    print(f"summarize: {len(results)} samples: {', '.join(written)}", file=sys.stderr)
+    told = f"{count} samples: " if options.summary else ""
+    print(f"summarize: {told}{', '.join(written)}", file=sys.stderr)
+    for sample, fault in faults:
+        print(f"  {sample}: {fault}", file=sys.stderr)
     return 0
 
 
 def _reference(options: argparse.Namespace) -> int:
     from cd40l_flow.config import default_limits
+    from cd40l_flow.outputs.record import read_record
     from cd40l_flow.outputs.reference import collect, find_results, tell, write_reference
-    from cd40l_flow.outputs.summary import read_results
 
     places = find_results(options.results)
     limits = default_limits()
-    content = collect(
-        [(str(place), result) for place, result in zip(places, read_results(places), strict=True)], limits
-    )
+    results, refused = [], []
+    for place in places:
+        try:
+            results.append((str(place), read_record(place, same_engine=False)))
+        except RecordError as error:
+            refused.append(str(error))
+    for text in refused:
+        print(f"reference: left out: {text}", file=sys.stderr)
+    content = collect(results, limits)
     write_reference(content, Path(options.out))
     print("\n".join(tell(content, int(limits["reference"]["fewest_controls"]))), file=sys.stderr)
-    return 0
+    unproven = [result["sample"] for _, result in results if result["digest"] is None and result["role"] == "control"]
+    if unproven:
+        text = ", ".join(unproven[:10]) + (", ..." if len(unproven) > 10 else "")
+        print(
+            f"  of schema 1.0, which has no digest to prove them by: {len(unproven)} controls ({text})", file=sys.stderr
+        )
+    return int(bool(refused))
 
 
-def _results_of(sheet: str | None) -> list[Path]:
-    """Return the results of the samples of a sheet: the paths of thousands do not fit into a command."""
+def _samples_of(sheet: str | None) -> list[str]:
+    """Return the samples of a sheet: the paths of thousands do not fit into a command."""
     from cd40l_flow.inputs.sheets import SAMPLES as COLUMNS
     from cd40l_flow.inputs.sheets import read_sheet
 
@@ -348,7 +426,7 @@ def _results_of(sheet: str | None) -> list[Path]:
     rows, problems = read_sheet(sheet, COLUMNS)
     if problems := [problem for problem in problems if problem.severity == "fatal"]:
         raise InputsError(problems)
-    return [SAMPLES / str(row.cells["sample"]) / "result.json" for row in rows.rows]
+    return [str(row.cells["sample"]) for row in rows.rows]
 
 
 def _simulate(options: argparse.Namespace) -> int:

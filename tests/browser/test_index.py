@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from cd40l_flow.outputs.cohort import named_entries
 from cd40l_flow.outputs.index import render_index, write_index
 from cd40l_flow.outputs.order import CALL_ORDER
+from cd40l_flow.outputs.record import write_record
 from helpers import report_samples as made
 from helpers.pages import Open, complaints
 
@@ -39,7 +41,7 @@ def make_cohort(folder: Path, count: int) -> list[Path]:
         told |= {"sample": f"S{number:03}", "run": f"R{number // 32}"}
         place = folder / "samples" / told["sample"]
         place.mkdir(parents=True)
-        (place / "result.json").write_text(json.dumps(told), encoding="utf-8")
+        write_record(told, place / "result.json")
         (place / "densities.npz").symlink_to(source[1])
         written.append(place / "result.json")
     return written
@@ -50,7 +52,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the index of 96 samples."""
     folder = tmp_path_factory.mktemp("cohort")
     results = make_cohort(folder, 96)
-    write_index(results, [f"samples/{path.parent.name}/report.html" for path in results], folder / "index.html")
+    write_index(named_entries(results), folder / "index.html")
     return folder / "index.html"
 
 

@@ -43,8 +43,8 @@ class Site:
             **os.environ,
             **self.cluster.environment,
             "PATH": f"{self.folder / 'bin'}{os.pathsep}{scripts}{os.pathsep}{os.environ['PATH']}",
-            "CLUSTER_TEST": str(self.folder),
-            "CLUSTER_TEST_REAL": real_command(),
+            "FAULTS_TEST": str(self.folder),
+            "FAULTS_TEST_REAL": real_command(),
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
         }
@@ -114,7 +114,7 @@ def site(cluster: Cluster, tmp_path: Path) -> Iterator[Callable[[Path], Site]]:
     for name in ("bin", "faults", "begun"):
         (folder / name).mkdir(parents=True)
     shim = folder / "bin" / "cd40l-flow"
-    shim.write_text(f'#!/bin/sh\nexec {sys.executable} {Path(__file__).with_name("faulty.py")} "$@"\n', "utf-8")
+    shim.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT / "tests" / "helpers" / "faulty.py"} "$@"\n', "utf-8")
     shim.chmod(0o755)
     yield lambda cohort: Site(cluster, cohort, folder)
     cluster.cancel_all()

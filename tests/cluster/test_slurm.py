@@ -14,7 +14,17 @@ import pytest
 
 from cluster.conftest import Site
 from cluster.slurm import Cluster, wait_for
-from helpers.cohorts import DEMO, Run, differences, make_cohort, output, read_sheet, run_once, write_sheet
+from helpers.cohorts import (
+    DEMO,
+    Run,
+    differences,
+    make_cohort,
+    output,
+    read_sheet,
+    run_once,
+    summary_lines,
+    write_sheet,
+)
 
 # One cluster: with several test processes all of these tests go to one of them (--dist loadgroup).
 pytestmark = pytest.mark.xdist_group("slurm")
@@ -68,6 +78,15 @@ def expect_no_result(site: Site, sample: str) -> None:
         name for name in ("result.json", "densities.npz", "report.html") if output(site.cohort, sample, name).exists()
     ]
     assert left == []
+
+
+def expect_failed(site: Site, sample: str, told: str) -> None:
+    """The sample has a result, a report and a row that say that its analysis failed, and the run names it last."""
+    found = json.loads(output(site.cohort, sample, "result.json").read_text(encoding="utf-8"))
+    assert (found["call"], found["reasons"]) == ("INDETERMINATE", ["ANALYSIS_FAILED"])
+    assert "ANALYSIS_FAILED" in output(site.cohort, sample, "report.html").read_text(encoding="utf-8")
+    assert "\tANALYSIS_FAILED\t" in summary_lines(site.cohort)[sample]
+    assert re.search(rf"Failed for \d+ samples?;.*\n(?:  .*\n)*?  {sample}: ", told), told[-2000:]
 
 
 def expect_whole(site: Site, samples: Iterable[str]) -> None:
@@ -140,7 +159,7 @@ def test_a_cancelled_job(small: Site, local: Path) -> None:
     assert process.returncode != 0
     assert states(small.cluster, small.begun(FAULTY)) == ["CANCELLED"]
     expect_named(told, FAULTY, ("C01", "P01"))
-    expect_no_result(small, FAULTY)
+    expect_failed(small, FAULTY, told)
     assert differences_of(small, local, ("C01", "P01")) == []
     small.mend(FAULTY)
     expect_recovery(small, local)
@@ -181,7 +200,7 @@ def test_a_job_out_of_time(small: Site, local: Path) -> None:
     assert process.returncode != 0
     assert states(small.cluster, small.begun(FAULTY)) == ["TIMEOUT"]
     expect_named(told, FAULTY, ("C01", "P01"))
-    expect_no_result(small, FAULTY)
+    expect_failed(small, FAULTY, told)
     small.mend(FAULTY)
     expect_recovery(small, local)
 
@@ -230,11 +249,45 @@ def test_a_member_that_breaks_is_named_in_the_log_of_its_group(small: Site, loca
     wait_for("the job", lambda: small.begun(FAULTY), 120)
     job = small.begun(FAULTY)
     small.cluster.tell("scancel", job)
-    process.communicate(timeout=120)
+    told, _ = process.communicate(timeout=120)
 
     log = next((small.cohort / "logs" / "slurm").rglob(f"{job}.log")).read_text(encoding="utf-8")
     assert re.findall(r"wildcards: sample=(\S+)", log)[-1] == FAULTY
-    expect_no_result(small, FAULTY)
+    expect_failed(small, FAULTY, told)
+    assert differences_of(small, local, ("C01", "P01")) == []
     expect_whole(small, SMALL)
     small.mend(FAULTY)
     expect_recovery(small, local)
+
+
+# How analyses of one submission go wrong, and whether the submission outlives it.
+FAULTS = {"P01": "raise anything", "P02": "kill 9", "P04": "memory 1", "P05": "exit 3"}
+
+
+@pytest.mark.parametrize("rest", [{}, {"P06": "shell 9"}], ids=["steps", "with_their_shell"])
+def test_steps_that_fail_within_a_group_cost_themselves(
+    site: NewSite, demo_results: Path, tmp_path: Path, rest: dict[str, str]
+) -> None:
+    """Of a group of samples each that fails says so, and the others are the bytes of the local run."""
+    samples = ("C01", "P01", "P02", "P03", "P04", "P05", "P06", "P07")
+    here = site(make_cohort(tmp_path / "cohort", samples))
+    faults = FAULTS | rest
+    for sample, fault in faults.items():
+        here.ask_for(sample, fault)
+
+    process = here.run()
+
+    assert process.returncode != 0
+    for sample in faults:
+        expect_failed(here, sample, process.stdout)
+    others = set(samples) - set(faults)
+    assert differences_of(here, demo_results, others) == []
+    index = (here.cohort / "results" / "index.html").read_text(encoding="utf-8")
+    assert all(f"samples/{sample}/report.html" in index for sample in samples)
+    for sample in faults:
+        here.mend(sample)
+
+    again = here.run()
+
+    assert again.returncode == 0, again.stdout
+    assert differences(here.cohort, demo_results, samples) == []

@@ -13,7 +13,7 @@ from typing import Any
 from lxml import etree
 
 from cd40l_flow.cli import main
-from cd40l_flow.inputs.job import job_to_json
+from cd40l_flow.inputs.job import planned, write_job
 from cd40l_flow.inputs.plan import load_plan
 from cd40l_flow.outputs.readback import Row
 from cd40l_flow.simulate import Scenario, write_cohort
@@ -62,7 +62,7 @@ class Lab:
     def export(self, *more: str) -> int:
         """Export its gates; returns the exit code."""
         with inside(self.directory):
-            job = job_to_json(load_plan("config/config.yaml").job("C01"))
+            job = str(write_job(planned(load_plan("config/config.yaml").job("C01"))))
             options = ["--result", str(self.folder / "result.json"), "--job", job]
             files = [str(self.folder / name) for name in NAMES]
             return main(["export", *options, *more, "--gatingml", files[0], "--wsp", files[1], "--table", files[2]])

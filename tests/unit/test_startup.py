@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.inputs.job import job_to_json
+from cd40l_flow.inputs.job import planned, write_job
 from cd40l_flow.inputs.plan import load_plan
 
 HEAVY = ("flowkit", "pandas", "sklearn", "scipy.stats", "matplotlib", "snakemake")
@@ -47,7 +47,7 @@ def test_nothing_heavy_is_loaded_to_start(code: str) -> None:
 
 def test_analysis_loads_only_what_it_uses(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root / "test_data")
-    job = job_to_json(load_plan("config/config.yaml").job("C01"))
+    job = str(write_job(planned(load_plan("config/config.yaml").job("C01")), tmp_path / "jobs"))
     arguments = ["analyse", "--job", job, "--result", str(tmp_path / "r.json"), "--densities", str(tmp_path / "d.npz")]
 
     loaded = modules(f"from cd40l_flow.cli import main; main({arguments!r})")

@@ -1,6 +1,7 @@
+# A step that crashes writes a result that says so; of one that is killed the second command writes it, once Snakemake
+# will not try again. Either way it costs its own sample, and the end of the run tells of it.
 rule analyse:
     input:
-        fcs=fcs_files,
         controls=control_results,
     output:
         result="results/samples/{sample}/result.json",
@@ -18,11 +19,13 @@ rule analyse:
     resources:
         mem_mb=analysis_memory,
         runtime=analysis_minutes,
+        tries_left=tries_left,
     params:
-        job=job,
-        engine=ENGINE_VERSION,
-        sizes=file_sizes,
+        **PARTS,
+        job=job_file,
     shell:
-        "cd40l-flow analyse --job {params.job:q} --controls {input.controls:q}"
+        "step() {{ cd40l-flow analyse --job {params.job:q} --log {log:q}"
         " --result {output.result:q} --densities {output.densities:q}"
-        " --gatingml {output.gatingml:q} --wsp {output.wsp:q} --measures {output.measures:q} 2>&1 | tee {log:q}"
+        " --gatingml {output.gatingml:q} --wsp {output.wsp:q} --measures {output.measures:q} $@ 2>&1; }};"
+        " step | tee {log:q} || {{ code=$?; [ {resources.tries_left} -eq 0 ] || exit $code;"
+        " step --failed $code | tee -a {log:q}; }}"

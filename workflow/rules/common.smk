@@ -1,5 +1,6 @@
 # The plan: sheets and configuration, read once. A mistake in them stops here, with every problem told at once.
-import os
+import hmac
+from functools import cache
 from math import ceil
 from pathlib import Path
 
@@ -8,11 +9,14 @@ from snakemake.exceptions import WorkflowError
 
 from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.errors import InputsError
-from cd40l_flow.inputs.job import job_to_json
+from cd40l_flow.inputs.job import JOBS, PART_NAMES, directory_key, job_path, part_digests, planned, read_job, write_job
 from cd40l_flow.inputs.plan import load_plan
+from cd40l_flow.inputs.probe import content_digest, probe
+from cd40l_flow.outputs.failed import failures
 from cd40l_flow.outputs.problems import write_problems
 from cd40l_flow.outputs.reviews import files_by_sample, fingerprints, review_files
 from cd40l_flow.ready import start as start_ready
+from cd40l_flow.run_end import end_of_run
 from cd40l_flow.scheduler import lift_rate_limit
 
 # One file says what is analysed, and cd40l-flow reads the same one: values from elsewhere would be silently left out.
@@ -55,14 +59,69 @@ wildcard_constraints:
     sample="[A-Za-z0-9][A-Za-z0-9._-]*",
 
 
-def fcs_files(wildcards):
-    """The files that a sample's analysis reads, those that exist: a missing one must not stop the others."""
-    return PLAN.files(wildcards.sample)
+# Files of users are no `input:` of any rule: Snakemake would judge them by their dates, which say nothing of what is in
+# them, and a date ahead of the clock fails the job. What is in them stands in `params:`, as digests.
+look = cache(probe)
+WRITES = workflow.is_main_process and not workflow.dryrun
+KEY = directory_key(create=WRITES)
 
 
-def sizes(paths):
-    """The sizes of files, bytes: a truncated file that is replaced by a whole but older one must be read again too."""
-    return [os.path.getsize(path) for path in sorted(set(paths))]
+@cache
+def plan_of(sample):
+    """The job of a sample with the probes of its files; written for the steps, which find it by its name.
+
+    Only the process that plans looks at the files: those that it starts on a cluster take what it saw.
+    """
+    if not workflow.is_main_process and job_path(sample).exists():
+        return read_job(job_path(sample))
+    job = planned(PLAN.job(sample), look)
+    if WRITES:
+        write_job(job)
+    return job
+
+
+@cache
+def tried(sample, step):
+    """How often a step of a sample has failed in earlier runs: one more makes it run again."""
+    return sum(name == step for name, _ in failures(Path("results/samples") / sample))
+
+
+@cache
+def parts_of(sample):
+    """A digest for each part of what a sample's result depends on."""
+    theirs = [plan_of(name).digest for name in sorted(PLAN.controls[sample])] if not is_control(sample) else []
+    failed = [tried(name, "analyse") for name in (sample, *sorted(PLAN.controls[sample]))]
+    digests = part_digests(plan_of(sample), KEY)
+    digests["files_of_controls"] = f"files_of_controls {hashed(theirs)}"
+    digests["failures"] = f"failures {failed}"
+    return digests
+
+
+def part(name):
+    """The digest of one part, with its name: Snakemake tells which part has changed, and no value."""
+    return lambda wildcards: parts_of(wildcards.sample)[name]
+
+
+PARTS = {
+    name: part(name)
+    for name in (*PART_NAMES, *(f"limits_{group}" for group in PLAN.config.limits), "files_of_controls", "failures")
+}
+
+
+def hashed(value):
+    """A short digest of plain values, for this working directory."""
+    return hmac.new(KEY, repr(value).encode(), "sha256").hexdigest()[:16]
+
+
+def is_control(sample):
+    """Whether a sample is a control."""
+    return PLAN.samples[sample].role == "control"
+
+
+def job_file(wildcards):
+    """Where the job of a sample lies; what stands in it is in no command, no log and nothing that Snakemake keeps."""
+    plan_of(wildcards.sample)
+    return str(job_path(wildcards.sample))
 
 
 def sample_reviews(wildcards):
@@ -75,14 +134,41 @@ def all_reviews():
     return sorted(path for files in REVIEWS.values() for path in files)
 
 
+def reviews_seen():
+    """A digest of all reviews and their names."""
+    return hashed([all_reviews(), fingerprints(all_reviews())])
+
+
+def sheets_seen():
+    """A digest of the sheets as they lie there, and of what lies among the reviews that is none."""
+    paths = [path for path in (PLAN.config.samples, PLAN.config.tubes, PLAN.config.overrides) if path]
+    strange = [str(problem) for problem in review_files(PLAN.config.reviews)[1]]
+    return hashed([[content_digest(path) for path in paths], strange])
+
+
+def files_seen():
+    """A digest of all FCS files."""
+    return hashed([(tube.path, look(tube.path)) for sample in PLAN.samples.values() for tube in sample.tubes])
+
+
+def size_of(path):
+    """The size of a file, bytes; 0 for one that is not there."""
+    return Path(path).stat().st_size if Path(path).exists() else 0
+
+
 def file_sizes(wildcards):
     """The sizes of the files that a sample's analysis reads."""
-    return sizes(PLAN.files(wildcards.sample))
+    return [size_of(path) for path in PLAN.files(wildcards.sample)]
+
+
+def tries_left(wildcards, attempt):
+    """How often Snakemake will try a job again that is killed; only the last time its failure becomes its output."""
+    return max(0, (workflow.execution_settings.retries or 0) + 1 - attempt)
 
 
 def batch(wildcards):
     """The group of a sample's jobs where an executor submits several of them as one; controls go before the others."""
-    return "controls" if PLAN.samples[wildcards.sample].role == "control" else "samples"
+    return "controls" if is_control(wildcards.sample) else "samples"
 
 
 def analysis_memory(wildcards, attempt):
@@ -103,11 +189,6 @@ def export_memory(wildcards, attempt):
     return round((500 + 30 * max(file_sizes(wildcards), default=0) / 1e6) * attempt)
 
 
-def job(wildcards):
-    """Everything else that a sample's result depends on; a change of it reruns this sample."""
-    return job_to_json(PLAN.job(wildcards.sample))
-
-
 def shown_controls(wildcards):
     """The results of the controls that a sample's report shows beside it."""
     return expand("results/samples/{control}/result.json", control=sorted(PLAN.controls[wildcards.sample]))
@@ -115,7 +196,7 @@ def shown_controls(wildcards):
 
 def control_results(wildcards):
     """The results that a test sample is judged against; a control is measured together with the others of its run."""
-    return [] if PLAN.samples[wildcards.sample].role == "control" else shown_controls(wildcards)
+    return [] if is_control(wildcards.sample) else shown_controls(wildcards)
 
 
 def run_of(wildcards):

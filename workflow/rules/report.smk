@@ -4,7 +4,6 @@ rule report_sample:
         densities="results/samples/{sample}/densities.npz",
         controls=shown_controls,
         control_densities=shown_densities,
-        reviews=sample_reviews,
     output:
         report(
             "results/samples/{sample}/report.html",
@@ -23,8 +22,13 @@ rule report_sample:
     resources:
         mem_mb=lambda wildcards, attempt: 600 * attempt,
         runtime=lambda wildcards, attempt: 1 * attempt,
+        tries_left=tries_left,
     params:
-        reviews=lambda wildcards: fingerprints(sample_reviews(wildcards)),
+        reviews=sample_reviews,
+        seen=lambda wildcards: fingerprints(sample_reviews(wildcards)),
+        failures=lambda wildcards: f"failures {tried(wildcards.sample, 'report')}",
     shell:
-        "cd40l-flow report --result {input.result:q} --controls {input.controls:q} --reviews {input.reviews:q}"
-        " --out {output:q} 2>&1 | tee {log:q}"
+        "step() {{ cd40l-flow report --result {input.result:q} --shown-controls --log {log:q}"
+        " --reviews {params.reviews:q} --out {output:q} $@ 2>&1; }};"
+        " step | tee {log:q} || {{ code=$?; [ {resources.tries_left} -eq 0 ] || exit $code;"
+        " step --failed $code | tee -a {log:q}; }}"

@@ -5,7 +5,6 @@ RESULTS = expand("results/samples/{sample}/result.json", sample=SAMPLES)
 rule summarize:
     input:
         results=RESULTS,
-        reviews=all_reviews(),
     output:
         report(
             "results/summary.tsv", caption="../report/summary.rst", category="Cohort", labels={"table": "all samples"}
@@ -17,17 +16,19 @@ rule summarize:
         "../../environment.yml"
     params:
         sheet=PLAN.config.samples,
-        reviews=fingerprints(all_reviews()),
+        jobs=str(JOBS),
+        reviews=PLAN.config.reviews or [],
+        reviews_seen=lambda wildcards: f"reviews {reviews_seen()}",
     shell:
-        "cd40l-flow summarize --samples {params.sheet:q} --reviews {input.reviews:q} --summary {output:q} 2>&1 | tee {log:q}"
+        "cd40l-flow summarize --samples {params.sheet:q} --jobs {params.jobs:q} --reviews {params.reviews:q} --summary {output:q} 2>&1 | tee {log:q}"
 
 
 rule index:
     input:
         results=RESULTS,
         densities=expand("results/samples/{sample}/densities.npz", sample=SAMPLES),
-        reviews=all_reviews(),
-        reference=PLAN.config.reference or [],
+        # It links a report only where that is one of this very result.
+        reports=expand("results/samples/{sample}/report.html", sample=SAMPLES),
     output:
         report("results/index.html", caption="../report/index.rst", category="Cohort", labels={"table": "index"}),
     log:
@@ -37,9 +38,13 @@ rule index:
         "../../environment.yml"
     params:
         sheet=PLAN.config.samples,
-        reviews=fingerprints(all_reviews()),
+        jobs=str(JOBS),
+        reference=PLAN.config.reference or [],
+        history=lambda wildcards: f"reference {hashed(PLAN.config.reference and content_digest(PLAN.config.reference))}",
+        reviews=PLAN.config.reviews or [],
+        reviews_seen=lambda wildcards: f"reviews {reviews_seen()}",
     shell:
-        "cd40l-flow summarize --samples {params.sheet:q} --reviews {input.reviews:q} --index {output:q} --reference {input.reference:q} 2>&1 | tee {log:q}"
+        "cd40l-flow summarize --samples {params.sheet:q} --jobs {params.jobs:q} --reviews {params.reviews:q} --index {output:q} --reference {params.reference:q} 2>&1 | tee {log:q}"
 
 
 # Without reviews: a signature changes nothing that MultiQC shows.
@@ -57,5 +62,6 @@ rule multiqc:
         "../../environment.yml"
     params:
         sheet=PLAN.config.samples,
+        jobs=str(JOBS),
     shell:
-        "cd40l-flow summarize --samples {params.sheet:q} --multiqc {output.general:q} 2>&1 | tee {log:q}"
+        "cd40l-flow summarize --samples {params.sheet:q} --jobs {params.jobs:q} --multiqc {output.general:q} 2>&1 | tee {log:q}"

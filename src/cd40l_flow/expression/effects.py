@@ -14,6 +14,7 @@ NOTHING: frozenset[str] = frozenset()
 # Which calls a guard takes away when it fires or cannot be computed.
 BLOCKS: Mapping[str, frozenset[str]] = {
     "FILE_INTEGRITY": EVERY,
+    "ANALYSIS_FAILED": EVERY,
     "CHANNEL_MAP": EVERY,
     "NO_COMP": EVERY,
     "TUBE_MISSING": EVERY,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 from cd40l_flow.errors import Problem, TubeError
@@ -25,6 +26,9 @@ _TOLD = {
     "TRAILING_BYTES": "See that the file was copied as a whole and by itself.",
     "AMPLIFIER_GAIN": "Compare a median with the one that the acquisition software shows.",
 }
+
+
+_CLOCKS_DIFFER = 60  # seconds that clocks of a network may be apart
 
 
 class Planned(Protocol):
@@ -53,6 +57,25 @@ def check_files(plan: Planned) -> list[Problem]:
         refused |= {(name, fcs) for fcs in job.settings.get("refused", {}).get(name, ())}
         problems += _check_sample(sample, job.settings)
     return problems + repeated_data(plan.samples, controls, refused)
+
+
+def check_dates(plan: Planned, now: float) -> list[Problem]:
+    """Return a warning for every file whose modification time is ahead of ``now``, seconds since 1970.
+
+    Nothing depends on the time of a file; one ahead of the clock tells that a clock is wrong, perhaps this one.
+    """
+    problems = []
+    for name, sample in plan.samples.items():
+        for tube in dict.fromkeys(sample.tubes):
+            try:
+                ahead = Path(tube.path).stat().st_mtime - now
+            except OSError:
+                continue
+            if ahead > _CLOCKS_DIFFER:
+                message = "was last changed in the future, as the clock of this computer has it."
+                remedy = "Nothing depends on it; look after the clocks of this computer and of the cytometer's."
+                problems.append(Problem("CLOCK", "warning", message, file=tube.fcs, sample=name, remedy=remedy))
+    return problems
 
 
 def _check_sample(sample: Sample, settings: Mapping[str, Any]) -> list[Problem]:

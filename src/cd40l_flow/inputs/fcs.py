@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import mmap
@@ -36,6 +37,9 @@ from cd40l_flow.inputs.values import (
 _MOST_TAGS = 8
 # Notes that whoever trusts the values must see on the report.
 DOUBTS = ("BYTEORD", "OFFSETS_DISAGREE")
+
+# What an operating system says when it is memory or open files that are wanting.
+_WANTING = (errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,8 @@ def open_recording(path: str | Path, name: str | None = None) -> Recording:
             name, "NO_FILE", "there is no such file.", "Put it there, or correct `fcs` in the sheet."
         ) from None
     except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) in _WANTING:
+            raise  # the machine's fault: nothing can be said of the file
         reason = type(error).__name__
         found = f"the file cannot be opened ({reason})."
         raise refuse(name, "NO_ACCESS", found, "Check its path and permissions.") from None

@@ -30,9 +30,18 @@ def codes(decision: Decision) -> dict[str, Any]:
 
     A value is given only where the sample has a call: one reagent's sub-call is no result of its own.
     """
+    return _coded({reagent: _of(decision, reagent) for reagent in RESULTS})
+
+
+def undecided_codes() -> dict[str, Any]:
+    """Return the coded results of a sample about which nothing was decided."""
+    return _coded(dict.fromkeys(RESULTS, INDETERMINATE))
+
+
+def _coded(calls: Mapping[str, str]) -> dict[str, Any]:
     told: dict[str, Any] = {"panel": {"system": SYSTEM, "code": PANEL[0], "name": PANEL[1]}}
     for reagent, (code, name) in RESULTS.items():
-        value, words = WORDS[_of(decision, reagent)]
+        value, words = WORDS[calls[reagent]]
         told[reagent] = {"system": SYSTEM, "code": code, "name": name, "value": value, "words": words}
     return told
 

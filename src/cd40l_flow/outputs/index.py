@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cd40l_flow.errors import Problem
+from cd40l_flow.errors import Problem, RecordError
 from cd40l_flow.outputs import contact_sheet, index_charts, index_strips
+from cd40l_flow.outputs.cohort import Entry
 from cd40l_flow.outputs.control_chart import control_charts
 from cd40l_flow.outputs.families import families as families_of
-from cd40l_flow.outputs.figures import read_densities
+from cd40l_flow.outputs.figures import NOTHING, Densities, read_densities
 from cd40l_flow.outputs.numbers import format_interval, format_measure, format_number
 from cd40l_flow.outputs.order import CALL_ORDER, QC_ORDER, worst_first
 from cd40l_flow.outputs.pages import read_asset, security_policy, template
-from cd40l_flow.outputs.review_state import STATES, ReviewState, digest_of, review_state
+from cd40l_flow.outputs.review_state import STATES, ReviewState, review_state
 from cd40l_flow.outputs.reviews import Reviews, read_reviews
-from cd40l_flow.outputs.summary import read_results
 from cd40l_flow.outputs.texts import load_texts, reason_texts
 from cd40l_flow.outputs.whole import write_whole
 
@@ -38,7 +38,7 @@ _FAMILY_MEASURES = (
 )
 
 
-def _row(number: int, result: Result, href: str, review: ReviewState) -> dict[str, Any]:
+def _row(number: int, result: Result, href: str | None, review: ReviewState) -> dict[str, Any]:
     texts = load_texts()
     numbers = [_number("events", result["activated_events"]), _number("percent", result["cd69_percent"])]
     for _, reagent, measure in _MEASURES:
@@ -78,7 +78,9 @@ def _number(kind: str, value: float | None) -> dict[str, Any]:
     return {"sort": value, "text": format_number(kind, value) if value is not None else "–"}
 
 
-def _families(families: Sequence[Mapping[str, Any]], numbers: Mapping[str, int], links: Sequence[str]) -> list[Any]:
+def _families(
+    families: Sequence[Mapping[str, Any]], numbers: Mapping[str, int], links: Sequence[str | None]
+) -> list[Any]:
     """Return families side by side: one row a member, its numbers, and what they say together."""
     texts = load_texts()
     told = []
@@ -107,9 +109,9 @@ def _families(families: Sequence[Mapping[str, Any]], numbers: Mapping[str, int],
 
 def render_index(
     results: Sequence[Result],
-    hrefs: Sequence[str],
+    hrefs: Sequence[str | None],
     *,
-    densities: Sequence[str | Path] = (),
+    densities: Sequence[str | Path | None] = (),
     states: Mapping[str, ReviewState] | None = None,
     problems: Sequence[Problem] = (),
     charts: Sequence[Mapping[str, Any]] = (),
@@ -117,16 +119,16 @@ def render_index(
 ) -> str:
     """Return the index page.
 
-    ``hrefs`` are the reports, relative to it, and ``densities`` the files of binned data, one for each result (empty:
-    no contact sheet). ``states`` are what the reviews amount to, by sample, ``problems`` those of review files;
-    ``charts`` and ``families`` are as `control_charts` and `families` give them.
+    ``hrefs`` are the reports, relative to it (None: no report of this result), and ``densities`` the files of binned
+    data, one for each result (empty: no contact sheet). ``states`` are what the reviews amount to, by sample,
+    ``problems`` those of review files; ``charts`` and ``families`` are as `control_charts` and `families` give them.
     """
     from markupsafe import Markup
 
     order = sorted(range(len(results)), key=lambda place: worst_first(results[place]))
     ordered, links = [results[place] for place in order], [hrefs[place] for place in order]
     numbers = {result["sample"]: number for number, result in enumerate(ordered)}
-    binned = (read_densities(densities[place]) for place in order) if densities else ()
+    binned = (_densities(densities[place], results[place]) for place in order) if densities else ()
     counts = {call: sum(result["call"] == call for result in ordered) for call in CALL_ORDER}
     reviewed = [(states or {}).get(result["sample"], _UNSIGNED) for result in ordered]
     signed = {state: sum(review.state == state for review in reviewed) for state in STATES}
@@ -160,31 +162,34 @@ def render_index(
     return template("index.html.j2").render(context).lstrip()
 
 
+def _densities(path: str | Path | None, result: Result) -> Densities:
+    """Return the binned data of a sample; nothing to draw where they are not those of its result."""
+    try:
+        return NOTHING if path is None else read_densities(path, result)
+    except RecordError:
+        return NOTHING
+
+
 def write_index(
-    result_paths: Sequence[str | Path],
-    report_hrefs: Sequence[str],
+    entries: Sequence[Entry],
     out_path: str | Path,
     review_files: Sequence[str | Path] = (),
     reference: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write ``index.html``; ``report_hrefs`` belong to ``result_paths`` one by one and are relative to ``out_path``.
+    """Write ``index.html`` of all samples; a report is linked where it is that of the very result that is shown.
 
     ``densities.npz`` lies beside each result; ``reference`` is the laboratory's file, whole: the history of its control
     charts.
     """
-    results = read_results(result_paths)
+    results = [entry.result for entry in entries]
     reviews: Reviews = read_reviews(map(Path, review_files))
-    states = {
-        result["sample"]: review_state(result, digest_of(path), reviews)
-        for result, path in zip(results, result_paths, strict=True)
-    }
-    known = {result["sample"] for result in results}
+    states = {entry.sample: review_state(entry.result, entry.digest, reviews) for entry in entries}
     problems = [problem for state in states.values() for problem in state.problems]
-    problems += [problem for problem in reviews.problems if problem.sample not in known]
+    problems += [problem for problem in reviews.problems if problem.sample not in states]
     page = render_index(
         results,
-        report_hrefs,
-        densities=[Path(path).with_name("densities.npz") for path in result_paths],
+        [entry.report(Path(out_path).parent) for entry in entries],
+        densities=[entry.path.with_name("densities.npz") if entry.path is not None else None for entry in entries],
         states=states,
         problems=problems,
         charts=control_charts(results, reference),

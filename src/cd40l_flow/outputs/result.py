@@ -4,7 +4,6 @@ workflow.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -25,12 +24,11 @@ from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.inputs.model import Job, Sample
 from cd40l_flow.outputs.codes import codes
 from cd40l_flow.outputs.panels import scatter_tops
+from cd40l_flow.outputs.record import SCHEMA_VERSION
 from cd40l_flow.outputs.result_acquisition import acquisition_rows, slope_rows, spillover_remarks
 from cd40l_flow.outputs.result_gating import gate_rows, tube_rows
-from cd40l_flow.outputs.whole import write_whole
 from cd40l_flow.signal.prepare import TubeSignal
 
-SCHEMA_VERSION = "1.0"
 DIGITS = 10
 AGE_BANDS = ((0.5, "under 6 months"), (1, "6 to 11 months"), (2, "1 y"), (5, "2 to 4 y"), (10, "5 to 9 y"))
 OLDER_BANDS = ((18, "10 to 17 y"), (45, "18 to 44 y"), (math.inf, "45 y or older"))
@@ -61,12 +59,13 @@ def result_of(
         "run": sample.run,
         "role": sample.role,
         "sex": sample.sex,
-        "age_band": _age_band(sample.age_years),
+        "age_band": age_band(sample.age_years),
         "controls": list(job.controls),
         "family": sample.family,
         "reference": _reference(case, job.settings["limits"]),
-        "metadata": _metadata(sample),
-        "configuration": _configuration(job.settings),
+        "metadata": metadata(sample),
+        "configuration": configuration(job.settings),
+        "inputs": {"job": "", "files": {}, "controls": {}},
         "call": decision.call,
         "pattern": decision.pattern,
         "reasons": list(decision.reasons),
@@ -107,11 +106,6 @@ def result_of(
     return cleaned
 
 
-def write_result(result: Mapping[str, Any], path: Path) -> None:
-    """Write a result as JSON, keys sorted: equal results are equal bytes."""
-    write_whole(path, json.dumps(result, indent=1, sort_keys=True, allow_nan=False) + "\n")
-
-
 def clean(value: Any) -> Any:
     """Return plain JSON values: numpy numbers as Python's, floats rounded, what is not finite as None."""
     if isinstance(value, Mapping):
@@ -126,7 +120,7 @@ def clean(value: Any) -> Any:
     return value
 
 
-def _age_band(age_years: float | None) -> str | None:
+def age_band(age_years: float | None) -> str | None:
     """Return the age as a band, for an exact age can tell who somebody is."""
     if age_years is None:
         return None
@@ -160,13 +154,14 @@ def _change(change: Change) -> dict[str, Any]:
     }
 
 
-def _metadata(sample: Sample) -> dict[str, Any]:
+def metadata(sample: Sample) -> dict[str, Any]:
+    """Return what the sheet says about a sample."""
     names = ("transplant", "calcineurin_inhibitor", "steroid", "anti_cd154", "transfusion", "anticoagulant")
     told = {name: getattr(sample, name) for name in (*names, "collected_h", "stimulation_h")}
     return told | {"show": dict(sample.extra)}
 
 
-def _configuration(settings: Mapping[str, Any]) -> dict[str, Any]:
+def configuration(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of the configuration that the result depends on; of a spillover file only its name."""
     panels = {
         name: {key: _file_name(part) if key == "spillover" else part for key, part in panel.items()}

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cd40l_flow.errors import Cd40lFlowError
-from cd40l_flow.outputs.review_state import ReviewState, digest_of, review_state
-from cd40l_flow.outputs.reviews import Reviews, read_reviews
+from cd40l_flow.outputs.record import read_record
+from cd40l_flow.outputs.review_state import ReviewState, review_state
+from cd40l_flow.outputs.reviews import read_reviews
 from cd40l_flow.outputs.whole import write_whole
 
 _MEASURES = (
@@ -67,35 +66,27 @@ def summary_row(result: Mapping[str, Any], review: ReviewState) -> dict[str, str
 
 
 def read_results(result_paths: Iterable[str | Path]) -> list[dict[str, Any]]:
-    """Read ``result.json`` files, in the order given."""
+    """Read ``result.json`` files, in the order given; raises the first RecordError."""
     return [read_result(path) for path in result_paths]
 
 
 def read_result(path: str | Path) -> dict[str, Any]:
-    """Read one ``result.json``; raises Cd40lFlowError for what is not one."""
-    try:
-        result = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError:
-        result = None
-    if not isinstance(result, dict):
-        raise Cd40lFlowError(f"{path}: is no result (no JSON object). Remove it and run the workflow again.")
-    return result
+    """Read one ``result.json`` of this version; raises RecordError for what is not one."""
+    return read_record(path)
 
 
 def write_summary(
-    result_paths: Sequence[str | Path], out_path: str | Path, review_files: Sequence[str | Path] = ()
+    results: Iterable[tuple[Mapping[str, Any], str]], out_path: str | Path, review_files: Sequence[str | Path] = ()
 ) -> None:
-    """Write ``summary.tsv``, one row a result, in the order of the sample ids whatever the order given."""
+    """Write ``summary.tsv``, one row a result, in the order of the sample ids whatever the order given.
+
+    ``results`` are pairs of a result and the SHA-256 of its file, empty where it has none.
+    """
     # One result at a time is held: those of a screening programme do not fit into memory together.
     reviews = read_reviews(map(Path, review_files))
-    rows = sorted((_reviewed_row(path, reviews) for path in result_paths), key=lambda row: row["sample"])
+    rows = (summary_row(result, review_state(result, digest, reviews)) for result, digest in results)
     text = io.StringIO()
     writer = csv.DictWriter(text, SUMMARY_COLUMNS, delimiter="\t", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(sorted(rows, key=lambda row: row["sample"]))
     write_whole(out_path, text.getvalue())
-
-
-def _reviewed_row(path: str | Path, reviews: Reviews) -> dict[str, str]:
-    result = read_result(path)
-    return summary_row(result, review_state(result, digest_of(path), reviews))

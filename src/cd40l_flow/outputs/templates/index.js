@@ -71,9 +71,11 @@
     const row = row_of.get(number);
     chosen.textContent = row ? chosen.dataset.words.replace("{sample}", row.dataset.sample)
       .replace("{call}", row.cells[0].textContent.trim()) : "";
-    open.hidden = clear.hidden = !row;
+    clear.hidden = !row;
+    const report = row && row.querySelector("th a");
+    open.hidden = !report;
     if (!row) return;
-    open.href = row.querySelector("a").getAttribute("href");
+    if (report) open.href = report.getAttribute("href");
     parts.get(number).forEach((part) => {
       part.classList.add("lit");
       if (part.localName === "use") ring(part, row.dataset.sample);

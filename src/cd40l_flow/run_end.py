@@ -1,0 +1,162 @@
+"""The end of a run of the workflow: who failed is named last, and after an error what can be made is made.
+
+A step that crashes leaves a result that says so. One that is killed with everything around it, as a submission on a
+cluster, leaves nothing; and Snakemake then makes nothing that depends on it. Here it gets its result after all, and the
+outputs of the cohort are made of what there is.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import redirect_stdout
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from cd40l_flow.errors import Cd40lFlowError
+from cd40l_flow.inputs.job import read_job
+from cd40l_flow.outputs.cohort import Cohort, Entry
+from cd40l_flow.outputs.failed import failures, is_failed, note_failure, write_failed_report
+from cd40l_flow.outputs.record import read_record
+from cd40l_flow.outputs.review_state import digest_of
+from cd40l_flow.steps import Outputs, fail_analysis, tell_traceback, told
+
+MOST_NAMED = 50
+COHORT = ("summarize", "index", "multiqc")
+
+
+def end_of_run(workflow: Any, *, complete: bool) -> None:
+    """Make up for what an error left undone; name every sample that failed, and raise SystemExit where there is one.
+
+    ``workflow`` is Snakemake's, ``complete`` whether all jobs ended well. Only samples whose jobs were asked for are
+    touched.
+    """
+    jobs = list(workflow.dag.jobs)
+    named: dict[str, str] = {}
+    if not complete:
+        due = set(workflow.dag.needrun_jobs(exclude_finished=True))
+        # What is told here belongs to the messages of Snakemake.
+        with redirect_stdout(sys.stderr):
+            named |= _make_up([job for job in jobs if job in due])
+    named |= dict(_failed(jobs))
+    if not named:
+        return
+    lines = [f"  {sample}: {why}" for sample, why in list(named.items())[:MOST_NAMED]]
+    if len(named) > MOST_NAMED:
+        lines.append(f"  and {len(named) - MOST_NAMED} more: see the reasons in results/summary.tsv")
+    samples = "1 sample" if len(named) == 1 else f"{len(named)} samples"
+    import_module("snakemake.logging").logger.error(
+        "\n".join([f"Failed for {samples}; the next run tries again:", *lines])
+    )
+    # An exception of Snakemake's would end with the places of its own code, not with the samples.
+    raise SystemExit(1)
+
+
+def _make_up(jobs: list[Any]) -> dict[str, str]:
+    """Make what jobs that did not end have left undone; return sample or output -> why, of what is not told elsewhere.
+
+    A job that did not end may have left what it had to make: one that shared a submission with one that was killed.
+    """
+    named = {}
+    for job in _of(jobs, "analyse"):
+        _make_result(job)
+    for job in _of(jobs, "report_sample"):
+        if _make_report(job):
+            named[f"{_folder(job).name} (report)"] = "its step did not end; the report was made at the end of the run."
+    for job in _of(jobs, "export"):
+        named[f"{_folder(job).name} (export)"] = f"its step did not end; see {job.log[0]}."
+    for rule in COHORT:
+        for job in _of(jobs, rule):
+            _make_cohort(job, rule)
+    return named
+
+
+def _folder(job: Any) -> Path:
+    """Return the folder of the sample of a job."""
+    return Path(str(job.output[0])).parent
+
+
+def _make_result(job: Any) -> None:
+    """Give a sample whose analysis left no present result one that says so."""
+    planned = read_job(job.params.job)
+    place = Path(str(job.output.result))
+    sample = planned.job.sample.sample
+    cohort = Cohort([sample], place.parents[2], Path(job.params.job).parent)
+    if not cohort.fault(sample, planned):
+        return
+    log = Path(str(job.log[0]))
+    if place.exists():
+        cohort.move(place.parent)
+    began = f"its analysis was killed, or the run ended before it was done; see {log}."
+    why = began if log.exists() else "its analysis was not begun before the run ended."
+    outputs = Outputs.of(place.parent)
+    fail_analysis(planned, outputs, why)
+    # Snakemake did not see it made, and would not make it again; it does where one of the outputs is missing.
+    place.with_name("measures.tsv").unlink()
+    print(f"analyse {sample}: {why}", file=sys.stderr)
+
+
+def _make_report(job: Any) -> bool:
+    """Make the report of a sample unless there is one of its present result; return whether it was made."""
+    from cd40l_flow.cli import main
+
+    out, result = Path(str(job.output[0])), Path(str(job.input.result))
+    reviews = job.params.get("reviews") or []
+    command = ["report", "--result", str(result), "--shown-controls", "--out", str(out)]
+    command += ["--reviews", *([reviews] if isinstance(reviews, str) else map(str, reviews))]
+    try:
+        if Entry(result.parent.name, read_record(result), result, digest_of(result)).report(result.parent):
+            return False
+        code = main(command)
+        why = f"it ended with exit code {code}." if code else ""
+    except Exception as error:  # noqa: BLE001  it costs this report and no other
+        tell_traceback(error, None)
+        why = told(error, None)
+    if why:
+        note_failure(result.parent, "report", why)
+        write_failed_report(out, result.parent.name, why)
+    return not why
+
+
+def _make_cohort(job: Any, rule: str) -> None:
+    from cd40l_flow.cli import main
+
+    option = {"summarize": "--summary", "index": "--index", "multiqc": "--multiqc"}[rule]
+    command = ["summarize", "--samples", str(job.params.sheet), "--jobs", str(job.params.jobs)]
+    for name in ("reviews", "reference"):
+        value = job.params.get(name) or []
+        command += [f"--{name}", *([value] if isinstance(value, str) else map(str, value))]
+    try:
+        code = main([*command, option, str(job.output[0])])
+    except Exception as error:  # noqa: BLE001  the other outputs of the cohort are made all the same
+        tell_traceback(error, None)
+        code = 1
+    if code:
+        print(f"{rule}: {job.output[0]} could not be made; remove the one that is there.", file=sys.stderr)
+
+
+def _failed(jobs: list[Any]) -> Iterator[tuple[str, str]]:
+    """Yield every sample that has no result, or of which a step failed in this run, and why."""
+    for job in _of(jobs, "analyse"):
+        place = Path(str(job.output.result))
+        if place.exists() and not failures(place.parent):
+            continue
+        try:
+            result = read_record(place)
+            if is_failed(result):
+                yield str(result["sample"]), str(result["messages"][0]["text"]).partition(": ")[2]
+        except (OSError, Cd40lFlowError, LookupError):
+            yield place.parent.name, "it has no result."
+    for step, rule in (("report", "report_sample"), ("export", "export")):
+        for job in _of(jobs, rule):
+            folder = Path(str(job.output[0])).parent
+            lines = [why for name, why in failures(folder) if name == step]
+            if len(lines) > int(job.params.failures.rpartition(" ")[2]):
+                yield f"{folder.name} ({step})", lines[-1]
+
+
+def _of(jobs: Iterable[Any], rule: str) -> list[Any]:
+    """Return the jobs of a rule, which has another name in front where the workflow is a module of another."""
+    found = [job for job in jobs if job.rule.name == rule or job.rule.name.endswith(f"_{rule}")]
+    return sorted(found, key=lambda job: str(job.output[0]))

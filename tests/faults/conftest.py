@@ -1,0 +1,68 @@
+"""Working directories in which steps go wrong as a test asks for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from helpers.cohorts import ROOT, RUN_SECONDS
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A working directory whose steps play faults."""
+
+    cohort: Path
+    folder: Path
+
+    def ask_for(self, step: str, fault: str) -> None:
+        """Let a step (a sample's name for its analysis, or ``report.SAMPLE``) go wrong from now on."""
+        (self.folder / "faults" / step).write_text(fault, encoding="utf-8")
+
+    def mend(self) -> None:
+        """Let everything go well from now on."""
+        for path in (self.folder / "faults").iterdir():
+            path.unlink()
+
+    def run(self, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake; its output, of both kinds, is ``stdout``."""
+        scripts = Path(sys.executable).parent
+        environment = {
+            **os.environ,
+            "PATH": f"{self.folder / 'bin'}{os.pathsep}{scripts}{os.pathsep}{os.environ['PATH']}",
+            "FAULTS_TEST": str(self.folder),
+            "FAULTS_TEST_REAL": str(scripts / "cd40l-flow"),
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *arguments]
+        command += ["--directory", str(self.cohort), "--configfile", str(self.cohort / "config" / "config.yaml")]
+        process = subprocess.run(
+            [*command, "--cores", str(cores)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=RUN_SECONDS,
+            check=False,
+        )
+        return subprocess.CompletedProcess(process.args, process.returncode, process.stdout, "")
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Callable[[Path], Bench]:
+    """Return what makes a bench of a working directory."""
+    folder = tmp_path / "bench"
+    for name in ("bin", "faults", "begun"):
+        (folder / name).mkdir(parents=True)
+    shim = folder / "bin" / "cd40l-flow"
+    faulty = ROOT / "tests" / "helpers" / "faulty.py"
+    shim.write_text(f'#!/bin/sh\nexec {sys.executable} {faulty} "$@"\n', "utf-8")
+    shim.chmod(0o755)
+    return lambda cohort: Bench(cohort, folder)
