@@ -32,8 +32,8 @@ from cd40l_flow.inputs.model import Events, Floats, Job, Override, Sample, Tube
 from cd40l_flow.inputs.plan import Plan, load_plan
 from cd40l_flow.outputs.densities import write_densities
 from cd40l_flow.outputs.provenance import provenance
+from cd40l_flow.outputs.record import write_record
 from cd40l_flow.outputs.report import write_report
-from cd40l_flow.outputs.result import write_result
 from cd40l_flow.signal.compensation import compensate
 from cd40l_flow.signal.prepare import choose_scales, prepare
 from cd40l_flow.signal.scale import Scale, choose_scale, robust_sd
@@ -171,6 +171,5 @@ def _analysed(job: Job, controls: Sequence[Called]) -> Called:
 def _written(called: Called, folder: Path) -> tuple[Path, Path]:
     result, densities = folder / "result.json", folder / "densities.npz"
     folder.mkdir()
-    write_result(called.result, result)
-    write_densities(called.arrays, densities)
+    write_record({**called.result, "densities": write_densities(called.arrays, densities)}, result)
     return result, densities

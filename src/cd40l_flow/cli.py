@@ -190,14 +190,13 @@ def _analyse_job(
 ) -> None:
     from cd40l_flow.analyse import analyse
     from cd40l_flow.outputs.densities import write_densities
-    from cd40l_flow.outputs.result import write_result
-    from cd40l_flow.outputs.summary import read_results
+    from cd40l_flow.outputs.record import read_records, write_record
 
     start = time.perf_counter()
-    controls = {str(result["sample"]): result for result in read_results(control_results)}
+    controls = {str(result["sample"]): result for result in read_records(control_results)}
     result, arrays = analyse(job, controls)
-    write_densities(arrays, densities_path)
-    write_result(result, result_path)
+    result["densities"] = write_densities(arrays, densities_path)
+    write_record(result, result_path)
     if gates is not None:
         from cd40l_flow.outputs.gate_files import write_gates
 
@@ -245,13 +244,13 @@ def _used(start: float) -> str:
 def _export(options: argparse.Namespace) -> int:
     from cd40l_flow.inputs.job import job_from_json
     from cd40l_flow.inputs.plan import load_plan
-    from cd40l_flow.outputs.summary import read_results
+    from cd40l_flow.outputs.record import read_record
 
     start = time.perf_counter()
     gates = (options.gatingml, options.wsp, options.table)
     if any(gates) != all(gates) or not (any(gates) or options.measures or options.h5ad):
         raise Cd40lFlowError("export: name --gatingml, --wsp and --table together, or --measures, or --h5ad.")
-    result = read_results([Path(options.result)])[0]
+    result = read_record(options.result)
     told = []
     if all(gates) or options.h5ad:
         job = job_from_json(options.job) if options.job else load_plan(options.configfile).job(result["sample"])
@@ -275,11 +274,11 @@ def _export(options: argparse.Namespace) -> int:
 
 def _override(options: argparse.Namespace) -> int:
     from cd40l_flow.outputs.override_lines import append_overrides, find_overrides
-    from cd40l_flow.outputs.summary import read_results
+    from cd40l_flow.outputs.record import read_record
 
     by = options.by if options.by is not None else _ask("--by", "Who moved the gates (initials or a role): ")
     reason = options.reason if options.reason is not None else _ask("--reason", "Why: ")
-    result = read_results([Path(options.result)])[0]
+    result = read_record(options.result)
     found = find_overrides(result, Path(options.file), by=by, reason=reason, tube=options.tube)
     for remark in found.told:
         print(f"  {remark}", file=sys.stderr)
@@ -300,8 +299,10 @@ def _ask(option: str, question: str) -> str:
 
 
 def _summarize(options: argparse.Namespace) -> int:
+    from cd40l_flow.inputs.reference import load_reference
     from cd40l_flow.outputs.index import write_index
-    from cd40l_flow.outputs.summary import read_results, write_summary
+    from cd40l_flow.outputs.record import read_records
+    from cd40l_flow.outputs.summary import write_summary
 
     results = sorted(map(Path, options.results) if options.results else _results_of(options.samples))
     if options.summary:
@@ -309,13 +310,12 @@ def _summarize(options: argparse.Namespace) -> int:
     if options.index:
         folder = Path(options.index).parent
         links = [Path(os.path.relpath(path.with_name("report.html"), folder)).as_posix() for path in results]
-        references = read_results(options.reference)
-        reference = references[0] if references else None
+        reference = load_reference(options.reference[0]) if options.reference else None
         write_index(results, links, options.index, options.reviews, reference)
     if options.multiqc:
         from cd40l_flow.outputs.multiqc import write_multiqc
 
-        write_multiqc(read_results(results), Path(options.multiqc))
+        write_multiqc(read_records(results), Path(options.multiqc))
     written = [out for out in (options.summary, options.index, options.multiqc) if out]
     print(f"summarize: {len(results)} samples: {', '.join(written)}", file=sys.stderr)
     return 0
@@ -323,14 +323,13 @@ def _summarize(options: argparse.Namespace) -> int:
 
 def _reference(options: argparse.Namespace) -> int:
     from cd40l_flow.config import default_limits
+    from cd40l_flow.outputs.record import read_records
     from cd40l_flow.outputs.reference import collect, find_results, tell, write_reference
-    from cd40l_flow.outputs.summary import read_results
 
     places = find_results(options.results)
     limits = default_limits()
-    content = collect(
-        [(str(place), result) for place, result in zip(places, read_results(places), strict=True)], limits
-    )
+    results = read_records(places, same_engine=False)
+    content = collect([(str(place), result) for place, result in zip(places, results, strict=True)], limits)
     write_reference(content, Path(options.out))
     print("\n".join(tell(content, int(limits["reference"]["fewest_controls"]))), file=sys.stderr)
     return 0

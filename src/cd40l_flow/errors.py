@@ -4,13 +4,15 @@ Every message names the file, the place in it, what was found, what was expected
 
     Cd40lFlowError
     ├── InputsError    the sheets or the configuration: nothing is run, all problems are told at once
-    └── TubeError      one FCS file: its sample becomes INDETERMINATE, the others go on
+    ├── TubeError      one FCS file: its sample becomes INDETERMINATE, the others go on
+    └── RecordError    one file that a step wrote: it is not what it says, and costs its own sample
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -73,3 +75,16 @@ class TubeError(Cd40lFlowError):
         self.remedy = remedy
         self.rule = rule or code
         super().__init__(f"{name}: {found} {remedy}")
+
+
+class RecordError(Cd40lFlowError):
+    """A file that a step wrote is missing, damaged, edited, or not of this sample or version.
+
+    ``path`` is the file, ``found`` says what is wrong with it, ``remedy`` what to do; the error's text is all three.
+    """
+
+    def __init__(self, path: str | Path, found: str, remedy: str) -> None:
+        self.path = path
+        self.found = found
+        self.remedy = remedy
+        super().__init__(f"{path}: {found} {remedy}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
@@ -63,8 +64,8 @@ def densities(gated: GatedSample, case: Case, control_tops: Sequence[Sequence[fl
     return arrays
 
 
-def write_densities(arrays: Mapping[str, Any], path: Path) -> None:
-    """Write the arrays as a compressed npz file: equal arrays are equal bytes."""
+def write_densities(arrays: Mapping[str, Any], path: Path) -> str:
+    """Write the arrays as a compressed npz file, equal arrays as equal bytes; return its SHA-256."""
     buffer = io.BytesIO()
     # As np.savez_compressed writes it, but for the level: many panels, most of their cells empty.
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -74,7 +75,9 @@ def write_densities(arrays: Mapping[str, Any], path: Path) -> None:
             file = zipfile.ZipInfo(f"{name}.npy")
             how = zipfile.ZIP_STORED if name == "pictures" else zipfile.ZIP_DEFLATED  # PNGs are compressed already
             archive.writestr(file, array.getbuffer(), how, compresslevel=LEVEL)
-    write_whole(path, buffer.getvalue())
+    content = buffer.getvalue()
+    write_whole(path, content)
+    return hashlib.sha256(content).hexdigest()
 
 
 def _target(gated: GatedSample, expression: Expression, arrays: dict[str, Any]) -> dict[str, Any]:

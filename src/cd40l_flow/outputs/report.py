@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cd40l_flow.outputs.figures import read_densities
 from cd40l_flow.outputs.pages import read_asset, security_policy, template
+from cd40l_flow.outputs.record import read_record
 from cd40l_flow.outputs.report_acquisition import acquisition_views, matrix_views, slope_views, uncut_words
 from cd40l_flow.outputs.report_banner import banner, identity, key_numbers
 from cd40l_flow.outputs.report_figures import Subject, activation_views, gating_views, target_views, why_absent
@@ -33,7 +33,7 @@ PathLike = str | Path
 
 
 def _read_subject(result_path: PathLike, densities_path: PathLike) -> Subject:
-    result = json.loads(Path(result_path).read_text(encoding="utf-8"))
+    result = read_record(result_path)
     return Subject(result, read_densities(densities_path))
 
 

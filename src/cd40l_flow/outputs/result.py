@@ -4,7 +4,6 @@ workflow.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -25,12 +24,11 @@ from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.inputs.model import Job, Sample
 from cd40l_flow.outputs.codes import codes
 from cd40l_flow.outputs.panels import scatter_tops
+from cd40l_flow.outputs.record import SCHEMA_VERSION
 from cd40l_flow.outputs.result_acquisition import acquisition_rows, slope_rows, spillover_remarks
 from cd40l_flow.outputs.result_gating import gate_rows, tube_rows
-from cd40l_flow.outputs.whole import write_whole
 from cd40l_flow.signal.prepare import TubeSignal
 
-SCHEMA_VERSION = "1.0"
 DIGITS = 10
 AGE_BANDS = ((0.5, "under 6 months"), (1, "6 to 11 months"), (2, "1 y"), (5, "2 to 4 y"), (10, "5 to 9 y"))
 OLDER_BANDS = ((18, "10 to 17 y"), (45, "18 to 44 y"), (math.inf, "45 y or older"))
@@ -105,11 +103,6 @@ def result_of(
     }
     cleaned: dict[str, Any] = clean(result)
     return cleaned
-
-
-def write_result(result: Mapping[str, Any], path: Path) -> None:
-    """Write a result as JSON, keys sorted: equal results are equal bytes."""
-    write_whole(path, json.dumps(result, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def clean(value: Any) -> Any:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cd40l_flow.errors import Cd40lFlowError
+from cd40l_flow.outputs.record import read_record
 from cd40l_flow.outputs.review_state import ReviewState, digest_of, review_state
 from cd40l_flow.outputs.reviews import Reviews, read_reviews
 from cd40l_flow.outputs.whole import write_whole
@@ -66,22 +65,6 @@ def summary_row(result: Mapping[str, Any], review: ReviewState) -> dict[str, str
     return {column: row[column] for column in SUMMARY_COLUMNS}
 
 
-def read_results(result_paths: Iterable[str | Path]) -> list[dict[str, Any]]:
-    """Read ``result.json`` files, in the order given."""
-    return [read_result(path) for path in result_paths]
-
-
-def read_result(path: str | Path) -> dict[str, Any]:
-    """Read one ``result.json``; raises Cd40lFlowError for what is not one."""
-    try:
-        result = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError:
-        result = None
-    if not isinstance(result, dict):
-        raise Cd40lFlowError(f"{path}: is no result (no JSON object). Remove it and run the workflow again.")
-    return result
-
-
 def write_summary(
     result_paths: Sequence[str | Path], out_path: str | Path, review_files: Sequence[str | Path] = ()
 ) -> None:
@@ -97,5 +80,5 @@ def write_summary(
 
 
 def _reviewed_row(path: str | Path, reviews: Reviews) -> dict[str, str]:
-    result = read_result(path)
+    result = read_record(path)
     return summary_row(result, review_state(result, digest_of(path), reviews))

@@ -1,0 +1,146 @@
+"""``result.json`` as a record: its one writer and its one reader, which takes nothing that is not what it says.
+
+A record carries a digest over itself, so that a file that was cut or edited is known; it is bound to its sample, to the
+version of its schema and to that of the analysis, and its values must fit the schema.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cd40l_flow import ENGINE_VERSION
+from cd40l_flow.errors import RecordError
+from cd40l_flow.inputs.plain_json import DIGEST, JsonFault, canonical, parse_strictly, read_bounded
+from cd40l_flow.outputs.whole import write_whole
+from cd40l_flow.schema import faults, load_schema, shown
+from cd40l_flow.schema_fit import Check, compiled
+
+__all__ = ["FILE", "SCHEMA_VERSION", "RecordError", "read_record", "read_records", "write_record"]
+
+SCHEMA = "result.schema.json"
+SCHEMA_VERSION = "1.1"
+# Schema 1.0 carried no digest and did not name its binned data; it differs in nothing else.
+FIRST_VERSION = "1.0"
+FILE = "result.json"
+# A result of five tubes takes 40 kB, a control of ninety less than 2 MB.
+MOST_BYTES = 100_000_000
+_LINE = re.compile(rb'^"digest": "([0-9a-f]{64})",?\n', re.MULTILINE)
+_AGAIN = "Remove it and run the workflow again."
+
+
+def write_record(result: Mapping[str, Any], path: str | Path) -> None:
+    """Write a result with the digest over itself: equal results are equal bytes, whole or not at all.
+
+    Keys are sorted, each of the first level on a line of its own; the digest is that of the file without its own line:
+    ``grep -v '^"digest"' result.json | sha256sum``. ``densities``, the SHA-256 of the file of binned data, is null
+    where the result names none. Raises OSError.
+    """
+    content = {"densities": None, "schema_version": SCHEMA_VERSION, **result, DIGEST: "0" * 64}
+    lines = [f"{json.dumps(key)}: {canonical(content[key])}" for key in sorted(content)]
+    text = "\n".join(["{", *(f"{line}," for line in lines[:-1]), lines[-1], "}", ""]).encode()
+    write_whole(path, _LINE.sub(f'"digest": "{_digest(text)}",\n'.encode(), text, count=1))
+
+
+def read_records(paths: Iterable[str | Path], *, same_engine: bool = True) -> list[dict[str, Any]]:
+    """Return several records in the order given; raises the first RecordError."""
+    return [read_record(path, same_engine=same_engine) for path in paths]
+
+
+def read_record(path: str | Path, *, sample: str | None = None, same_engine: bool = True) -> dict[str, Any]:
+    """Return a ``result.json``, proven to be as it was written.
+
+    It must be of ``sample``; where none is named, of the sample whose folder it lies in, as
+    ``samples/P01/result.json``. ``same_engine`` asks for this version of schema and analysis; without it, for whatever
+    looks over years, any version is taken, its schema made the present one (``digest`` is None of one that had none to
+    prove it by). Raises RecordError.
+    """
+    path = Path(path)
+    content, result = _object(path)
+    # From what says most about the file to what says least.
+    if same_engine:
+        _of_schema(path, result)
+        _unedited(path, content)
+        _of_engine(path, result)
+    elif result.get("schema_version") == FIRST_VERSION and DIGEST not in result:
+        result = _from_first(result)
+    else:
+        _of_schema(path, result)
+        _unedited(path, content)
+    _fitting(path, result)
+    named = sample if sample is not None else _place(path)
+    if named is not None and result["sample"] != named:
+        found = f"is a result of sample {shown(result['sample'])}, where that of {named} was expected."
+        raise RecordError(path, found, f"Every sample has a folder of its own. {_AGAIN}")
+    return result
+
+
+def _object(path: Path) -> tuple[bytes, dict[str, Any]]:
+    """Return the bytes of a file and the object they hold."""
+    try:
+        content = read_bounded(path, MOST_BYTES)
+        result = parse_strictly(content)
+    except FileNotFoundError:
+        raise RecordError(path, "is not there.", "Run the workflow again.") from None
+    except JsonFault as error:
+        raise RecordError(path, f"is no result: it {error}", _AGAIN) from None
+    if not isinstance(result, dict):
+        raise RecordError(path, f"is no result: it holds {shown(result)} in place of keys and values.", _AGAIN)
+    return content, result
+
+
+def _of_schema(path: Path, result: Mapping[str, Any]) -> None:
+    found = result.get("schema_version")
+    if found != SCHEMA_VERSION:
+        what = f"has schema version {shown(found)}" if found is not None else "has no schema version"
+        raise RecordError(path, f"{what}, expected {shown(SCHEMA_VERSION)}.", "Run the workflow again.")
+
+
+def _of_engine(path: Path, result: Mapping[str, Any]) -> None:
+    found = result.get("engine_version")
+    if found != ENGINE_VERSION:
+        what = f"was made by version {shown(found)} of the analysis, expected {shown(ENGINE_VERSION)}."
+        raise RecordError(path, what, "Run the workflow again.")
+
+
+def _unedited(path: Path, content: bytes) -> None:
+    held = _LINE.search(content)
+    if held is None:
+        raise RecordError(path, "carries no digest, which every result has on a line of its own.", _AGAIN)
+    if held[1].decode() != _digest(content):
+        raise RecordError(path, "was changed after it was written: its digest does not fit its content.", _AGAIN)
+
+
+def _digest(content: bytes) -> str:
+    """Return the SHA-256 of a record's text without the line of its digest: nothing has to be written out again."""
+    return hashlib.sha256(_LINE.sub(b"", content, count=1)).hexdigest()
+
+
+def _fitting(path: Path, result: Mapping[str, Any]) -> None:
+    if _fits()(result):
+        return
+    found = [(".".join(map(str, place)), message) for place, message, _ in faults(result, load_schema(SCHEMA))]
+    place, message = found[0]
+    more = f" ({len(found)} such faults in all.)" if len(found) > 1 else ""
+    raise RecordError(path, f"holds what no result holds; {place}: {message}{more}", _AGAIN)
+
+
+@cache
+def _fits() -> Check:
+    return compiled(load_schema(SCHEMA))
+
+
+def _from_first(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a result of schema 1.0 as one of the present schema; its digest is None, for nothing proves it."""
+    return {**result, "densities": None, DIGEST: None, "schema_version": SCHEMA_VERSION}
+
+
+def _place(path: Path) -> str | None:
+    """Return the sample whose folder a path tells, or None."""
+    folder = path.parent
+    return folder.name if path.name == FILE and folder.parent.name == "samples" else None
