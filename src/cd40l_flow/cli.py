@@ -190,10 +190,11 @@ def _analyse_job(
 ) -> None:
     from cd40l_flow.analyse import analyse
     from cd40l_flow.outputs.densities import write_densities
-    from cd40l_flow.outputs.record import read_records, write_record
+    from cd40l_flow.outputs.record import write_record
+    from cd40l_flow.outputs.summary import read_results
 
     start = time.perf_counter()
-    controls = {str(result["sample"]): result for result in read_records(control_results)}
+    controls = {str(result["sample"]): result for result in read_results(control_results)}
     result, arrays = analyse(job, controls)
     result["densities"] = write_densities(arrays, densities_path)
     write_record(result, result_path)
@@ -244,13 +245,13 @@ def _used(start: float) -> str:
 def _export(options: argparse.Namespace) -> int:
     from cd40l_flow.inputs.job import job_from_json
     from cd40l_flow.inputs.plan import load_plan
-    from cd40l_flow.outputs.record import read_record
+    from cd40l_flow.outputs.summary import read_results
 
     start = time.perf_counter()
     gates = (options.gatingml, options.wsp, options.table)
     if any(gates) != all(gates) or not (any(gates) or options.measures or options.h5ad):
         raise Cd40lFlowError("export: name --gatingml, --wsp and --table together, or --measures, or --h5ad.")
-    result = read_record(options.result)
+    result = read_results([Path(options.result)])[0]
     told = []
     if all(gates) or options.h5ad:
         job = job_from_json(options.job) if options.job else load_plan(options.configfile).job(result["sample"])
@@ -274,11 +275,11 @@ def _export(options: argparse.Namespace) -> int:
 
 def _override(options: argparse.Namespace) -> int:
     from cd40l_flow.outputs.override_lines import append_overrides, find_overrides
-    from cd40l_flow.outputs.record import read_record
+    from cd40l_flow.outputs.summary import read_results
 
     by = options.by if options.by is not None else _ask("--by", "Who moved the gates (initials or a role): ")
     reason = options.reason if options.reason is not None else _ask("--reason", "Why: ")
-    result = read_record(options.result)
+    result = read_results([Path(options.result)])[0]
     found = find_overrides(result, Path(options.file), by=by, reason=reason, tube=options.tube)
     for remark in found.told:
         print(f"  {remark}", file=sys.stderr)
@@ -301,8 +302,7 @@ def _ask(option: str, question: str) -> str:
 def _summarize(options: argparse.Namespace) -> int:
     from cd40l_flow.inputs.reference import load_reference
     from cd40l_flow.outputs.index import write_index
-    from cd40l_flow.outputs.record import read_records
-    from cd40l_flow.outputs.summary import write_summary
+    from cd40l_flow.outputs.summary import read_results, write_summary
 
     results = sorted(map(Path, options.results) if options.results else _results_of(options.samples))
     if options.summary:
@@ -315,7 +315,7 @@ def _summarize(options: argparse.Namespace) -> int:
     if options.multiqc:
         from cd40l_flow.outputs.multiqc import write_multiqc
 
-        write_multiqc(read_records(results), Path(options.multiqc))
+        write_multiqc(read_results(results), Path(options.multiqc))
     written = [out for out in (options.summary, options.index, options.multiqc) if out]
     print(f"summarize: {len(results)} samples: {', '.join(written)}", file=sys.stderr)
     return 0
@@ -323,13 +323,12 @@ def _summarize(options: argparse.Namespace) -> int:
 
 def _reference(options: argparse.Namespace) -> int:
     from cd40l_flow.config import default_limits
-    from cd40l_flow.outputs.record import read_records
+    from cd40l_flow.outputs.record import read_record
     from cd40l_flow.outputs.reference import collect, find_results, tell, write_reference
 
     places = find_results(options.results)
     limits = default_limits()
-    results = read_records(places, same_engine=False)
-    content = collect([(str(place), result) for place, result in zip(places, results, strict=True)], limits)
+    content = collect([(str(place), read_record(place, same_engine=False)) for place in places], limits)
     write_reference(content, Path(options.out))
     print("\n".join(tell(content, int(limits["reference"]["fewest_controls"]))), file=sys.stderr)
     return 0

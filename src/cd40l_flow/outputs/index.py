@@ -14,9 +14,9 @@ from cd40l_flow.outputs.figures import read_densities
 from cd40l_flow.outputs.numbers import format_interval, format_measure, format_number
 from cd40l_flow.outputs.order import CALL_ORDER, QC_ORDER, worst_first
 from cd40l_flow.outputs.pages import read_asset, security_policy, template
-from cd40l_flow.outputs.record import read_records
 from cd40l_flow.outputs.review_state import STATES, ReviewState, digest_of, review_state
 from cd40l_flow.outputs.reviews import Reviews, read_reviews
+from cd40l_flow.outputs.summary import read_results
 from cd40l_flow.outputs.texts import load_texts, reason_texts
 from cd40l_flow.outputs.whole import write_whole
 
@@ -172,7 +172,7 @@ def write_index(
     ``densities.npz`` lies beside each result; ``reference`` is the laboratory's file, whole: the history of its control
     charts.
     """
-    results = read_records(result_paths)
+    results = read_results(result_paths)
     reviews: Reviews = read_reviews(map(Path, review_files))
     states = {
         result["sample"]: review_state(result, digest_of(path), reviews)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from cd40l_flow.outputs.whole import write_whole
 from cd40l_flow.schema import faults, load_schema, shown
 from cd40l_flow.schema_fit import Check, compiled
 
-__all__ = ["FILE", "SCHEMA_VERSION", "RecordError", "read_record", "read_records", "write_record"]
+__all__ = ["FILE", "SCHEMA_VERSION", "RecordError", "read_record", "write_record"]
 
 SCHEMA = "result.schema.json"
 SCHEMA_VERSION = "1.1"
@@ -45,11 +45,6 @@ def write_record(result: Mapping[str, Any], path: str | Path) -> None:
     lines = [f"{json.dumps(key)}: {canonical(content[key])}" for key in sorted(content)]
     text = "\n".join(["{", *(f"{line}," for line in lines[:-1]), lines[-1], "}", ""]).encode()
     write_whole(path, _LINE.sub(f'"digest": "{_digest(text)}",\n'.encode(), text, count=1))
-
-
-def read_records(paths: Iterable[str | Path], *, same_engine: bool = True) -> list[dict[str, Any]]:
-    """Return several records in the order given; raises the first RecordError."""
-    return [read_record(path, same_engine=same_engine) for path in paths]
 
 
 def read_record(path: str | Path, *, sample: str | None = None, same_engine: bool = True) -> dict[str, Any]:

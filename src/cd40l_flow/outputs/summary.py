@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,16 @@ def summary_row(result: Mapping[str, Any], review: ReviewState) -> dict[str, str
     return {column: row[column] for column in SUMMARY_COLUMNS}
 
 
+def read_results(result_paths: Iterable[str | Path]) -> list[dict[str, Any]]:
+    """Read ``result.json`` files, in the order given; raises the first RecordError."""
+    return [read_result(path) for path in result_paths]
+
+
+def read_result(path: str | Path) -> dict[str, Any]:
+    """Read one ``result.json`` of this version; raises RecordError for what is not one."""
+    return read_record(path)
+
+
 def write_summary(
     result_paths: Sequence[str | Path], out_path: str | Path, review_files: Sequence[str | Path] = ()
 ) -> None:
@@ -80,5 +90,5 @@ def write_summary(
 
 
 def _reviewed_row(path: str | Path, reviews: Reviews) -> dict[str, str]:
-    result = read_record(path)
+    result = read_result(path)
     return summary_row(result, review_state(result, digest_of(path), reviews))
