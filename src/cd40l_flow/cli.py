@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cd40l_flow.arguments import CONFIG, SAMPLES, parser
-from cd40l_flow.errors import Cd40lFlowError, InputsError
+from cd40l_flow.errors import Cd40lFlowError, InputsError, RecordError
 
 if TYPE_CHECKING:
     from cd40l_flow.errors import Problem
@@ -227,7 +227,8 @@ def _write_report(result: Path, controls: Sequence[Path], out: Path, reviews: Se
 
     start = time.perf_counter()
     pairs = [(path, path.with_name("densities.npz")) for path in controls]
-    write_report(result, result.with_name("densities.npz"), pairs, out, provenance(), reviews)
+    for text in write_report(result, result.with_name("densities.npz"), pairs, out, provenance(), reviews):
+        print(f"  {text}", file=sys.stderr)
     print(f"report {result.parent.name}: {out}, {_used(start)}", file=sys.stderr)
 
 
@@ -328,10 +329,24 @@ def _reference(options: argparse.Namespace) -> int:
 
     places = find_results(options.results)
     limits = default_limits()
-    content = collect([(str(place), read_record(place, same_engine=False)) for place in places], limits)
+    results, refused = [], []
+    for place in places:
+        try:
+            results.append((str(place), read_record(place, same_engine=False)))
+        except RecordError as error:
+            refused.append(str(error))
+    for text in refused:
+        print(f"reference: left out: {text}", file=sys.stderr)
+    content = collect(results, limits)
     write_reference(content, Path(options.out))
     print("\n".join(tell(content, int(limits["reference"]["fewest_controls"]))), file=sys.stderr)
-    return 0
+    unproven = [result["sample"] for _, result in results if result["digest"] is None and result["role"] == "control"]
+    if unproven:
+        text = ", ".join(unproven[:10]) + (", ..." if len(unproven) > 10 else "")
+        print(
+            f"  of schema 1.0, which has no digest to prove them by: {len(unproven)} controls ({text})", file=sys.stderr
+        )
+    return int(bool(refused))
 
 
 def _results_of(sheet: str | None) -> list[Path]:

@@ -12,6 +12,7 @@ import pytest
 
 from cd40l_flow.outputs.index import render_index, write_index
 from cd40l_flow.outputs.order import CALL_ORDER
+from cd40l_flow.outputs.record import write_record
 from helpers import report_samples as made
 from helpers.pages import Open, complaints
 
@@ -39,7 +40,7 @@ def make_cohort(folder: Path, count: int) -> list[Path]:
         told |= {"sample": f"S{number:03}", "run": f"R{number // 32}"}
         place = folder / "samples" / told["sample"]
         place.mkdir(parents=True)
-        (place / "result.json").write_text(json.dumps(told), encoding="utf-8")
+        write_record(told, place / "result.json")
         (place / "densities.npz").symlink_to(source[1])
         written.append(place / "result.json")
     return written

@@ -12,6 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from playwright.sync_api import Page
 
+from cd40l_flow.outputs.record import write_record
 from cd40l_flow.outputs.review_state import digest_of
 from cd40l_flow.resources import workflow_file
 from helpers import report_samples as made
@@ -74,8 +75,7 @@ def test_the_whole_round_trip_of_a_grave_call(make_report: Make, opened: Open, t
     assert "Anna Smith" in told and "Berta Kern" in told and review["signed_at"][:10] in told
     assert signed.page.locator("#call h1").inner_text() == "Absent"
 
-    result = json.loads(report.result.read_text(encoding="utf-8")) | {"engine_version": "2"}
-    report.result.write_text(json.dumps(result), encoding="utf-8")
+    write_record(json.loads(report.result.read_text(encoding="utf-8")) | {"run": "R2"}, report.result)
     stale = opened(report.write(one, two))
     assert state(stale.page) == "Provisional – review out of date"
     assert stale.page.locator("#review tbody tr").count() == 2
@@ -153,8 +153,7 @@ def test_a_draft_of_an_earlier_result_is_not_taken_over(make_report: Make, opene
     report = make_report(made.SCENARIOS["NORMAL"])
     one = opened(report.write())
     one.page.fill("#sign-comment", "on the first result")
-    result = json.loads(report.result.read_text(encoding="utf-8")) | {"engine_version": "2"}
-    report.result.write_text(json.dumps(result), encoding="utf-8")
+    write_record(json.loads(report.result.read_text(encoding="utf-8")) | {"run": "R2"}, report.result)
     page = opened(report.write()).page
 
     assert page.locator("#sign-comment").input_value() == ""
@@ -221,7 +220,7 @@ def test_hostile_text_stays_text(evil: str, make_report: Make, opened: Open, tmp
     result = json.loads(report.result.read_text(encoding="utf-8"))
     result |= {"run": evil, "statement": [evil]}
     result["tubes"][1]["fcs"] = "x.fcs"
-    report.result.write_text(json.dumps(result), encoding="utf-8")
+    write_record(result, report.result)
     one = opened(report.write())
     one.page.get_by_label("Ask for a repeat").check()
     one.page.fill("#sign-comment", evil + "\u202e\u0007\nsecond line")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from cd40l_flow import ENGINE_VERSION
+from helpers import report_samples as made
 
 
 def control_result(sample: str = "C01", run: str = "R1", **changes: Any) -> dict[str, Any]:
@@ -52,6 +54,16 @@ def control_result(sample: str = "C01", run: str = "R1", **changes: Any) -> dict
         "lent": {"failures": [], "activation_percent": {"CD154": cd69, "CD40-Ig": cd69}},
     }
     return result | changes
+
+
+def full_control(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a result of `control_result` with everything else that a result holds."""
+    whole = made.make_result(made.CONTROL)
+    for reagent, measures in result["reagents"].items():
+        whole["reagents"][reagent] |= measures
+    tubes = [{**whole["tubes"][0], **tube} for tube in result["tubes"]]
+    lent = {**whole["lent"], **result["lent"]}
+    return {**whole, **result, "reagents": whole["reagents"], "tubes": tubes, "lent": lent}
 
 
 def many_controls(count: int, seed: int = 1, **changes: Any) -> list[dict[str, Any]]:

@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.outputs.pictures import draw_pictures
+from cd40l_flow.outputs.record import SCHEMA_VERSION
 from helpers.acquisition_samples import acquisition, course, matrix, slopes
+from helpers.records import write_pair
 
 Floats = NDArray[np.float64]
 TICKS = [[0.18, "0"], [0.36, "10³"], [0.6, "10⁴"], [0.84, "10⁵"]]
@@ -424,8 +427,10 @@ def make_result(scenario: Scenario) -> dict[str, Any]:
     tubes = [_tube(scenario, number, *tube) for number, tube in enumerate(TUBES)]
     read = [(number, tube) for number, tube in enumerate(tubes) if tube["status"] == "ok"]
     return {
-        "schema_version": "1.0",
-        "engine_version": "1",
+        "schema_version": SCHEMA_VERSION,
+        "digest": "ab" * 32,
+        "densities": None,
+        "engine_version": ENGINE_VERSION,
         "sample": scenario.sample,
         "run": "R1",
         "role": scenario.role,
@@ -523,8 +528,4 @@ NOTHING = Scenario(
 
 def write_sample(folder: Path, scenario: Scenario) -> tuple[Path, Path]:
     """Write ``result.json`` and ``densities.npz`` of a sample and return their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    result, densities = folder / "result.json", folder / "densities.npz"
-    result.write_text(json.dumps(make_result(scenario), sort_keys=True), encoding="utf-8")
-    np.savez(densities, **make_densities(scenario))
-    return result, densities
+    return write_pair(folder, make_result(scenario), make_densities(scenario))

@@ -11,8 +11,8 @@ import pytest
 import cd40l_flow.api as cd
 from cd40l_flow.errors import Cd40lFlowError, InputsError
 from cd40l_flow.gating.model import GatedSample
-from cd40l_flow.outputs.result import write_result
 from helpers.cohorts import make_cohort
+from helpers.records import write_pair
 
 TEST_DATA = Path(__file__).parents[2] / "test_data"
 
@@ -50,7 +50,7 @@ def test_what_is_gated_and_fitted_is_what_the_workflow_finds(gated: GatedSample,
 def test_a_call_is_the_workflow_s(called: cd.Called, demo_results: Path, tmp_path: Path) -> None:
     """result.json is the same, byte for byte, and so is that of the control."""
     for one in (called, *called.controls):
-        write_result(one.result, tmp_path / "result.json")
+        write_pair(tmp_path, one.result, one.arrays)
         theirs = demo_results / "results/samples" / one.result["sample"] / "result.json"
         assert json.loads((tmp_path / "result.json").read_text())["call"] == json.loads(theirs.read_text())["call"]
         assert (tmp_path / "result.json").read_bytes() == theirs.read_bytes()

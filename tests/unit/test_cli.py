@@ -81,7 +81,7 @@ def test_no_directory_is_told_of(anywhere: Path, capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize(
-    ("content", "told"), [(None, "No such file"), ("{", "is no result"), ("[]", "is no result")], ids=str
+    ("content", "told"), [(None, "is not there"), ("{", "is no result"), ("[]", "is no result")], ids=str
 )
 def test_a_result_that_cannot_be_read_is_told_without_a_traceback(
     content: str | None, told: str, anywhere: Path, capsys: pytest.CaptureFixture[str]

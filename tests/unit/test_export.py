@@ -24,6 +24,7 @@ from cd40l_flow.outputs.export import export_gates
 from cd40l_flow.outputs.gate_shapes import Box
 from cd40l_flow.outputs.gate_tree import _threshold, gate_trees
 from cd40l_flow.outputs.measures_table import measure_rows, write_measures
+from cd40l_flow.outputs.record import write_record
 from cd40l_flow.signal.scale import Scale
 from cd40l_flow.simulate import Fault, Scenario
 from helpers.cohorts import read_sheet
@@ -88,7 +89,7 @@ def test_a_gate_that_holds_other_events_leaves_no_file(
     for row in result["gates"]:
         if row["gate"] == "cd8_high":
             row["scaled"] += 0.15
-    (copy.folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
+    write_record(result, copy.folder / "result.json")
 
     assert copy.export() == 2
 

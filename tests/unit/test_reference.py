@@ -15,12 +15,14 @@ from cd40l_flow.cli import main
 from cd40l_flow.config import default_limits, parse_config
 from cd40l_flow.errors import Cd40lFlowError, InputsError
 from cd40l_flow.expression.laboratory import healthy_sd, laboratory, with_laboratory
+from cd40l_flow.inputs.plain_json import digest_of
 from cd40l_flow.inputs.plan import load_plan
-from cd40l_flow.inputs.reference import digest_of, limits_of, read_reference
+from cd40l_flow.inputs.reference import limits_of, read_reference
+from cd40l_flow.outputs.record import write_record
 from cd40l_flow.outputs.reference import collect, find_results, tell, write_reference
 from cd40l_flow.schema import load_schema
 from helpers.cases import limits
-from helpers.controls import control_result, many_controls
+from helpers.controls import control_result, full_control, many_controls
 
 
 def collected(results: list[dict[str, Any]]) -> dict[str, Any]:
@@ -145,7 +147,7 @@ def read(path: Path) -> str:
 
 def test_what_is_wrong_with_a_file_is_told(tmp_path: Path) -> None:
     path = tmp_path / "reference.json"
-    assert "cannot be read: No such file" in read(path)
+    assert "is not there" in read(path)
     path.write_text("{", encoding="utf-8")
     assert "is not JSON" in read(path)
     path.write_text("[]", encoding="utf-8")
@@ -165,8 +167,7 @@ def test_what_is_wrong_with_a_file_is_told(tmp_path: Path) -> None:
 def test_the_command_collects_result_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number, result in enumerate(many_controls(4)):
         folder = tmp_path / f"month{number % 2}" / "results" / "samples" / f"C{number}"
-        folder.mkdir(parents=True)
-        (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
+        write_record(full_control(result) | {"sample": folder.name}, folder / "result.json")
     out = tmp_path / "config" / "reference.json"
     places = [str(tmp_path / "month0" / "results"), str(tmp_path / "month1" / "results")]
     assert main(["reference", *places, "--out", str(out)]) == 0

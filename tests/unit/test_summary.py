@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cd40l_flow.outputs.record import write_record
 from cd40l_flow.outputs.review_state import ReviewState, digest_of
 from cd40l_flow.outputs.summary import SUMMARY_COLUMNS, format_cell, summary_row, write_summary
+from helpers import report_samples as made
 from helpers.review_files import make_review, override, write_review
 
 FIRST = "sample run role sex call cd154_call cd40ig_call reasons qc review reviewed_call activated_events cd69_percent"
@@ -83,7 +84,7 @@ def test_the_file_is_in_the_order_of_the_ids_whatever_the_order_given(tmp_path: 
     paths = []
     for name in ("P10", "C01", "P02"):
         paths.append(tmp_path / f"{name}.json")
-        paths[-1].write_text(json.dumps(make_result(name)), encoding="utf-8")
+        write_record(made.make_result(made.SCENARIOS["MOSAIC"]) | {"sample": name}, paths[-1])
     write_summary(paths, tmp_path / "one.tsv")
     write_summary(paths[::-1], tmp_path / "two.tsv")
 
@@ -97,7 +98,7 @@ def test_the_file_is_in_the_order_of_the_ids_whatever_the_order_given(tmp_path: 
 
 def test_reviews_enter_the_summary_and_leave_the_automatic_call(tmp_path: Path) -> None:
     path = tmp_path / "P01.json"
-    path.write_text(json.dumps(make_result()), encoding="utf-8")
+    write_record(made.make_result(made.SCENARIOS["MOSAIC"]), path)
     told = {"result_digest": digest_of(path), "automatic_call": "MOSAIC"}
     first = write_review(tmp_path / "reviews", "1.json", override("REDUCED", **told))
     second = write_review(tmp_path / "reviews", "2.json", override("REDUCED", reviewer="B. Kern", **told))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
@@ -14,9 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.errors import Cd40lFlowError
+from cd40l_flow.errors import RecordError
+from cd40l_flow.inputs.plain_json import JsonFault, read_bounded
 
 Counts = NDArray[np.float64]
+MOST_BYTES = 1_000_000_000  # of five tubes 130 kB
+_AGAIN = "Analyse the sample again."
 
 
 @dataclass(frozen=True)
@@ -61,14 +65,26 @@ class Densities:
         return activation
 
 
-def read_densities(path: str | Path) -> Densities:
-    """Read ``densities.npz``; its arrays are unpacked when they are asked for.
+NOTHING = Densities({"tubes": [], "targets": [], "activation": None}, {})
 
-    Raises Cd40lFlowError for one of a version that did not draw the pictures.
+
+def read_densities(path: str | Path, result: Mapping[str, Any]) -> Densities:
+    """Read the ``densities.npz`` of a result; its arrays are unpacked when they are asked for.
+
+    Raises RecordError for a file that is not the one that was written with the result, byte for byte.
     """
-    arrays = _Packed(Path(path).read_bytes())
-    if "pictures" not in arrays:
-        raise Cd40lFlowError(f"{path}: was written by another version of cd40l-flow. Analyse the sample again.")
+    if result["densities"] is None:
+        raise RecordError(path, "is not named by the result beside it.", _AGAIN)
+    try:
+        content = read_bounded(path, MOST_BYTES)
+    except FileNotFoundError:
+        raise RecordError(path, "is not there.", _AGAIN) from None
+    except JsonFault as error:
+        raise RecordError(path, str(error), _AGAIN) from None
+    if hashlib.sha256(content).hexdigest() != result["densities"]:
+        found = "is not the file that was written with the result beside it: its digest is another one."
+        raise RecordError(path, found, _AGAIN)
+    arrays = _Packed(content)
     return Densities(index=json.loads(str(arrays["index"])), arrays=arrays)
 
 

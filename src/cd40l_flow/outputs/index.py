@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cd40l_flow.errors import Problem
+from cd40l_flow.errors import Problem, RecordError
 from cd40l_flow.outputs import contact_sheet, index_charts, index_strips
 from cd40l_flow.outputs.control_chart import control_charts
 from cd40l_flow.outputs.families import families as families_of
-from cd40l_flow.outputs.figures import read_densities
+from cd40l_flow.outputs.figures import NOTHING, Densities, read_densities
 from cd40l_flow.outputs.numbers import format_interval, format_measure, format_number
 from cd40l_flow.outputs.order import CALL_ORDER, QC_ORDER, worst_first
 from cd40l_flow.outputs.pages import read_asset, security_policy, template
@@ -126,7 +126,7 @@ def render_index(
     order = sorted(range(len(results)), key=lambda place: worst_first(results[place]))
     ordered, links = [results[place] for place in order], [hrefs[place] for place in order]
     numbers = {result["sample"]: number for number, result in enumerate(ordered)}
-    binned = (read_densities(densities[place]) for place in order) if densities else ()
+    binned = (_densities(densities[place], results[place]) for place in order) if densities else ()
     counts = {call: sum(result["call"] == call for result in ordered) for call in CALL_ORDER}
     reviewed = [(states or {}).get(result["sample"], _UNSIGNED) for result in ordered]
     signed = {state: sum(review.state == state for review in reviewed) for state in STATES}
@@ -158,6 +158,14 @@ def render_index(
         "problems": [(Path(problem.file).name, problem.column, problem.message) for problem in problems],
     }
     return template("index.html.j2").render(context).lstrip()
+
+
+def _densities(path: str | Path, result: Result) -> Densities:
+    """Return the binned data of a sample; nothing to draw where they are not those of its result."""
+    try:
+        return read_densities(path, result)
+    except RecordError:
+        return NOTHING
 
 
 def write_index(

@@ -95,7 +95,8 @@ def tell(content: Mapping[str, Any], fewest: int) -> Iterator[str]:
     collected = content["collected"]
     yield (
         f"reference: {collected['used']} healthy controls of {collected['controls']} ({collected['failed']} failed and "
-        f"left out), {len(content['seen']['cytometers'])} instruments"
+        f"left out), {len(content['seen']['cytometers'])} instruments, "
+        f"versions of the analysis: {', '.join(content['engine_versions'])}"
     )
     if collected["few"]:
         yield (

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cd40l_flow.outputs.figures import read_densities
+from cd40l_flow.errors import RecordError
+from cd40l_flow.outputs.figures import NOTHING, read_densities
 from cd40l_flow.outputs.pages import read_asset, security_policy, template
 from cd40l_flow.outputs.record import read_record
 from cd40l_flow.outputs.report_acquisition import acquisition_views, matrix_views, slope_views, uncut_words
@@ -34,15 +35,30 @@ PathLike = str | Path
 
 def _read_subject(result_path: PathLike, densities_path: PathLike) -> Subject:
     result = read_record(result_path)
-    return Subject(result, read_densities(densities_path))
+    try:
+        return Subject(result, read_densities(densities_path, result))
+    except RecordError as error:
+        # Every number is in the result: the report is written, and says in place of each figure why it is not there.
+        return Subject(result, NOTHING, _told(error))
+
+
+def _told(error: RecordError) -> str:
+    """Return what is wrong with a file of a step, by its name: a report shall not show where a laboratory keeps it."""
+    return f"{Path(error.path).name} {error.found} {error.remedy}"
 
 
 def render_report(
-    subject: Subject, controls: Sequence[Subject], provenance: Mapping[str, str], digest: str, state: ReviewState
+    subject: Subject,
+    controls: Sequence[Subject],
+    provenance: Mapping[str, str],
+    digest: str,
+    state: ReviewState,
+    not_shown: Sequence[str] = (),
 ) -> str:
     """Return the report of one sample beside the first of its controls; the others join the table of measures.
 
-    ``digest`` is that of its ``result.json``, which a review is bound to; ``state`` what its reviews amount to.
+    ``digest`` is that of its ``result.json``, which a review is bound to; ``state`` what its reviews amount to;
+    ``not_shown`` what could not be read of it or its controls, in words.
     """
     from markupsafe import Markup
 
@@ -84,7 +100,7 @@ def render_report(
         "why_absent": why_absent(result),
         "guards": guard_rows(result),
         "rules": rule_rows(result),
-        "messages": message_rows(result),
+        "messages": message_rows(result, not_shown),
         "gates": gate_rows(result),
         "tubes": [rows for rows in map(tube_rows, [result, *control_results[:1]]) if rows is not None],
         "methods": method_rows(result),
@@ -107,15 +123,25 @@ def write_report(
     out_path: PathLike,
     provenance: Mapping[str, str],
     review_files: Sequence[PathLike] = (),
-) -> None:
-    """Write the report of one sample.
+) -> list[str]:
+    """Write the report of one sample; return what of its figures and controls could not be read, and is not shown.
 
     ``control_pairs`` are ``result.json`` and ``densities.npz`` of the controls it was judged against, in the order of
     the result; ``provenance`` is printed as it is, in its order; ``review_files`` are the reviews of the sample.
+    Raises RecordError for a result that is not what it says.
     """
     subject = _read_subject(result_path, densities_path)
-    controls = [_read_subject(*pair) for pair in control_pairs]
+    controls, problems = [], [(str(subject.result["sample"]), subject.problem)]
+    for pair in control_pairs:
+        try:
+            controls.append(_read_subject(*pair))
+        except RecordError as error:
+            problems.append((Path(pair[0]).parent.name, _told(error)))
+        else:
+            problems.append((str(controls[-1].result["sample"]), controls[-1].problem))
+    told = [f"{sample} is not shown in full: {problem}" for sample, problem in problems if problem]
     digest = digest_of(result_path)
     state = review_state(subject.result, digest, read_reviews(map(Path, review_files)))
-    page = render_report(subject, controls, provenance, digest, state)
+    page = render_report(subject, controls, provenance, digest, state, told)
     write_whole(out_path, page)
+    return told

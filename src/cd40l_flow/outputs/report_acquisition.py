@@ -38,7 +38,8 @@ def _side(subject: Subject, tube: Row | None, title: str) -> View:
     view: View = {"sample": result["sample"], "fcs": tube["fcs"]}
     course = subject.densities.course(tube["fcs"], tube["stimulation"], tube["reagent"])
     if told is None or course is None:
-        return view | {"why": words["absent"].format(why=(told or {}).get("problem") or load_texts()["unknown"])}
+        why = subject.problem.rstrip(".") or (told or {}).get("problem")
+        return view | {"why": words["absent"].format(why=why or load_texts()["unknown"])}
     found = [_stretch(stretch) for stretch in told["stretches"]]
     found += [
         words["drift"].format(name=name, points=format_number("number", abs(change)))

@@ -21,10 +21,11 @@ _EXPECTED = ("CD154", "CD154-2", "CD40-Ig")
 
 
 class Subject(NamedTuple):
-    """One sample's result and binned data."""
+    """One sample's result and binned data; ``problem`` says why there are none of these."""
 
     result: Result
     densities: Densities
+    problem: str = ""
 
 
 def why_absent(result: Result, reagent: str | None = None) -> str:
@@ -57,14 +58,10 @@ def target_views(subject: Subject, control: Subject | None) -> list[View]:
 
 
 def _target_view(subject: Subject, control: Subject | None, reagent: str) -> View:
-    words = load_texts()["sections"]["target"]
     subcall = (shown_subcalls(subject.result).get(reagent) or {}).get("call")
-    measured = subject.densities.target(reagent) is not None
+    measured = reagent in subject.result["reagents"]
     left = _target_figure(subject, control, reagent)
-    if control is None:
-        right: View = {"why": words["no_controls"]}
-    else:
-        right = _target_figure(control, None, reagent)
+    right = {"why": _why_alone(subject.result)} if control is None else _target_figure(control, None, reagent)
     return {
         "reagent": reagent,
         "subcall": subcall,
@@ -74,11 +71,19 @@ def _target_view(subject: Subject, control: Subject | None, reagent: str) -> Vie
     }
 
 
+def _why_alone(result: Result) -> str:
+    """Say in words why no control is shown beside a sample."""
+    words = load_texts()["sections"]["target"]
+    named = ", ".join(result["controls"])
+    return str(words["controls_unread"].format(controls=named) if named else words["no_controls"])
+
+
 def _target_figure(subject: Subject, control: Subject | None, reagent: str) -> View:
     words = load_texts()["sections"]["target"]
     result, target = subject.result, subject.densities.target(reagent)
     if target is None:
-        return {"why": words["absent"].format(reagent=reagent, why=why_absent(result, reagent)), **_who(result)}
+        why = subject.problem or why_absent(result, reagent)
+        return {"why": words["absent"].format(reagent=reagent, why=why), **_who(result)}
     values = result["reagents"].get(reagent) or {}
     other = control.densities if control is not None else None
     overlays = [name for name in ("background", "unstimulated") if target.get(name)]
@@ -109,14 +114,15 @@ def _who(result: Result) -> View:
 def activation_views(subject: Subject, control: Subject | None) -> list[View]:
     """Return the CD69 histograms, patient beside control."""
     words = load_texts()["sections"]["activation"]
-    views = []
+    views: list[View] = []
     for each in (subject, control):
         if each is None:
-            views.append({"why": load_texts()["sections"]["target"]["no_controls"]})
+            views.append({"why": _why_alone(subject.result)})
             continue
         result, activation = each.result, each.densities.activation
         if activation is None:
-            views.append({"why": words["absent"].format(why=why_absent(result)), **_who(result)})
+            why = each.problem or why_absent(result)
+            views.append({"why": words["absent"].format(why=why), **_who(result)})
             continue
         unstimulated = words["overlaid" if activation.get("unstimulated") else "not_available"]
         percent = format_measure("cd69_percent", result["cd69_percent"])
@@ -198,7 +204,7 @@ def _tube_side(subject: Subject, tube: Mapping[str, Any] | None, title: str) -> 
         return view
     panels = subject.densities.panels(tube["fcs"], tube["stimulation"], tube["reagent"])
     if not panels:
-        view["problem"] = words["no_panels"]
+        view["problem"] = f"{words['no_panels']} {subject.problem}".rstrip()
     drawn = [panel for panel in panels if "missing" not in panel]
     for panel in panels:
         if "missing" in panel:

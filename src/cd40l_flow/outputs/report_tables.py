@@ -184,13 +184,14 @@ def rule_rows(result: Result) -> list[View]:
     return rows
 
 
-def message_rows(result: Result) -> list[View]:
-    """Return the messages, gravest first."""
+def message_rows(result: Result, not_shown: Sequence[str] = ()) -> list[View]:
+    """Return the messages, gravest first, before them what of the report ``not_shown`` tells of."""
     words = load_texts()["sections"]["messages"]
     order = ("error", "warning", "info")
+    files = [{"code": "FILES", "severity": "error", "tube": None, "text": text} for text in not_shown]
     return [
         {**message, "word": words["severities"][message["severity"]], "tube": message["tube"] or words["sample"]}
-        for message in sorted(result["messages"], key=lambda message: order.index(message["severity"]))
+        for message in sorted([*files, *result["messages"]], key=lambda message: order.index(message["severity"]))
     ]
 
 
