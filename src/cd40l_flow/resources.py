@@ -1,16 +1,11 @@
 """Where the files lie that the package shares with the workflow: schemas, rules, report captions, profiles.
 
-Files that take long to read are read once and kept, as Python keeps modules: in ``__pycache__`` beside them, where that
-can be written.
+What they hold is read from them every time: a copy that is quicker to read could be another than they are.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import secrets
-import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,27 +58,6 @@ def shared_file(name: str) -> Path:
     raise FileNotFoundError(f"{name} is not in this installation of cd40l-flow. Install the package again.")
 
 
-def kept(folder: Path, *bound_to: str) -> Path:
-    """Return where something made of files of a folder is kept; ``bound_to`` is everything that it was made of and by.
-
-    Whoever changes any of that looks for it elsewhere, and makes it anew.
-    """
-    tag = str(sys.implementation.cache_tag)
-    key = hashlib.sha256("\0".join((tag, *bound_to)).encode()).hexdigest()[:20]
-    return folder / "__pycache__" / f"{key}.{tag}.kept"
-
-
-def keep(place: Path, content: bytes) -> None:
-    """Keep something in its place, whole or not at all; where the folder cannot be written, or should not, nothing."""
-    if sys.dont_write_bytecode:
-        return
-    part = place.with_name(f"{place.name}.{secrets.token_hex(4)}")
-    with suppress(OSError):
-        place.parent.mkdir(exist_ok=True)
-        part.write_bytes(content)
-        part.replace(place)
-
-
 def read_yaml(text: str) -> Any:
     """Parse YAML with the compiled parser where there is one; raises ``yaml.YAMLError``."""
     import yaml
@@ -91,15 +65,10 @@ def read_yaml(text: str) -> Any:
     return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
-def shipped_yaml(path: Path) -> Any:
-    """Return the content of a YAML file of the package, which holds nothing that JSON cannot."""
+def shipped(path: Path) -> Any:
+    """Return the content of a JSON or YAML file of the package."""
     text = path.read_text(encoding="utf-8")
-    place = kept(path.parent, path.name, text)
-    with suppress(OSError, ValueError):
-        return json.loads(place.read_bytes())
-    content = read_yaml(text)
-    keep(place, json.dumps(content).encode())
-    return content
+    return json.loads(text) if path.suffix == ".json" else read_yaml(text)
 
 
 def working_files() -> dict[str, str]:

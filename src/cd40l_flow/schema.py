@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
-from cd40l_flow.resources import shipped_yaml, workflow_file
+from cd40l_flow.resources import shipped, workflow_file
 
 # Where (the path of keys), what is wrong, what to do.
 Fault = tuple[tuple[str | int, ...], str, str]
@@ -28,7 +28,7 @@ _TYPE_WORDS = {
 @cache
 def load_schema(name: str) -> dict[str, Any]:
     """Return a schema of the workflow by its file name; the same object every time: do not change it."""
-    schema: dict[str, Any] = shipped_yaml(workflow_file(f"schemas/{name}"))
+    schema: dict[str, Any] = shipped(workflow_file(f"schemas/{name}"))
     return schema
 
 

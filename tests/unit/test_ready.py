@@ -118,28 +118,18 @@ def test_work_that_is_killed_is_a_failure_of_whoever_asked(place: Path, tmp_path
 
 
 def busy(place: Path, folder: Path) -> tuple[subprocess.Popen[str], int]:
-    """Return an asker whose work never ends, for it reads a pipe that nobody writes to, and the worker."""
-    pipe = folder / "pipe.fcs"
-    os.mkfifo(pipe)
+    """Return an asker whose work never ends, for it tells more than a pipe holds that nobody reads, and the worker."""
     before = set(workers(place))
     asker = subprocess.Popen(
-        [*COMMAND, "report", "--result", str(pipe), "--out", "x.html"],
+        [*COMMAND, "inspect", *(str(folder / f"{number}.fcs") for number in range(2000))],
         env={**os.environ, READY: str(place)},
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    # The pipe can be opened once the worker has begun to read it; left open, it never ends.
-    eventually(lambda: _opened(pipe))
+    assert asker.stdout is not None and asker.stdout.read(1)
     (worker,) = set(workers(place)) - before
     return asker, worker
-
-
-def _opened(pipe: Path) -> bool:
-    try:
-        os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-    except OSError:
-        return False
-    return True
 
 
 def test_none_is_started_where_the_environment_names_one(tmp_path: Path) -> None:

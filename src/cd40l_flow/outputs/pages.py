@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from cd40l_flow.resources import keep, kept
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
@@ -22,7 +19,8 @@ OPTIONS: dict[str, Any] = {"autoescape": True, "trim_blocks": True, "lstrip_bloc
 def template(name: str) -> Template:
     """Return a page's template, ready to be filled in.
 
-    It is compiled once and kept: compiling takes longer than writing a report.
+    Each process compiles it anew, a tenth of a second for the report; a process that is ready has done so before it is
+    asked.
     """
     return _environment().get_template(name)
 
@@ -31,26 +29,7 @@ def template(name: str) -> Template:
 def _environment() -> Environment:
     import jinja2
 
-    made_by = repr((jinja2.__version__, sorted(OPTIONS.items())))
-
-    class Compiled(jinja2.BytecodeCache):
-        def load_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
-            # What is no compiled template of this very text is left alone by the bucket, and compiled anew.
-            with (
-                suppress(OSError, EOFError, ValueError, TypeError),
-                kept(TEMPLATES, bucket.key, bucket.checksum, made_by).open("rb") as file,
-            ):
-                bucket.load_bytecode(file)
-
-        def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
-            keep(kept(TEMPLATES, bucket.key, bucket.checksum, made_by), bucket.bytecode_to_string())
-
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        bytecode_cache=Compiled(),
-        **OPTIONS,
-    )
+    return jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), undefined=jinja2.StrictUndefined, **OPTIONS)
 
 
 def security_policy(style: str, script: str = "") -> str:

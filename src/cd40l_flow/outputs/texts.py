@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cd40l_flow.resources import shipped_yaml
+from cd40l_flow.resources import shipped
 
 Texts = Mapping[str, Any]
 
@@ -15,7 +15,7 @@ Texts = Mapping[str, Any]
 @cache
 def load_texts() -> Texts:
     """Return every sentence of the report and the index, as nested mappings."""
-    texts: Texts = shipped_yaml(Path(__file__).with_name("texts.yaml"))
+    texts: Texts = shipped(Path(__file__).with_name("texts.yaml"))
     return texts
 
 
