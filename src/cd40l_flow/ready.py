@@ -96,10 +96,12 @@ def _load() -> None:
     from cd40l_flow.arguments import parser
     from cd40l_flow.outputs.pages import TEMPLATES, template
     from cd40l_flow.outputs.provenance import software
+    from cd40l_flow.outputs.record import fits
     from cd40l_flow.outputs.texts import load_texts
     from cd40l_flow.schema import load_schema
 
     software()
+    fits()
     load_texts()
     load_schema("config.schema.yaml")
     for path in TEMPLATES.glob("*.html.j2"):

@@ -6,7 +6,6 @@ Files are only ever added: a later review never deletes an earlier one, and all 
 from __future__ import annotations
 
 import hashlib
-import json
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow.errors import Problem
+from cd40l_flow.inputs.plain_json import JsonFault, parse_strictly, read_bounded
 
 SCHEMA = "review.schema.json"
 MOST_BYTES = 200_000
@@ -156,36 +156,21 @@ def blocked(role: str, sex: str, call: str | None) -> bool:
 
 def _read_bytes(path: Path) -> tuple[bytes, list[tuple[str, str, str]]]:
     try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        return b"", [("", f"cannot be read: {error.strerror or error}.", "Copy it again.")]
-    if len(content) > MOST_BYTES:
-        return b"", [("", f"is larger than {MOST_BYTES:,} bytes: no report saves such a file.", _SAVE_AGAIN)]
-    return content, []
+        return read_bounded(path, MOST_BYTES), []
+    except FileNotFoundError:
+        return b"", [("", "cannot be read: it is not there any more.", "Copy it again.")]
+    except JsonFault as error:
+        told = str(error)
+        if told.startswith("is larger"):
+            return b"", [("", f"{told.removesuffix('.')}: no report saves such a file.", _SAVE_AGAIN)]
+        return b"", [("", told, "Copy it again.")]
 
 
 def _parse(content: bytes) -> tuple[Any, list[tuple[str, str, str]]]:
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len(dict(pairs)) < len(pairs):
-            raise ValueError("a key is given twice")
-        return dict(pairs)
-
-    def refuse(word: str) -> None:
-        raise ValueError(f"{word} is no JSON number")
-
     try:
-        value = json.loads(content.decode("utf-8-sig"), object_pairs_hook=once, parse_constant=refuse)
-        json.dumps(value, ensure_ascii=False).encode()  # half a letter, written as an escape, cannot be shown
-        return value, []
-    except RecursionError:
-        return None, [("", "is nested too deeply.", _SAVE_AGAIN)]
-    except json.JSONDecodeError as error:
-        return None, [("", f"is not JSON: {error.msg} at line {error.lineno}.", _SAVE_AGAIN)]
-    except UnicodeError:
-        return None, [("", "holds bytes that are not UTF-8 text.", _SAVE_AGAIN)]
-    except ValueError as error:
-        return None, [("", f"is not JSON: {error}.", _SAVE_AGAIN)]
+        return parse_strictly(content), []
+    except JsonFault as error:
+        return None, [("", str(error), _SAVE_AGAIN)]
 
 
 def _faults(value: Any) -> list[tuple[str, str, str]]:
