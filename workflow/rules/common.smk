@@ -12,7 +12,7 @@ from cd40l_flow.inputs.job import job_to_json
 from cd40l_flow.inputs.plan import load_plan
 from cd40l_flow.outputs.problems import write_problems
 from cd40l_flow.outputs.reviews import files_by_sample, fingerprints, review_files
-from cd40l_flow.ready import start as start_ready
+from cd40l_flow.worker import start as start_worker
 from cd40l_flow.scheduler import lift_rate_limit
 
 # One file says what is analysed, and cd40l-flow reads the same one: values from elsewhere would be silently left out.
