@@ -15,7 +15,7 @@ _PACKAGE = Path(__file__).resolve().parent
 _SNAKEFILE = """\
 # The workflow of the installed cd40l-flow. Start it in the folder above: snakemake --cores 8
 # Rules of your own may follow: they see results/ like any other file.
-from cd40l_flow.ready import start as start_ready
+from cd40l_flow.worker import start as start_worker
 from cd40l_flow.resources import workflow_file
 from cd40l_flow.run_end import end_of_run
 from cd40l_flow.scheduler import lift_rate_limit
@@ -24,7 +24,7 @@ from cd40l_flow.scheduler import lift_rate_limit
 # Not on a cluster: there every submission starts its own processes.
 onstart:
     if workflow.local_exec:
-        start_ready()
+        start_worker()
         lift_rate_limit(workflow)
 
 

@@ -1,0 +1,150 @@
+"""The worker: it has everything loaded, and forks a process for every command that a client has to do.
+
+A good part of what a sample costs would be the start of Python and of NumPy, twice. The workflow starts one worker on
+the machine it runs on; what it forks does what the client would do, to the same bytes, and dies with the client.
+
+Only on Linux: its abstract sockets leave no file behind, its kernel tells whose the other end of one is, and system
+libraries elsewhere do not stand a fork.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import gc
+import marshal
+import os
+import select
+import signal
+import socket
+import sys
+from contextlib import suppress
+from importlib import import_module
+from resource import RLIM_INFINITY, RLIMIT_AS, getrlimit
+from subprocess import PIPE, Popen
+
+from cd40l_flow.client import STANDARD, WORKER, alike, leave_out_current_directory, same_user
+
+THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+# Where the C library is GNU's: memory is asked for in large pages and kept, a sixth of the page faults.
+KEPT = {"hugetlb": 1, "mmap_threshold": 1 << 26, "trim_threshold": 1 << 28}
+MEMORY = {"GLIBC_TUNABLES": ":".join(f"glibc.malloc.{name}={value}" for name, value in KEPT.items())}
+# What the steps import where they need it, and what libraries' functions import when they are first called.
+STEPS = ("analyse", "cli", "inputs.job", "outputs.index", "outputs.measures_table", "outputs.report")
+THEIRS = ("encodings.cp437", "flowio")
+
+
+def start() -> None:
+    """Start a worker for what this process starts, unless the environment names one; it ends with this process."""
+    # Under a limit of memory a step alone needs less than one that has everything loaded.
+    if WORKER in os.environ or sys.platform != "linux" or getrlimit(RLIMIT_AS)[0] != RLIM_INFINITY:
+        return
+    # Where there can be no worker, the steps do without.
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("")  # to an abstract name that is free
+        command = [sys.executable, "-P", "-m", "cd40l_flow.worker", str(listener.fileno())]
+        process = Popen(command, stdin=PIPE, env={**MEMORY, **os.environ, **THREADS}, pass_fds=[listener.fileno()])
+        os.environ[WORKER] = listener.getsockname()[1:].decode()
+        atexit.register(process.communicate)
+
+
+def serve(listener: socket.socket) -> None:
+    """Load everything, then fork a process for every client that sends its request, until standard input ends."""
+    # Ctrl-C reaches the clients; what works for them dies with them, and the worker ends with its parent.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _load()
+    gc.collect()
+    gc.freeze()
+    loaded = _loaded()
+    listener.listen(128)
+    clients: list[socket.socket] = []
+    while True:
+        there = select.select([sys.stdin, listener, *clients], [], [])[0]
+        with suppress(ChildProcessError):  # processes that ended are let go, and what they used is counted
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        if sys.stdin in there:
+            return
+        if listener in there:
+            clients.append(listener.accept()[0])
+            if not same_user(clients[-1]):
+                clients.pop().close()
+        for client in {*clients} & {*there}:
+            clients.remove(client)
+            with client, suppress(OSError):  # without a fork the client sees its connection end
+                if os.fork() == 0:
+                    _work(client, [listener, *clients], loaded)
+
+
+def _load() -> None:
+    """Import what the steps of the workflow import where they need it, and read what they read."""
+    for name in (*(f"cd40l_flow.{name}" for name in STEPS), *THEIRS):
+        import_module(name)
+    from cd40l_flow.arguments import parser
+    from cd40l_flow.outputs.pages import TEMPLATES, template
+    from cd40l_flow.outputs.provenance import software
+    from cd40l_flow.outputs.record import fits
+    from cd40l_flow.outputs.texts import load_texts
+    from cd40l_flow.schema import load_schema
+
+    software()
+    fits()
+    load_texts()
+    load_schema("config.schema.yaml")
+    for path in TEMPLATES.glob("*.html.j2"):
+        template(path.name)
+    parser().parse_args(["report", "--result", "", "--out", ""])  # argparse has its own to make at its first use
+
+
+def _loaded() -> list[int]:
+    """Return when the files of our modules, and the folders of others, last changed: an update makes other times."""
+    files = [str(module.__file__) for name, module in sys.modules.items() if name.startswith("cd40l_flow")]
+    return [os.stat(path).st_ctime_ns for path in [*files, *filter(os.path.isdir, sys.path)]]
+
+
+def _work(client: socket.socket, others: list[socket.socket], loaded: list[int]) -> None:
+    """Do the work of a client in this process, which ends here whatever happens, and tell the client its exit code."""
+    try:
+        for other in others:
+            other.close()
+        _, (content, *files), _, _ = socket.recv_fds(client, 1, 1 + len(STANDARD))
+        with open(content, "rb") as file:
+            request = marshal.load(file)
+        if request["alike"] != alike() or _loaded() != loaded:
+            return
+        os.chdir(request["directory"])
+        os.umask(request["umask"])
+        for given, standard in zip(files, STANDARD, strict=True):
+            os.dup2(given, standard)
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        sys.stdout.reconfigure(line_buffering=os.isatty(1))  # type: ignore[union-attr]
+        # Should the client be killed, the end of the connection is a signal, and that signal the end of this process.
+        fcntl.fcntl(client, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(client, fcntl.F_SETFL, fcntl.fcntl(client, fcntl.F_GETFL) | os.O_ASYNC)
+        client.sendall(b"t")  # taken
+        client.sendall(bytes([_run(request["arguments"]) & 255]))
+    finally:
+        os._exit(0)
+
+
+def _run(arguments: list[str]) -> int:
+    """Run one command; return the exit code that Python would end with."""
+    from cd40l_flow.cli import main
+
+    try:
+        try:
+            return main(arguments)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    except BaseException:  # noqa: BLE001  as Python itself does with what nobody caught
+        sys.excepthook(*sys.exc_info())
+        return 1
+
+
+if __name__ == "__main__":
+    leave_out_current_directory()
+    serve(socket.socket(fileno=int(sys.argv[1])))
