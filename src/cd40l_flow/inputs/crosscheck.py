@@ -54,6 +54,7 @@ def assemble(config: Config) -> Cohort:
     samples = {
         name: replace(samples[name], tubes=tuple(sorted(by_sample[name], key=_tube_order))) for name in sorted(samples)
     }
+    problems += _replicates(config, tubes, refused)
     problems += _missing_tubes(config, samples, lines)
     problems += _missing_controls(config, samples, lines)
     return Cohort(samples, overrides, refused, tuple(problems))
@@ -246,6 +247,32 @@ def _repeated_files(config: Config, tubes: Sequence[_PlacedTube], problems: list
                 Problem("FILE_INTEGRITY", "sample", text, config.tubes, placed.line, "fcs", placed.sample, remedy)
             )
     return dict(refused)
+
+
+def _replicates(
+    config: Config, tubes: Sequence[_PlacedTube], refused: Mapping[str, Mapping[str, str]]
+) -> list[Problem]:
+    """Return a warning of every set of tubes that will be pooled, at the line of the last."""
+    together: dict[tuple[str, str, str], list[_PlacedTube]] = defaultdict(list)
+    for placed in tubes:
+        if placed.tube.fcs not in refused.get(placed.sample, {}):
+            together[placed.sample, placed.tube.stimulation, placed.tube.reagent].append(placed)
+    remedy = "If they are not the same blood, stimulated and stained alike, correct the row that is wrong."
+    return [
+        Problem(
+            "REPLICATES",
+            "warning",
+            f"{listed([shown(one.tube.fcs) for one in group], 'and')} are {'both' if len(group) == 2 else 'all'} "
+            f"{_use(group[0].tube)} of '{name}': their cells are pooled, if they agree.",
+            config.tubes,
+            group[-1].line,
+            "fcs",
+            name,
+            remedy,
+        )
+        for (name, _, _), group in together.items()
+        if len(group) > 1
+    ]
 
 
 def _use(tube: Tube) -> str:
