@@ -47,9 +47,10 @@ rule multiqc:
     input:
         RESULTS,
     output:
-        general="results/multiqc/cd40l_flow_mqc.json",
-        negative_fraction="results/multiqc/cd40l_flow_negative_fraction_mqc.json",
-        runs="results/multiqc/cd40l_flow_runs_mqc.json",
+        calls="results/multiqc/cd40l_flow_mqc.json",
+        general="results/multiqc/cd40l_flow_general_mqc.tsv",
+        negative_fraction="results/multiqc/cd40l_flow_negative_fraction_mqc.tsv",
+        runs="results/multiqc/cd40l_flow_runs_mqc.tsv",
     log:
         "logs/multiqc.log",
     localrule: True
@@ -58,4 +59,4 @@ rule multiqc:
     params:
         sheet=PLAN.config.samples,
     shell:
-        "cd40l-flow summarize --samples {params.sheet:q} --multiqc {output.general:q} 2>&1 | tee {log:q}"
+        "cd40l-flow summarize --samples {params.sheet:q} --multiqc {output.calls:q} 2>&1 | tee {log:q}"
