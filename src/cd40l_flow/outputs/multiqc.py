@@ -14,6 +14,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from cd40l_flow.inputs.cells import safe
 from cd40l_flow.outputs.texts import load_texts
 from cd40l_flow.outputs.whole import write_whole
 
@@ -71,7 +72,7 @@ def _table(configuration: Content, columns: Iterable[str], rows: Rows) -> str:
     ]
     lines.append("\t".join(["name", *names]))
     for name, values in rows.items():
-        lines.append("\t".join([_cell(escape(name)), *(_cell(values.get(column)) for column in names)]))
+        lines.append("\t".join([_cell(safe(escape(name))), *(_cell(values.get(column)) for column in names)]))
     return "\n".join(lines) + "\n"
 
 

@@ -18,6 +18,7 @@ from cd40l_flow.expression.proportion import Z95
 from cd40l_flow.inputs.model import TARGET_REAGENTS
 from cd40l_flow.inputs.reference import digest_of
 from cd40l_flow.outputs.result import clean
+from cd40l_flow.outputs.whole import write_whole
 
 SCHEMA_VERSION = "1.0"
 Result = Mapping[str, Any]
@@ -86,8 +87,7 @@ def collect(results: Sequence[tuple[str, Result]], limits: Mapping[str, Any]) ->
 
 def write_reference(content: Mapping[str, Any], path: Path) -> None:
     """Write a reference as JSON, keys sorted: equal content is equal bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def tell(content: Mapping[str, Any], fewest: int) -> Iterator[str]:
