@@ -12,7 +12,7 @@ from cd40l_flow.disk import as_on_disk, read_small
 from cd40l_flow.errors import Problem
 from cd40l_flow.resources import read_yaml
 from cd40l_flow.schema import faults, load_schema, shown, with_defaults
-from cd40l_flow.yaml_text import MOST_BYTES, misread, refuse_bombs
+from cd40l_flow.yaml_text import MOST_BYTES, Misread, misread, refuse_bombs
 
 SCHEMA = "config.schema.yaml"
 SPILLOVER_WORDS = ("file", "none")
@@ -81,26 +81,29 @@ def draft_config(path: str | Path) -> tuple[Config | None, list[Problem]]:
     import yaml
 
     file = str(path)
+    strange: list[Problem] = []
     try:
         text = read_small(path, MOST_BYTES).decode("utf-8-sig")
         refuse_bombs(text)
         lines, repeated = _line_numbers(text)
-        strange = list(misread(text, _booleans()))
+        strange = [_misread(file, one) for one in misread(text, _booleans())]
         data = read_yaml(text)
     except OSError as error:
         remedy = "Give the path of a configuration, such as config/config.yaml."
         return None, [_problem(file, {}, "", f"cannot be read: {error.strerror or error}.", remedy)]
     except UnicodeDecodeError:
         return None, [_problem(file, {}, "", "is not UTF-8 text.", "Save it as UTF-8.")]
-    except (yaml.YAMLError, ValueError) as error:
+    except ValueError as error:
+        # A date that the calendar lacks, for instance.
+        return None, strange or [_problem(file, {}, "", f"is not YAML that can be read: {error}.", "Correct it.")]
+    except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = None if mark is None else mark.line + 1
         message = f"is not YAML that can be read: {getattr(error, 'problem', None) or error}."
         return None, [Problem("CONFIG", "fatal", message, file, line, remedy="Check the indents, colons and quotes.")]
     config, problems = parse_config(data, file, lines)
-    misread_keys = {one.key for one in strange}
-    problems = [problem for problem in problems if problem.column not in misread_keys]
-    problems += [Problem("CONFIG", "fatal", one.message, file, one.line, one.key, None, one.remedy) for one in strange]
+    told = {problem.column for problem in strange}
+    problems = [*(problem for problem in problems if problem.column not in told), *strange]
     for key in repeated:
         problems.append(_problem(file, lines, key, "is given twice.", "Keep one of the two."))
     return config, sorted(problems, key=lambda problem: problem.line or 0)
@@ -185,6 +188,10 @@ def _other_home(path: tuple[str | int, ...], schema: Mapping[str, Any]) -> str:
     groups = schema["properties"]["limits"]["properties"]
     homes = [group for group, part in groups.items() if path[-1] in part["properties"] and group not in path]
     return f"It belongs to limits.{homes[0]}." if homes else ""
+
+
+def _misread(file: str, one: Misread) -> Problem:
+    return Problem("CONFIG", "fatal", one.message, file, one.line, one.key, None, one.remedy)
 
 
 def _text_for_number(data: Any, path: tuple[str | int, ...]) -> str:
