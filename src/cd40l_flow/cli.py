@@ -99,6 +99,7 @@ def _tell(problems: Sequence[Problem], samples: int, out: Path) -> None:
 def _init(options: argparse.Namespace) -> int:
     from shlex import quote
 
+    from cd40l_flow.disk import write_whole
     from cd40l_flow.inputs.draft import draft
     from cd40l_flow.resources import working_files
 
@@ -117,8 +118,7 @@ def _init(options: argparse.Namespace) -> int:
         )
     for name, text in files.items():
         path = directory / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="\n")
+        write_whole(path, text)
         print(f"init: {path}")
     print("Still to do:")
     todo += [

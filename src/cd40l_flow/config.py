@@ -8,15 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cd40l_flow.disk import as_on_disk, read_small
 from cd40l_flow.errors import Problem
 from cd40l_flow.resources import read_yaml
 from cd40l_flow.schema import faults, load_schema, shown, with_defaults
+from cd40l_flow.yaml_text import MOST_BYTES, Misread, misread, refuse_bombs
 
 SCHEMA = "config.schema.yaml"
 SPILLOVER_WORDS = ("file", "none")
 # What a draft says in place of a detector that somebody must name.
 UNFILLED = "WHICH"
 
+_PATHS = ("samples", "tubes", "overrides", "reviews", "fcs_dir", "reference", "spillover")
 # Pairs of limits of which the first must not exceed the second.
 _ORDERED = (
     ("acquisition", "margin_warn_percent", "margin_fail_percent"),
@@ -78,21 +81,29 @@ def draft_config(path: str | Path) -> tuple[Config | None, list[Problem]]:
     import yaml
 
     file = str(path)
+    strange: list[Problem] = []
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        text = read_small(path, MOST_BYTES).decode("utf-8-sig")
+        refuse_bombs(text)
         lines, repeated = _line_numbers(text)
+        strange = [_misread(file, one) for one in misread(text, _booleans())]
         data = read_yaml(text)
     except OSError as error:
         remedy = "Give the path of a configuration, such as config/config.yaml."
         return None, [_problem(file, {}, "", f"cannot be read: {error.strerror or error}.", remedy)]
     except UnicodeDecodeError:
         return None, [_problem(file, {}, "", "is not UTF-8 text.", "Save it as UTF-8.")]
+    except ValueError as error:
+        # A date that the calendar lacks, for instance.
+        return None, strange or [_problem(file, {}, "", f"is not YAML that can be read: {error}.", "Correct it.")]
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = None if mark is None else mark.line + 1
-        message = f"is not YAML: {getattr(error, 'problem', None) or error}."
+        message = f"is not YAML that can be read: {getattr(error, 'problem', None) or error}."
         return None, [Problem("CONFIG", "fatal", message, file, line, remedy="Check the indents, colons and quotes.")]
     config, problems = parse_config(data, file, lines)
+    told = {problem.column for problem in strange}
+    problems = [*(problem for problem in problems if problem.column not in told), *strange]
     for key in repeated:
         problems.append(_problem(file, lines, key, "is given twice.", "Keep one of the two."))
     return config, sorted(problems, key=lambda problem: problem.line or 0)
@@ -111,11 +122,13 @@ def parse_config(
     for path, message, remedy in [*_bad_numbers(data, ()), *faults(_with_text_keys(data), schema)]:
         bad.append(path[:2] if path[:1] == ("panels",) else path)
         key = ".".join(str(part) for part in path)
-        problems.append(_problem(file, lines, key, message, _other_home(path, schema) or remedy))
+        told = _other_home(path, schema) or _text_for_number(data, path) or remedy
+        problems.append(_problem(file, lines, key, message, told))
     filled = with_defaults(_without(_with_text_keys(data), bad), schema)
     if any(not filled.get(key) for key in schema["required"]):
         return None, problems
     filled["panels"] = {"default": {}, **filled["panels"]}
+    filled |= {key: as_on_disk(filled[key]) for key in _PATHS if filled[key] is not None}
     config = Config(**{**filled, "show_columns": tuple(filled["show_columns"])}, file=file, lines=dict(lines))
     return config, [*problems, *_sense(config)]
 
@@ -175,6 +188,35 @@ def _other_home(path: tuple[str | int, ...], schema: Mapping[str, Any]) -> str:
     groups = schema["properties"]["limits"]["properties"]
     homes = [group for group, part in groups.items() if path[-1] in part["properties"] and group not in path]
     return f"It belongs to limits.{homes[0]}." if homes else ""
+
+
+def _misread(file: str, one: Misread) -> Problem:
+    return Problem("CONFIG", "fatal", one.message, file, one.line, one.key, None, one.remedy)
+
+
+def _text_for_number(data: Any, path: tuple[str | int, ...]) -> str:
+    """Return what to write where a number was meant that YAML takes for a text, as 1e3; nothing elsewhere."""
+    for part in path:
+        if not isinstance(data, Mapping) or part not in data:
+            return ""
+        data = data[part]
+    try:
+        number = float(data) if isinstance(data, str) else math.inf
+    except ValueError:
+        return ""
+    return f"YAML takes {data} for a text; write {number:.15g}." if math.isfinite(number) else ""
+
+
+def _booleans() -> frozenset[str]:
+    """Return the keys whose value is true or false."""
+
+    def walk(schema: Mapping[str, Any], prefix: str) -> Iterator[str]:
+        for key, part in schema.get("properties", {}).items():
+            if part.get("type") == "boolean":
+                yield f"{prefix}{key}"
+            yield from walk(part, f"{prefix}{key}.")
+
+    return frozenset(walk(load_schema(SCHEMA), ""))
 
 
 def _bad_numbers(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str, str]]:

@@ -481,6 +481,7 @@ def make_result(scenario: Scenario) -> dict[str, Any]:
         "tubes": tubes,
         "acquisition": acquisition([(number, tube["fcs"]) for number, tube in read], scenario.call),
         "compensation": slopes(read[-1][1]["fcs"]) if read else [],
+        "replicates": [],
         "gates": gates,
         "scales": {"APC-A": {"t": 262144.0, "w": 0.5, "m": 4.5, "a": 0.0, "source": "run controls"}},
         "reagents": {reagent: _measures(scenario, reagent) for reagent in measured},

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from cd40l_flow import ENGINE_VERSION
-from cd40l_flow.expression.case import Case, ControlCase, Disagreement, Refusal, Uncut
+from cd40l_flow.expression.case import (
+    Case,
+    ControlCase,
+    Difference,
+    Disagreement,
+    Refusal,
+    Replicate,
+    ReplicateGroup,
+    Uncut,
+)
 from cd40l_flow.expression.components import background_component
 from cd40l_flow.expression.effects import BLOCKS, EVERY, NORMAL, Guard
 from cd40l_flow.expression.guards import apply_guards, control_failures
@@ -50,6 +59,14 @@ LABORATORY = Laboratory(
         }
     },
 )
+
+
+def replicates(points: float, stimulation: str) -> Case:
+    """Return a case of two CD154 tubes whose CD69+ percents differ by so many points, where 8 are allowed."""
+    serves = ("CD154",) if stimulation == "stimulated" else ()
+    tubes = tuple(Replicate(name, 3000, 95.0, 9000.0, 7000.0, 90.0) for name in ("1.fcs", "2.fcs"))
+    apart = Difference("CD3+CD8-CD69+ of CD3+CD8-", ("1.fcs", "2.fcs"), points, 8.0, "points")
+    return make_case(replicates=(ReplicateGroup(stimulation, "CD154", "CD3+CD8-CD69+", serves, tubes, (apart,)),))
 
 
 def guards_of(case: Case, code: str, reagent: str = "") -> list[Guard]:
@@ -169,6 +186,8 @@ EDGES: list[tuple[str, str, Case, Case]] = [
     ("NO_COMP", "", checked(residue=-1.6), checked(residue=-1.5)),
     ("TUBE_SWAP", "", checked(swapped=True), checked(swapped=False)),
     ("MARKER_SWAP", "", checked(markers_swapped=True), checked(markers_swapped=False)),
+    ("REPLICATE_DISCORDANT", "", replicates(8.1, "unstimulated"), replicates(8.0, "unstimulated")),
+    ("REPLICATE_DISCORDANT", "CD154", replicates(8.1, "stimulated"), replicates(8.0, "stimulated")),
     ("TUBE_MISSING", "", make_case(unstimulated_missing=True), make_case()),
     ("TUBE_MISSING", "", make_case({"CD40-Ig": "NORMAL"}), make_case({"CD154-2": "NORMAL"})),
     ("TUBE_MISSING", "CD154", make_case(missing={"CD154": "No isotype."}), make_case()),

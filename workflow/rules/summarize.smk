@@ -52,9 +52,10 @@ rule multiqc:
     input:
         RESULTS,
     output:
-        general="results/multiqc/cd40l_flow_mqc.json",
-        negative_fraction="results/multiqc/cd40l_flow_negative_fraction_mqc.json",
-        runs="results/multiqc/cd40l_flow_runs_mqc.json",
+        calls="results/multiqc/cd40l_flow_mqc.json",
+        general="results/multiqc/cd40l_flow_general_mqc.tsv",
+        negative_fraction="results/multiqc/cd40l_flow_negative_fraction_mqc.tsv",
+        runs="results/multiqc/cd40l_flow_runs_mqc.tsv",
     log:
         "logs/multiqc.log",
     localrule: True
@@ -64,4 +65,4 @@ rule multiqc:
         sheet=PLAN.config.samples,
         jobs=str(JOBS),
     shell:
-        "cd40l-flow summarize --samples {params.sheet:q} --jobs {params.jobs:q} --multiqc {output.general:q} 2>&1 | tee {log:q}"
+        "cd40l-flow summarize --samples {params.sheet:q} --jobs {params.jobs:q} --multiqc {output.calls:q} 2>&1 | tee {log:q}"

@@ -18,6 +18,7 @@ from cd40l_flow.expression.laboratory import Laboratory, with_laboratory
 from cd40l_flow.expression.measures import TargetCells, fit
 from cd40l_flow.expression.model import Anchor, Comparison, Expression
 from cd40l_flow.expression.quality import usable_fit
+from cd40l_flow.expression.replicates import replicate_groups
 from cd40l_flow.expression.tube_checks import cd69_median, check_tubes, floor_of
 from cd40l_flow.gating.model import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE, GatedSample, GatedTube
 from cd40l_flow.inputs.model import TARGET_REAGENTS, Floats, Override, Sample
@@ -102,6 +103,7 @@ def assess(
         control=control,
         laboratory=laboratory,
         cytometers=tuple(sorted({tube.signal.events.header.cytometer for tube in gated.tubes})),
+        replicates=replicate_groups(gated, reagents, limits),
     )
 
 

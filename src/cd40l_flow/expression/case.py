@@ -49,6 +49,38 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Replicate:
+    """One of several tubes that are pooled: its cells and their CD69 and target; see `ReplicateGroup`.
+
+    ``cells`` counts those that are compared; ``cd69_percent`` is of CD3+CD8- cells, medians are compensated linear,
+    ``percent_above`` is of the cells above the reagent's threshold. None is not computable.
+    """
+
+    fcs: str
+    cells: int
+    cd69_percent: float | None
+    cd69_median: float | None
+    target_median: float | None
+    percent_above: float | None
+
+
+@dataclass(frozen=True)
+class ReplicateGroup:
+    """Tubes of one stimulation and reagent, which are pooled: each one's measures, and how far they lie apart.
+
+    ``population`` is that whose cells are compared; ``serves`` the reagents that are measured with them, empty for
+    resting cells, which serve all.
+    """
+
+    stimulation: str
+    reagent: str
+    population: str
+    serves: tuple[str, ...]
+    replicates: tuple[Replicate, ...]
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True)
 class Slope:
     """How the target follows another marker in cells of one tube that do not express it.
 
@@ -118,7 +150,7 @@ class Case:
     maps reagent -> what the sheet lacks; ``control`` is None when there is none to compare with (``alone``: a single
     control, judged by its own guards). ``laboratory`` are its own limits, if it has any, and ``cytometers`` the
     instruments (``$CYT``) that the tubes name. ``uncut`` is the same sample without the cuts in time, None where
-    nothing was cut.
+    nothing was cut. ``replicates`` are the tubes that were pooled.
     """
 
     sample: Sample
@@ -135,6 +167,7 @@ class Case:
     laboratory: Laboratory | None = None
     cytometers: tuple[str, ...] = ()
     uncut: Uncut | None = None
+    replicates: tuple[ReplicateGroup, ...] = ()
 
     def comparison(self, reagent: str) -> Comparison:
         """Return a reagent beside the control's, empty where there is no control."""

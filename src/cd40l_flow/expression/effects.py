@@ -39,6 +39,8 @@ BLOCKS: Mapping[str, frozenset[str]] = {
     "ID_CONFLICT": NOTHING,
     "TUBE_SWAP": EVERY,
     "MARKER_SWAP": EVERY,
+    # Which of two tubes that differ is right cannot be told, and together they are a mixture that nobody has.
+    "REPLICATE_DISCORDANT": EVERY,
     "REFERENCE_MISMATCH": NOTHING,
 }
 # Warnings that belong to the reasons of any call when they fire: the sample or its acquisition was not as it should be.

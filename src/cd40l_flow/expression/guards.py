@@ -13,6 +13,7 @@ from cd40l_flow.expression.case import Case
 from cd40l_flow.expression.effects import NORMAL, Guard
 from cd40l_flow.expression.reagent_guards import reagent_guards
 from cd40l_flow.expression.reference_guards import reference_guards
+from cd40l_flow.expression.replicates import replicate_guards
 from cd40l_flow.expression.sample_guards import sample_guards
 
 
@@ -22,6 +23,7 @@ def apply_guards(case: Case, limits: Mapping[str, Any]) -> tuple[Guard, ...]:
         *sample_guards(case, limits),
         *reference_guards(case, limits),
         *agreement_guards(case, limits),
+        *replicate_guards(case),
         *(found for reagent in case.planned for found in reagent_guards(case, reagent, limits)),
     )
 

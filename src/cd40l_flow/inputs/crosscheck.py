@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,11 +13,15 @@ from functools import partial
 from itertools import islice
 
 from cd40l_flow.config import Config
+from cd40l_flow.disk import as_on_disk
 from cd40l_flow.errors import Problem
 from cd40l_flow.inputs.identity import MOST_REPEATS, copies
 from cd40l_flow.inputs.model import REAGENTS, Override, Sample, Tube
 from cd40l_flow.inputs.sheets import OVERRIDES, SAMPLES, TUBES, Row, Sheet, read_sheet
 from cd40l_flow.schema import listed, nearest, shown
+
+# Names of devices, with any ending (Microsoft, "Naming Files, Paths, and Namespaces").
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ def assemble(config: Config) -> Cohort:
     samples = {
         name: replace(samples[name], tubes=tuple(sorted(by_sample[name], key=_tube_order))) for name in sorted(samples)
     }
+    problems += _replicates(config, tubes, refused)
     problems += _missing_tubes(config, samples, lines)
     problems += _missing_controls(config, samples, lines)
     return Cohort(samples, overrides, refused, tuple(problems))
@@ -81,14 +88,20 @@ def _samples(config: Config, sheet: Sheet, problems: list[Problem]) -> tuple[dic
         name = row.cells["sample"]
         if name is None:
             continue
-        other = folded.setdefault(name.casefold(), name)
+        other = folded.setdefault(name.casefold().rstrip("."), name)
         if name in rows:
             message = f"sample '{name}' is on line {rows[name].line} already."
             problems.append(_fatal(sheet.file, row, "sample", message, "Give every sample a name of its own."))
         elif other != name:
-            message = f"'{name}' differs only in case from '{other}' on line {rows[other].line}."
+            what = "case" if other.casefold() == name.casefold() else "case or a full stop at the end"
+            message = f"'{name}' differs only in {what} from '{other}' on line {rows[other].line}."
             problems.append(_fatal(sheet.file, row, "sample", message, "Some computers would mix them up: rename one."))
+        elif _RESERVED.fullmatch(name):
+            message = f"'{name}' is a name that Windows keeps for a device: no folder of it can be opened there."
+            problems.append(_fatal(sheet.file, row, "sample", message, "Give the sample another name."))
         rows.setdefault(name, row)
+    for column in ("run", "family"):
+        problems += _alike(sheet, column)
     for row in sheet.rows:
         problems += _control_problems(sheet.file, row, rows)
     samples = {}
@@ -99,6 +112,28 @@ def _samples(config: Config, sheet: Sheet, problems: list[Problem]) -> tuple[dic
             del cells["check"]
             samples[name] = Sample(**cells, extra=extra)
     return samples, {name: row.line for name, row in rows.items()}
+
+
+def _alike(sheet: Sheet, column: str) -> list[Problem]:
+    """Return a problem of every name that looks like another one of its column and is not the same."""
+    first: dict[str, Row] = {}
+    told: set[str] = set()
+    problems = []
+    for row in sheet.rows:
+        name = row.cells[column]
+        if not name:
+            continue
+        folded = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+        other = first.setdefault(folded, row)
+        if other.cells[column] != name and name not in told:
+            told.add(name)
+            message = (
+                f"'{name}' differs from '{other.cells[column]}' on line {other.line} only in case, spaces or signs "
+            )
+            message += "that look alike."
+            remedy = "If both are one, write them alike; if not, give them names that differ."
+            problems.append(_fatal(sheet.file, row, column, message, remedy))
+    return problems
 
 
 def _control_problems(file: str, row: Row, rows: Mapping[str, Row]) -> list[Problem]:
@@ -138,7 +173,7 @@ def _tubes(config: Config, known: set[str] | None, problems: list[Problem]) -> l
             remedy = f"Did you mean '{close}'?" if close else "Add it to panels in the configuration."
             problems.append(_fatal(sheet.file, row, "panel", f"there is no panel '{panel}'.", remedy))
         if row.good:
-            path = posixpath.join(config.fcs_dir, fcs)
+            path = as_on_disk(posixpath.join(config.fcs_dir, fcs))
             tubes.append(_PlacedTube(row.line, name, Tube(path=path, present=_is_file(path, folders), **cells)))
     return tubes
 
@@ -246,6 +281,32 @@ def _repeated_files(config: Config, tubes: Sequence[_PlacedTube], problems: list
                 Problem("FILE_INTEGRITY", "sample", text, config.tubes, placed.line, "fcs", placed.sample, remedy)
             )
     return dict(refused)
+
+
+def _replicates(
+    config: Config, tubes: Sequence[_PlacedTube], refused: Mapping[str, Mapping[str, str]]
+) -> list[Problem]:
+    """Return a warning of every set of tubes that will be pooled, at the line of the last."""
+    together: dict[tuple[str, str, str], list[_PlacedTube]] = defaultdict(list)
+    for placed in tubes:
+        if placed.tube.fcs not in refused.get(placed.sample, {}):
+            together[placed.sample, placed.tube.stimulation, placed.tube.reagent].append(placed)
+    remedy = "If they are not the same blood, stimulated and stained alike, correct the row that is wrong."
+    return [
+        Problem(
+            "REPLICATES",
+            "warning",
+            f"{listed([shown(one.tube.fcs) for one in group], 'and')} are {'both' if len(group) == 2 else 'all'} "
+            f"{_use(group[0].tube)} of '{name}': their cells are pooled, if they agree.",
+            config.tubes,
+            group[-1].line,
+            "fcs",
+            name,
+            remedy,
+        )
+        for (name, _, _), group in together.items()
+        if len(group) > 1
+    ]
 
 
 def _use(tube: Tube) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cd40l_flow.config import UNFILLED
 from cd40l_flow.errors import Cd40lFlowError, TubeError
+from cd40l_flow.inputs.cells import tab_separated
 from cd40l_flow.inputs.fcs import open_recording
 from cd40l_flow.inputs.guess import Guess, guess_tube
 from cd40l_flow.inputs.model import MARKERS, REQUIRED_MARKERS, Header
@@ -115,22 +116,22 @@ def _run(tubes: Sequence[DraftTube]) -> str:
 
 
 def _samples_sheet(samples: Mapping[str, Sequence[DraftTube]]) -> str:
-    lines = ["\t".join(("sample", "run", "role", "sex", "calcineurin_inhibitor", "transplant", "check"))]
+    rows: list[tuple[str, ...]] = [("sample", "run", "role", "sex", "calcineurin_inhibitor", "transplant", "check")]
     for sample, tubes in samples.items():
         control = any(tube.guess.control for tube in tubes)
         asked = ["sex", "run", *(["role (the name says control)"] if control else [])]
         doubt = f"fill in or confirm {', '.join(asked)}; then empty this cell"
-        lines.append("\t".join((sample, _run(tubes), "control" if control else "test", "unknown", "", "", doubt)))
-    return "\n".join(lines) + "\n"
+        rows.append((sample, _run(tubes), "control" if control else "test", "unknown", "", "", doubt))
+    return tab_separated(rows)
 
 
 def _tubes_sheet(tubes: Sequence[DraftTube]) -> str:
-    lines = ["\t".join(("sample", "fcs", "stimulation", "reagent", "panel", "clone", "lot", "check"))]
+    rows: list[tuple[str, ...]] = [("sample", "fcs", "stimulation", "reagent", "panel", "clone", "lot", "check")]
     for tube in tubes:
         guess = tube.guess
         check = "; ".join(guess.doubts)
-        lines.append("\t".join((guess.sample, tube.fcs, guess.stimulation, guess.reagent, tube.panel, "", "", check)))
-    return "\n".join(lines) + "\n"
+        rows.append((guess.sample, tube.fcs, guess.stimulation, guess.reagent, tube.panel, "", "", check))
+    return tab_separated(rows)
 
 
 def _config(fcs_dir: str, panels: Mapping[str, tuple[tuple[str, str], ...]], tubes: Sequence[DraftTube]) -> str:

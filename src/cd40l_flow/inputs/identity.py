@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -21,7 +23,8 @@ def copies(paths: Iterable[str]) -> list[list[str]]:
     """Return groups of files that are byte for byte the same, each sorted; every file is looked at, few are read.
 
     Only files of one size whose middle and end agree are read as a whole, so that a plan of many thousand files stays
-    fast. A copy that was written anew with another header is found by ``repeated_data``.
+    fast. A copy that was written anew with another header is found by ``repeated_data``. What cannot be read is no copy
+    of anything; it is told where it is opened.
     """
     sizes: dict[int, list[str]] = defaultdict(list)
     for path in sorted(set(paths)):
@@ -30,26 +33,27 @@ def copies(paths: Iterable[str]) -> list[list[str]]:
     alike: dict[bytes, list[str]] = defaultdict(list)
     for size, group in sizes.items():
         for path in group if len(group) > 1 else ():
-            with Path(path).open("rb") as file:
+            with suppress(OSError), Path(path).open("rb") as file:
                 blocks = []
                 for start in (size // 2, max(size - _BLOCK, 0)):
                     file.seek(start)
                     blocks.append(file.read(_BLOCK))
-            alike[b"".join((size.to_bytes(8, "big"), *blocks))].append(path)
+                alike[b"".join((size.to_bytes(8, "big"), *blocks))].append(path)
     same: dict[bytes, list[str]] = defaultdict(list)
     for group in alike.values():
         for path in group if len(group) > 1 else ():
-            with Path(path).open("rb") as file:
+            with suppress(OSError), Path(path).open("rb") as file:
                 same[hashlib.file_digest(file, "sha256").digest()].append(path)
     return [group for group in same.values() if len(group) > 1]
 
 
 def _size(path: str) -> int:
-    """Return the size of a file, bytes; 0 when it cannot be told."""
+    """Return the size of a file, bytes; 0 when it cannot be told, or is no file."""
     try:
-        return Path(path).stat().st_size
-    except OSError:
+        found = Path(path).stat()
+    except (OSError, ValueError):
         return 0
+    return found.st_size if stat.S_ISREG(found.st_mode) else 0
 
 
 def repeated_data(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from pathlib import Path
 from typing import Any
 
+from cd40l_flow.disk import read_small
 from cd40l_flow.errors import Problem
+from cd40l_flow.inputs.cells import as_text
 
 Line = tuple[int, list[str]]
 
@@ -42,15 +44,10 @@ def read_table(path: str, known: Collection[str], worksheet: str) -> Table:
     sheet within a workbook of several.
     """
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        data = read_small(path, _MOST_BYTES)
+    except OSError as error:
         remedy = "Correct the path in the configuration; it starts at the working directory."
-        return Table((), (_fatal(path, None, f"cannot be read: {reason}.", remedy),))
-    if len(data) > _MOST_BYTES:
-        found = f"has more than {_MOST_BYTES >> 20} MB, which no sheet has."
-        return Table((), (_fatal(path, None, found, "Name the sheet in the configuration."),))
+        return Table((), (_fatal(path, None, f"cannot be read: {error.strerror or error}.", remedy),))
     if data.startswith(_WORKBOOK):
         return _read_workbook(path, data, worksheet)
     if data.startswith(_OLD_WORKBOOK):
@@ -117,7 +114,8 @@ def _separator(text: str, known: Collection[str]) -> str:
 
 
 def _plain(cell: str) -> str:
-    return cell.translate(_SPACES).strip()
+    """Return a cell without what is not seen, its letters composed, and without the apostrophe that makes it text."""
+    return as_text(unicodedata.normalize("NFC", cell.translate(_SPACES).strip()))
 
 
 def _read_workbook(path: str, data: bytes, worksheet: str) -> Table:

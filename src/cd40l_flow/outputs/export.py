@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow.errors import Cd40lFlowError
+from cd40l_flow.inputs.cells import tab_separated
 from cd40l_flow.inputs.model import Job
 from cd40l_flow.outputs.gate_files import exported, write_gates
 from cd40l_flow.outputs.readback import Row, read_back, read_tube
@@ -61,9 +62,7 @@ def _difference(sample: str, rows: Sequence[Row], gates_xml: Path, wsp: Path, *,
 
 def as_table(rows: Sequence[Row]) -> str:
     """Return the comparison as tab-separated text; a blank result: it does not count this gate."""
-    lines = ["\t".join(COLUMNS)]
-    for row in rows:
-        result = "" if row.result is None else row.result
-        cells = (row.tube, row.gate, result, row.own, row.gatingml, row.wsp, row.differing, row.source)
-        lines.append("\t".join(map(str, cells)))
-    return "\n".join(lines) + "\n"
+    cells = [
+        (row.tube, row.gate, row.result, row.own, row.gatingml, row.wsp, row.differing, row.source) for row in rows
+    ]
+    return tab_separated([COLUMNS, *cells])

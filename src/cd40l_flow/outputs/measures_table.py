@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from cd40l_flow.errors import Cd40lFlowError
+from cd40l_flow.inputs.cells import tab_separated
 from cd40l_flow.outputs.whole import write_whole
 
 COLUMNS = ("sample", "run", "role", "call", "tube", "reagent", "population", "measure", "value")
@@ -45,11 +45,8 @@ def write_measures(result: Mapping[str, Any], path: Path) -> int:
     if path.suffix == ".parquet":
         write_whole(path, _parquet(rows))
         return len(rows)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, delimiter="\t", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(row | {"value": f"{row['value']:.10g}"} for row in rows)
-    write_whole(path, text.getvalue())
+    numbered = (row | {"value": f"{row['value']:.10g}"} for row in rows)
+    write_whole(path, tab_separated([COLUMNS, *([row[name] for name in COLUMNS] for row in numbered)]))
     return len(rows)
 
 

@@ -1,21 +1,30 @@
-"""Custom content for MultiQC: general statistics, the negative fractions, and how each run went.
+"""Custom content for MultiQC: every call, general statistics, the negative fractions, and how each run went.
 
-Source of the format: the chapter "Custom content" of MultiQC's documentation; one file is one section.
+Source of the format: the chapter "Custom content" of MultiQC's documentation; one file is one section. What is keyed by
+names goes as tab-separated text with its configuration in comments: of JSON and YAML MultiQC cleans the keys as if they
+were file names (``P03.father`` becomes ``P03``, ``.fa`` being an ending it knows), and samples whose names are equal
+then overwrite one another. Of tab-separated text it takes the first column as it is.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
+from cd40l_flow.inputs.cells import safe
 from cd40l_flow.outputs.texts import load_texts
+from cd40l_flow.outputs.whole import write_whole
 
 Result = Mapping[str, Any]
 Content = dict[str, Any]
+Rows = dict[str, dict[str, Any]]
 
 PREFIX = "cd40l_flow"
+# What was written before the sections were tab-separated: MultiQC would still show it.
+_FORMER = (f"{PREFIX}_negative_fraction_mqc.json", f"{PREFIX}_runs_mqc.json")
 _PARENT = {
     "parent_id": PREFIX,
     "parent_name": "cd40l-flow",
@@ -32,22 +41,61 @@ _CALL_COLOURS = [
 ]
 
 
-def multiqc_files(results: Sequence[Result]) -> dict[str, Content]:
-    """Return file name -> content of every section, samples in the order of their ids."""
+def multiqc_files(results: Sequence[Result]) -> dict[str, str]:
+    """Return file name -> text of every section, samples in the order of their ids."""
     ordered = sorted(results, key=lambda result: str(result["sample"]))
     return {
-        f"{PREFIX}_mqc.json": _general(ordered),
-        f"{PREFIX}_negative_fraction_mqc.json": _negative_fractions(ordered),
-        f"{PREFIX}_runs_mqc.json": _runs(ordered),
+        f"{PREFIX}_mqc.json": _calls(ordered),
+        f"{PREFIX}_general_mqc.tsv": _general(ordered),
+        f"{PREFIX}_negative_fraction_mqc.tsv": _negative_fractions(ordered),
+        f"{PREFIX}_runs_mqc.tsv": _runs(ordered),
     }
 
 
 def write_multiqc(results: Sequence[Result], out: Path) -> None:
     """Write the sections: the first to ``out``, the others beside it."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    for name, content in multiqc_files(results).items():
-        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        out.with_name(name).write_text(text, encoding="utf-8")
+    for former in _FORMER:
+        out.with_name(former).unlink(missing_ok=True)
+    for name, text in multiqc_files(results).items():
+        write_whole(out.with_name(name), text)
+
+
+def _table(configuration: Content, columns: Iterable[str], rows: Rows) -> str:
+    """Return one section as tab-separated text; a row is a name and its values by column, what is missing is empty.
+
+    MultiQC reads the comments as YAML, of which JSON is a part. A quoted cell is text to it, whatever it looks like;
+    the quotes are taken off. Names stand in its page as they are given, so they come as HTML.
+    """
+    names = list(columns)
+    lines = [
+        f"# {key}: {json.dumps(value, ensure_ascii=False, allow_nan=False)}" for key, value in configuration.items()
+    ]
+    lines.append("\t".join(["name", *names]))
+    for name, values in rows.items():
+        lines.append("\t".join([_cell(safe(escape(name))), *(_cell(values.get(column)) for column in names)]))
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def _calls(results: Sequence[Result]) -> str:
+    """Return the calls as a table of our own: of many samples MultiQC's tables become plots that name none."""
+    names = ("sample", "run", "role", "call")
+    head = "".join(f"<th>{name}</th>" for name in names)
+    rows = "\n".join(
+        f"<tr>{''.join(f'<td>{escape(str(result[name]))}</td>' for name in names)}</tr>" for result in results
+    )
+    content = {
+        "id": f"{PREFIX}_calls",
+        **_PARENT,
+        "section_name": "Calls",
+        "description": "The automatic call of every sample; a reviewer's is in summary.tsv.",
+        "plot_type": "html",
+        "data": f'<table class="table table-sm"><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table>',
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def _measure(reagent: str, name: str) -> Callable[[Result], float | None]:
@@ -62,7 +110,7 @@ def _percent(title: str, description: str, colours: str) -> Content:
     return {"title": title, "description": description, "min": 0, "max": 100, "suffix": "%", "scale": colours}
 
 
-def _general(results: Sequence[Result]) -> Content:
+def _general(results: Sequence[Result]) -> str:
     """Return the columns of MultiQC's general statistics."""
     columns: list[tuple[str, Callable[[Result], Any], Content]] = [
         (
@@ -107,26 +155,23 @@ def _general(results: Sequence[Result]) -> Content:
             _percent("CD40-Ig+", "Above the background's threshold, background-corrected", "RdYlBu"),
         ),
     ]
-    data = {
-        result["sample"]: {name: value for name, read, _ in columns if (value := read(result)) is not None}
-        for result in results
-    }
-    return {
+    configuration = {
         "id": f"{PREFIX}_general",
         "plot_type": "generalstats",
         "headers": [{name: header} for name, _, header in columns],
-        "data": data,
     }
+    rows = {result["sample"]: {name: read(result) for name, read, _ in columns} for result in results}
+    return _table(configuration, [name for name, _, _ in columns], rows)
 
 
-def _negative_fractions(results: Sequence[Result]) -> Content:
+def _negative_fractions(results: Sequence[Result]) -> str:
     """Return the negative fractions of both reagents as points of one strip each."""
     names = {"CD154": "cd154_negative_fraction", "CD40-Ig": "cd40ig_negative_fraction"}
     data = {}
     for result in results:
         found = {name: _measure(reagent, "negative_fraction")(result) for reagent, name in names.items()}
         data[result["sample"]] = {name: value for name, value in found.items() if value is not None}
-    return {
+    configuration = {
         "id": f"{PREFIX}_negative_fraction",
         **_PARENT,
         "section_name": "Negative fraction",
@@ -143,14 +188,14 @@ def _negative_fractions(results: Sequence[Result]) -> Content:
             }
             for reagent, name in names.items()
         },
-        "data": {sample: values for sample, values in data.items() if values},
     }
+    return _table(configuration, names.values(), {sample: values for sample, values in data.items() if values})
 
 
-def _runs(results: Sequence[Result]) -> Content:
+def _runs(results: Sequence[Result]) -> str:
     """Return one row a run: whether its controls held, how many samples got which call."""
     words = load_texts()["calls"]
-    data: dict[str, Content] = {}
+    data: Rows = {}
     for run in sorted({str(result["run"]) for result in results}):
         mine = [result for result in results if result["run"] == run]
         controls = [result for result in mine if result["role"] == "control"]
@@ -169,7 +214,7 @@ def _runs(results: Sequence[Result]) -> Content:
         "samples": {"title": "Samples", "format": "{:,.0f}"},
     }
     headers |= {call: {"title": words[call]["word"], "format": "{:,.0f}", "min": 0} for call in words}
-    return {
+    configuration = {
         "id": f"{PREFIX}_runs",
         **_PARENT,
         "section_name": "Runs",
@@ -177,5 +222,5 @@ def _runs(results: Sequence[Result]) -> Content:
         "plot_type": "table",
         "pconfig": {"id": f"{PREFIX}_runs_table", "title": "cd40l-flow: runs", "col1_header": "Run"},
         "headers": headers,
-        "data": data,
     }
+    return _table(configuration, headers, data)

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cd40l_flow.disk import read_small
 from cd40l_flow.errors import Cd40lFlowError
+from cd40l_flow.inputs.cells import as_text, tab_separated
 from cd40l_flow.outputs.drawn_gates import by_tube, read_drawn
 from cd40l_flow.outputs.gate_tree import gate_trees
 from cd40l_flow.outputs.moved_gates import Move, moves, together
 from cd40l_flow.outputs.whole import write_whole
 
 COLUMNS = ("sample", "tube", "gate", "value", "by", "reason")
+MOST_BYTES = 256 << 20
 LONGEST = {"by": 100, "reason": 500}
 
 
@@ -88,12 +91,13 @@ def append_overrides(lines: Sequence[Mapping[str, str]], sheet: Path) -> int:
     Cd40lFlowError,
     and writes nothing, where the sheet sets one of the boundaries to another value, lacks a column or is no text.
     """
-    if sheet.exists() and sheet.read_bytes().startswith(b"PK\x03\x04"):
+    before = read_small(sheet, MOST_BYTES) if sheet.exists() else None
+    if before is not None and before.startswith(b"PK\x03\x04"):
         raise Cd40lFlowError(
             f"{sheet}: is a workbook; lines are added to tab-separated text alone. Name another sheet with --out, and "
             "copy its lines into the workbook, or save the sheet of overrides as text."
         )
-    text = sheet.read_bytes().decode("utf-8-sig") if sheet.exists() else "\t".join(COLUMNS) + "\n"
+    text = "\t".join(COLUMNS) + "\n" if before is None else before.decode("utf-8-sig")
     rows = list(csv.reader(io.StringIO(text), delimiter="\t"))
     header = [name.strip() for name in rows[0]] if rows else []
     if missing := [name for name in COLUMNS if name not in header]:
@@ -101,7 +105,7 @@ def append_overrides(lines: Sequence[Mapping[str, str]], sheet: Path) -> int:
     there = set()
     for at, line in enumerate(lines):
         for number, row in enumerate(rows[1:], 2):
-            cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
+            cells = dict(zip(header, (as_text(cell.strip()) for cell in row), strict=False))
             if all(cells.get(name, "") == line[name] for name in ("sample", "tube", "gate")):
                 if cells.get("value") == line["value"]:
                     there.add(at)
@@ -115,8 +119,8 @@ def append_overrides(lines: Sequence[Mapping[str, str]], sheet: Path) -> int:
     added = [line for at, line in enumerate(lines) if at not in there]
     if not added:
         return 0
-    new = "".join("\t".join(line.get(name, "") for name in header) + ending for line in added)
-    before = sheet.read_bytes() if sheet.exists() else text.encode("utf-8")
+    new = tab_separated([[line.get(name, "") for name in header] for line in added], ending)
+    before = text.encode("utf-8") if before is None else before
     if before and not before.endswith(b"\n"):
         before += ending.encode("utf-8")
     write_whole(sheet, before + new.encode("utf-8"))

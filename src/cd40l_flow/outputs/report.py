@@ -14,6 +14,7 @@ from cd40l_flow.outputs.report_acquisition import acquisition_views, matrix_view
 from cd40l_flow.outputs.report_banner import banner, identity, key_numbers
 from cd40l_flow.outputs.report_figures import Subject, activation_views, gating_views, target_views, why_absent
 from cd40l_flow.outputs.report_methods import configuration_view, method_sections
+from cd40l_flow.outputs.report_replicates import replicate_views
 from cd40l_flow.outputs.report_review import gate_verdicts, review_view
 from cd40l_flow.outputs.report_tables import (
     gate_rows,
@@ -94,6 +95,7 @@ def render_report(
         "course_styles": figures_acquisition.STYLES,
         "matrices": matrix_views(result),
         "slopes": slope_views(result),
+        "replicates": replicate_views(result),
         "review": review_view(result, digest, state),
         "verdicts": gate_verdicts(state),
         "measures": measures_table(result, control_results),

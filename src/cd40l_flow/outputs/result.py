@@ -84,6 +84,7 @@ def result_of(
         "tubes": tube_rows(sample, gated, case.refusals),
         "acquisition": acquisition_rows(gated, case),
         "compensation": slope_rows(case),
+        "replicates": [asdict(group) for group in case.replicates],
         "gates": gate_rows(gated, case, [one for one in job.overrides if one.sample == sample.sample]),
         "scales": {name: asdict(scale) for name, scale in sorted(gated.scales.items())},
         "reagents": {reagent: _measures(case, expression) for reagent, expression in case.reagents.items()},
@@ -255,15 +256,16 @@ def _messages(gated: GatedSample, case: Case) -> list[dict[str, Any]]:
                 "separation of 4, 3 and 2."
             )
             told.append({"code": "NO_SHAPE", "severity": "warning", "tube": None, "text": text})
-        if len(expression.tubes) > 1:
-            text = f"{reagent}: {len(expression.tubes)} replicate tubes are pooled: {', '.join(expression.tubes)}."
-            told.append({"code": "REPLICATES", "severity": "info", "tube": None, "text": text})
         width = expression.linear_width_ratio
         if width is not None and width < 1:
             text = (
                 f"{reagent}: the background is wider than the linear part of its scale: modes near zero are doubtful."
             )
             told.append({"code": "SCALE", "severity": "warning", "tube": None, "text": text})
+    for group in case.replicates:
+        names = ", ".join(one.fcs for one in group.replicates)
+        text = f"{len(group.replicates)} tubes of {group.stimulation} {group.reagent} are pooled: {names}."
+        told.append({"code": "REPLICATES", "severity": "info", "tube": None, "text": text})
     for tube in gated.tubes:
         told += [{**message, "tube": tube.signal.events.tube.fcs} for message in _tube_messages(tube.signal)]
     return told

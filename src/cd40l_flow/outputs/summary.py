@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cd40l_flow.inputs.cells import safe
 from cd40l_flow.outputs.record import read_record
 from cd40l_flow.outputs.review_state import ReviewState, review_state
 from cd40l_flow.outputs.reviews import read_reviews
@@ -62,7 +63,7 @@ def summary_row(result: Mapping[str, Any], review: ReviewState) -> dict[str, str
         row[f"{prefix}_call"] = str(subcalls.get(reagent, {}).get("call", ""))
         values = result["reagents"].get(reagent) or {}
         row |= {f"{prefix}_{measure}": format_cell(values.get(measure)) for measure in _MEASURES}
-    return {column: row[column] for column in SUMMARY_COLUMNS}
+    return {column: safe(row[column]) for column in SUMMARY_COLUMNS}
 
 
 def read_results(result_paths: Iterable[str | Path]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cd40l_flow.disk import write_whole
 from cd40l_flow.inputs.model import TARGET_REAGENTS, Floats
 from cd40l_flow.simulate.cells import KINDS, target_binding
 from cd40l_flow.simulate.cohort import Scenario
@@ -92,7 +93,7 @@ def truth_row(
 def write_truth(path: Path, rows: Sequence[dict[str, str]]) -> None:
     """Write ``truth.tsv``: one line a tube, in the order given."""
     lines = ["\t".join(TRUTH_COLUMNS), *("\t".join(row[column] for column in TRUTH_COLUMNS) for row in rows)]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    write_whole(path, "\n".join(lines) + "\n")
 
 
 def write_events_truth(path: Path, tube: SimulatedTube) -> None:
