@@ -405,7 +405,7 @@ def _number(text: str) -> bool:
     return abs(float(text)) < 1e300
 
 
-class quiet(redirect_stderr):  # noqa: N801  as its base
+class quiet(redirect_stderr):
     """Keep what is told on standard error to itself."""
 
     def __init__(self) -> None:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 from cd40l_flow.ready import SOCKET
 from cd40l_flow.start import READY
+
 from helpers.fcs_files import Fcs
 
 # Does what the workflow does: starts one, then tells and waits until standard input ends.
