@@ -88,8 +88,7 @@ def _make_result(job: Any) -> None:
     log = Path(str(job.log[0]))
     if place.exists():
         cohort.move(place.parent)
-    began = f"its analysis was killed, or the run ended before it was done; see {log}."
-    why = began if log.exists() else "its analysis was not begun before the run ended."
+    why = f"its analysis was killed, or the run ended before it was done; see {log}."
     outputs = Outputs.of(place.parent)
     fail_analysis(planned, outputs, why)
     # Snakemake did not see it made, and would not make it again; it does where one of the outputs is missing.
