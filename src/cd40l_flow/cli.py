@@ -284,11 +284,12 @@ def _override(options: argparse.Namespace) -> int:
     found = find_overrides(result, Path(options.file), by=by, reason=reason, tube=options.tube)
     for remark in found.told:
         print(f"  {remark}", file=sys.stderr)
-    if found.lines:
-        append_overrides(found.lines, Path(options.out))
+    added = append_overrides(found.lines, Path(options.out)) if found.lines else 0
     for line in found.lines:
         print(f"  {line['gate']} = {line['value']} ({line['tube'] or 'all tubes'})", file=sys.stderr)
-    wrote = f"{len(found.lines)} lines added to {options.out}" if found.lines else "no boundary was moved"
+    wrote = f"{added} lines added to {options.out}" if found.lines else "no boundary was moved"
+    if added < len(found.lines):
+        wrote += f"; {len(found.lines) - added} were in it already"
     print(f"override {result['sample']}: {wrote}", file=sys.stderr)
     return 0
 

@@ -131,13 +131,15 @@ def _sense(config: Config) -> Iterator[Problem]:
             yield from _spillover_problems(config, f"panels.{name}.spillover", panel["spillover"])
         taken: dict[str, str] = {}
         for marker, entry in panel.items():
-            if marker != "spillover" and entry["detector"] == UNFILLED:
+            if not isinstance(entry, Mapping):
+                continue
+            if entry["detector"] == UNFILLED:
                 yield config.problem(
                     f"panels.{name}.{marker}",
                     f"still says {UNFILLED}.",
                     "Write the name of the detector; the draft lists those of the files below.",
                 )
-            elif marker != "spillover" and taken.setdefault(entry["detector"], marker) != marker:
+            elif taken.setdefault(entry["detector"], marker) != marker:
                 yield config.problem(
                     f"panels.{name}.{marker}",
                     f"detector '{entry['detector']}' is also that of {taken[entry['detector']]}.",

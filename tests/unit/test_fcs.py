@@ -166,13 +166,11 @@ def test_log_amplifier_and_gain_are_undone_as_flowio_does(tmp_path: Path, amplif
 
 
 @pytest.mark.parametrize("place", ["header", "text"])
-@pytest.mark.parametrize("shift", [(3, 3), (-9, 0), (0, 500), (0, -4)])
+@pytest.mark.parametrize("shift", [(3, 3), (1, 1), (-9, 0), (0, 500), (0, -4)])
 def test_the_offset_pair_that_holds_the_events_is_taken(place: str, shift: tuple[int, int]) -> None:
     fcs = Fcs(header_shift=shift) if place == "header" else Fcs(text_shift=shift)
     content = fcs.bytes() + bytes(600)
-    if shift == (3, 3):
-        assert "place DATA differently" in refusal(content)
-    elif place == "header" and shift == (-9, 0):
+    if place == "header" and shift == (-9, 0):
         assert "inside TEXT" in refusal(content)
     else:
         np.testing.assert_array_equal(stored(content), fcs.values())
@@ -206,8 +204,6 @@ def test_large_files_have_their_offsets_in_text_only() -> None:
         ({"$DATATYPE": "A"}, "$DATATYPE"),
         ({"$BYTEORD": "3,4,1,2"}, "$BYTEORD"),
         ({"$P3B": "16"}, "$P3B is 16"),
-        ({"$P3R": None}, "$P3R"),
-        ({"$P3R": SECRET}, "$PnR"),
         ({"$P3E": "4"}, "$PnE"),
         ({"$P3E": SECRET}, "$PnE"),
         ({"$P3E": "4,-1"}, "$P3E"),
@@ -223,7 +219,7 @@ def test_keywords_that_leave_a_doubt_are_refused(keywords: dict[str, str | None]
     assert SECRET not in message
 
 
-@pytest.mark.parametrize(("bits", "limit", "found"), [(10, "1024", "$P1B is 10"), (16, "0", "$P1R"), (16, "x", "$P1R")])
+@pytest.mark.parametrize(("bits", "limit", "found"), [(10, "1024", "$P1B is 10"), (16, "1", "$P1R")])
 def test_integers_of_unknown_width_or_range_are_refused(bits: int, limit: str, found: str) -> None:
     fcs = Fcs(datatype="I", bits=(16,) * 8, keywords={"$P1B": str(bits), "$P1R": limit})
     assert found in refusal(fcs.bytes())

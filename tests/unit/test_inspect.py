@@ -82,7 +82,7 @@ def test_means_of_stored_values_in_every_dialect(tmp_path: Path, dialect: str) -
         (Fcs(raw_text="$P5S|CD3|").bytes(), "KEYWORD_REPEATED"),
         (Fcs(keywords={"$TOT": "19"}).bytes(), "DATA_SIZE"),
         (Fcs(keywords={"$TOT": str(2**63)}).bytes(), "DATA_SIZE"),
-        (Fcs(header_shift=(3, 3)).bytes() + bytes(9), "OFFSETS_DISAGREE"),
+        (Fcs(header_shift=(4, 4)).bytes() + bytes(9), "OFFSETS_DISAGREE"),
         (Fcs(header_shift=(-9, 0)).bytes(), "SEGMENTS_OVERLAP"),
         (Fcs(header_shift=(-9, -9), text_shift=(-9, -9), header_zero=True).bytes(), "SEGMENTS_OVERLAP"),
         (Fcs(keywords={"$MODE": "C"}).bytes(), "HISTOGRAM"),
@@ -249,9 +249,20 @@ def test_no_name_of_a_person_is_told(tmp_path: Path) -> None:
     others += ("PATIENT NAME", "@SAMPLEID", "$LAST_MODIFIER", "GUID", "TUBE NAME", "$UNICODE", "$WELLID", "$PLATEID")
     free = dict.fromkeys(others, secret)
     matrix = SPILLOVER.replace("APC-A", secret)
-    judged = ("$DATE", "$BTIM", "$ETIM", "$TIMESTEP", "$P1V", "$NEXTDATA", "TRANSFORMATION", "$BEGINSTEXT", "$COMP")
+    judged = (
+        "$P1R",
+        "$DATE",
+        "$BTIM",
+        "$ETIM",
+        "$TIMESTEP",
+        "$P1V",
+        "$NEXTDATA",
+        "TRANSFORMATION",
+        "$BEGINSTEXT",
+        "$COMP",
+    )
     read = [dict.fromkeys(judged, secret), {"$SPILLOVER": matrix}, {"SPILL": secret}]
-    fatal = ("$TOT", "$PAR", "$MODE", "$DATATYPE", "$BYTEORD", "$P1B", "$P1R", "$P1E", "$P1G", "$P2DATATYPE")
+    fatal = ("$TOT", "$PAR", "$MODE", "$DATATYPE", "$BYTEORD", "$P1B", "$P1E", "$P1G", "$P2DATATYPE")
     cases = [free | keywords for keywords in read] + [free | {keyword: secret} for keyword in fatal]
     path = tmp_path / "a.fcs"
     statuses = []

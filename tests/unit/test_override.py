@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cd40l_flow.outputs.gate_tree import gate_trees
@@ -211,3 +212,91 @@ def test_a_file_of_another_kind_is_refused(lab: Lab, capsys: pytest.CaptureFixtu
     (lab.folder / "moved.wsp").write_text("no XML", encoding="utf-8")
     assert lab.override(*WHO) == 2
     assert "cannot be read as XML" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", ["NaN", "nan", "INF", "-inf", "1e999"])
+def test_an_end_that_is_no_finite_number_is_refused_and_nothing_written(
+    lab: Lab, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def change(root: Any) -> None:
+        moved("CD8", 3000.0)(root)
+        for shape in shapes(root, "CD3+", STIMULATED):
+            shape[0].set(f"{GATING}min", value)
+
+    lab.move(change)
+    before = lab.overrides.read_bytes()
+
+    assert lab.override(*WHO) == 2
+
+    assert f"no finite number (NaN or infinity) in {STIMULATED}: 'CD3+'" in capsys.readouterr().err
+    assert lab.overrides.read_bytes() == before
+
+
+def test_corners_in_gatingml_that_are_no_finite_numbers_are_refused(lab: Lab) -> None:
+    def change(root: Any) -> None:
+        next(root.iter(f"{GATING}vertex"))[0].set(f"{DATA}value", "NaN")
+
+    lab.move(change, "gates.gatingml.xml")
+    before = lab.overrides.read_bytes()
+
+    assert lab.override(*WHO, file="moved.gatingml.xml") == 2
+    assert lab.overrides.read_bytes() == before
+
+
+def test_a_workspace_of_another_sample_is_an_error(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    def change(root: Any) -> None:
+        for node in root.iter("SampleNode"):
+            node.set("name", f"X{node.get('name')}")
+        moved("CD3+", 3000.0)(root)
+
+    lab.move(change)
+
+    assert lab.override(*WHO) == 2
+    assert "holds no gate of this sample" in capsys.readouterr().err
+    assert read_sheet(lab.overrides) == []
+
+
+def test_the_same_moved_gates_taken_in_again_add_nothing(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    lab.move(moved("CD3+", 3000.0))
+    assert lab.override(*WHO) == 0
+    before = lab.overrides.read_bytes()
+
+    assert lab.override(*WHO) == 0
+
+    assert lab.overrides.read_bytes() == before
+    assert "1 were in it already" in capsys.readouterr().err
+
+
+COLLECTED = ("05_nan.wsp", "05b_inf.wsp", "15_other_sample_file.wsp", "16_gml20_quadrant_on_ratio.xml")
+
+
+@pytest.mark.parametrize("name", COLLECTED)
+def test_collected_files_are_refused_in_words(lab: Lab, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    source = Path(__file__).parents[3] / "shared" / "cases" / "gates" / name
+    if not source.is_file():
+        pytest.skip("no cases at ../shared/cases")
+    shutil.copy(source, lab.folder / "foreign.xml")
+    before = lab.overrides.read_bytes()
+
+    assert lab.override(*WHO, file="foreign.xml") == 2
+
+    told = capsys.readouterr().err
+    assert "nothing was written" in told
+    assert "Traceback" not in told
+    assert lab.overrides.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["gates.wsp", "gates.gatingml.xml"])
+def test_damaged_files_end_in_words_and_never_in_an_override_that_is_no_number(lab: Lab, name: str) -> None:
+    """Cut at random places, bytes exchanged, elements removed: 60 of each kind of file."""
+    rng = np.random.default_rng(11)
+    content = (lab.folder / name).read_bytes()
+    for number in range(60):
+        damaged = bytearray(content)
+        for _ in range(int(rng.integers(1, 6))):
+            at = int(rng.integers(0, len(damaged)))
+            damaged[at : at + int(rng.integers(0, 40))] = bytes(rng.integers(32, 127, int(rng.integers(0, 8))).tolist())
+        (lab.folder / "damaged.xml").write_bytes(bytes(damaged[: len(damaged) // 2] if number % 5 == 0 else damaged))
+        assert lab.override(*WHO, file="damaged.xml") in (0, 2)
+    for row in read_sheet(lab.overrides):
+        assert np.isfinite(float(row["value"]))

@@ -8,7 +8,8 @@ import pytest
 
 from cd40l_flow.errors import TubeError
 from cd40l_flow.inputs.model import Detector, Header
-from cd40l_flow.inputs.panel import find_markers, find_scatter
+from cd40l_flow.inputs.panel import find_markers
+from cd40l_flow.inputs.scatter import find_scatter, is_time, scatter_name
 
 SOUND = {"FITC-A": "CD8", "PE-A": "CD154", "APC-A": "CD3", "PerCP-A": "CD69"}
 
@@ -73,7 +74,7 @@ def test_isoforms_of_cd45_are_not_cd45_nor_cd4(label: str) -> None:
     assert not {"CD4", "CD45"} & set(find({**SOUND, "BV421-A": label}))
 
 
-@pytest.mark.parametrize(("marker", "label"), [("CD45", "CD45"), ("CD45", "CD45 Red"), ("CD4", "CD4 BV421")])
+@pytest.mark.parametrize(("marker", "label"), [("CD4", "CD4"), ("CD4", "CD4 BV421"), ("viability", "L/D Aqua")])
 def test_optional_markers_are_found_where_stained(marker: str, label: str) -> None:
     assert find({**SOUND, "BV421-A": label})[marker] == "BV421-A"
 
@@ -211,11 +212,73 @@ def test_viability_by_the_name_of_the_detector() -> None:
     ],
 )
 def test_scatter_under_its_usual_names(names: tuple[str, ...], expected: tuple[str | None, ...]) -> None:
-    found = find_scatter(header({}, *names), "P01.fcs")
+    found = find_scatter(header({}, *names), {}, "P01.fcs")
     assert (found.fsc, found.ssc, found.fsc_height, found.fsc_width, found.time) == expected
 
 
 def test_missing_scatter_is_refused_with_what_the_file_has() -> None:
     with pytest.raises(TubeError, match=r"P01.fcs: no SSC detector .* FSC-A, PE-A \(CD154\)|P01.fcs: no SSC") as caught:
-        find_scatter(header({"PE-A": "CD154"}, "FSC-A"), "P01.fcs")
+        find_scatter(header({"PE-A": "CD154"}, "FSC-A"), {}, "P01.fcs")
     assert caught.value.code == "CHANNEL_MAP"
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("FSC 488/10-A", "FSC 488/10-H", "SSC 488/10-A"), ("FSC 488/10-A", "SSC 488/10-A", "FSC 488/10-H")),
+        (("FS00-A", "FS00-H", "SS02-A"), ("FS00-A", "SS02-A", "FS00-H")),
+        (("FSC-A", "FSC-H", "BSC-A"), ("FSC-A", "BSC-A", "FSC-H")),
+        (("FSC-A", "FSC-H", "SSC (Violet)-A"), ("FSC-A", "SSC (Violet)-A", "FSC-H")),
+        (("FSC-Area", "FSC-Height", "SSC1-Area"), ("FSC-Area", "SSC1-Area", "FSC-Height")),
+        (("FSC.A", "FSC.H", "SSC.A"), ("FSC.A", "SSC.A", "FSC.H")),
+        (("SSC-B-A", "SSC-A", "FSC-A"), ("FSC-A", "SSC-A", None)),
+        (("SSC-V-A", "SSC-B-A", "FSC-A"), ("FSC-A", "SSC-B-A", None)),
+        (("FSC 405/10-A", "FSC 405/10-H", "FSC 488/10-A", "SSC-A"), ("FSC 488/10-A", "SSC-A", None)),
+        (("VSSC-A", "SSC-A", "FSC-A", "FSC-H"), ("FSC-A", "SSC-A", "FSC-H")),
+        (("*FSC", "*SSC"), ("*FSC", "*SSC", None)),
+        (("FSC-HLin", "SSC-HLin"), ("FSC-HLin", "SSC-HLin", None)),
+        (("FSC-PMT-A", "FSC-A", "FSC-H", "SSC-A"), ("FSC-A", "SSC-A", "FSC-H")),
+        (("Forward Scatter", "Side Scatter"), ("Forward Scatter", "Side Scatter", None)),
+    ],
+)
+def test_scatter_as_instruments_name_it(names: tuple[str, ...], expected: tuple[str | None, ...]) -> None:
+    """Height is that of the same detector as the area, or a doublet would be judged by two different signals."""
+    found = find_scatter(header({}, *names), {}, "P01.fcs")
+
+    assert (found.fsc, found.ssc, found.fsc_height) == expected
+
+
+@pytest.mark.parametrize("name", ["FITC-A", "SSEA-4", "FSC CD3", "SS-PE-A", "BSA-A", "B515-A", "Foxp3", "Fs-labelled"])
+def test_other_names_are_no_scatter(name: str) -> None:
+    assert scatter_name(name) is None
+
+
+@pytest.mark.parametrize("name", ["Time", "TIME", "HDR-T", "HDR_T", "TIME_MSW", "TIME_LSW", "Time MSW"])
+def test_time_as_instruments_name_it(name: str) -> None:
+    assert is_time(name)
+    assert find_scatter(header({}, "FSC-A", "SSC-A", name), {}, "P01.fcs").time == name
+
+
+def test_of_a_clock_in_two_words_the_high_one_is_taken() -> None:
+    assert find_scatter(header({}, "FSC-A", "SSC-A", "TIME_LSW", "TIME_MSW"), {}, "x").time == "TIME_MSW"
+    assert not is_time("Timer PE-A")
+
+
+def test_the_panel_names_scatter_and_time() -> None:
+    odd = header({}, "ALL-Forward", "ALL-Side", "Ticks", "FSC-A", "SSC-A", "Time")
+    panel = {
+        role: {"detector": name} for role, name in (("FSC", "ALL-Forward"), ("SSC", "ALL-Side"), ("time", "Ticks"))
+    }
+
+    found = find_scatter(odd, panel, "P01.fcs")
+
+    assert (found.fsc, found.ssc, found.time, found.fsc_height) == ("ALL-Forward", "ALL-Side", "Ticks", None)
+    with pytest.raises(TubeError, match="SSC: detector Sideways is not in the file"):
+        find_scatter(odd, {"SSC": {"detector": "Sideways"}}, "P01.fcs")
+
+
+def test_two_detectors_labelled_cd45_refuse_nothing() -> None:
+    """Nothing is gated on CD45, and it may be stained for two purposes."""
+    assert "CD45" not in find({**SOUND, "BV421-A": "CD45", "BV650-A": "CD45"})
+    panel = {"CD45": {"detector": "BV650-A"}}
+    assert find({**SOUND, "BV421-A": "CD45", "BV650-A": "CD45"}, panel=panel)["CD45"] == "BV650-A"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 import string
 import tempfile
 from pathlib import Path
 
+import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -40,11 +42,21 @@ def told(data: str | bytes, schema: str = SAMPLES) -> list[str]:
         (HEADER + "P01\tR1\ttest\tM\t1.5\n").replace("\n", "\r"),
         '"sample"\t"run"\trole\tsex\tage_years\t\nP01\t"R1"\ttest\tM\t"1.5"\n',
         "age_years\tsex\tsample\trole\trun\n1.5\tM\tP01\ttest\tR1\n",
+        (HEADER + "P01\tR1\ttest\tM\t1.5\n").replace("\t", ";"),
+        (HEADER + "P01\tR1\ttest\tM\t1.5\n").replace("\t", ","),
+        "sep=;\r\n" + (HEADER + "P01\tR1\ttest\tM\t1.5\n").replace("\t", ";"),
+        (HEADER + "P01\tR1\ttest\tM\t1.5\n").encode("utf-16"),
+        "\ufeff".encode("utf-16-be") + (HEADER + "P01\tR1\ttest\tM\t1.5\n").encode("utf-16-be"),
+        HEADER + "\u00a0P01\u00a0\tR1\ttest\u202f\tM\t1.5\u200b\n",
+        (HEADER + "P01\tR1\ttest\tM\t1.5\n").replace("\n", "\t\t\t\n"),
     ],
-    ids=["plain", "byte order mark", "Windows, blanks", "old Mac", "quotes", "other order"],
+    ids=[
+        *("plain", "byte order mark", "Windows, blanks", "old Mac", "quotes", "other order", "semicolons", "commas"),
+        *("semicolons, said", "UTF-16", "UTF-16 big endian", "odd spaces", "trailing columns"),
+    ],
 )
-def test_what_spreadsheets_write_is_read(data: str) -> None:
-    """Byte order marks, line ends, quotes, blanks and the order of columns make no difference."""
+def test_what_spreadsheets_write_is_read(data: str | bytes) -> None:
+    """Encodings, separators, line ends, quotes, blanks and the order of columns make no difference."""
     sheet, problems = parse(data)
 
     assert problems == []
@@ -59,8 +71,16 @@ def test_what_spreadsheets_write_is_read(data: str) -> None:
     ("data", "expected"),
     [
         ("", "fatal 1 None: the sheet is empty."),
-        ("sample,run,role,sex\nP01,R1,test,M\n", "fatal 1 None: columns are separated by commas, expected tabs."),
-        ("sample;run;role;sex\nP01;R1;test;M\n", "fatal 1 None: columns are separated by semicolons, expected tabs."),
+        ("sample run role sex\nP01 R1 test M\n", "fatal 1 None: columns are separated by spaces, expected tabs."),
+        (
+            HEADER + "P01\tR1\ttest\tM\t1,250\n",
+            'fatal 2 age_years: found "1,250", expected a number of years from 0 to 130, or nothing. '
+            "Write 1.25 if the comma is a decimal one, 1250 if it separates thousands.",
+        ),
+        (
+            HEADER + "P01\tR1\ttest\tM\t0,250\n",
+            'fatal 2 age_years: found "0,250", expected a number of years from 0 to 130, or nothing. Write 0.250, with',
+        ),
         ("sample\trun\trole\nP01\tR1\ttest\n", "fatal 1 sex: this column is required and missing. Add it: Sex of"),
         ("Sample\trun\trole\tsex\n", "fatal 1 sample: this column is required and missing. Rename column 'Sample' to"),
         ("sample\trun\trole\tsex\tsex\n", "fatal 1 sex: two columns have this name."),
@@ -79,8 +99,10 @@ def test_what_spreadsheets_write_is_read(data: str) -> None:
         (HEADER + "P01\tR1\ttest\tM\t1\tx\n", 'fatal 2 None: found "x" in a column without a name; the header names 5'),
         (HEADER + 'P01\t"R1\ttest\tM\n', "fatal 2 None: cannot be split into cells"),
         (HEADER + "P01\tR\x07\ttest\tM\n", 'fatal 2 run: "R\\u0007" holds characters that cannot be printed (U+0007).'),
-        ((HEADER + "P01\tR1\ttest\tM\n").encode("utf-16"), "fatal None None: is UTF-16 text."),
-        (HEADER.encode() + b"P01\tR\xe4\ttest\tM\n", "fatal 2 None: holds a character that is not UTF-8."),
+        ((HEADER + "P01\tR1\ttest\tM\n").encode("utf-16")[:-3], "fatal None None: is damaged UTF-16 text."),
+        (HEADER.encode() + b"P01\tR\x81\ttest\tM\n", "fatal 2 None: holds a character that is neither UTF-8 nor"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "fatal None None: is a workbook of the old format"),
+        (b"PK\x03\x04" + bytes(600), "fatal None None: is no workbook that can be read"),
         ("sample\trun\trole\tsex\tmood\n", "warning 1 mood: this column is not known and is ignored. If reports"),
         (
             "sample\trun\trole\tsex\tsteroids\n",
@@ -182,3 +204,81 @@ def test_no_sheet_crashes_the_parser(data: bytes | str, start: bytes, schema: st
 
     assert all(problem.message and problem.remedy for problem in problems)
     assert all(row.good for row in sheet.rows) or any(problem.severity == "fatal" for problem in problems)
+
+
+def test_a_sheet_in_the_windows_code_page_is_read_with_a_word_of_it() -> None:
+    content = (HEADER[:-1] + "\tfamily\nP01\tR1\ttest\tM\t1.5\tMüller-Groß\n").encode("cp1252")
+
+    sheet, problems = parse(content)
+
+    assert [(one.severity, one.line) for one in problems] == [("warning", 2)]
+    assert "'Müller-Groß'" in problems[0].message
+    assert sheet.rows[0].text["family"] == "Müller-Groß"
+
+
+def workbook(path: Path, rows: list[list[object]], title: str = "samples", further: tuple[str, ...] = ()) -> Path:
+    book = openpyxl.Workbook()
+    book.active.title = title
+    for row in rows:
+        book.active.append(row)
+    for name in further:
+        book.create_sheet(name)
+    book.save(path)
+    return path
+
+
+COLUMNS: list[object] = ["sample", "run", "role", "sex", "age_years", None, None]
+
+
+def test_a_workbook_is_read_like_its_text(tmp_path: Path) -> None:
+    rows = [
+        COLUMNS,
+        ["P01", 7, "test", "M", 1.5],
+        [],
+        ["P02", "R1", "control", "F", 3],
+        ["P03", "R1", "test", "M", None],
+    ]
+
+    sheet, problems = read_sheet(str(workbook(tmp_path / "s.xlsx", rows, further=("tubes",))), SAMPLES)
+
+    assert problems == []
+    found = [(row.line, row.cells["sample"], row.cells["run"], row.cells["age_years"]) for row in sheet.rows]
+    assert found == [(2, "P01", "7", 1.5), (4, "P02", "R1", 3.0), (5, "P03", "R1", None)]
+
+
+def test_a_number_that_a_workbook_shows_with_zeros_keeps_them(tmp_path: Path) -> None:
+    """A sample called 001 is no sample 1."""
+    path = workbook(tmp_path / "s.xlsx", [COLUMNS, [1, "R1", "test", "M"]])
+    book = openpyxl.load_workbook(path)
+    book.active["A2"].number_format = "000"
+    book.save(path)
+
+    assert read_sheet(str(path), SAMPLES)[0].rows[0].cells["sample"] == "001"
+
+
+@pytest.mark.parametrize(
+    ("cell", "word"),
+    [
+        (datetime.datetime(2026, 2, 1), "a date"),
+        (datetime.time(1, 30), "a date or time"),
+        ("=A1&B1", "a formula whose result was never computed"),
+        ("#N/A", "the error #N/A"),
+    ],
+)
+def test_what_a_workbook_holds_in_the_place_of_a_name_is_refused_with_its_cell(
+    tmp_path: Path, cell: object, word: str
+) -> None:
+    path = workbook(tmp_path / "s.xlsx", [COLUMNS, ["P01", cell, "test", "M"]])
+
+    _, problems = read_sheet(str(path), SAMPLES)
+
+    assert any(
+        one.severity == "fatal" and one.line == 2 and word in one.message and "B2" in one.message for one in problems
+    )
+
+
+def test_of_several_worksheets_the_one_of_its_name_is_read(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "s.xlsx", [COLUMNS, ["P01", "R1", "test", "M"]], "Blatt1", ("Blatt2",))
+    assert "Call the worksheet samples" in read_sheet(str(path), SAMPLES)[1][0].remedy
+    only = workbook(tmp_path / "t.xlsx", [COLUMNS, ["P01", "R1", "test", "M"]], "Blatt1")
+    assert read_sheet(str(only), SAMPLES)[1] == []

@@ -121,20 +121,37 @@ def test_transformed_values_are_refused_but_not_linearised_ones(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("highest", "events", "expected"),
-    [((4.4, 4.5, 3.9), 200, True), ((4.4, 4.5, 300.0), 200, False), ((4.4, 4.5, 3.9), 99, False), ((), 200, False)],
+    ("highest", "lowest", "events", "expected"),
+    [
+        ((4.4, 4.5, 3.9), -1.3, 200, True),
+        ((4.4, 4.5, 3.9), -9.5, 200, True),
+        ((4.4, 4.5, 300.0), 0.0, 200, False),
+        ((4.4, 4.5, 3.9), 0.0, 99, False),
+        # Noise as far below zero as no scale puts it: dim cells on a wide range, as they were measured.
+        ((200.4, 220.5, 101.9), -85.2, 200, False),
+        ((), 0.0, 200, False),
+    ],
 )
 def test_values_far_inside_their_range_are_taken_for_transformed(
-    highest: tuple[float, ...], events: int, expected: bool
+    highest: tuple[float, ...], lowest: float, events: int, expected: bool
 ) -> None:
     known = detectors(*NEEDED)[: len(highest)]
-    assert looks_transformed(known, highest, events) is expected
+    columns = [np.linspace(lowest, high, events) for high in highest]
+    assert looks_transformed(known, [(lowest, high) for high in highest], events) is expected
     if expected:
-        with pytest.raises(TubeError, match=r"P01.fcs: .* 4.5, far inside .* none if") as caught:
-            refuse_transformed(known, highest, events, "P01.fcs")
+        with pytest.raises(TubeError, match=r"P01.fcs: .* far inside .* none if") as caught:
+            refuse_transformed(known, columns, "P01.fcs")
         assert caught.value.code == "NO_COMP"
     else:
-        refuse_transformed(known, highest, events, "P01.fcs")
+        refuse_transformed(known, columns, "P01.fcs")
+
+
+def test_whole_numbers_are_never_taken_for_transformed() -> None:
+    known = detectors(*NEEDED)[:2]
+    counts = np.arange(200.0) % 37
+    refuse_transformed(known, [counts, counts], "P01.fcs")
+    with pytest.raises(TubeError):
+        refuse_transformed(known, [counts, counts + 0.5], "P01.fcs")
 
 
 def test_numbers_are_those_of_the_standard_not_of_python() -> None:

@@ -85,6 +85,8 @@ def _medians(tubes: Sequence[GatedTube]) -> tuple[list[_Print], list[_Print]]:
         scatter, sheet = tube.signal.events.scatter, tube.signal.events.tube
         growths = GROWTH if sheet.stimulation == "stimulated" else 0.0, 0.0
         for prints, name, grown in zip(found, (scatter.fsc, scatter.ssc), growths, strict=True):
+            if name is None:
+                continue
             values = tube.signal.stored(name).take(places)
             below, middle, above = quantiles(values, (ONE_SD_BELOW, 0.5, ONE_SD_ABOVE))
             if middle > 0:

@@ -17,6 +17,7 @@ from cd40l_flow.gating.thresholds import find_viability
 from cd40l_flow.gating.working import Working, WorkingTube, set_by_hand
 from cd40l_flow.signal.acquisition import Mask
 
+NO_SCATTER = "no scatter, as the panel says"
 SCATTER_SIDES = ("lymph_fsc_low", "lymph_fsc_high", "lymph_ssc_low", "lymph_ssc_high")
 
 
@@ -40,11 +41,25 @@ def gate_time(work: Working) -> None:
 
 def gate_lymphocytes(work: Working, parent: str) -> bool:
     """Draw one polygon in FSC x SSC for the tubes of the sample together; what time dropped is not looked at."""
-    scatter = work.tubes[0].signal.events.scatter
-    columns = [(tube.signal.stored(scatter.fsc), tube.signal.stored(scatter.ssc)) for tube in work.tubes]
+    tubes = [tube for tube in work.tubes if tube.signal.events.scatter.fsc is not None]
+    bare = [tube for tube in work.tubes if tube not in tubes]
+    for tube in bare:
+        tube.found[LYMPHOCYTES] = no_gate(NO_SCATTER)
+        tube.narrow(LYMPHOCYTES, parent)
+    if bare:
+        work.flags.append(
+            f"{NO_SCATTER}: debris, doublets and other leukocytes are not left out in {len(bare)} tube(s)"
+        )
+    return _draw_lymphocytes(work, tubes, parent) if tubes else True
+
+
+def _draw_lymphocytes(work: Working, tubes: Sequence[WorkingTube], parent: str) -> bool:
+    scatter = tubes[0].signal.events.scatter
+    fsc_name, ssc_name = str(scatter.fsc), str(scatter.ssc)
+    columns = [(tube.signal.stored(fsc_name), tube.signal.stored(ssc_name)) for tube in tubes]
     tops = [max(float(pair[axis].max(initial=0.0)) for pair in columns) for axis in (0, 1)]
     scatter_map = ScatterMap.up_to(*tops)
-    dead = _dead(work.tubes)
+    dead = _dead(tubes)
     looked = [
         Scattered(
             scatter_map.squares(*pair),
@@ -54,24 +69,24 @@ def gate_lymphocytes(work: Working, parent: str) -> bool:
             stained,
             stimulated=tube.stimulated,
         )
-        for tube, pair, stained in zip(work.tubes, columns, dead, strict=True)
+        for tube, pair, stained in zip(tubes, columns, dead, strict=True)
     ]
-    found = _beside_control(work, find_lymphocytes(looked, scatter_map), (scatter.fsc, scatter.ssc))
-    for tube in work.tubes:
+    found = _beside_control(work, find_lymphocytes(looked, scatter_map), (fsc_name, ssc_name))
+    for tube in tubes:
         tube.found[LYMPHOCYTES] = found
         if found.shape is None:
             tube.failed[LYMPHOCYTES] = parent
     if found.shape is None:
         work.flags.append(found.flag)
         return False
-    polygon = ScatterGate(scatter.fsc, scatter.ssc, found.shape, found.method, found.flag)
+    polygon = ScatterGate(fsc_name, ssc_name, found.shape, found.method, found.flag)
     kinds = scatter_map.cut_out(found.shape)
-    for tube, one, (fsc, ssc) in zip(work.tubes, looked, columns, strict=True):
+    for tube, one, (fsc, ssc) in zip(tubes, looked, columns, strict=True):
         sides = {}
         for name in SCATTER_SIDES:
             override = work.override(name, tube)
             if override is not None:
-                detector = scatter.fsc if "fsc" in name else scatter.ssc
+                detector = fsc_name if "fsc" in name else ssc_name
                 sides[name] = set_by_hand(override, detector, override.value)
         tube.boundaries.extend(sides.values())
         tube.scatter_gate = rectangle(polygon, sides) if sides else polygon

@@ -58,7 +58,7 @@ def singlet_ratio(signal: TubeSignal, places: Numbers) -> Singles | None:
     None where the file has neither.
     """
     scatter = signal.events.scatter
-    if scatter.fsc_height is not None:
+    if scatter.fsc is not None and scatter.fsc_height is not None:
         height = taken(signal.stored(scatter.fsc_height), places)
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio: Singles = taken(signal.stored(scatter.fsc), places) / height

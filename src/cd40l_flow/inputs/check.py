@@ -18,7 +18,11 @@ _TOLD = {
     "NEXTDATA": _COMPARE,
     "OFFSETS_DISAGREE": _COMPARE,
     "TEXT_END": _COMPARE,
-    "AMPLIFIER_FLOAT": "Compare a median with the one that the acquisition software shows.",
+    "AMPLIFIER_FLOAT": (
+        "Their values decide. To decide yourself, write `amplifier: linear` or `amplifier: log` into the panel."
+    ),
+    "BYTEORD": _COMPARE,
+    "TRAILING_BYTES": "See that the file was copied as a whole and by itself.",
     "AMPLIFIER_GAIN": "Compare a median with the one that the acquisition software shows.",
 }
 
@@ -37,7 +41,8 @@ class Planned(Protocol):
 def check_files(plan: Planned) -> list[Problem]:
     """Return the problems of all tubes that their headers show, in the order of samples and tubes.
 
-    Values are not read, so a file may still be refused later (NaN, values already transformed).
+    Values are not read, but for a checksum that a file carries, so a file may still be refused later (NaN, values
+    already transformed).
     """
     problems = []
     controls = {}
@@ -63,6 +68,7 @@ def _check_sample(sample: Sample, settings: Mapping[str, Any]) -> list[Problem]:
             recording = open_recording(tube.path, tube.fcs)
             panel = settings["panels"].get(tube.panel) or {}
             mapped = map_detectors(recording, tube, panel, settings["spillover"], target)
+            recording.check_crc()
         except TubeError as error:
             if tells:
                 lost.setdefault(tube.reagent, tube.fcs)

@@ -1,7 +1,8 @@
 """The DATA segment of an FCS file: where it truly lies, and how its values are stored.
 
 HEADER and TEXT both say where DATA lies and either may be wrong, so neither is trusted: the pair of offsets is taken
-whose byte count equals ``$TOT`` times the bytes of one event.
+whose byte count equals ``$TOT`` times the bytes of one event. Where both do, or where ``$BYTEORD`` is outside the
+standard, the values decide, if only one reading of them is sane.
 """
 
 from __future__ import annotations
@@ -10,8 +11,15 @@ from dataclasses import dataclass
 
 from cd40l_flow.inputs.text import EXPORT_AGAIN, HEADER_BYTES, Note, Text, refuse
 
-_LITTLE = ("1,2,3,4", "1,2", "1,2,3,4,5,6,7,8", "1")
-_BIG = ("4,3,2,1", "2,1", "8,7,6,5,4,3,2,1")
+# The standard's orders, for values of any width, and those of one width, with the bytes for which they say something.
+_STANDARD = {"1,2,3,4": False, "4,3,2,1": True}
+_OF_A_WIDTH = {
+    "1": (1, False),
+    "1,2": (2, False),
+    "2,1": (2, True),
+    "1,2,3,4,5,6,7,8": (8, False),
+    "8,7,6,5,4,3,2,1": (8, True),
+}
 _FLOAT_BITS = {"F": 32, "D": 64}
 _WIDEST = 64
 _LIST_MODE_ONLY = "Export it as FCS 3.1, list mode, floating point."
@@ -45,8 +53,11 @@ class Layout:
         return self.events * self.event_bytes
 
 
-def find_layout(text: Text, file_size: int, name: str) -> Layout:
-    """Return the verified layout of DATA; raise TubeError (FILE_INTEGRITY) for what cannot be read for certain."""
+def find_layouts(text: Text, file_size: int, name: str) -> tuple[Layout, ...]:
+    """Return the verified layout of DATA, or the several that HEADER, TEXT and ``$BYTEORD`` leave open.
+
+    Raises TubeError (FILE_INTEGRITY) for what cannot be read for certain.
+    """
     detectors = text.number("$PAR")
     if not detectors:
         raise refuse(name, "KEYWORD_MISSING", "TEXT has no keyword $PAR with a whole number above 0.", EXPORT_AGAIN)
@@ -57,16 +68,31 @@ def find_layout(text: Text, file_size: int, name: str) -> Layout:
         raise refuse(name, rule, found, _LIST_MODE_ONLY)
     types = _types(text, detectors, name)
     widths, masks = _widths(text, types, name)
-    order = text.keywords.get("$BYTEORD", "").replace(" ", "")
-    if order not in _LITTLE + _BIG and max(widths) > 1:
-        found = "$BYTEORD is neither little endian (1,2,3,4) nor big endian (4,3,2,1)."
-        raise refuse(name, "BYTEORD", found, _LIST_MODE_ONLY)
+    orders = _orders(text, max(widths), name)
     notes: list[Note] = []
     events = _events(text, sum(widths), name, notes)
     if events == 0:
         raise refuse(name, "NO_EVENTS", "the file holds no events ($TOT is 0).", _ACQUIRE_AGAIN)
-    start = _find_start(text, events, sum(widths), file_size, name, notes)
-    return Layout(start, events, types, order in _BIG, widths, masks, tuple(notes))
+    starts = _find_starts(text, events, sum(widths), file_size, name)
+    return tuple(
+        Layout(start, events, types, big_endian, widths, masks, (*notes, *told))
+        for start, told in starts
+        for big_endian in orders
+    )
+
+
+def _orders(text: Text, widest: int, name: str) -> tuple[bool, ...]:
+    """Return whether values are big endian: one answer where ``$BYTEORD`` says it, else both."""
+    order = text.keywords.get("$BYTEORD", "").replace(" ", "")
+    if order in _STANDARD:
+        return (_STANDARD[order],)
+    width, big_endian = _OF_A_WIDTH.get(order, (0, False))
+    if widest <= max(width, 1):
+        return (big_endian,)
+    if not width:
+        found = "$BYTEORD is neither little endian (1,2,3,4) nor big endian (4,3,2,1)."
+        raise refuse(name, "BYTEORD", found, _LIST_MODE_ONLY)
+    return (big_endian, not big_endian)
 
 
 def _types(text: Text, detectors: int, name: str) -> tuple[str, ...]:
@@ -117,9 +143,8 @@ def _mask(text: Text, n: int, bits: int, name: str) -> int:
         found = f"$P{n}B is {bits}: integers packed across bytes are not read; expected whole bytes."
         raise refuse(name, "PACKED_BITS", found, _LIST_MODE_ONLY)
     limit = text.number(f"$P{n}R")
-    if not limit:
-        found = f"$P{n}R is not a whole number above 0, as integers need."
-        raise refuse(name, "KEYWORD_VALUE", found, EXPORT_AGAIN)
+    if not limit:  # Not known, so that no bit can be left out.
+        return 0
     if limit == 1:
         raise refuse(name, "KEYWORD_VALUE", f"$P{n}R is 1: no value but 0 fits.", EXPORT_AGAIN)
     used = (limit - 1).bit_length()
@@ -139,10 +164,13 @@ def _events(text: Text, event_bytes: int, name: str, notes: list[Note]) -> int:
     return sizes.pop() // event_bytes
 
 
-def _find_start(text: Text, events: int, event_bytes: int, file_size: int, name: str, notes: list[Note]) -> int:
-    """Return the first byte of DATA by the offset pair that holds exactly the events, or one byte more at its end.
+def _find_starts(
+    text: Text, events: int, event_bytes: int, file_size: int, name: str
+) -> list[tuple[int, tuple[Note, ...]]]:
+    """Return the first byte of DATA by the offset pairs that hold exactly the events, or one byte more at their end.
 
-    Many writers give the byte after the last one as the end, hence the one byte; the start is never moved.
+    Many writers give the byte after the last one as the end, hence the one byte; the start is never moved. With
+    each start goes what to tell of the offsets; two are returned where HEADER and TEXT differ and both could be right.
     """
     size = events * event_bytes
     pairs = {"HEADER": text.header_data, "TEXT": text.text_data}
@@ -153,27 +181,25 @@ def _find_start(text: Text, events: int, event_bytes: int, file_size: int, name:
         }
         if not starts:
             continue
-        if min(starts) + size > file_size:
+        held = {start for start in starts if start + size <= file_size}
+        if not held:
             start = min(starts)
-            held = max(0, file_size - start) // event_bytes
             found = f"truncated: DATA should end at byte {start + size - 1}, the file has {file_size} bytes"
-            raise refuse(name, "TRUNCATED", f"{found}, room for {held} of {events} events.", EXPORT_AGAIN)
-        if len(starts) > 1:
-            found = f"HEADER and TEXT place DATA differently, with the same size: bytes {told}."
-            raise refuse(name, "OFFSETS_DISAGREE", found, EXPORT_AGAIN)
-        start = starts.pop()
+            room = max(0, file_size - start) // event_bytes
+            raise refuse(name, "TRUNCATED", f"{found}, room for {room} of {events} events.", EXPORT_AGAIN)
         # The end of TEXT may be given as one byte too far, as that of DATA may.
-        if start < text.segment[1] and start + size > text.segment[0]:
-            found = f"DATA (from byte {start}) overlaps TEXT (bytes {text.segment[0]} to {text.segment[1]})."
+        apart = {start for start in held if start >= text.segment[1] or start + size <= text.segment[0]}
+        if not apart:
+            found = f"DATA (from byte {min(held)}) overlaps TEXT (bytes {text.segment[0]} to {text.segment[1]})."
             raise refuse(name, "SEGMENTS_OVERLAP", found, EXPORT_AGAIN)
-        _tell_of_offsets(text, start, size, excess, notes)
-        return start
+        return [(start, tuple(_offset_notes(text, start, size, excess))) for start in sorted(apart)]
     expected = f"$TOT {events} x {event_bytes} bytes an event = {size} bytes"
     found = f"DATA at bytes {told or 'that neither HEADER nor TEXT gives'}; expected {expected}."
     raise refuse(name, "DATA_SIZE", found, EXPORT_AGAIN)
 
 
-def _tell_of_offsets(text: Text, start: int, size: int, excess: int, notes: list[Note]) -> None:
+def _offset_notes(text: Text, start: int, size: int, excess: int) -> list[Note]:
+    notes = []
     right = (start, start + size - 1 + excess)
     if excess:
         notes.append(Note("DATA_END", "the end of DATA is given one byte too far."))
@@ -184,3 +210,4 @@ def _tell_of_offsets(text: Text, start: int, size: int, excess: int, notes: list
     if wrong:
         message = f"HEADER and TEXT disagree about DATA; {wrong} does not fit $TOT and was not followed."
         notes.append(Note("OFFSETS_DISAGREE", message))
+    return notes

@@ -6,21 +6,36 @@ import hashlib
 import io
 import mmap
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from cd40l_flow.inputs.clock import seconds_of
-from cd40l_flow.inputs.data import Layout, find_layout
+from cd40l_flow.inputs.data import Layout, find_layouts
 from cd40l_flow.inputs.datasets import Chain, check_crc, follow_chain
-from cd40l_flow.inputs.header import positive, read_keywords
+from cd40l_flow.inputs.header import positive, range_of, read_keywords, unknown_range, with_range
 from cd40l_flow.inputs.model import Detector, Events, Floats, Header, Singles, Tube
-from cd40l_flow.inputs.panel import find_markers, find_scatter
+from cd40l_flow.inputs.panel import find_markers, panel_ranges
+from cd40l_flow.inputs.plausible import choose_layout
+from cd40l_flow.inputs.scatter import find_scatter
 from cd40l_flow.inputs.spillover import choose_spillover, refuse_transformed
 from cd40l_flow.inputs.text import Note, Text, read_text, refuse
-from cd40l_flow.inputs.values import Columns, check_finite, describe_columns, refuse_not_finite, stored_values
+from cd40l_flow.inputs.trailing import trailing_notes
+from cd40l_flow.inputs.values import (
+    Columns,
+    check_finite,
+    describe_columns,
+    high_bits,
+    refuse_not_finite,
+    stored_values,
+)
+
+# Distinct bits above the range that may mark values.
+_MOST_TAGS = 8
+# Notes that whoever trusts the values must see on the report.
+DOUBTS = ("BYTEORD", "OFFSETS_DISAGREE")
 
 
 @dataclass(frozen=True)
@@ -78,6 +93,9 @@ class Recording:
         """
         values = self.stored(columns) if stored is None else stored
         settings = [(self.header.detectors[column], *self.amplifiers[column]) for column in columns]
+        for detector, decades, _ in settings:
+            if decades > 0 and detector.range is None:
+                raise unknown_range(self.name, {detector.name: detector.name})
         amplified = [
             at for at, (detector, decades, _) in enumerate(settings) if decades > 0 or detector.gain not in (0.0, 1.0)
         ]
@@ -88,12 +106,33 @@ class Recording:
         with np.errstate(over="ignore", invalid="ignore"):
             for at in amplified:
                 detector, decades, zero = settings[at]
-                if decades > 0:
+                if decades > 0 and detector.range is not None:
                     values[:, at] = 10 ** (decades * values[:, at] / detector.range) * zero
                 if detector.gain not in (0.0, 1.0):
                     values[:, at] /= detector.gain
         check_finite(values[:, amplified], [settings[at][0].name for at in amplified], self.name)
         return values
+
+    def log_floats(self, columns: Iterable[int]) -> list[int]:
+        """Return those of some detectors, by their positions, whose floating-point values have a log amplifier."""
+        return [column for column in columns if self.amplifiers[column][0] > 0 and self.layout.types[column] != "I"]
+
+    def with_linear(self, columns: Iterable[int]) -> Recording:
+        """Return the recording with the log amplifiers of some detectors taken for linear."""
+        amplifiers, detectors = list(self.amplifiers), list(self.header.detectors)
+        for column in columns:
+            amplifiers[column] = (0.0, 0.0)
+            detectors[column] = with_range(detectors[column], detectors[column].range, 0.0, 0.0)
+        header = replace(self.header, detectors=tuple(detectors))
+        return replace(self, amplifiers=tuple(amplifiers), header=header)
+
+    def with_ranges(self, ranges: Mapping[str, float]) -> Recording:
+        """Return the recording with the ranges of some detectors, by their names, as somebody gives them."""
+        detectors = tuple(
+            with_range(each, ranges[each.name], *amplifier) if each.name in ranges else each
+            for each, amplifier in zip(self.header.detectors, self.amplifiers, strict=True)
+        )
+        return replace(self, header=replace(self.header, detectors=detectors))
 
     def digest(self) -> str:
         """Return the SHA-256 of the DATA segment, hexadecimal."""
@@ -127,10 +166,13 @@ def open_recording(path: str | Path, name: str | None = None) -> Recording:
 def parse_recording(content: memoryview, name: str) -> Recording:
     """Return the recording of a file's bytes; as ``open_recording``."""
     text = read_text(content, name)
-    layout = find_layout(text, len(content), name)
+    layouts = find_layouts(text, len(content), name)
+    ranges = [range_of(text.keywords, n) for n in range(1, len(layouts[0].widths) + 1)]
+    layout = choose_layout(content, layouts, ranges, name)
     header, amplifiers, notes = read_keywords(text, layout, name)
     chain = follow_chain(content, text)
-    every = (*text.notes, *layout.notes, *notes, *chain.notes)
+    after = trailing_notes(content, text, layout, chain, name)
+    every = (*text.notes, *layout.notes, *notes, *chain.notes, *after)
     return Recording(name, text, header, layout, amplifiers, content, chain, every)
 
 
@@ -152,6 +194,7 @@ def read_events(tube: Tube, panel: Mapping[str, object], spillover: str, target_
     recording = open_recording(tube.path, tube.fcs)
     events = map_detectors(recording, tube, panel, spillover, target_detector)
     recording.check_crc()
+    recording = recording.with_ranges(panel_ranges(panel))
     index = {detector.name: detector.index for detector in recording.header.detectors}
     columns = [index[name] for name in events.names]
     clock, step, problem = _clock(recording, events.scatter.time)
@@ -159,23 +202,36 @@ def read_events(tube: Tube, panel: Mapping[str, object], spillover: str, target_
     # One pass through the file for all that is needed of it.
     stored = recording.stored([*columns, clock.index] if clock else columns)
     if clock:
-        time, problem, note = seconds_of(stored[:, -1].astype(np.float64), step, clock.range)
-    values = recording.linear(columns, stored[:, : len(columns)])
+        time, problem, note = seconds_of(stored[:, -1].astype(np.float64), step, clock.range or 0.0)
+    stored = stored[:, : len(columns)]
+    notes = tag_notes(recording, columns)
+    recording, told = settle_amplifiers(recording, dict(zip(columns, stored.T, strict=True)), panel.get("amplifier"))
+    values = recording.linear(columns, stored)
     if events.spillover is not None:
         used = [recording.header.detectors[index[name]] for name in events.spillover.detectors]
         theirs = [values[:, at] for at in map(events.names.index, events.spillover.detectors)]
-        highest = [float(max(column.max(), -column.min())) for column in theirs]
-        refuse_transformed(used, highest, recording.header.events, tube.fcs)
-    return replace(events, values=values, time=time, time_problem=problem, time_note=note, digest=recording.digest())
+        refuse_transformed(used, theirs, tube.fcs)
+    return replace(
+        events,
+        header=recording.header,
+        values=values,
+        time=time,
+        time_problem=problem,
+        time_note=note,
+        digest=recording.digest(),
+        notes=tuple(note.message for note in recording.notes if note.code in DOUBTS)
+        + tuple(note.message for note in (*notes, *told)),
+    )
 
 
 def map_detectors(
     recording: Recording, tube: Tube, panel: Mapping[str, object], spillover: str, target_detector: str | None = None
 ) -> Events:
     """Return the tube with everything but its values: which detectors are what, and the matrix; as ``read_events``."""
+    recording = recording.with_ranges(panel_ranges(panel))
     header = recording.header
     markers = find_markers(header, panel, tube.reagent, tube.fcs, target_detector)
-    scatter = find_scatter(header, tube.fcs)
+    scatter = find_scatter(header, panel, tube.fcs)
     setting = str(panel.get("spillover") or spillover)
     matrix = choose_spillover(
         setting, recording.text.keywords, header.detectors, list(dict.fromkeys(markers.values())), tube.fcs
@@ -184,8 +240,61 @@ def map_detectors(
     # Those that are looked at go first, so that what compensation leaves needs no place of its own.
     wanted = [name for name in scatters if name] + list(markers.values()) + list(matrix.detectors if matrix else ())
     names = tuple(dict.fromkeys(wanted))
+    roles = markers | {role: name for role, name in (("FSC", scatter.fsc), ("SSC", scatter.ssc)) if name is not None}
+    found = {detector.name: detector.range for detector in header.detectors}
+    if missing := {role: name for role, name in roles.items() if found[name] is None}:
+        raise unknown_range(tube.fcs, missing)
     empty = np.empty((0, len(names)))
     return Events(tube, header, names, empty, None, "", scatter, markers, matrix, "")
+
+
+def tag_notes(recording: Recording, columns: Iterable[int]) -> list[Note]:
+    """Return what to tell of integers with bits above the range of their detectors, which mark every value.
+
+    Raises TubeError (FILE_INTEGRITY) where the values themselves go on above the range: masked they would be wrong.
+    """
+    names = [detector.name for detector in recording.header.detectors]
+    tagged: list[str] = []
+    beyond: list[str] = []
+    for column in columns:
+        used = high_bits(recording.segment, recording.layout, column)
+        if used.any():
+            # Tags are few and every value has one; values that go on above the range use the next bits, and none, too.
+            (tagged if used[0] > 0 and used.size <= _MOST_TAGS else beyond).append(names[column])
+    if beyond:
+        found = f"integers above the range that $PnR gives: {', '.join(beyond)}."
+        raise refuse(recording.name, "ABOVE_RANGE", found, "Export it as FCS 3.1, list mode, floating point.")
+    if not tagged:
+        return []
+    return [Note("TAG_BITS", f"bits above $PnR that mark every value are left out: {', '.join(tagged)}.")]
+
+
+def settle_amplifiers(
+    recording: Recording, stored: Mapping[int, Floats | Singles], told: object = None
+) -> tuple[Recording, list[Note]]:
+    """Return the recording with its log amplifiers as its floating-point values say, and what to tell of it.
+
+    ``stored`` are values by the positions of their detectors, (events,) each. Floating-point values beside a log
+    amplifier are linear where any is negative, above its range or no whole number, for channel numbers are none of
+    that. ``told``, ``linear`` or ``log`` from the panel, decides before the values do.
+    """
+    log = recording.log_floats(stored)
+    if not log:
+        return recording, []
+    detectors = [recording.header.detectors[column] for column in log]
+    numbers = all(_channel_numbers(stored[each.index], each.range) for each in detectors)
+    linear = told == "linear" or (told is None and not numbers)
+    if linear:
+        recording = recording.with_linear(recording.log_floats(range(len(recording.amplifiers))))
+    word = "as linear" if linear else "as channel numbers of a log amplifier"
+    where = ", ".join(detector.name for detector in detectors)
+    return recording, [Note("AMPLIFIER_FLOAT", f"floating-point values beside a log $PnE are read {word}: {where}.")]
+
+
+def _channel_numbers(values: Floats | Singles, limit: float | None) -> bool:
+    """Return whether all values of a detector, (events,), are whole numbers from 0 to its range."""
+    top = np.inf if limit is None else limit
+    return bool(((values >= 0) & (values <= top) & (values == np.floor(values))).all())
 
 
 def _clock(recording: Recording, name: str | None) -> tuple[Detector | None, float, str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from cd40l_flow.errors import TubeError
 from cd40l_flow.inputs.data import Layout
 from cd40l_flow.inputs.model import Detector, Header
 from cd40l_flow.inputs.spillover import SpilloverFault, keyword_spillover
@@ -32,24 +35,21 @@ def read_keywords(text: Text, layout: Layout, name: str) -> tuple[Header, tuple[
     """
     notes: list[Note] = []
     names = _names(text, layout, notes)
-    for n in range(1, len(names) + 1):
-        if not text.keywords.get(f"$P{n}R"):
-            found = f"TEXT has no $P{n}R; $PAR says {len(names)} detectors."
-            raise refuse(name, "KEYWORD_MISSING", found, EXPORT_AGAIN)
     detectors, amplifiers = [], []
     for n, channel in enumerate(_channels(text, names, name), start=1):
-        (decades, zero), gain, limit = channel["pne"], channel["png"], channel["pnr"]
-        if not np.isfinite([decades, zero, gain, limit]).all() or not 0 <= decades <= _MOST_DECADES or gain < 0:
-            found = f"$P{n}E, $P{n}G or $P{n}R is out of any possible range."
+        (decades, zero), gain, limit = channel["pne"], channel["png"], range_of(text.keywords, n)
+        if not np.isfinite([decades, zero, gain]).all() or not 0 <= decades <= _MOST_DECADES or gain < 0:
+            raise refuse(name, "KEYWORD_VALUE", f"$P{n}E or $P{n}G is out of any possible range.", EXPORT_AGAIN)
+        if decades > 0 and not zero > 0:
+            found = f"$P{n}E says a log amplifier with no value at zero."
             raise refuse(name, "KEYWORD_VALUE", found, EXPORT_AGAIN)
-        if decades > 0 and not (zero > 0 and limit > 0):
-            found = f"$P{n}E says a log amplifier, with no value at zero or no range above 0."
-            raise refuse(name, "KEYWORD_VALUE", found, EXPORT_AGAIN)
-        maximum = (10**decades * zero if decades > 0 else limit) / (gain or 1.0)
         label = text.keywords.get(f"$P{n}S", "")
         voltage = positive(text.keywords.get(f"$P{n}V", ""))
-        detectors.append(Detector(names[n - 1], label, n - 1, limit, maximum, voltage, gain))
+        detectors.append(Detector(names[n - 1], label, n - 1, limit, math.inf, voltage, gain))
         amplifiers.append((decades, zero))
+    unknown = [f"$P{n}R" for n, detector in enumerate(detectors, start=1) if detector.range is None]
+    if unknown:
+        notes.append(Note("RANGE_UNKNOWN", f"{_listed(unknown)}: missing, 0 or no number; the range is not known."))
     notes += _amplifier_notes(text, layout, amplifiers, detectors)
     try:
         spillover = keyword_spillover(text.keywords, detectors)
@@ -58,7 +58,9 @@ def read_keywords(text: Text, layout: Layout, name: str) -> tuple[Header, tuple[
     header = Header(
         version=text.version,
         events=layout.events,
-        detectors=tuple(detectors),
+        detectors=tuple(
+            with_range(each, each.range, one[0], one[1]) for each, one in zip(detectors, amplifiers, strict=True)
+        ),
         spillover=spillover,
         cytometer=text.keywords.get("$CYT", ""),
         month=_month(text.keywords.get("$DATE", "")),
@@ -72,6 +74,31 @@ def positive(text: str) -> float | None:
     if not _NUMBER.fullmatch(text):
         return None
     return float(text) or None
+
+
+def range_of(keywords: Mapping[str, str], n: int) -> float | None:
+    """Return ``$PnR``, or None where it is missing, 0 or no finite number."""
+    return positive(keywords.get(f"$P{n}R", ""))
+
+
+def with_range(detector: Detector, limit: float | None, decades: float, zero: float) -> Detector:
+    """Return a detector with the given range and the largest linear value that follows from it, inf where not known.
+
+    ``decades`` and ``zero`` are its log amplifier (decades 0 for a linear one).
+    """
+    top = math.inf if limit is None else 10**decades * zero if decades > 0 else limit
+    return replace(detector, range=limit, maximum=top / (detector.gain or 1.0))
+
+
+def unknown_range(name: str, roles: Mapping[str, str]) -> TubeError:
+    """Return the error of a tube whose detectors of some roles, role -> detector, have no range."""
+    told = ", ".join(f"{detector} ({role})" for role, detector in roles.items())
+    role, detector = next(iter(roles.items()))
+    remedy = (
+        "Export the file again, or write the range, the largest value that the detector can give, into the panel, as "
+        f"`{role}: {{detector: {detector}, range: 262144}}`."
+    )
+    return refuse(name, "KEYWORD_VALUE", f"$PnR is missing, 0 or no number for {told}.", remedy)
 
 
 def _names(text: Text, layout: Layout, notes: list[Note]) -> list[str]:
@@ -112,7 +139,7 @@ def _listed(keywords: Any) -> str:
 
 
 def _channels(text: Text, names: Sequence[str], name: str) -> list[Mapping[str, Any]]:
-    """Return what FlowIO makes of each detector's ``$PnE``, ``$PnG`` and ``$PnR``.
+    """Return what FlowIO makes of each detector's ``$PnE`` and ``$PnG``.
 
     FlowIO is handed a TEXT of the allowed keywords alone, rebuilt so that none of its own offsets matter; its
     conventions (``4,0`` means ``4,1``; no gain on time) are thereby ours.
@@ -128,8 +155,8 @@ def _channels(text: Text, names: Sequence[str], name: str) -> list[Mapping[str, 
         "$PAR": str(len(names)),
     }
     for n, detector in enumerate(names, start=1):
-        named = {f"$P{n}{letter}": text.keywords.get(f"$P{n}{letter}", "") for letter in "EGR"}
-        named[f"$P{n}N"] = detector
+        named = {f"$P{n}{letter}": text.keywords.get(f"$P{n}{letter}", "") for letter in "EG"}
+        named |= {f"$P{n}N": detector, f"$P{n}R": "1"}
         keywords.update({keyword: value.replace("|", "/") for keyword, value in named.items() if value})
     body = "".join(f"|{keyword}|{value}" for keyword, value in keywords.items()).encode() + b"|"
     offsets = (58, 57 + len(body), 0, 0, 0, 0)
@@ -138,7 +165,7 @@ def _channels(text: Text, names: Sequence[str], name: str) -> list[Mapping[str, 
         parsed = flowio.FlowData(stream, only_text=True)
         return [parsed.channels[n] for n in range(1, len(names) + 1)]
     except (ValueError, KeyError, IndexError, flowio.exceptions.FlowIOException):
-        found = "a keyword $PnE, $PnG or $PnR is not a number (two numbers for $PnE)."
+        found = "a keyword $PnE or $PnG is not a number (two numbers for $PnE)."
         raise refuse(name, "KEYWORD_VALUE", found, EXPORT_AGAIN) from None
 
 

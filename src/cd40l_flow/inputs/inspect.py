@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow.errors import TubeError
-from cd40l_flow.inputs.fcs import Recording, open_recording
+from cd40l_flow.inputs.fcs import Recording, open_recording, settle_amplifiers, tag_notes
 from cd40l_flow.inputs.model import Detector, Header
-from cd40l_flow.inputs.spillover import looks_transformed, spillover_notes
+from cd40l_flow.inputs.spillover import looks_transformed, refuse_transformed, spillover_notes
 from cd40l_flow.inputs.text import Note
 from cd40l_flow.inputs.values import Columns
 
@@ -76,14 +76,20 @@ def inspect_recording(recording: Recording) -> Inspection:
     """Return what is in an open file; raise TubeError (FILE_INTEGRITY) for values that cannot be right."""
     header, text, layout = recording.header, recording.text, recording.layout
     columns = recording.columns()
+    every = range(len(header.detectors))
+    tags = tag_notes(recording, every)
+    log = {column: recording.stored([column])[:, 0] for column in recording.log_floats(every)}
+    _, amplifiers = settle_amplifiers(recording, log)
     spillover = header.spillover
     known = {detector.name for detector in header.detectors}
     named = None if spillover is None else tuple(name for name in spillover.detectors if name in known)
     notes = [
-        *recording.notes,
+        *(note for note in recording.notes if note.code != "AMPLIFIER_FLOAT"),
+        *tags,
+        *amplifiers,
         *_range_notes(header.detectors, columns),
         *spillover_notes(text.keywords, header.detectors),
-        *_scale_notes(header, named or (), columns),
+        *_scale_notes(recording, named or (), columns),
     ]
     return Inspection(
         file=recording.name,
@@ -106,21 +112,25 @@ def _order(told: str, big_endian: bool) -> str:
 
 
 def _range_notes(detectors: Sequence[Detector], columns: Columns) -> list[Note]:
-    above = [(each, high) for each, high in zip(detectors, columns.highest, strict=True) if high > each.range]
-    if not above:
+    found = [
+        f"{each.name} ({high:.10g} > {each.range:.10g})"
+        for each, high in zip(detectors, columns.highest, strict=True)
+        if each.range is not None and high > each.range
+    ]
+    if not found:
         return []
-    listed = ", ".join(f"{detector.name} ({high:.10g} > {detector.range:.10g})" for detector, high in above[:_TOLD])
-    more = f" and {len(above) - _TOLD} more" if len(above) > _TOLD else ""
-    return [Note("ABOVE_RANGE", f"values above $PnR: {listed}{more}.")]
+    more = f" and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
+    return [Note("ABOVE_RANGE", f"values above $PnR: {', '.join(found[:_TOLD])}{more}.")]
 
 
-def _scale_notes(header: Header, matrix: Sequence[str], columns: Columns) -> list[Note]:
-    detectors = [detector for detector in header.detectors if detector.name in matrix]
-    highest = [max(abs(columns.lowest[each.index]), abs(columns.highest[each.index])) for each in detectors]
-    if not looks_transformed(detectors, highest, header.events):
-        return []
-    message = (
-        f"the largest value of any detector of the matrix is {max(highest):.4g}, far inside $PnR: the values were "
-        "already transformed although the file carries a matrix; set `spillover: none`."
-    )
-    return [Note("ALREADY_TRANSFORMED", message)]
+def _scale_notes(recording: Recording, matrix: Sequence[str], columns: Columns) -> list[Note]:
+    detectors = [detector for detector in recording.header.detectors if detector.name in matrix]
+    places = [detector.index for detector in detectors]
+    ends = [(columns.lowest[at], columns.highest[at]) for at in places]
+    try:
+        if looks_transformed(detectors, ends, recording.header.events):
+            refuse_transformed(detectors, [recording.stored([at])[:, 0] for at in places], recording.name)
+    except TubeError as error:
+        message = f"{error.found} The file carries a matrix all the same; set `spillover: none`."
+        return [Note("ALREADY_TRANSFORMED", message)]
+    return []

@@ -99,13 +99,13 @@ class Detector:
     """One parameter of an FCS file: ``$PnN``, ``$PnS``, ``$PnR`` (channel values), ``$PnV`` (volts, or None), ``$PnG``.
 
     ``index`` is its position in the file, from 0; ``maximum`` the largest value on the linear scale (after gain or
-    log).
+    log). ``range`` is None and ``maximum`` infinite where the file does not say.
     """
 
     name: str
     label: str
     index: int
-    range: float
+    range: float | None
     maximum: float
     voltage: float | None
     gain: float
@@ -146,10 +146,13 @@ class Header:
 
 @dataclass(frozen=True)
 class Scatter:
-    """The ``$PnN`` of the scatter detectors and of time; None where the file has none."""
+    """The ``$PnN`` of the scatter detectors and of time; None where the file has none.
 
-    fsc: str
-    ssc: str
+    FSC and SSC are both there, or both None where the panel says that there is no scatter (mass cytometry).
+    """
+
+    fsc: str | None
+    ssc: str | None
     fsc_height: str | None
     fsc_width: str | None
     time: str | None
@@ -164,7 +167,7 @@ class Events:
     file holds it so and nothing was undone. ``time`` is (events,) in seconds, or None with ``time_problem`` saying why.
     ``markers`` maps marker -> detector name. ``spillover`` is the matrix to apply, None when the values are already
     compensated (declared by the configuration). ``digest`` is the SHA-256 of the DATA segment. ``time_note`` says what
-    was done to make time usable, empty where nothing was.
+    was done to make time usable, empty where nothing was; ``notes`` is what of the file was decided by its values.
 
     ``signal.compensation`` returns the same tube with ``compensated`` true: ``names`` are then scatter and the markers'
     detectors alone, ``values`` compensated and float32, and ``top_percent`` how many events had been at the top of the
@@ -182,6 +185,7 @@ class Events:
     spillover: Spillover | None
     digest: str
     time_note: str = ""
+    notes: tuple[str, ...] = ()
     compensated: bool = False
     top_percent: float | None = None
 

@@ -6,10 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 
 from cd40l_flow.errors import TubeError
-from cd40l_flow.inputs.model import MARKERS, REQUIRED_MARKERS, TARGET_REAGENTS, Detector, Header, Scatter
+from cd40l_flow.inputs.model import MARKERS, REQUIRED_MARKERS, TARGET_REAGENTS, Detector, Header
+from cd40l_flow.inputs.scatter import find_scatter, is_time, scatter_name
 
 # The reagents whose background a tube is, in the order in which its detector is looked for.
 BACKGROUND_OF = {"isotype": ("CD154", "CD154-2"), "FMO": ("CD154", "CD154-2"), "secondary": ("CD40-Ig",)}
+
+# Nothing is gated on CD45 and it may well be stained twice, so its label is not looked for.
+ONLY_NAMED = ("CD45",)
 
 _REMEDY = "Name the detector under `panels` in the configuration, such as `CD3: {detector: APC-A}`, or mend the labels."
 
@@ -35,13 +39,6 @@ _VIABILITY = _word(r"viab(?:le|ility)|via[ _-]?dye|live[ _/-]?dead|l[_/-]?d|zomb
 _VIABILITY_DYE = _word(r"7[ -]?AAD|PI|propidium(?: iodide)?|DAPI|aqua|ghost(?: ?dye)?|sytox")
 _ANTIGEN = _word(r"CD\d+[A-Za-z]*")
 _MEASURED = re.compile(r"[ ._-](a|area|h|height|w|width)$", re.IGNORECASE)
-_NOT_A_MARKER = re.compile(r"(fsc|ssc|fs|ss)[1-9]?([ ._-]|$)|time$", re.IGNORECASE)
-_SCATTER = re.compile(
-    r"(fsc?|ssc?)[ ._-]?(?:lin|log)?[ ._-]?(a|area|int|h|height|peak|w|width|tof|)[ ._-]?(?:lin|log)?", re.IGNORECASE
-)
-_AREA = ("a", "area", "int")
-_HEIGHT = ("h", "height", "peak")
-_WIDTH = ("w", "width", "tof")
 
 
 def find_markers(
@@ -73,7 +70,7 @@ def find_markers(
             problems.append(f"{marker}: detector {detector} is not in the file")
         else:
             found[marker] = detector
-    for marker in (marker for marker in MARKERS if marker not in given):
+    for marker in (marker for marker in MARKERS if marker not in given and marker not in ONLY_NAMED):
         candidates = [detector for detector in _labelled(header, marker, reagent) if detector not in taken]
         if len(candidates) == 1:
             found[marker] = candidates[0]
@@ -103,14 +100,14 @@ def find_roles(header: Header) -> tuple[dict[str, list[str]], list[str]]:
         targets += marker == "target" and len(found) == 1
         if len(found) == 1:
             roles.setdefault(found[0], []).append(role)
-        elif found:
+        elif found and marker not in ONLY_NAMED:
             problems.append(f"{role}: ambiguous, {' or '.join(found)}")
         elif marker in REQUIRED_MARKERS and marker != "target":
             problems.append(f"{role}: no detector carries this label")
     if not targets:
         problems.append("target: no detector carries a label of CD154 or CD40-Ig")
     try:
-        scatter = find_scatter(header, "")
+        scatter = find_scatter(header, {}, "")
     except TubeError:
         problems.append("scatter: no FSC or no SSC detector under a usual name")
     else:
@@ -131,6 +128,12 @@ def panel_detector(panel: Mapping[str, object], marker: str) -> str | None:
     return str(detector) if detector else None
 
 
+def panel_ranges(panel: Mapping[str, object]) -> dict[str, float]:
+    """Return detector -> range (channel values) of those whose range a panel gives."""
+    entries = [entry for entry in panel.values() if isinstance(entry, Mapping) and entry.get("range")]
+    return {str(entry["detector"]): float(entry["range"]) for entry in entries}
+
+
 def background_detector(reagent: str, targets: Mapping[str, str]) -> str | None:
     """Return the detector in which a background tube measures: that of its reagent's stimulated tube.
 
@@ -149,33 +152,9 @@ def awaited(reagent: str, targets: Mapping[str, str], lost: Mapping[str, str]) -
     return next((lost[each] for each in BACKGROUND_OF.get(reagent, ()) if each in lost), None)
 
 
-def find_scatter(header: Header, name: str) -> Scatter:
-    """Return the scatter detectors and time; an area before an unnamed measure before a height.
-
-    Height and width are told only where the file has an area too, for they serve to find doublets. Raises TubeError
-    (CHANNEL_MAP) when forward or side scatter is missing.
-    """
-    measures: dict[str, dict[str, str]] = {"f": {}, "s": {}}
-    for detector in header.detectors:
-        match = _SCATTER.fullmatch(detector.name)
-        if match:
-            measures[match[1][0].lower()].setdefault(match[2].lower(), detector.name)
-    forward, side = (_pick(measures[axis], (*_AREA, "", *_HEIGHT)) for axis in "fs")
-    if forward is None or side is None:
-        missing = " and ".join(axis for axis, detector in (("FSC", forward), ("SSC", side)) if detector is None)
-        found = f"no {missing} detector under a usual name (such as FSC-A, SSC-A)"
-        remedy = "Export the file with both; they are found by their names alone."
-        raise TubeError("CHANNEL_MAP", name, f"{found}. The file has {describe(header)}.", remedy)
-    area = _pick(measures["f"], _AREA) is not None
-    height = _pick(measures["f"], _HEIGHT) if area else None
-    width = _pick(measures["f"], _WIDTH) if area else None
-    time = next((detector.name for detector in header.detectors if detector.name.lower() == "time"), None)
-    return Scatter(forward, side, height, width, time)
-
-
 def is_fluorescence(detector: Detector) -> bool:
     """Return whether a detector is neither scatter nor time."""
-    return not _NOT_A_MARKER.match(detector.name)
+    return scatter_name(detector.name) is None and not is_time(detector.name)
 
 
 def describe(header: Header) -> str:
@@ -231,10 +210,6 @@ def _doubled(header: Header, found: Mapping[str, str]) -> list[str]:
         if sum(each.name == detector for each in header.detectors) > 1:
             problems.append(f"{markers[0]}: the file has more than one detector called {detector}")
     return problems
-
-
-def _pick(measures: Mapping[str, str], order: Sequence[str]) -> str | None:
-    return next((measures[measure] for measure in order if measure in measures), None)
 
 
 def _shown(marker: str, reagent: str) -> str:

@@ -1,25 +1,23 @@
-"""Reading a sheet: tab-separated text to checked rows, with every problem told at its line and column."""
+"""Reading a sheet: its cells to checked rows, with every problem at its line and column."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from cd40l_flow.errors import Problem
+from cd40l_flow.inputs.tables import Line, read_table
 from cd40l_flow.schema import expected, listed, load_schema, nearest, shown
 
 SAMPLES, TUBES, OVERRIDES = "samples.schema.yaml", "tubes.schema.yaml", "overrides.schema.yaml"
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+", re.ASCII)
-_SEPARATORS = {",": "commas", ";": "semicolons", " ": "spaces"}
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -49,13 +47,11 @@ def read_sheet(path: str, schema_name: str, shown_columns: tuple[str, ...] = ())
 
     A column the schema lacks is a warning unless it is one of ``shown_columns``.
     """
-    text, problems = _read_text(path)
-    if text is None:
-        return Sheet(path, (), ()), problems
     schema = load_schema(schema_name)
-    lines = _split(path, text, problems)
+    table = read_table(path, schema["properties"], schema_name.split(".")[0])
+    lines, problems = table.lines, list(table.problems)
     if not lines:
-        if not problems:
+        if not any(problem.severity == "fatal" for problem in problems):
             names = ", ".join(schema["properties"])
             problems.append(_fatal(path, 1, None, "the sheet is empty.", f"Its first line names the columns: {names}."))
         return Sheet(path, (), ()), problems
@@ -71,39 +67,6 @@ def _fatal(file: str, line: int | None, column: str | None, message: str, remedy
     return Problem("SHEET", "fatal", message, file, line, column, None, remedy)
 
 
-def _read_text(path: str) -> tuple[str | None, list[Problem]]:
-    try:
-        data = Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        remedy = "Correct the path in the configuration; it starts at the working directory."
-        return None, [_fatal(path, None, None, f"cannot be read: {reason}.", remedy)]
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return None, [_fatal(path, None, None, "is UTF-16 text.", "Save it as UTF-8 (not as 'Unicode text').")]
-    try:
-        return data.decode("utf-8-sig"), []
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        return None, [_fatal(path, line, None, "holds a character that is not UTF-8.", "Save the sheet as UTF-8.")]
-
-
-def _split(path: str, text: str, problems: list[Problem]) -> list[tuple[int, list[str]]]:
-    """Return (line, cells) of every line that is not blank; cells without spaces at their ends."""
-    lines = []
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t", strict=True)
-    start = 1
-    try:
-        for cells in reader:
-            cells = [cell.strip() for cell in cells]
-            if any(cells):
-                lines.append((start, cells))
-            start = reader.line_num + 1
-    except csv.Error as error:
-        remedy = "Look for a quotation mark at the beginning of a cell and remove it."
-        problems.append(_fatal(path, start, None, f"cannot be split into cells: {error}.", remedy))
-    return lines
-
-
 def _check_header(
     path: str,
     line: int,
@@ -114,12 +77,10 @@ def _check_header(
 ) -> dict[int, str] | None:
     """Return position -> name of the columns to read, or None when rows cannot be told."""
     known, required = list(schema["properties"]), schema["required"]
-    if len([name for name in header if name]) == 1:
-        for separator, word in _SEPARATORS.items():
-            if len(set(known) & {name.strip(" \"'") for name in header[0].split(separator)}) > 1:
-                message = f"columns are separated by {word}, expected tabs."
-                problems.append(_fatal(path, line, None, message, "Save the sheet as tab-separated text."))
-                return None
+    if [name for name in header if name] == header[:1] and len(set(known) & set(header[0].split())) > 1:
+        message = "columns are separated by spaces, expected tabs."
+        problems.append(_fatal(path, line, None, message, "Save the sheet as tab-separated text."))
+        return None
     columns: dict[int, str] = {}
     unknown, twice = [], False
     for index, name in enumerate(header):
@@ -149,7 +110,7 @@ def _check_header(
 
 def _check_rows(
     path: str,
-    lines: list[tuple[int, list[str]]],
+    lines: Sequence[Line],
     columns: Mapping[int, str],
     schema: Mapping[str, Any],
     problems: list[Problem],
@@ -205,7 +166,10 @@ def _read_cell(
     if "number" in part["type"]:
         if not _NUMBER.fullmatch(cell) or not math.isfinite(float(cell)):
             remedy = "Write a plain number." if required else "Write a plain number, or nothing if it is unknown."
-            if _DECIMAL_COMMA.fullmatch(cell):
+            if _THOUSANDS.fullmatch(cell):
+                one, other = cell.replace(",", ".").rstrip("0").rstrip("."), cell.replace(",", "")
+                remedy = f"Write {one} if the comma is a decimal one, {other} if it separates thousands."
+            elif _DECIMAL_COMMA.fullmatch(cell):
                 remedy = f"Write {cell.replace(',', '.')}, with a decimal point."
             return None, f"found {shown(cell)}, expected {expected(part)}.", remedy
         value = float(cell)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from cd40l_flow.errors import TubeError
-from cd40l_flow.inputs.model import Detector, Floats, Spillover
+from cd40l_flow.inputs.model import Detector, Floats, Singles, Spillover
 from cd40l_flow.inputs.text import SPILLOVER_KEYWORDS, Note
 
 FROM_FILE = "file"
@@ -24,6 +24,8 @@ _INVERTIBLE = 1e6
 _MOST_DETECTORS = 512
 # Values of a digital instrument fill its range; those of logicle, arcsinh or log scales end near 1, 5 or 15.
 _TRANSFORMED = 1e-3
+# arcsinh(x / 5) of a value of -50,000 is -10.6: noise never reaches it on any such scale.
+_LOWEST_TRANSFORMED = -10.0
 _ENOUGH_EVENTS = 100
 _REMEDY = (
     "Set `spillover` in the configuration, or for this panel, to the path of a CSV file with the matrix, "
@@ -110,21 +112,32 @@ def read_csv(path: str) -> Spillover:
     return Spillover(tuple(columns), matrix[order], path)
 
 
-def refuse_transformed(detectors: Sequence[Detector], highest: Sequence[float], events: int, name: str) -> None:
+def refuse_transformed(detectors: Sequence[Detector], columns: Sequence[Floats | Singles], name: str) -> None:
     """Raise TubeError (NO_COMP) when values for which a matrix stands lie all far inside their range: transformed.
 
-    ``highest`` is the largest absolute value of each of ``detectors``, which are those of the matrix.
+    ``columns`` are the values of each of ``detectors``, (events,), which are those of the matrix.
     """
-    if looks_transformed(detectors, highest, events):
-        fault = f"the largest value of any of its detectors is {max(highest):.4g}, far inside $PnR"
+    events = len(columns[0]) if columns else 0
+    ends = [(float(column.min()), float(column.max())) for column in columns]
+    if looks_transformed(detectors, ends, events) and not all((column == np.floor(column)).all() for column in columns):
+        fault = f"the largest value of any of its detectors is {_largest(ends):.4g}, far inside $PnR"
         raise TubeError("NO_COMP", name, f"{fault}: the values were already transformed.", _REMEDY)
 
 
-def looks_transformed(detectors: Sequence[Detector], highest: Sequence[float], events: int) -> bool:
-    """Return whether all values lie within a thousandth of ``$PnR``, as those of a logicle or arcsinh scale do."""
-    if not detectors or events < _ENOUGH_EVENTS:
+def looks_transformed(detectors: Sequence[Detector], ends: Sequence[tuple[float, float]], events: int) -> bool:
+    """Return whether all values lie within a thousandth of ``$PnR`` and none far below 0; ``ends`` are their extremes.
+
+    So do those of a logicle or arcsinh scale. Raw values of dim cells may be as small, but have noise far below 0, or
+    are whole numbers, which no scale leaves.
+    """
+    known = [(end, each.range) for each, end in zip(detectors, ends, strict=True) if each.range is not None]
+    if not known or events < _ENOUGH_EVENTS or min(low for low, _ in ends) < _LOWEST_TRANSFORMED:
         return False
-    return all(high < _TRANSFORMED * detector.range for detector, high in zip(detectors, highest, strict=True))
+    return all(max(abs(low), abs(high)) < _TRANSFORMED * limit for (low, high), limit in known)
+
+
+def _largest(ends: Sequence[tuple[float, float]]) -> float:
+    return max(max(abs(low), abs(high)) for low, high in ends)
 
 
 def spillover_notes(keywords: Mapping[str, str], detectors: Sequence[Detector]) -> list[Note]:

@@ -26,6 +26,30 @@ _ALLOWED = re.compile(
     r"|NEXTDATA|COMP|P[1-9]\d{0,4}([BENRSGV]|DATATYPE))"
     r"|\$?SPILL(OVER)?|TRANSFORMATION"
 )
+# What stands in the place of FCS files, by its first bytes in lower case: what it is, and what to do.
+_UNPACK = "Unpack it and name the FCS file inside."
+_DOWNLOAD = "Download the file itself and put it in its place."
+_OTHER_FILES = (
+    (b"\x1f\x8b", "it is compressed (gzip).", _UNPACK),
+    (b"pk\x03\x04", "it is a ZIP archive or a workbook.", _UNPACK),
+    (b"bzh", "it is compressed (bzip2).", _UNPACK),
+    (b"\xfd7zxz", "it is compressed (xz).", _UNPACK),
+    (b"7z\xbc\xaf", "it is a 7-Zip archive.", _UNPACK),
+    (b"rar!", "it is a RAR archive.", _UNPACK),
+    (b"\x28\xb5\x2f\xfd", "it is compressed (zstd).", _UNPACK),
+    (b"\xef\xbb\xbf", "it begins with the byte order mark of a text.", "Copy the file again in binary mode."),
+    (b"\xff\xfe", "it begins with the byte order mark of a text.", "Copy the file again in binary mode."),
+    (b"\xfe\xff", "it begins with the byte order mark of a text.", "Copy the file again in binary mode."),
+    (b"\x00\x05\x16\x07", "it is macOS's companion of a file (AppleDouble).", "Name the file without ._ in front."),
+    (b"<!doctype html", "it is a web page, perhaps one that asks to sign in.", _DOWNLOAD),
+    (b"<html", "it is a web page, perhaps one that asks to sign in.", _DOWNLOAD),
+    (b"<?xml", "it is XML, perhaps a workspace or an error message of a server.", "Name the FCS file in the sheet."),
+    (b"version https://git-lfs", "it is a pointer of Git LFS in place of the file.", "Fetch it with: git lfs pull."),
+    (b"/annex/objects/", "it is a pointer of git-annex in place of the file.", "Fetch it with: git annex get."),
+    (b"%pdf", "it is a PDF.", "Name the FCS file in the sheet."),
+    (b"\xd0\xcf\x11\xe0", "it is a document of Microsoft Office.", "Name the FCS file in the sheet."),
+    (b"\x89hdf", "it is an HDF5 file.", "Name the FCS file in the sheet."),
+)
 _WHOLE_NUMBER = re.compile(r"([0-9]{1,20})(\.0*)?")
 _LONGEST_KEYWORD = 40
 _PADDING = b" \t\r\n\x00"
@@ -110,8 +134,11 @@ def _version(header: bytes, name: str) -> str:
     if not header:
         raise refuse(name, "EMPTY_FILE", "the file is empty (0 bytes).", EXPORT_AGAIN)
     if header[:3] != b"FCS":
-        found = "not an FCS file: it does not begin with the letters FCS."
-        raise refuse(name, "NOT_FCS", found, "Name the FCS file in the sheet.")
+        found, remedy = next(
+            ((found, remedy) for start, found, remedy in _OTHER_FILES if header.lower().startswith(start)),
+            ("it does not begin with the letters FCS.", "Name the FCS file in the sheet."),
+        )
+        raise refuse(name, "NOT_FCS", f"not an FCS file: {found}", remedy)
     version = header[:6].decode("ascii", "replace")
     if version not in VERSIONS:
         known = ", ".join(VERSIONS)

@@ -148,12 +148,33 @@ def _dtype(layout: Layout, column: int) -> str:
     return f"{'>' if layout.big_endian else '<'}{kind}{layout.widths[column]}"
 
 
+def detector_bytes(rows: NDArray[np.uint8], layout: Layout, column: int) -> NDArray[np.uint8]:
+    """Return the bytes of one detector, (events, width), from those of whole events."""
+    first = _firsts(layout)[column]
+    return rows[:, first : first + layout.widths[column]]
+
+
+def unmasked(rows: NDArray[np.uint8], layout: Layout, column: int) -> NDArray[np.number]:
+    """Return the numbers of one detector, (events,), from the bytes of whole events; integers with all their bits."""
+    cells = detector_bytes(rows, layout, column)
+    return _integers(cells, layout.big_endian, 0) if layout.types[column] == "I" else _numbers(cells, layout, column)
+
+
 def _numbers(cells: NDArray[np.uint8], layout: Layout, column: int) -> NDArray[np.number]:
     """Return the numbers of one detector, (events,), from their bytes, (events, width)."""
     if layout.types[column] == "I":
         return _integers(cells, layout.big_endian, layout.masks[column])
     numbers: NDArray[np.floating] = cells.view(_dtype(layout, column))[:, 0]
     return numbers
+
+
+def high_bits(segment: memoryview, layout: Layout, column: int) -> NDArray[np.unsignedinteger]:
+    """Return the different values, ascending, of the bits above a detector's mask; a single 0 where there are none."""
+    mask = layout.masks[column]
+    if not mask:
+        return np.zeros(1, dtype=np.uint8)
+    numbers = _integers(detector_bytes(_rows(segment, layout), layout, column), layout.big_endian, 0)
+    return np.unique(numbers >> numbers.dtype.type(mask.bit_length()))
 
 
 def _integers(cells: NDArray[np.uint8], big_endian: bool, mask: int) -> NDArray[np.unsignedinteger]:

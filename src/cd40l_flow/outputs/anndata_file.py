@@ -96,7 +96,8 @@ def _tube(
     """Return the columns of ``obs`` and the values, linear and scaled, (events, names), of a tube's population."""
     events = read_again(tree.fcs, result, job)
     scatter = events[0].scatter
-    columns = dict(zip(SCATTER, (scatter.fsc, scatter.ssc), strict=True)) | row["markers"]
+    given = zip(SCATTER, (scatter.fsc, scatter.ssc), strict=True)
+    columns = {name: detector for name, detector in given if detector is not None} | row["markers"]
     values = linear_values(events, dict.fromkeys((*tree.detectors, *columns.values())))
     held = membership(tree, values)
     chosen = np.flatnonzero(held[population])
@@ -124,7 +125,7 @@ def _detectors(result: Mapping[str, Any], name: str) -> str:
         found = [course["scatter"][name.lower()] for course in result["acquisition"]["tubes"]]
     else:
         found = [tube["markers"][name] for tube in result["tubes"] if name in tube["markers"]]
-    return ", ".join(dict.fromkeys(found))
+    return ", ".join(dict.fromkeys(name for name in found if name is not None))
 
 
 def _done(result: Mapping[str, Any], population: str) -> dict[str, str]:

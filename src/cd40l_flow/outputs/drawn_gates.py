@@ -5,6 +5,7 @@ Much is taken as it comes: nesting, order, groups, further gates. What a gate me
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from lxml import etree
 from cd40l_flow.errors import Cd40lFlowError
 from cd40l_flow.outputs.flowjo import COMPENSATED, DATATYPES, GATING, sample_names
 from cd40l_flow.outputs.gate_shapes import GateTree
+
+# What FlowKit raises of a document that it cannot follow.
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, NotImplementedError, etree.XMLSyntaxError)
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,8 @@ class Drawn:
 def read_drawn(path: Path, trees: Sequence[GateTree]) -> tuple[list[Drawn], list[str]]:
     """Return the gates in a file for the tubes of a result, and what is to be told of the file.
 
-    Raises Cd40lFlowError for a file that is neither a FlowJo 10 workspace nor Gating-ML 2.0.
+    Raises Cd40lFlowError for a file that is neither a FlowJo 10 workspace nor Gating-ML 2.0, that has no gate of these
+    tubes, or one of whose gates ends at NaN or infinity.
     """
     # Entities and other files are left alone: a workspace has none.
     parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
@@ -55,11 +60,26 @@ def read_drawn(path: Path, trees: Sequence[GateTree]) -> tuple[list[Drawn], list
     except (OSError, etree.XMLSyntaxError) as error:
         raise Cd40lFlowError(f"{path}: cannot be read as XML ({error}). Save the workspace again.") from None
     kind = etree.QName(root).localname
-    if kind == "Workspace":
-        return _of_workspace(root, trees)
-    if kind == "Gating-ML":
-        return _of_gatingml(path, trees)
-    raise Cd40lFlowError(f"{path}: found <{kind}>; expected a FlowJo 10 workspace (.wsp) or a Gating-ML 2.0 file.")
+    if kind not in ("Workspace", "Gating-ML"):
+        raise Cd40lFlowError(f"{path}: found <{kind}>; expected a FlowJo 10 workspace (.wsp) or a Gating-ML 2.0 file.")
+    drawn, told = _of_workspace(root, trees) if kind == "Workspace" else _of_gatingml(path, trees)
+    if not drawn:
+        tubes = ", ".join(tree.fcs for tree in trees)
+        raise Cd40lFlowError(
+            f"{path}: holds no gate of this sample, whose tubes are {tubes}. Name the file that was made for it, or "
+            "the result of the sample that it is for; nothing was written."
+        )
+    if wrong := [f"{one.fcs}: {one.gate!r}" for one in drawn if not _is_finite(one)]:
+        raise Cd40lFlowError(
+            f"{path}: an end or a corner that is no finite number (NaN or infinity) in {'; '.join(wrong)}. Draw these "
+            "gates again and save the file; nothing was written."
+        )
+    return drawn, told
+
+
+def _is_finite(drawn: Drawn) -> bool:
+    ends = [value for end in drawn.ends for value in (end.low, end.high) if value is not None]
+    return all(math.isfinite(value) for value in (*ends, *(value for corner in drawn.vertices for value in corner)))
 
 
 def _of_workspace(root: Any, trees: Sequence[GateTree]) -> tuple[list[Drawn], list[str]]:
@@ -87,13 +107,14 @@ def _population(fcs: str, element: Any) -> Drawn:
         return Drawn(fcs, name, problem="holds what lies outside of its shape")
     try:
         ends = tuple(_end(dimension) for dimension in shape.iterfind(f"{{{GATING}}}dimension"))
-        vertices = tuple(
-            tuple(float(value.get(f"{{{DATATYPES}}}value")) for value in corner)
+        corners = [
+            [float(value.get(f"{{{DATATYPES}}}value")) for value in corner]
             for corner in shape.iterfind(f"{{{GATING}}}vertex")
-        )
-    except (TypeError, ValueError):
+        ]
+        vertices = tuple((x, y) for x, y in corners)
+    except (AttributeError, TypeError, ValueError):
         return Drawn(fcs, name, problem="has a corner or an end that is not a number")
-    return Drawn(fcs, name, ends, tuple((x, y) for x, y in vertices))
+    return Drawn(fcs, name, ends, vertices)
 
 
 def _end(dimension: Any) -> End:
@@ -112,8 +133,11 @@ def _of_gatingml(path: Path, trees: Sequence[GateTree]) -> tuple[list[Drawn], li
 
     try:
         document = flowkit.parse_gating_xml(str(path))
-    except (ValueError, LookupError, TypeError, flowkit.exceptions.FlowKitException) as error:
-        raise Cd40lFlowError(f"{path}: not a Gating-ML 2.0 file that can be read ({error}).") from None
+    except (*_UNREADABLE, flowkit.exceptions.FlowKitException) as error:
+        raise Cd40lFlowError(
+            f"{path}: not a Gating-ML 2.0 file that can be read, or one with a kind of gate that is not taken in "
+            f"({type(error).__name__}: {error}). Ranges, rectangles and polygons are; nothing was written."
+        ) from None
     known = {tree.identifier(gate.name): (tree, gate.name) for tree in trees for gate in tree.gates}
     drawn, told = [], []
     for name, place in document.get_gate_ids():

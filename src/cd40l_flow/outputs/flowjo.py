@@ -107,7 +107,9 @@ def _add_keywords(sample: Any, header: Header) -> None:
     told["$PAR"] = str(len(header.detectors))
     for detector in header.detectors:
         number = detector.index + 1
-        told |= {f"$P{number}N": detector.name, f"$P{number}R": f"{detector.range:g}"}
+        told[f"$P{number}N"] = detector.name
+        if detector.range is not None:
+            told[f"$P{number}R"] = f"{detector.range:g}"
     for name, value in told.items():
         etree.SubElement(element, "Keyword", name=name, value=value)
 

@@ -66,7 +66,7 @@ def _tree(
     rows = [row for row in result["gates"] if row["tube"] in (None, tube["fcs"])]
     # A row of this tube goes before one of all tubes.
     rows.sort(key=lambda row: row["tube"] is None)
-    gates = [*_time(course, rows)]
+    gates = [*_time(course, rows, tube["markers"]["CD3"])]
     for population in tube["populations"]:
         name, parent = population["population"], population["parent"]
         if name == TIME:
@@ -83,11 +83,14 @@ def _tree(
     return GateTree(number, tube["fcs"], matrix, drawn, tuple(gates), counts)
 
 
-def _time(course: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> Iterator[Gate]:
-    """Yield the gates of acquisition QC: scatter within its range, then the seconds that were kept."""
+def _time(course: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], other: str) -> Iterator[Gate]:
+    """Yield the gates of acquisition QC: scatter within its range, then the seconds that were kept.
+
+    ``other`` is a detector that every event has, for the gate that holds all of them where there is no scatter.
+    """
     # What lies at the top lies there to the last digit of a 32-bit number.
     tops = [Side(name, high=top * (1 - DIGITS)) for name, top in course["ceilings"].items() if top is not None]
-    box = Box(tuple(tops) or (Side(course["scatter"]["fsc"], low=-OPEN),))
+    box = Box(tuple(tops) or (Side(course["scatter"]["fsc"] or other, low=-OPEN),))
     if course["time_s"] is None:
         yield Gate(TIME, "", box)
         return
@@ -135,7 +138,9 @@ def _shape(
 ) -> tuple[Shape | None, tuple[str, ...]]:
     """Return the shape of a population's gate and its boundaries; None for a tube that the gate left as it was."""
     if name == LYMPHOCYTES:
-        polygon = next(row for row in rows if row["gate"] == LYMPHOCYTES and row.get("vertices"))
+        polygon = next((row for row in rows if row["gate"] == LYMPHOCYTES and row.get("vertices")), None)
+        if polygon is None or course["scatter"]["fsc"] is None:
+            return None, ()
         return _outline(polygon), ("lymph_fsc_low", "lymph_fsc_high", "lymph_ssc_low", "lymph_ssc_high")
     if name == SINGLETS:
         return _singlets(course, rows), ("singlet_low", "singlet_high")

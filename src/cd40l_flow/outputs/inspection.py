@@ -56,7 +56,8 @@ def _table(inspection: Inspection, header: Header, roles: dict[str, list[str]]) 
     rows: list[Sequence[str]] = [_COLUMNS]
     for detector, mean in zip(header.detectors, inspection.means, strict=True):
         role = ", ".join(roles.get(detector.name, []))
-        rows.append((detector.name, detector.label, f"{detector.range:.10g}", f"{mean:.6g}", role))
+        limit = "unknown" if detector.range is None else f"{detector.range:.10g}"
+        rows.append((detector.name, detector.label, limit, f"{mean:.6g}", role))
     widths = [max(len(row[at]) for row in rows) for at in range(len(_COLUMNS))]
     return [
         "  "

@@ -81,28 +81,43 @@ def _unused(found: Sequence[Move], reagents: Mapping[str, Sequence[str]]) -> lis
     return told
 
 
-def append_overrides(lines: Sequence[Mapping[str, str]], sheet: Path) -> None:
+def append_overrides(lines: Sequence[Mapping[str, str]], sheet: Path) -> int:
     """Add lines to an overrides sheet, which is made where there is none; the lines in it are kept byte for byte.
 
-    Raises Cd40lFlowError, and writes nothing, where the sheet sets one of the boundaries already or lacks a column.
+    A line that the sheet has with the same value is not added again. Returns how many were added. Raises
+    Cd40lFlowError,
+    and writes nothing, where the sheet sets one of the boundaries to another value, lacks a column or is no text.
     """
+    if sheet.exists() and sheet.read_bytes().startswith(b"PK\x03\x04"):
+        raise Cd40lFlowError(
+            f"{sheet}: is a workbook; lines are added to tab-separated text alone. Name another sheet with --out, and "
+            "copy its lines into the workbook, or save the sheet of overrides as text."
+        )
     text = sheet.read_bytes().decode("utf-8-sig") if sheet.exists() else "\t".join(COLUMNS) + "\n"
     rows = list(csv.reader(io.StringIO(text), delimiter="\t"))
     header = [name.strip() for name in rows[0]] if rows else []
     if missing := [name for name in COLUMNS if name not in header]:
         raise Cd40lFlowError(f"{sheet}: lacks the column {', '.join(missing)}. Its first line names the columns.")
-    for line in lines:
+    there = set()
+    for at, line in enumerate(lines):
         for number, row in enumerate(rows[1:], 2):
             cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
             if all(cells.get(name, "") == line[name] for name in ("sample", "tube", "gate")):
+                if cells.get("value") == line["value"]:
+                    there.add(at)
+                    continue
                 raise Cd40lFlowError(
                     f"{sheet}, line {number}: {line['gate']} of {line['sample']} is set already, "
                     f"to {cells.get('value')}; it was moved to {line['value']}. "
                     "Change or remove that line; nothing was written."
                 )
     ending = "\r\n" if "\r\n" in text else "\n"
-    new = "".join("\t".join(line.get(name, "") for name in header) + ending for line in lines)
+    added = [line for at, line in enumerate(lines) if at not in there]
+    if not added:
+        return 0
+    new = "".join("\t".join(line.get(name, "") for name in header) + ending for line in added)
     before = sheet.read_bytes() if sheet.exists() else text.encode("utf-8")
     if before and not before.endswith(b"\n"):
         before += ending.encode("utf-8")
     write_whole(sheet, before + new.encode("utf-8"))
+    return len(added)

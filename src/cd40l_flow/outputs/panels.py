@@ -28,6 +28,7 @@ from cd40l_flow.gating.model import (
     ScatterGate,
     taken,
 )
+from cd40l_flow.gating.scatter_steps import NO_SCATTER
 from cd40l_flow.gating.singlets import singlet_ratio
 from cd40l_flow.inputs.model import Floats, Singles
 from cd40l_flow.outputs.axes import Axis
@@ -78,14 +79,17 @@ def scatter_tops(gated: GatedSample, controls: Sequence[Sequence[float]] = ()) -
     """
     if not gated.tubes:
         return 1.0, 1.0
-    scatter = gated.tubes[0].signal.events.scatter
+    with_scatter = [tube for tube in gated.tubes if tube.signal.events.scatter.fsc is not None]
+    if not with_scatter:
+        return 1.0, 1.0
+    scatter = with_scatter[0].signal.events.scatter
     gates = [tube.scatter_gate.vertices.max(axis=0) for tube in gated.tubes if tube.scatter_gate is not None]
     tops = []
-    for axis, name in enumerate((scatter.fsc, scatter.ssc)):
+    for axis, name in enumerate((str(scatter.fsc), str(scatter.ssc))):
         gate = max((1.05 * float(top[axis]) for top in gates), default=0.0)
         shared = max((control[axis] for control in controls), default=0.0)
         if shared <= gate:
-            shared = max(gate, *(_nearly_all(tube.signal.stored(name)) for tube in gated.tubes))
+            shared = max(gate, *(_nearly_all(tube.signal.stored(name)) for tube in with_scatter))
         tops.append(shared)
     return tops[0], tops[1]
 
@@ -108,22 +112,19 @@ def draw_panels(
     strip = _Strip(gated, tube, prefix, curves)
     signal = tube.signal
     scatter = signal.events.scatter
-    fsc = _all(Axis(scatter.fsc, 0.0, tops[0]), signal.stored(scatter.fsc))
-    ssc = _all(Axis(scatter.ssc, 0.0, tops[1]), signal.stored(scatter.ssc))
     target = _all(fluorescence_axis(gated, signal, "target"), signal.scaled["target"])
     if signal.events.time is not None:
         seconds = Axis("Time (s)", 0.0, max(float(signal.events.time.max(initial=0.0)), 1.0))
         strip.add(TIME, _all(seconds, signal.events.time), target, _time_band(tube, seconds))
     else:
         strip.panels.append({"population": TIME, "missing": signal.events.time_problem})
-    if LYMPHOCYTES in tube.failed:
-        # What failed was the search for CD3+ cells.
-        cd3 = _all(fluorescence_axis(gated, signal, "CD3"), signal.scaled["CD3"])
-        strip.add(LYMPHOCYTES, cd3, ssc, None, LYMPHOCYTES)
+    ssc = target
+    if scatter.fsc is None or scatter.ssc is None:
+        strip.panels += [{"population": name, "missing": NO_SCATTER} for name in (LYMPHOCYTES, SINGLETS)]
     else:
-        strip.add(LYMPHOCYTES, fsc, ssc, _polygon(tube.scatter_gate, fsc.axis, ssc.axis), LYMPHOCYTES)
-    ratio = _ratio(tube)
-    strip.add(SINGLETS, ratio or fsc, fsc, _singlet_band(tube, ratio.axis) if ratio else None, "singlet_low")
+        fsc = _all(Axis(scatter.fsc, 0.0, tops[0]), signal.stored(scatter.fsc))
+        ssc = _all(Axis(scatter.ssc, 0.0, tops[1]), signal.stored(scatter.ssc))
+        _add_scatter(strip, gated, tube, fsc, ssc)
     for population, marker, gate, side in THRESHOLDS:
         if marker not in signal.scaled:
             if population != CD4_POSITIVE:
@@ -136,6 +137,19 @@ def draw_panels(
         y = target if marker == "CD69" else ssc
         strip.add(population, x, y, _threshold(tube.boundary(gate), axis, side), gate)
     return strip.panels, strip.arrays
+
+
+def _add_scatter(strip: _Strip, gated: GatedSample, tube: GatedTube, fsc: _Drawn, ssc: _Drawn) -> None:
+    """Add the panels of the lymphocytes and of the single cells."""
+    signal = tube.signal
+    if LYMPHOCYTES in tube.failed:
+        # What failed was the search for CD3+ cells.
+        cd3 = _all(fluorescence_axis(gated, signal, "CD3"), signal.scaled["CD3"])
+        strip.add(LYMPHOCYTES, cd3, ssc, None, LYMPHOCYTES)
+    else:
+        strip.add(LYMPHOCYTES, fsc, ssc, _polygon(tube.scatter_gate, fsc.axis, ssc.axis), LYMPHOCYTES)
+    ratio = _ratio(tube)
+    strip.add(SINGLETS, ratio or fsc, fsc, _singlet_band(tube, ratio.axis) if ratio else None, "singlet_low")
 
 
 class _Strip:

@@ -272,6 +272,8 @@ def _tube_messages(signal: TubeSignal) -> Iterator[dict[str, Any]]:
     acquisition, flow = signal.acquisition, signal.acquisition.steadiness.flow
     if acquisition.problem:
         yield {"code": "TIME", "severity": "info", "text": f"Time not assessable: {acquisition.problem}"}
+    for note in signal.events.notes:
+        yield {"code": "READING", "severity": "warning", "text": f"{note[0].upper()}{note[1:]}"}
     if signal.events.time_note:
         yield {"code": "TIME", "severity": "info", "text": f"Time: {signal.events.time_note}."}
     for name, change in acquisition.steadiness.drifts.items():

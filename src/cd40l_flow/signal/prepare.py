@@ -105,7 +105,8 @@ def uncut(signal: TubeSignal) -> TubeSignal:
 
 def watched(events: Events, scaled: Mapping[str, Singles]) -> dict[str, Singles]:
     """Return the signals that acquisition QC watches, name -> (events,), the target last; it decides nothing."""
-    signals = {"FSC": _stored(events, events.scatter.fsc), "SSC": _stored(events, events.scatter.ssc)}
+    scatter = (("FSC", events.scatter.fsc), ("SSC", events.scatter.ssc))
+    signals = {what: _stored(events, name) for what, name in scatter if name is not None}
     return signals | {marker: scaled[marker] for marker in (*STEADY_MARKERS, "target") if marker in scaled}
 
 
@@ -113,7 +114,7 @@ def _acquisition(events: Events, scaled: Mapping[str, Singles], limits: SteadyLi
     """Judge margins (scatter: cut; target: counted, since the brightest cells are positive cells) and time."""
     in_range: Mask = np.ones(events.values.shape[0], dtype=bool)
     ceilings = {}
-    for name in (events.scatter.fsc, events.scatter.ssc):
+    for name in (name for name in (events.scatter.fsc, events.scatter.ssc) if name is not None):
         column = _stored(events, name)
         ceilings[name] = ceiling(column, top_of(events, name))
         in_range &= ~reaching(column, ceilings[name])
