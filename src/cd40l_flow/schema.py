@@ -103,7 +103,8 @@ def faults(value: Any, schema: Mapping[str, Any]) -> Iterator[Fault]:
 def _missing_keys(path: tuple[str | int, ...], value: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Fault]:
     for key in schema["required"]:
         if key not in value:
-            yield (*path, key), "is required and missing.", f"Add it: {schema['properties'][key]['description']}"
+            what = schema["properties"].get(key, {}).get("description", "")
+            yield (*path, key), "is required and missing.", f"Add it: {what}" if what else "Add it."
 
 
 def _unknown_keys(path: tuple[str | int, ...], value: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Fault]:

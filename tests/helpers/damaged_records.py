@@ -1,0 +1,412 @@
+"""Damaged files of the steps and of people, and what must hold of the answer to each: the core of a test and a benchmark.
+
+Every file must be refused in words, or be what it was; what people write (configurations, reviews, workspaces) may also be
+another valid one. Nothing but our own errors may be raised.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import random
+import re
+import shutil
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cd40l_flow.cli import main
+from cd40l_flow.errors import Cd40lFlowError, InputsError, RecordError
+from cd40l_flow.expression.laboratory import laboratory
+from cd40l_flow.inputs.plain_json import digest_of as content_digest
+from cd40l_flow.inputs.plan import load_plan
+from cd40l_flow.inputs.reference import limits_of, load_reference
+from cd40l_flow.outputs.figures import read_densities
+from cd40l_flow.outputs.override_lines import find_overrides
+from cd40l_flow.outputs.record import read_record
+from cd40l_flow.outputs.reference import collect, write_reference
+from cd40l_flow.outputs.review_state import digest_of, review_state
+from cd40l_flow.outputs.reviews import read_reviews
+from helpers.cases import limits
+from helpers.cohorts import make_cohort
+from helpers.controls import many_controls
+from helpers.records import seal
+from helpers.review_files import override, verdict
+
+SAMPLES = ("C01", "P05")
+VALUES: tuple[Any, ...] = (
+    *(None, True, False, 0, 1, -1, 3, 0.5, -0.0, 1e308, -1e-320, 10**17, 10**30, "", " ", "BANANA", "NORMAL", "ABSENT"),
+    *("P05", "C01", "<b>", "=1+1", "nan", "\u202e", "\x00", "x" * 5000, [], {}, [[]], [None], {"": None}, [1, "a"]),
+)
+# Text that takes the place of a value, and that no writer of JSON would write.
+TOKENS = ("NaN", "-Infinity", "1e999", "9" * 5000, "01", "'a'", '"\\ud800"', "[" * 100_000, '{"a":' * 5000, "", "//")
+Change = Callable[[bytes, Sequence[bytes], random.Random], bytes]
+
+
+def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the path of every value inside a JSON value."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in inside:
+        yield (*place, key)
+        yield from places(part, (*place, key))
+
+
+def change_value(value: Any, source: random.Random) -> Any:
+    """Return a copy of a JSON value with one thing changed somewhere."""
+    value = copy.deepcopy(value)
+    every = list(places(value))
+    # Half of them near the top: else nearly all would be in the longest lists.
+    near = [place for place in every if len(place) <= 2]
+    place = source.choice(near if near and source.random() < 0.5 else every)
+    parent = value
+    for key in place[:-1]:
+        parent = parent[key]
+    key, how = place[-1], source.randrange(6)
+    if how == 0:
+        del parent[key]
+    elif how == 1 and isinstance(parent, dict):
+        parent[source.choice(("extra", "", f"{key} ", "digest2", "__proto__"))] = source.choice(VALUES)
+    elif how == 2 and isinstance(parent, list):
+        parent.insert(key, copy.deepcopy(source.choice(parent)))
+    elif how == 3 and isinstance(parent[key], int | float) and not isinstance(parent[key], bool):
+        parent[key] = source.choice((parent[key] + 1, -parent[key], parent[key] * 1.5, str(parent[key])))
+    elif how == 4:
+        other = value
+        for step in source.choice(every):
+            other = other[step] if isinstance(other, dict | list) and _has(other, step) else other
+        parent[key] = copy.deepcopy(other)
+    else:
+        parent[key] = copy.deepcopy(source.choice(VALUES))
+    return value
+
+
+def _has(value: Any, key: Any) -> bool:
+    return key in value if isinstance(value, dict) else isinstance(key, int) and key < len(value)
+
+
+def _cut(content: bytes, seeds: Sequence[bytes], source: random.Random) -> bytes:
+    return content[: source.randrange(len(content))]
+
+
+def _bytes(content: bytes, seeds: Sequence[bytes], source: random.Random) -> bytes:
+    damaged = bytearray(content)
+    for _ in range(source.randint(1, 4)):
+        damaged[source.randrange(len(damaged))] = source.choice(
+            (0, 34, 44, 48, 57, 91, 123, 255, source.randrange(256))
+        )
+    return bytes(damaged)
+
+
+def _pieces(content: bytes, seeds: Sequence[bytes], source: random.Random) -> bytes:
+    at, end = source.randrange(len(content)), source.randrange(len(content))
+    piece = content[at : at + source.choice((1, 2, 8, 64, 512))]
+    return content[:end] + piece + content[end + source.choice((0, len(piece), 40)) :]
+
+
+def _two(content: bytes, seeds: Sequence[bytes], source: random.Random) -> bytes:
+    other = source.choice(seeds)
+    if source.random() < 0.3:
+        return other
+    return content[: source.randrange(len(content))] + other[source.randrange(len(other)) :]
+
+
+def _whole(content: bytes, seeds: Sequence[bytes], source: random.Random) -> bytes:
+    return source.choice(
+        (
+            *(b"", b"null", b"[]", b"{}", b"\xff\xfe", bytes(500), b"[" * 200_000, b"\x1f\x8b\x08", b"PK\x03\x04"),
+            *(
+                content + b"\n{}",
+                content + content,
+                b"\xef\xbb\xbf" + content,
+                content.decode("latin-1").encode("utf-16"),
+            ),
+        )
+    )
+
+
+def _token(content: bytes, seeds: Sequence[bytes], source: random.Random) -> bytes:
+    """Put something else into the place of a number or a text."""
+    found = list(re.finditer(rb"(?<=[:,\[ ])(-?\d[\d.e+-]*|\"[^\"]*\")", content))
+    if not found:
+        return content + b"x"
+    one = source.choice(found)
+    return content[: one.start()] + source.choice(TOKENS).encode() + content[one.end() :]
+
+
+def _again(content: bytes, seeds: Sequence[bytes], source: random.Random) -> bytes:
+    """Write a key a second time, with another value."""
+    found = list(re.finditer(rb'"[a-z_0-9]+": ?', content))
+    if not found:
+        return content + content
+    one = source.choice(found)
+    return content[: one.start()] + one[0] + b'"BANANA", ' + content[one.start() :]
+
+
+TEXTUAL: Mapping[str, Change] = {
+    "cut": _cut,
+    "bytes": _bytes,
+    "pieces": _pieces,
+    "two files": _two,
+    "other files": _whole,
+}
+JSON_TEXT: Mapping[str, Change] = {**TEXTUAL, "tokens": _token, "keys twice": _again}
+
+
+@dataclass
+class Tally:
+    """What became of the damaged files of one kind."""
+
+    files: int = 0
+    same: int = 0
+    refused: int = 0
+    other: int = 0
+    changes: Counter[str] = field(default_factory=Counter)
+    tracebacks: list[str] = field(default_factory=list)
+    accepted: list[str] = field(default_factory=list)
+
+
+class Bench:
+    """A small cohort, analysed once, whose files are damaged one at a time in copies."""
+
+    def __init__(self, folder: Path) -> None:
+        self.cohort = make_cohort(folder / "cohort", list(SAMPLES))
+        with quiet(), chdir(self.cohort):
+            for sample in SAMPLES:
+                assert main(["run", "--sample", sample]) == 0
+        self.samples = self.cohort / "results" / "samples"
+        self.work = folder / "work" / "samples"
+        for sample in SAMPLES:
+            shutil.copytree(self.samples / sample, self.work / sample)
+        reference = folder / "reference.json"
+        write_reference(collect([(str(n), one) for n, one in enumerate(many_controls(12))], limits()), reference)
+        self.reference = reference.read_bytes()
+        self.result = read_record(self.work / "P05" / "result.json")
+
+    def run(self, kind: str, count: int, seed: int) -> Tally:
+        """Return the tally of ``count`` damaged files of one kind; the same arguments give the same files."""
+        tally, source = Tally(), random.Random(f"{kind} {seed}")
+        check: Callable[[random.Random, Tally], str] = getattr(self, f"_{kind.replace(' ', '_')}")
+        for number in range(count):
+            tally.files += 1
+            said = io.StringIO()
+            try:
+                with redirect_stderr(said), redirect_stdout(said):
+                    outcome = check(source, tally)
+            except Exception as error:  # noqa: BLE001  whatever else is raised is what the test is for
+                where = traceback.extract_tb(error.__traceback__)[-1]
+                place = f"{Path(where.filename).name}, line {where.lineno}"
+                tally.tracebacks.append(f"{kind} {number}: {place}: {type(error).__name__}: {error}"[:300])
+                continue
+            if outcome == "accepted":
+                tally.accepted.append(f"{kind} {number}")
+            else:
+                setattr(tally, outcome, getattr(tally, outcome) + 1)
+        return tally
+
+    def _damaged(
+        self, content: bytes, seeds: Sequence[bytes], source: random.Random, tally: Tally, kinds: Mapping[str, Change]
+    ) -> bytes:
+        kind = source.choice(("values", "values", *kinds) if kinds is JSON_TEXT else tuple(kinds))
+        tally.changes[kind] += 1
+        if kind != "values":
+            return kinds[kind](content, seeds, source)
+        value = change_value(json.loads(content), source)
+        lines = (f"{json.dumps(key)}: {json.dumps(value[key], sort_keys=True)}" for key in sorted(value))
+        return ("{\n" + ",\n".join(lines) + "\n}\n").encode("utf-8", "surrogatepass")
+
+    def _results(self, source: random.Random, tally: Tally) -> str:
+        path = self.work / "P05" / "result.json"
+        contents = [(self.samples / sample / "result.json").read_bytes() for sample in reversed(SAMPLES)]
+        path.write_bytes(self._damaged(contents[0], contents, source, tally, JSON_TEXT))
+        years = source.random() < 0.3
+        try:
+            result = read_record(path, same_engine=not years)
+        except RecordError as error:
+            assert str(error).startswith(f"{path}: ")
+            return "refused"
+        return "same" if result == self.result else "accepted"
+
+    def _sealed_results(self, source: random.Random, tally: Tally) -> str:
+        """Results whose digest was made anew after the change: every command must take or refuse them in words."""
+        path, control = (self.work / sample / "result.json" for sample in ("P05", "C01"))
+        shutil.copy(self.samples / "P05" / "result.json", path)
+        shutil.copy(self.samples / "C01" / "result.json", control)
+        mine = control if source.random() < 0.3 else path
+        tally.changes["values"] += 1
+        value = change_value(json.loads(mine.read_bytes()), source) | {"digest": "0" * 64}
+        lines = (f"{json.dumps(key)}: {json.dumps(value[key], sort_keys=True)}" for key in sorted(value))
+        mine.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+        seal(mine)
+        try:
+            read_record(mine)
+        except RecordError:
+            return "refused"
+        folder = self.work.parent
+        out, both = str(folder / "out"), [str(path), str(control)]
+        with chdir(self.cohort):
+            for command in (
+                ["report", "--result", str(path), "--controls", str(control), "--out", f"{out}.html"],
+                [
+                    "summarize",
+                    *both,
+                    "--summary",
+                    f"{out}.tsv",
+                    "--index",
+                    f"{out}.index.html",
+                    "--multiqc",
+                    f"{out}.mqc",
+                ],
+                ["export", "--result", str(mine), "--measures", f"{out}.measures.tsv"],
+                ["reference", str(control), "--out", f"{out}.reference.json"],
+                ["override", "--from", str(mine.with_name("gates.wsp")), "--result", str(mine)]
+                + ["--by", "me", "--reason", "a test", "--out", f"{out}.overrides.tsv"],
+            ):
+                assert main(command) in (0, 1, 2)
+        return "other"
+
+    def _densities(self, source: random.Random, tally: Tally) -> str:
+        path = self.work / "P05" / "densities.npz"
+        contents = [(self.samples / sample / "densities.npz").read_bytes() for sample in reversed(SAMPLES)]
+        content = self._damaged(contents[0], contents, source, tally, TEXTUAL)
+        path.write_bytes(content)
+        try:
+            read_densities(path, self.result)
+        except RecordError as error:
+            assert str(error).startswith(f"{path}: ")
+            return "refused"
+        return "same" if content == contents[0] else "accepted"
+
+    def _references(self, source: random.Random, tally: Tally) -> str:
+        path = self.work.parent / "reference.json"
+        path.write_bytes(self._damaged(self.reference, [self.reference], source, tally, JSON_TEXT))
+        sealed = source.random() < 0.4
+        if sealed:
+            try:
+                value = json.loads(path.read_bytes())
+                path.write_text(json.dumps(value | {"digest": content_digest(value)}), encoding="utf-8")
+            except (ValueError, TypeError, RecursionError):
+                sealed = False
+        try:
+            content = load_reference(path)
+        except RecordError as error:
+            assert str(error).startswith(f"{path}: ")
+            return "refused"
+        laboratory(limits_of(content))
+        if content == json.loads(self.reference):
+            return "same"
+        return "other" if sealed else "accepted"
+
+    def _reviews(self, source: random.Random, tally: Tally) -> str:
+        result = self.samples / "P05" / "result.json"
+        told = {"sample": "P05", "result_digest": digest_of(result), "automatic_call": self.result["call"]}
+        tube = {name: self.result["tubes"][0][key] for name, key in TUBE.items()}
+        good = override("REDUCED", gates=[verdict(**tube)], **told)
+        path = self.work.parent / "review.json"
+        path.write_bytes(self._damaged(json.dumps(good).encode(), [result.read_bytes()], source, tally, JSON_TEXT))
+        found = read_reviews([path])
+        review_state(self.result, digest_of(result), found)
+        if found.problems:
+            assert not found.reviews
+            return "refused"
+        return "same" if json.loads(path.read_bytes()) == good else "other"
+
+    def _configurations(self, source: random.Random, tally: Tally) -> str:
+        good = yaml.safe_load((self.cohort / "config/config.yaml").read_text(encoding="utf-8"))
+        good |= {"limits": copy.deepcopy(limits()), "panels": {"default": {"CD3": {"detector": "APC-H7-A"}}}}
+        content = yaml.safe_dump(good, sort_keys=True).encode()
+        path = self.cohort / "config/damaged.yaml"
+        if source.random() < 0.6:
+            tally.changes["values"] += 1
+            path.write_text(yaml.safe_dump(change_value(good, source)), encoding="utf-8")
+        else:
+            kind = source.choice(tuple(YAML_TEXT))
+            tally.changes[kind] += 1
+            path.write_bytes(YAML_TEXT[kind](content, [content], source))
+        with chdir(self.cohort):
+            try:
+                plan = load_plan("config/damaged.yaml")
+            except InputsError as error:
+                assert "config/" in str(error)
+                return "refused"
+            plan.job("P05")
+        return "same" if yaml.safe_load(path.read_bytes()) == good else "other"
+
+    def _workspaces(self, source: random.Random, tally: Tally) -> str:
+        name = source.choice(("gates.wsp", "gates.gatingml.xml"))
+        content = (self.samples / "P05" / name).read_bytes()
+        other = (self.samples / "C01" / name).read_bytes()
+        path = self.work / "P05" / f"moved.{name}"
+        kind = source.choice(("markup", "markup", *TEXTUAL))
+        tally.changes[kind] += 1
+        change = _markup if kind == "markup" else TEXTUAL[kind]
+        path.write_bytes(change(content, [other], source))
+        try:
+            found = find_overrides(self.result, path, by="me", reason="a test")
+        except Cd40lFlowError as error:
+            assert str(error).startswith(f"{path}: ") or "P05" in str(error)
+            return "refused"
+        assert all(_number(line["value"]) for line in found.lines), found.lines
+        return "other" if found.lines or found.told else "same"
+
+
+KINDS = ("results", "sealed results", "densities", "references", "reviews", "configurations", "workspaces")
+TUBE = {"tube": "fcs", "stimulation": "stimulation", "reagent": "reagent"}
+YAML_LINES = (
+    *(
+        b"<<: *a\n",
+        b"a: &a [*a]\n",
+        b"!!python/object/apply:os.system ['true']\n",
+        b"? [1, 2]\n: 3\n",
+        b"? {a: b}\n: 3\n",
+    ),
+    *(
+        b"samples: [\n",
+        b"\tx: 1\n",
+        b"--- \n",
+        b"%YAML 9.9\n",
+        b"x: 2026-13-45\n",
+        b"x: 1:30\n",
+        b"0500: 1\n",
+        b"null: 1\n",
+    ),
+    b"x: " + b"[" * 3000 + b"\n",
+    b"x: " + b"{a: " * 3000 + b"\n",
+)
+
+
+def _yaml_line(content: bytes, seeds: Sequence[bytes], source: random.Random) -> bytes:
+    lines = content.splitlines(keepends=True)
+    lines.insert(source.randrange(len(lines) + 1), source.choice(YAML_LINES))
+    return b"".join(lines)
+
+
+YAML_TEXT: Mapping[str, Change] = {**TEXTUAL, "lines": _yaml_line}
+
+
+def _markup(content: bytes, seeds: Sequence[bytes], source: random.Random) -> bytes:
+    """Change an attribute, or take an element away."""
+    if source.random() < 0.3:
+        found = list(re.finditer(rb"<([A-Za-z:-]+)[^<>]*/>", content))
+        one = source.choice(found)
+        return content[: one.start()] + source.choice((b"", one[0] * 2, b"<x/>")) + content[one.end() :]
+    one = source.choice(list(re.finditer(rb'="([^"<>]*)"', content)))
+    value = source.choice((b"", b"nan", b"inf", b"-1e400", b"BANANA", b"1e308", b"-5", b"0", b"9" * 400, b"\xc3\xa9"))
+    return content[: one.start(1)] + value + content[one.end(1) :]
+
+
+def _number(text: str) -> bool:
+    return abs(float(text)) < 1e300
+
+
+class quiet(redirect_stderr):  # noqa: N801  as its base
+    """Keep what is told on standard error to itself."""
+
+    def __init__(self) -> None:
+        super().__init__(io.StringIO())
