@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,8 @@ def draft_config(path: str | Path) -> tuple[Config | None, list[Problem]]:
         return None, [_problem(file, {}, "", f"cannot be read: {error.strerror or error}.", remedy)]
     except UnicodeDecodeError:
         return None, [_problem(file, {}, "", "is not UTF-8 text.", "Save it as UTF-8.")]
+    except RecursionError:
+        return None, [_problem(file, {}, "", "is nested too deeply.", "Start from the config.yaml of the project.")]
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = None if mark is None else mark.line + 1
@@ -122,7 +124,7 @@ def parse_config(
 
 def _sense(config: Config) -> Iterator[Problem]:
     """Yield what a schema cannot express."""
-    if not Path(config.fcs_dir).is_dir():
+    if not _is_there(config.fcs_dir, Path.is_dir):
         remedy = "Write the path of a folder, relative to the working directory."
         yield config.problem("fcs_dir", f"there is no folder '{config.fcs_dir}'.", remedy)
     yield from _spillover_problems(config, "spillover", config.spillover)
@@ -153,12 +155,20 @@ def _sense(config: Config) -> Iterator[Problem]:
             )
 
 
+def _is_there(path: str, kind: Callable[[Path], bool]) -> bool:
+    """Return whether there is something of a kind at a path; at one that no file can have there is nothing."""
+    try:
+        return kind(Path(path))
+    except (OSError, ValueError):
+        return False
+
+
 def _spillover_problems(config: Config, key: str, value: str) -> Iterator[Problem]:
     if value in SPILLOVER_WORDS:
         return
     if value.casefold() in SPILLOVER_WORDS:
         yield config.problem(key, f"found '{value}'.", f"Write {value.casefold()}, in small letters.")
-    elif not Path(value).is_file():
+    elif not _is_there(value, Path.is_file):
         remedy = "Write file, none or the path of a CSV file, relative to the working directory."
         yield config.problem(key, f"there is no file '{value}'.", remedy)
 

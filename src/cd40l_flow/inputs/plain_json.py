@@ -32,9 +32,10 @@ def read_bounded(path: str | Path, most: int) -> bytes:
         raise
     except (OSError, ValueError) as error:
         raise JsonFault(f"cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise JsonFault("is no file but a folder, a pipe or a device.")
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise JsonFault("is no file but a folder, a pipe or a device.")
         try:
             content = file.read(most + 1)
         except OSError as error:
@@ -99,7 +100,7 @@ def _finite(text: str) -> float:
 
 
 def _moderate(text: str) -> int:
-    if len(text) > MOST_DIGITS:
+    if len(text.removeprefix("-")) > MOST_DIGITS:
         raise ValueError(f"{_short(text)} has more digits than a count can have")
     return int(text)
 

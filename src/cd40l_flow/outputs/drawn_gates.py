@@ -154,7 +154,7 @@ def _of_gatingml(path: Path, trees: Sequence[GateTree]) -> tuple[list[Drawn], li
                 Drawn(tree.fcs, population, problem=f"is drawn as {kind}: only ranges, rectangles and polygons")
             )
             continue
-        transforms = [_transform(document, dimension) for dimension in gate.dimensions]
+        transforms = [_transform(path, document, dimension) for dimension in gate.dimensions]
         ends = tuple(_linear_end(one, change) for one, change in zip(gate.dimensions, transforms, strict=True))
         corners = tuple(
             tuple(_linear(value, change) for value, change in zip(corner, transforms, strict=True))
@@ -164,9 +164,15 @@ def _of_gatingml(path: Path, trees: Sequence[GateTree]) -> tuple[list[Drawn], li
     return drawn, told
 
 
-def _transform(document: Any, dimension: Any) -> Any | None:
+def _transform(path: Path, document: Any, dimension: Any) -> Any | None:
     name = dimension.transformation_ref
-    return document.get_transform(name) if name is not None else None
+    try:
+        return document.get_transform(name) if name is not None else None
+    except LookupError:
+        raise Cd40lFlowError(
+            f"{path}: a gate is on the scale {name!r}, which the file does not describe. Save it again; nothing was "
+            "written."
+        ) from None
 
 
 def _linear(value: float, transform: Any | None) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cd40l_flow.errors import Cd40lFlowError
 from cd40l_flow.gating.model import (
     ACTIVATED,
     CD3_POSITIVE,
@@ -42,8 +43,19 @@ THRESHOLDS = {
 def gate_trees(result: Mapping[str, Any]) -> list[GateTree]:
     """Return the gates of every file of a sample that could be read, in the order of the result.
 
-    A file that stands for two reagents (a combined tube) has one tree with the thresholds of both.
+    A file that stands for two reagents (a combined tube) has one tree with the thresholds of both. Raises
+    Cd40lFlowError for a result whose gates, scales and tubes do not belong together.
     """
+    try:
+        return _trees(result)
+    except LookupError as error:
+        raise Cd40lFlowError(
+            f"{result['sample']}: the gates of its result name {error}, which the result does not describe. Run the "
+            "workflow again."
+        ) from None
+
+
+def _trees(result: Mapping[str, Any]) -> list[GateTree]:
     courses = {course["fcs"]: course for course in result["acquisition"]["tubes"]}
     files = list(dict.fromkeys(tube["fcs"] for tube in result["tubes"]))
     trees = []

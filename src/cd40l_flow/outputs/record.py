@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -117,12 +117,33 @@ def _digest(content: bytes) -> str:
 
 
 def _fitting(path: Path, result: Mapping[str, Any]) -> None:
+    """Refuse values that no result holds, and such as contradict each other."""
     if fits()(result):
+        for contradiction in _contradictions(result):
+            raise RecordError(path, f"contradicts itself: {contradiction}", _AGAIN)
         return
     found = [(".".join(map(str, place)), message) for place, message, _ in faults(result, load_schema(SCHEMA))]
     place, message = found[0]
     more = f" ({len(found)} such faults in all.)" if len(found) > 1 else ""
     raise RecordError(path, f"holds what no result holds; {place}: {message}{more}", _AGAIN)
+
+
+def _contradictions(result: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a schema cannot express and a reader of results relies on."""
+    tubes = {tube["fcs"] for tube in result["tubes"]}
+    if (result["role"] == "control") != (result["lent"] is not None):
+        yield f"it is a {result['role']} and lends {'nothing' if result['lent'] is None else 'to others'}."
+    for reagent, measures in result["reagents"].items():
+        if not measures["tubes"] or not tubes.issuperset(measures["tubes"]):
+            yield f"{reagent} is measured in tubes that it does not have."
+    for gate in result["gates"]:
+        on_scale = gate["scaled"] is not None and not gate["gate"].startswith(("singlet_", "time_", "lymph"))
+        if on_scale and gate["detector"] not in result["scales"]:
+            yield f"{gate['gate']} is set on {shown(gate['detector'])}, of which there is no scale."
+    for tube in result["tubes"]:
+        matrix = tube["spillover"]
+        if matrix is not None and {len(matrix["detectors"])} != {len(matrix["matrix"]), *map(len, matrix["matrix"])}:
+            yield f"the spillover matrix of {tube['fcs']} is not square."
 
 
 @cache
