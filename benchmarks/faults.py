@@ -53,18 +53,18 @@ def page(tallies: Mapping[str, Tally], files: int, seed: int) -> str:
     return f"""# Damaged files of steps and people
 
 Written by `python -m benchmarks.faults --files {files} --seed {seed}`. A control and a mosaic of the demo cohort are
-analysed; then one file at a time is damaged and read. Values are changed, taken away, added and exchanged at any depth;
-numbers become NaN, infinite or endless, keys are given twice; files are cut, overwritten, put together from two, emptied,
-nested without end or exchanged for another sample's.
+analysed; then one file at a time is damaged and read. Values are changed, taken away, added and exchanged at any
+depth; numbers become NaN, infinite or endless, keys are given twice; files are cut, overwritten, put together from two,
+emptied, nested without end or exchanged for another sample's.
 
 | what was damaged | files | refused in words | the same as before | another valid one | believed | tracebacks |
 |---|---:|---:|---:|---:|---:|---:|
 {rows}
 
 Believed would be a file that says another thing than was written and is taken for it. Another valid one is what people
-may write: another review, another cut-off, another gate. A result or a reference is such only where its digest was made
-anew as well, by somebody who meant to: a digest tells accident and editing, it is no signature. Even then values outside
-of the schema, and such as contradict each other, are refused.
+may write: another review, another cut-off, another gate. A result or a reference is such only where its digest was
+made anew as well, by somebody who meant to: a digest tells of accident and editing, it is no signature. Even then
+values outside of the schema, and such as contradict each other, are refused.
 """
 
 

@@ -98,6 +98,7 @@ def _pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
+CHANGED = "was changed after it was written"
 BROKEN: dict[str, tuple[Break, str]] = {
     "missing": (lambda path: path.unlink(), "is not there"),
     "a folder": (lambda path: path.unlink() or path.mkdir(), "is no file"),
@@ -107,7 +108,7 @@ BROKEN: dict[str, tuple[Break, str]] = {
     "a list": (_written(b"[]"), "in place of keys and values"),
     "nested": (_written(b"[" * 200_000), "nested too deeply"),
     "not text": (_written(b"\xff\xfe{}"), "not UTF-8"),
-    "ABSENT made NORMAL": (_replaced('"call": "ABSENT"', '"call": "NORMAL"'), "was changed after it was written"),
+    "ABSENT made NORMAL": (_replaced('"call": "ABSENT"', '"call": "NORMAL"'), CHANGED),
     "a number changed": (
         _replaced('"activated_events": ', '"activated_events": 1'),
         "was changed after it was written",
@@ -183,7 +184,7 @@ def test_the_digest_is_that_of_the_file_without_its_line(samples: Path) -> None:
 def test_a_reference_takes_intact_records_of_any_version_and_tells_which(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Old engines and the first schema count, and are told; what was edited is left out, told, and fails the command."""
+    """Old engines and the first schema count, and are told; what was edited is left out, and fails the command."""
     folder, out = tmp_path / "results" / "samples", tmp_path / "reference.json"
     for number in range(4):
         result = full_control(control_result(f"C{number}", f"R{number}", negative=0.1 + number / 100))
@@ -285,7 +286,7 @@ def test_a_reference_of_unknown_keys_is_refused_with_a_new_digest_too(tmp_path: 
     content["limits"]["CD154"]["extra"] = content["limits"]["CD154"]["cd69_percent"]
     write_reference(content | {"digest": digest_of(content)}, tmp_path / "reference.json")
 
-    with pytest.raises(RecordError, match=r"limits\.CD154\.extra"):
+    with pytest.raises(RecordError, match=r'limits\.CD154: found "extra", expected cd69_percent'):
         load_reference(tmp_path / "reference.json")
 
 
@@ -310,7 +311,7 @@ def test_a_review_without_an_end_is_told(tmp_path: Path) -> None:
 
 
 def test_files_kept_beside_the_package_decide_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No step writes or reads such files: a copy of the schemas with a forged cache gives the cut-offs of the schemas."""
+    """A copy of the schemas with a forged cache beside them gives the cut-offs of the schemas, and no new cache."""
     folder = tmp_path / "schemas"
     shutil.copytree(workflow_file("schemas"), folder)
     forged = folder / "__pycache__"
@@ -340,8 +341,11 @@ def test_the_package_has_no_cache_of_its_own(root: Path) -> None:
 # JSON and its schema
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.floats(allow_nan=False,
-       allow_infinity=False) | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))  # fmt: skip
+LEAVES = st.none() | st.booleans() | st.integers(-(10**18) + 1, 10**18 - 1) | st.text()
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.recursive(LEAVES | NUMBERS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20))
 def test_what_json_holds_is_read_as_any_reader_reads_it(value: Any) -> None:
     try:
         content = json.dumps(value, ensure_ascii=False).encode()

@@ -100,7 +100,7 @@ def _finite(text: str) -> float:
 
 
 def _moderate(text: str) -> int:
-    if len(text) > MOST_DIGITS:
+    if len(text.removeprefix("-")) > MOST_DIGITS:
         raise ValueError(f"{_short(text)} has more digits than a count can have")
     return int(text)
 

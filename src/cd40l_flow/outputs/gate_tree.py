@@ -43,8 +43,8 @@ THRESHOLDS = {
 def gate_trees(result: Mapping[str, Any]) -> list[GateTree]:
     """Return the gates of every file of a sample that could be read, in the order of the result.
 
-    A file that stands for two reagents (a combined tube) has one tree with the thresholds of both. Raises Cd40lFlowError
-    for a result whose gates, scales and tubes do not belong together.
+    A file that stands for two reagents (a combined tube) has one tree with the thresholds of both. Raises
+    Cd40lFlowError for a result whose gates, scales and tubes do not belong together.
     """
     try:
         return _trees(result)
