@@ -6,9 +6,7 @@ the worker, the client does the work itself: the worker is never the reason that
 
 from __future__ import annotations
 
-import marshal
 import os
-import socket
 import sys
 
 from cd40l_flow import ENGINE_VERSION, __version__
@@ -42,12 +40,17 @@ def leave_out_current_directory() -> None:
 
 def ask(name: str) -> int | None:
     """Have a command of ``sys.argv`` done by a worker; return its exit code, None if the worker does not take it."""
+    import marshal
+    import socket
+
     with socket.socket(socket.AF_UNIX) as connection:
         try:
             connection.settimeout(PATIENCE)
             connection.connect(f"\0{name}")
+            peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
             # More open files than the standard ones, the connection and this listing may be arguments, as /dev/fd/63.
-            if not same_user(connection) or len(os.listdir("/proc/self/fd")) > len(STANDARD) + 2:
+            files = len(os.listdir("/proc/self/fd")) - len(STANDARD) - 2
+            if not same_user(peer) or files > 0 or not connection.recv(1):
                 return None
             os.umask(umask := os.umask(0o77))
             here = {"directory": os.getcwd(), "environment": dict(os.environ), "umask": umask}
@@ -67,10 +70,9 @@ def ask(name: str) -> int | None:
     return code[0]
 
 
-def same_user(connection: socket.socket) -> bool:
-    """Tell whether the other end is of this user and group, by the kernel's word: nobody else gets work or does it."""
-    other = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)  # process, user, group
-    return other[4:] == b"".join(number.to_bytes(4, sys.byteorder) for number in (os.geteuid(), os.getegid()))
+def same_user(peer: bytes) -> bool:
+    """Tell whether the other end, as SO_PEERCRED gives it, is of this user and group: nobody else gets or does work."""
+    return peer[4:] == b"".join(number.to_bytes(4, sys.byteorder) for number in (os.geteuid(), os.getegid()))
 
 
 def alike() -> list[object]:

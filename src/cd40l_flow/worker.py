@@ -23,12 +23,15 @@ from importlib import import_module
 from resource import RLIM_INFINITY, RLIMIT_AS, getrlimit
 from subprocess import PIPE, Popen
 
-from cd40l_flow.client import STANDARD, WORKER, alike, leave_out_current_directory, same_user
+from cd40l_flow.client import STANDARD, WORKER, alike, same_user
 
 THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # Where the C library is GNU's: memory is asked for in large pages and kept, a sixth of the page faults.
-KEPT = {"hugetlb": 1, "mmap_threshold": 1 << 26, "trim_threshold": 1 << 28}
-MEMORY = {"GLIBC_TUNABLES": ":".join(f"glibc.malloc.{name}={value}" for name, value in KEPT.items())}
+MALLOC = ("hugetlb=1", f"mmap_threshold={1 << 26}", f"trim_threshold={1 << 28}")
+MEMORY = {"GLIBC_TUNABLES": ":".join(f"glibc.malloc.{setting}" for setting in MALLOC)}
+# Where from is settled before anything else is imported.
+FIRST = "import sys, cd40l_flow.client as client; client.leave_out_current_directory()"
+PROGRAM = f"{FIRST}; import cd40l_flow.worker as worker; worker.serve(int(sys.argv[1]))"
 # What the steps import where they need it, and what libraries' functions import when they are first called.
 STEPS = ("analyse", "cli", "inputs.job", "outputs.index", "outputs.measures_table", "outputs.report")
 THEIRS = ("encodings.cp437", "flowio")
@@ -42,20 +45,24 @@ def start() -> None:
     # Where there can be no worker, the steps do without.
     with suppress(OSError), socket.socket(socket.AF_UNIX) as listener:
         listener.bind("")  # to an abstract name that is free
-        command = [sys.executable, "-P", "-m", "cd40l_flow.worker", str(listener.fileno())]
+        command = [sys.executable, "-P", "-c", PROGRAM, str(listener.fileno())]
         process = Popen(command, stdin=PIPE, env={**MEMORY, **os.environ, **THREADS}, pass_fds=[listener.fileno()])
         os.environ[WORKER] = listener.getsockname()[1:].decode()
         atexit.register(process.communicate)
 
 
-def serve(listener: socket.socket) -> None:
-    """Load everything, then fork a process for every client that sends its request, until standard input ends."""
+def serve(descriptor: int) -> None:
+    """Load everything, then fork a process for every client that sends its request, until standard input ends.
+
+    The socket that is given by its descriptor has a name, but nobody listens on it yet.
+    """
     # Ctrl-C reaches the clients; what works for them dies with them, and the worker ends with its parent.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _load()
     gc.collect()
     gc.freeze()
     loaded = _loaded()
+    listener = socket.socket(fileno=descriptor)
     listener.listen(128)
     clients: list[socket.socket] = []
     while True:
@@ -65,15 +72,18 @@ def serve(listener: socket.socket) -> None:
                 pass
         if sys.stdin in there:
             return
-        if listener in there:
-            clients.append(listener.accept()[0])
-            if not same_user(clients[-1]):
-                clients.pop().close()
-        for client in {*clients} & {*there}:
-            clients.remove(client)
-            with client, suppress(OSError):  # without a fork the client sees its connection end
-                if os.fork() == 0:
-                    _work(client, [listener, *clients], loaded)
+        # A client that hung up has left; where no process can be forked, the client sees its connection end.
+        with suppress(OSError):
+            if listener in there:
+                client, _ = listener.accept()
+                if same_user(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)):
+                    client.send(b"h")  # here: only now the client gives its files away
+                    clients.append(client)
+            for client in {*clients} & {*there}:
+                clients.remove(client)
+                with client:
+                    if os.fork() == 0:
+                        _work(client, [listener, *clients], loaded)
 
 
 def _load() -> None:
@@ -137,14 +147,8 @@ def _run(arguments: list[str]) -> int:
             return main(arguments)
         finally:
             sys.stdout.flush()
-            sys.stderr.flush()
     except SystemExit as stop:
         return int(stop.code or 0)
     except BaseException:  # noqa: BLE001  as Python itself does with what nobody caught
         sys.excepthook(*sys.exc_info())
         return 1
-
-
-if __name__ == "__main__":
-    leave_out_current_directory()
-    serve(socket.socket(fileno=int(sys.argv[1])))

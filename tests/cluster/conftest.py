@@ -29,7 +29,7 @@ class Site:
     def command(self, *arguments: str) -> list[str]:
         """Return the command that an administrator would give; further arguments go to Snakemake."""
         return [
-            *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
+            *(sys.executable, "-P", "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
             *("--profile", str(ROOT / "profiles" / "slurm"), "--directory", str(self.cohort)),
             *("--configfile", str(self.cohort / "config" / "config.yaml")),
             *("--slurm-init-seconds-before-status-checks", "2", *arguments),

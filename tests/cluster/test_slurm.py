@@ -149,6 +149,17 @@ def test_twelve_samples_equal_the_local_run(
     )
 
 
+def test_code_that_lies_with_the_data_does_not_run(small: Site, local: Path) -> None:
+    """A submission starts Snakemake in the working directory, where Python would look for modules first."""
+    for module in ("statistics", "yaml"):
+        (small.cohort / f"{module}.py").write_text(f"raise SystemExit('RAN {module}')\n", encoding="utf-8")
+
+    told = small.run()
+
+    assert told.returncode == 0, told.stdout
+    assert differences(small.cohort, local, SMALL) == []
+
+
 def test_a_cancelled_job(small: Site, local: Path) -> None:
     small.ask_for(FAULTY, LONG)
     process = small.start(*ONCE, *ALONE)

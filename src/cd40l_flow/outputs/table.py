@@ -1,4 +1,4 @@
-"""The table of calls that a person reads in a terminal: ``python -m cd40l_flow.outputs.table results/summary.tsv``."""
+"""The table of calls as read in a terminal: ``python -P -m cd40l_flow.outputs.table results/summary.tsv``."""
 
 from __future__ import annotations
 
