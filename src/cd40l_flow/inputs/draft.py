@@ -13,7 +13,7 @@ from cd40l_flow.errors import Cd40lFlowError
 from cd40l_flow.inputs.drafts import folder as folders
 from cd40l_flow.inputs.drafts.config_text import Layout, config_text, layout, panels_of, unlabelled
 from cd40l_flow.inputs.drafts.ids import ascii_id
-from cd40l_flow.inputs.drafts.kinds import Kind, Scene, kind_of, plus_signs, readings
+from cd40l_flow.inputs.drafts.kinds import Kind, Scene, kind_of, plus_signs, readings, template_label
 from cd40l_flow.inputs.drafts.people import File, Sample, find_samples, name_samples
 from cd40l_flow.inputs.drafts.questions import ask
 from cd40l_flow.inputs.drafts.table import needed, table
@@ -130,7 +130,8 @@ def draft_samples(
 
 def _scene(files: Mapping[str, File]) -> Scene:
     plus = frozenset(side for file in files.values() for side in plus_signs(file.levels))
-    scene = Scene(plus=plus, common=folders.common_folders(list(files.values())))
+    template = template_label([(file.levels, file.labels) for file in files.values()])
+    scene = Scene(plus=plus, common=folders.common_folders(list(files.values())), template=template)
     said: dict[str, set[str]] = {}
     for file in files.values():
         for path in file.folders:

@@ -13,7 +13,6 @@ from cd40l_flow.inputs.fcs import Recording
 KEYWORDS = (
     *("PATIENT ID", "SAMPLE ID", "SAMPLEID", "@SAMPLEID1", "@SAMPLEID2", "SAMPLE_NAME", "SAMPLE NAME", "$SMNO", "$SRC"),
     *("SPECIMEN NAME", "SPECIMEN", "GROUPNAME", "GROUP_NAME", "EXPERIMENT NAME", "EXPERIMENT_NAME", "$PROJ", "$DATE"),
-    *("TUBE NAME", "TUBE_NAME", "TUBENAME"),
 )
 _EMPTY = frozenset(("", "NA", "N/A", "NONE", "NOREAD", "UNKNOWN", "0", "-"))
 

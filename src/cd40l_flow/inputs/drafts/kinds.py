@@ -29,15 +29,16 @@ class Scene:
     """What the whole folder tells of its words.
 
     ``confirmed`` are phrases that are not certain by themselves, but alternate with plain words in the tubes of the
-    same people. ``plus`` and ``minus`` say on which side of words of stimulation signs stand anywhere (``before``,
-    ``after``, ``joined``). ``common`` are the folders (paths) that hold every file, ``mixed`` those whose files say
-    other than they do.
+    same people. ``plus`` says on which side of words of stimulation a plus stands anywhere (``before``, ``after``,
+    ``joined``). ``common`` are the folders (paths) that hold every file, ``mixed`` those whose files say
+    other than they do. ``template`` is the reagent that the label of every file names, though their names say others.
     """
 
     confirmed: frozenset[str] = frozenset()
     plus: frozenset[str] = frozenset()
     common: frozenset[str] = frozenset()
     mixed: frozenset[str] = frozenset()
+    template: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def kind_of(
     """
     doubts: list[str] = []
     stimulation = _stimulation(levels, folders, scene, doubts)
-    reagent, labelled = _reagent(levels, labels, doubts, alone=alone)
+    reagent, labelled = _reagent(levels, labels, scene, doubts, alone=alone)
     return Kind(stimulation, reagent, tuple(dict.fromkeys(doubts)), labelled)
 
 
@@ -182,7 +183,7 @@ def _quoted(words: Sequence[Said]) -> str:
 
 
 def _reagent(
-    levels: Sequence[Level], labels: Mapping[str, str], doubts: list[str], *, alone: bool
+    levels: Sequence[Level], labels: Mapping[str, str], scene: Scene, doubts: list[str], *, alone: bool
 ) -> tuple[str, bool]:
     label = label_reagent(labels)
     for level in levels:
@@ -201,7 +202,7 @@ def _reagent(
         elif not all(part.sure for part in parts):
             doubts.append(f"{reagent}, or does {text} only number the tube?")
         _ask_of_background(level, reagent, labels, doubts)
-        if label and not _compatible(reagent, label):
+        if label and label != scene.template and not _compatible(reagent, label):
             doubts.append(f"the name says {reagent}, a label {label}")
         return reagent, False
     if label and not alone:
@@ -209,6 +210,21 @@ def _reagent(
     elif not label:
         doubts.append("which reagent? Neither name nor labels say")
     return label, bool(label)
+
+
+def named_reagents(levels: Sequence[Level]) -> set[str]:
+    """Return the reagents that the names of a file and its folders hold."""
+    return {part.meaning for level in levels for part in level.of("reagent")}
+
+
+def template_label(files: Sequence[tuple[Sequence[Level], Mapping[str, str]]]) -> str:
+    """Return the reagent that labels name in every file where it is right for some by their names; else empty.
+
+    Such labels come with a template: that they name one reagent on the tubes of another tells nothing.
+    """
+    labels = {label_reagent(labels) for _, labels in files} - {""}
+    label = labels.pop() if len(labels) == 1 else ""
+    return label if label and any(label in named_reagents(levels) for levels, _ in files) else ""
 
 
 def label_reagent(labels: Mapping[str, str]) -> str:

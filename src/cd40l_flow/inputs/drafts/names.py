@@ -46,7 +46,7 @@ class Part:
     @property
     def key(self) -> str:
         """What the part is compared by: case and the way an accent is stored do not count, accents do."""
-        return unicodedata.normalize("NFC", self.text).casefold()
+        return unicodedata.normalize("NFC", self.text).lower()
 
     @property
     def phrase(self) -> str:

@@ -12,7 +12,6 @@ from cd40l_flow.inputs.drafts.kinds import Kind, Scene, kind_of
 from cd40l_flow.inputs.drafts.names import Level, Part
 from cd40l_flow.inputs.drafts.tokens import (
     CONTEXT,
-    PERSON,
     SILENT,
     Token,
     common,
@@ -107,7 +106,7 @@ def _folder(path: str) -> str:
 
 
 def _tells(token: Token) -> bool:
-    return token.part.role in PERSON
+    return token.part.role not in CONTEXT
 
 
 def _in_order(tokens: Sequence[Token]) -> tuple[Token, ...]:
@@ -142,7 +141,7 @@ def _by_header(
 ) -> dict[str, tuple[Token, ...]]:
     """Keep files apart whose names tell no one but whose headers differ in a keyword that groups them."""
     result = dict(kept)
-    bare = [path for path in files if not core_of(kept[path])]
+    bare = [path for path, tokens in kept.items() if not tokens or all(token.part.role in ("date", "run") for token in tokens)]
     keywords = sorted({keyword for path in bare for keyword in files[path].identity})
     for keyword in keywords:
         values = [files[path].identity.get(keyword, "") for path in bare]
@@ -150,7 +149,7 @@ def _by_header(
             continue
         order = {value: number for number, value in enumerate(dict.fromkeys(values), 1)}
         for path, value in zip(bare, values, strict=True):
-            part = Part("header", f"header{order[value]}", 0, 0)
+            part = Part("header", f"unnamed{order[value]}", 0, 0)
             result[path] = (*result[path], Token(0, part))
         break
     return result
@@ -206,8 +205,8 @@ def name_samples(files: Mapping[str, File], grouping: Grouping) -> list[Sample]:
 
 def _wishes(file: File, tokens: Sequence[Token]) -> list[str]:
     """Return texts that may name a sample, from the shortest that tells it to the longest."""
-    levels = _told_levels(file, tokens, PERSON)
-    context = _told_levels(file, tokens, CONTEXT)
+    levels = _told_levels(file, [token for token in tokens if _tells(token)])
+    context = _told_levels(file, [token for token in tokens if not _tells(token)])
     if not levels:
         return ["-".join(text for _, text in context)]
     texts = [text for _, text in levels]
@@ -215,8 +214,8 @@ def _wishes(file: File, tokens: Sequence[Token]) -> list[str]:
     return ["-".join(every[:size]) for size in range(1, len(every) + 1)]
 
 
-def _told_levels(file: File, tokens: Sequence[Token], roles: Sequence[str]) -> list[tuple[int, str]]:
-    """Return place and text of what the tokens of some roles say, the file's name first, then folders from the inside.
+def _told_levels(file: File, tokens: Sequence[Token]) -> list[tuple[int, str]]:
+    """Return place and text of what tokens say, the file's name first, then folders from the inside.
 
     A folder that only repeats what was said is left out.
     """
@@ -225,7 +224,7 @@ def _told_levels(file: File, tokens: Sequence[Token], roles: Sequence[str]) -> l
     for depth, level in enumerate(file.levels):
         place = 0 if depth == 0 else depth - len(file.levels)
         parts = sorted(
-            (token.part for token in tokens if token.place == place and token.part.role in roles),
+            (token.part for token in tokens if token.place == place),
             key=lambda part: part.start,
         )
         new = [part for part in parts if part.key not in seen or part.role == "number" and place == 0]
@@ -238,8 +237,8 @@ def _told_levels(file: File, tokens: Sequence[Token], roles: Sequence[str]) -> l
 def _told(file: File, tokens: Sequence[Token]) -> str:
     """Return where a sample's name was read, in words: the text and its place."""
     if any(token.part.role == "header" for token in tokens):
-        return "the headers differ"
-    levels = _told_levels(file, tokens, PERSON) or _told_levels(file, tokens, CONTEXT)
+        return "the headers alone"
+    levels = _told_levels(file, [token for token in tokens if _tells(token)]) or _told_levels(file, tokens)
     words = [f"'{text}' in {'the file name' if place == 0 else 'a folder'}" for place, text in levels[:2]]
     return ", ".join(words) or "no name tells"
 

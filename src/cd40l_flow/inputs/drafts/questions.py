@@ -9,7 +9,8 @@ from cd40l_flow.inputs.drafts import slots
 from cd40l_flow.inputs.drafts.identities import differing
 from cd40l_flow.inputs.drafts.kinds import Kind
 from cd40l_flow.inputs.drafts.people import File, Grouping, Sample, silent_words
-from cd40l_flow.inputs.drafts.tokens import PERSON, spoken
+from cd40l_flow.inputs.drafts.words import folded
+from cd40l_flow.inputs.drafts.tokens import CONTEXT, spoken
 
 _MOST_NAMED = 3
 
@@ -25,7 +26,7 @@ def ask(
     _ask_silent(files, grouping, samples, pairs, found)
     parts = differing([sample.files for sample in samples], {path: each.identity for path, each in files.items()}, pairs)
     for number, groups in parts.items():
-        _tell(found, samples[number].files, f"one sample? The headers part its files: {_parted(groups)}")
+        _tell(found, samples[number].files, f"one sample? The headers tell {_parted(groups)} apart")
     _ask_between(samples, pairs, found)
     for path, tokens in grouping.doubtful.items():
         texts = " ".join(token.part.text for token in tokens)
@@ -45,8 +46,8 @@ def _named(paths: Sequence[str]) -> str:
 
 
 def _parted(groups: Sequence[Sequence[str]]) -> str:
-    parts = [_named(group) for group in groups[:_MOST_NAMED]]
-    return " | ".join(parts) + (f" | and {len(groups) - _MOST_NAMED} parts more" if len(groups) > _MOST_NAMED else "")
+    parts = [repr(group[0]) + (f" and {len(group) - 1} more" if len(group) > 1 else "") for group in groups[:2]]
+    return " from ".join(parts)
 
 
 def _ask_one(
@@ -58,12 +59,13 @@ def _ask_one(
     found: dict[str, list[str]],
 ) -> None:
     """Ask of one sample: where no name tells it, where a kind of tube is there twice, where its names differ."""
+    header = any(token.part.role == "header" for token in grouping.tokens[sample.files[0]])
     specimen = any(token.part.role == "specimen" for token in grouping.tokens[sample.files[0]])
     if not sample.core and not (specimen and count > 1):
         _tell(found, sample.files, f"which sample? No part of the names tells; {sample.told}")
-    if any(token.part.role == "header" for token in grouping.tokens[sample.files[0]]):
+    if header:
         _tell(found, sample.files, "which sample? The names do not tell; headers put these files together")
-    common = [path for path in sample.files if path in grouping.common]
+    common = [path for path in sample.files if path in grouping.common and not header]
     if common and (count > 1 or any(path in grouping.counted for path in common)):
         _tell(found, common, f"which sample? {sample.told} stands in the names of all files")
     alone = [path for path in sample.files if _only_a_place(grouping, path)]
@@ -84,12 +86,12 @@ def _ask_one(
 
 def _only_a_place(grouping: Grouping, path: str) -> bool:
     """Tell whether a name has nothing but what may be a well, of a row and column that small plates have."""
-    tokens = [token for token in grouping.tokens[path] if token.part.role in PERSON]
+    tokens = [token for token in grouping.tokens[path] if token.part.role not in CONTEXT]
     return len(tokens) == 1 and tokens[0].part.role == "well" and path in grouping.places
 
 
 def _spelling(grouping: Grouping, path: str) -> str:
-    return " ".join(token.part.text for token in grouping.tokens[path] if token.part.role in PERSON)
+    return " ".join(token.part.text for token in grouping.tokens[path] if token.part.role not in CONTEXT)
 
 
 def _ask_silent(
@@ -121,13 +123,15 @@ def _ask_between(
     same: dict[tuple[str, ...], list[Sample]] = defaultdict(list)
     for sample in samples:
         if sample.core:
-            near[spoken(sample.core)].append(sample)
+            near[folded(spoken(sample.core))].append(sample)
             same[sample.core].append(sample)
     for group in near.values():
-        if len({sample.core for sample in group}) > 1:
-            names = " and ".join(sample.name for sample in group[:4])
-            for sample in group:
-                _tell(found, sample.files, f"are {names} one sample? Their names are nearly the same")
+        exact = len({spoken(sample.core) for sample in group}) == 1
+        for sample in group:
+            # Names without their accents are often the same (Müller, Möller); so it counts as well what the sets hold.
+            others = [other for other in group if other.core != sample.core and (exact or _complete(sample, other, pairs))]
+            if others:
+                _tell(found, sample.files, f"is {sample.name} one sample with {others[0].name}? The names are nearly the same")
     for group in same.values():
         for sample in group:
             rest = [other for other in group if other is not sample and _complete(sample, other, pairs)]
