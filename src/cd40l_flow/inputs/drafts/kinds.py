@@ -84,9 +84,12 @@ def said(level: Level, scene: Scene) -> list[Said]:
             value = UNSTIMULATED
         # A sign or a negation makes plain what a noun such as `Stimulation` leaves open.
         found.append(Said(value, text, sure and (known or value != part.meaning or text != part.text)))
-    if not found:
-        found += [Said(UNSTIMULATED if _zero(part) else STIMULATED, part.text, False) for part in level.of("duration")]
     return found
+
+
+def _hours(level: Level) -> list[Said]:
+    """Return what hours of a culture say where nothing else says it: none, that there was no stimulation."""
+    return [Said(UNSTIMULATED if _zero(part) else STIMULATED, part.text, False) for part in level.of("duration")]
 
 
 def _turned(
@@ -131,8 +134,9 @@ def plus_signs(levels: Sequence[Level]) -> set[str]:
 def _stimulation(levels: Sequence[Level], folders: Sequence[str], scene: Scene, doubts: list[str]) -> str:
     value, place = "", ""
     told = [("the file's name", "", levels[0]), *(("a folder", *pair) for pair in zip(folders, levels[1:], strict=True))]
+    plain = any(said(level, scene) for level in levels)
     for where, path, level in told:
-        words = said(level, scene)
+        words = said(level, scene) if plain else _hours(level)
         values = {word.value for word in words}
         if not words or (path and len(values) > 1):
             continue  # a folder that names both holds both

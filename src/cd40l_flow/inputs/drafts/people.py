@@ -22,6 +22,12 @@ from cd40l_flow.inputs.drafts.tokens import (
 )
 
 
+# Roles of parts that may turn out to be words or numbers of tubes.
+_VARYING = ("rest", "number", "stimulation", "negation", "with", "run")
+# Of the people with a word of stimulation that is not plain, how many must have a plain one of the other kind too.
+_ALTERNATING = 0.6
+
+
 @dataclass(frozen=True)
 class File:
     """A file to be drafted: its path in the folder, the levels of the path, the paths of its folders from the inside.
@@ -84,12 +90,14 @@ def _group(files: Mapping[str, File], kinds: Mapping[str, Kind], scene: Scene, *
     shared = common([each.kept for each in read.values()]) if len(files) > 1 else common([])
     kept = {path: without(each.kept, shared) for path, each in read.items()}
     trailing = {path: each.trailing for path, each in read.items()}
+    # Wells and numbers may each hide that the other only counts: wells are looked for before and after.
+    kept = _less(kept, slots.plate_wells(kept, _folder))
     numbers, doubtful = slots.numbers_kept(kept, trailing)
     counted = frozenset(path for path in files if len(numbers[path]) < len(trailing[path]))
     kept = {path: (*kept[path], *numbers[path]) for path in files}
-    wells = slots.plate_wells(kept, _folder)
-    kept = {path: tuple(token for token in kept[path] if token is not wells.get(path)) for path in files}
+    kept = _less(kept, slots.plate_wells(kept, _folder))
     kept, words = _without_words_of_tubes(kept, pairs)
+    kept = _less(kept, slots.leading_counters(kept, pairs))
     bare = {path for path in files if not core_of(kept[path])}
     if bare and shared:
         # What all files share tells nobody apart, but names those of whom nothing else is known.
@@ -99,6 +107,10 @@ def _group(files: Mapping[str, File], kinds: Mapping[str, Kind], scene: Scene, *
     silent = {path: (*read[path].silent, *words[path]) for path in files}
     common_names = frozenset(path for path in bare if core_of(kept[path]))
     return Grouping(kept, silent, doubtful, counted, common_names, slots.possible_wells(kept, _folder))
+
+
+def _less(kept: Mapping[str, tuple[Token, ...]], dropped: Mapping[str, Token]) -> dict[str, tuple[Token, ...]]:
+    return {path: tuple(token for token in tokens if token is not dropped.get(path)) for path, tokens in kept.items()}
 
 
 def _folder(path: str) -> str:
@@ -117,23 +129,18 @@ def _without_words_of_tubes(
     kept: Mapping[str, tuple[Token, ...]], kinds: Mapping[str, tuple[str, str]]
 ) -> tuple[dict[str, tuple[Token, ...]], dict[str, tuple[Token, ...]]]:
     """Leave out words that no table knows but that vary with the kind of tube, in the tubes of several people."""
-    left = {path: tuple(tokens) for path, tokens in kept.items()}
-    words: dict[str, tuple[Token, ...]] = {path: () for path in kept}
-    rests: dict[tuple[int, str], dict[str, tuple[str, ...]]] = defaultdict(dict)
-    for path, tokens in left.items():
+    files: dict[tuple[int, str], set[str]] = defaultdict(set)
+    for path, tokens in kept.items():
         for token in tokens:
-            if token.part.role in ("rest", "stimulation", "negation", "with", "run"):
-                rests[token.slot][path] = key_of([each for each in tokens if each.slot != token.slot])
-    for slot, with_it in sorted(rests.items()):
-        if len(set(with_it.values())) < 2:
-            continue
-        present = {path: path in with_it for path in left}
-        rest = {path: key_of([each for each in tokens if each.slot != slot]) for path, tokens in left.items()}
-        if () not in rest.values() and slots.told_by_kind(present, kinds, rest):
-            for path in with_it:
-                words[path] = (*words[path], *(each for each in left[path] if each.slot == slot))
-                left[path] = tuple(each for each in left[path] if each.slot != slot)
-    return left, words
+            if token.part.role in _VARYING:
+                files[token.slot].add(path)
+    followers = {slot for slot, having in files.items() if slots.follows_kind(having, kinds)}
+    rests = {path: key_of([each for each in tokens if each.slot not in followers]) for path, tokens in kept.items()}
+    if () in rests.values():
+        return dict(kept), {path: () for path in kept}
+    words = {slot for slot in followers if slots.crosses(files[slot], rests)}
+    left = {path: tuple(each for each in tokens if each.slot not in words) for path, tokens in kept.items()}
+    return left, {path: tuple(each for each in tokens if each.slot in words) for path, tokens in kept.items()}
 
 
 def _by_header(
@@ -173,7 +180,8 @@ def _confirmed(files: Mapping[str, File], grouping: Grouping, scene: Scene) -> f
     found = set()
     for (phrase, value), paths in words.items():
         people = {grouping.key(path) for path in paths}
-        if len(people) >= 2 and () not in people and people <= set(opposite[value]):
+        both = people & set(opposite[value])
+        if len(both) >= 2 and () not in people and len(both) >= _ALTERNATING * len(people):
             found.add(phrase)
     return frozenset(found)
 

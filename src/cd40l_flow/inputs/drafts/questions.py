@@ -108,7 +108,8 @@ def _ask_silent(
         every = set().union(*(words[path] for path in sample.files))
         for word in sorted(word for word in every if any(word not in words[path] for path in sample.files)):
             if word not in settled:
-                settled[word] = slots.told_by_kind({path: word in words[path] for path in files}, pairs)
+                having = [path for path in files if word in words[path]]
+                settled[word] = slots.follows_kind(having, pairs)
             if not settled[word]:
                 having = [path for path in sample.files if word in words[path]]
                 others = [path for path in sample.files if word not in words[path]]
@@ -137,15 +138,14 @@ def _ask_between(
             rest = [other for other in group if other is not sample and _complete(sample, other, pairs)]
             if rest:
                 _tell(found, sample.files, f"is {sample.name} one sample with {rest[0].name}? Together they have one set of tubes")
-    by_start: dict[str, list[Sample]] = defaultdict(list)
+    by_word: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
-        if sample.core:
-            by_start[sample.core[0]].append(sample)
-    for group in by_start.values():
+        for word in {word for word in sample.core if len(word) > 1}:
+            by_word[word].append(sample)
+    for group in by_word.values():
         for sample in group:
             for other in group:
-                within = set(other.core) < set(sample.core) or set(sample.core) < set(other.core)
-                if within and sample.context == other.context and _complete(sample, other, pairs):
+                if other.core != sample.core and sample.context == other.context and _complete(sample, other, pairs):
                     _tell(found, sample.files, f"is {sample.name} one sample with {other.name}? Together they have one set of tubes")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 
 from cd40l_flow.inputs.drafts.names import well
 from cd40l_flow.inputs.drafts.tokens import Token, key_of
@@ -11,6 +11,7 @@ from cd40l_flow.inputs.drafts.tokens import Token, key_of
 # A folder looks like a plate where so many of the places between its first and last row and column are taken.
 _LEAST_FILLED = 0.5
 _LEAST_WELLS = 6
+_MOST_REPLICATES = 3
 _SMALL, _LARGE = (8, 12), (16, 24)
 
 COUNTER, SAME, CROSSING = "counter", "same", "crossing"
@@ -49,23 +50,49 @@ def numbers_kept(
         found = course(values, rests)
         if found == COUNTER:
             continue
-        certain = found == SAME or (len(set(rests.values())) == 1 and len(set(values.values())) > 3)
         for file in files:
             if len(trailing[file]) > slot:
                 kept[file].append(trailing[file][slot])
-                if not certain:
+                if found == CROSSING:
                     doubtful[file] = (*doubtful.get(file, ()), trailing[file][slot])
-    return kept, doubtful
+    told = len({key_of(tokens) for tokens in files.values()})
+    counts = len({key_of(tokens) for tokens in kept.values()})
+    return kept, {} if told == 1 and counts > _MOST_REPLICATES else doubtful
+
+
+def leading_counters(
+    files: Mapping[str, Sequence[Token]], kinds: Mapping[str, tuple[str, str]]
+) -> dict[str, Token]:
+    """Return file -> the first number of its name, where that counts the files: it differs in all, and never tells.
+
+    It never tells where the rest of the names makes samples that have no kind of tube twice.
+    """
+    found = {}
+    for file, tokens in files.items():
+        numbers = [token for token in tokens if token.place == 0 and token.part.role == "number"]
+        if numbers and numbers[0] is next(token for token in tokens if token.place == 0 and token.part.role != "date"):
+            found[file] = numbers[0]
+    if len(found) < len(files) or len({token.key for token in found.values()}) < len(found):
+        return {}
+    rests = {file: key_of([each for each in files[file] if each is not token]) for file, token in found.items()}
+    tubes = [(rest, kinds[file]) for file, rest in rests.items()]
+    if len(set(rests.values())) < 2 or () in rests.values() or len(set(tubes)) < len(tubes):
+        return {}
+    return found if course({file: token.key for file, token in found.items()}, rests) == COUNTER else {}
 
 
 def plate_wells(files: Mapping[str, Sequence[Token]], folder: Callable[[str], str]) -> dict[str, Token]:
     """Return file -> the token that is a well of a plate; empty unless the whole folder looks like plates.
 
-    That is: the last such name in each file is found once in its folder, fills a grid, and the rest of the names tells
+    That is: the last such name in each file, or the first, is found once in its folder, fills a grid, and the rest of the names tells
     more than one sample, among whose files it never returns.
     """
+    return _wells_at(-1, files, folder) or _wells_at(0, files, folder)
+
+
+def _wells_at(at: int, files: Mapping[str, Sequence[Token]], folder: Callable[[str], str]) -> dict[str, Token]:
     found = {
-        file: wells[-1]
+        file: wells[at]
         for file, tokens in files.items()
         if (wells := [token for token in tokens if token.place == 0 and token.part.role == "well"])
     }
@@ -108,24 +135,18 @@ def _grid(texts: Sequence[str]) -> bool:
     return len(wells) >= _LEAST_WELLS and len(wells) >= _LEAST_FILLED * box
 
 
-def told_by_kind(
-    present: Mapping[str, bool], kinds: Mapping[str, tuple[str, str]], rests: Mapping[str, Hashable] | None = None
-) -> bool:
+def follows_kind(having: Collection[str], kinds: Mapping[str, tuple[str, str]]) -> bool:
     """Tell whether something is there in all files of some kinds of tube and in none of the others.
 
-    With ``rests``, at least two of them must have files with and without it: then it varies with the tube, not with the
-    person. Kinds (stimulation, reagent) that are not known settle nothing.
+    ``having`` are the files with it, ``kinds`` file -> (stimulation, reagent).
     """
-    seen: dict[tuple[str, str], set[bool]] = defaultdict(set)
-    for file, there in present.items():
-        seen[kinds[file]].add(there)
-    if any(len(each) > 1 for each in seen.values()) or len({frozenset(each) for each in seen.values()}) < 2:
-        return False
-    if rests is None:
-        return True
-    if any("" in kind for kind, there in seen.items() if True in there):
-        return False
-    both: dict[Hashable, set[bool]] = defaultdict(set)
+    theirs = {kinds[file] for file in having}
+    return len(theirs) < len(set(kinds.values())) and sum(kind in theirs for kind in kinds.values()) == len(having)
+
+
+def crosses(having: Collection[str], rests: Mapping[str, Hashable]) -> bool:
+    """Tell whether at least two rests have files with and files without it: it varies within people, not with them."""
+    seen: dict[Hashable, set[bool]] = defaultdict(set)
     for file, rest in rests.items():
-        both[rest].add(present[file])
-    return sum(len(each) == 2 for each in both.values()) >= 2
+        seen[rest].add(file in having)
+    return sum(len(each) == 2 for each in seen.values()) >= 2

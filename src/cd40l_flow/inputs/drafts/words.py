@@ -53,13 +53,26 @@ def cut(atom: str) -> tuple[int, ...]:
     """
     if look_up(folded(atom)):
         return ()
-    for at in range(1, len(atom)):
-        left, right = atom[:at], atom[at:]
-        turn = (left[-1].islower() and right[0].isupper()) or left[-1].isdigit() != right[0].isdigit()
-        known = [_is_long(folded(part)) for part in (left, right)]
-        if all(known) or (turn and any(known)):
-            return (*cut(left), at, *(at + further for further in cut(right)))
+    turns = [0, *(at for at in range(1, len(atom)) if _turns(atom[at - 1], atom[at])), len(atom)]
+    for size in range(len(turns) - 1, 0, -1):
+        for first, last in zip(turns, turns[size:], strict=False):
+            if _is_long(folded(atom[first:last])):
+                return _around(atom, first, last)
+    for first, last in zip(turns, turns[1:], strict=False):
+        for at in range(first + 1, last):
+            if _is_long(folded(atom[first:at])) and _is_long(folded(atom[at:last])):
+                return tuple(sorted({at, *_around(atom, first, last)}))
     return ()
+
+
+def _turns(left: str, right: str) -> bool:
+    return (left.islower() and right.isupper()) or left.isdigit() != right.isdigit()
+
+
+def _around(atom: str, first: int, last: int) -> tuple[int, ...]:
+    """Return the cuts at both ends of a word within an atom, and those of what stands before and behind it."""
+    ends = {first, last} - {0, len(atom)}
+    return tuple(sorted({*ends, *cut(atom[:first]), *(last + at for at in cut(atom[last:]))}))
 
 
 def _is_long(phrase: str) -> bool:
