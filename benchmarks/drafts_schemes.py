@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 PEOPLE = 12
 MISSING = 0.08  # share of tubes that a person lacks: parts of sets are what is merged without a word
+FEW = 0.5  # the same where people have only parts of sets
 KINDS = (
     ("unstimulated", "CD154"),
     ("stimulated", "CD154"),
@@ -45,7 +47,7 @@ class Scheme:
 
     Fields: id, s (stimulation), r (reagent), n (counter of all files), p (counter of a person's files), t (number of
     the kind), w and w2 (well, plain and as BD doubles it), d (date), k (number of the person), o (operator), g (a folder
-    for stimulation), f (family).
+    for stimulation), f (the person's first name, which two people may share).
     """
 
     name: str
@@ -96,10 +98,8 @@ def people(style: str, rng: random.Random) -> list[str]:
     return [styles[style](n) for n in range(PEOPLE)]
 
 
-def folder(scheme: Scheme, rng: random.Random) -> Iterator[Tube]:
-    """Yield the files of one folder that is named by a scheme."""
-    import datetime
-
+def folder(scheme: Scheme, rng: random.Random, missing: float = MISSING) -> Iterator[Tube]:
+    """Yield the files of one folder that is named by a scheme; ``missing`` is the share of tubes that people lack."""
     names = people(scheme.people, rng)
     first = datetime.date(2024, 1, 1) + datetime.timedelta(rng.randrange(600))
     days = [first + datetime.timedelta(7 * n) for n in range(scheme.dates)]
@@ -111,7 +111,7 @@ def folder(scheme: Scheme, rng: random.Random) -> Iterator[Tube]:
         raise AssertionError(scheme.name)
     for k, name in enumerate(names):
         day = days[k * scheme.dates // PEOPLE]
-        kinds = [kind for kind in scheme.kinds if rng.random() >= MISSING] or [scheme.kinds[0]]
+        kinds = [kind for kind in scheme.kinds if rng.random() >= missing] or [scheme.kinds[0]]
         if rng.random() < 0.3:
             rng.shuffle(kinds)
         tubes = [(kind, replicate) for kind in kinds for replicate in range(scheme.replicates)]
@@ -123,6 +123,7 @@ def folder(scheme: Scheme, rng: random.Random) -> Iterator[Tube]:
                 **{"id": name, "s": scheme.words[stimulation == "stimulated"], "r": words[at], "n": counter, "p": p},
                 **{"t": kind + 1, "w": f"{row}{column:02d}", "w2": f"{row}{column}_{row}{column:02d}", "k": k + 1},
                 **{"d": day.strftime(scheme.date), "o": operators[k % 2], "e": replicate + 1},
+                **{"f": ("Anna", "Jan", "Mia", "Noah")[k % 4]},
                 **{"g": ("Unstimulated", "Stimulated")[stimulation == "stimulated"]},
             }
             specimen = {"constant": "Specimen_001", "person": f"specimen {k + 1}", "none": ""}[scheme.specimen]
@@ -185,8 +186,8 @@ TUNED = [
 assert len(TUNED) == 40
 
 
-# Written before any of them was drafted, and nothing was changed for one of them alone.
-HELD_OUT = [
+# Written before any of them was drafted; what they showed then was mended for its kind.
+SECOND = [
     Scheme("held: tube number first", "{t:02d} {id} {s} {r}.fcs", "initials"),
     Scheme("held: reagent folders", "{r}/{s}/{id}.fcs", "surnames"),
     Scheme("held: run, person, glued", "Exp{o}12/{id}{s}{r}.fcs", "P", ("Unstim", "Stim")),
@@ -217,6 +218,26 @@ HELD_OUT = [
     Scheme("held: brackets", "{id} ({s}) [{r}].fcs", "chinese", ("unstimulated", "activated")),
     Scheme("held: sample last in brackets", "{r} {s} (sample {k}).fcs", "P"),
     Scheme("held: dyes", "{id}_{s}_{r}.fcs", "initials", reagents="dyes"),
+]
+
+# Written last, and measured as they are.
+LAST = [
+    Scheme("project, cohort, person", "PID study/{f} {id}/{s}/{r}_{p:03d}.fcs", "long"),
+    Scheme("person, day of the week and reagent", "{d}/{id}/{r} {s} tube {t}.fcs", "surnames", dates=3),
+    Scheme("kind as letter and number", "{id} T{t} {s} {r}.fcs", "initials"),
+    Scheme("BD FACSLyric", "{id}-{s} {r}-{d}-{n:04d}.fcs", "numbers", dates=2, date="%Y%m%d"),
+    Scheme("Navios with a panel", "{id} PID panel {s} {r} {n:08d} {t}.LMD", "surnames", _DE, "german", specimen="none"),
+    Scheme("Cytek, group of the day", "{d}/{id}-{s}-{r}_Raw.fcs", "initials", dates=2, extra=["Reference Group/APC (Cells).fcs"]),
+    Scheme("without and with in English", "{id} {s} {r}.fcs", "codes", ("without PMA", "with PMA"), "ligand"),
+    Scheme("negative sign in French", "{id}_{s}_{r}.fcs", "initials", ("non activé", "activé"), "french"),
+    Scheme("German, kurz", "{d} {id} {s} {r}.fcs", "patients", ("unst", "PMA/I".replace("/", "-")), "german", date="%d.%m.%y"),
+    Scheme("healthy and patients, three tubes", "{id}_{r}_{s}.fcs", "mixed", kinds=(0, 1, 2)),
+    Scheme("plate of 96 wells, kind by column", "{w}_{id}_{s}_{r}_{n:03d}.fcs", "family letters"),
+    Scheme("unknown words for kinds", "{id}_tube{t}.fcs", "initials", labels=""),
+    Scheme("no order", "{r}+{s}+{id}.fcs", "umlauts", ("unstim", "stim")),
+    Scheme("two names", "{f} {id} {s} {r}.fcs", "surnames"),
+    Scheme("FlowJo export, dates", "export_{d}_{s} {r}_{id}_Lymphocytes.fcs", "codes", dates=3),
+    Scheme("Italian folders", "{id}/{s}/{r}.fcs", "numbers", ("non stimolati", "stimolati"), "italian"),
 ]
 
 _SEPARATORS = ("_", " ", "-", ".", ", ", " - ")

@@ -57,8 +57,9 @@ def differing(
 
 
 def _by_kind(values: Mapping[str, str], kinds: Mapping[str, tuple[str, str]]) -> bool:
-    """Tell whether a keyword has one value for every kind of tube: then it names the tube."""
-    seen: dict[tuple[str, str], set[str]] = defaultdict(set)
+    """Tell whether a keyword has one value for every kind of tube, seen in several tubes of two kinds or more."""
+    seen: dict[tuple[str, str], list[str]] = defaultdict(list)
     for path, value in values.items():
-        seen[kinds[path]].add(value)
-    return len(seen) > 1 and all(len(each) == 1 for each in seen.values())
+        seen[kinds[path]].append(value)
+    repeated = {each[0] for each in seen.values() if len(each) > 1}
+    return len(repeated) > 1 and all(len(set(each)) == 1 for each in seen.values())

@@ -249,7 +249,7 @@ def _ask_of_background(level: Level, reagent: str, labels: Mapping[str, str], do
     for at, part in enumerate(parts):
         if part.role != "reagent":
             continue
-        turned = at > 1 and parts[at - 2].role == "stimulation"  # as in `stim neg CD154`
+        turned = at > 1 and parts[at - 2].role == "stimulation" and parts[at - 1].role == "after"  # `stim neg CD154`
         if at and parts[at - 1].role in ("negation", "after") and not turned:
             doubts.append(f"{reagent}, or does '{parts[at - 1].text} {part.text}' say that it is missing?")
         near = [each for each in (*parts[max(at - 1, 0) : at], *parts[at + 1 : at + 2]) if each.role in ("marker", "dye")]

@@ -113,7 +113,8 @@ def _longest(text: str, spans: Sequence[tuple[int, int]]) -> tuple[int, Part]:
             return size, Part("date", text[start:end], start, end)
         if size == 1 and _WELL.fullmatch(phrase):
             break
-        if word := look_up(phrase):
+        # Two letters with an accent are initials: no word of the table has them.
+        if (word := look_up(phrase)) and (len(phrase) > 2 or text[start:end].isascii()):
             return size, _part(word, text, start, end)
     end = spans[0][1]
     atom = folded(text[start:end])

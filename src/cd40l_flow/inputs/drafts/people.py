@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cd40l_flow.inputs.drafts import slots
@@ -89,6 +89,10 @@ def _group(files: Mapping[str, File], kinds: Mapping[str, Kind], scene: Scene, *
     pairs = {path: (kind.stimulation, kind.reagent) for path, kind in kinds.items()}
     shared = common([each.kept for each in read.values()]) if len(files) > 1 else common([])
     kept = {path: without(each.kept, shared) for path, each in read.items()}
+    if _keys(kept.values()) < _keys([each.kept for each in read.values()]):
+        # What is in all names tells people apart by its place: 1-2 and 2-1.
+        shared = common([])
+        kept = {path: each.kept for path, each in read.items()}
     trailing = {path: each.trailing for path, each in read.items()}
     # Wells and numbers may each hide that the other only counts: wells are looked for before and after.
     kept = _less(kept, slots.plate_wells(kept, _folder))
@@ -115,6 +119,10 @@ def _less(kept: Mapping[str, tuple[Token, ...]], dropped: Mapping[str, Token]) -
 
 def _folder(path: str) -> str:
     return path.rpartition("/")[0]
+
+
+def _keys(tokens: Iterable[Sequence[Token]]) -> int:
+    return len({key_of(each) for each in tokens})
 
 
 def _tells(token: Token) -> bool:

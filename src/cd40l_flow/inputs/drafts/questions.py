@@ -22,7 +22,7 @@ def ask(
     found: dict[str, list[str]] = {path: [] for path in files}
     pairs = {path: (kind.stimulation, kind.reagent) for path, kind in kinds.items()}
     for sample in samples:
-        _ask_one(sample, files, grouping, pairs, len(samples), found)
+        _ask_one(sample, files, grouping, pairs, len({each.core for each in samples}), len(samples), found)
     _ask_silent(files, grouping, samples, pairs, found)
     parts = differing([sample.files for sample in samples], {path: each.identity for path, each in files.items()}, pairs)
     for number, groups in parts.items():
@@ -55,18 +55,19 @@ def _ask_one(
     files: Mapping[str, File],
     grouping: Grouping,
     pairs: Mapping[str, tuple[str, str]],
-    count: int,
+    people: int,
+    contexts: int,
     found: dict[str, list[str]],
 ) -> None:
     """Ask of one sample: where no name tells it, where a kind of tube is there twice, where its names differ."""
     header = any(token.part.role == "header" for token in grouping.tokens[sample.files[0]])
     specimen = any(token.part.role == "specimen" for token in grouping.tokens[sample.files[0]])
-    if not sample.core and not (specimen and count > 1):
+    if not sample.core and not (specimen and contexts > 1):
         _tell(found, sample.files, f"which sample? No part of the names tells; {sample.told}")
     if header:
         _tell(found, sample.files, "which sample? The names do not tell; headers put these files together")
     common = [path for path in sample.files if path in grouping.common and not header]
-    if common and (count > 1 or any(path in grouping.counted for path in common)):
+    if common and (people > 1 or any(path in grouping.counted for path in common)):
         _tell(found, common, f"which sample? {sample.told} stands in the names of all files")
     alone = [path for path in sample.files if _only_a_place(grouping, path)]
     _tell(found, alone, f"is {sample.told} the sample, or the well it was measured from?")
@@ -103,13 +104,20 @@ def _ask_silent(
 ) -> None:
     """Ask where files of one sample differ in a word that was left out, unless it goes with the kind of tube."""
     words = {path: silent_words(grouping, path) for path in files}
+    stains = {
+        token.slot
+        for tokens in grouping.silent.values()
+        for token in tokens
+        if token.part.role in ("dye", "marker", "duration")
+    }
     settled: dict[tuple[int, str], bool] = {}
     for sample in samples:
         every = set().union(*(words[path] for path in sample.files))
         for word in sorted(word for word in every if any(word not in words[path] for path in sample.files)):
             if word not in settled:
                 having = [path for path in files if word in words[path]]
-                settled[word] = slots.follows_kind(having, pairs)
+                # One file alone shows no rule; but dyes and markers differ from tube to tube of one person.
+                settled[word] = slots.follows_kind(having, pairs) and (len(having) > 1 or word in stains)
             if not settled[word]:
                 having = [path for path in sample.files if word in words[path]]
                 others = [path for path in sample.files if word not in words[path]]

@@ -121,13 +121,8 @@ def without(tokens: Sequence[Token], left_out: Mapping[tuple[int, str], int]) ->
 
 
 def key_of(tokens: Sequence[Token]) -> tuple[str, ...]:
-    """Return what files of one sample share: the tokens, the file's first, a folder's left out where they repeat it."""
-    found: list[str] = []
-    for token in sorted(tokens, key=lambda token: (token.place != _IN_STEM, token.place if token.place else 0)):
-        repeats = token.place != _IN_STEM and token.key in found and not token.key.isdigit()
-        if not repeats:
-            found.append(token.key)
-    return tuple(found)
+    """Return what files of one sample share: the keys of the tokens in their order, the file's first."""
+    return tuple(token.key for token in sorted(tokens, key=lambda token: (token.place != _IN_STEM, token.place)))
 
 
 def core_of(tokens: Sequence[Token]) -> tuple[str, ...]:
