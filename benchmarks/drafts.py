@@ -1,4 +1,4 @@
-"""Draft folders named as laboratories name them, and count what was right, asked and wrong: ``python -m benchmarks.drafts``."""
+"""Draft folders named as laboratories name them; count what is right, asked, wrong: ``python -m benchmarks.drafts``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.drafts_schemes import FEW, LAST, MISSING, PEOPLE, SECOND, TUNED, Scheme, Tube, composed, folder
+
 from cd40l_flow.inputs.draft import draft
 
 ROOT = Path(__file__).parents[1]
@@ -47,7 +48,14 @@ class Count:
 
 def fcs_bytes(keywords: Mapping[str, str]) -> bytes:
     """Return an FCS file of one event with such keywords; LABEL is that of the target's detector."""
-    text = {"$BYTEORD": "1,2,3,4", "$DATATYPE": "F", "$MODE": "L", "$NEXTDATA": "0", "$PAR": str(len(NAMES)), "$TOT": "1"}
+    text = {
+        "$BYTEORD": "1,2,3,4",
+        "$DATATYPE": "F",
+        "$MODE": "L",
+        "$NEXTDATA": "0",
+        "$PAR": str(len(NAMES)),
+        "$TOT": "1",
+    }
     for n, (name, label) in enumerate(zip(NAMES, LABELS, strict=True), 1):
         text |= {f"$P{n}N": name, f"$P{n}B": "32", f"$P{n}E": "0,0", f"$P{n}R": "262144"}
         label = keywords.get("LABEL", "") if name == "PE-A" else label
@@ -125,15 +133,16 @@ def page(seeds: int, first: int, last: int) -> str:
     rule = "|---|---|---|---|---|---|---|---|---|"
     return f"""# Drafts from the names of files
 
-Written by `python -m benchmarks.drafts --seeds {seeds} --composed {first} {last}`. Folders of {PEOPLE} people are named as
-laboratories name them and drafted as `cd40l-flow init` does; the truth is known. Each tube is missing with a
+Written by `python -m benchmarks.drafts --seeds {seeds} --composed {first} {last}`. Folders of {PEOPLE} people are
+named as laboratories name them and drafted as `cd40l-flow init` does; the truth is known. Each tube is missing with a
 probability of {MISSING:g}, for it is parts of sets that could be put together without a word.
 
 - *right, no question*: tubes whose sample, stimulation and reagent are right and whose `check` is empty.
 - *asked*: tubes with a question in `check`; nothing runs before a person has answered it.
-- *merged*: samples that hold the tubes of two people, none of them asked about. *stimulation*, *reagent*: tubes for which
-  these are wrong without a question. **These must be 0.**
-- *apart*: people whose tubes are in more than one sample; *foreign*: files that are no tubes of the assay, without a question.
+- *merged*: samples that hold the tubes of two people, none of them asked about. *stimulation*, *reagent*: tubes for
+  which these are wrong without a question. **These must be 0.**
+- *apart*: people whose tubes are in more than one sample; *foreign*: files that are no tubes of the assay, without a
+  question.
 
 | folders | {head}
 {rule}
@@ -143,8 +152,8 @@ The first schemes were there when the rules were made. The further ones were wri
 their first draft 75 % were right without a question, nobody was merged and nothing was wrong; then what they showed was
 mended. Those written last, and those put together at random with numbers from {first} on, were measured as they are.
 
-What asks for everything asks rightly: names such as `Specimen_001_Tube_003.fcs`, wells alone, `P01_stim_CD154_2.fcs` where 2
-may be a replicate or a person, `0h` and `4h`, `US` and `P-I`, initials that are words of the assay.
+What asks for everything asks rightly: names such as `Specimen_001_Tube_003.fcs`, wells alone, `P01_stim_CD154_2.fcs`
+where 2 may be a replicate or a person, `0h` and `4h`, `US` and `P-I`, initials that are words of the assay.
 
 | scheme | {head}
 {rule}
@@ -174,7 +183,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.drafts", description=__doc__)
     parser.add_argument("--seeds", type=int, default=5, help="folders of each scheme (default: %(default)s)")
     parser.add_argument(
-        "--composed", type=int, nargs=2, default=(1000, 1200), metavar=("FROM", "TO"), help="numbers of schemes put together"
+        "--composed",
+        type=int,
+        nargs=2,
+        default=(1000, 1200),
+        metavar=("FROM", "TO"),
+        help="numbers of schemes put together",
     )
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "drafts.md", help="file to write")
     parser.add_argument("--show", metavar="SCHEME", help="instead: show the draft of one scheme")

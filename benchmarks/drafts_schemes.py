@@ -46,8 +46,8 @@ class Scheme:
     """A way of naming: ``template`` of a path with fields, ``people`` how they are called, words, what else is there.
 
     Fields: id, s (stimulation), r (reagent), n (counter of all files), p (counter of a person's files), t (number of
-    the kind), w and w2 (well, plain and as BD doubles it), d (date), k (number of the person), o (operator), g (a folder
-    for stimulation), f (the person's first name, which two people may share).
+    the kind), w and w2 (well, plain and as BD doubles it), d (date), k (number of the person), o (operator), g (a
+    folder for stimulation), f (the person's first name, which two people may share).
     """
 
     name: str
@@ -79,7 +79,20 @@ def people(style: str, rng: random.Random) -> list[str]:
         "numbers": lambda n: f"{10_000_000 + 7919 * (number + n):08d}",
         "short numbers": lambda n: f"{number + n}",
         "umlauts": lambda n: ("ÄB", "ÖB", "ÜB", "AB", "OB", "UB", "ÉL", "EL", "ÇA", "CA", "ØN", "ON")[n],
-        "surnames": lambda n: ("Müller", "Möller", "Miller", "Böhm", "Bohm", "García", "Gracia", "Lefèvre", "Rossi", "Russo", "Weiß", "Weiss")[n],
+        "surnames": lambda n: (
+            "Müller",
+            "Möller",
+            "Miller",
+            "Böhm",
+            "Bohm",
+            "García",
+            "Gracia",
+            "Lefèvre",
+            "Rossi",
+            "Russo",
+            "Weiß",
+            "Weiss",
+        )[n],
         "families": lambda n: f"F{n // 3 + 1:02d} {('index', 'mother', 'father')[n % 3]}",
         "family letters": lambda n: f"K{n // 3 + 1:02d}{'abc'[n % 3]}",
         "family parts": lambda n: f"{n // 4 + 1}-{n % 4 + 1}",
@@ -156,7 +169,9 @@ TUNED = [
     Scheme("plate, well first", "{w} {id} {s} {r}.fcs", "initials"),
     Scheme("Navios", "{id} {s} {r} {n:08d} 456.LMD", "numbers", reagents="ligand", specimen="none"),
     Scheme("Navios, reagent first", "{r} {s} {id} {n:08d}.LMD", "surnames", specimen="none"),
-    Scheme("Cytek groups", "{id}/{s} {r}.fcs", "codes", ("Unstim", "PMA+Iono"), extra=["Reference Group/PE (Beads).fcs"]),
+    Scheme(
+        "Cytek groups", "{id}/{s} {r}.fcs", "codes", ("Unstim", "PMA+Iono"), extra=["Reference Group/PE (Beads).fcs"]
+    ),
     Scheme("Cytek default group", "Group_001/{id}_{s}_{r}_Unmixed.fcs", "patients"),
     Scheme("date first", "{d}_{id}_{s}_{r}.fcs", "initials", dates=3, date="%Y%m%d"),
     Scheme("date first, short", "{d}_{id}_{s}_{r}.fcs", "P", dates=3, date="%y%m%d"),
@@ -195,7 +210,9 @@ SECOND = [
     Scheme("held: PBMC and hours", "{d}_PBMC_{id}_{s}_4h_{r}.fcs", "initials", ("unst", "PMA"), dates=2, date="%d%b%Y"),
     Scheme("held: US and PMA", "{id}-{s}-{r}-{n:03d}.fcs", "mixed", ("US", "PMA+Iono"), "ligand"),
     Scheme("held: medium, French", "{id}/{d}_{s}_{r}.fcs", "patients", ("milieu", "PMA"), "french"),
-    Scheme("held: French, sans et avec", "{id} {s} {r}.fcs", "surnames", ("sans stimulation", "avec stimulation"), "french"),
+    Scheme(
+        "held: French, sans et avec", "{id} {s} {r}.fcs", "surnames", ("sans stimulation", "avec stimulation"), "french"
+    ),
     Scheme("held: Spanish, sin y con", "{id} {s} {r}.fcs", "initials", ("sin PMA", "con PMA"), "spanish"),
     Scheme("held: Italian, senza", "{s}_{r}_{id}.fcs", "surnames", ("senza stimolo", "con stimolo"), "italian"),
     Scheme("held: German, nativ", "{id} {s} {r}.fcs", "short numbers", ("nativ", "PMA"), "german"),
@@ -227,10 +244,23 @@ LAST = [
     Scheme("kind as letter and number", "{id} T{t} {s} {r}.fcs", "initials"),
     Scheme("BD FACSLyric", "{id}-{s} {r}-{d}-{n:04d}.fcs", "numbers", dates=2, date="%Y%m%d"),
     Scheme("Navios with a panel", "{id} PID panel {s} {r} {n:08d} {t}.LMD", "surnames", _DE, "german", specimen="none"),
-    Scheme("Cytek, group of the day", "{d}/{id}-{s}-{r}_Raw.fcs", "initials", dates=2, extra=["Reference Group/APC (Cells).fcs"]),
+    Scheme(
+        "Cytek, group of the day",
+        "{d}/{id}-{s}-{r}_Raw.fcs",
+        "initials",
+        dates=2,
+        extra=["Reference Group/APC (Cells).fcs"],
+    ),
     Scheme("without and with in English", "{id} {s} {r}.fcs", "codes", ("without PMA", "with PMA"), "ligand"),
     Scheme("negative sign in French", "{id}_{s}_{r}.fcs", "initials", ("non activé", "activé"), "french"),
-    Scheme("German, kurz", "{d} {id} {s} {r}.fcs", "patients", ("unst", "PMA/I".replace("/", "-")), "german", date="%d.%m.%y"),
+    Scheme(
+        "German, kurz",
+        "{d} {id} {s} {r}.fcs",
+        "patients",
+        ("unst", "PMA/I".replace("/", "-")),
+        "german",
+        date="%d.%m.%y",
+    ),
     Scheme("healthy and patients, three tubes", "{id}_{r}_{s}.fcs", "mixed", kinds=(0, 1, 2)),
     Scheme("plate of 96 wells, kind by column", "{w}_{id}_{s}_{r}_{n:03d}.fcs", "family letters"),
     Scheme("unknown words for kinds", "{id}_tube{t}.fcs", "initials", labels=""),
@@ -242,12 +272,49 @@ LAST = [
 
 _SEPARATORS = ("_", " ", "-", ".", ", ", " - ")
 _WORDS = (
-    *(("unstim", "stim"), ("unstimulated", "stimulated"), ("non-stim", "stim"), ("resting", "activated"), ("NS", "PMA"), ("nil", "PMA")),
-    *(("medium", "PMA-Iono"), ("no PMA", "PMA"), ("ohne Stim", "mit Stim"), _DE, _FR, _ES, _IT, ("PMA-", "PMA+"), ("w-o PMA", "PMA I")),
-    *(("US", "P-I"), ("basal", "estimulado"), ("au repos", "activé"), ("baseline", "PMA"), ("untreated", "iono"), ("0h", "4h")),
+    *(
+        ("unstim", "stim"),
+        ("unstimulated", "stimulated"),
+        ("non-stim", "stim"),
+        ("resting", "activated"),
+        ("NS", "PMA"),
+        ("nil", "PMA"),
+    ),
+    *(
+        ("medium", "PMA-Iono"),
+        ("no PMA", "PMA"),
+        ("ohne Stim", "mit Stim"),
+        _DE,
+        _FR,
+        _ES,
+        _IT,
+        ("PMA-", "PMA+"),
+        ("w-o PMA", "PMA I"),
+    ),
+    *(
+        ("US", "P-I"),
+        ("basal", "estimulado"),
+        ("au repos", "activé"),
+        ("baseline", "PMA"),
+        ("untreated", "iono"),
+        ("0h", "4h"),
+    ),
 )
 _STYLES = (
-    *("P", "plain P", "wells", "patients", "mixed", "codes", "long", "numbers", "short numbers", "umlauts", "surnames", "families"),
+    *(
+        "P",
+        "plain P",
+        "wells",
+        "patients",
+        "mixed",
+        "codes",
+        "long",
+        "numbers",
+        "short numbers",
+        "umlauts",
+        "surnames",
+        "families",
+    ),
     *("family letters", "family parts", "german family", "chinese", "trap initials", "donors", "initials"),
 )
 

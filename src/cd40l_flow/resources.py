@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 import sys
 from contextlib import suppress
@@ -105,4 +106,6 @@ def shipped_yaml(path: Path) -> Any:
 def working_files() -> dict[str, str]:
     """Return path -> text of what a new working directory gets beside its sheets: Snakefile, profiles, the manual."""
     copied = {name: shared_file(name).read_text(encoding="utf-8") for name in _COPIED}
+    # Links to what stays in the project lead nowhere from a working directory: their words remain.
+    copied = {name: re.sub(r"\[([^\]]+)\]\(\.\./[^)]*\)", r"\1", text) for name, text in copied.items()}
     return {"workflow/Snakefile": _SNAKEFILE, **copied}

@@ -120,7 +120,9 @@ def test_a_draft_is_told_at_a_glance(tmp_path: Path, capsys: pytest.CaptureFixtu
 
     told = capsys.readouterr().out
     lines = [" ".join(line.split()) for line in told.splitlines()]
-    assert "sample run role stim CD154 background unstim CD40-Ig secondary other asked the sample was read from" in lines
+    assert (
+        "sample run role stim CD154 background unstim CD40-Ig secondary other asked the sample was read from" in lines
+    )
     assert "P1 run1 test 1 1 1 - - 'P1' in the file name" in lines
     assert "Patient-2 run1 test 1 - - - - 'Patient 2' in a folder" in lines
     assert "2 samples of 2 without a tube that the table shows as missing (-)." in told

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cd40l_flow.inputs.draft import DraftTube, draft_samples
 from cd40l_flow.inputs.drafts.ids import ascii_id
-from cd40l_flow.inputs.drafts.kinds import Scene, kind_of
+from cd40l_flow.inputs.drafts.kinds import Kind, Scene, kind_of
 from cd40l_flow.inputs.drafts.names import read_path
 from cd40l_flow.inputs.drafts.people import File
 from cd40l_flow.inputs.drafts.words import look_up, table
@@ -21,7 +21,9 @@ TUBES = ("unstim_CD154", "stim_CD154", "stim_isotype", "stim_CD40-Ig", "stim_sec
 
 
 def drafted(
-    paths: Sequence[str], labels: Mapping[str, str] | None = None, identity: Mapping[str, Mapping[str, str]] | None = None
+    paths: Sequence[str],
+    labels: Mapping[str, str] | None = None,
+    identity: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict[str, DraftTube]:
     """Return path -> tube of a draft from paths alone."""
     files = {}
@@ -68,7 +70,14 @@ def test_two_people_in_a_folder_of_a_date_are_two_samples() -> None:
     ],
 )
 @pytest.mark.parametrize(
-    "form", ["{id}_{tube}.fcs", "{tube}_{id}.fcs", "{id}/{tube}.fcs", "Specimen_001_{id} {tube}_{n:03d}.fcs", "export_{id}_{tube}_CD4+.fcs"]
+    "form",
+    [
+        "{id}_{tube}.fcs",
+        "{tube}_{id}.fcs",
+        "{id}/{tube}.fcs",
+        "Specimen_001_{id} {tube}_{n:03d}.fcs",
+        "export_{id}_{tube}_CD4+.fcs",
+    ],
 )
 def test_people_stay_apart(names: Sequence[str], form: str) -> None:
     """Every way to call people, at every place of a path: as many samples as people, each with its five tubes."""
@@ -101,7 +110,9 @@ WORDLESS = st.text("bcdfghjkmnqrtvwxz", min_size=3, max_size=6).filter(lambda te
 @given(
     names=st.lists(WORDLESS, min_size=2, max_size=5, unique=True),
     digits=st.booleans(),
-    form=st.sampled_from(["{id}_{tube}", "{tube} {id}", "{tube}_{id}_{n:03d}", "{id}/{tube}", "2025-03-01/{id}-{tube}_{w}"]),
+    form=st.sampled_from(
+        ["{id}_{tube}", "{tube} {id}", "{tube}_{id}_{n:03d}", "{id}/{tube}", "2025-03-01/{id}-{tube}_{w}"]
+    ),
     data=st.data(),
 )
 def test_no_two_names_share_a_sample_without_a_question(
@@ -137,7 +148,9 @@ def test_a_plate_is_seen_by_its_grid() -> None:
 
 def test_numbers_at_the_end_are_counters_people_or_asked() -> None:
     """A number that never returns counts; one that returns without another name is a person, else it is asked."""
-    counters = drafted([f"{name}_{tube}_{n:03d}.fcs" for n, (name, tube) in enumerate((a, b) for a in ("AK", "BK") for b in TUBES)])
+    counters = drafted(
+        [f"{name}_{tube}_{n:03d}.fcs" for n, (name, tube) in enumerate((a, b) for a in ("AK", "BK") for b in TUBES)]
+    )
     people = drafted([f"{tube}_{n:02d}.fcs" for n in range(1, 6) for tube in TUBES])
     either = drafted([f"{name}_{tube}_{n}.fcs" for name in ("AK", "BK") for n in (1, 2) for tube in TUBES])
     spelled = drafted([f"AK_{tube}_rep{n}.fcs" for n in (1, 2) for tube in TUBES])
@@ -171,7 +184,12 @@ def test_names_nearly_the_same_are_asked_about() -> None:
 
 def test_two_files_of_one_kind_are_asked_about() -> None:
     """Replicates, repeats or another person: the question names the files."""
-    tubes = drafted([*(f"AK {tube}_{n:03d}.fcs" for n, tube in enumerate(("stim CD154",) * 2 + TUBES[:1], 1)), "BK stim CD154_009.fcs"])
+    tubes = drafted(
+        [
+            *(f"AK {tube}_{n:03d}.fcs" for n, tube in enumerate(("stim CD154",) * 2 + TUBES[:1], 1)),
+            "BK stim CD154_009.fcs",
+        ]
+    )
 
     asked = [path for path, tube in tubes.items() if tube.doubts]
     assert asked == ["AK stim CD154_001.fcs", "AK stim CD154_002.fcs"]
@@ -187,7 +205,7 @@ def test_headers_part_files_whose_names_tell_no_one() -> None:
     assert all(any("which sample?" in doubt for doubt in tube.doubts) for tube in tubes.values())
 
 
-def kind(name: str, labels: Mapping[str, str] | None = None, scene: Scene | None = None):  # noqa: ANN201
+def kind(name: str, labels: Mapping[str, str] | None = None, scene: Scene | None = None) -> Kind:
     """Return the kind of one tube, and the questions about it."""
     return kind_of(read_path(name), ["x"] * name.count("/"), labels or {}, scene or Scene())
 
@@ -197,11 +215,16 @@ def told() -> list[tuple[str, str]]:
     if not WORDS.exists():
         return []
     lines = WORDS.read_text(encoding="utf-8").splitlines()
-    return [(word, {"U": "unstimulated", "S": "stimulated"}[letter]) for word, letter in (line.split("\t") for line in lines)]
+    return [
+        (word, {"U": "unstimulated", "S": "stimulated"}[letter])
+        for word, letter in (line.split("\t") for line in lines)
+    ]
 
 
 @pytest.mark.skipif(not WORDS.exists(), reason="the words of five languages are not there")
-@pytest.mark.parametrize("form", ["{}", "P01_{}_CD154", "XH-17 CD154 {}", "{} iso P01", "P01/{}/CD154", "P01_{}_cd40ig_003"])
+@pytest.mark.parametrize(
+    "form", ["{}", "P01_{}_CD154", "XH-17 CD154 {}", "{} iso P01", "P01/{}/CD154", "P01_{}_cd40ig_003"]
+)
 def test_no_word_is_understood_wrongly(form: str) -> None:
     """In five languages: right, or asked."""
     for word, meaning in told():
@@ -239,8 +262,21 @@ def test_plain_words_and_negations_are_certain(name: str, stimulation: str) -> N
 @pytest.mark.parametrize(
     "name",
     [
-        *("P1 stim- CD154", "P1 -PMA CD154", "P1 NS CD154", "P1 4h CD154", "P1 unstim PMA CD154", "P1 stim control CD154"),
-        *("Stimulated/P1 unstim CD154", "P1 CD154", "P1 PMA nicht CD154", "P1 not unstimulated CD154", "P1 basal CD154"),
+        *(
+            "P1 stim- CD154",
+            "P1 -PMA CD154",
+            "P1 NS CD154",
+            "P1 4h CD154",
+            "P1 unstim PMA CD154",
+            "P1 stim control CD154",
+        ),
+        *(
+            "Stimulated/P1 unstim CD154",
+            "P1 CD154",
+            "P1 PMA nicht CD154",
+            "P1 not unstimulated CD154",
+            "P1 basal CD154",
+        ),
         *("P1 neg CD154", "P1 not CD154 stim", "P1 costim CD154", "P1 blank CD154"),
     ],
 )

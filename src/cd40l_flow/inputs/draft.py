@@ -251,7 +251,9 @@ def _todo(
             )
     lacking = sum(any(not tubes for tubes in needed(sample).values()) for sample in samples)
     if lacking:
-        todo.append(f"{_count(lacking, 'sample')} of {len(samples)} without a tube that the table shows as missing (-).")
+        todo.append(
+            f"{_count(lacking, 'sample')} of {len(samples)} without a tube that the table shows as missing (-)."
+        )
     return todo
 
 

@@ -50,7 +50,7 @@ def config_text(fcs_dir: str, panels: Mapping[str, Layout], headers: Mapping[str
         "spillover: file",
         "# Without a valid CD40-Ig result no sample is NORMAL; false where the laboratory does not test function.",
         "require_function: true",
-        "# marker: {detector: NAME}, for what labels do not tell; the column `panel` of config/tubes.tsv names a panel.",
+        "# marker: {detector: NAME}, for what labels do not tell; the column `panel` of config/tubes.tsv names it.",
         "panels:",
     ]
     for name, told in panels.items():

@@ -73,7 +73,9 @@ def calibration(file: File) -> bool | None:
 
 def cell(path: str) -> str:
     """Return a path as a cell of the sheet can hold it: what cannot be printed stands as its number, as ``<09>``."""
-    return "".join(char if char.isprintable() else f"<{ord(char) & 0xFF if _byte(char) else ord(char):02x}>" for char in path)
+    return "".join(
+        char if char.isprintable() else f"<{ord(char) & 0xFF if _byte(char) else ord(char):02x}>" for char in path
+    )
 
 
 def _byte(char: str) -> bool:

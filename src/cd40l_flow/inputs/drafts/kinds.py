@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cd40l_flow.inputs.drafts.names import Level, Part, read_name
@@ -10,7 +10,9 @@ from cd40l_flow.inputs.drafts.names import Level, Part, read_name
 STIMULATED, UNSTIMULATED = "stimulated", "unstimulated"
 _OTHER = {STIMULATED: UNSTIMULATED, UNSTIMULATED: STIMULATED}
 # Negations that are never part of a person's or a study's name; the others (no, un, con) may be.
-_PLAIN_NEGATIONS = frozenset("without ohne nicht sans sin senza sem zonder not minus neg negative negativ".split())
+_PLAIN_NEGATIONS = frozenset(
+    ("without", "ohne", "nicht", "sans", "sin", "senza", "sem", "zonder", "not", "minus", "neg", "negative", "negativ")
+)
 _BACKGROUNDS = {"isotype": ("CD154", "CD154-2"), "FMO": ("CD154", "CD154-2"), "secondary": ("CD40-Ig",)}
 _TARGETS = ("CD154", "CD154-2", "CD40-Ig")
 
@@ -133,7 +135,10 @@ def plus_signs(levels: Sequence[Level]) -> set[str]:
 
 def _stimulation(levels: Sequence[Level], folders: Sequence[str], scene: Scene, doubts: list[str]) -> str:
     value, place = "", ""
-    told = [("the file's name", "", levels[0]), *(("a folder", *pair) for pair in zip(folders, levels[1:], strict=True))]
+    told = [
+        ("the file's name", "", levels[0]),
+        *(("a folder", *pair) for pair in zip(folders, levels[1:], strict=True)),
+    ]
     plain = any(said(level, scene) for level in levels)
     for where, path, level in told:
         words = said(level, scene) if plain else _hours(level)
@@ -202,7 +207,9 @@ def _reagent(
             return "", False
         reagent = back.pop() if back else "CD154-2" if "CD154-2" in targets else targets.pop()
         if reagent in _BACKGROUNDS and targets and not targets & set(_BACKGROUNDS[reagent]):
-            doubts.append(f"{reagent} is the background of {' or '.join(_BACKGROUNDS[reagent])}, but a name says {text}")
+            doubts.append(
+                f"{reagent} is the background of {' or '.join(_BACKGROUNDS[reagent])}, but a name says {text}"
+            )
         elif not all(part.sure for part in parts):
             doubts.append(f"{reagent}, or does {text} only number the tube?")
         _ask_of_background(level, reagent, labels, doubts)
@@ -252,17 +259,21 @@ def _ask_of_background(level: Level, reagent: str, labels: Mapping[str, str], do
         turned = at > 1 and parts[at - 2].role == "stimulation" and parts[at - 1].role == "after"  # `stim neg CD154`
         if at and parts[at - 1].role in ("negation", "after") and not turned:
             doubts.append(f"{reagent}, or does '{parts[at - 1].text} {part.text}' say that it is missing?")
-        near = [each for each in (*parts[max(at - 1, 0) : at], *parts[at + 1 : at + 2]) if each.role in ("marker", "dye")]
+        near = [
+            each for each in (*parts[max(at - 1, 0) : at], *parts[at + 1 : at + 2]) if each.role in ("marker", "dye")
+        ]
         if part.meaning == "FMO":
             foreign = [each.text for each in near if each.role == "marker" or not _is_target_dye(each, labels)]
             if foreign:
-                doubts.append(f"FMO of the target? The name says '{foreign[0]}'; that of another marker is no background")
+                doubts.append(
+                    f"FMO of the target? The name says '{foreign[0]}'; that of another marker is no background"
+                )
         elif part.meaning == "isotype" and len(level.of("marker")) == 1 and near and near[0].role == "marker":
             doubts.append(f"isotype of the target? The name says '{near[0].text}'")
 
 
 def _is_target_dye(dye: Part, labels: Mapping[str, str]) -> bool:
-    """Tell whether a dye is that of the detector labelled with the target, which no other detector's name begins with."""
+    """Tell whether a dye is that of the detector labelled with the target, and of no other."""
     named = [name for name in labels if _begins(read_name(name).parts, dye)]
     return len(named) >= 1 and all(label_reagent({name: labels[name]}) for name in named)
 
@@ -271,6 +282,6 @@ def _begins(parts: Sequence[Part], dye: Part) -> bool:
     return bool(parts) and parts[0].role == "dye" and parts[0].phrase.replace(" ", "") == dye.phrase.replace(" ", "")
 
 
-def readings(levels: Sequence[Level], scene: Scene) -> Collection[str]:
+def readings(levels: Sequence[Level], scene: Scene) -> set[str]:
     """Return what a file's own name says for certain of the stimulation."""
     return {word.value for word in said(levels[0], scene) if word.sure}

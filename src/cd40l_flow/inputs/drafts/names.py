@@ -11,11 +11,16 @@ from cd40l_flow.inputs.drafts.words import Word, cut, folded, look_up
 
 _ATOM = re.compile(r"[^\W_]+")
 _LONGEST_PHRASE = 5
-_MONTH = r"(?:jan|feb|mar|apr|mai|may|jun|jul|aug|sep|oct|okt|nov|dec|dez|ene|abr|ago|dic|fev|avr|aou|gen|mag|giu|lug|set|ott)[a-z]{0,7}"
+# The months' first letters in the languages of the table.
+_MONTH = (
+    r"(?:jan|feb|mar|apr|mai|may|jun|jul|aug|sep|oct|okt|nov|dec|dez|ene|abr|ago|dic|fev|avr|aou|gen|mag|giu|lug|set|ott)"
+    r"[a-z]{0,7}"
+)
 _YEAR, _M, _D = r"(?:20[0-4]\d|19[5-9]\d)", r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
 _MM, _DD, _YY = r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])", r"[0-4]\d"
 _DATE = re.compile(
-    rf"{_YEAR} {_M} {_D}|{_D} {_M} {_YEAR}|{_DD} {_MM} {_YY}|{_M} {_D} {_YEAR}|{_YEAR}{_MM}{_DD}|{_DD}{_MM}{_YEAR}|{_YY}{_MM}{_DD}"
+    rf"{_YEAR} {_M} {_D}|{_D} {_M} {_YEAR}|{_DD} {_MM} {_YY}|{_M} {_D} {_YEAR}|{_YEAR}{_MM}{_DD}"
+    rf"|{_DD}{_MM}{_YEAR}|{_YY}{_MM}{_DD}"
     rf"|{_DD}{_MM}{_YY}|{_D} ?{_MONTH} ?(?:{_YEAR}|{_YY})|{_YEAR} ?{_MONTH} ?{_D}|{_MONTH} ?{_D} {_YEAR}"
     rf"|{_YEAR}{_MM}{_DD} ?[012]\d[0-5]\d(?:[0-5]\d)?"
 )

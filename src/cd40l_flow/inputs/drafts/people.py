@@ -21,7 +21,6 @@ from cd40l_flow.inputs.drafts.tokens import (
     without,
 )
 
-
 # Roles of parts that may turn out to be words or numbers of tubes.
 _VARYING = ("rest", "number", "stimulation", "negation", "with", "run")
 # Of the people with a word of stimulation that is not plain, how many must have a plain one of the other kind too.
@@ -145,18 +144,20 @@ def _without_words_of_tubes(
     followers = {slot for slot, having in files.items() if slots.follows_kind(having, kinds)}
     rests = {path: key_of([each for each in tokens if each.slot not in followers]) for path, tokens in kept.items()}
     if () in rests.values():
-        return dict(kept), {path: () for path in kept}
+        return dict(kept), dict.fromkeys(kept, ())
     words = {slot for slot in followers if slots.crosses(files[slot], rests)}
     left = {path: tuple(each for each in tokens if each.slot not in words) for path, tokens in kept.items()}
     return left, {path: tuple(each for each in tokens if each.slot in words) for path, tokens in kept.items()}
 
 
-def _by_header(
-    files: Mapping[str, File], kept: Mapping[str, tuple[Token, ...]]
-) -> dict[str, tuple[Token, ...]]:
+def _by_header(files: Mapping[str, File], kept: Mapping[str, tuple[Token, ...]]) -> dict[str, tuple[Token, ...]]:
     """Keep files apart whose names tell no one but whose headers differ in a keyword that groups them."""
     result = dict(kept)
-    bare = [path for path, tokens in kept.items() if not tokens or all(token.part.role in ("date", "run") for token in tokens)]
+    bare = [
+        path
+        for path, tokens in kept.items()
+        if not tokens or all(token.part.role in ("date", "run") for token in tokens)
+    ]
     keywords = sorted({keyword for path in bare for keyword in files[path].identity})
     for keyword in keywords:
         values = [files[path].identity.get(keyword, "") for path in bare]
@@ -201,7 +202,10 @@ def name_samples(files: Mapping[str, File], grouping: Grouping) -> list[Sample]:
         groups[grouping.key(path)].append(path)
     taken: set[str] = set()
     samples = []
-    wishes = {key: [ascii_id(wish) for wish in _wishes(files[paths[0]], grouping.tokens[paths[0]])] for key, paths in groups.items()}
+    wishes = {
+        key: [ascii_id(wish) for wish in _wishes(files[paths[0]], grouping.tokens[paths[0]])]
+        for key, paths in groups.items()
+    }
     counts: dict[str, int] = defaultdict(int)
     for wish in wishes.values():
         for each in {text.casefold() for text in wish}:

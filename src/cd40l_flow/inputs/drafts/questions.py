@@ -9,8 +9,8 @@ from cd40l_flow.inputs.drafts import slots
 from cd40l_flow.inputs.drafts.identities import differing
 from cd40l_flow.inputs.drafts.kinds import Kind
 from cd40l_flow.inputs.drafts.people import File, Grouping, Sample, silent_words
-from cd40l_flow.inputs.drafts.words import folded
 from cd40l_flow.inputs.drafts.tokens import CONTEXT, spoken
+from cd40l_flow.inputs.drafts.words import folded
 
 _MOST_NAMED = 3
 
@@ -24,7 +24,9 @@ def ask(
     for sample in samples:
         _ask_one(sample, files, grouping, pairs, len({each.core for each in samples}), len(samples), found)
     _ask_silent(files, grouping, samples, pairs, found)
-    parts = differing([sample.files for sample in samples], {path: each.identity for path, each in files.items()}, pairs)
+    parts = differing(
+        [sample.files for sample in samples], {path: each.identity for path, each in files.items()}, pairs
+    )
     for number, groups in parts.items():
         _tell(found, samples[number].files, f"one sample? The headers tell {_parted(groups)} apart")
     _ask_between(samples, pairs, found)
@@ -81,7 +83,9 @@ def _ask_one(
     for (stimulation, reagent), paths in twice.items():
         marks = [tuple(part.phrase for part in files[path].levels[0].of("replicate")) for path in paths]
         if len(paths) > 1 and (() in marks or len(set(marks)) < len(marks)):
-            words = f"{len(paths)} tubes are {stimulation} {reagent}: replicates, repeats, or another person or reagent?"
+            words = (
+                f"{len(paths)} tubes are {stimulation} {reagent}: replicates, repeats, or another person or reagent?"
+            )
             _tell(found, paths, f"{words} {_named(paths)}")
 
 
@@ -121,12 +125,14 @@ def _ask_silent(
             if not settled[word]:
                 having = [path for path in sample.files if word in words[path]]
                 others = [path for path in sample.files if word not in words[path]]
-                _tell(found, sample.files, f"one sample? '{word[1]}' stands in {_parted([having])}, not in {_named(others)}")
+                _tell(
+                    found,
+                    sample.files,
+                    f"one sample? '{word[1]}' stands in {_parted([having])}, not in {_named(others)}",
+                )
 
 
-def _ask_between(
-    samples: Sequence[Sample], pairs: Mapping[str, tuple[str, str]], found: dict[str, list[str]]
-) -> None:
+def _ask_between(samples: Sequence[Sample], pairs: Mapping[str, tuple[str, str]], found: dict[str, list[str]]) -> None:
     """Ask where two samples may be one: written nearly alike, or parts of a set that no two people would share."""
     near: dict[str, list[Sample]] = defaultdict(list)
     same: dict[tuple[str, ...], list[Sample]] = defaultdict(list)
@@ -138,14 +144,24 @@ def _ask_between(
         exact = len({spoken(sample.core) for sample in group}) == 1
         for sample in group:
             # Names without their accents are often the same (Müller, Möller); so it counts as well what the sets hold.
-            others = [other for other in group if other.core != sample.core and (exact or _complete(sample, other, pairs))]
+            others = [
+                other for other in group if other.core != sample.core and (exact or _complete(sample, other, pairs))
+            ]
             if others:
-                _tell(found, sample.files, f"is {sample.name} one sample with {others[0].name}? The names are nearly the same")
+                _tell(
+                    found,
+                    sample.files,
+                    f"is {sample.name} one sample with {others[0].name}? The names are nearly the same",
+                )
     for group in same.values():
         for sample in group:
             rest = [other for other in group if other is not sample and _complete(sample, other, pairs)]
             if rest:
-                _tell(found, sample.files, f"is {sample.name} one sample with {rest[0].name}? Together they have one set of tubes")
+                _tell(
+                    found,
+                    sample.files,
+                    f"is {sample.name} one sample with {rest[0].name}? Together they have one set of tubes",
+                )
     by_word: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         for word in {word for word in sample.core if len(word) > 1}:
@@ -154,10 +170,13 @@ def _ask_between(
         for sample in group:
             for other in group:
                 if other.core != sample.core and sample.context == other.context and _complete(sample, other, pairs):
-                    _tell(found, sample.files, f"is {sample.name} one sample with {other.name}? Together they have one set of tubes")
+                    _tell(
+                        found,
+                        sample.files,
+                        f"is {sample.name} one sample with {other.name}? Together they have one set of tubes",
+                    )
 
 
 def _complete(one: Sample, other: Sample, pairs: Mapping[str, tuple[str, str]]) -> bool:
     """Tell whether two samples have no kind of tube in common, so that they might be one."""
     return not {pairs[path] for path in one.files} & {pairs[path] for path in other.files}
-

@@ -60,9 +60,7 @@ def numbers_kept(
     return kept, {} if told == 1 and counts > _MOST_REPLICATES else doubtful
 
 
-def leading_counters(
-    files: Mapping[str, Sequence[Token]], kinds: Mapping[str, tuple[str, str]]
-) -> dict[str, Token]:
+def leading_counters(files: Mapping[str, Sequence[Token]], kinds: Mapping[str, tuple[str, str]]) -> dict[str, Token]:
     """Return file -> the first number of its name, where that counts the files: it differs in all, and never tells.
 
     It never tells where the rest of the names makes samples that have no kind of tube twice.
@@ -84,8 +82,8 @@ def leading_counters(
 def plate_wells(files: Mapping[str, Sequence[Token]], folder: Callable[[str], str]) -> dict[str, Token]:
     """Return file -> the token that is a well of a plate; empty unless the whole folder looks like plates.
 
-    That is: the last such name in each file, or the first, is found once in its folder, fills a grid, and the rest of the names tells
-    more than one sample, among whose files it never returns.
+    That is: the last such name in each file, or the first, is found once in its folder, fills a grid, and the rest of
+    the names tells more than one sample, among whose files it never returns.
     """
     return _wells_at(-1, files, folder) or _wells_at(0, files, folder)
 

@@ -16,7 +16,9 @@ CONTEXT = ("date", "run", "specimen")
 # What is never part of a sample's name, but must not differ within one sample without a reason.
 SILENT = ("filler", "dye", "marker", "gate", "duration", "copy")
 _IN_STEM = 0
-_AMBIGUOUS_NEGATIONS = frozenset("no non un con com met pas w wo plus avec mit with mo".split())
+_AMBIGUOUS_NEGATIONS = frozenset(
+    ("no", "non", "un", "con", "com", "met", "pas", "w", "w o", "wo", "plus", "avec", "mit", "with")
+)
 _ENDS_AFTER = ("gate", "filler", "copy", "dye", "marker")
 
 
@@ -75,9 +77,10 @@ def tokens_of(levels: Sequence[Level], scene: Scene, *, all_words: bool) -> Toke
             elif part.role in ("negation", "with", "after"):
                 if part.phrase in _AMBIGUOUS_NEGATIONS and not _turns(level.parts, at):
                     kept.append(token)
-            elif part.role == "stimulation" and not part.sure and not all_words and plain:
-                if part.phrase not in scene.confirmed:
-                    kept.append(token)
+            elif (
+                part.role == "stimulation" and plain and not (part.sure or all_words or part.phrase in scene.confirmed)
+            ):
+                kept.append(token)
     return Tokens(tuple(kept), tuple(trailing), tuple(silent))
 
 
