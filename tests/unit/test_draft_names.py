@@ -164,6 +164,24 @@ def test_numbers_at_the_end_are_counters_people_or_asked() -> None:
     assert not any(tube.doubts for tube in spelled.values())
 
 
+def test_one_word_for_all_may_be_no_person() -> None:
+    """Where all names share one word and only wells or numbers differ, these may be two people: asked."""
+    wells = drafted(
+        [f"XK_{tube}_{row}{n}_{row}0{n}.fcs" for n, (tube, row) in enumerate(zip(TUBES, "AABBB", strict=True), 1)]
+    )
+    alone = drafted([f"XK_{tube}.fcs" for tube in TUBES])
+
+    assert all(any("stands in the names of all files" in doubt for doubt in tube.doubts) for tube in wells.values())
+    assert not any(tube.doubts for tube in alone.values())
+
+
+def test_words_that_are_names_too_are_asked_about() -> None:
+    """Aria and Aurora are cytometers and girls: left out of the sample's name, but never without a question."""
+    tubes = drafted([f"Rossi {name} {tube}.fcs" for name, tube in zip(("Aria", "Aurora") * 3, TUBES, strict=False)])
+
+    assert all(any("stands in" in doubt for doubt in tube.doubts) for tube in tubes.values())
+
+
 def test_the_same_name_on_two_days_is_two_samples() -> None:
     """A control of every run; but parts of one set on two days are asked about."""
     whole = drafted([f"{day}/HC1_{tube}.fcs" for day in ("2025-03-01", "2025-03-08") for tube in TUBES])

@@ -45,14 +45,13 @@ class File:
 class Grouping:
     """What every file's sample rests on: its tokens, those words that tell the tube, and numbers that are not certain.
 
-    ``common`` are the files whose sample is named by what all files share, ``counted`` those with a number that only
-    counts them, ``places`` those whose name, found once in its folder, may be the well they were measured from.
+    ``common`` are the files whose sample is named by what all files share, ``places`` those whose name, found once in
+    its folder, may be the well they were measured from.
     """
 
     tokens: Mapping[str, tuple[Token, ...]]
     silent: Mapping[str, tuple[Token, ...]]
     doubtful: Mapping[str, tuple[Token, ...]]
-    counted: frozenset[str]
     common: frozenset[str]
     places: frozenset[str]
 
@@ -96,7 +95,6 @@ def _group(files: Mapping[str, File], kinds: Mapping[str, Kind], scene: Scene, *
     # Wells and numbers may each hide that the other only counts: wells are looked for before and after.
     kept = _less(kept, slots.plate_wells(kept, _folder))
     numbers, doubtful = slots.numbers_kept(kept, trailing)
-    counted = frozenset(path for path in files if len(numbers[path]) < len(trailing[path]))
     kept = {path: (*kept[path], *numbers[path]) for path in files}
     kept = _less(kept, slots.plate_wells(kept, _folder))
     kept, words = _without_words_of_tubes(kept, pairs)
@@ -109,7 +107,7 @@ def _group(files: Mapping[str, File], kinds: Mapping[str, Kind], scene: Scene, *
     kept = _by_header(files, kept)
     silent = {path: (*read[path].silent, *words[path]) for path in files}
     common_names = frozenset(path for path in bare if core_of(kept[path]))
-    return Grouping(kept, silent, doubtful, counted, common_names, slots.possible_wells(kept, _folder))
+    return Grouping(kept, silent, doubtful, common_names, slots.possible_wells(kept, _folder))
 
 
 def _less(kept: Mapping[str, tuple[Token, ...]], dropped: Mapping[str, Token]) -> dict[str, tuple[Token, ...]]:

@@ -69,7 +69,9 @@ def _ask_one(
     if header:
         _tell(found, sample.files, "which sample? The names do not tell; headers put these files together")
     common = [path for path in sample.files if path in grouping.common and not header]
-    if common and (people > 1 or any(path in grouping.counted for path in common)):
+    # A number, a well or a day that differs may be all that tells two people apart whose names are one word.
+    places = {_numbered(files[path]) for path in common}
+    if common and (people > 1 or len(places) > 1):
         _tell(found, common, f"which sample? {sample.told} stands in the names of all files")
     alone = [path for path in sample.files if _only_a_place(grouping, path)]
     _tell(found, alone, f"is {sample.told} the sample, or the well it was measured from?")
@@ -87,6 +89,11 @@ def _ask_one(
                 f"{len(paths)} tubes are {stimulation} {reagent}: replicates, repeats, or another person or reagent?"
             )
             _tell(found, paths, f"{words} {_named(paths)}")
+
+
+def _numbered(file: File) -> tuple[str, ...]:
+    """Return what of a file's names numbers it: numbers, wells, days."""
+    return tuple(part.key for level in file.levels for part in level.of("number", "well", "date", "run"))
 
 
 def _only_a_place(grouping: Grouping, path: str) -> bool:
@@ -120,8 +127,10 @@ def _ask_silent(
         for word in sorted(word for word in every if any(word not in words[path] for path in sample.files)):
             if word not in settled:
                 having = [path for path in files if word in words[path]]
-                # One file alone shows no rule; but dyes and markers differ from tube to tube of one person.
-                settled[word] = slots.follows_kind(having, pairs) and (len(having) > 1 or word in stains)
+                # Each kind seen once shows no rule; but dyes and markers differ from tube to tube of one person.
+                settled[word] = slots.follows_kind(having, pairs) and (
+                    len(having) > len({pairs[path] for path in having}) or word in stains
+                )
             if not settled[word]:
                 having = [path for path in sample.files if word in words[path]]
                 others = [path for path in sample.files if word not in words[path]]
