@@ -11,6 +11,7 @@ from cd40l_flow import __version__
 CONFIG = "config/config.yaml"
 CHECK = Path("results/check.json")
 SAMPLES = Path("results/samples")
+REVIEWS = Path("reviews")
 
 
 @cache

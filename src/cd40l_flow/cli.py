@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cd40l_flow.arguments import CONFIG, SAMPLES, parser
+from cd40l_flow.arguments import CONFIG, REVIEWS, SAMPLES, parser
 from cd40l_flow.errors import Cd40lFlowError, InputsError, RecordError
 
 if TYPE_CHECKING:
@@ -105,12 +105,12 @@ def _init(options: argparse.Namespace) -> int:
 
     directory = Path(options.out)
     folder = Path(options.fcs) if options.fcs else directory / "fcs"
-    files, todo = dict(working_files()), []
+    files, todo, table = dict(working_files()), [], ""
     if not options.workflow:
         if not folder.is_dir():
             raise Cd40lFlowError(f"{folder}: there is no such folder. Name the folder of the FCS files with --fcs.")
         found = draft(folder, Path(os.path.relpath(folder, directory)).as_posix())
-        files, todo = {**found.files, **files}, list(found.todo)
+        files, todo, table = {**found.files, **files}, list(found.todo), found.table
     there = [str(directory / name) for name in files if (directory / name).exists()]
     if there:
         raise Cd40lFlowError(
@@ -120,6 +120,12 @@ def _init(options: argparse.Namespace) -> int:
         path = directory / name
         write_whole(path, text)
         print(f"init: {path}")
+    (directory / REVIEWS).mkdir(exist_ok=True)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names of files may hold letters that the terminal's encoding lacks.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if table:
+        print(f"\n{table}\n")
     print("Still to do:")
     todo += [
         f"Check: cd40l-flow check --directory {quote(options.out)}",

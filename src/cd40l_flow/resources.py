@@ -6,6 +6,7 @@ What they hold is read from them every time: a copy that is quicker to read coul
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -83,4 +84,6 @@ def shipped(path: Path) -> Any:
 def working_files() -> dict[str, str]:
     """Return path -> text of what a new working directory gets beside its sheets: Snakefile, profiles, the manual."""
     copied = {name: shared_file(name).read_text(encoding="utf-8") for name in _COPIED}
+    # Links to what stays in the project lead nowhere from a working directory: their words remain.
+    copied = {name: re.sub(r"\[([^\]]+)\]\(\.\./[^)]*\)", r"\1", text) for name, text in copied.items()}
     return {"workflow/Snakefile": _SNAKEFILE, **copied}

@@ -31,8 +31,8 @@ from cd40l_flow.outputs.densities import write_densities
 from cd40l_flow.outputs.measures_table import write_measures
 from cd40l_flow.outputs.multiqc import write_multiqc
 from cd40l_flow.outputs.override_lines import append_overrides
+from cd40l_flow.outputs.record import write_record
 from cd40l_flow.outputs.report import write_report
-from cd40l_flow.outputs.result import write_result
 from cd40l_flow.outputs.review_state import review_state
 from cd40l_flow.outputs.reviews import Reviews
 from cd40l_flow.outputs.summary import summary_row
@@ -116,7 +116,7 @@ def test_a_file_may_have_any_name(cohort: Path) -> None:
         control, arrays = analyse(plan.job("C01"), {})
         result, more = analyse(plan.job("P01"), {"C01": control})
         for one, figures in ((control, arrays), (result, more)):
-            write_result(one, Path(f"{one['sample']}.json"))
+            write_record(one, Path(f"{one['sample']}.json"))
             write_densities(figures, Path(f"{one['sample']}.npz"))
         write_report("P01.json", "P01.npz", [("C01.json", "C01.npz")], "report.html", {})
         write_measures(result, Path("measures.tsv"))

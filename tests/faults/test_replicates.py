@@ -21,8 +21,8 @@ from cd40l_flow.expression.histogram import histogram
 from cd40l_flow.expression.replicates import level_free_distance, replicate_groups
 from cd40l_flow.inputs.plan import Plan, load_plan
 from cd40l_flow.outputs.densities import write_densities
+from cd40l_flow.outputs.record import write_record
 from cd40l_flow.outputs.report import write_report
-from cd40l_flow.outputs.result import write_result
 from cd40l_flow.schema import load_schema
 from cd40l_flow.simulate import Scenario
 from helpers.cases import SCALE
@@ -224,7 +224,7 @@ def disagreeing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name in ("C01", "P01"):
             given = {"C01": results["C01"]} if name == "P01" else {}
             results[name], arrays = analyse(plan.job(name), given)
-            write_result(results[name], Path(f"{name}.json"))
+            write_record(results[name], Path(f"{name}.json"))
             write_densities(arrays, Path(f"{name}.npz"))
         write_report("P01.json", "P01.npz", [("C01.json", "C01.npz")], "report.html", {})
     yield folder

@@ -3,56 +3,16 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from cd40l_flow.cli import main
-from cd40l_flow.inputs.guess import guess_tube
 from helpers.fcs_files import Fcs
 
 TEST_DATA = Path(__file__).parents[2] / "test_data"
-
-
-@pytest.mark.parametrize(
-    ("folders", "stem", "sample", "stimulation", "reagent"),
-    [
-        ([], "P01_unstim_cd154", "P01", "unstimulated", "CD154"),
-        ([], "XH-17 PMA+iono CD40L clone 2", "XH-17", "stimulated", "CD154-2"),
-        ([], "XH-17 PMA+iono CD40-muIg", "XH-17", "stimulated", "CD40-Ig"),
-        (["Patient 3"], "Specimen_001_stim CD154_002", "Patient-3", "stimulated", "CD154"),
-        ([], "Specimen_001_AB12 PMA CD154_003", "AB12", "stimulated", "CD154"),
-        ([], "AB12 A05 unstim iso", "AB12", "unstimulated", "isotype"),
-        ([], "00012345 CD154 stim 00000123 456", "00012345", "stimulated", "CD154"),
-        (["XH17", "stim"], "FMO PE", "XH17", "stimulated", "FMO"),
-        (["XH17"], "not stimulated sec only", "XH17", "unstimulated", "secondary"),
-    ],
-)
-def test_names_of_instruments_and_people_are_understood(
-    folders: list[str], stem: str, sample: str, stimulation: str, reagent: str
-) -> None:
-    """Tokens of the file's own name first, then its folders; counters, wells and Specimen_001 name no sample."""
-    guess = guess_tube(folders, stem, ())
-
-    assert (guess.sample, guess.stimulation, guess.reagent) == (sample, stimulation, reagent)
-
-
-@pytest.mark.parametrize(("folders", "stem"), [([], "Specimen_001_Tube_001"), (["plate1"], "A01"), ([], "003")])
-def test_a_name_that_tells_nothing_is_doubted(folders: list[str], stem: str) -> None:
-    """Neither stimulation nor reagent is made up, and each thing not known is one doubt."""
-    guess = guess_tube(folders, stem, ())
-
-    assert (guess.stimulation, guess.reagent) == ("", "")
-    assert len(guess.doubts) == 3
-
-
-def test_name_and_label_that_disagree_are_told() -> None:
-    """A CD40-Ig label on a file called CD154 is a doubt; an isotype measured with the template of CD154 is none."""
-    assert guess_tube([], "P1 stim CD154", ["CD3 APC", "CD40-Ig PE"]).doubts == (
-        "the name says CD154, a label CD40-Ig",
-    )
-    assert guess_tube([], "P1 stim isotype", ["CD3 APC", "CD154 PE"]).doubts == ()
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -139,9 +99,88 @@ def test_the_folder_that_is_drafted_can_be_run(tmp_path: Path, capsys: pytest.Ca
         *(f"config/{name}" for name in ("config.yaml", "samples.tsv", "tubes.tsv", "overrides.tsv", "README.md")),
         *("workflow/Snakefile", "profiles/default/profile.yaml", "profiles/slurm/profile.yaml"),
     }
+    assert (lab / "reviews").is_dir()
+    assert "reviews: reviews\n" in (lab / "config/config.yaml").read_text()
     capsys.readouterr()
     assert main(["init", str(tmp_path / "other"), "--workflow"]) == 0
     assert not (tmp_path / "other/config/samples.tsv").exists()
     assert (tmp_path / "other/workflow/Snakefile").read_text() == (lab / "workflow/Snakefile").read_text()
     assert main(["init", str(tmp_path / "other")]) == 2
     assert "other/fcs: there is no such folder. Name the folder of the FCS files with --fcs." in capsys.readouterr().err
+
+
+def test_a_draft_is_told_at_a_glance(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line for each sample: which tubes it has, which are missing, how many ask, and where its name was read."""
+    folder = tmp_path / "fcs"
+    (folder / "Patient 2").mkdir(parents=True)
+    for name in ("P1 stim CD154.fcs", "P1 unstim CD154.fcs", "P1 stim iso.fcs", "Patient 2/PMA CD154.fcs"):
+        (folder / name).write_bytes(Fcs().bytes())
+
+    assert main(["init", str(tmp_path / "lab"), "--fcs", str(folder)]) == 0
+
+    told = capsys.readouterr().out
+    lines = [" ".join(line.split()) for line in told.splitlines()]
+    assert (
+        "sample run role stim CD154 background unstim CD40-Ig secondary other asked the sample was read from" in lines
+    )
+    assert "P1 run1 test 1 1 1 - - 'P1' in the file name" in lines
+    assert "Patient-2 run1 test 1 - - - - 'Patient 2' in a folder" in lines
+    assert "2 samples of 2 without a tube that the table shows as missing (-)." in told
+    assert "write clone and lot of the target reagents" in told
+
+
+def test_what_is_no_tube_is_left_out_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Compensation controls by BD's name, and what systems hide beside files; CellQuest's numbered files count."""
+    folder = tmp_path / "fcs"
+    names = (
+        *("P1 stim CD154.001", "P1 unstim CD154.002", "Compensation Controls_PE Stained Control.fcs"),
+        *("._P1 stim CD154.fcs", "__MACOSX/P2 stim CD154.fcs", ".Trashes/501/P3 stim CD154.fcs"),
+    )
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(Fcs().bytes())
+    (folder / "notes.003").write_text("no FCS file")
+
+    assert main(["init", str(tmp_path / "lab"), "--fcs", str(folder)]) == 0
+
+    drafted = rows(tmp_path / "lab/config/tubes.tsv")
+    assert [row["fcs"] for row in drafted] == ["P1 stim CD154.001", "P1 unstim CD154.002"]
+    told = capsys.readouterr().out
+    assert "1 file left out as compensation controls or beads by their names are that: Compensation Controls_PE" in told
+    assert "3 files left out that systems hide" in told
+
+
+def test_names_that_no_sheet_can_hold_are_asked_for(tmp_path: Path) -> None:
+    """A tab, a line's end, bytes that are no UTF-8: the sheet stays readable, and its row says what to rename."""
+    folder = tmp_path / "fcs"
+    folder.mkdir()
+    for name in (b"P1\tstim CD154.fcs", b"P2\nstim CD154.fcs", b"M\xfcller stim CD154.fcs", b'"P4" stim CD154.fcs'):
+        with open(os.fsencode(folder) + b"/" + name, "wb") as file:  # noqa: PTH123  pathlib takes no bytes
+            file.write(Fcs().bytes())
+
+    assert main(["init", str(tmp_path / "lab"), "--fcs", str(folder)]) == 0
+
+    drafted = {row["sample"]: row for row in rows(tmp_path / "lab/config/tubes.tsv")}
+    assert {name: row["fcs"] for name, row in drafted.items()} == {
+        "P1": "P1<09>stim CD154.fcs",
+        "P2": "P2<0a>stim CD154.fcs",
+        "Mueller": "M<fc>ller stim CD154.fcs",
+        "P4": '"P4" stim CD154.fcs',
+    }
+    assert all(("rename it" in row["check"]) == (name != "P4") for name, row in drafted.items())
+
+
+def test_headers_are_compared_but_never_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Files of one name whose headers tell two specimens are asked about; no word of the headers comes out."""
+    folder = tmp_path / "fcs"
+    folder.mkdir()
+    for name, whose in (("P1 stim CD154", "DOE"), ("P1 unstim CD154", "DOE"), ("P1 stim isotype", "ROE")):
+        (folder / f"{name}.fcs").write_bytes(Fcs(keywords={"$SRC": f"SECRET {whose}", "$SMNO": "SECRET"}).bytes())
+
+    assert main(["init", str(tmp_path / "lab"), "--fcs", str(folder)]) == 0
+
+    drafted = rows(tmp_path / "lab/config/tubes.tsv")
+    assert {row["sample"] for row in drafted} == {"P1"}
+    assert all("one sample? The headers tell 'P1 stim CD154.fcs' and 1 more" in row["check"] for row in drafted)
+    written = [path.read_text() for path in (tmp_path / "lab").rglob("*") if path.is_file()]
+    assert "SECRET" not in "".join([*written, capsys.readouterr().out])

@@ -2,46 +2,60 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cd40l_flow.config import UNFILLED
-from cd40l_flow.errors import Cd40lFlowError, TubeError
+from cd40l_flow.errors import Cd40lFlowError
 from cd40l_flow.inputs.cells import tab_separated
-from cd40l_flow.inputs.fcs import open_recording
-from cd40l_flow.inputs.guess import Guess, guess_tube
-from cd40l_flow.inputs.model import MARKERS, REQUIRED_MARKERS, Header
-from cd40l_flow.inputs.panel import find_roles
+from cd40l_flow.inputs.drafts import folder as folders
+from cd40l_flow.inputs.drafts.config_text import Layout, config_text, layout, panels_of, unlabelled
+from cd40l_flow.inputs.drafts.ids import ascii_id
+from cd40l_flow.inputs.drafts.kinds import Kind, Scene, kind_of, plus_signs, readings, template_label
+from cd40l_flow.inputs.drafts.people import File, Sample, find_samples, name_samples
+from cd40l_flow.inputs.drafts.questions import ask
+from cd40l_flow.inputs.drafts.table import needed, table
+from cd40l_flow.inputs.model import Header
 
-SUFFIXES = (".fcs", ".lmd")
 FIRST_RUN = "run1"
-# What a run of one sample needs: (stimulation, reagents of which one is enough, what it is for).
-NEEDED = (
-    ("stimulated", ("CD154",), "expression"),
-    ("stimulated", ("isotype", "FMO"), "the background of CD154"),
-    ("unstimulated", ("CD154", "isotype", "FMO"), "the CD69 boundary"),
-    ("stimulated", ("CD40-Ig",), "function"),
-    ("stimulated", ("secondary",), "the background of CD40-Ig"),
-)
+SAMPLES_COLUMNS = ("sample", "run", "role", "sex", "calcineurin_inhibitor", "transplant", "check")
+TUBES_COLUMNS = ("sample", "fcs", "stimulation", "reagent", "panel", "clone", "lot", "check")
+OVERRIDES_COLUMNS = ("sample", "tube", "gate", "value", "by", "reason")
 
 
 @dataclass(frozen=True)
 class DraftTube:
-    """One file: its path inside the folder (``fcs``), what was guessed, its header, and ``panel`` once known."""
+    """One file: its path inside the folder (``fcs``), its sample, what it is, what is asked, its header and panel."""
 
     fcs: str
-    guess: Guess
+    sample: str
+    kind: Kind
+    doubts: tuple[str, ...]
     header: Header | None
     panel: str = "default"
 
 
 @dataclass(frozen=True)
+class DraftSample:
+    """One sample: its name, run, whether a name says that it is a control, its tubes and from where it was told."""
+
+    name: str
+    run: str
+    control: bool
+    told: str
+    tubes: tuple[DraftTube, ...]
+
+
+@dataclass(frozen=True)
 class Draft:
-    """What is written: the text of every file by its path inside the directory, and what is still to do in words."""
+    """What is written: the text of every file by its path inside the directory.
+
+    ``table`` shows samples and tubes at a glance, ``todo`` says in words what is still to do.
+    """
 
     files: Mapping[str, str]
+    table: str
     todo: tuple[str, ...]
 
 
@@ -51,167 +65,194 @@ def draft(folder: Path, fcs_dir: str) -> Draft:
     ``fcs_dir`` is the folder as the configuration is to name it. Headers are read, never events. Raises Cd40lFlowError
     for a folder without FCS files.
     """
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.casefold() in SUFFIXES and path.is_file())
-    if not paths:
-        raise Cd40lFlowError(f"{fcs_dir}: no file ends in {' or '.join(SUFFIXES)}. Name the folder of the FCS files.")
-    tubes = [_read(folder, path) for path in paths]
-    panels = _panels([tube.header for tube in tubes if tube.header is not None])
-    names = {markers: name for name, markers in panels.items()}
-    tubes = [replace(tube, panel=names[_layout(tube.header)]) if tube.header else tube for tube in tubes]
-    samples = {sample: [tube for tube in tubes if tube.guess.sample == sample] for sample in _samples(tubes)}
-    files = {
-        "config/config.yaml": _config(fcs_dir, panels, tubes),
+    paths, hidden = folders.find_files(folder, fcs_dir)
+    read = {path: folders.read_file(folder, path) for path in paths}
+    calibrations = {path: folders.calibration(file) for path, (file, _, _) in read.items()}
+    left_out = [path for path, certain in calibrations.items() if certain]
+    files = {path: file for path, (file, _, _) in read.items() if path not in set(left_out)}
+    if not files:
+        raise Cd40lFlowError(f"{fcs_dir}: all FCS files are compensation controls by their names; name the others.")
+    samples = draft_samples(files, {path: read[path][1] for path in files}, _other_doubts(read, calibrations))
+    tubes = [tube for sample in samples for tube in sample.tubes]
+    headers = [tube.header for tube in tubes if tube.header is not None]
+    panels = panels_of(headers) or {"default": ()}
+    by_panel: dict[str, list[Header]] = {name: [] for name in panels}
+    for tube in tubes:
+        if tube.header is not None:
+            by_panel[tube.panel].append(tube.header)
+    drafted = {
+        "config/config.yaml": config_text(fcs_dir, panels, by_panel),
         "config/samples.tsv": _samples_sheet(samples),
         "config/tubes.tsv": _tubes_sheet(tubes),
-        "config/overrides.tsv": "sample\ttube\tgate\tvalue\tby\treason\n",
+        "config/overrides.tsv": _sheet(OVERRIDES_COLUMNS, []),
     }
-    return Draft(files, tuple(_todo(samples, panels, tubes)))
+    todo = [*_left_out(left_out, hidden), *_todo(samples, tubes, panels, by_panel)]
+    return Draft(drafted, table(samples), tuple(todo))
 
 
-def _read(folder: Path, path: Path) -> DraftTube:
-    fcs = path.relative_to(folder).as_posix()
-    folders, stem = fcs.split("/")[:-1], path.stem
-    try:
-        header = open_recording(path).header
-    except TubeError as error:
-        guess = guess_tube(folders, stem, ())
-        return DraftTube(fcs, replace(guess, doubts=(*guess.doubts, f"cannot be read ({error.rule})")), None)
-    return DraftTube(fcs, guess_tube(folders, stem, [each.label or each.name for each in header.detectors]), header)
+def _other_doubts(
+    read: Mapping[str, tuple[File, Header | None, str]], calibrations: Mapping[str, bool | None]
+) -> dict[str, list[str]]:
+    """Return what must be asked of files for other reasons than what their names say of sample and tube."""
+    found = {}
+    for path, (_, _, fault) in read.items():
+        doubts = [fault, folders.unfit(path)]
+        if calibrations[path] is None:
+            doubts.append("a tube of the assay? If it is a compensation control or beads, take out this row")
+        found[path] = [doubt for doubt in doubts if doubt]
+    return found
 
 
-def _samples(tubes: Sequence[DraftTube]) -> list[str]:
-    return sorted({tube.guess.sample for tube in tubes})
+def draft_samples(
+    files: Mapping[str, File], headers: Mapping[str, Header | None], others: Mapping[str, Sequence[str]]
+) -> list[DraftSample]:
+    """Return the samples of files (by path), each with its tubes; ``others`` are further questions of each file."""
+    scene = _scene(files)
+    grouping, scene = find_samples(files, scene)
+    samples = name_samples(files, grouping)
+    kinds = _kinds(files, samples, scene)
+    asked = ask(files, grouping, samples, kinds)
+    panels = {told: name for name, told in panels_of([each for each in headers.values() if each is not None]).items()}
+    runs = _runs(files, samples)
+    drafted = []
+    for sample in samples:
+        tubes = []
+        for path in sample.files:
+            header = headers[path]
+            doubts = tuple(dict.fromkeys((*others[path], *kinds[path].doubts, *asked[path])))
+            panel = panels[layout(header)] if header is not None else "default"
+            tubes.append(DraftTube(path, sample.name, kinds[path], doubts, header, panel))
+        control = any(level.of("control") for path in sample.files for level in files[path].levels)
+        drafted.append(DraftSample(sample.name, runs[sample.name], control, sample.told, tuple(tubes)))
+    return drafted
 
 
-def _layout(header: Header) -> tuple[tuple[str, str], ...]:
-    """Return marker and detector of everything that labels tell for certain: equal layouts share a panel."""
-    roles, _ = find_roles(header)
-    found = {role.split(" (")[0]: detector for detector, names in roles.items() for role in names}
-    return tuple((marker, found[marker]) for marker in MARKERS if marker in found and marker != "target")
+def _scene(files: Mapping[str, File]) -> Scene:
+    plus = frozenset(side for file in files.values() for side in plus_signs(file.levels))
+    template = template_label([(file.levels, file.labels) for file in files.values()])
+    scene = Scene(plus=plus, common=folders.common_folders(list(files.values())), template=template)
+    said: dict[str, set[str]] = {}
+    for file in files.values():
+        for path in file.folders:
+            said.setdefault(path, set()).update(readings(file.levels, scene))
+    mixed = set()
+    for file in files.values():
+        for path, level in zip(file.folders, file.levels[1:], strict=True):
+            own = readings((level,), scene)
+            if len(own) == 1 and said[path] - own:
+                mixed.add(path)
+    return replace(scene, mixed=frozenset(mixed))
 
 
-def _unlabelled(layout: tuple[tuple[str, str], ...], headers: Sequence[Header]) -> list[str]:
-    """Return the markers of a panel that no label tells; the target is told where one of its files labels it."""
-    roles = {role for header in headers for names in find_roles(header)[0].values() for role in names}
-    told = {marker for marker, _ in layout} | (
-        {"target"} if any(role.startswith("target") for role in roles) else set()
-    )
-    return [marker for marker in REQUIRED_MARKERS if marker not in told]
+def _kinds(files: Mapping[str, File], samples: Sequence[Sample], scene: Scene) -> dict[str, Kind]:
+    """Return what every tube is. A label tells the reagent for certain where no other tube of the sample is like it."""
+    found = {}
+    for sample in samples:
+        states = {path: _kind(files[path], scene, alone=True).stimulation for path in sample.files}
+        for path, state in states.items():
+            alone = bool(state) and list(states.values()).count(state) == 1
+            found[path] = _kind(files[path], scene, alone=alone)
+    return found
 
 
-def _panels(headers: Sequence[Header]) -> dict[str, tuple[tuple[str, str], ...]]:
-    """Return panel -> what its labels tell; the first, which most files have, is ``default``."""
-    layouts = [_layout(header) for header in headers]
-    ranked = sorted(set(layouts), key=lambda layout: (-layouts.count(layout), layout))
-    return {"default" if n == 0 else f"panel{n + 1}": layout for n, layout in enumerate(ranked)}
+def _kind(file: File, scene: Scene, *, alone: bool) -> Kind:
+    return kind_of(file.levels, file.folders, file.labels, scene, alone=alone)
 
 
-def _run(tubes: Sequence[DraftTube]) -> str:
-    """Return the run of a sample, from the outermost folder of its files: a guess that must be confirmed."""
-    outer = {tube.fcs.split("/")[0] for tube in tubes if tube.fcs.count("/") >= 1}
-    own = {tube.guess.sample for tube in tubes}
-    if len(outer) == 1 and not own & outer:
-        return "".join(c if c.isalnum() or c in "._-" else "-" for c in outer.pop())
-    return FIRST_RUN
+def _runs(files: Mapping[str, File], samples: Sequence[Sample]) -> dict[str, str]:
+    """Return sample -> run: a date or a run that its names hold, else the day of its files among those of all."""
+    days: dict[str, int] = {}
+    found = {}
+    for sample in samples:
+        first = files[sample.files[0]]
+        parts = [part for level in reversed(first.levels) for part in level.of("date", "run")]
+        dates = [part for part in parts if part.role == "date"]
+        day = first.identity.get("$DATE", "")
+        days.setdefault(day, len(days) + 1)
+        found[sample.name] = ascii_id((dates or parts)[0].text) if parts else f"run{days[day]}"
+    return found
 
 
-def _samples_sheet(samples: Mapping[str, Sequence[DraftTube]]) -> str:
-    rows: list[tuple[str, ...]] = [("sample", "run", "role", "sex", "calcineurin_inhibitor", "transplant", "check")]
-    for sample, tubes in samples.items():
-        control = any(tube.guess.control for tube in tubes)
-        asked = ["sex", "run", *(["role (the name says control)"] if control else [])]
+def _sheet(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return tab_separated([columns, *rows])
+
+
+def _samples_sheet(samples: Sequence[DraftSample]) -> str:
+    rows = []
+    for sample in samples:
+        asked = ["sex", "run", *(["role (the name says control)"] if sample.control else [])]
         doubt = f"fill in or confirm {', '.join(asked)}; then empty this cell"
-        rows.append((sample, _run(tubes), "control" if control else "test", "unknown", "", "", doubt))
-    return tab_separated(rows)
+        rows.append((sample.name, sample.run, "control" if sample.control else "test", "unknown", "", "", doubt))
+    return _sheet(SAMPLES_COLUMNS, rows)
 
 
 def _tubes_sheet(tubes: Sequence[DraftTube]) -> str:
-    rows: list[tuple[str, ...]] = [("sample", "fcs", "stimulation", "reagent", "panel", "clone", "lot", "check")]
+    rows = []
     for tube in tubes:
-        guess = tube.guess
-        check = "; ".join(guess.doubts)
-        rows.append((guess.sample, tube.fcs, guess.stimulation, guess.reagent, tube.panel, "", "", check))
-    return tab_separated(rows)
+        check = folders.cell("; ".join(tube.doubts))
+        kind = tube.kind
+        rows.append((tube.sample, folders.cell(tube.fcs), kind.stimulation, kind.reagent, tube.panel, "", "", check))
+    return _sheet(TUBES_COLUMNS, rows)
 
 
-def _config(fcs_dir: str, panels: Mapping[str, tuple[tuple[str, str], ...]], tubes: Sequence[DraftTube]) -> str:
-    lines = [
-        "# A draft from the headers of the FCS files. README.md beside this file explains every key.",
-        "samples: config/samples.tsv",
-        "tubes: config/tubes.tsv",
-        "overrides: config/overrides.tsv",
-        f"fcs_dir: {json.dumps(fcs_dir)}",
-        "# file: the matrix each FCS file carries | the path of a CSV file | none: compensated already",
-        "spillover: file",
-        "panels:",
-    ]
-    for name, layout in panels.items():
-        example = next(tube.header for tube in tubes if tube.panel == name and tube.header is not None)
-        missing = _unlabelled(layout, [tube.header for tube in tubes if tube.panel == name and tube.header is not None])
-        lines.append(f"  {name}:{'' if missing else ' {}'}")
-        lines += [f"    # {marker}: {detector}, by its label" for marker, detector in layout]
-        if missing:
-            lines += [f"    {marker}: {{detector: {UNFILLED}}}" for marker in missing]
-            shown = [f"{each.name} ({each.label})" if each.label else each.name for each in example.detectors]
-            lines.append(f"    # the files have: {', '.join(shown)}")
-        optional = [marker for marker in MARKERS if marker not in (*REQUIRED_MARKERS, *dict(layout))]
-        if missing and optional:
-            lines.append(f"    # where the tubes were stained for them, likewise: {', '.join(optional)}")
-        if example.spillover is None:
-            lines.append(
-                "    # the files carry no matrix: `spillover: none` here says that they are compensated already"
-            )
-    return "\n".join(lines) + "\n"
+def _left_out(calibrations: Sequence[str], hidden: Sequence[str]) -> list[str]:
+    todo = []
+    if calibrations:
+        shown = ", ".join(folders.cell(path) for path in calibrations[:5]) + (", ..." if len(calibrations) > 5 else "")
+        todo.append(
+            f"See that {_count(len(calibrations), 'file')} left out as compensation controls or beads by their names "
+            f"are that: {shown}."
+        )
+    if hidden:
+        todo.append(f"{_count(len(hidden), 'file')} left out that systems hide (as {folders.cell(hidden[0])}).")
+    return todo
 
 
 def _todo(
-    samples: Mapping[str, Sequence[DraftTube]],
-    panels: Mapping[str, tuple[tuple[str, str], ...]],
+    samples: Sequence[DraftSample],
     tubes: Sequence[DraftTube],
+    panels: Mapping[str, Layout],
+    headers: Mapping[str, Sequence[Header]],
 ) -> list[str]:
     """Return what somebody must still do, in the order in which it is done."""
-    todo = ["See that no name of a sample or file is a patient's: these names appear on every report."]
-    doubts = sum(bool(tube.guess.doubts) for tube in tubes)
+    todo = [
+        "Go through the table above: is every sample one person's blood, and are these its tubes?",
+        "See that no name of a sample or file is a patient's: these names appear on every report.",
+    ]
+    doubts = sum(bool(tube.doubts) for tube in tubes)
     if doubts:
         todo.append(
             f"config/tubes.tsv: {doubts} of {len(tubes)} rows have a question in the column `check`. Answer it in the "
             "row, then empty the cell; take out the rows of files that are no tubes of the assay."
         )
     todo.append(
-        f"config/samples.tsv: say sex, role, run, transplant and calcineurin_inhibitor of {_count(len(samples))}, one "
-        "row for each sample that config/tubes.tsv names; then empty the cells of `check`."
+        "config/tubes.tsv: write clone and lot of the target reagents into the columns of these names; reports show "
+        "them, and a lot that the laboratory's controls have not seen is warned of."
     )
-    if not any(tube.guess.control for tube in tubes):
+    todo.append(
+        f"config/samples.tsv: say sex, role, run, transplant and calcineurin_inhibitor of "
+        f"{_count(len(samples), 'sample')}, one row for each sample that config/tubes.tsv names; then empty the cells "
+        "of `check`."
+    )
+    if not any(sample.control for sample in samples):
         todo.append(
             "No sample's name says that it is a healthy control. Write `control` into its column role; without one no "
             "sample of its run is called."
         )
-    for name, layout in panels.items():
-        missing = _unlabelled(layout, [tube.header for tube in tubes if tube.panel == name and tube.header is not None])
+    for name, told in panels.items():
+        missing = unlabelled(told, headers[name]) if headers[name] else []
         if missing:
             todo.append(
                 f"config/config.yaml, panel {name}: write the detector of {', '.join(missing)} for {UNFILLED}; what "
                 "the files have stands below it. target is the detector of CD154 or CD40-Ig."
             )
-    lacking = _lacking(samples)
+    lacking = sum(any(not tubes for tubes in needed(sample).values()) for sample in samples)
     if lacking:
-        todo.append("No tube was recognised for " + "; ".join(lacking) + ".")
+        todo.append(
+            f"{_count(lacking, 'sample')} of {len(samples)} without a tube that the table shows as missing (-)."
+        )
     return todo
 
 
-def _count(samples: int) -> str:
-    return "1 sample" if samples == 1 else f"{samples} samples"
-
-
-def _lacking(samples: Mapping[str, Sequence[DraftTube]]) -> list[str]:
-    found = []
-    for sample, tubes in samples.items():
-        have = {(tube.guess.stimulation, tube.guess.reagent) for tube in tubes}
-        missing = [
-            f"{state} {' or '.join(reagents)} ({use})"
-            for state, reagents, use in NEEDED
-            if not any((state, reagent) in have for reagent in reagents)
-        ]
-        if missing:
-            found.append(f"{sample}: {', '.join(missing)}")
-    return found[:5] + ([f"and {len(found) - 5} samples more"] if len(found) > 5 else [])
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -1,0 +1,383 @@
+"""Drafts from names alone: nobody is merged, nothing is said for certain that a name does not say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cd40l_flow.inputs.draft import DraftTube, draft_samples
+from cd40l_flow.inputs.drafts.ids import ascii_id
+from cd40l_flow.inputs.drafts.kinds import Kind, Scene, kind_of
+from cd40l_flow.inputs.drafts.names import read_path
+from cd40l_flow.inputs.drafts.people import File
+from cd40l_flow.inputs.drafts.words import look_up, table
+
+WORDS = Path("/work/shared/cases/drafts/words.tsv")
+TUBES = ("unstim_CD154", "stim_CD154", "stim_isotype", "stim_CD40-Ig", "stim_secondary")
+
+
+def drafted(
+    paths: Sequence[str],
+    labels: Mapping[str, str] | None = None,
+    identity: Mapping[str, Mapping[str, str]] | None = None,
+) -> dict[str, DraftTube]:
+    """Return path -> tube of a draft from paths alone."""
+    files = {}
+    for path in paths:
+        outer = path.split("/")[:-1]
+        folders = tuple("/".join(outer[:depth]) for depth in range(len(outer), 0, -1))
+        files[path] = File(path, read_path(path), folders, labels or {}, (identity or {}).get(path, {}))
+    samples = draft_samples(files, dict.fromkeys(files), {path: [] for path in files})
+    return {tube.fcs: tube for sample in samples for tube in sample.tubes}
+
+
+def grouped(paths: Sequence[str]) -> dict[str, set[str]]:
+    """Return sample -> its files."""
+    found: dict[str, set[str]] = {}
+    for path, tube in drafted(paths).items():
+        found.setdefault(tube.sample, set()).add(path)
+    return found
+
+
+def test_two_people_in_a_folder_of_a_date_are_two_samples() -> None:
+    """P07 and P08 look like wells, but no plate has a row of P with five tubes in each well."""
+    paths = [f"2025-03-01/{name}_{tube}.fcs" for name in ("P07", "P08") for tube in TUBES]
+
+    tubes = drafted(paths)
+
+    assert {path: tube.sample for path, tube in tubes.items()} == {path: path[11:14] for path in paths}
+    assert not any(tube.doubts for tube in tubes.values())
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("C01", "H07", "D1", "P03"),
+        ("A01", "A02", "B01", "B02"),
+        ("AB", "ÄB", "ÖB", "OB"),
+        ("Müller", "Mueller", "Möller"),
+        ("P03", "P03 mother", "P03 father"),
+        ("F01a", "F01b", "F02a"),
+        ("XH-17", "XH-18"),
+        ("1-1", "1-2", "2-1"),
+        ("00012345", "00012346"),
+        ("Иванов", "Иванова"),
+        ("HC1", "HC2", "Patient 1"),
+    ],
+)
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{id}_{tube}.fcs",
+        "{tube}_{id}.fcs",
+        "{id}/{tube}.fcs",
+        "Specimen_001_{id} {tube}_{n:03d}.fcs",
+        "export_{id}_{tube}_CD4+.fcs",
+    ],
+)
+def test_people_stay_apart(names: Sequence[str], form: str) -> None:
+    """Every way to call people, at every place of a path: as many samples as people, each with its five tubes."""
+    paths = {
+        form.format(id=name, tube=tube, n=len(TUBES) * k + t): name
+        for k, name in enumerate(names)
+        for t, tube in enumerate(TUBES, 1)
+    }
+
+    groups = grouped(list(paths))
+
+    whose = {frozenset(paths[path] for path in group) for group in groups.values()}
+    assert whose == {frozenset([name]) for name in names}
+    assert all(name.isascii() for name in groups)
+
+
+@pytest.mark.parametrize("missing", range(5))
+def test_parts_of_sets_are_not_put_together(missing: int) -> None:
+    """One person has only the tube that the other lacks: together one set, yet two names."""
+    paths = [f"2025-03-01/P07_{tube}.fcs" for n, tube in enumerate(TUBES) if n != missing]
+    paths.append(f"2025-03-01/P08_{TUBES[missing]}.fcs")
+
+    assert {tube.sample for tube in drafted(paths).values()} == {"P07", "P08"}
+
+
+WORDLESS = st.text("bcdfghjkmnqrtvwxz", min_size=3, max_size=6).filter(lambda text: look_up(text) is None)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    names=st.lists(WORDLESS, min_size=2, max_size=5, unique=True),
+    digits=st.booleans(),
+    form=st.sampled_from(
+        ["{id}_{tube}", "{tube} {id}", "{tube}_{id}_{n:03d}", "{id}/{tube}", "2025-03-01/{id}-{tube}_{w}"]
+    ),
+    data=st.data(),
+)
+def test_no_two_names_share_a_sample_without_a_question(
+    names: list[str], digits: bool, form: str, data: st.DataObject
+) -> None:
+    """Whatever people are called and whichever of their tubes there are."""
+    people = [f"{name}{k + 1:02d}" if digits else name for k, name in enumerate(names)]
+    kept = st.lists(st.sampled_from(TUBES), min_size=1, max_size=5, unique=True)
+    paths: dict[str, str] = {}
+    for person in people:
+        for tube in data.draw(kept):
+            n = len(paths)
+            well = f"{'ABCDEFGH'[n // 12]}{n % 12 + 1:02d}"
+            paths[f"{form.format(id=person, tube=tube, n=n, w=well)}.fcs"] = person
+    tubes = drafted(list(paths))
+
+    for sample in {tube.sample for tube in tubes.values()}:
+        group = [path for path, tube in tubes.items() if tube.sample == sample]
+        if len({paths[path] for path in group}) > 1:
+            assert any(tubes[path].doubts for path in group)
+
+
+def test_a_plate_is_seen_by_its_grid() -> None:
+    """Wells that fill a grid beside names are none of the sample; without names they are all there is, and asked."""
+    wells = [f"{row}{column:02d}" for row in "AB" for column in range(1, 6)]
+    named = {f"{'XY'[n // 5]}K_{TUBES[n % 5]}_{well}.fcs" for n, well in enumerate(wells)}
+    bare = {f"Specimen_001_{well}_{well}_{n:03d}.fcs" for n, well in enumerate(wells)}
+
+    assert {tube.sample for tube in drafted(sorted(named)).values()} == {"XK", "YK"}
+    assert not any(tube.doubts for tube in drafted(sorted(named)).values())
+    assert all(any("which sample?" in doubt for doubt in tube.doubts) for tube in drafted(sorted(bare)).values())
+
+
+def test_numbers_at_the_end_are_counters_people_or_asked() -> None:
+    """A number that never returns counts; one that returns without another name is a person, else it is asked."""
+    counters = drafted(
+        [f"{name}_{tube}_{n:03d}.fcs" for n, (name, tube) in enumerate((a, b) for a in ("AK", "BK") for b in TUBES)]
+    )
+    people = drafted([f"{tube}_{n:02d}.fcs" for n in range(1, 6) for tube in TUBES])
+    either = drafted([f"{name}_{tube}_{n}.fcs" for name in ("AK", "BK") for n in (1, 2) for tube in TUBES])
+    spelled = drafted([f"AK_{tube}_rep{n}.fcs" for n in (1, 2) for tube in TUBES])
+
+    assert {tube.sample for tube in counters.values()} == {"AK", "BK"}
+    assert not any(tube.doubts for tube in counters.values())
+    assert {tube.sample for tube in people.values()} == {"01", "02", "03", "04", "05"}
+    assert not any(tube.doubts for tube in people.values())
+    assert all(any("another person, or a replicate?" in doubt for doubt in tube.doubts) for tube in either.values())
+    assert {tube.sample for tube in spelled.values()} == {"AK"}
+    assert not any(tube.doubts for tube in spelled.values())
+
+
+def test_one_word_for_all_may_be_no_person() -> None:
+    """Where all names share one word and only wells or numbers differ, these may be two people: asked."""
+    wells = drafted(
+        [f"XK_{tube}_{row}{n}_{row}0{n}.fcs" for n, (tube, row) in enumerate(zip(TUBES, "AABBB", strict=True), 1)]
+    )
+    alone = drafted([f"XK_{tube}.fcs" for tube in TUBES])
+
+    assert all(any("stands in the names of all files" in doubt for doubt in tube.doubts) for tube in wells.values())
+    assert not any(tube.doubts for tube in alone.values())
+
+
+def test_words_that_are_names_too_are_asked_about() -> None:
+    """Aria and Aurora are cytometers and girls: left out of the sample's name, but never without a question."""
+    tubes = drafted([f"Rossi {name} {tube}.fcs" for name, tube in zip(("Aria", "Aurora") * 3, TUBES, strict=False)])
+
+    assert all(any("stands in" in doubt for doubt in tube.doubts) for tube in tubes.values())
+
+
+def test_the_same_name_on_two_days_is_two_samples() -> None:
+    """A control of every run; but parts of one set on two days are asked about."""
+    whole = drafted([f"{day}/HC1_{tube}.fcs" for day in ("2025-03-01", "2025-03-08") for tube in TUBES])
+    parts = drafted([f"2025-03-0{1 + (n > 2)}/HC1_{tube}.fcs" for n, tube in enumerate(TUBES)])
+
+    assert {tube.sample for tube in whole.values()} == {"HC1-2025-03-01", "HC1-2025-03-08"}
+    assert not any(tube.doubts for tube in whole.values())
+    assert all(any("one sample with" in doubt for doubt in tube.doubts) for tube in parts.values())
+
+
+def test_names_nearly_the_same_are_asked_about() -> None:
+    """P1 and P01 are kept apart, and the question names both."""
+    tubes = drafted([f"{name}_{tube}.fcs" for name, tube in zip(("P1", "P01", "P1", "P01", "P1"), TUBES, strict=True)])
+
+    assert {tube.sample for tube in tubes.values()} == {"P1", "P01"}
+    assert all(any("nearly the same" in doubt for doubt in tube.doubts) for tube in tubes.values())
+
+
+def test_two_files_of_one_kind_are_asked_about() -> None:
+    """Replicates, repeats or another person: the question names the files."""
+    tubes = drafted(
+        [
+            *(f"AK {tube}_{n:03d}.fcs" for n, tube in enumerate(("stim CD154",) * 2 + TUBES[:1], 1)),
+            "BK stim CD154_009.fcs",
+        ]
+    )
+
+    asked = [path for path, tube in tubes.items() if tube.doubts]
+    assert asked == ["AK stim CD154_001.fcs", "AK stim CD154_002.fcs"]
+    assert "'AK stim CD154_001.fcs', 'AK stim CD154_002.fcs'" in tubes[asked[0]].doubts[0]
+
+
+def test_headers_part_files_whose_names_tell_no_one() -> None:
+    """BD's default names: what the headers have in common makes a sample, and every row asks."""
+    paths = [f"Specimen_001_Tube_{n:03d}.fcs" for n in range(1, 7)]
+    tubes = drafted(paths, identity={path: {"$SMNO": "ab"[n // 3]} for n, path in enumerate(paths)})
+
+    assert [tubes[path].sample for path in paths] == ["unnamed1"] * 3 + ["unnamed2"] * 3
+    assert all(any("which sample?" in doubt for doubt in tube.doubts) for tube in tubes.values())
+
+
+def kind(name: str, labels: Mapping[str, str] | None = None, scene: Scene | None = None) -> Kind:
+    """Return the kind of one tube, and the questions about it."""
+    return kind_of(read_path(name), ["x"] * name.count("/"), labels or {}, scene or Scene())
+
+
+def told() -> list[tuple[str, str]]:
+    """Return words of five languages with what they mean."""
+    if not WORDS.exists():
+        return []
+    lines = WORDS.read_text(encoding="utf-8").splitlines()
+    return [
+        (word, {"U": "unstimulated", "S": "stimulated"}[letter])
+        for word, letter in (line.split("\t") for line in lines)
+    ]
+
+
+@pytest.mark.skipif(not WORDS.exists(), reason="the words of five languages are not there")
+@pytest.mark.parametrize(
+    "form", ["{}", "P01_{}_CD154", "XH-17 CD154 {}", "{} iso P01", "P01/{}/CD154", "P01_{}_cd40ig_003"]
+)
+def test_no_word_is_understood_wrongly(form: str) -> None:
+    """In five languages: right, or asked."""
+    for word, meaning in told():
+        found = kind(form.format(word) + ".fcs")
+        assert found.stimulation == meaning or found.doubts, word
+
+
+@pytest.mark.parametrize(
+    ("name", "stimulation"),
+    [
+        ("P1 unstim CD154", "unstimulated"),
+        ("P1 not stimulated CD154", "unstimulated"),
+        ("P1 non-stim CD154", "unstimulated"),
+        ("P1_ohne_Stimulation_CD154", "unstimulated"),
+        ("P1 sans PMA CD154", "unstimulated"),
+        ("P1 sin PMA CD154", "unstimulated"),
+        ("P1 senza stimolo CD154", "unstimulated"),
+        ("P1 no PMA iono CD154", "unstimulated"),
+        ("P1 PMA neg iso", "unstimulated"),
+        ("P1 mit Stimulation CD154", "stimulated"),
+        ("P1 PMA+Ionomycin CD154", "stimulated"),
+        ("P1StimCD154", "stimulated"),
+        ("P1UnstimCD154", "unstimulated"),
+        ("Stimulated/P1 CD154", "stimulated"),
+        ("P1/non stimulé/CD154", "unstimulated"),
+    ],
+)
+def test_plain_words_and_negations_are_certain(name: str, stimulation: str) -> None:
+    """A negation turns the word after it; `neg` the word before it."""
+    found = kind(f"{name}.fcs")
+
+    assert (found.stimulation, [doubt for doubt in found.doubts if "reagent" not in doubt]) == (stimulation, [])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "P1 stim- CD154",
+            "P1 -PMA CD154",
+            "P1 NS CD154",
+            "P1 4h CD154",
+            "P1 unstim PMA CD154",
+            "P1 stim control CD154",
+        ),
+        *(
+            "Stimulated/P1 unstim CD154",
+            "P1 CD154",
+            "P1 PMA nicht CD154",
+            "P1 not unstimulated CD154",
+            "P1 basal CD154",
+        ),
+        *("P1 neg CD154", "P1 not CD154 stim", "P1 costim CD154", "P1 blank CD154"),
+    ],
+)
+def test_what_is_not_plain_is_asked(name: str) -> None:
+    """Signs that may be hyphens, words that may be names, contradictions, words that are not known."""
+    assert kind(f"{name}.fcs").doubts
+
+
+def test_signs_and_short_words_are_confirmed_by_the_others() -> None:
+    """PMA- beside PMA+ is no hyphen; NS that alternates with PMA in several people is none's initials."""
+    signs = drafted([f"{name} {word} CD154.fcs" for name in ("AK", "BK") for word in ("PMA-", "PMA+")])
+    words = drafted([f"{name} {word} CD154.fcs" for name in ("AK", "BK") for word in ("NS", "PMA")])
+    people = drafted([f"{name} {word} CD154.fcs" for name in ("AK", "NS") for word in ("unstim", "PMA")])
+
+    assert not any(tube.doubts for tube in (*signs.values(), *words.values()))
+    assert signs["AK PMA- CD154.fcs"].kind.stimulation == "unstimulated"
+    assert words["BK NS CD154.fcs"].kind.stimulation == "unstimulated"
+    assert people["NS PMA CD154.fcs"].doubts
+    assert people["AK unstim CD154.fcs"].sample != people["NS unstim CD154.fcs"].sample
+
+
+@pytest.mark.parametrize(
+    ("name", "reagent", "certain"),
+    [
+        ("P1 stim CD40L", "CD154", True),
+        ("P1 stim CD40-muIg", "CD40-Ig", True),
+        ("P1 stim Isotype", "isotype", True),
+        ("P1 stim Isotypkontrolle", "isotype", True),
+        ("P1 stim sec only", "secondary", True),
+        ("P1 stim CD40L clone 2", "CD154-2", True),
+        ("P1 stim FMO", "FMO", True),
+        ("P1 stim FMO CD154", "FMO", True),
+        ("P1 stim FMO CD69", "FMO", False),
+        ("P1 stim CD8 FMO", "FMO", False),
+        ("P1 stim FMO PE", "FMO", False),
+        ("P1 stim isotype secondary", "", False),
+        ("P1 stim CD154 CD40-Ig", "", False),
+        ("P1 stim no CD154", "CD154", False),
+        ("P1 stim CD154 secondary", "secondary", False),
+        ("P1 stim", "", False),
+    ],
+)
+def test_reagents(name: str, reagent: str, certain: bool) -> None:
+    """A background of another marker is no background, and two reagents in one name are asked about."""
+    found = kind(f"{name}.fcs")
+
+    assert (found.reagent, not found.doubts) == (reagent, certain)
+
+
+def test_labels() -> None:
+    """The dye of the labelled target makes FMO PE plain; a label that contradicts a name is asked about."""
+    labels = {"PE-A": "CD154 PE", "APC-A": "CD3 APC"}
+
+    assert not kind("P1 stim FMO PE.fcs", labels).doubts
+    assert kind("P1 stim FMO APC.fcs", labels).doubts
+    assert kind("P1 stim CD154.fcs", {"PE-A": "CD40-Ig PE"}).doubts == ("the name says CD154, a label CD40-Ig",)
+    assert not kind("P1 stim isotype.fcs", labels).doubts
+    assert kind("P1 stim.fcs", labels).doubts == ("CD154 by its label only",)
+    # Two tubes for each person leave no other reading; a template's label on every tube tells nothing.
+    assert not any(tube.doubts for tube in drafted(["AK stim.fcs", "AK unstim.fcs"], labels).values())
+    assert not any(tube.doubts for tube in drafted(["AK stim CD154.fcs", "AK stim CD40-Ig.fcs"], labels).values())
+
+
+def test_gates_in_names_of_exports_are_no_reagents() -> None:
+    """FlowJo names the gate: the isotype's tube has a gate CD154+ too."""
+    assert kind("export_P1_stim_isotype_CD154+.fcs").reagent == "isotype"
+    assert kind("export_P1_stim_CD154+.fcs").reagent == ""
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_ids_are_names_of_samples(one: str, other: str) -> None:
+    """Whatever people are called: the letters that sheets allow, never starting with a sign."""
+    for text in (one, other):
+        name = ascii_id(text)
+        assert name.isascii()
+        assert not name or (name[0].isalnum() and all(char.isalnum() or char in "._-" for char in name))
+
+
+def test_the_table_of_words_is_sound() -> None:
+    """Every row has a known role and a pattern of folded text; no word stands twice with another meaning."""
+    roles = {word.role for word, _ in table()}
+    assert roles == {
+        *("stimulation", "unclear", "duration", "negation", "after", "with", "reagent", "calibration", "marker", "dye"),
+        *("gate", "filler", "replicate", "copy", "run", "specimen", "kin", "control", "person"),
+    }
+    assert all(pattern.pattern == pattern.pattern.replace("  ", " ") for _, pattern in table())
