@@ -143,6 +143,7 @@ class ControlExpression:
     mfi_all_error: float | None
     positive_fraction_error: float | None
     titration: Titration | None
+    count: int = 1
 
 
 @dataclass(frozen=True)
