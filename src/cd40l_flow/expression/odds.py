@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -19,6 +20,7 @@ from cd40l_flow.expression.evidence import LEVEL, Evidence, evidence, overdisper
 from cd40l_flow.expression.hypotheses import People, hypotheses
 from cd40l_flow.expression.mixture import NEAREST, Problem, parameters
 from cd40l_flow.expression.model import ControlExpression, Expression
+from cd40l_flow.inputs.model import Floats
 
 DISCORDANT = "DISCORDANT"
 CALL_OF: Mapping[str, str] = {
@@ -37,33 +39,96 @@ Evidences = Mapping[str, Evidence]
 
 
 def reagent_evidences(
-    expression: Expression, control: ControlExpression, limits: Mapping[str, Any]
+    expression: Expression, control: ControlExpression, limits: Mapping[str, Any], *, counts: Floats | None = None
 ) -> tuple[dict[str, Evidence], People, float] | None:
     """Return the evidence of every hypothesis of one reagent, how people differ, and the overdispersion of the fit.
 
-    None where sample or control could not be fitted.
+    ``counts``, (bins,), are a part of its cells where not all are to be looked at. None where sample or control could
+    not be fitted.
     """
     people = People.of(control, limits)
     fit, prior, negative = expression.mixture, control.prior, control.negative_fraction
-    if people is None or fit is None or prior is None or negative is None or expression.events == 0:
+    cells = expression.counts if counts is None else counts
+    events = float(cells.sum())
+    if people is None or fit is None or prior is None or negative is None or events == 0:
         return None
     background = expression.anchor.component(expression.scale)
     dispersion = overdispersion(expression.counts, fit.expected.sum(axis=0))
     problem = Problem(
-        expression.counts / dispersion,
+        cells / dispersion,
         background,
         prior,
         float(limits["mixture"]["shift_max"]),
         borrowed=not expression.anchor.exact,
     )
     faintest = math.log(NEAREST * background.linear_sd) - prior.centre.level
-    said = hypotheses(people, negative, expression.events, faintest, limits)
+    said = hypotheses(people, negative, events, faintest, limits)
     near = parameters(fit)
     found: dict[str, Evidence] = {}
     for name in _likeliest_first(fit.negative_fraction, float(near[LEVEL]) - prior.centre.level, people, negative):
         beat = min((one.value for one in found.values()), default=math.inf) + HOPELESS
         found[name] = evidence(problem, said[name], negative, near, beat)
     return found, people, dispersion
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """The odds of each call of a sample: of its reagents, as measures beside the control's, and of all together.
+
+    ``present`` are the ln odds that CD154 is expressed by one kind of cells, of the clone that says so least.
+    """
+
+    reagents: Mapping[str, Mapping[str, float | None]]
+    joint: Mapping[str, float]
+    present: float | None
+
+
+def weigh(
+    expressions: Mapping[str, Expression],
+    controls: Mapping[str, ControlExpression],
+    limits: Mapping[str, Mapping[str, Any]],
+    binding: str,
+) -> Weighed:
+    """Return the odds of a sample; ``limits`` are all groups of limits by reagent, ``binding`` shows function."""
+    told: dict[str, dict[str, float | None]] = {}
+    evidences, people = {}, {}
+    for reagent, expression in expressions.items():
+        found = reagent_evidences(expression, controls[reagent], limits[reagent]) if reagent in controls else None
+        if found is None:
+            continue
+        evidences[reagent], people[reagent], dispersion = found
+        told[reagent] = _measures(evidences[reagent], expression, controls[reagent], dispersion)
+    if not evidences:
+        return Weighed({}, {}, None)
+    shared = limits[next(iter(evidences))]
+    present = [_present(found) for reagent, found in evidences.items() if reagent != binding]
+    return Weighed(told, joint_odds(evidences, people, binding, shared), min(present, default=None))
+
+
+def _measures(
+    found: Evidences, expression: Expression, control: ControlExpression, dispersion: float
+) -> dict[str, float | None]:
+    odds = reagent_odds(found)
+    residual = max(found.values(), key=lambda one: one.log) is found[h.RESIDUAL]
+    mine, prior = expression.positive, control.prior
+    distance = None
+    if mine is not None and prior is not None:
+        distance = abs(mine.log_spread - prior.centre.log_spread) / math.sqrt(float(prior.covariance[0, 0]))
+    return {
+        "normal_odds": odds[NORMAL],
+        "mosaic_odds": odds[MOSAIC],
+        "reduced_odds": odds[REDUCED],
+        "absent_odds": odds[ABSENT],
+        "residual_kept": found[h.RESIDUAL].kept if residual else None,
+        "shape_distance": distance,
+        "overdispersion": dispersion,
+    }
+
+
+def _present(found: Evidences) -> float:
+    """Return the ln odds that all expressing cells are of one kind, at whatever level."""
+    one = _log_sum([found[h.NORMAL].log, found[h.REDUCED].log])
+    return one - _log_sum([found[h.MOSAIC].log, found[h.RESIDUAL].log, found[h.ABSENT].log])
 
 
 def _likeliest_first(negative: float, level: float, people: People, control: float) -> tuple[str, ...]:

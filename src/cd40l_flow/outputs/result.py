@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow import ENGINE_VERSION
+from cd40l_flow.expression.ages import age_band
 from cd40l_flow.expression.calls import CD40_IG, CD154, CLONE_2, Decision
 from cd40l_flow.expression.case import Case
 from cd40l_flow.expression.change import Change
@@ -32,8 +33,6 @@ from cd40l_flow.signal.prepare import TubeSignal
 
 SCHEMA_VERSION = "1.0"
 DIGITS = 10
-AGE_BANDS = ((0.5, "under 6 months"), (1, "6 to 11 months"), (2, "1 y"), (5, "2 to 4 y"), (10, "5 to 9 y"))
-OLDER_BANDS = ((18, "10 to 17 y"), (45, "18 to 44 y"), (math.inf, "45 y or older"))
 
 
 def result_of(
@@ -46,10 +45,11 @@ def result_of(
     changes: tuple[Change, ...],
     lent: Mapping[str, ControlExpression],
     failures: tuple[str, ...],
+    reagent_failures: Mapping[str, tuple[str, ...]],
 ) -> dict[str, Any]:
     """Return the result of one sample as plain values (numbers rounded to 10 digits, NaN as None).
 
-    ``lent`` and ``failures`` are what a control gives to the samples of its run; empty for a test sample.
+    ``lent``, ``failures`` (of the whole run) and ``reagent_failures`` are what a control gives to the samples of its run; empty for a test sample.
     """
     sample = job.sample
     first = next((reagent for reagent in (CD154, CLONE_2, CD40_IG) if reagent in case.planned), None)
@@ -61,7 +61,7 @@ def result_of(
         "run": sample.run,
         "role": sample.role,
         "sex": sample.sex,
-        "age_band": _age_band(sample.age_years),
+        "age_band": age_band(sample.age_years),
         "controls": list(job.controls),
         "family": sample.family,
         "reference": _reference(case, job.settings["limits"]),
@@ -87,6 +87,10 @@ def result_of(
         "compensation": slope_rows(case),
         "gates": gate_rows(gated, case, [one for one in job.overrides if one.sample == sample.sample]),
         "scales": {name: asdict(scale) for name, scale in sorted(gated.scales.items())},
+        "odds": {
+            "joint": dict(sorted(case.joint.items(), key=lambda item: -item[1])),
+            "binding_ratio": None if case.binding is None else asdict(case.binding),
+        },
         "reagents": {reagent: _measures(case, expression) for reagent, expression in case.reagents.items()},
         "messages": _messages(gated, case),
         "lent": {
@@ -96,7 +100,8 @@ def result_of(
                 for reagent, activation in case.activation.items()
                 if activation.percent is not None
             },
-            "failures": list(failures),
+            "failures": [*failures, *(text for texts in reagent_failures.values() for text in texts)],
+            "reagent_failures": {reagent: list(texts) for reagent, texts in reagent_failures.items()},
             "scatter_tops": scatter_tops(gated),
             "gates": lent_gates(gated),
         }
@@ -124,13 +129,6 @@ def clean(value: Any) -> Any:
         # Ten digits: more than any measure means, fewer than machines differ in.
         return float(f"{value:.{DIGITS}g}") + 0.0 if math.isfinite(value) else None
     return value
-
-
-def _age_band(age_years: float | None) -> str | None:
-    """Return the age as a band, for an exact age can tell who somebody is."""
-    if age_years is None:
-        return None
-    return next(band for limit, band in (*AGE_BANDS, *OLDER_BANDS) if age_years < limit)
 
 
 def _reference(case: Case, limits: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -235,6 +233,11 @@ def _measures(case: Case, expression: Expression) -> dict[str, Any]:
     beside = asdict(case.comparison(expression.reagent))
     far = beside.pop("distances")
     told |= beside | far
+    found = case.independence.get(expression.reagent)
+    for name in ("cd69", "cd3"):
+        one = None if found is None else getattr(found, name)
+        told[f"negatives_by_{name}"] = None if one is None else one.log_ratio
+        told[f"negatives_by_{name}_error"] = None if one is None else one.error
     return told | {
         "tubes": list(expression.tubes),
         "background": {"source": expression.anchor.source, "tubes": list(expression.anchor.tubes)},
