@@ -1,7 +1,7 @@
 """Calls by mechanism, what laboratories really have: ``python -m benchmarks.families``.
 
-Each family is a mechanism of the simulator, its samples drawn anew: donors differ in level, negative fraction and shape,
-runs in how brightly they stain. Whatever is right, dangerous or open is told by the mechanism.
+Each family is a mechanism of the simulator, its samples drawn anew: donors differ in level, negative fraction and
+shape, runs in how brightly they stain. Whatever is right, dangerous or open is told by the mechanism.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ class Judged:
 
     @property
     def plain(self) -> bool:
+        """Whether the truth reaches 100:1."""
         return self.odds is not None and self.odds >= PLAIN
 
 
@@ -140,9 +141,7 @@ def page(found: Sequence[Judged], seed: int, samples: int) -> str:
     rows = "\n".join(_row([one for one in found if one.family == family]) for family in families)
     dangerous = [one for one in found if one.dangerous]
     silent = [one for one in dangerous if one.qc == "pass"]
-    told = "\n".join(
-        f"- {one.family}, seed {one.seed}: {one.call} {', '.join(one.reasons)}" for one in dangerous
-    )
+    told = "\n".join(f"- {one.family}, seed {one.seed}: {one.call} {', '.join(one.reasons)}" for one in dangerous)
     missed = Counter(f"{one.family}: {one.call} {', '.join(one.reasons)}" for one in plain if not one.right)
     return f"""# Calls by mechanism
 

@@ -177,8 +177,7 @@ def _volts(result: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
     """Return the voltages of each detector of a stimulated target, as `target_volts`."""
     found: dict[str, set[float]] = {}
     for tube in result["tubes"]:
-        name = tube["markers"].get("target")
-        name = name.get("detector") if isinstance(name, Mapping) else name
+        name = tube["markers"].get("target", "")
         if tube["stimulation"] == "stimulated" and name in tube["voltages"]:
             found.setdefault(name, set()).add(float(tube["voltages"][name]))
     return {name: tuple(sorted(volts)) for name, volts in found.items()}

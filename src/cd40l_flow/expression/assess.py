@@ -97,9 +97,7 @@ def assess(
                 comparisons[reagent] = compare(expression, control.reagents[reagent], own, by_fit=by_fit)
     own = {reagent: with_laboratory(limits, laboratory, reagent) for reagent in reagents}
     weighed = weigh(reagents, control.reagents if control else {}, own, CD40_IG)
-    comparisons = {
-        reagent: replace(one, **weighed.reagents.get(reagent, {})) for reagent, one in comparisons.items()
-    }
+    comparisons = {reagent: replace(one, **weighed.reagents.get(reagent, {})) for reagent, one in comparisons.items()}
     return Case(
         sample=sample,
         alone=alone,
@@ -270,9 +268,7 @@ def _anchor(
     if lent is not None and lent.background.sum() >= enough:
         return Anchor(lent.background, f"control's {lent.background_source}", (), exact=False)
     # Resting cells with the same stain: another reagent's background is another.
-    resting = [
-        tube for tube in tubes.of(reagent, stimulated=False) if tube.signal.events.markers["target"] == detector
-    ]
+    resting = [tube for tube in tubes.of(reagent, stimulated=False) if tube.signal.events.markers["target"] == detector]
     values = cells(resting, CD8_NEGATIVE)
     if values.size >= enough:
         names = tuple(tube.signal.events.tube.fcs for tube in resting)

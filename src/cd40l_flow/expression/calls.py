@@ -290,9 +290,7 @@ FUNCTIONAL = Rule(
 ALIKE = Condition("binding_ratio", ">=", "binding_ratio_min")
 
 
-def _functional(
-    measures: Mapping[str, Measures], together: Measures, limits: Mapping[str, Any]
-) -> Outcome | None:
+def _functional(measures: Mapping[str, Measures], together: Measures, limits: Mapping[str, Any]) -> Outcome | None:
     """Return the rule of a functional defect evaluated; None without both readouts."""
     if CD40_IG not in measures or not any(reagent in measures for reagent in CLONES):
         return None

@@ -103,7 +103,8 @@ class ControlCase:
     """What a run's controls say: combined measures per reagent, CD69 percent, and why one failed (empty: none did).
 
     ``failures`` are those of the whole run, ``reagent_failures`` of one reagent. ``disagreement`` is by reagent, of
-    those that several controls measured. ``volts`` are the voltages of each detector, ``ages`` the controls' bands of age.
+    those that several controls measured. ``volts`` are the voltages of each detector, ``ages`` the controls' bands of
+    age.
     """
 
     names: tuple[str, ...]

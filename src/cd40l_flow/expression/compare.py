@@ -116,9 +116,7 @@ def _mutants(expression: Expression, control: ControlExpression, limits: Mapping
     healthy = math.sqrt(1 + 1 / control.count) * healthy_sd / expressing
     of_control = (1 - raw) * sd_c / expressing
     # The counting error is told by the intervals of sample and control: they hold the overlap of the components too.
-    lob, lod = detection_limits(
-        healthy_sd, negative_c, (high - low) / (2 * Z95), sd_c, mixture, controls=control.count
-    )
+    lob, lod = detection_limits(healthy_sd, negative_c, (high - low) / (2 * Z95), sd_c, mixture, controls=control.count)
     common = Z95 * math.hypot(healthy, of_control)
     values: dict[str, Any] = {
         "mutant_fraction": raw,

@@ -66,10 +66,11 @@ def _stain(expression: Expression, control: ControlExpression | None, limits: Ma
         resting = None if expression.background_shift is None else shift + expression.background_shift
         beside = _beside_background(expression, control, shift)
         if resting is not None and resting > -BELOW_RESTING and beside is not None and beside > -BELOW_CONTROL:
-            fired, message = False, "Below their background, but not below resting cells: the background tube is sticky."
-    yield guard(
-        "STAIN_FAILED", fired, message, reagent=expression.reagent, value=shift, limit=least, unit="robust SD"
-    )
+            fired, message = (
+                False,
+                "Below their background, but not below resting cells: the background tube is sticky.",
+            )
+    yield guard("STAIN_FAILED", fired, message, reagent=expression.reagent, value=shift, limit=least, unit="robust SD")
 
 
 def _beside_background(expression: Expression, control: ControlExpression, shift: float) -> float | None:
@@ -82,10 +83,11 @@ def _beside_background(expression: Expression, control: ControlExpression, shift
     return (place - expression.scale.to_linear(theirs.median)) / theirs.linear_sd
 
 
-def _gain(
-    case: Case, expression: Expression, control: ControlExpression, limits: Mapping[str, Any]
-) -> Iterator[Guard]:
-    """Yield whether sample and controls were measured at one voltage; the width of the background, where no file tells."""
+def _gain(case: Case, expression: Expression, control: ControlExpression, limits: Mapping[str, Any]) -> Iterator[Guard]:
+    """Yield whether sample and controls were measured at one voltage.
+
+    Where no file tells, the width of the background must do.
+    """
     assert case.control is not None
     mine, theirs = (volts.get(expression.detector, ()) for volts in (case.volts, case.control.volts))
     if mine and theirs:

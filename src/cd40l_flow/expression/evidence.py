@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cd40l_flow.expression.components import TILTS
 from cd40l_flow.expression.hypotheses import (
     Hypothesis,
     Normal,
@@ -28,7 +29,6 @@ from cd40l_flow.expression.mixture import (
     PARAMETERS,
     SHIFT_SD,
     STRAY,
-    TILTS,
     Problem,
 )
 from cd40l_flow.expression.prior import Prior
@@ -47,9 +47,9 @@ LEVEL = 2  # the place of the level among the parameters of the mixture
 class Evidence:
     """The marginal likelihood of a hypothesis, natural logarithm, and what the cells say of its two free values.
 
-    ``value`` is minus the log density at its best fit. ``fraction`` is the negative fraction less the control's (of a residual allele the share of mutants), ``level`` ln
-    of the level over the control's; ``_error`` the standard errors of the cells alone, the hypothesis's prior taken
-    out.
+    ``value`` is minus the log density at its best fit. ``fraction`` is the negative fraction less the control's (of a
+    residual allele the share of mutants), ``level`` ln of the level over the control's; ``_error`` the standard errors
+    of the cells alone, the hypothesis's prior taken out.
     """
 
     log: float

@@ -10,9 +10,9 @@ from typing import Any
 
 from cd40l_flow.expression.agreement import agreement_guards
 from cd40l_flow.expression.case import Case
+from cd40l_flow.expression.doubts import doubt_guards, infant_guard
 from cd40l_flow.expression.effects import NORMAL, Guard
 from cd40l_flow.expression.reagent_guards import reagent_guards
-from cd40l_flow.expression.doubts import doubt_guards, infant_guard
 from cd40l_flow.expression.reference_guards import reference_guards
 from cd40l_flow.expression.sample_guards import sample_guards
 

@@ -1,4 +1,4 @@
-"""Whether the cells that do not express are a kind of their own, or those that were stimulated less or are no CD4 cells.
+"""Whether cells that do not express are a kind of their own, or those that were stimulated less, or no CD4 cells.
 
 Mutant cells of a mosaic are scattered among the others: they have as much CD69 and CD3. Where the negatives follow CD69
 stimulation was weak, where they follow CD3 they are other T cells (gamma-delta cells carry more of it).
@@ -13,8 +13,10 @@ import numpy as np
 
 from cd40l_flow.expression.histogram import HIGH, LOW, histogram
 from cd40l_flow.inputs.model import Floats
+from cd40l_flow.signal.acquisition import Mask
 
 FEWEST = 150  # cells of which thirds are looked at
+SLIGHT = 0.3  # ln odds ratio above which a marker is heeded
 PRIOR = 0.5  # cells of each sort in each third, before counting
 
 
@@ -33,8 +35,9 @@ class Dependence:
 class Independence:
     """How the negatives of one reagent go with CD69 and with CD3, None where there are too few cells or no negatives.
 
-    ``inner`` are the binned cells, (bins,), of the upper third of CD69 and the middle third of CD3: strongly stimulated
-    CD4 cells. ``inner_odds`` are the ln odds of a mosaic among them, None where nobody asked.
+    ``inner`` are the binned cells, (bins,), in which other reasons not to express than a missing target count least:
+    the upper third of CD69 where the negatives follow it, and the third of CD3 that has the fewest. ``inner_odds`` are
+    the ln odds of a mosaic among them, None where nobody asked.
     """
 
     cd69: Dependence | None
@@ -63,9 +66,20 @@ def independence(scaled: Floats, cd69: Floats, cd3: Floats, expected: Floats) ->
     negative: Floats = weight[places]
     if scaled.size < FEWEST:
         return Independence(None, None, np.zeros(bins))
-    low3, high3 = np.quantile(cd3, (1 / 3, 2 / 3))
-    inner = (cd69 >= np.quantile(cd69, 2 / 3)) & (cd3 >= low3) & (cd3 <= high3)
-    return Independence(_dependence(negative, cd69), _dependence(negative, cd3), histogram(scaled[inner], bins))
+    by_cd69, by_cd3 = _dependence(negative, cd69), _dependence(negative, cd3)
+    inner = np.ones(scaled.size, dtype=bool)
+    if by_cd69 is not None and by_cd69.log_ratio > SLIGHT:
+        inner &= cd69 >= np.quantile(cd69, 2 / 3)
+    if by_cd3 is not None and abs(by_cd3.log_ratio) > SLIGHT:
+        inner &= _fewest(negative, cd3)
+    return Independence(by_cd69, by_cd3, histogram(scaled[inner], bins))
+
+
+def _fewest(negative: Floats, marker: Floats) -> Mask:
+    """Return which cells are in the third of a marker that has the fewest negatives, (n,)."""
+    low, high = np.quantile(marker, (1 / 3, 2 / 3))
+    thirds = [marker <= low, (marker > low) & (marker < high), marker >= high]
+    return min(thirds, key=lambda third: float(negative[third].mean()) if third.any() else 1.0)
 
 
 def _dependence(negative: Floats, marker: Floats) -> Dependence | None:

@@ -121,8 +121,8 @@ class ControlExpression:
     ``negative_fraction_sd`` is the standard error of the combined fraction; ``positive`` the mean shape and ``prior``
     what it tells of a sample's; ``background`` their pooled binned background and ``counts`` their pooled binned cells,
     (bins,). ``mfi_error`` and ``mfi_all_error`` are standard errors of the logarithms of the MFIs,
-    ``positive_fraction_error`` that of the positive fraction; ``count`` is how many they are. ``titration`` is what the run recovers of known mixtures
-    of its own cells.
+    ``positive_fraction_error`` that of the positive fraction; ``count`` is how many they are. ``titration`` is what the
+    run recovers of known mixtures of its own cells.
     """
 
     percent_positive: float | None

@@ -78,7 +78,7 @@ class Weighed:
     ``present`` are the ln odds that CD154 is expressed by one kind of cells, of the clone that says so least.
     """
 
-    reagents: Mapping[str, Mapping[str, float | None]]
+    reagents: Mapping[str, Mapping[str, Any]]
     joint: Mapping[str, float]
     present: float | None
 

@@ -49,7 +49,8 @@ def result_of(
 ) -> dict[str, Any]:
     """Return the result of one sample as plain values (numbers rounded to 10 digits, NaN as None).
 
-    ``lent``, ``failures`` (of the whole run) and ``reagent_failures`` are what a control gives to the samples of its run; empty for a test sample.
+    ``lent``, ``failures`` (of the whole run) and ``reagent_failures`` are what a control gives to the samples of its
+    run; empty for a test sample.
     """
     sample = job.sample
     first = next((reagent for reagent in (CD154, CLONE_2, CD40_IG) if reagent in case.planned), None)

@@ -60,13 +60,13 @@ class Scenario:
     nonspecific binding, ``sticky_background`` that of the background tubes alone.
 
     ``residual_fraction`` of the expressing cells keep only ``residual_level`` of the level (a residual allele), and
-    ``dim_fraction`` of them lie anywhere below it, evenly in its logarithm. ``unresponsive`` of the cells do not express
-    for want of stimulation: those with little CD69. ``double_negative`` multiplies the share of CD3+CD4-CD8- cells, of
-    which ``double_negative_silent`` do not express. ``unstained`` are reagents whose stimulated tube holds no antibody
-    against the target; ``target_volts`` is another voltage of the target's detector (0: the usual one).
+    ``dim_fraction`` of them lie anywhere below it, evenly in its logarithm. ``unresponsive`` of the cells do not
+    express for want of stimulation: those with little CD69. ``double_negative`` multiplies the share of CD3+CD4-CD8-
+    cells, of which ``double_negative_silent`` do not express. ``unstained`` are reagents whose stimulated tube holds no
+    antibody against the target; ``target_volts`` is another voltage of the target's detector (0: the usual one).
 
-    ``truth`` is what the sample is whatever can be seen of it (one of ``TRUTHS``); ``acceptable`` are the calls that are
-    right beside ``expected_call``.
+    ``truth`` is what the sample is whatever can be seen of it (one of ``TRUTHS``); ``acceptable`` are the calls that
+    are right beside ``expected_call``.
     """
 
     sample: str

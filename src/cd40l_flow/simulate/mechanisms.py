@@ -18,7 +18,7 @@ from cd40l_flow.simulate.scenarios import SCENARIOS, healthy_control
 OPEN = "INDETERMINATE"
 # A carrier of a residual allele or of much skewing may rightly stay open, or look reduced as a whole.
 OPEN_OR_REDUCED = (OPEN, "REDUCED")
-NO_BACKGROUND: Mapping[str, Any] = {
+NO_BACKGROUND: dict[str, Any] = {
     "stimulated": ("CD154", "CD40-Ig"),
     "unstimulated": ("CD154", "CD40-Ig"),
 }
@@ -39,6 +39,7 @@ class Mechanism:
 
     @property
     def name(self) -> str:
+        """The name of the mechanism is the sample's."""
         return self.scenario.sample
 
     def control(self, sample: str = "C01") -> Scenario:
@@ -77,8 +78,8 @@ def _dim(molecules: float) -> Mapping[str, Any]:
 
 
 D4, D3, D2 = _dim(1150.0), _dim(650.0), _dim(330.0)
-BROAD = {"positive_spread": 2.4, "positive_skew": -2.5}  # natural-log SD 1.0
-WEAK = {"activated_fraction": 0.80, "cd69_level": 0.55, "unresponsive": 0.18}
+BROAD: dict[str, Any] = {"positive_spread": 2.4, "positive_skew": -2.5}  # natural-log SD 1.0
+WEAK: dict[str, Any] = {"activated_fraction": 0.80, "cd69_level": 0.55, "unresponsive": 0.18}
 NO_VOLTAGES = tuple(
     Fault("no_voltages", reagent, state)
     for state in ("stimulated", "unstimulated")
