@@ -146,13 +146,13 @@ def page(found: Sequence[Judged], seed: int, samples: int) -> str:
     return f"""# Calls by mechanism
 
 Written by `python -m benchmarks.families --seed {seed} --samples {samples}`. {len(families)} families of what
-laboratories have, {len(found)} simulated samples, each in a run with a control of its own donor. People differ: ln level
-SD {LEVEL_SD}, negative fraction SD {NEGATIVE_SD}, ln spread SD {SPREAD_SD}; runs stain {DIMMEST_RUN} to
+laboratories have, {len(found)} simulated samples, each in a run with a control of its own donor. People differ: ln
+level SD {LEVEL_SD}, negative fraction SD {NEGATIVE_SD}, ln spread SD {SPREAD_SD}; runs stain {DIMMEST_RUN} to
 {BRIGHTEST_RUN} times as brightly as usual. Seeds from {HELD_OUT} on were not used for tuning.
 
 **Dangerous** is an affected sample called NORMAL, a healthy one called affected, a carrier called NORMAL, ABSENT or
-FUNCTIONAL_DEFECT, and any call where the assay failed. **Plain** is a sample whose truth reaches 100:1 where all but the
-differences between its donor and the control's is known (`benchmarks/oracle.py`).
+FUNCTIONAL_DEFECT, and any call where the assay failed. **Plain** is a sample whose truth reaches 100:1 where all but
+the differences between its donor and the control's is known (`benchmarks/oracle.py`).
 
 | samples | dangerous | of them without a word (QC pass) | plain | plain and right |
 |---:|---:|---:|---:|---:|

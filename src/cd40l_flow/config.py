@@ -53,7 +53,7 @@ class Config:
     lines: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def problem(self, key: str, message: str, remedy: str) -> Problem:
-        """Return a fatal problem at a key, given as ``limits.calls.normal_level_min``."""
+        """Return a fatal problem at a key, given as ``limits.odds.call_odds``."""
         return _problem(self.file, self.lines, key, message, remedy)
 
 
@@ -201,7 +201,7 @@ def _without(value: Any, paths: list[tuple[str | int, ...]]) -> Any:
 
 
 def _line_numbers(text: str) -> tuple[dict[str, int], list[str]]:
-    """Return the line of every key, as ``limits.calls.normal_level_min``, and the keys given twice (YAML keeps the last)."""
+    """Return the line of every key, as ``limits.odds.call_odds``, and the keys given twice (YAML keeps the last)."""
     import yaml
 
     lines: dict[str, int] = {}

@@ -186,16 +186,15 @@ def evidence(
         problem.counts, problem.background, law, problem.shift_max, borrowed=problem.borrowed, hypothesis=hypothesis
     )
     low, high = held.bounds()
-    starts = [np.clip(start, low, high) for start in _starts(prior, hypothesis, near)]
-    ends = [minimise(held.objective, start, low, high, held.largest, ENOUGH, beat) for start in starts]
-    best = min(ends, key=lambda end: end.value)
+    start = np.clip(_start(prior, hypothesis, near), low, high)
+    best = minimise(held.objective, start, low, high, held.largest, ENOUGH, beat)
     pressed = 0.0
     if best.theta[0] >= high[0] and hypothesis.most_negative < 1:
         pressed = max(-float(held.objective(best.theta)[1][0]), 0.0)
     return _laplace(best, pressed, hypothesis, prior.centre.level, control_negative)
 
 
-def _starts(prior: Prior, hypothesis: Hypothesis, near: Floats) -> list[Floats]:
+def _start(prior: Prior, hypothesis: Hypothesis, near: Floats) -> Floats:
     """Return where to start from: the best fit moved to what the hypothesis expects."""
     law = hypothesis.negative
     start = near.copy()
@@ -213,8 +212,8 @@ def _starts(prior: Prior, hypothesis: Hypothesis, near: Floats) -> list[Floats]:
     start[LEVEL + 1 : ANCHORED] = (prior.centre.log_spread, prior.centre.skew, prior.centre.electron)
     if hypothesis.residual is not None:
         start[LEVEL] = prior.centre.level + max(level, -0.2)
-        return [np.append(start, (share, hypothesis.residual.mean)) for share in (-0.7, 0.7)]
-    return [start]
+        return np.append(start, (0.0, hypothesis.residual.mean))
+    return start
 
 
 def _laplace(

@@ -16,6 +16,7 @@ from cd40l_flow.expression.model import ControlExpression
 
 NORMAL, MOSAIC, RESIDUAL, REDUCED, ABSENT = "normal", "mosaic", "residual", "reduced", "absent"
 NAMES = (NORMAL, MOSAIC, RESIDUAL, REDUCED, ABSENT)
+WIDE = 5.0
 SQRT_2PI = math.sqrt(2 * math.pi)
 LEAST_BRIGHT, FEWEST_BRIGHT = 0.02, 50.0  # a mosaic's expressing cells: share of all, and number
 ABSENT_LOGIT, ABSENT_LOGIT_SD = 4.2, 1.1  # of the negative fraction: 0.985, with 0.88 and 0.998 two SD away
@@ -53,6 +54,20 @@ class Hypothesis:
     most_negative: float = 1.0
     residual: Normal | None = None
     mutants: Above | None = None
+
+    def distance(self, logit: float) -> float:
+        """Return how far the logit of a negative fraction lies from all that the hypothesis allows, 0 within it."""
+        low, high = self._allowed()
+        return max(low - logit, logit - high, 0.0)
+
+    def _allowed(self) -> tuple[float, float]:
+        """Return the ends of the logits within ``WIDE`` standard deviations of the prior."""
+        law = self.negative
+        if isinstance(law, Above):
+            return _logit(law.low - WIDE * law.sd), _logit(self.most_negative)
+        if law.logit:
+            return law.mean - WIDE * law.sd, math.inf
+        return _logit(law.mean - WIDE * law.sd), _logit(law.mean + WIDE * law.sd)
 
 
 @dataclass(frozen=True)
@@ -145,3 +160,9 @@ def log_share(z: float) -> tuple[float, float]:
         return -0.5 * z * z - math.log(-z * SQRT_2PI), -z - 1 / z
     share = 0.5 * math.erfc(-z / math.sqrt(2))
     return math.log(share), math.exp(-0.5 * z * z) / (SQRT_2PI * share)
+
+
+def _logit(fraction: float) -> float:
+    if not 0 < fraction < 1:
+        return math.copysign(math.inf, fraction - 0.5)
+    return math.log(fraction / (1 - fraction))

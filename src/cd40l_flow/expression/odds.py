@@ -33,7 +33,10 @@ CALL_OF: Mapping[str, str] = {
 # What two reagents of one blood may differ by: negative fraction, ln level.
 FRACTION_APART, LEVEL_APART = 0.015, 0.10
 # Minus log density by which a hypothesis may lie behind before its search is given up.
-HOPELESS = 20.0
+HOPELESS = 12.0
+# Standard errors of the negative fraction's logit between the best fit and all that a hypothesis allows, beyond which it
+# is not looked at.
+FAR = 10.0
 MOST = 999.0  # natural logarithm: beyond it nothing is told
 Evidences = Mapping[str, Evidence]
 
@@ -65,9 +68,17 @@ def reagent_evidences(
     said = hypotheses(people, negative, events, faintest, limits)
     near = parameters(fit)
     found: dict[str, Evidence] = {}
-    for name in _likeliest_first(fit.negative_fraction, float(near[LEVEL]) - prior.centre.level, people, negative):
-        beat = min((one.value for one in found.values()), default=math.inf) + HOPELESS
-        found[name] = evidence(problem, said[name], negative, near, beat)
+    width = math.sqrt(max(float(np.linalg.inv(fit.information)[0, 0]) * dispersion, 1e-12))
+    level = float(near[LEVEL]) - prior.centre.level
+    for name in _likeliest_first(fit.negative_fraction, level, people, negative):
+        best = min((one.value for one in found.values()), default=math.inf)
+        far = said[name].distance(float(near[0])) / width if counts is None and found else 0.0
+        if far > FAR:
+            # So many standard errors from the best fit that a search for its best would be in vain.
+            top = max(one.log for one in found.values())
+            found[name] = Evidence(top - 0.5 * far**2, best + 0.5 * far**2, 0.0, 1.0, 0.0, 1.0)
+        else:
+            found[name] = evidence(problem, said[name], negative, near, best + HOPELESS)
     return found, people, dispersion
 
 
