@@ -34,8 +34,8 @@ CALL_OF: Mapping[str, str] = {
 FRACTION_APART, LEVEL_APART = 0.015, 0.10
 # Minus log density by which a hypothesis may lie behind before its search is given up.
 HOPELESS = 12.0
-# Standard errors of the negative fraction's logit between the best fit and all that a hypothesis allows, beyond which it
-# is not looked at.
+# Standard errors of the negative fraction's logit between the best fit and all that a hypothesis allows, beyond which
+# it is not looked at.
 FAR = 10.0
 MOST = 999.0  # natural logarithm: beyond it nothing is told
 Evidences = Mapping[str, Evidence]
