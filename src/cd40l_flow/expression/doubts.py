@@ -75,7 +75,7 @@ def _stain(expression: Expression, control: ControlExpression | None, limits: Ma
 
 def _beside_background(expression: Expression, control: ControlExpression, shift: float) -> float | None:
     """Return how far the sample's negatives lie above the control's background, in robust SD of that."""
-    if not control.background.sum():
+    if not (control.background.sum() and expression.anchor.counts.sum()):
         return None
     mine = expression.anchor.component(expression.scale)
     theirs = control.component(expression.scale)
@@ -95,7 +95,7 @@ def _gain(case: Case, expression: Expression, control: ControlExpression, limits
         most = float(limits["guards"]["gain_ratio_max"])
         told = "Voltage of the target's detector over the controls'."
     else:
-        if not control.background.sum() or not expression.anchor.exact:
+        if not (control.background.sum() and expression.anchor.counts.sum()) or not expression.anchor.exact:
             return
         dark = expression.anchor.component(expression.scale).linear_sd
         ratio = dark / control.component(expression.scale).linear_sd
