@@ -148,6 +148,7 @@ def sample_measures(case: Case, limits: Mapping[str, Any]) -> Measures:
     return {
         **{f"joint_{call}": odds for call, odds in case.joint.items()},
         "present_odds": case.present_odds,
+        "uniform_odds": case.uniform_odds,
         "binding_ratio": None if binding is None else binding.ratio,
         "binding_ratio_high": None if binding is None else binding.high,
         "odds_min": math.log(float(limits["odds"]["call_odds"])),
@@ -283,6 +284,8 @@ FUNCTIONAL = Rule(
     0,
     (
         Condition("present_odds", ">=", "odds_min"),
+        # The median of two kinds of cells, of which most do not bind, is low as well.
+        Condition("uniform_odds", ">=", "odds_min"),
         Condition("binding_ratio_high", "<=", "functional_ratio_max"),
     ),
 )
@@ -292,7 +295,7 @@ ALIKE = Condition("binding_ratio", ">=", "binding_ratio_min")
 
 def _functional(measures: Mapping[str, Measures], together: Measures, limits: Mapping[str, Any]) -> Outcome | None:
     """Return the rule of a functional defect evaluated; None without both readouts."""
-    if CD40_IG not in measures or not any(reagent in measures for reagent in CLONES):
+    if not together or CD40_IG not in measures or not any(reagent in measures for reagent in CLONES):
         return None
     return evaluate(FUNCTIONAL, together, limits)
 
@@ -306,6 +309,8 @@ def _settled(call: str, subcalls: Mapping[str, SubCall], together: Measures) -> 
         return False
     for subcall in subcalls.values():
         if subcall.call != call and (subcall.call != INDETERMINATE or not set(subcall.reasons) <= set(UNDECIDED)):
+            return False
+        if any(outcome.met is None for outcome in subcall.outcomes):
             return False
         mine = [outcome for outcome in subcall.outcomes if outcome.rule.call == call]
         others = [one.met for outcome in mine for one in outcome.conditions if one.condition.measure != ODDS[call]]

@@ -86,12 +86,14 @@ def reagent_evidences(
 class Weighed:
     """The odds of each call of a sample: of its reagents, as measures beside the control's, and of all together.
 
-    ``present`` are the ln odds that CD154 is expressed by one kind of cells, of the clone that says so least.
+    ``present`` are the ln odds that CD154 is expressed by one kind of cells, of the clone that says so least; ``uniform``
+    those that function is shown by one kind of cells or by none.
     """
 
     reagents: Mapping[str, Mapping[str, Any]]
     joint: Mapping[str, float]
     present: float | None
+    uniform: float | None
 
 
 def weigh(
@@ -110,10 +112,15 @@ def weigh(
         evidences[reagent], people[reagent], dispersion = found
         told[reagent] = _measures(evidences[reagent], expression, controls[reagent], dispersion)
     if not evidences:
-        return Weighed({}, {}, None)
+        return Weighed({}, {}, None, None)
     shared = limits[next(iter(evidences))]
     present = [_present(found) for reagent, found in evidences.items() if reagent != binding]
-    return Weighed(told, joint_odds(evidences, people, binding, shared), min(present, default=None))
+    return Weighed(
+        told,
+        joint_odds(evidences, people, binding, shared),
+        min(present, default=None),
+        _uniform(evidences[binding]) if binding in evidences else None,
+    )
 
 
 def _measures(
@@ -140,6 +147,12 @@ def _present(found: Evidences) -> float:
     """Return the ln odds that all expressing cells are of one kind, at whatever level."""
     one = _log_sum([found[h.NORMAL].log, found[h.REDUCED].log])
     return one - _log_sum([found[h.MOSAIC].log, found[h.RESIDUAL].log, found[h.ABSENT].log])
+
+
+def _uniform(found: Evidences) -> float:
+    """Return the ln odds that all cells are of one kind, whether they express or not."""
+    one = _log_sum([found[h.NORMAL].log, found[h.REDUCED].log, found[h.ABSENT].log])
+    return one - _log_sum([found[h.MOSAIC].log, found[h.RESIDUAL].log])
 
 
 def _likeliest_first(negative: float, level: float, people: People, control: float) -> tuple[str, ...]:

@@ -97,13 +97,13 @@ def _background(case: Case, expression: Expression, limits: Mapping[str, Any]) -
 
 
 def _fit(expression: Expression) -> Guard:
-    converged = expression.converged
-    message = {
-        None: "The mixture could not be fitted.",
-        False: "The fit of the mixture did not converge.",
-        True: "The fit of the mixture converged.",
-    }[converged]
-    return guard("FIT_UNSTABLE", None if converged is None else not converged, message, reagent=expression.reagent)
+    if expression.converged is True:
+        fired, message = False, "The fit of the mixture converged."
+    elif expression.converged is False:
+        fired, message = True, "The fit of the mixture did not converge."
+    else:
+        fired, message = None, "The mixture could not be fitted."
+    return guard("FIT_UNSTABLE", fired, message, reagent=expression.reagent)
 
 
 def _against_control(case: Case, expression: Expression, limits: Mapping[str, Any]) -> Iterator[Guard]:

@@ -23,6 +23,7 @@ MEASURE_WORDS: Mapping[str, tuple[str, str]] = {
     "reduced_odds": ("ln odds of one kind that expresses less", "number"),
     "absent_odds": ("ln odds of cells that do not express", "number"),
     "present_odds": ("ln odds that CD154 is expressed by one kind of cells", "number"),
+    "uniform_odds": ("ln odds that CD40-Ig is bound by one kind of cells, or by none", "number"),
     "odds_min": ("ln odds that a call needs", "number"),
     "positive_high": ("upper end of the 95 % interval of percent positive", "fraction"),
     "positive_fraction": ("positive fraction", "fraction"),

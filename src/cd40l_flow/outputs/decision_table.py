@@ -81,8 +81,9 @@ TABLE_READ = """\
 NORMAL and REDUCED need CD40-Ig over CD154 (MFI of all activated cells, each over the control's) of at least
 `binding_ratio_min` too, else `READOUT_DISCORDANT`. Two clones of anti-CD154 must agree (`CLONE_DISCORDANT`).
 What is not listed is INDETERMINATE for the reasons of the reagents. "not tested": the sheet has no CD40-Ig tube,
-or its result is not valid while its measures agree with CD154; an invalid one that contradicts, or with which something else is wrong too, leaves no call. With
-`require_function: false` NORMAL without CD40-Ig is NORMAL, with the reason `FUNCTION_NOT_TESTED`.
+or its result is not valid while its measures agree with CD154; an invalid one that contradicts, or with which
+something else is wrong too, leaves no call. With `require_function: false` NORMAL without CD40-Ig is NORMAL, with
+the reason `FUNCTION_NOT_TESTED`.
 """
 _DESCRIPTION = re.compile(r"^(?P<what>.*?) Unit: (?P<unit>.*?)\. Source: (?P<source>.*)\.$")
 
