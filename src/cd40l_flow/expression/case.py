@@ -126,7 +126,8 @@ class Case:
     control, judged by its own guards). ``laboratory`` are its own limits, if it has any, and ``cytometers`` the
     instruments (``$CYT``) that the tubes name. ``uncut`` is the same sample without the cuts in time, None where
     nothing was cut. ``joint`` are the natural-log odds of each call by all reagents together, ``present_odds`` those
-    that CD154 is expressed by one kind of cells, ``uniform_odds`` that CD40-Ig is bound by one kind or by none; ``volts`` the voltages of each detector of a stimulated target.
+    that CD154 is expressed by one kind of cells, ``uniform_odds`` that CD40-Ig is bound by one kind or by none;
+    ``volts`` the voltages of each detector of a stimulated target.
     """
 
     sample: Sample

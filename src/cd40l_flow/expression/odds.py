@@ -86,8 +86,8 @@ def reagent_evidences(
 class Weighed:
     """The odds of each call of a sample: of its reagents, as measures beside the control's, and of all together.
 
-    ``present`` are the ln odds that CD154 is expressed by one kind of cells, of the clone that says so least; ``uniform``
-    those that function is shown by one kind of cells or by none.
+    ``present`` are the ln odds that CD154 is expressed by one kind of cells, of the clone that says so least;
+    ``uniform`` those that function is shown by one kind of cells or by none.
     """
 
     reagents: Mapping[str, Mapping[str, Any]]
