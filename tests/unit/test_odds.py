@@ -96,8 +96,8 @@ def test_priors_of_a_fraction_are_laws_with_their_slopes(law: Normal | Above) ->
 def test_more_controls_tell_more(control: ControlExpression) -> None:
     one, three = (People.of(replace(control, count=count), limits()) for count in (1, 3))
     assert one is not None and three is not None
-    assert one.level_sd == pytest.approx(math.sqrt(2) * 0.25)
-    assert three.level_sd == pytest.approx(math.sqrt(4 / 3) * 0.25)
+    assert one.level_sd == pytest.approx(math.sqrt(2) * 0.24)
+    assert three.level_sd == pytest.approx(math.sqrt(4 / 3) * 0.24)
     assert three.negative_sd < one.negative_sd
 
 
