@@ -422,7 +422,9 @@ def test_every_mechanism_tells_what_is_right_and_what_is_dangerous(tmp_path: Pat
         assert scenario.truth and scenario.right and scenario.dangerous
         assert not scenario.right & scenario.dangerous
         cohort, parameters = named(mechanism.name)
-        written = write_cohort(tmp_path / scenario.sample, SEED, cohort=cohort, events_scale=0.02, parameters=parameters)
+        written = write_cohort(
+            tmp_path / scenario.sample, SEED, cohort=cohort, events_scale=0.02, parameters=parameters
+        )
         assert [path for path in written if path.suffix == ".fcs"]
 
 

@@ -22,8 +22,14 @@ def reagent_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Itera
     """Yield every guard of one reagent that the sheet plans; ``limits`` are all groups of the configuration's."""
     expression = case.reagents.get(reagent)
     if reagent in case.missing:
-        # Resting cells with the same stain stand in for a background, where the laboratory has no other.
-        blocks = None if expression is None else NOTHING
+        # Resting cells with the same stain stand in for a background where the laboratory makes no other: its control
+        # has none either.
+        control = None if case.control is None else case.control.reagents.get(reagent)
+        sources = [
+            one for one in (expression and expression.anchor.source, control and control.background_source) if one
+        ]
+        alike = bool(sources) and all(source.endswith("unstimulated") for source in sources)
+        blocks = NOTHING if alike else None
         yield guard("TUBE_MISSING", True, case.missing[reagent], reagent=reagent, blocks=blocks)
     fewest = float(limits["guards"]["activated_min"])
     activation = case.activation.get(reagent)
@@ -94,6 +100,16 @@ def _background(case: Case, expression: Expression, limits: Mapping[str, Any]) -
             reagent=reagent, value=shift, limit=limit, unit="robust SD",
             blocks=NOTHING if expression.anchor.exact else None,
         )  # fmt: skip
+    control = None if case.control is None else case.control.reagents.get(reagent)
+    if control is None or not (control.background.sum() and expression.anchor.counts.sum()):
+        return
+    # A background of the sample's own that is wider hides cells which the control's would have shown.
+    ratio = expression.anchor.component(expression.scale).linear_sd / control.component(expression.scale).linear_sd
+    limit = float(guards["background_ratio_max"])
+    yield guard(
+        "HIGH_BACKGROUND", ratio > limit, "Width of the background over the controls'.",
+        reagent=reagent, value=ratio, limit=limit, unit="x",
+    )  # fmt: skip
 
 
 def _fit(expression: Expression) -> Guard:
