@@ -304,7 +304,7 @@ def cases(draw: st.DrawFn) -> Case:
 # What each call rests on: without any one of them it must not be made.
 RESTS_ON = {
     NORMAL: (("converged",), ("normal_odds", "mfi_all_ratio", "shape_distance")),
-    ABSENT: (("percent_positive_high", "converged"), ("absent_odds", "bright_events")),
+    ABSENT: (("percent_positive_high", "converged"), ("absent_odds",)),
 }
 
 

@@ -80,7 +80,7 @@ def test_one_changed_limit_leaves_the_others() -> None:
         (
             "limits: {odds: {level_sd: 3}}\n",
             "4|limits.odds.level_sd|found 3, expected a number above 0 and up to 2. "
-            "Write such a value, or leave it out for 0.25.",
+            "Write such a value, or leave it out for 0.24.",
         ),
         (
             "limits: {mixture: {lob_z: .nan}}\n",

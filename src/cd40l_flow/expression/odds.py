@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -18,9 +18,10 @@ from cd40l_flow.expression import hypotheses as h
 from cd40l_flow.expression.effects import ABSENT, FUNCTIONAL_DEFECT, MOSAIC, NORMAL, REDUCED
 from cd40l_flow.expression.evidence import LEVEL, Evidence, evidence, overdispersion
 from cd40l_flow.expression.hypotheses import People, hypotheses
-from cd40l_flow.expression.mixture import NEAREST, Problem, parameters
+from cd40l_flow.expression.mixture import LOGIT_BOUND, NEAREST, Problem, parameters
 from cd40l_flow.expression.model import ControlExpression, Expression
 from cd40l_flow.inputs.model import Floats
+from cd40l_flow.signal.scale import Scale
 
 DISCORDANT = "DISCORDANT"
 CALL_OF: Mapping[str, str] = {
@@ -34,6 +35,9 @@ CALL_OF: Mapping[str, str] = {
 FRACTION_APART, LEVEL_APART = 0.015, 0.10
 # Minus log density by which a hypothesis may lie behind before its search is given up.
 HOPELESS = 12.0
+# Times what the control shows of a residual allele that a sample must show more: people differ in that too.
+CAUTION = 2.0
+NO_TILT = (0.0, 0.0, 0.0)
 # Standard errors of the negative fraction's logit between the best fit and all that a hypothesis allows, beyond which
 # it is not looked at.
 FAR = 10.0
@@ -79,7 +83,31 @@ def reagent_evidences(
             found[name] = Evidence(top - 0.5 * far**2, best + 0.5 * far**2, 0.0, 1.0, 0.0, 1.0)
         else:
             found[name] = evidence(problem, said[name], negative, near, best + HOPELESS)
+    if found[h.RESIDUAL].log > max(found[h.NORMAL].log, found[h.MOSAIC].log):
+        alike = _residual_in_control(control, people, background.scale, limits) * events / dispersion
+        one = found[h.RESIDUAL]
+        found[h.RESIDUAL] = replace(one, log=one.log - CAUTION * alike)
     return found, people, dispersion
+
+
+def _residual_in_control(control: ControlExpression, people: People, scale: Scale, limits: Mapping[str, Any]) -> float:
+    """Return by how much a residual allele explains the control's own cells better than one kind, for each of them.
+
+    Healthy people have dim cells too, which no law of one kind fits: what their control shows as well speaks for no
+    allele.
+    """
+    prior, negative, events = control.prior, control.negative_fraction, float(control.counts.sum())
+    if prior is None or negative is None or events == 0 or not control.background.sum():
+        return 0.0
+    background = control.component(scale)
+    centre = prior.centre
+    law = (centre.level, centre.log_spread, centre.skew, centre.electron)
+    near = np.array([math.log(negative / (1 - negative)) if negative > 0 else -LOGIT_BOUND, 0.0, *law, *NO_TILT])
+    problem = Problem(control.counts, background, prior, float(limits["mixture"]["shift_max"]))
+    faintest = math.log(NEAREST * background.linear_sd) - centre.level
+    said = hypotheses(people, negative, events, faintest, limits)
+    one, two = (evidence(problem, said[name], negative, near).log for name in (h.NORMAL, h.RESIDUAL))
+    return max(two - one, 0.0) / events
 
 
 @dataclass(frozen=True)

@@ -94,8 +94,6 @@ RULES: tuple[Rule, ...] = (
         (
             Condition("absent_odds", ">=", "odds_min"),
             Condition("positive_high", "<=", "absent_positive_max"),
-            # As a share alone: with few cells a small population must not pass for none.
-            Condition("bright_fraction", "<", "minor_fraction_min"),
         ),
     ),
     Rule(
