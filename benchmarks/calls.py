@@ -149,7 +149,7 @@ def expected_of(scenario: Scenario) -> frozenset[str]:
         return frozenset({"MOSAIC", "INDETERMINATE", "NORMAL"} if negative > 0.18 else {"INDETERMINATE", "NORMAL"})
     if READ_AS_MEANT in scenario.sample:
         return frozenset({"NORMAL", "INDETERMINATE"})
-    return frozenset({scenario.expected_call})
+    return scenario.right
 
 
 def judge_run(run: tuple[int, Scenario, list[Scenario], float]) -> list[Judged]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from cd40l_flow.errors import TubeError
 from cd40l_flow.expression.agreement import disagreement
-from cd40l_flow.expression.assess import assess, control_case
+from cd40l_flow.expression.assess import assess, control_case, together
 from cd40l_flow.expression.calls import Decision, decide
 from cd40l_flow.expression.case import Case, ControlCase, Refusal, Uncut
 from cd40l_flow.expression.change import would_change
@@ -56,7 +56,7 @@ def analyse(job: Job, control_results: Mapping[str, Mapping[str, Any]]) -> tuple
     if any(signal.acquisition.steadiness.stretches for signal in assay.signals):
         case = replace(case, uncut=_uncut(assay, gated, decision.call))
         decision = _decide(case, job)
-    failures = control_failures(case, limits) if job.sample.role == "control" else ()
+    failures, reagent_failures = control_failures(case, limits) if job.sample.role == "control" else ((), {})
     lent = {
         reagent: with_titration(control_terms(expression, limits), expression, limits)
         for reagent, expression in (case.reagents if job.sample.role == "control" else {}).items()
@@ -70,6 +70,7 @@ def analyse(job: Job, control_results: Mapping[str, Mapping[str, Any]]) -> tuple
         changes=would_change(case, decision, limits, require_function=bool(job.settings["require_function"])),
         lent=lent,
         failures=failures,
+        reagent_failures=reagent_failures,
     )
     result["messages"] += export_messages(result, gated.tubes)
     tops = [control["lent"]["scatter_tops"] for control in results]
@@ -155,14 +156,31 @@ def control_from_results(results: Sequence[Mapping[str, Any]], limits: Mapping[s
             for name in percents[0]
             if all(name in one for one in percents)
         },
-        failures=tuple(failure for one in lent for failure in one["failures"])
+        failures=tuple(failure for one in lent for failure in one["failures"] if failure not in _of_reagents(one))
         + tuple(
             f"Control {result['sample']} is called {result['call']} beside the run's other controls."
             for result in results
             if result["call"] not in (NORMAL, INDETERMINATE)
         ),
         disagreement=disagreement(terms),
+        reagent_failures=together([one["reagent_failures"] for one in lent]),
+        volts=together([_volts(result) for result in results]),
+        ages=tuple(result["age_band"] for result in results),
     )
+
+
+def _of_reagents(lent: Mapping[str, Any]) -> list[str]:
+    return [text for texts in lent["reagent_failures"].values() for text in texts]
+
+
+def _volts(result: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
+    """Return the voltages of each detector of a stimulated target, as `target_volts`."""
+    found: dict[str, set[float]] = {}
+    for tube in result["tubes"]:
+        name = tube["markers"].get("target", "")
+        if tube["stimulation"] == "stimulated" and name in tube["voltages"]:
+            found.setdefault(name, set()).add(float(tube["voltages"][name]))
+    return {name: tuple(sorted(volts)) for name, volts in found.items()}
 
 
 def _scales(result: Mapping[str, Any]) -> dict[str, Scale]:

@@ -436,10 +436,16 @@ def _samples_of(sheet: str | None) -> list[str]:
 
 
 def _simulate(options: argparse.Namespace) -> int:
-    from cd40l_flow.simulate import write_cohort
+    from cd40l_flow.simulate import named, write_cohort
 
+    cohort, parameters = named(options.scenario) if options.scenario else (None, None)
     written = write_cohort(
-        Path(options.out), options.seed, per_event=options.per_event, events_scale=options.events_scale
+        Path(options.out),
+        options.seed,
+        cohort=cohort,
+        per_event=options.per_event,
+        events_scale=options.events_scale,
+        parameters=parameters,
     )
     print(f"simulate: {len(written)} files in {options.out}", file=sys.stderr)
     return 0

@@ -27,10 +27,9 @@ _ORDERED = (
     ("guards", "minor_mention", "minor_quantify"),
     ("guards", "activated_min", "activated_mosaic"),
     ("guards", "collected_warn_h", "collected_max_h"),
-    ("calls", "absent_positive_max", "normal_positive_min"),
-    ("calls", "absent_relative_max", "normal_relative_min"),
     ("calls", "reduced_level_max", "normal_level_min"),
     ("calls", "mosaic_level_low", "mosaic_level_high"),
+    ("calls", "functional_ratio_max", "binding_ratio_min"),
     ("reference", "chart_warn_sd", "chart_fail_sd"),
 )
 
@@ -57,7 +56,7 @@ class Config:
     lines: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def problem(self, key: str, message: str, remedy: str) -> Problem:
-        """Return a fatal problem at a key, given as ``limits.calls.dip_alpha``."""
+        """Return a fatal problem at a key, given as ``limits.odds.call_odds``."""
         return _problem(self.file, self.lines, key, message, remedy)
 
 
@@ -256,7 +255,7 @@ def _without(value: Any, paths: list[tuple[str | int, ...]]) -> Any:
 
 
 def _line_numbers(text: str) -> tuple[dict[str, int], list[str]]:
-    """Return the line of every key, as ``limits.calls.dip_alpha``, and the keys given twice (YAML keeps the last)."""
+    """Return the line of every key, as ``limits.odds.call_odds``, and the keys given twice (YAML keeps the last)."""
     import yaml
 
     lines: dict[str, int] = {}

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from cd40l_flow.config import parse_config
-from cd40l_flow.expression.calls import Decision, decide
+from cd40l_flow.expression.binding import Binding
+from cd40l_flow.expression.calls import CD40_IG, CLONES, Decision, decide
 from cd40l_flow.expression.case import Activation, Case, ControlCase, Difference, TubeCheck
 from cd40l_flow.expression.guards import apply_guards
 from cd40l_flow.expression.histogram import centres
 from cd40l_flow.expression.model import Anchor, Comparison, ControlExpression, Expression
+from cd40l_flow.expression.rules import ODDS
 from cd40l_flow.expression.signal_law import Positive
 from cd40l_flow.inputs.model import Sample
 from cd40l_flow.signal.scale import Scale
@@ -85,9 +87,13 @@ BESIDE = Comparison(
     likelihood_ratio=0.0,
     likelihood_ratio_p=1.0,
     mosaic_over_shift=-200.0,
-    wider_change=0.001,
-    wider_separation=6.0,
     delta_bic=-8.0,
+    normal_odds=9.0,
+    mosaic_odds=-9.0,
+    reduced_odds=-12.0,
+    absent_odds=-30.0,
+    shape_distance=0.2,
+    overdispersion=1.0,
     bright_events=2600.0,
 )
 LENT = ControlExpression(
@@ -139,6 +145,12 @@ CHECKS = TubeCheck(
 )
 ACTIVE = Activation(percent=95.0, unstimulated_percent=2.0, median_ratio=40.0)
 
+
+def odds(call: str, ln: float = 9.0) -> dict[str, float]:
+    """Return the odds of a reagent for which one call stands out by so many natural logarithms."""
+    return {ODDS[one]: ln if one == call else -ln for one in ODDS}
+
+
 # What the measures of each pattern are, as changes of a healthy sample: of the expression, and beside the control.
 Change = dict[str, Any]
 PATTERNS: dict[str, tuple[Change, Change]] = {
@@ -159,6 +171,7 @@ PATTERNS: dict[str, tuple[Change, Change]] = {
             "mutant_fraction": 0.99,
             "bright_events": 1.0,
             "likelihood_ratio_p": 0.0,
+            **odds("ABSENT"),
         },
     ),
     "MOSAIC": (
@@ -179,9 +192,10 @@ PATTERNS: dict[str, tuple[Change, Change]] = {
             "bright_events": 1350.0,
             "likelihood_ratio_p": 0.0,
             "mosaic_over_shift": 500.0,
+            **odds("MOSAIC"),
         },
     ),
-    "REDUCED": ({}, {"mfi_all_ratio": 0.3, "mfi_ratio": 0.3, "bright_events": 100.0}),
+    "REDUCED": ({}, {"mfi_all_ratio": 0.3, "mfi_ratio": 0.3, "bright_events": 100.0, **odds("REDUCED")}),
 }
 
 
@@ -210,8 +224,34 @@ def make_case(patterns: dict[str, str] | None = None, **changes: Any) -> Case:
         activation=dict.fromkeys(patterns, ACTIVE),
         checks=CHECKS,
         control=ControlCase(("C01",), dict.fromkeys(patterns, LENT), dict.fromkeys(patterns, 95.0), ()),
+        joint=joint(patterns),
+        present_odds=9.0 if any(patterns.get(clone) in ("NORMAL", "REDUCED") for clone in CLONES) else -9.0,
+        uniform_odds=None if CD40_IG not in patterns else -9.0 if patterns[CD40_IG] == "MOSAIC" else 9.0,
+        binding=binding(patterns),
     )
     return replace(case, **changes)
+
+
+def joint(patterns: dict[str, str], ln: float = 15.0) -> dict[str, float]:
+    """Return the odds by all reagents together that go with the patterns of each."""
+    clones = {pattern for reagent, pattern in patterns.items() if reagent != CD40_IG}
+    if len(set(patterns.values())) == 1:
+        best = next(iter(patterns.values()))
+    elif len(clones) == 1 and clones <= {"NORMAL", "REDUCED"} and patterns.get(CD40_IG) == "ABSENT":
+        best = "FUNCTIONAL_DEFECT"
+    else:
+        best = "DISCORDANT"
+    return {call: ln if call == best else -ln for call in (*ODDS, "FUNCTIONAL_DEFECT", "DISCORDANT")}
+
+
+def binding(patterns: dict[str, str]) -> Binding | None:
+    """Return how much CD40-Ig the CD154 that is there binds, of the patterns; None without both readouts."""
+    there = [patterns[clone] for clone in CLONES if patterns.get(clone) in ("NORMAL", "REDUCED")]
+    if CD40_IG not in patterns or not there:
+        return None
+    level = {"NORMAL": 1.0, "REDUCED": 0.3, "MOSAIC": 0.1, "ABSENT": 0.01}
+    ratio = level[patterns[CD40_IG]] / max(level[one] for one in there)
+    return Binding(ratio, 0.9 * ratio, 1.1 * ratio)
 
 
 def control_alone(**changes: Any) -> Case:

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cd40l_flow.expression.binding import Binding
 from cd40l_flow.expression.calls import CD40_IG, CD154, CLONE_2, TABLE
 from cd40l_flow.expression.case import Activation, Case, ControlCase, Disagreement, Refusal
 from cd40l_flow.expression.effects import ABSENT, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
 from cd40l_flow.expression.model import Comparison, Expression
+from cd40l_flow.expression.rules import ODDS
 from helpers.cases import (
     ACTIVE,
     CHECKS,
@@ -21,8 +23,10 @@ from helpers.cases import (
     LENT,
     SAMPLE,
     control_alone,
+    joint,
     judge,
     make_case,
+    odds,
     with_measures,
 )
 
@@ -91,26 +95,58 @@ def test_a_refused_cd40_ig_tube_stops_every_call() -> None:
     assert decision.qc == "fail"
 
 
-def test_grey_zone() -> None:
-    grey = {"mutant_fraction": 0.10}
-    for reagent in (CD154, CD40_IG):
-        decision = judge(with_measures(make_case(), reagent, beside=grey))
-        assert (decision.call, decision.reasons) == (INDETERMINATE, ("MOSAIC_GREY_ZONE",))
-    decision = judge(with_measures(pair(MOSAIC, NORMAL), CD40_IG, beside=grey))
-    assert (decision.call, decision.reasons) == (MOSAIC, ())
+def close(best: str, second: str) -> dict[str, float]:
+    """Return odds of a reagent that two calls nearly share."""
+    return odds(best, 2.0) | {ODDS[second]: -2.0} | {ODDS[call]: -20.0 for call in ODDS if call not in (best, second)}
 
 
-def test_a_mosaic_that_cannot_be_told_from_reduction_is_unresolved() -> None:
-    for changes, beside in (
-        ({"separation": 1.9}, {}),
-        ({}, {"mfi_ratio": 0.3}),
-        ({"shift": 0.75}, {}),
-        ({}, {"mosaic_over_shift": 6.6}),
-        ({}, {"wider_change": 0.06}),
-        ({}, {"wider_separation": 1.9}),
-    ):
-        decision = judge(with_measures(pair(MOSAIC, MOSAIC), CD154, beside=beside, **changes))
-        assert (decision.call, decision.reasons) == (INDETERMINATE, ("REDUCED_VS_MOSAIC",))
+@pytest.mark.parametrize(
+    ("best", "second", "reason"),
+    [
+        ("NORMAL", "MOSAIC", "MOSAIC_GREY_ZONE"),
+        ("MOSAIC", "NORMAL", "MOSAIC_GREY_ZONE"),
+        ("MOSAIC", "REDUCED", "REDUCED_VS_MOSAIC"),
+        ("NORMAL", "REDUCED", "BETWEEN_LIMITS"),
+        ("ABSENT", "MOSAIC", "BETWEEN_LIMITS"),
+    ],
+)
+def test_two_explanations_that_are_close_are_no_call(best: str, second: str, reason: str) -> None:
+    case = with_measures(pair(best, best), CD154, beside=close(best, second))
+    open_case = replace(case, joint=joint({CD154: best, CD40_IG: best}, 2.0))
+    decision = judge(open_case)
+    assert (decision.call, decision.reasons) == (INDETERMINATE, (reason,))
+    # What one reagent leaves open all together may settle.
+    assert judge(case).call == best
+
+
+def test_all_reagents_together_settle_nothing_that_one_of_them_contradicts() -> None:
+    case = pair(NORMAL, NORMAL)
+    undecided = with_measures(case, CD40_IG, beside=close("NORMAL", "MOSAIC"))
+    assert judge(undecided).call == NORMAL
+    for wider in ({"shape_distance": 4.1}, {"mfi_all_ratio": 0.49}):
+        assert judge(with_measures(undecided, CD40_IG, beside=wider)).call == INDETERMINATE
+    other = with_measures(undecided, CD154, beside=odds("MOSAIC"))
+    assert judge(replace(other, joint=case.joint)).call == INDETERMINATE
+
+
+def test_a_call_that_all_together_do_not_support_is_none() -> None:
+    case = replace(pair(NORMAL, NORMAL), joint=joint({CD154: NORMAL, CD40_IG: MOSAIC}))
+    assert (judge(case).call, judge(case).reasons) == (INDETERMINATE, ("READOUT_DISCORDANT",))
+
+
+def test_odds_without_the_cells_name_what_is_missing() -> None:
+    few = with_measures(pair(MOSAIC, MOSAIC), CD154, negative_fraction=0.99)
+    assert judge(few).subcalls[CD154].reasons == ("TOO_FEW_EVENTS",)
+    wide = with_measures(pair(NORMAL, NORMAL), CD154, beside={"shape_distance": 5.0})
+    assert (judge(wide).call, judge(wide).reasons) == (INDETERMINATE, ("MODEL_MISFIT",))
+
+
+def test_a_sample_as_bright_as_the_control_is_never_reduced() -> None:
+    """A positive fraction just below 70 % is no pattern: REDUCED needs a lower level."""
+    low = {"negative_fraction": 0.303, "negative_fraction_low": 0.29, "negative_fraction_high": 0.32}
+    bright = with_measures(pair(REDUCED, REDUCED), CD154, beside={"mfi_all_ratio": 0.95}, **low)
+    assert judge(bright).call == INDETERMINATE
+    assert judge(with_measures(pair(NORMAL, NORMAL), CD154, **low)).call == NORMAL
 
 
 @pytest.mark.parametrize(("code", "history"), list(LIMITED.items()))
@@ -135,24 +171,46 @@ def test_unknown_drug_status_takes_low_calls_away_and_other_unknowns_do_not() ->
 
 
 def test_hidden_binding_is_no_functional_defect() -> None:
-    """A high background hides CD40-Ig, a therapeutic antibody covers its site: neither is a defect of the patient."""
+    """A background that hides CD40-Ig or a therapeutic antibody over its site is no defect of the patient."""
     case = pair(NORMAL, ABSENT)
     assert judge(case).call == FUNCTIONAL_DEFECT
-    hidden = with_measures(case, CD40_IG, threshold_scaled=0.67)
+    hidden = with_measures(case, CD40_IG, unstimulated_percent_positive=6.0)
     assert (judge(hidden).call, judge(hidden).reasons) == (INDETERMINATE, ("HIGH_BACKGROUND",))
     covered = replace(case, sample=replace(SAMPLE, anti_cd154="yes"))
     assert (judge(covered).call, judge(covered).reasons) == (INDETERMINATE, ("ANTI_CD154",))
 
 
-def test_functional_defect_from_both_sides() -> None:
-    case = pair(NORMAL, ABSENT)
-    weak = {"percent_positive_high": 10.1}
-    ratio = {"relative_positive": 0.26, "mfi_all_ratio": 0.2}
-    assert judge(with_measures(case, CD40_IG, **weak)).call == FUNCTIONAL_DEFECT  # the ratio holds
-    assert judge(with_measures(case, CD40_IG, beside=ratio)).call == FUNCTIONAL_DEFECT  # the percent holds
-    assert judge(with_measures(case, CD40_IG, beside=ratio, **weak)).call == INDETERMINATE
-    low = with_measures(case, CD154, beside={"relative_positive": 0.49})
-    assert judge(low).call == INDETERMINATE
+@pytest.mark.parametrize(
+    ("binding", "pattern", "call", "reasons"),
+    [
+        (Binding(0.02, 0.0, 0.2), ABSENT, FUNCTIONAL_DEFECT, ()),
+        (Binding(0.15, 0.1, 0.21), ABSENT, INDETERMINATE, ("READOUT_DISCORDANT",)),
+        (Binding(0.43, 0.40, 0.47), NORMAL, INDETERMINATE, ("READOUT_DISCORDANT",)),
+        (Binding(0.5, 0.45, 0.55), NORMAL, NORMAL, ()),
+        (None, NORMAL, INDETERMINATE, ("READOUT_DISCORDANT",)),
+    ],
+)
+def test_function_is_a_ratio_of_levels(
+    binding: Binding | None, pattern: str, call: str, reasons: tuple[str, ...]
+) -> None:
+    decision = judge(replace(pair(NORMAL, pattern), binding=binding))
+    assert (decision.call, decision.reasons) == (call, reasons)
+
+
+def test_a_defect_needs_a_cd154_that_is_there() -> None:
+    """At whatever level: whether CD154 is normal or reduced may stay open, whether it is there may not."""
+    case = with_measures(pair(NORMAL, ABSENT), CD154, beside=close("NORMAL", "REDUCED"))
+    assert judge(case).call == FUNCTIONAL_DEFECT
+    assert judge(replace(case, present_odds=4.5)).call == INDETERMINATE
+
+
+def test_a_control_that_failed_in_one_reagent_leaves_the_other() -> None:
+    for pattern, call in ((NORMAL, INDETERMINATE), (ABSENT, ABSENT)):
+        case = pair(pattern, pattern)
+        assert case.control is not None
+        failed = replace(case.control, reagent_failures={CD40_IG: ("Control C01: dim.",)})
+        decision = judge(replace(case, control=failed))
+        assert (decision.call, decision.reasons) == (call, ("FUNCTION_NOT_TESTED", "CONTROL_FAILED"))
 
 
 def test_two_clones_must_agree() -> None:
@@ -192,12 +250,11 @@ def test_what_fired_hides_what_could_only_not_be_computed() -> None:
     assert judge(blind).reasons == ("TUBE_MISSING",)
 
 
-def test_an_unsteady_fit_takes_all_but_absent() -> None:
-    for pattern in (NORMAL, MOSAIC, REDUCED):
+def test_a_fit_that_did_not_converge_takes_every_call() -> None:
+    for pattern in (NORMAL, MOSAIC, REDUCED, ABSENT):
         decision = judge(with_measures(pair(pattern, pattern), CD154, converged=False))
         assert decision.call == INDETERMINATE
         assert "FIT_UNSTABLE" in decision.reasons
-    assert judge(with_measures(pair(ABSENT, ABSENT), CD154, converged=False)).call == ABSENT
 
 
 def test_a_single_control() -> None:
@@ -246,11 +303,8 @@ def cases(draw: st.DrawFn) -> Case:
 
 # What each call rests on: without any one of them it must not be made.
 RESTS_ON = {
-    NORMAL: (
-        ("negative_fraction", "negative_fraction_low", "negative_fraction_high", "converged"),
-        ("relative_positive", "mfi_all_ratio", "mutant_fraction", "lob"),
-    ),
-    ABSENT: (("percent_positive_high",), ("relative_positive", "bright_events")),
+    NORMAL: (("converged",), ("normal_odds", "mfi_all_ratio", "shape_distance")),
+    ABSENT: (("percent_positive_high", "converged"), ("absent_odds",)),
 }
 
 
@@ -284,7 +338,7 @@ def test_a_worse_assay_never_makes_a_call(case: Case) -> None:
     for worse in (
         replace(case, activation={CD154: weak, CD40_IG: weak}),
         replace(case, activation={CD154: nothing, CD40_IG: nothing}),
-        replace(case, reagents={name: replace(found, events=400) for name, found in case.reagents.items()}),
+        replace(case, reagents={name: replace(found, events=150) for name, found in case.reagents.items()}),
         replace(case, control=ControlCase(("C01",), {CD154: LENT, CD40_IG: LENT}, {}, ("It failed.",))),
         replace(case, control=None, comparisons={}),
         replace(case, refusals=(Refusal("a.fcs", "FILE_INTEGRITY", "Cut."),)),

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from cd40l_flow.expression.calls import CD40_IG, CD154, decide_on, measures_of
+from cd40l_flow.expression.calls import CD40_IG, CD154, SAMPLE, decide_on, every_measure
 from cd40l_flow.expression.case import Case
 from cd40l_flow.expression.change import Change, would_change
 from cd40l_flow.expression.guards import apply_guards
-from helpers.cases import ACTIVE, control_alone, judge, limits, make_case, with_measures
+from helpers.cases import ACTIVE, control_alone, joint, judge, limits, make_case, with_measures
 
 
 def changes_of(case: Case) -> tuple[Change, ...]:
@@ -24,8 +24,9 @@ def both(pattern: str) -> Case:
 
 def decided(case: Case, change: Change) -> Any:
     """Return the decision when the measures lie where the change says."""
-    measures = {reagent: measures_of(case, reagent, limits()) for reagent in case.planned}
-    measures[change.reagent] = measures[change.reagent] | {step.measure: step.needed for step in change.steps}
+    measures = every_measure(case, limits())
+    place = change.reagent or SAMPLE
+    measures[place] = {**measures[place], **{step.measure: step.needed for step in change.steps}}
     return decide_on(
         measures, case.planned, apply_guards(case, limits()), limits()["calls"], alone=False, require_function=True
     )
@@ -35,7 +36,7 @@ CASES = [
     *(both(pattern) for pattern in ("NORMAL", "ABSENT", "REDUCED", "MOSAIC")),
     make_case({CD154: "NORMAL", CD40_IG: "ABSENT"}),
     make_case({CD154: "NORMAL"}),
-    with_measures(make_case(), CD154, beside={"mutant_fraction": 0.10}),
+    with_measures(make_case(), CD154, beside={"shape_distance": 5.0}),
 ]
 
 
@@ -45,6 +46,10 @@ def test_every_change_does_what_it_says(case: Case) -> None:
     assert told
     for change in told:
         after = decided(case, change)
+        if not change.reagent:
+            assert (change.before, change.after) == (before.call, after.call)
+            assert change.before != change.after
+            continue
         assert change.before == before.subcalls[change.reagent].call
         assert change.after == after.subcalls[change.reagent].call
         assert (change.after, after.call) != (change.before, before.call)
@@ -57,13 +62,16 @@ def test_the_nearest_limit_comes_first() -> None:
     first = changes_of(near)[0]
     assert (first.reagent, [step.measure for step in first.steps]) == (CD154, ["level"])
     assert "below 0.5 (measured 0.52)" in first.text
-    assert first.after == "REDUCED"
+    assert first.after == "INDETERMINATE"
 
 
-def test_a_grey_zone_names_the_limit_of_blank() -> None:
-    grey = with_measures(make_case(), CD154, beside={"mutant_fraction": 0.08})
+def test_a_grey_zone_names_the_odds_that_are_missing() -> None:
+    patterns = dict.fromkeys((CD154, CD40_IG), "NORMAL")
+    close = {"normal_odds": 2.0, "mosaic_odds": -2.0, "reduced_odds": -9.0, "absent_odds": -20.0}
+    grey = with_measures(make_case(), CD154, beside=close)
+    grey = replace(with_measures(grey, CD40_IG, beside=close), joint=joint(patterns, 2.0))
     texts = " ".join(change.text for change in changes_of(grey))
-    assert "mutant fraction at most 7.5 % (measured 8 %) would make its sub-call NORMAL, and the call NORMAL" in texts
+    assert "ln odds of cells like the control's at least 4.61 (measured 2) would make its sub-call NORMAL" in texts
 
 
 def test_checks_that_stand_in_the_way_are_told_instead_of_measures() -> None:

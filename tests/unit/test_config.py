@@ -52,7 +52,7 @@ def test_three_keys_suffice() -> None:
     assert problems == []
     assert config is not None
     assert config.panels == {"default": {}}
-    assert config.limits["calls"]["normal_positive_min"] == 0.70
+    assert config.limits["odds"]["call_odds"] == 100
     assert config.limits["guards"]["anticoagulants"] == ["heparin", "Na-heparin", "sodium heparin"]
     assert {f"limits.{g}.{k}" for g, part in config.limits.items() for k in part} == {
         key for key in leaves(load_schema("config.schema.yaml")) if key.startswith("limits.")
@@ -61,11 +61,11 @@ def test_three_keys_suffice() -> None:
 
 def test_one_changed_limit_leaves_the_others() -> None:
     """A group that is named in part keeps the defaults of the rest."""
-    config, _ = read("limits: {calls: {dip_alpha: 0.01}}\n")
+    config, _ = read("limits: {odds: {call_odds: 1000}}\n")
 
     assert config is not None
-    assert config.limits["calls"]["dip_alpha"] == 0.01
-    assert config.limits["calls"]["infant_age_years"] == 0.5
+    assert config.limits["odds"]["call_odds"] == 1000
+    assert config.limits["calls"]["infant_age_years"] == 2
 
 
 @pytest.mark.parametrize(
@@ -73,14 +73,14 @@ def test_one_changed_limit_leaves_the_others() -> None:
     [
         ("tube: x\n", "4|tube|is not a known key. Did you mean 'tubes'?"),
         (
-            "limits:\n  calls:\n    dip_alpah: 1\n",
-            "6|limits.calls.dip_alpah|is not a known key. Did you mean 'dip_alpha'?",
+            "limits:\n  odds:\n    call_ods: 1\n",
+            "6|limits.odds.call_ods|is not a known key. Did you mean 'call_odds'?",
         ),
         ("limits:\n  calls: {bins: 64}\n", "5|limits.calls.bins|is not a known key. It belongs to limits.mixture."),
         (
-            "limits: {calls: {dip_alpha: 2}}\n",
-            "4|limits.calls.dip_alpha|found 2, expected a number above 0 and up to 1. "
-            "Write such a value, or leave it out for 0.05.",
+            "limits: {odds: {level_sd: 3}}\n",
+            "4|limits.odds.level_sd|found 3, expected a number above 0 and up to 2. "
+            "Write such a value, or leave it out for 0.24.",
         ),
         (
             "limits: {mixture: {lob_z: .nan}}\n",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from cd40l_flow.outputs.codes import codes
 from cd40l_flow.outputs.decision_table import decision_table
 from cd40l_flow.outputs.texts import load_texts
 from cd40l_flow.schema import load_schema
-from helpers.cases import judge, make_case, with_measures
+from helpers.cases import joint, judge, make_case, with_measures
 
 
 def test_the_page_is_up_to_date(root: Path) -> None:
@@ -34,15 +35,20 @@ def test_every_code_has_its_words() -> None:
         assert f"| {rule.place} | **{rule.call}** |" in page
 
 
+def undecided(cd154: str, beside: dict[str, float]) -> Case:
+    """Return a case whose CD40-Ig alone gives no call; where CD154 is NORMAL all together give none either."""
+    case = with_measures(make_case({CD154: cd154, CD40_IG: cd154}), CD40_IG, beside=beside)
+    return replace(case, joint=joint({CD154: cd154, CD40_IG: cd154}, 2.0)) if cd154 == "NORMAL" else case
+
+
 def of_table(cd154: str, binding: str) -> Case:
     """Return a case whose sub-calls are a row of the table."""
     if binding == NOT_TESTED:
         return make_case({CD154: cd154})
     if binding == GREY_ZONE:
-        return with_measures(make_case({CD154: cd154, CD40_IG: "NORMAL"}), CD40_IG, beside={"mutant_fraction": 0.1})
+        return undecided(cd154, {"normal_odds": 2.0, "mosaic_odds": -2.0, "reduced_odds": -9.0, "absent_odds": -30.0})
     if binding == UNRESOLVED:
-        case = make_case({CD154: cd154, CD40_IG: "REDUCED"})
-        return with_measures(case, CD40_IG, separation=1.9, beside={"bright_events": 2000.0})
+        return undecided(cd154, {"normal_odds": -9.0, "mosaic_odds": -2.0, "reduced_odds": 2.0, "absent_odds": -30.0})
     return make_case({CD154: cd154, CD40_IG: binding})
 
 

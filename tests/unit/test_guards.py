@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cd40l_flow import ENGINE_VERSION
@@ -18,21 +19,22 @@ from cd40l_flow.expression.case import (
     ReplicateGroup,
     Uncut,
 )
-from cd40l_flow.expression.components import background_component
 from cd40l_flow.expression.effects import BLOCKS, EVERY, NORMAL, Guard
 from cd40l_flow.expression.guards import apply_guards, control_failures
-from cd40l_flow.expression.histogram import quantile
+from cd40l_flow.expression.histogram import centres
+from cd40l_flow.expression.independence import Dependence, Independence
 from cd40l_flow.expression.laboratory import Laboratory, Spread
+from cd40l_flow.expression.model import Anchor
 from cd40l_flow.inputs.model import Tube
 from helpers.cases import (
     ACTIVE,
     ALIKE,
+    BINS,
     CHECKS,
     CONTROL_SAMPLE,
+    DARK,
     LENT,
-    POSITIVE,
     SAMPLE,
-    SCALE,
     control_alone,
     judge,
     limits,
@@ -40,9 +42,6 @@ from helpers.cases import (
     with_measures,
 )
 
-# Below this a fifth of the control's positive cells would be hidden.
-LAW, _ = background_component(LENT.background, SCALE).positive(POSITIVE)
-HIDDEN, MIDDLE = quantile(LAW, 0.2), quantile(LAW, 0.5)
 LABORATORY = Laboratory(
     digest="0" * 64,
     controls=20,
@@ -101,10 +100,6 @@ def measured(**changes: Any) -> Case:
     return with_measures(make_case(), "CD154", **changes)
 
 
-def threshold_at(scaled: float) -> Case:
-    return measured(threshold_scaled=scaled, threshold=SCALE.to_linear(scaled))
-
-
 def lent(**changes: Any) -> Case:
     control = ControlCase(("C01",), {"CD154": replace(LENT, **changes), "CD40-Ig": LENT}, {"CD154": 95.0}, ())
     return make_case(control=control)
@@ -142,7 +137,7 @@ def test_a_healthy_sample_sets_off_nothing() -> None:
 
 
 EDGES: list[tuple[str, str, Case, Case]] = [
-    ("TOO_FEW_EVENTS", "CD154", measured(events=499), measured(events=500)),
+    ("TOO_FEW_EVENTS", "CD154", measured(events=199), measured(events=200)),
     ("ACTIVATION_FAILED", "CD154", activated(percent=75.9), activated(percent=76.0)),  # 0.8 of the control's 95 %
     ("ACTIVATION_FAILED", "CD154", activated(median_ratio=2.9), activated(median_ratio=3.0)),
     ("ACTIVATION_FAILED", "CD154", activated(unstimulated_percent=20.1), activated(unstimulated_percent=20.0)),
@@ -153,15 +148,8 @@ EDGES: list[tuple[str, str, Case, Case]] = [
         measured(unstimulated_percent_positive=5.0),
     ),
     ("HIGH_BACKGROUND", "CD154", measured(background_shift=-0.51), measured(background_shift=-0.5)),
-    ("HIGH_BACKGROUND", "CD154", measured(threshold_scaled=HIDDEN + 0.01), measured(threshold_scaled=HIDDEN)),
-    (
-        "FIT_UNSTABLE",
-        "CD154",
-        measured(negative_fraction_low=0.0, negative_fraction_high=0.31),
-        measured(negative_fraction_low=0.0, negative_fraction_high=0.30),
-    ),
     ("FIT_UNSTABLE", "CD154", measured(converged=False), measured(converged=True)),
-    ("LOW_SEPARATION", "CD154", lent(separation=1.99), lent(separation=2.0)),
+    ("LOW_SEPARATION", "CD154", lent(separation=1.19), lent(separation=1.2)),
     ("SAMPLE_AGE", "", sampled(collected_h=24.1), sampled(collected_h=24.0)),
     ("ANTICOAGULANT", "", sampled(anticoagulant="EDTA"), sampled(anticoagulant="NA-HEPARIN")),
     ("DRUG_CNI", "", sampled(calcineurin_inhibitor="yes"), sampled()),
@@ -202,7 +190,7 @@ EDGES: list[tuple[str, str, Case, Case]] = [
         of_control(negative_fraction=0.251, negative_fraction_low=0.23, negative_fraction_high=0.27),
         of_control(negative_fraction=0.249, negative_fraction_low=0.23, negative_fraction_high=0.27),
     ),
-    ("LOW_SEPARATION", "CD154", of_control(separation=1.9), of_control(separation=2.1)),
+    ("LOW_SEPARATION", "CD154", of_control(separation=1.1), of_control(separation=1.3)),
     ("REFERENCE_MISMATCH", "", known(lots={"CD154": ("L2",), "CD40-Ig": ("L1",)}), known()),
     ("REFERENCE_MISMATCH", "", known(cytometers=("Aria",)), known()),
     ("REFERENCE_MISMATCH", "", known(engine_versions=("0",)), known()),
@@ -219,8 +207,99 @@ def test_each_guard_from_both_sides(code: str, reagent: str, bad: Case, good: Ca
     assert fires(good, code, reagent) is False
 
 
+def dependent(marker: str, log_ratio: float, inner_odds: float | None = None) -> Case:
+    """Return a mosaic whose negatives follow a marker."""
+    found = Independence(Dependence(0.0, 0.05), Dependence(0.0, 0.05), np.zeros(BINS), inner_odds)
+    found = replace(found, **{marker: Dependence(log_ratio, 0.05)})  # type: ignore[arg-type]
+    case = make_case(dict.fromkeys(("CD154", "CD40-Ig"), "MOSAIC"))
+    return replace(case, independence={"CD154": found})
+
+
+def at_volts(volts: float | None) -> Case:
+    """Return a sample at a voltage beside a control at 500 V."""
+    case = make_case()
+    assert case.control is not None
+    control = replace(case.control, volts={"PE-A": (500.0,)})
+    return replace(case, control=control, volts={} if volts is None else {"PE-A": (volts,)})
+
+
+def lying(shift: float, above_resting: float | None, dark: float = 0.0) -> Case:
+    """Return a sample without expressing cells, so far from its background, which lies so far above resting cells.
+
+    ``dark`` is how far its background lies above the control's, all in robust SD.
+    """
+    mine = np.roll(DARK, round(dark * 0.05 / (1.3 / BINS)))
+    anchor = Anchor(mine, "isotype", ("isotype.fcs",), exact=True)
+    case = make_case(dict.fromkeys(("CD154", "CD40-Ig"), "ABSENT"))
+    return with_measures(case, "CD154", shift=shift, background_shift=above_resting, anchor=anchor)
+
+
+def aged(years: float, *bands: str) -> Case:
+    """Return a sample of an age beside controls of some bands of age."""
+    case = sampled(age_years=years)
+    assert case.control is not None
+    return replace(case, control=replace(case.control, ages=bands))
+
+
+DOUBTS: list[tuple[str, str, Case, Case]] = [
+    ("STAIN_FAILED", "CD154", lying(-0.46, None), lying(-0.45, None)),
+    # Below a sticky background, yet no lower than resting cells and the control's background.
+    ("STAIN_FAILED", "CD154", lying(-0.8, 0.3, 1.0), lying(-0.8, 1.0, 1.0)),
+    ("STAIN_FAILED", "CD154", lying(-0.8, 1.0, 0.0), lying(-0.8, 1.0, 1.0)),
+    ("GAIN_MISMATCH", "CD154", at_volts(494.0), at_volts(496.0)),
+    ("GAIN_MISMATCH", "CD154", at_volts(420.0), at_volts(500.0)),
+    (
+        "CONTROL_DOUBTFUL",
+        "CD154",
+        with_measures(make_case(), "CD154", beside={"mutant_fraction": -0.076}),
+        with_measures(make_case(), "CD154", beside={"mutant_fraction": -0.074}),
+    ),
+    ("NEGATIVES_DEPENDENT", "CD154", dependent("cd69", 0.61), dependent("cd69", 0.59)),
+    ("NEGATIVES_DEPENDENT", "CD154", dependent("cd3", -0.61), dependent("cd3", -0.59)),
+    ("INFANT", "", aged(1.9, "18 to 44 y"), aged(2.0, "18 to 44 y")),
+    ("INFANT", "", aged(1.9, "18 to 44 y"), aged(1.9, "1 y")),
+    (
+        "MODEL_MISFIT",
+        "CD154",
+        with_measures(make_case(), "CD154", beside={"overdispersion": 3.1}),
+        with_measures(make_case(), "CD154", beside={"overdispersion": 3.0}),
+    ),
+]
+
+
+@pytest.mark.parametrize(("code", "reagent", "bad", "good"), DOUBTS, ids=[f"{e[0]}-{i}" for i, e in enumerate(DOUBTS)])
+def test_each_doubt_from_both_sides(code: str, reagent: str, bad: Case, good: Case) -> None:
+    assert fires(bad, code, reagent) is True
+    assert fires(good, code, reagent) is False
+
+
+def test_without_voltages_the_background_tells_another_gain() -> None:
+    wide = with_measures(at_volts(None), "CD154", anchor=Anchor(DARK, "isotype", ("isotype.fcs",), exact=True))
+    assert fires(wide, "GAIN_MISMATCH", "CD154") is False
+    narrow = np.round(1000 * np.exp(-0.5 * ((centres(BINS) - 0.2) / 0.02) ** 2))
+    other = with_measures(wide, "CD154", anchor=Anchor(narrow, "isotype", ("isotype.fcs",), exact=True))
+    assert fires(other, "GAIN_MISMATCH", "CD154") is True
+    assert judge(other).reasons == ("GAIN_MISMATCH",)
+
+
+def test_a_mosaic_that_is_one_among_strongly_stimulated_cells_stays_one() -> None:
+    weak = dependent("cd69", 1.5)
+    assert (judge(weak).call, judge(weak).reasons) == ("INDETERMINATE", ("NEGATIVES_DEPENDENT",))
+    assert judge(dependent("cd69", 1.5, inner_odds=2.0)).call == "INDETERMINATE"
+    assert judge(dependent("cd69", 1.5, inner_odds=8.0)).call == "MOSAIC"
+
+
+def test_an_infant_beside_an_adult_is_no_mosaic_and_not_reduced() -> None:
+    for pattern, call in (("MOSAIC", "INDETERMINATE"), ("REDUCED", "INDETERMINATE"), ("ABSENT", "ABSENT")):
+        case = make_case(dict.fromkeys(("CD154", "CD40-Ig"), pattern), sample=replace(SAMPLE, age_years=0.3))
+        assert judge(case).call == call
+        assert case.control is not None
+        matched = replace(case, control=replace(case.control, ages=("under 6 months",)))
+        assert judge(matched).call == pattern
+
+
 def test_every_code_has_an_edge() -> None:
-    assert {edge[0] for edge in EDGES} == set(BLOCKS)
+    assert {edge[0] for edge in (*EDGES, *DOUBTS)} == set(BLOCKS)
 
 
 def test_control_limits_are_stricter() -> None:
@@ -228,7 +307,7 @@ def test_control_limits_are_stricter() -> None:
     weak = replace(ACTIVE, percent=79.0)
     assert fires(control_alone(activation={"CD154": weak, "CD40-Ig": ACTIVE}), "ACTIVATION_FAILED", "CD154") is True
     case = control_alone()
-    dim = replace(case.reagents["CD40-Ig"], separation=1.5, percent_positive=59.0)  # below D = 2 counting decides
+    dim = replace(case.reagents["CD40-Ig"], separation=1.1, percent_positive=59.0)  # below D = 1.2 counting decides
     assert fires(replace(case, reagents={**case.reagents, "CD40-Ig": dim}), "CONTROL_FAILED", "CD40-Ig") is True
     fair = replace(dim, percent_positive=61.0)
     assert fires(replace(case, reagents={**case.reagents, "CD40-Ig": fair}), "CONTROL_FAILED", "CD40-Ig") is False
@@ -242,7 +321,7 @@ def test_control_limits_are_stricter() -> None:
         (activated(median_ratio=None), "ACTIVATION_FAILED", "CD154"),
         (activated(unstimulated_percent=None), "ACTIVATION_FAILED", "CD154"),
         (lent(separation=None), "LOW_SEPARATION", "CD154"),
-        (measured(negative_fraction_low=None), "FIT_UNSTABLE", "CD154"),
+        (measured(converged=None), "FIT_UNSTABLE", "CD154"),
     ],
 )
 def test_what_cannot_be_computed_stands_in_the_way(case: Case, code: str, reagent: str) -> None:
@@ -273,7 +352,6 @@ def test_unknown_background_information_only_warns(case: Case, code: str) -> Non
         (checked(removed_percent=50.0), checked(removed_percent=50.1)),
         (checked(margin_percent=5.0), checked(margin_percent=5.1)),
         (sampled(collected_h=72.0), sampled(collected_h=72.1)),
-        (threshold_at(MIDDLE), threshold_at(MIDDLE + 0.01)),
     ],
 )
 def test_the_second_limit_takes_every_call_away(mild: Case, severe: Case) -> None:
@@ -296,16 +374,13 @@ def test_a_shifted_background_limits_only_where_it_is_not_the_anchor() -> None:
 def test_a_failed_fit_says_why() -> None:
     (guard,) = guards_of(measured(converged=False), "FIT_UNSTABLE", "CD154")
     assert "did not converge" in guard.message
-    (guard,) = guards_of(measured(negative_fraction_high=None), "FIT_UNSTABLE", "CD154")
+    (guard,) = guards_of(measured(converged=None), "FIT_UNSTABLE", "CD154")
     assert "could not be fitted" in guard.message
 
 
 def test_limits_are_told_in_the_unit_of_the_value() -> None:
     for guard in apply_guards(make_case(), limits()):
         assert (guard.value is None) or guard.unit
-    (found, middle) = (g for g in guards_of(make_case(), "HIGH_BACKGROUND", "CD154") if g.unit == "channel value")
-    assert found.limit == pytest.approx(SCALE.to_linear(HIDDEN))
-    assert middle.limit == pytest.approx(SCALE.to_linear(MIDDLE))
 
 
 def test_reagents_that_are_not_measured_are_counted_all_the_same() -> None:
@@ -320,12 +395,15 @@ def test_reagents_that_are_not_measured_are_counted_all_the_same() -> None:
 
 
 def test_controls_tell_their_own_failures_only() -> None:
-    assert control_failures(control_alone(), limits()) == ()
+    assert control_failures(control_alone(), limits()) == ((), {})
     beside = make_case(sample=CONTROL_SAMPLE, control=ControlCase(("C02",), {"CD154": LENT}, {}, ("Control C02: no.",)))
-    told = control_failures(beside, limits())
+    everywhere, by_reagent = control_failures(beside, limits())
+    told = [*everywhere, *(words for texts in by_reagent.values() for words in texts)]
     assert [words for words in told if "C02: no." in words] == []
-    failed = control_failures(of_control(converged=False), limits())
-    assert failed == ("Control C01: The fit of the mixture did not converge. (CD154)",)
+    # One reagent's fault leaves the other's readout.
+    everywhere, by_reagent = control_failures(of_control(converged=False), limits())
+    assert everywhere == ()
+    assert by_reagent == {"CD154": ("Control C01: The fit of the mixture did not converge. (CD154)",)}
 
 
 def test_effects_name_what_is_left() -> None:
@@ -340,9 +418,9 @@ def test_a_control_two_sd_off_is_warned_of_and_three_off_has_failed() -> None:
     """Levey-Jennings: beyond 2 SD a warning, beyond 3 SD no sample of the run can be called."""
     warned, failed = charted(percent_positive=92.5), charted(percent_positive=93.1)
     assert (judge(warned).call, judge(warned).qc) == ("NORMAL", "warn")
-    assert control_failures(warned, limits()) == ()
+    assert control_failures(warned, limits()) == ((), {})
     assert (judge(failed).call, judge(failed).reasons) == ("INDETERMINATE", ("CONTROL_FAILED",))
-    (told,) = control_failures(failed, limits())
+    (told,) = control_failures(failed, limits())[1]["CD154"]
     assert "+3.1 SD" in told
     unknown = charted(percent_positive=None)
     assert judge(unknown).call == "INDETERMINATE"

@@ -1,4 +1,4 @@
-"""One population or two: healthy, carrier, reduced and too dim to tell; what wider scales and valleys say."""
+"""One population or two: healthy, carrier, reduced and too dim to tell; what valleys say."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cd40l_flow.expression.components import Background, background_component
-from cd40l_flow.expression.histogram import centres, histogram, quantile
+from cd40l_flow.expression.histogram import centres, histogram
 from cd40l_flow.expression.mixture import Fit, Problem, fit_mixture, parameters
 from cd40l_flow.expression.modality import (
     FEWEST_DRAWS,
@@ -19,7 +19,6 @@ from cd40l_flow.expression.modality import (
     valley_depth,
 )
 from cd40l_flow.expression.prior import NOTHING_KNOWN
-from cd40l_flow.expression.wider import rebinned, wider
 from cd40l_flow.inputs.model import Floats
 from cd40l_flow.signal.scale import Scale
 
@@ -99,24 +98,6 @@ def test_the_valley_by_hand() -> None:
     assert valley_depth(counts + 5, 0.15, 0.65) == pytest.approx(1 - 5 / 15)
     assert valley_depth(np.full(BINS, 7.0), 0.15, 0.65) == pytest.approx(0.0)
     assert valley_depth(counts, 0.65, 0.15) is None
-
-
-def test_a_wider_scale_has_twice_the_linear_part_and_the_same_cells() -> None:
-    other = wider(SCALE)
-    assert other.linear_width == pytest.approx(2 * SCALE.linear_width, rel=1e-3)
-    cells = np.random.default_rng(6).normal(2000, 900, 5000)
-    moved = rebinned(binned(cells), SCALE, other)
-    assert moved.sum() == pytest.approx(5000)
-    for q in (0.1, 0.5, 0.9):
-        assert other.to_linear(quantile(moved, q)) == pytest.approx(float(np.quantile(cells, q)), rel=0.02)
-
-
-def test_the_fit_does_not_depend_on_the_width_of_the_scale() -> None:
-    problem, fit = case(7, 0.3)
-    other = wider(SCALE)
-    background = background_component(rebinned(problem.background.counts, SCALE, other), other)
-    again = fit_mixture(rebinned(problem.counts, SCALE, other), background, None, 1.0, (parameters(fit),))
-    assert again.negative_fraction == pytest.approx(fit.negative_fraction, abs=0.003)
 
 
 def test_draws_of_the_null_are_few_and_end_where_the_decision_is_sure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,7 +114,7 @@ def test_a_job_is_the_slice_of_its_sample(planner: Planner) -> None:
     assert test.run_controls == ()
     assert [(one.tube, one.value) for one in test.overrides] == [("", 1100.0), ("P01_u.fcs", 1200.0)]
     assert test.settings["panels"] == {"default": {}, "old": {"CD3": {"detector": "FL3-H"}}}
-    assert test.settings["limits"]["calls"]["dip_alpha"] == 0.05
+    assert test.settings["limits"]["odds"]["call_odds"] == 100
     assert [sample.sample for sample in control.run_controls] == ["C01", "C02"]
     assert [one.sample for one in control.overrides] == ["C02"]
     assert control.settings["panels"] == {"default": {}}

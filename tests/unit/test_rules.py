@@ -12,7 +12,21 @@ from hypothesis import strategies as st
 
 from cd40l_flow.expression.calls import first, measures_of
 from cd40l_flow.expression.case import Case
-from cd40l_flow.expression.rules import MEASURE_WORDS, RULES, Condition, Outcome, Rule, check, evaluate, every, some
+from cd40l_flow.expression.evidence import Evidence
+from cd40l_flow.expression.hypotheses import NAMES
+from cd40l_flow.expression.odds import reagent_odds
+from cd40l_flow.expression.rules import (
+    MEASURE_WORDS,
+    ODDS,
+    RULES,
+    Condition,
+    Outcome,
+    Rule,
+    check,
+    evaluate,
+    every,
+    some,
+)
 from helpers.cases import limits, make_case, with_measures
 
 Measures = dict[str, float | None]
@@ -58,33 +72,22 @@ def test_an_unknown_measure_leaves_its_rule_open(call: str, index: int, unknown:
     assert outcome(call, known | {CALLS[call].needs[index].measure: unknown}).met is None
 
 
-EITHER = [
-    (rule.call, number, index)
-    for rule in RULES
-    for number, group in enumerate(rule.either)
-    for index in range(len(group))
-]
+PAIR = Rule("NORMAL", 1, (Condition("level", ">=", 0.5),), ((Condition("a", ">=", 1.0), Condition("b", "<", 2.0)),))
 
 
-def beside(condition: Condition, known: Measures, *, met: bool) -> Measures:
-    """Return the measure of a condition just on one side of its limit."""
-    limit = check(condition, known, limits()["calls"]).limit
-    assert limit is not None
-    inside = 1e-6 if condition.op in (">", ">=") else -1e-6
-    return {condition.measure: limit + (inside if met else -inside)}
-
-
-@pytest.mark.parametrize(("call", "number", "index"), EITHER)
-def test_one_of_a_group_is_enough_and_none_is_not(call: str, number: int, index: int) -> None:
-    """Each alternative decides its rule from both sides when the others of its group fail; unknown, it stays open."""
-    known, group = measures(call), CALLS[call].either[number]
-    for condition in group:
-        known |= beside(condition, known, met=False)
-    assert outcome(call, known).met is False
-    assert outcome(call, known | beside(group[index], known, met=True)).met is True
-    at_limit = check(group[index], known, limits()["calls"]).limit
-    assert outcome(call, known | {group[index].measure: at_limit}).met is ("=" in group[index].op)
-    assert outcome(call, known | {group[index].measure: None}).met is None
+@pytest.mark.parametrize(
+    ("a", "b", "met"),
+    [
+        (1.0, 2.0, True),
+        (0.9, 1.9, True),
+        (0.9, 2.0, False),
+        (None, 2.0, None),
+        (None, 1.9, True),
+        (0.9, math.nan, None),
+    ],
+)
+def test_one_of_a_group_is_enough_and_none_is_not(a: float | None, b: float | None, met: bool | None) -> None:
+    assert evaluate(PAIR, {"level": 0.5, "a": a, "b": b}, {}).met is met
 
 
 def test_every_measure_of_the_rules_is_computed_and_has_words() -> None:
@@ -111,10 +114,12 @@ def test_the_order_of_evaluation_does_not_matter(
 
 
 @settings(max_examples=300, deadline=None)
-@given(RANDOM, st.sampled_from(RULES))
-def test_normal_excludes_every_other_rule(random: dict[str, float | None], start: Rule) -> None:
-    """NORMAL needs no place: whatever the measures, it never holds together with another call."""
-    known = measures(start.call) | random | {"lob": 0.075, "lod": 0.13}
+@given(RANDOM, st.sampled_from(RULES), st.lists(st.floats(-500, 0), min_size=5, max_size=5))
+def test_normal_excludes_every_other_rule(random: Measures, start: Rule, evidences: list[float]) -> None:
+    """NORMAL needs no place: of the odds of one reagent no two reach 100 to 1, whatever the other measures."""
+    found = {name: Evidence(log, -log, 0.0, 1.0, 0.0, 1.0) for name, log in zip(NAMES, evidences, strict=True)}
+    odds = {ODDS[call]: value for call, value in reagent_odds(found).items()}
+    known = measures(start.call) | random | odds | {"odds_min": math.log(100)}
     met = {rule.call for rule in RULES if evaluate(rule, known, limits()["calls"]).met}
     assert "NORMAL" not in met or met == {"NORMAL"}
 
@@ -148,9 +153,9 @@ def test_the_positive_fraction_comes_from_a_usable_fit_else_from_counting() -> N
     assert measures("NORMAL")["positive_fraction"] == pytest.approx(0.9)
     dim = {"percent_positive": 67.0, "negative_fraction": 0.1}
     assert changed(case, **dim)["positive_fraction"] == pytest.approx(0.9)
-    for unusable in ({"separation": 1.9}, {"converged": False}, {"negative_fraction_high": 0.5}):
+    for unusable in ({"separation": 1.1}, {"converged": False}, {"negative_fraction_high": 0.5}):
         assert changed(case, **dim, **unusable)["positive_fraction"] == pytest.approx(0.67)
-    assert changed(case, separation=1.9, percent_positive=None)["positive_fraction"] is None
+    assert changed(case, separation=1.1, percent_positive=None)["positive_fraction"] is None
     for unknown in (None, math.nan):
         assert changed(case, separation=unknown)["positive_fraction"] is None
 

@@ -12,17 +12,21 @@ import flowio
 import numpy as np
 import pytest
 
+from cd40l_flow.errors import Cd40lFlowError
 from cd40l_flow.simulate import (
     DIALECTS,
     FAULTS,
+    MECHANISMS,
     SCENARIOS,
     Fault,
     Scenario,
+    SimulatedTube,
     SimulationParameters,
     default_cohort,
     failed_control,
     fcs_name,
     healthy_control,
+    named,
     simulate_tube,
     write_cohort,
 )
@@ -409,6 +413,45 @@ def test_every_scenario_can_be_written(tmp_path: Path) -> None:
     assert len(set(names)) == len(names) == len(SCENARIOS) + 2
     assert len(set(files)) == len(files)
     assert {fault.kind for scenario in SCENARIOS for fault in scenario.faults} == set(FAULTS)
+
+
+def test_every_mechanism_tells_what_is_right_and_what_is_dangerous(tmp_path: Path) -> None:
+    assert len({mechanism.name for mechanism in MECHANISMS}) == len(MECHANISMS)
+    for mechanism in MECHANISMS:
+        scenario = mechanism.scenario
+        assert scenario.truth and scenario.right and scenario.dangerous
+        assert not scenario.right & scenario.dangerous
+        cohort, parameters = named(mechanism.name)
+        written = write_cohort(
+            tmp_path / scenario.sample, SEED, cohort=cohort, events_scale=0.02, parameters=parameters
+        )
+        assert [path for path in written if path.suffix == ".fcs"]
+
+
+def test_what_a_mechanism_asks_for_is_in_the_cells() -> None:
+    def target(scenario: Scenario, reagent: str = "CD154") -> tuple[SimulatedTube, np.ndarray]:
+        tube = simulate_tube(scenario, "stimulated", reagent, SEED)
+        at = SimulationParameters().at_volts(scenario.target_volts)
+        column = [detector.marker for detector in at.recorded()].index("target")
+        return tube, tube.compensated(at)[:, column]
+
+    usual, bright = target(Scenario("usual"))
+    for scenario, factor in ((Scenario("usual", target_volts=420), (420 / 520) ** 7.5), (Scenario("usual"), 1.0)):
+        tube, values = target(scenario)
+        median = np.median(values[tube.counted() & tube.expressing])
+        assert median / np.median(bright[usual.counted() & usual.expressing]) == pytest.approx(factor, rel=0.1)
+    tube, values = target(Scenario("usual", unstained=("CD154",)))
+    assert not tube.expressing.any()
+    isotype, dark = target(Scenario("usual"), "isotype")
+    assert np.median(values[tube.counted()]) < np.median(dark[isotype.counted()])
+    residual, mixed = target(Scenario("usual", residual_fraction=0.5, residual_level=0.05))
+    low = mixed[residual.counted() & residual.expressing] < 0.2 * np.median(bright[usual.counted() & usual.expressing])
+    assert float(low.mean()) == pytest.approx(0.5, abs=0.05)
+
+
+def test_an_unknown_scenario_is_refused_with_all_names() -> None:
+    with pytest.raises(Cd40lFlowError, match="weak-stimulation"):
+        named("weak")
 
 
 def test_replicates_differ_and_are_named() -> None:

@@ -79,6 +79,9 @@ def test_scenario(scenario: Scenario, usual: Run, two_clones: Run) -> None:
         assert (call, reasons) == ("NORMAL", ())
     elif scenario.sample in EITHER:
         assert (call, reasons) in EITHER[scenario.sample]
+    elif scenario.acceptable:
+        assert call in scenario.right
+        assert result["qc"] != "pass" or reasons
     elif scenario.expected_call == "INDETERMINATE":
         # What went wrong comes first; its consequences may follow.
         assert call == "INDETERMINATE"

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from cd40l_flow.expression.ages import age_band
 from cd40l_flow.expression.agreement import disagreement
+from cd40l_flow.expression.binding import binding_of
 from cd40l_flow.expression.case import Activation, Case, ControlCase, Refusal
 from cd40l_flow.expression.compare import agreeing, compare
 from cd40l_flow.expression.control import combine, control_terms
+from cd40l_flow.expression.effects import MOSAIC
 from cd40l_flow.expression.guards import control_failures
 from cd40l_flow.expression.histogram import histogram
+from cd40l_flow.expression.independence import Independence, independence
 from cd40l_flow.expression.laboratory import Laboratory, with_laboratory
 from cd40l_flow.expression.measures import TargetCells, fit
 from cd40l_flow.expression.model import Anchor, Comparison, Expression
+from cd40l_flow.expression.odds import reagent_evidences, reagent_odds, weigh
 from cd40l_flow.expression.quality import usable_fit
 from cd40l_flow.expression.replicates import replicate_groups
 from cd40l_flow.expression.tube_checks import cd69_median, check_tubes, floor_of
@@ -29,6 +34,8 @@ BACKGROUNDS: Mapping[str, tuple[str, ...]] = {
     "CD154-2": ("isotype", "FMO"),
     "CD40-Ig": ("secondary",),
 }
+
+CLONES, CD40_IG = ("CD154", "CD154-2"), "CD40-Ig"
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,9 @@ def assess(
                 by_fit = usable_fit(expression, limits)
                 own = with_laboratory(limits, laboratory, reagent)
                 comparisons[reagent] = compare(expression, control.reagents[reagent], own, by_fit=by_fit)
+    own = {reagent: with_laboratory(limits, laboratory, reagent) for reagent in reagents}
+    weighed = weigh(reagents, control.reagents if control else {}, own, CD40_IG)
+    comparisons = {reagent: replace(one, **weighed.reagents.get(reagent, {})) for reagent, one in comparisons.items()}
     return Case(
         sample=sample,
         alone=alone,
@@ -104,7 +114,55 @@ def assess(
         laboratory=laboratory,
         cytometers=tuple(sorted({tube.signal.events.header.cytometer for tube in gated.tubes})),
         replicates=replicate_groups(gated, reagents, limits),
+        independence=_independence(tubes, reagents, comparisons, control, own),
+        joint=weighed.joint,
+        present_odds=weighed.present,
+        uniform_odds=weighed.uniform,
+        binding=binding_of(reagents, comparisons, control.reagents if control else {}, CLONES, CD40_IG),
+        volts=target_volts(gated),
     )
+
+
+def _independence(
+    tubes: _Tubes,
+    reagents: Mapping[str, Expression],
+    comparisons: Mapping[str, Comparison],
+    control: ControlCase | None,
+    limits: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Independence]:
+    """Return, for each reagent that could be fitted, how its negatives go with CD69 and CD3.
+
+    Where they do, and there may be a mosaic all the same, the odds of one are those of the cells for which neither
+    matters.
+    """
+    found = {}
+    for reagent, expression in reagents.items():
+        if expression.expected is None:
+            continue
+        stimulated = [tube for tube in tubes.of(reagent, stimulated=True) if ACTIVATED in tube.places]
+        target, cd69, cd3 = (
+            np.concatenate([tube.scaled(marker, ACTIVATED) for tube in stimulated]).astype(np.float64)
+            for marker in ("target", "CD69", "CD3")
+        )
+        one = independence(target, cd69, cd3, expression.expected)
+        strongest = one.largest
+        asked = strongest is not None and abs(strongest.log_ratio) > float(limits[reagent]["guards"]["dependence_max"])
+        if asked and control is not None and reagent in comparisons and (comparisons[reagent].mosaic_odds or 0.0) > 0:
+            among = reagent_evidences(expression, control.reagents[reagent], limits[reagent], counts=one.inner)
+            one = replace(one, inner_odds=None if among is None else reagent_odds(among[0])[MOSAIC])
+        found[reagent] = one
+    return found
+
+
+def target_volts(gated: GatedSample) -> dict[str, tuple[float, ...]]:
+    """Return the voltages of each detector of a stimulated target, of all tubes; none where the files tell none."""
+    found: dict[str, set[float]] = {}
+    for tube in gated.tubes:
+        events = tube.signal.events
+        detector = events.header.detector(events.markers.get("target", ""))
+        if events.tube.stimulation == "stimulated" and detector is not None and detector.voltage is not None:
+            found.setdefault(detector.name, set()).add(detector.voltage)
+    return {name: tuple(sorted(volts)) for name, volts in found.items()}
 
 
 def control_case(cases: Sequence[Case], limits: Mapping[str, Any]) -> ControlCase:
@@ -121,9 +179,18 @@ def control_case(cases: Sequence[Case], limits: Mapping[str, Any]) -> ControlCas
         names=tuple(case.sample.sample for case in cases),
         reagents=reagents,
         activation_percent=activation_percents(cases),
-        failures=tuple(failure for case in cases for failure in control_failures(case, limits)),
+        failures=tuple(failure for case in cases for failure in control_failures(case, limits)[0]),
         disagreement=disagreement(lent),
+        reagent_failures=together([control_failures(case, limits)[1] for case in cases]),
+        volts=together([case.volts for case in cases]),
+        ages=tuple(age_band(case.sample.age_years) for case in cases),
     )
+
+
+def together(several: Sequence[Mapping[str, Sequence[Any]]]) -> dict[str, tuple[Any, ...]]:
+    """Return the entries of several mappings of lists as one, each list joined, without what is told twice."""
+    names = dict.fromkeys(name for one in several for name in one)
+    return {name: tuple(dict.fromkeys(value for one in several for value in one.get(name, ()))) for name in names}
 
 
 def activation_percents(cases: Sequence[Case]) -> dict[str, float]:
@@ -203,7 +270,8 @@ def _anchor(
     lent = control.reagents.get(reagent) if control else None
     if lent is not None and lent.background.sum() >= enough:
         return Anchor(lent.background, f"control's {lent.background_source}", (), exact=False)
-    resting = [tube for tube in tubes.unstimulated() if tube.signal.events.markers["target"] == detector]
+    # Resting cells with the same stain: another reagent's background is another.
+    resting = [tube for tube in tubes.of(reagent, stimulated=False) if tube.signal.events.markers["target"] == detector]
     values = cells(resting, CD8_NEGATIVE)
     if values.size >= enough:
         names = tuple(tube.signal.events.tube.fcs for tube in resting)

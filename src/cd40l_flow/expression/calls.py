@@ -1,9 +1,12 @@
-"""The calls: a sub-call for each reagent by the rules, then one table from sub-calls to the call of the sample."""
+"""The calls: a sub-call for each reagent by its odds, one table from sub-calls to the call, and the odds of all
+reagents together, which may settle what one of them leaves open and must not speak against the call.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cd40l_flow.expression.case import Case
@@ -19,18 +22,28 @@ from cd40l_flow.expression.effects import (
     Guard,
 )
 from cd40l_flow.expression.quality import positive_fraction, usable_fit
-from cd40l_flow.expression.rules import RULES, Condition, Measures, Outcome, Rule, evaluate
+from cd40l_flow.expression.rules import ODDS, RULES, Condition, Measures, Outcome, Rule, check, evaluate
 
 CD154, CLONE_2, CD40_IG = "CD154", "CD154-2", "CD40-Ig"
 CLONES = (CD154, CLONE_2)
 NOT_TESTED = "not tested"
 GREY_ZONE, UNRESOLVED, BETWEEN = "MOSAIC_GREY_ZONE", "REDUCED_VS_MOSAIC", "BETWEEN_LIMITS"
-# Reasons of a sub-call that only say that no rule was met.
+FEW, MISFIT = "TOO_FEW_EVENTS", "MODEL_MISFIT"
+# Reasons of a sub-call that only say that no rule was met: all reagents together may settle it.
 UNDECIDED = (BETWEEN, GREY_ZONE, UNRESOLVED)
 # Guards that tell why no rule was met, for they are of the measures themselves.
 OF_MEASURES = ("FIT_UNSTABLE", "HIGH_BACKGROUND")
+# What the pseudo-reagent of the sample's own measures is called.
+SAMPLE = "sample"
 # Reasons that make a CD40-Ig result no result at all: as if the tube had not been made.
-INVALID = ("TUBE_MISSING", "TOO_FEW_EVENTS", "ACTIVATION_FAILED", "LOW_SEPARATION", "CONTROL_ABSENT")
+INVALID = (
+    "TUBE_MISSING",
+    "TOO_FEW_EVENTS",
+    "ACTIVATION_FAILED",
+    "LOW_SEPARATION",
+    "CONTROL_ABSENT",
+    "CONTROL_FAILED",
+)
 # Those of them that leave nothing to measure: what could not be computed is their consequence.
 NOTHING_MEASURED = ("TUBE_MISSING", "TOO_FEW_EVENTS")
 
@@ -50,7 +63,8 @@ class SubCall:
 class Decision:
     """The call of a sample, why, and the trace: guards, sub-calls, and the rule of a functional defect.
 
-    ``functional`` is None where one of the two readouts was not measured.
+    ``functional`` is None where one of the two readouts was not measured. ``odds`` are the natural-log odds of each
+    call by all reagents together.
     """
 
     call: str
@@ -60,6 +74,7 @@ class Decision:
     guards: tuple[Guard, ...]
     subcalls: Mapping[str, SubCall]
     functional: Outcome | None
+    odds: Mapping[str, float] = field(default_factory=dict)
 
 
 # CD154 sub-call x CD40-Ig sub-call -> call and reason. A CD40-Ig sub-call that is INDETERMINATE stands here as its
@@ -109,27 +124,17 @@ def measures_of(case: Case, reagent: str, limits: Mapping[str, Any]) -> Measures
         expressing = expression.percent_positive / 100 * expression.events
     calls, guards, bright = limits["calls"], limits["guards"], comparison.bright_events
     return {
+        "normal_odds": comparison.normal_odds,
+        "mosaic_odds": comparison.mosaic_odds,
+        "reduced_odds": comparison.reduced_odds,
+        "absent_odds": comparison.absent_odds,
+        "odds_min": math.log(float(limits["odds"]["call_odds"])),
         "positive_high": None if high is None else high / 100,
         "positive_fraction": positive_fraction(expression, limits),
-        "relative_positive": comparison.relative_positive,
         "level": comparison.mfi_all_ratio,
-        "positive_level": comparison.mfi_ratio,
+        "shape_distance": comparison.shape_distance,
         "mutant_fraction": comparison.mutant_fraction,
-        "lob": comparison.lob,
-        "lod": comparison.lod,
-        "separation": expression.separation,
-        "separation_min": float(guards["separation_min"]),
-        "absolute_shift": None if expression.shift is None else abs(expression.shift),
-        "valley_depth": expression.valley,
-        "dip_p": expression.dip_p,
-        "likelihood_ratio_p": comparison.likelihood_ratio_p,
-        "mosaic_over_shift": comparison.mosaic_over_shift,
-        "shift_over_mosaic": None if comparison.mosaic_over_shift is None else -comparison.mosaic_over_shift,
-        "mosaic_resolved_min": float(calls["mosaic_resolved_min"]),
-        "wider_change": comparison.wider_change,
-        "wider_separation": comparison.wider_separation,
         "bright_fraction": None if bright is None else bright / expression.events,
-        "bright_share": None if not expressing or bright is None else max(bright, 0.0) / expressing,
         "expressing_events": expressing,
         "expressing_events_min": max(
             float(calls["minor_fraction_min"]) * expression.events, float(guards["minor_quantify"])
@@ -137,15 +142,39 @@ def measures_of(case: Case, reagent: str, limits: Mapping[str, Any]) -> Measures
     }
 
 
+def sample_measures(case: Case, limits: Mapping[str, Any]) -> Measures:
+    """Return the named measures of the sample as a whole: the odds by all reagents together, and binding."""
+    binding = case.binding
+    return {
+        **{f"joint_{call}": odds for call, odds in case.joint.items()},
+        "present_odds": case.present_odds,
+        "uniform_odds": case.uniform_odds,
+        "binding_ratio": None if binding is None else binding.ratio,
+        "binding_ratio_high": None if binding is None else binding.high,
+        "odds_min": math.log(float(limits["odds"]["call_odds"])),
+    }
+
+
 def decide(case: Case, guards: tuple[Guard, ...], limits: Mapping[str, Any], *, require_function: bool) -> Decision:
     """Return the call of a sample with its whole trace.
 
-    Guards first, then a sub-call for each reagent, then the table; what no rule covers is INDETERMINATE.
+    Guards first, then a sub-call for each reagent, then the table and the odds of all reagents together; what none
+    covers is INDETERMINATE.
     """
-    measures = {reagent: measures_of(case, reagent, limits) for reagent in case.planned if reagent in case.reagents}
     return decide_on(
-        measures, case.planned, guards, limits["calls"], alone=case.alone, require_function=require_function
+        every_measure(case, limits),
+        case.planned,
+        guards,
+        limits["calls"],
+        alone=case.alone,
+        require_function=require_function,
     )
+
+
+def every_measure(case: Case, limits: Mapping[str, Any]) -> dict[str, Measures]:
+    """Return the named measures of every reagent that was measured, and those of the sample under ``SAMPLE``."""
+    measures = {reagent: measures_of(case, reagent, limits) for reagent in case.planned if reagent in case.reagents}
+    return measures | {SAMPLE: sample_measures(case, limits)}
 
 
 def decide_on(
@@ -161,17 +190,23 @@ def decide_on(
 
     ``planned`` are the reagents of the sheet, of which some may have no measures; ``alone`` marks a single control.
     """
+    together = measures.get(SAMPLE, {})
     subcalls = {reagent: _subcall(reagent, measures.get(reagent), guards, limits, alone) for reagent in planned}
-    functional = _functional(measures, limits)
+    functional = _functional(measures, together, limits)
     if alone:
         call, reasons = _alone(guards)
     else:
-        call, reasons = _combine(guards, subcalls, functional, require_function)
+        call, reasons = _combine(guards, subcalls, functional, together, limits, require_function)
     fired = [guard for guard in guards if guard.fired]
     reasons += [guard.code for guard in fired if guard.code in TOLD]
     qc = "fail" if any(guard.blocks == EVERY for guard in fired) else "warn" if fired else "pass"
     pattern = _pattern(subcalls, functional)
-    return Decision(call, pattern, tuple(dict.fromkeys(reasons)), qc, guards, subcalls, functional)
+    odds = {
+        name.removeprefix("joint_"): value
+        for name, value in together.items()
+        if name.startswith("joint_") and value is not None
+    }
+    return Decision(call, pattern, tuple(dict.fromkeys(reasons)), qc, guards, subcalls, functional, odds)
 
 
 def _subcall(
@@ -218,50 +253,70 @@ def first(outcomes: Sequence[Outcome], measures: Measures) -> tuple[str, str]:
             return outcome.rule.call, ""
         if outcome.met is None:
             return INDETERMINATE, BETWEEN
-    f, lob, lod = (measures[name] for name in ("mutant_fraction", "lob", "lod"))
-    separation, needed = measures["separation"], measures["separation_min"]
-    # Cells that express too little to be told from those that do not: unless they are absent, it may be either.
-    if separation is not None and needed is not None and separation < needed:
-        return INDETERMINATE, UNRESOLVED
-    if f is not None and lob is not None and lod is not None and f > lob:
-        return INDETERMINATE, GREY_ZONE if f <= lod else UNRESOLVED
-    over, resolved = measures["mosaic_over_shift"], measures["mosaic_resolved_min"]
-    both = over is not None and resolved is not None and abs(over) < resolved
-    return INDETERMINATE, UNRESOLVED if both else BETWEEN
+    return INDETERMINATE, _undecided(outcomes, measures)
 
 
-# CD154 is there, and CD40-Ig does not bind: by its percent or by its ratio to CD154.
+def _undecided(outcomes: Sequence[Outcome], measures: Measures) -> str:
+    """Return why no rule was met: which two explanations are left, or what the likeliest one wants."""
+    known = {call: odds for call, name in ODDS.items() if (odds := measures.get(name)) is not None and odds == odds}
+    if len(known) < len(ODDS):
+        return BETWEEN
+    best, second = sorted(known, key=lambda call: -known[call])[:2]
+    needed = measures.get("odds_min")
+    if needed is not None and known[best] >= needed:
+        # The odds are there, and something else is not.
+        missed = [
+            checked.condition.measure
+            for outcome in outcomes
+            if outcome.rule.call == best
+            for checked in outcome.conditions
+            if checked.met is not True
+        ]
+        return {"expressing_events": FEW, "shape_distance": MISFIT}.get(missed[0] if missed else "", BETWEEN)
+    return {frozenset({NORMAL, MOSAIC}): GREY_ZONE, frozenset({REDUCED, MOSAIC}): UNRESOLVED}.get(
+        frozenset({best, second}), BETWEEN
+    )
+
+
+# CD154 is there, of one kind of cells, and CD40-Ig does not bind to it: by the ratio of their levels.
 FUNCTIONAL = Rule(
     FUNCTIONAL_DEFECT,
     0,
-    (Condition("cd154_relative_positive", ">=", "functional_cd154_relative_min"),),
     (
-        (
-            Condition("cd40ig_positive_high", "<=", "functional_cd40ig_max"),
-            Condition("cd40ig_over_cd154", "<=", "functional_ratio_max"),
-        ),
+        Condition("present_odds", ">=", "odds_min"),
+        # The median of two kinds of cells, of which most do not bind, is low as well.
+        Condition("uniform_odds", ">=", "odds_min"),
+        Condition("binding_ratio_high", "<=", "functional_ratio_max"),
     ),
 )
+# Two readouts that are like the control's, or reduced, must be so alike.
+ALIKE = Condition("binding_ratio", ">=", "binding_ratio_min")
 
 
-def _functional(measures: Mapping[str, Measures], limits: Mapping[str, Any]) -> Outcome | None:
+def _functional(measures: Mapping[str, Measures], together: Measures, limits: Mapping[str, Any]) -> Outcome | None:
     """Return the rule of a functional defect evaluated; None without both readouts."""
-    clones = [measures[reagent] for reagent in CLONES if reagent in measures]
-    if CD40_IG not in measures or not clones:
+    if not together or CD40_IG not in measures or not any(reagent in measures for reagent in CLONES):
         return None
-    known = [value for clone in clones if (value := clone["relative_positive"]) is not None]
-    best = max(known) if known else None
-    binding = measures[CD40_IG]["relative_positive"]
-    together = {
-        "cd154_relative_positive": best,
-        "cd40ig_positive_high": measures[CD40_IG]["positive_high"],
-        "cd40ig_over_cd154": None if binding is None or not best else binding / best,
-    }
     return evaluate(FUNCTIONAL, together, limits)
 
 
-def _is_functional(functional: Outcome | None, cd154: str) -> bool | None:
-    return False if functional is None or cd154 not in (NORMAL, REDUCED) else functional.met
+def _settled(call: str, subcalls: Mapping[str, SubCall], together: Measures) -> bool:
+    """Return whether all reagents together give a call that some of them leave open, and none contradicts.
+
+    Whatever else the rule of the call wants must hold in every reagent.
+    """
+    if not _together(call, together):
+        return False
+    for subcall in subcalls.values():
+        if subcall.call != call and (subcall.call != INDETERMINATE or not set(subcall.reasons) <= set(UNDECIDED)):
+            return False
+        if any(outcome.met is None for outcome in subcall.outcomes):
+            return False
+        mine = [outcome for outcome in subcall.outcomes if outcome.rule.call == call]
+        others = [one.met for outcome in mine for one in outcome.conditions if one.condition.measure != ODDS[call]]
+        if not others or not all(others):
+            return False
+    return True
 
 
 def _cd154(subcalls: Mapping[str, SubCall]) -> tuple[str, tuple[str, ...]]:
@@ -281,6 +336,8 @@ def _combine(
     guards: tuple[Guard, ...],
     subcalls: Mapping[str, SubCall],
     functional: Outcome | None,
+    together: Measures,
+    limits: Mapping[str, Any],
     require_function: bool,
 ) -> tuple[str, list[str]]:
     hard = _codes([guard for guard in guards if not guard.reagent], INDETERMINATE)
@@ -289,32 +346,70 @@ def _combine(
     if hard:
         return INDETERMINATE, [*hard, *others]
     cd154, why = _cd154(subcalls)
+    binding = subcalls.get(CD40_IG)
+    valid = binding is not None and not _not_valid(binding, guards)
+    if valid and _is_defect(functional, subcalls):
+        blocking = _codes(guards, FUNCTIONAL_DEFECT)
+        return (INDETERMINATE, list(blocking)) if blocking else (FUNCTIONAL_DEFECT, [])
+    settled = next((call for call in ODDS if valid and _settled(call, subcalls, together)), None)
+    if settled is not None:
+        blocking = _codes(guards, settled)
+        if blocking:
+            return INDETERMINATE, list(blocking)
+        return _alike(settled, together, limits)
     if cd154 == INDETERMINATE:
         return INDETERMINATE, [*why, *others]
-    binding = subcalls.get(CD40_IG)
-    if binding is None or _not_valid(binding, guards):
+    if not valid or binding is None:
         # What cannot support a call may still speak against it: a worse assay must not lead to a call.
         if binding is not None:
             against = TABLE.get((cd154, binding.pattern), DISCORDANT)[0] != cd154
             if against and binding.pattern != INDETERMINATE:
                 return INDETERMINATE, ["READOUT_DISCORDANT", *others]
-            if against or _is_functional(functional, cd154) is not False:
+            if against or (functional is not None and functional.met is not False and cd154 in (NORMAL, REDUCED)):
                 return INDETERMINATE, ["FUNCTION_NOT_TESTED", *others]
         call, reason = TABLE[cd154, NOT_TESTED]
         if cd154 == NORMAL and not require_function:
             call = NORMAL
         return call, [reason, *others]
-    is_functional = _is_functional(functional, cd154)
-    if is_functional is None:
-        return INDETERMINATE, ["FUNCTION_NOT_TESTED", *others]
-    if is_functional:
-        blocking = _codes(guards, FUNCTIONAL_DEFECT)
-        return (INDETERMINATE, list(blocking)) if blocking else (FUNCTIONAL_DEFECT, [])
     key = binding.reasons[0] if binding.reasons in ((GREY_ZONE,), (UNRESOLVED,)) else binding.call
     if (cd154, key) in TABLE:
         call, reason = TABLE[cd154, key]
+        if call != INDETERMINATE:
+            return _alike(call, together, limits) if _together(call, together) else (INDETERMINATE, [_rival(together)])
         return call, [reason] if reason else []
     return INDETERMINATE, list(binding.reasons)
+
+
+def _together(call: str, together: Measures) -> bool:
+    """Return whether the odds of all reagents together reach what a call needs."""
+    odds, needed = together.get(f"joint_{call}"), together.get("odds_min")
+    return odds is not None and needed is not None and odds >= needed
+
+
+def _rival(together: Measures) -> str:
+    """Return why all reagents together give no call: two that are not of one kind, or explanations that are close."""
+    known = {name: odds for name, odds in together.items() if name.startswith("joint_") and odds is not None}
+    close = sorted(known, key=lambda name: -(known[name] or 0.0))[:2]
+    return "READOUT_DISCORDANT" if "joint_DISCORDANT" in close else BETWEEN
+
+
+def _alike(call: str, together: Measures, limits: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Return a call of both readouts, unless CD40-Ig binds less than CD154 lets expect."""
+    if call in (NORMAL, REDUCED) and check(ALIKE, together, limits).met is not True:
+        return INDETERMINATE, ["READOUT_DISCORDANT"]
+    return call, []
+
+
+def _is_defect(functional: Outcome | None, subcalls: Mapping[str, SubCall]) -> bool:
+    """Return whether CD40-Ig does not bind a CD154 that is there; guards of either readout leave nothing to say."""
+    if functional is None or functional.met is not True:
+        return False
+    clones = [subcalls[reagent] for reagent in CLONES if reagent in subcalls]
+    return all(
+        clone.call in (NORMAL, REDUCED)
+        or (clone.call == INDETERMINATE and set(clone.reasons) <= {BETWEEN} and clone.pattern == INDETERMINATE)
+        for clone in clones
+    )
 
 
 def _not_valid(binding: SubCall, guards: Sequence[Guard]) -> bool:
@@ -340,4 +435,5 @@ def _alone(guards: tuple[Guard, ...]) -> tuple[str, list[str]]:
 def _pattern(subcalls: Mapping[str, SubCall], functional: Outcome | None) -> str:
     """Return what the measures alone say of CD154, for words about a sample that gets no call."""
     cd154 = next((subcalls[reagent].pattern for reagent in CLONES if reagent in subcalls), INDETERMINATE)
-    return FUNCTIONAL_DEFECT if _is_functional(functional, cd154) else cd154
+    defect = functional is not None and functional.met and cd154 in (NORMAL, REDUCED)
+    return FUNCTIONAL_DEFECT if defect else cd154

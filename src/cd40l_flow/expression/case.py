@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from cd40l_flow.expression.binding import Binding
+from cd40l_flow.expression.independence import Independence
 from cd40l_flow.expression.laboratory import Laboratory
 from cd40l_flow.expression.model import Comparison, ControlExpression, Expression
 from cd40l_flow.inputs.model import Sample
@@ -132,7 +134,9 @@ class Disagreement:
 class ControlCase:
     """What a run's controls say: combined measures per reagent, CD69 percent, and why one failed (empty: none did).
 
-    ``disagreement`` is by reagent, of those that several controls measured.
+    ``failures`` are those of the whole run, ``reagent_failures`` of one reagent. ``disagreement`` is by reagent, of
+    those that several controls measured. ``volts`` are the voltages of each detector, ``ages`` the controls' bands of
+    age.
     """
 
     names: tuple[str, ...]
@@ -140,6 +144,9 @@ class ControlCase:
     activation_percent: Mapping[str, float]
     failures: tuple[str, ...]
     disagreement: Mapping[str, Disagreement] = field(default_factory=dict)
+    reagent_failures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    volts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    ages: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,7 +157,9 @@ class Case:
     maps reagent -> what the sheet lacks; ``control`` is None when there is none to compare with (``alone``: a single
     control, judged by its own guards). ``laboratory`` are its own limits, if it has any, and ``cytometers`` the
     instruments (``$CYT``) that the tubes name. ``uncut`` is the same sample without the cuts in time, None where
-    nothing was cut. ``replicates`` are the tubes that were pooled.
+    nothing was cut. ``joint`` are the natural-log odds of each call by all reagents together, ``present_odds`` those
+    that CD154 is expressed by one kind of cells, ``uniform_odds`` that CD40-Ig is bound by one kind or by none;
+    ``volts`` the voltages of each detector of a stimulated target. ``replicates`` are the tubes that were pooled.
     """
 
     sample: Sample
@@ -168,6 +177,12 @@ class Case:
     cytometers: tuple[str, ...] = ()
     uncut: Uncut | None = None
     replicates: tuple[ReplicateGroup, ...] = ()
+    independence: Mapping[str, Independence] = field(default_factory=dict)
+    joint: Mapping[str, float] = field(default_factory=dict)
+    present_odds: float | None = None
+    uniform_odds: float | None = None
+    binding: Binding | None = None
+    volts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def comparison(self, reagent: str) -> Comparison:
         """Return a reagent beside the control's, empty where there is no control."""

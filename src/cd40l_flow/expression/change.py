@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from cd40l_flow.expression.calls import CD40_IG, FUNCTIONAL, Decision, SubCall, decide_on, measures_of
+from cd40l_flow.expression.calls import ALIKE, FUNCTIONAL, SAMPLE, Decision, SubCall, decide_on, every_measure
 from cd40l_flow.expression.case import Case
 from cd40l_flow.expression.effects import INDETERMINATE, Guard
 from cd40l_flow.expression.rules import MEASURE_WORDS, RULES, Measures, check
@@ -63,7 +63,7 @@ def would_change(
     moved. ``limits`` are all groups of the configuration's.
     """
     chosen = limits["calls"]
-    measures = {reagent: measures_of(case, reagent, limits) for reagent in case.planned if reagent in case.reagents}
+    measures = every_measure(case, limits)
 
     def decided(changed: Mapping[str, Measures], guards: tuple[Guard, ...]) -> Decision:
         return decide_on(changed, case.planned, guards, chosen, alone=case.alone, require_function=require_function)
@@ -81,13 +81,18 @@ def would_change(
                     continue
                 moved = {**measures[reagent], **{step.measure: step.needed for step in one}}
                 new = decided({**measures, reagent: moved}, decision.guards)
+                if reagent == SAMPLE:
+                    if new.call != decision.call and new.call not in found:
+                        text = f"All reagents: {_told(one)} would make the call {new.call}."
+                        found[new.call] = Change("", decision.call, new.call, one, text)
+                    continue
                 before, after = decision.subcalls[reagent], new.subcalls[reagent]
                 if (after.call, new.call) != (before.call, decision.call) and after.call not in found:
                     found[after.call] = Change(
                         reagent, before.call, after.call, one, _words(reagent, one, after, new, decision)
                     )
-                    if len(found) == MOST:
-                        break
+                if len(found) == MOST:
+                    break
             if found:
                 told += found.values()
                 break
@@ -114,15 +119,10 @@ def _without_checks(decision: Decision, free: Decision, alone: bool) -> Iterator
 def _steps(reagent: str, measures: Measures, limits: Mapping[str, Any]) -> Iterator[Step]:
     """Yield, for each limit a measure is compared with, the step to its other side, each once."""
     seen = set()
-    conditions = [c for rule in RULES for group in (rule.needs, *rule.either) for c in group]
-    if reagent == CD40_IG:
-        # The rule of a functional defect looks at this reagent's percent under another name.
-        conditions += [
-            replace(condition, measure="positive_high")
-            for group in FUNCTIONAL.either
-            for condition in group
-            if condition.measure == "cd40ig_positive_high"
-        ]
+    if reagent == SAMPLE:
+        conditions = [*FUNCTIONAL.needs, ALIKE]
+    else:
+        conditions = [c for rule in RULES for group in (rule.needs, *rule.either) for c in group]
     for condition in conditions:
         checked = check(condition, measures, limits)
         if checked.met is None or checked.value is None or checked.limit is None:
@@ -137,13 +137,16 @@ def _steps(reagent: str, measures: Measures, limits: Mapping[str, Any]) -> Itera
 
 
 def _words(reagent: str, steps: tuple[Step, ...], after: SubCall, new: Decision, decision: Decision) -> str:
-    parts = [
-        f"{_name(step)} {IN_WORDS[step.op]} {_number(step, step.limit)} (measured {_number(step, step.value)})"
-        for step in steps
-    ]
     reason = f" ({', '.join(after.reasons)})" if after.reasons else ""
     call = f", and the call {new.call}" if new.call != decision.call else "; the call would stay"
-    return f"{reagent}: {' and '.join(parts)} would make its sub-call {after.call}{reason}{call}."
+    return f"{reagent}: {_told(steps)} would make its sub-call {after.call}{reason}{call}."
+
+
+def _told(steps: tuple[Step, ...]) -> str:
+    return " and ".join(
+        f"{_name(step)} {IN_WORDS[step.op]} {_number(step, step.limit)} (measured {_number(step, step.value)})"
+        for step in steps
+    )
 
 
 def _name(step: Step) -> str:

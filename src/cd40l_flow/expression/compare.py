@@ -7,17 +7,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from cd40l_flow.expression.components import background_component
 from cd40l_flow.expression.detection import detectable
 from cd40l_flow.expression.distances import distances
 from cd40l_flow.expression.histogram import centres
 from cd40l_flow.expression.medians import above, log_error
-from cd40l_flow.expression.mixture import Fit, Problem, fit_mixture, parameters
+from cd40l_flow.expression.mixture import Fit, Problem, parameters
 from cd40l_flow.expression.modality import Hypotheses, modality
 from cd40l_flow.expression.model import Comparison, ControlExpression, Expression
 from cd40l_flow.expression.prior import NOTHING_KNOWN
 from cd40l_flow.expression.proportion import Z95
-from cd40l_flow.expression.wider import rebinned, wider
 
 
 def compare(
@@ -26,9 +24,9 @@ def compare(
     """Return one reagent beside the controls'.
 
     ``by_fit`` says whether the sample's own positive fraction may be taken from its fit (stable and separate). Mutant
-    fraction f = 1 - (1 - n) / (1 - n_control), clipped at 0; its interval adds, in squares, the errors of sample and
-    control and the spread between healthy people. LoB = 2.33 s, LoD = LoB + 1.645 s with s^2 = (sqrt(2) SD_healthy / (1
-    - n_control))^2 + counting error^2.
+    fraction f = 1 - (1 - n) / (1 - n_control), below 0 where the sample has fewer negatives; its interval adds, in
+    squares, the errors of sample and control and the spread between healthy people. LoB = 2.33 s, LoD = LoB + 1.645 s
+    with s^2 = (sqrt(1 + 1 / k) SD_healthy / (1 - n_control))^2 + counting error^2, k being the number of controls.
     """
     values: dict[str, Any] = {
         "bright_events": _bright_events(expression, control),
@@ -115,15 +113,15 @@ def _mutants(expression: Expression, control: ControlExpression, limits: Mapping
     expressing = 1 - negative_c
     raw = 1 - (1 - negative) / expressing
     healthy_sd = float(mixture["healthy_negative_sd"])
-    healthy = math.sqrt(2) * healthy_sd / expressing
+    healthy = math.sqrt(1 + 1 / control.count) * healthy_sd / expressing
     of_control = (1 - raw) * sd_c / expressing
     # The counting error is told by the intervals of sample and control: they hold the overlap of the components too.
-    lob, lod = detection_limits(healthy_sd, negative_c, (high - low) / (2 * Z95), sd_c, mixture)
+    lob, lod = detection_limits(healthy_sd, negative_c, (high - low) / (2 * Z95), sd_c, mixture, controls=control.count)
     common = Z95 * math.hypot(healthy, of_control)
     values: dict[str, Any] = {
-        "mutant_fraction": max(raw, 0.0),
-        "mutant_fraction_low": max(raw - math.hypot((negative - low) / expressing, common), 0.0),
-        "mutant_fraction_high": min(max(raw + math.hypot((high - negative) / expressing, common), 0.0), 1.0),
+        "mutant_fraction": raw,
+        "mutant_fraction_low": raw - math.hypot((negative - low) / expressing, common),
+        "mutant_fraction_high": raw + math.hypot((high - negative) / expressing, common),
         "mutant_error": math.hypot((high - low) / (2 * Z95) / expressing, of_control),
         "lob": lob,
         "lod": lod,
@@ -132,20 +130,25 @@ def _mutants(expression: Expression, control: ControlExpression, limits: Mapping
         values["titration"] = detectable(control.titration, expression.events, sd_c / expressing, healthy, mixture)
     if expression.mixture is not None:
         ends = (1 - (1 - lob) * expressing, 1 - (1 - lod) * expressing)
-        values |= _two_populations(expression, expression.mixture, control, limits, ends, seen=raw > lob)
-        values |= _on_wider_scale(expression, expression.mixture, control, float(mixture["shift_max"]))
+        values |= _two_populations(expression, expression.mixture, control, limits, ends)
     return values
 
 
 def detection_limits(
-    healthy_sd: float, negative: float, error: float, control_error: float, mixture: Mapping[str, Any]
+    healthy_sd: float,
+    negative: float,
+    error: float,
+    control_error: float,
+    mixture: Mapping[str, Any],
+    *,
+    controls: int = 1,
 ) -> tuple[float, float]:
     """Return limit of blank and limit of detection of the mutant fraction (0 to 1).
 
     ``healthy_sd`` is the SD of the negative fraction among healthy donors, ``negative`` the control's; the errors are
-    the standard errors of the negative fraction of sample and control.
+    the standard errors of the negative fraction of sample and control, of whom there are so many ``controls``.
     """
-    s = math.hypot(math.sqrt(2) * healthy_sd, error, control_error) / (1 - negative)
+    s = math.hypot(math.sqrt(1 + 1 / controls) * healthy_sd, error, control_error) / (1 - negative)
     lob = float(mixture["lob_z"]) * s
     return lob, lob + float(mixture["lod_z"]) * s
 
@@ -156,37 +159,19 @@ def _two_populations(
     control: ControlExpression,
     limits: Mapping[str, Any],
     ends: tuple[float, float],
-    *,
-    seen: bool,
 ) -> dict[str, Any]:
-    """Compare two populations with one shifted population beside the most negatives that a healthy donor may have."""
+    """Compare two populations with one shifted population beside the most negatives that a healthy donor may have.
+
+    Shown, never decisive: the odds decide.
+    """
     if control.positive is None:
         return {}
     calls, shift_max = limits["calls"], float(limits["mixture"]["shift_max"])
     background = expression.anchor.component(expression.scale)
     problem = Problem(expression.counts, background, control.prior or NOTHING_KNOWN, shift_max)
     low, high = (control.positive.level + math.log(float(calls[f"mosaic_level_{end}"])) for end in ("low", "high"))
-    valley, dip_p = expression.valley, expression.dip_p
-    shown = (valley is not None and valley >= float(calls["mosaic_valley_min"])) or (
-        dip_p is not None and dip_p < float(calls["dip_alpha"])
-    )
-    # Where a valley or the dip shows two populations, or there is nothing to explain, no call rests on the ratio.
-    alpha = float(calls["mosaic_ratio_alpha"]) if seen and not shown else 0.0
-    found = modality(problem, parameters(fit), Hypotheses(*ends, levels=(low, high)), alpha=alpha)
+    found = modality(problem, parameters(fit), Hypotheses(*ends, levels=(low, high)), alpha=0.0)
     return {**asdict(found), "delta_bic": found.likelihood_ratio - math.log(expression.events)}
-
-
-def _on_wider_scale(
-    expression: Expression, fit: Fit, control: ControlExpression, shift_max: float
-) -> dict[str, float | None]:
-    """Return what the fit finds on a scale with twice the linear part."""
-    other = wider(expression.scale)
-    counts, dark = (rebinned(each, expression.scale, other) for each in (expression.counts, expression.anchor.counts))
-    found = fit_mixture(counts, background_component(dark, other), control.prior, shift_max, (parameters(fit),))
-    return {
-        "wider_change": abs(found.negative_fraction - fit.negative_fraction),
-        "wider_separation": found.separation,
-    }
 
 
 def _bright_events(expression: Expression, control: ControlExpression) -> float | None:

@@ -114,6 +114,7 @@ def combine(terms: Sequence[ControlExpression], mixture: Mapping[str, Any]) -> C
         mfi_all_error=_error([term.mfi_all_error for term in terms]),
         positive_fraction_error=_error([term.positive_fraction_error for term in terms]),
         titration=combine_titrations([term.titration for term in terms]),
+        count=sum(term.count for term in terms),
     )
 
 

@@ -10,6 +10,7 @@ FUNCTIONAL_DEFECT, INDETERMINATE = "FUNCTIONAL_DEFECT", "INDETERMINATE"
 EVERY = frozenset({NORMAL, REDUCED, ABSENT, MOSAIC, FUNCTIONAL_DEFECT})
 LOW = frozenset({REDUCED, ABSENT})
 NOTHING: frozenset[str] = frozenset()
+INFANT_CALLS = frozenset({MOSAIC, REDUCED})
 
 # Which calls a guard takes away when it fires or cannot be computed.
 BLOCKS: Mapping[str, frozenset[str]] = {
@@ -24,8 +25,7 @@ BLOCKS: Mapping[str, frozenset[str]] = {
     "TOO_FEW_EVENTS": EVERY,
     # Cells hidden by a high background look like cells that lack the target or do not bind.
     "HIGH_BACKGROUND": LOW | {FUNCTIONAL_DEFECT},
-    # ABSENT rests on counts above the threshold, every other call on the mixture.
-    "FIT_UNSTABLE": frozenset({MOSAIC, REDUCED, NORMAL}),
+    "FIT_UNSTABLE": EVERY,
     "LOW_SEPARATION": EVERY,
     "DRUG_CNI": LOW,
     "DRUG_STATUS_UNKNOWN": LOW,
@@ -42,6 +42,16 @@ BLOCKS: Mapping[str, frozenset[str]] = {
     # Which of two tubes that differ is right cannot be told, and together they are a mixture that nobody has.
     "REPLICATE_DISCORDANT": EVERY,
     "REFERENCE_MISMATCH": NOTHING,
+    # What the histogram alone cannot tell.
+    "STAIN_FAILED": EVERY,
+    "GAIN_MISMATCH": EVERY,
+    "CONTROL_DOUBTFUL": EVERY,
+    # Cells that were stimulated less, or are no CD4 cells, look like cells without the target.
+    "NEGATIVES_DEPENDENT": frozenset({MOSAIC}),
+    # Expression is low at birth and rises for years: lower fractions and levels are an infant's own.
+    "INFANT": INFANT_CALLS,
+    # Two kinds of expressing cells are one that the law does not fit.
+    "MODEL_MISFIT": frozenset({NORMAL}),
 }
 # Warnings that belong to the reasons of any call when they fire: the sample or its acquisition was not as it should be.
 TOLD = frozenset({"SAMPLE_AGE", "ANTICOAGULANT", "ACQ_QC", "REFERENCE_MISMATCH"})

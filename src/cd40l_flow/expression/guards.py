@@ -10,6 +10,7 @@ from typing import Any
 
 from cd40l_flow.expression.agreement import agreement_guards
 from cd40l_flow.expression.case import Case
+from cd40l_flow.expression.doubts import doubt_guards, infant_guard
 from cd40l_flow.expression.effects import NORMAL, Guard
 from cd40l_flow.expression.reagent_guards import reagent_guards
 from cd40l_flow.expression.reference_guards import reference_guards
@@ -24,20 +25,28 @@ def apply_guards(case: Case, limits: Mapping[str, Any]) -> tuple[Guard, ...]:
         *reference_guards(case, limits),
         *agreement_guards(case, limits),
         *replicate_guards(case),
+        *([] if (infant := infant_guard(case, limits)) is None else [infant]),
         *(found for reagent in case.planned for found in reagent_guards(case, reagent, limits)),
+        *(found for reagent in case.planned for found in doubt_guards(case, reagent, limits)),
     )
 
 
-def control_failures(case: Case, limits: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return in words why a control may not be used; empty when it may.
+def control_failures(case: Case, limits: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+    """Return in words why a control may not be used, for the whole run and by reagent; empty when it may.
 
-    Only its own faults count: that another control of the run failed is for those samples to say that use the other.
+    A reagent that failed takes its own readout away and leaves the others. Only a control's own faults count: that
+    another control of the run failed is for those samples to say that use the other.
     """
-    return tuple(
-        f"Control {case.sample.sample}: {found.message}" + (f" ({found.reagent})" if found.reagent else "")
-        for found in apply_guards(case, limits)
-        if found.stands_in_the_way and NORMAL in found.blocks and (found.code, found.reagent) not in OF_OTHERS
-    )
+    everywhere: list[str] = []
+    by_reagent: dict[str, list[str]] = {}
+    for found in apply_guards(case, limits):
+        if found.stands_in_the_way and NORMAL in found.blocks and (found.code, found.reagent) not in OF_OTHERS:
+            text = f"Control {case.sample.sample}: {found.message}"
+            if found.reagent:
+                by_reagent.setdefault(found.reagent, []).append(f"{text} ({found.reagent})")
+            else:
+                everywhere.append(text)
+    return tuple(everywhere), {reagent: tuple(texts) for reagent, texts in by_reagent.items()}
 
 
 # The guards of a control that speak of the run's other controls.

@@ -121,8 +121,8 @@ class ControlExpression:
     ``negative_fraction_sd`` is the standard error of the combined fraction; ``positive`` the mean shape and ``prior``
     what it tells of a sample's; ``background`` their pooled binned background and ``counts`` their pooled binned cells,
     (bins,). ``mfi_error`` and ``mfi_all_error`` are standard errors of the logarithms of the MFIs,
-    ``positive_fraction_error`` that of the positive fraction; ``titration`` is what the run recovers of known mixtures
-    of its own cells.
+    ``positive_fraction_error`` that of the positive fraction; ``count`` is how many they are. ``titration`` is what the
+    run recovers of known mixtures of its own cells.
     """
 
     percent_positive: float | None
@@ -143,6 +143,17 @@ class ControlExpression:
     mfi_all_error: float | None
     positive_fraction_error: float | None
     titration: Titration | None
+    count: int = 1
+
+    def component(self, scale: Scale) -> Background:
+        """Return the controls' own background on the scale of its bins, made once."""
+        if scale not in self._components:
+            self._components[scale] = background_component(self.background, scale)
+        return self._components[scale]
+
+    @cached_property
+    def _components(self) -> dict[Scale, Background]:
+        return {}
 
 
 @dataclass(frozen=True)
@@ -151,8 +162,11 @@ class Comparison:
 
     Intervals (``_low``, ``_high``) are 95 %. ``mutant_error`` is the standard error of the mutant fraction from
     counting and overlap alone; ``lob`` and ``lod`` are its limits of blank and of detection. ``likelihood_ratio`` to
-    ``mosaic_over_shift`` are those of `modality`; ``wider_change`` is by how much the negative fraction changes on a
-    scale with twice the linear part, ``wider_separation`` Ashman's D there. ``agreement`` is how far the mutant
+    ``mosaic_over_shift`` are those of `modality`. The odds are natural logarithms, each against all other explanations
+    together (`odds`); ``residual_kept`` is what the mutant cells of a mosaic keep of the level, where a residual allele
+    explains them best. ``shape_distance`` is how far the spread of the signal lies from the controls', in standard
+    deviations between people, ``overdispersion`` by what factor the cells scatter more about the fit than by chance.
+    ``agreement`` is how far the mutant
     fraction lies above the other readout's (CD154 and CD40-Ig), in standard errors. ``bright_events`` counts cells at
     the control's positive level (above its 10th percentile) beyond the background's.
     """
@@ -178,8 +192,13 @@ class Comparison:
     null_drawn: bool | None = None
     mosaic_over_shift: float | None = None
     delta_bic: float | None = None
-    wider_change: float | None = None
-    wider_separation: float | None = None
+    normal_odds: float | None = None
+    mosaic_odds: float | None = None
+    reduced_odds: float | None = None
+    absent_odds: float | None = None
+    residual_kept: float | None = None
+    shape_distance: float | None = None
+    overdispersion: float | None = None
     agreement: float | None = None
     bright_events: float | None = None
     distances: Distances = Distances()

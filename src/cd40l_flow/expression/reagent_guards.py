@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cd40l_flow.expression.case import Case
-from cd40l_flow.expression.components import background_component
-from cd40l_flow.expression.effects import EVERY, NOTHING, Guard, beyond, guard
-from cd40l_flow.expression.histogram import quantile
+from cd40l_flow.expression.effects import NOTHING, Guard, beyond, guard
 from cd40l_flow.expression.model import Expression
-from cd40l_flow.expression.quality import fit_is_stable, positive_fraction
+from cd40l_flow.expression.quality import positive_fraction
 
 # Least positive cells of a healthy control, percent, by reagent: keys of the guards' limits.
 CONTROL_LEAST = {
@@ -22,9 +20,17 @@ CONTROL_LEAST = {
 
 def reagent_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[Guard]:
     """Yield every guard of one reagent that the sheet plans; ``limits`` are all groups of the configuration's."""
-    if reagent in case.missing:
-        yield guard("TUBE_MISSING", True, case.missing[reagent], reagent=reagent)
     expression = case.reagents.get(reagent)
+    if reagent in case.missing:
+        # Resting cells with the same stain stand in for a background where the laboratory makes no other: its control
+        # has none either.
+        control = None if case.control is None else case.control.reagents.get(reagent)
+        sources = [
+            one for one in (expression and expression.anchor.source, control and control.background_source) if one
+        ]
+        alike = bool(sources) and all(source.endswith("unstimulated") for source in sources)
+        blocks = NOTHING if alike else None
+        yield guard("TUBE_MISSING", True, case.missing[reagent], reagent=reagent, blocks=blocks)
     fewest = float(limits["guards"]["activated_min"])
     activation = case.activation.get(reagent)
     # Without its own background a reagent is not measured, but its cells are counted.
@@ -37,7 +43,7 @@ def reagent_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Itera
     yield from _activation(case, reagent, limits)
     if expression is not None:
         yield from _background(case, expression, limits)
-        yield _fit(expression, limits)
+        yield _fit(expression)
         yield from _against_control(case, expression, limits)
 
 
@@ -95,43 +101,25 @@ def _background(case: Case, expression: Expression, limits: Mapping[str, Any]) -
             blocks=NOTHING if expression.anchor.exact else None,
         )  # fmt: skip
     control = None if case.control is None else case.control.reagents.get(reagent)
-    if control is None or control.positive is None or not control.background.sum():
+    if control is None or not (control.background.sum() and expression.anchor.counts.sum()):
         return
-    hidden = float(guards["background_hidden_max"])
-    threshold, scale = expression.threshold_scaled, expression.scale
-    law, _ = background_component(control.background, scale).positive(control.positive)
-    for limit, blocks, message in (
-        (
-            quantile(law, hidden),
-            None,
-            f"The threshold against the {100 * hidden:g}th percentile of the control's positive cells.",
-        ),
-        (quantile(law, 0.5), EVERY, "The threshold against the middle of the control's positive cells."),
-    ):
-        yield guard(
-            "HIGH_BACKGROUND", beyond(threshold, limit, above=True), message, reagent=reagent,
-            value=expression.threshold, limit=scale.to_linear(limit), unit="channel value", blocks=blocks,
-        )  # fmt: skip
+    # A background of the sample's own that is wider hides cells which the control's would have shown.
+    ratio = expression.anchor.component(expression.scale).linear_sd / control.component(expression.scale).linear_sd
+    limit = float(guards["background_ratio_max"])
+    yield guard(
+        "HIGH_BACKGROUND", ratio > limit, "Width of the background over the controls'.",
+        reagent=reagent, value=ratio, limit=limit, unit="x",
+    )  # fmt: skip
 
 
-def _fit(expression: Expression, limits: Mapping[str, Any]) -> Guard:
-    stable = fit_is_stable(expression, limits)
-    low, high = expression.negative_fraction_low, expression.negative_fraction_high
-    if expression.converged is False:
-        message = "The fit of the mixture did not converge."
-    elif stable is None:
-        message = "The mixture could not be fitted."
+def _fit(expression: Expression) -> Guard:
+    if expression.converged is True:
+        fired, message = False, "The fit of the mixture converged."
+    elif expression.converged is False:
+        fired, message = True, "The fit of the mixture did not converge."
     else:
-        message = "Width of the 95 % interval of the negative fraction."
-    return guard(
-        "FIT_UNSTABLE",
-        None if stable is None else not stable,
-        message,
-        reagent=expression.reagent,
-        value=None if low is None or high is None else high - low,
-        limit=float(limits["guards"]["fit_interval_max"]),
-        unit="fraction",
-    )
+        fired, message = None, "The mixture could not be fitted."
+    return guard("FIT_UNSTABLE", fired, message, reagent=expression.reagent)
 
 
 def _against_control(case: Case, expression: Expression, limits: Mapping[str, Any]) -> Iterator[Guard]:

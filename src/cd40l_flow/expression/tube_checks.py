@@ -23,6 +23,8 @@ ENOUGH = 300
 # CD8+ cells are T cells but for some NK cells; not all T cells are CD8+.
 LEAST_T_OF_CD8 = 0.75
 CLEARLY = 0.2
+# Of cells that are T cells only by a label, most are CD8+; of T cells about a third, also where few are left.
+LEAST_CD8_OF_T = 0.6
 
 
 def check_tubes(gated: GatedSample, limits: Mapping[str, Any]) -> TubeCheck:
@@ -149,7 +151,7 @@ def _cd3_cd8_swapped(tubes: Sequence[GatedTube]) -> bool | None:
         both = float(np.count_nonzero(t_cells & cd8_cells))
         cd8_of_t = both / max(1.0, float(np.count_nonzero(t_cells)))
         t_of_cd8 = both / max(1.0, float(np.count_nonzero(cd8_cells)))
-        told.append(t_of_cd8 < LEAST_T_OF_CD8 and cd8_of_t > t_of_cd8 + CLEARLY)
+        told.append(t_of_cd8 < LEAST_T_OF_CD8 and cd8_of_t > max(t_of_cd8 + CLEARLY, LEAST_CD8_OF_T))
     return all(told) if told else None
 
 

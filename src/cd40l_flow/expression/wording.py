@@ -6,6 +6,7 @@ the numbers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -147,6 +148,13 @@ def _indeterminate(case: Case, decision: Decision) -> list[str]:
     for code in UNDECIDED:
         if code in decision.reasons:
             said.append(UNDECIDED[code])
+    if set(decision.reasons) & set(UNDECIDED) and len(decision.odds) > 1:
+        best, second = sorted(decision.odds, key=lambda call: -decision.odds[call])[:2]
+        ratio = math.exp(min(max(decision.odds[best], 0.0), 20.0))
+        said.append(
+            f"By all reagents together {PATTERN.get(best, 'two readouts of different kinds')} is likeliest, "
+            f"{ratio:,.0f} to 1 against all else, and {PATTERN.get(second, 'two readouts of different kinds')} next."
+        )
     calls = {reagent: subcall.call for reagent, subcall in decision.subcalls.items()}
     if decision.pattern == NORMAL and calls.get(CD40_IG) == MOSAIC:
         said.append(BINDING_MOSAIC)

@@ -26,17 +26,17 @@ from cd40l_flow.schema import load_schema
 
 IN_ORDER = (FUNCTIONAL_DEFECT, ABSENT, MOSAIC, REDUCED, NORMAL)
 WORDS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
-GROUPS = ("guards", "calls", "mixture", "reference")
+GROUPS = ("guards", "calls", "odds", "mixture", "reference")
 INTRODUCTION = """\
 Written by `python -m cd40l_flow.outputs.decision_table docs/decision-table.md` from the data the program
 decides by; a test fails when the two differ. Values are the defaults of the configuration; a laboratory's own
 are printed in its reports.
 """
 LOGIC = """\
-First the checks (guards), then a sub-call for each reagent by the rules, then one table from the sub-calls to
-the call. Every comparison has three outcomes: holds, does not hold, not known. What is not known never counts
-as held, a check that cannot be evaluated stands in the way as if it had fired, and nothing falls through to
-NORMAL.
+First the checks (guards), then a sub-call for each reagent by the odds of what may explain its cells, then one
+table from the sub-calls to the call, and the odds of all reagents together. Every comparison has three outcomes:
+holds, does not hold, not known. What is not known never counts as held, a check that cannot be evaluated stands
+in the way as if it had fired, and nothing falls through to NORMAL.
 """
 CHECKS = """\
 A check that fires takes the calls marked ✗ away: they become INDETERMINATE with its code. *Warns*: the code
@@ -47,16 +47,43 @@ RULES_READ = """\
 Every rule is evaluated; of those that hold, the one with the smallest place gives the sub-call. Where a rule
 that goes before may or may not hold, for want of a measure, the sub-call is INDETERMINATE.
 """
+ODDS_READ = """\
+Each explanation of a reagent's cells says beforehand what the negative fraction n and the level of the
+expressing cells (ln over the control's, l) are. With k controls of negative fraction c, known with the standard
+error e: s² = (1 + 1/k) `healthy_negative_sd`² + e², t² = (1 + 1/k) `level_sd`².
+
+- like the control's: n normal (c, s), l normal (0, t);
+- mosaic: n flat from c + b (1 − c) to 1, its edge blurred by s; l normal (0, t); at least 2 % and 50 expressing cells;
+- residual allele: n and l as the control's, and a share of the expressing cells, flat from b, keeps a part of the
+  level, normal (ln `residual_level`, `residual_level_sd`);
+- reduced: n normal (c, s), l normal (ln `reduced_level`, `reduced_level_sd`);
+- absent: logit of n normal (4.2, 1.1), l normal (−2.8, 0.9).
+
+b = (`lob_z` + `mosaic_margin`) s / (1 − c) is the smallest mutant fraction that NORMAL must exclude. Spread, skew
+and photo-electron of the signal have the control's law under all of them (`shape_spread_sd`, `shape_skew_sd`),
+shift and shape of the background those of the fit. The evidence of an explanation is its likelihood integrated over
+all of that (Laplace's approximation at its best fit, MacKay 2003, chapter 27), the counts divided by their
+overdispersion about the free fit, chi-squared per degree of freedom (Wedderburn 1974, doi:10.1093/biomet/61.3.439).
+Odds are of one call against the sum of all others, as natural logarithms: 4.6 is 100 to 1.
+
+All reagents together are one blood: negative fraction and level of two readouts may differ by no more than 0.015 and
+0.1 (standard deviations) beyond counting, and what healthy people differ by counts once. Their rival is that the
+readouts show different kinds of cells (`discordant_odds`). Where a sub-call is only undecided, the odds of all
+together may settle the call, if everything else that its rule wants holds in every reagent; a call that they do not
+support is not made.
+"""
 NO_RULE = """\
-When no rule holds: with expressing and not expressing cells closer than the smallest separation, or a mutant
-fraction above the limit of detection, `REDUCED_VS_MOSAIC`; between limit of blank and limit of detection
-`MOSAIC_GREY_ZONE`; else `BETWEEN_LIMITS`.
+When no rule holds: the likeliest two explanations tell why (NORMAL and MOSAIC `MOSAIC_GREY_ZONE`, REDUCED and MOSAIC
+`REDUCED_VS_MOSAIC`); with the odds reached and too few expressing cells `TOO_FEW_EVENTS`, too wide a signal
+`MODEL_MISFIT`; else `BETWEEN_LIMITS`.
 """
 TABLE_READ = """\
-Two clones of anti-CD154 must agree (`CLONE_DISCORDANT`). What is not listed is INDETERMINATE for the reasons of
-the reagents. "not tested": the sheet has no CD40-Ig tube, or its result is not valid while its measures agree
-with CD154; an invalid one that contradicts, or with which something else is wrong too, leaves no call. With
-`require_function: false` NORMAL without CD40-Ig is NORMAL, with the reason `FUNCTION_NOT_TESTED`.
+NORMAL and REDUCED need CD40-Ig over CD154 (MFI of all activated cells, each over the control's) of at least
+`binding_ratio_min` too, else `READOUT_DISCORDANT`. Two clones of anti-CD154 must agree (`CLONE_DISCORDANT`).
+What is not listed is INDETERMINATE for the reasons of the reagents. "not tested": the sheet has no CD40-Ig tube,
+or its result is not valid while its measures agree with CD154; an invalid one that contradicts, or with which
+something else is wrong too, leaves no call. With `require_function: false` NORMAL without CD40-Ig is NORMAL, with
+the reason `FUNCTION_NOT_TESTED`.
 """
 _DESCRIPTION = re.compile(r"^(?P<what>.*?) Unit: (?P<unit>.*?)\. Source: (?P<source>.*)\.$")
 
@@ -84,6 +111,9 @@ def _lines() -> Iterator[str]:
         yield f"| `{code}` | {marks} | {effect} |"
     yield from (
         "",
+        "## Odds",
+        "",
+        ODDS_READ,
         "## Rules of a reagent",
         "",
         RULES_READ,
@@ -94,7 +124,7 @@ def _lines() -> Iterator[str]:
         NO_RULE,
         "## A functional defect",
         "",
-        "Where the CD154 sub-call is NORMAL or REDUCED, before the table:",
+        "Before the table, whatever the sub-call of CD40-Ig:",
         "",
         "| call | all of | and of each line one |",
         "|---|---|---|",

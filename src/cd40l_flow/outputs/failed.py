@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow import ENGINE_VERSION
+from cd40l_flow.expression.ages import age_band
 from cd40l_flow.expression.effects import INDETERMINATE
 from cd40l_flow.inputs.job import PlannedJob
 from cd40l_flow.inputs.model import TARGET_REAGENTS, Tube
 from cd40l_flow.outputs.codes import undecided_codes
 from cd40l_flow.outputs.record import SCHEMA_VERSION
-from cd40l_flow.outputs.result import age_band, clean, configuration, metadata
+from cd40l_flow.outputs.result import clean, configuration, metadata
 
 CODE = "ANALYSIS_FAILED"
 FAILURES = "failures.tsv"
@@ -51,6 +52,7 @@ def failed_result(planned: PlannedJob, why: str) -> dict[str, Any]:
         "codes": undecided_codes(),
         "would_change": [],
         "guards": [{**guard, "message": message}],
+        "odds": {"joint": {}, "binding_ratio": None},
         "rules": [],
         "activated_events": None,
         "cd69_percent": None,

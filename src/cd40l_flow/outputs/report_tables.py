@@ -42,6 +42,7 @@ _MEASURE_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "brightness",
         ("mfi_positive", "mfi_ratio", "mfi_all", "mfi_all_ratio", "mfi_background", "stain_index", "threshold"),
     ),
+    ("odds", ("normal_odds", "mosaic_odds", "reduced_odds", "absent_odds")),
     (
         "fit",
         (
@@ -52,9 +53,12 @@ _MEASURE_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "mosaic_over_shift",
             "likelihood_ratio_p",
             "delta_bic",
-            "wider_change",
-            "wider_separation",
             "agreement",
+            "residual_kept",
+            "shape_distance",
+            "overdispersion",
+            "negatives_by_cd69",
+            "negatives_by_cd3",
             "margin_events",
             "borrowed",
             "background_shift",

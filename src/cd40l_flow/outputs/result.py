@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow import ENGINE_VERSION
+from cd40l_flow.expression.ages import age_band
 from cd40l_flow.expression.calls import CD40_IG, CD154, CLONE_2, Decision
 from cd40l_flow.expression.case import Case
 from cd40l_flow.expression.change import Change
@@ -30,8 +31,6 @@ from cd40l_flow.outputs.result_gating import gate_rows, tube_rows
 from cd40l_flow.signal.prepare import TubeSignal
 
 DIGITS = 10
-AGE_BANDS = ((0.5, "under 6 months"), (1, "6 to 11 months"), (2, "1 y"), (5, "2 to 4 y"), (10, "5 to 9 y"))
-OLDER_BANDS = ((18, "10 to 17 y"), (45, "18 to 44 y"), (math.inf, "45 y or older"))
 
 
 def result_of(
@@ -44,10 +43,12 @@ def result_of(
     changes: tuple[Change, ...],
     lent: Mapping[str, ControlExpression],
     failures: tuple[str, ...],
+    reagent_failures: Mapping[str, tuple[str, ...]],
 ) -> dict[str, Any]:
     """Return the result of one sample as plain values (numbers rounded to 10 digits, NaN as None).
 
-    ``lent`` and ``failures`` are what a control gives to the samples of its run; empty for a test sample.
+    ``lent``, ``failures`` (of the whole run) and ``reagent_failures`` are what a control gives to the samples of its
+    run; empty for a test sample.
     """
     sample = job.sample
     first = next((reagent for reagent in (CD154, CLONE_2, CD40_IG) if reagent in case.planned), None)
@@ -87,6 +88,10 @@ def result_of(
         "replicates": [asdict(group) for group in case.replicates],
         "gates": gate_rows(gated, case, [one for one in job.overrides if one.sample == sample.sample]),
         "scales": {name: asdict(scale) for name, scale in sorted(gated.scales.items())},
+        "odds": {
+            "joint": dict(sorted(case.joint.items(), key=lambda item: -item[1])),
+            "binding_ratio": None if case.binding is None else asdict(case.binding),
+        },
         "reagents": {reagent: _measures(case, expression) for reagent, expression in case.reagents.items()},
         "messages": _messages(gated, case),
         "lent": {
@@ -96,7 +101,8 @@ def result_of(
                 for reagent, activation in case.activation.items()
                 if activation.percent is not None
             },
-            "failures": list(failures),
+            "failures": [*failures, *(text for texts in reagent_failures.values() for text in texts)],
+            "reagent_failures": {reagent: list(texts) for reagent, texts in reagent_failures.items()},
             "scatter_tops": scatter_tops(gated),
             "gates": lent_gates(gated),
         }
@@ -119,13 +125,6 @@ def clean(value: Any) -> Any:
         # Ten digits: more than any measure means, fewer than machines differ in.
         return float(f"{value:.{DIGITS}g}") + 0.0 if math.isfinite(value) else None
     return value
-
-
-def age_band(age_years: float | None) -> str | None:
-    """Return the age as a band, for an exact age can tell who somebody is."""
-    if age_years is None:
-        return None
-    return next(band for limit, band in (*AGE_BANDS, *OLDER_BANDS) if age_years < limit)
 
 
 def _reference(case: Case, limits: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -231,6 +230,11 @@ def _measures(case: Case, expression: Expression) -> dict[str, Any]:
     beside = asdict(case.comparison(expression.reagent))
     far = beside.pop("distances")
     told |= beside | far
+    found = case.independence.get(expression.reagent)
+    for name in ("cd69", "cd3"):
+        one = None if found is None else getattr(found, name)
+        told[f"negatives_by_{name}"] = None if one is None else one.log_ratio
+        told[f"negatives_by_{name}_error"] = None if one is None else one.error
     return told | {
         "tubes": list(expression.tubes),
         "background": {"source": expression.anchor.source, "tubes": list(expression.anchor.tubes)},

@@ -62,8 +62,13 @@ def summary_row(result: Mapping[str, Any], review: ReviewState) -> dict[str, str
     for prefix, reagent in _PREFIXES:
         row[f"{prefix}_call"] = str(subcalls.get(reagent, {}).get("call", ""))
         values = result["reagents"].get(reagent) or {}
-        row |= {f"{prefix}_{measure}": format_cell(values.get(measure)) for measure in _MEASURES}
+        row |= {f"{prefix}_{measure}": format_cell(_clipped(measure, values.get(measure))) for measure in _MEASURES}
     return {column: safe(row[column]) for column in SUMMARY_COLUMNS}
+
+
+def _clipped(measure: str, value: float | None) -> float | None:
+    """Return a mutant fraction within 0 and 1, for readers of a table; ``result.json`` tells it whole."""
+    return min(max(value, 0.0), 1.0) if value is not None and measure.startswith("mutant_fraction") else value
 
 
 def read_results(result_paths: Iterable[str | Path]) -> list[dict[str, Any]]:

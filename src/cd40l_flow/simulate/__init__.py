@@ -3,11 +3,13 @@
 ``parameters`` holds the physics and ``cohort`` what is asked for; ``cells`` draws cells and their molecules,
 ``instrument`` counts their light, ``tube`` acquires one tube; ``fcs`` encodes it in the ``dialects`` of instruments,
 ``truth`` tells what is in it, ``write`` puts a cohort on disk. ``scenarios`` has one sample for every situation the
-assay must stand, ``variation`` as many as asked for that differ in everything.
+assay must stand, ``mechanisms`` what differs between laboratories, ``variation`` as many as asked for that differ in
+everything.
 """
 
 from cd40l_flow.simulate.cohort import FAULTS, Fault, Scenario, default_cohort
 from cd40l_flow.simulate.dialects import DIALECTS, INSTRUMENTS, PERSONS
+from cd40l_flow.simulate.mechanisms import MECHANISMS, Mechanism, named
 from cd40l_flow.simulate.parameters import DyeDetector, SimulationParameters
 from cd40l_flow.simulate.scenarios import SCENARIOS, failed_control, healthy_control
 from cd40l_flow.simulate.tube import SimulatedTube, simulate_tube
@@ -18,10 +20,12 @@ __all__ = [
     "DIALECTS",
     "FAULTS",
     "INSTRUMENTS",
+    "MECHANISMS",
     "PERSONS",
     "SCENARIOS",
     "DyeDetector",
     "Fault",
+    "Mechanism",
     "Scenario",
     "SimulatedTube",
     "SimulationParameters",
@@ -29,6 +33,7 @@ __all__ = [
     "failed_control",
     "fcs_name",
     "healthy_control",
+    "named",
     "simulate_tube",
     "varied",
     "write_cohort",

@@ -16,6 +16,8 @@ Bools = NDArray[np.bool_]
 
 KINDS = ("debris", "CD4 T", "CD8 T", "CD4-CD8- T", "CD8-dim T", "NK", "B", "monocyte", "granulocyte")
 DEBRIS, CD4_T, CD8_T, DOUBLE_NEGATIVE_T, CD8_DIM_T, NK, B, MONOCYTE, GRANULOCYTE = range(len(KINDS))
+DIMMEST = 0.02  # of a dim continuum, times the level
+DRIVE_SLOPE = 0.9
 MARKERS = ("CD69", "target", "CD3", "CD8", "viability", "CD4")
 
 
@@ -60,6 +62,7 @@ def draw_donor(parameters: SimulationParameters, scenario: Scenario, rng: np.ran
     shares = np.empty(len(KINDS))
     shares[[CD4_T, CD8_T, DOUBLE_NEGATIVE_T, CD8_DIM_T]] = [cd4_t, p.cd8_t, p.double_negative_t, p.cd8_dim_t]
     shares[[CD4_T, CD8_T, DOUBLE_NEGATIVE_T, CD8_DIM_T]] *= scenario.t_cells
+    shares[DOUBLE_NEGATIVE_T] *= scenario.double_negative
     shares[[NK, B]] = [p.nk, p.b]
     shares[CD4_T : B + 1] *= lymphocytes / shares[CD4_T : B + 1].sum()
     shares[[DEBRIS, MONOCYTE, GRANULOCYTE]] = [p.debris, p.monocytes, p.granulocytes]
@@ -125,15 +128,23 @@ def draw_cells(
     cd8 = (kind == CD8_T) * lognormal(p.cd8_molecules, p.cd8_sd)
     cd8 += cd8_dim * lognormal(p.cd8_dim_molecules, p.cd8_dim_sd)
     resting_cd69 = lymphocyte & (rng.random(count) < p.cd69_resting_fraction)
-    cd69 = np.where(activated, lognormal(p.cd69_molecules, p.cd69_sd), 0.0)
+    drive = lognormal(1.0, p.cd69_sd)  # how strongly the cell was stimulated
+    cd69 = np.where(activated, p.cd69_molecules * scenario.cd69_level * drive, 0.0)
     cd69 += (resting_cd69 & ~activated) * lognormal(p.cd69_resting_molecules, p.cd69_resting_sd)
     cd69 += ((kind == MONOCYTE) & stimulated) * lognormal(p.cd69_monocyte_molecules, p.cd69_resting_sd)
     expressing, target = _target(parameters, scenario, kind, activated, reagent, rng)
+    if scenario.unresponsive > 0:
+        lost = rng.random(count) < _unresponsive(scenario.unresponsive, np.log(drive) / p.cd69_sd)
+        expressing, target = expressing & ~lost, np.where(lost, 0.0, target)
 
     antigen = np.where(live, 1.0, p.dead_antigen)
     secondary = reagent in ("CD40-Ig", "secondary")
     background = (p.nonspecific_secondary if secondary else p.nonspecific_cd154) * scenario.background_shift
     background *= reagent != "FMO"  # nothing is added, so nothing binds
+    if reagent in ("isotype", "secondary"):
+        background *= scenario.sticky_background
+    if stimulated and reagent in scenario.unstained:
+        background, expressing, target = 0.0, np.zeros_like(expressing), np.zeros_like(target)
     molecules = {
         "CD3": cd3 * antigen + p.nonspecific_molecules * nonspecific,
         "CD4": cd4 * antigen + p.nonspecific_molecules * nonspecific,
@@ -174,8 +185,24 @@ def _target(
         logarithm += p.cd40ig_sd * rng.standard_normal(count)
     binding = target_binding(parameters, scenario, reagent)
     level = p.cd154_molecules * scenario.expression_level * np.where(cd8, p.cd154_cd8_level, 1.0)
+    if scenario.residual_fraction > 0:
+        level = level * np.where(rng.random(count) < scenario.residual_fraction, scenario.residual_level, 1.0)
+    if scenario.dim_fraction > 0:
+        dim = np.exp(rng.uniform(np.log(DIMMEST), 0.0, count))
+        level = level * np.where(rng.random(count) < scenario.dim_fraction, dim, 1.0)
+    if scenario.double_negative_silent > 0:
+        capable &= (kind != DOUBLE_NEGATIVE_T) | (rng.random(count) >= scenario.double_negative_silent)
     bound = np.where(capable, level * binding * np.exp(logarithm), 0.0)
     return capable & (binding > 0.0), bound
+
+
+def _unresponsive(share: float, drive: Floats) -> Floats:
+    """Return the probability that a cell does not express for want of stimulation, (cells,).
+
+    ``drive`` is its CD69 in standard deviations of the logarithm: the odds fall by ``DRIVE_SLOPE`` natural logarithms a
+    standard deviation, about the share asked for at the mean.
+    """
+    return np.asarray(1 / (1 + np.exp(DRIVE_SLOPE * drive - np.log(share / (1 - share)))), dtype=np.float64)
 
 
 def _scatter(

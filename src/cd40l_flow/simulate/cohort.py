@@ -17,12 +17,22 @@ FAULTS = (
     "transposed_spillover",
     "already_compensated",  # compensated events, the matrix still in the file
     "no_time",
+    "no_voltages",  # no $PnV
     "zero_events",
     "truncated",  # the last two fifths of the file are lost
     "offset",  # $ENDDATA and the header point one byte too far
     "undeclared",  # no panel says that the values are compensated already
     "missing",  # the sheet names the file, the folder lacks it
 )
+
+# What a sample can be in truth -> the calls that could harm.
+AFFECTED_CALLS = frozenset({"ABSENT", "REDUCED", "MOSAIC", "FUNCTIONAL_DEFECT"})
+TRUTHS: dict[str, frozenset[str]] = {
+    "healthy": AFFECTED_CALLS,
+    "affected": frozenset({"NORMAL"}),
+    "carrier": frozenset({"NORMAL", "ABSENT", "FUNCTIONAL_DEFECT"}),
+    "failed": AFFECTED_CALLS | {"NORMAL"},
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,16 @@ class Scenario:
     CD40-Ig binds, ``epitope`` and ``epitope_2`` what the two anti-CD154 clones bind (0: the site is lost).
     ``positive_skew`` is the shape of the skew-normal law of the molecules' logarithm (negative: a tail of dim cells),
     ``positive_spread`` multiplies its standard deviation. ``background_shift`` multiplies the reagent's
-    nonspecific binding.
+    nonspecific binding, ``sticky_background`` that of the background tubes alone.
+
+    ``residual_fraction`` of the expressing cells keep only ``residual_level`` of the level (a residual allele), and
+    ``dim_fraction`` of them lie anywhere below it, evenly in its logarithm. ``unresponsive`` of the cells do not
+    express for want of stimulation: those with little CD69. ``double_negative`` multiplies the share of CD3+CD4-CD8-
+    cells, of which ``double_negative_silent`` do not express. ``unstained`` are reagents whose stimulated tube holds no
+    antibody against the target; ``target_volts`` is another voltage of the target's detector (0: the usual one).
+
+    ``truth`` is what the sample is whatever can be seen of it (one of ``TRUTHS``); ``acceptable`` are the calls that
+    are right beside ``expected_call``.
     """
 
     sample: str
@@ -79,6 +98,16 @@ class Scenario:
     background_shift: float = 1.0
     t_cells: float = 1.0  # times the usual share of T cells (lymphopenia: below 1)
     dead: float = 1.0  # times the usual share of dead cells
+    residual_fraction: float = 0.0
+    residual_level: float = 0.3
+    dim_fraction: float = 0.0
+    unresponsive: float = 0.0
+    cd69_level: float = 1.0  # times the usual CD69 of an activated cell
+    double_negative: float = 1.0
+    double_negative_silent: float = 0.0
+    sticky_background: float = 1.0
+    unstained: tuple[str, ...] = ()
+    target_volts: int = 0
     # The tubes
     stimulated: tuple[str, ...] = ("CD154", "isotype", "CD40-Ig", "secondary")
     unstimulated: tuple[str, ...] = ("CD154",)
@@ -91,10 +120,24 @@ class Scenario:
     # The truth
     expected_call: str = "NORMAL"
     expected_reasons: tuple[str, ...] = ()
+    truth: str = ""
+    acceptable: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.instrument not in DIALECTS:
             raise ValueError(f"There is no instrument {self.instrument!r}; there are {', '.join(DIALECTS)}.")
+        if self.truth not in ("", *TRUTHS):
+            raise ValueError(f"There is no truth {self.truth!r}; there are {', '.join(TRUTHS)}.")
+
+    @property
+    def right(self) -> frozenset[str]:
+        """The calls that are right."""
+        return frozenset((self.expected_call, *self.acceptable))
+
+    @property
+    def dangerous(self) -> frozenset[str]:
+        """The calls that could harm, of what the sample is in truth."""
+        return TRUTHS[self.truth] - {self.expected_call} if self.truth else frozenset()
 
     def has(self, kind: str, stimulation: str, reagent: str) -> bool:
         """Tell whether the tube has this fault."""

@@ -121,7 +121,7 @@ def encode_fcs(
     keywords = _parameter_keywords(dialect, columns, reagent, faults)
     volts = {detector.marker: detector.volts for detector in parameters.recorded()}
     for number, column in enumerate(columns, 1):
-        if column.measure != "Time":
+        if column.measure != "Time" and "no_voltages" not in faults:
             scatter = FSC_VOLTS if column.measure.startswith("FSC") else SSC_VOLTS
             keywords[f"$P{number}V"] = str(volts.get(column.marker, scatter))
     duration = float(tube.values[-1, -1]) * parameters.timestep if len(tube.values) else 0.0

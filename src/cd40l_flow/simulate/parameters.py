@@ -6,7 +6,9 @@ fitted to a particular laboratory. Sourced values name their source.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+GAIN_POWER = 7.5  # of a photomultiplier with 9 to 10 dynodes: gain goes with volts to 0.7 to 0.8 of their number
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,25 @@ class SimulationParameters:
     clog_signal: float = 0.45  # what is left of side scatter and fluorescence
     clog_fsc: float = 0.45  # what is left of forward scatter
     clog_rate: float = 0.3  # what is left of the rate
+
+    def at_volts(self, volts: int) -> SimulationParameters:
+        """Return the same with another voltage of the target's detector (0: as it is); its gain follows a power."""
+        if not volts:
+            return self
+        detectors = tuple(
+            replace(one, volts=volts, gain=one.gain * (volts / one.volts) ** GAIN_POWER)
+            if one.marker == "target"
+            else one
+            for one in self.detectors
+        )
+        # Spillover is a ratio of signals: what falls on the target's detector is multiplied with it, what its dye
+        # leaves elsewhere divided.
+        factors = [new.gain / old.gain for new, old in zip(detectors, self.detectors, strict=True)]
+        spillover = tuple(
+            tuple(value * factors[column] / factors[row] for column, value in enumerate(values))
+            for row, values in enumerate(self.spillover)
+        )
+        return replace(self, detectors=detectors, spillover=spillover)
 
     def recorded(self) -> tuple[DyeDetector, ...]:
         """Return the fluorescence detectors written to the file, in order."""

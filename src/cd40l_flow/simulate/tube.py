@@ -73,7 +73,7 @@ def simulate_tube(
     parameters: SimulationParameters | None = None,
 ) -> SimulatedTube:
     """Return one tube; it depends on the seed, the scenario and these arguments, never on other tubes or samples."""
-    p = parameters or SimulationParameters()
+    p = (parameters or SimulationParameters()).at_volts(scenario.target_volts)
     donor_key = scenario.sample
     if scenario.has("other_donor", stimulation, reagent):
         scenario, donor_key = Scenario(scenario.sample, t_cells=0.4, events=scenario.events), "stranger"

@@ -123,17 +123,18 @@ def write_cohort(
             fcs = fcs_name(scenario.sample, stimulation, reagent, replicate)
             faults = frozenset(f.kind for f in scenario.faults if (f.stimulation, f.reagent) == (stimulation, reagent))
             tube = acquire(scenario, stimulation, reagent, replicate, seed, events_scale, p)
+            at = p.at_volts(scenario.target_volts)
             if "missing" not in faults:
                 path = directory / "fcs" / fcs
                 dialect = DIALECTS[scenario.instrument]
-                content = encode_fcs(tube, reagent, fcs, p, dialect, faults=faults, planted_keywords=planted_keywords)
+                content = encode_fcs(tube, reagent, fcs, at, dialect, faults=faults, planted_keywords=planted_keywords)
                 write_whole(path, content)
                 written.append(path)
             if per_event:
                 path = directory / "truth" / f"{fcs}.npz"
                 write_events_truth(path, tube)
                 written.append(path)
-            truth.append(truth_row(scenario, fcs, stimulation, reagent, tube, p))
+            truth.append(truth_row(scenario, fcs, stimulation, reagent, tube, at))
             tubes.append(
                 (
                     scenario.sample,

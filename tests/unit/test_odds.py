@@ -1,0 +1,153 @@
+"""The odds of each explanation: priors that are laws, cells of known truth, two readouts of one blood."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cd40l_flow.expression import hypotheses as h
+from cd40l_flow.expression.control import control_terms
+from cd40l_flow.expression.effects import ABSENT, FUNCTIONAL_DEFECT, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.expression.evidence import Evidence, overdispersion
+from cd40l_flow.expression.histogram import histogram
+from cd40l_flow.expression.hypotheses import Above, Normal, People, fraction_penalty
+from cd40l_flow.expression.independence import independence
+from cd40l_flow.expression.measures import TargetCells, fit
+from cd40l_flow.expression.model import Anchor, ControlExpression, Expression
+from cd40l_flow.expression.odds import _shared, joint_odds, reagent_evidences, reagent_odds
+from cd40l_flow.inputs.model import Floats
+from cd40l_flow.signal.scale import Scale
+from helpers.cases import limits
+
+SCALE = Scale(t=262144.0, w=0.7, m=4.5, a=0.0, source="test")
+BINS, SURE = 512, math.log(100)
+
+
+def cells(seed: int, n: int, negative: float, level: float = 7000.0, kept: float | None = None) -> Floats:
+    """Return activated cells in channel values; half of the expressing ones keep only a part where one is given."""
+    random = np.random.default_rng(seed)
+    values = 200 + 120 * random.standard_normal(n)
+    bright = random.random(n) >= negative
+    signal = level * np.exp(0.42 * random.standard_normal(n))
+    if kept is not None:
+        signal *= np.where(random.random(n) < 0.5, kept, 1.0)
+    return np.asarray(values + bright * signal, dtype=np.float64)
+
+
+def measured(values: Floats, seed: int, control: ControlExpression | None = None) -> Expression:
+    dark = cells(seed + 100, 4000, 1.0)
+    anchor = Anchor(histogram(SCALE.forward(dark), BINS), "isotype", ("isotype.fcs",), exact=True)
+    return fit(TargetCells(values, np.empty(0)), anchor, SCALE, limits(), control=control)
+
+
+@pytest.fixture(scope="module")
+def control() -> ControlExpression:
+    return control_terms(measured(cells(1, 6000, 0.10), 1), limits())
+
+
+TRUTHS: dict[str, tuple[str, Floats]] = {
+    "healthy": (NORMAL, cells(2, 4000, 0.11)),
+    "half": (MOSAIC, cells(3, 4000, 0.50)),
+    "residual": (MOSAIC, cells(4, 4000, 0.10, kept=0.3)),
+    "quarter": (REDUCED, cells(5, 4000, 0.10, level=1700.0)),
+    "absent": (ABSENT, cells(6, 4000, 0.99, level=400.0)),
+    "few": (ABSENT, cells(7, 300, 1.0)),
+}
+
+
+@pytest.mark.parametrize("name", list(TRUTHS))
+def test_the_truth_reaches_its_odds(name: str, control: ControlExpression) -> None:
+    call, values = TRUTHS[name]
+    found = reagent_evidences(measured(values, 20, control), control, limits())
+    assert found is not None
+    odds = reagent_odds(found[0])
+    assert odds[call] >= SURE
+    assert all(value <= -SURE for other, value in odds.items() if other != call)
+    if name == "residual":
+        assert found[0][h.RESIDUAL].kept == pytest.approx(0.3, abs=0.06)
+
+
+def test_between_people_and_a_mosaic_nothing_is_sure(control: ControlExpression) -> None:
+    """A mutant fraction of 0.17 is 2.7 standard deviations between people from none: no call, whatever the number."""
+    found = reagent_evidences(measured(cells(8, 20_000, 0.25), 30, control), control, limits())
+    assert found is not None
+    odds = reagent_odds(found[0])
+    assert max(odds[NORMAL], odds[MOSAIC]) < SURE
+
+
+@pytest.mark.parametrize(
+    "law", [Normal(0.1, 0.04), Normal(0.3, 0.06), Normal(4.2, 1.1, logit=True), Above(0.3, 0.05), Above(0.2, 0.02)]
+)
+def test_priors_of_a_fraction_are_laws_with_their_slopes(law: Normal | Above) -> None:
+    logits = np.linspace(-14, 14, 20_001)
+    values = np.array([fraction_penalty(law, float(logit))[0] for logit in logits])
+    assert np.trapezoid(np.exp(-values), logits) == pytest.approx(1.0, abs=0.02)
+    for logit in (-3.0, -1.0, 0.0, 2.0):
+        _, slope, curve = fraction_penalty(law, logit)
+        ends = [fraction_penalty(law, logit + side * 1e-5)[0] for side in (-1, 1)]
+        assert slope == pytest.approx((ends[1] - ends[0]) / 2e-5, rel=1e-4, abs=1e-6)
+        assert curve >= 0
+
+
+def test_more_controls_tell_more(control: ControlExpression) -> None:
+    one, three = (People.of(replace(control, count=count), limits()) for count in (1, 3))
+    assert one is not None and three is not None
+    assert one.level_sd == pytest.approx(math.sqrt(2) * 0.24)
+    assert three.level_sd == pytest.approx(math.sqrt(4 / 3) * 0.24)
+    assert three.negative_sd < one.negative_sd
+
+
+def test_one_value_seen_twice_counts_once() -> None:
+    """The closed form: two exact readings of one value of a normal law cost its density once, not twice."""
+    value, sd = 0.5, 0.35
+    density = -0.5 * ((value / sd) ** 2 + math.log(2 * math.pi * sd**2))
+    near = -0.5 * math.log(2 * math.pi * 2 * 0.1**2)  # both lie where the other says, within twice the variance
+    gained = _shared([(value, 1e-6), (value, 1e-6)], (0.0, sd), 0.1)
+    assert gained == pytest.approx(near - density, abs=0.25)
+    assert _shared([(-0.5, 1e-6), (0.5, 1e-6)], (0.0, sd), 0.1) < -10
+
+
+def evidences(**logs: float) -> Mapping[str, Evidence]:
+    return {name: Evidence(logs.get(name, -50.0), 0.0, 0.4, 0.02, 0.0, 0.02) for name in h.NAMES}
+
+
+def test_the_joint_table() -> None:
+    people = dict.fromkeys(("CD154", "CD40-Ig"), People(0.06, 0.35, 0.2))
+
+    def together(cd154: Mapping[str, Evidence], binding: Mapping[str, Evidence]) -> dict[str, float]:
+        return joint_odds({"CD154": cd154, "CD40-Ig": binding}, people, "CD40-Ig", limits())
+
+    # What the dimmer stain leaves open CD154 settles.
+    assert together(evidences(mosaic=0.0), evidences(mosaic=0.0, normal=-1.0))[MOSAIC] > SURE
+    assert together(evidences(normal=0.0), evidences(absent=0.0))[FUNCTIONAL_DEFECT] > SURE
+    assert together(evidences(normal=0.0), evidences(mosaic=0.0))["DISCORDANT"] > SURE
+    assert together(evidences(absent=0.0), evidences(normal=0.0))["DISCORDANT"] > SURE
+
+
+def test_counts_that_scatter_by_chance_are_not_overdispersed() -> None:
+    random = np.random.default_rng(3)
+    expected = 4000 * np.exp(-0.5 * np.linspace(-4, 4, 200) ** 2) / 62.6
+    assert overdispersion(random.poisson(expected).astype(np.float64), expected) < 1.35
+    wrong = np.roll(expected, 12)
+    assert overdispersion(random.poisson(expected).astype(np.float64), wrong) > 5
+
+
+def test_negatives_of_a_mosaic_know_nothing_of_cd69_and_cd3() -> None:
+    random = np.random.default_rng(5)
+    n = 6000
+    cd69, cd3 = random.standard_normal(n), random.standard_normal(n)
+    scaled = np.where(random.random(n) < 0.4, 0.2, 0.6)
+    expected = np.zeros((2, BINS))
+    expected[0, : BINS // 2], expected[1, BINS // 2 :] = 1.0, 1.0
+    mosaic = independence(scaled, cd69, cd3, expected)
+    assert mosaic.cd69 is not None and abs(mosaic.cd69.log_ratio) < 3 * mosaic.cd69.error
+    weak = independence(np.where(random.random(n) < 1 / (1 + np.exp(1 + 0.9 * cd69)), 0.2, 0.6), cd69, cd3, expected)
+    assert weak.cd69 is not None and weak.cd69.log_ratio == pytest.approx(1.9, abs=0.35)
+    assert weak.inner.sum() == pytest.approx(n / 3, rel=0.1)
+    other = independence(np.where(cd3 > 0.8, 0.2, 0.6), cd69, cd3, expected)
+    assert other.cd3 is not None and other.cd3.log_ratio < -4
+    assert other.inner[: BINS // 2].sum() == 0
