@@ -59,6 +59,7 @@ def failed_result(planned: PlannedJob, why: str) -> dict[str, Any]:
         "tubes": [_tube(tube, message) for tube in sample.tubes],
         "acquisition": {"tubes": [], "uncut": None},
         "compensation": [],
+        "replicates": [],
         "gates": [],
         "scales": {},
         "reagents": {},
