@@ -87,6 +87,9 @@ def draft_config(path: str | Path) -> tuple[Config | None, list[Problem]]:
         return None, [_problem(file, {}, "", f"cannot be read: {error.strerror or error}.", remedy)]
     except UnicodeDecodeError:
         return None, [_problem(file, {}, "", "is not UTF-8 text.", "Save it as UTF-8.")]
+    except ValueError as error:
+        message = f"is not YAML: a date or a number in it cannot be ({error})."
+        return None, [_problem(file, {}, "", message, "Correct it, or put it in quotes.")]
     except RecursionError:
         return None, [_problem(file, {}, "", "is nested too deeply.", "Start from the config.yaml of the project.")]
     except yaml.YAMLError as error:

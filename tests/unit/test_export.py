@@ -156,7 +156,8 @@ def test_gates_that_hold_other_events_than_the_result_counts_are_told_and_not_ex
         assert "they do not hold the events" in (wrong.folder / name).read_text(encoding="utf-8")
         assert "RectangleGate" not in (wrong.folder / name).read_text(encoding="utf-8")
     assert not [message for message in whole.result["messages"] if message["code"] == "EXPORT"]
-    assert wrong.result | {"messages": []} == whole.result | {"messages": []}
+    apart = {"messages": [], "digest": ""}
+    assert wrong.result | apart == whole.result | apart
 
 
 def test_events_that_were_exchanged_since_are_not_exported(lab: Lab, tmp_path: Path) -> None:
