@@ -61,7 +61,8 @@ def _moved(tree: GateTree, gate: Gate, drawn: Drawn) -> tuple[dict[str, float], 
     if drawn.problem:
         return {}, [f"{drawn.problem}; it is left alone"]
     if gate.name == LYMPHOCYTES:
-        return _scatter(gate.shape, drawn)
+        # Where the result has no scatter gate, the population is its parent again.
+        return _scatter(gate.shape, drawn) if gate.boundaries else ({}, [])
     if gate.name == SINGLETS:
         return _singlets(gate, drawn)
     if gate.name in (TIME, IN_RANGE) or gate.name.startswith(KEPT):
