@@ -104,6 +104,7 @@ def test_runs_keep_their_names_in_multiqc(tmp_path: Path, require: Callable[[str
     shown = {
         "<b>R1</b>": "&lt;b&gt;R1&lt;/b&gt;",
         "a & b": "a &amp; b",
+        "=1+1": "'=1+1",
         '"R1"': "&quot;R1&quot;",
         "'R1'": "&#x27;R1&#x27;",
     }
