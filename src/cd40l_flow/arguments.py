@@ -42,6 +42,11 @@ def parser() -> argparse.ArgumentParser:
         "--fcs", metavar="FOLDER", help="folder of the FCS files; its folders are read too (default: DIR/fcs)"
     )
     init.add_argument(
+        "--xlsx",
+        action="store_true",
+        help="write the sheets as one workbook (config/sheets.xlsx) for Excel or LibreOffice",
+    )
+    init.add_argument(
         "--workflow", action="store_true", help="write only what snakemake needs, beside sheets that are there"
     )
 

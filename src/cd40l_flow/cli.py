@@ -100,18 +100,21 @@ def _init(options: argparse.Namespace) -> int:
     from shlex import quote
 
     from cd40l_flow.disk import write_whole
-    from cd40l_flow.inputs.draft import draft
+    from cd40l_flow.inputs.draft import WORKBOOK, draft
+    from cd40l_flow.inputs.workbook import write_workbook
     from cd40l_flow.resources import working_files
 
     directory = Path(options.out)
     folder = Path(options.fcs) if options.fcs else directory / "fcs"
     files, todo, table = dict(working_files()), [], ""
+    workbook = WORKBOOK if options.xlsx and not options.workflow else None
     if not options.workflow:
         if not folder.is_dir():
             raise Cd40lFlowError(f"{folder}: there is no such folder. Name the folder of the FCS files with --fcs.")
-        found = draft(folder, Path(os.path.relpath(folder, directory)).as_posix())
+        found = draft(folder, Path(os.path.relpath(folder, directory)).as_posix(), workbook=bool(workbook))
         files, todo, table = {**found.files, **files}, list(found.todo), found.table
-    there = [str(directory / name) for name in files if (directory / name).exists()]
+    names = [*files, *([workbook] if workbook else [])]
+    there = [str(directory / name) for name in names if (directory / name).exists()]
     if there:
         raise Cd40lFlowError(
             f"{', '.join(there)}: there already, nothing was written. Name another folder, or move them."
@@ -120,6 +123,9 @@ def _init(options: argparse.Namespace) -> int:
         path = directory / name
         write_whole(path, text)
         print(f"init: {path}")
+    if workbook:
+        write_workbook(found.sheets, directory / workbook)
+        print(f"init: {directory / workbook}")
     (directory / REVIEWS).mkdir(exist_ok=True)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Names of files may hold letters that the terminal's encoding lacks.

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from cd40l_flow.cli import main
+from cd40l_flow.inputs.draft import WORKBOOK
+from cd40l_flow.inputs.sheets import SAMPLES, TUBES, read_sheet
 from helpers.fcs_files import Fcs
 
 TEST_DATA = Path(__file__).parents[2] / "test_data"
@@ -148,6 +150,22 @@ def test_what_is_no_tube_is_left_out_and_told(tmp_path: Path, capsys: pytest.Cap
     told = capsys.readouterr().out
     assert "1 file left out as compensation controls or beads by their names are that: Compensation Controls_PE" in told
     assert "3 files left out that systems hide" in told
+
+
+def test_a_draft_as_a_workbook_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With --xlsx the sheets are worksheets of one file, which the check reads; nothing is overwritten either."""
+    texts, book = tmp_path / "texts", tmp_path / "book"
+    assert main(["init", str(texts), "--fcs", str(TEST_DATA / "fcs")]) == 0
+    assert main(["init", str(book), "--fcs", str(TEST_DATA / "fcs"), "--xlsx"]) == 0
+
+    assert not list(book.glob("config/*es.tsv"))
+    for name, schema in (("samples", SAMPLES), ("tubes", TUBES)):
+        theirs = [read_sheet(str(path), schema)[0] for path in (texts / f"config/{name}.tsv", book / WORKBOOK)]
+        assert [row.text for row in theirs[0].rows] == [row.text for row in theirs[1].rows]
+    capsys.readouterr()
+    assert main(["check", "--directory", str(book)]) == 2
+    assert "config/sheets.xlsx" in capsys.readouterr().err
+    assert main(["init", str(book), "--fcs", str(TEST_DATA / "fcs"), "--xlsx"]) == 2
 
 
 def test_names_that_no_sheet_can_hold_are_asked_for(tmp_path: Path) -> None:

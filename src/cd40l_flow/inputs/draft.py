@@ -17,8 +17,10 @@ from cd40l_flow.inputs.drafts.people import File, Sample, find_samples, name_sam
 from cd40l_flow.inputs.drafts.questions import ask
 from cd40l_flow.inputs.drafts.table import needed, table
 from cd40l_flow.inputs.model import Header
+from cd40l_flow.inputs.sheets import SAMPLES, TUBES
 
-FIRST_RUN = "run1"
+WORKBOOK = "config/sheets.xlsx"
+Rows = Sequence[Sequence[str]]
 SAMPLES_COLUMNS = ("sample", "run", "role", "sex", "calcineurin_inhibitor", "transplant", "check")
 TUBES_COLUMNS = ("sample", "fcs", "stimulation", "reagent", "panel", "clone", "lot", "check")
 OVERRIDES_COLUMNS = ("sample", "tube", "gate", "value", "by", "reason")
@@ -51,19 +53,21 @@ class DraftSample:
 class Draft:
     """What is written: the text of every file by its path inside the directory.
 
-    ``table`` shows samples and tubes at a glance, ``todo`` says in words what is still to do.
+    ``sheets`` are name, schema and rows of the worksheets of `WORKBOOK`, where one is asked for. ``table`` shows
+    samples and tubes at a glance, ``todo`` says in words what is still to do.
     """
 
     files: Mapping[str, str]
+    sheets: Mapping[str, tuple[str, Rows]]
     table: str
     todo: tuple[str, ...]
 
 
-def draft(folder: Path, fcs_dir: str) -> Draft:
+def draft(folder: Path, fcs_dir: str, *, workbook: bool = False) -> Draft:
     """Return sheets and configuration for the FCS files of a folder and its folders.
 
-    ``fcs_dir`` is the folder as the configuration is to name it. Headers are read, never events. Raises Cd40lFlowError
-    for a folder without FCS files.
+    ``fcs_dir`` is the folder as the configuration is to name it; with ``workbook`` the sheets of samples and tubes are
+    worksheets of one file. Headers are read, never events. Raises Cd40lFlowError for a folder without FCS files.
     """
     paths, hidden = folders.find_files(folder, fcs_dir)
     read = {path: folders.read_file(folder, path) for path in paths}
@@ -80,14 +84,15 @@ def draft(folder: Path, fcs_dir: str) -> Draft:
     for tube in tubes:
         if tube.header is not None:
             by_panel[tube.panel].append(tube.header)
+    rows = {"samples": (SAMPLES, _samples_rows(samples)), "tubes": (TUBES, _tubes_rows(tubes))}
+    places = {name: WORKBOOK if workbook else f"config/{name}.tsv" for name in rows}
     drafted = {
-        "config/config.yaml": config_text(fcs_dir, panels, by_panel),
-        "config/samples.tsv": _samples_sheet(samples),
-        "config/tubes.tsv": _tubes_sheet(tubes),
-        "config/overrides.tsv": _sheet(OVERRIDES_COLUMNS, []),
+        "config/config.yaml": config_text(fcs_dir, panels, by_panel, places["samples"], places["tubes"]),
+        "config/overrides.tsv": _sheet([OVERRIDES_COLUMNS]),
+        **({} if workbook else {places[name]: _sheet(each) for name, (_, each) in rows.items()}),
     }
-    todo = [*_left_out(left_out, hidden), *_todo(samples, tubes, panels, by_panel)]
-    return Draft(drafted, table(samples), tuple(todo))
+    todo = [*_left_out(left_out, hidden), *_todo(samples, tubes, panels, by_panel, places)]
+    return Draft(drafted, rows if workbook else {}, table(samples), tuple(todo))
 
 
 def _other_doubts(
@@ -173,26 +178,26 @@ def _runs(files: Mapping[str, File], samples: Sequence[Sample]) -> dict[str, str
     return found
 
 
-def _sheet(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return tab_separated([columns, *rows])
+def _sheet(rows: Rows) -> str:
+    return tab_separated(rows)
 
 
-def _samples_sheet(samples: Sequence[DraftSample]) -> str:
-    rows = []
+def _samples_rows(samples: Sequence[DraftSample]) -> Rows:
+    rows = [SAMPLES_COLUMNS]
     for sample in samples:
         asked = ["sex", "run", *(["role (the name says control)"] if sample.control else [])]
         doubt = f"fill in or confirm {', '.join(asked)}; then empty this cell"
         rows.append((sample.name, sample.run, "control" if sample.control else "test", "unknown", "", "", doubt))
-    return _sheet(SAMPLES_COLUMNS, rows)
+    return rows
 
 
-def _tubes_sheet(tubes: Sequence[DraftTube]) -> str:
-    rows = []
+def _tubes_rows(tubes: Sequence[DraftTube]) -> Rows:
+    rows = [TUBES_COLUMNS]
     for tube in tubes:
         check = folders.cell("; ".join(tube.doubts))
         kind = tube.kind
         rows.append((tube.sample, folders.cell(tube.fcs), kind.stimulation, kind.reagent, tube.panel, "", "", check))
-    return _sheet(TUBES_COLUMNS, rows)
+    return rows
 
 
 def _left_out(calibrations: Sequence[str], hidden: Sequence[str]) -> list[str]:
@@ -213,8 +218,10 @@ def _todo(
     tubes: Sequence[DraftTube],
     panels: Mapping[str, Layout],
     headers: Mapping[str, Sequence[Header]],
+    places: Mapping[str, str],
 ) -> list[str]:
     """Return what somebody must still do, in the order in which it is done."""
+    tubes_sheet, samples_sheet = places["tubes"], places["samples"]
     todo = [
         "Go through the table above: is every sample one person's blood, and are these its tubes?",
         "See that no name of a sample or file is a patient's: these names appear on every report.",
@@ -222,16 +229,16 @@ def _todo(
     doubts = sum(bool(tube.doubts) for tube in tubes)
     if doubts:
         todo.append(
-            f"config/tubes.tsv: {doubts} of {len(tubes)} rows have a question in the column `check`. Answer it in the "
+            f"{tubes_sheet}: {doubts} of {len(tubes)} rows have a question in the column `check`. Answer it in the "
             "row, then empty the cell; take out the rows of files that are no tubes of the assay."
         )
     todo.append(
-        "config/tubes.tsv: write clone and lot of the target reagents into the columns of these names; reports show "
+        f"{tubes_sheet}: write clone and lot of the target reagents into the columns of these names; reports show "
         "them, and a lot that the laboratory's controls have not seen is warned of."
     )
     todo.append(
-        f"config/samples.tsv: say sex, role, run, transplant and calcineurin_inhibitor of "
-        f"{_count(len(samples), 'sample')}, one row for each sample that config/tubes.tsv names; then empty the cells "
+        f"{samples_sheet}: say sex, role, run, transplant and calcineurin_inhibitor of "
+        f"{_count(len(samples), 'sample')}, one row for each sample that {tubes_sheet} names; then empty the cells "
         "of `check`."
     )
     if not any(sample.control for sample in samples):

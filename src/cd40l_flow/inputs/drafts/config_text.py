@@ -33,24 +33,26 @@ def unlabelled(told: Layout, headers: Sequence[Header]) -> list[str]:
     return [marker for marker in REQUIRED_MARKERS if marker not in known]
 
 
-def config_text(fcs_dir: str, panels: Mapping[str, Layout], headers: Mapping[str, Sequence[Header]]) -> str:
-    """Return the configuration; ``headers`` are those of the files of each panel."""
+def config_text(
+    fcs_dir: str, panels: Mapping[str, Layout], headers: Mapping[str, Sequence[Header]], samples: str, tubes: str
+) -> str:
+    """Return the configuration; ``headers`` are those of the files of each panel, the sheets' paths come last."""
     lines = [
         "# A draft from the headers of the FCS files. README.md beside this file explains every key and every limit.",
         "# Paths start at the folder above this one, the working directory.",
-        "samples: config/samples.tsv",
-        "tubes: config/tubes.tsv",
+        f"samples: {samples}",
+        f"tubes: {tubes}",
         "# Boundaries of gates that you set by hand; `cd40l-flow override` adds lines.",
         "overrides: config/overrides.tsv",
         "# Where the files go that a report saves when it is signed.",
         "reviews: reviews",
-        "# Where the FCS files lie that config/tubes.tsv names.",
+        "# Where the FCS files lie that the sheet of tubes names.",
         f"fcs_dir: {json.dumps(fcs_dir)}",
         "# file: the matrix each FCS file carries | the path of a CSV file | none: compensated already",
         "spillover: file",
         "# Without a valid CD40-Ig result no sample is NORMAL; false where the laboratory does not test function.",
         "require_function: true",
-        "# marker: {detector: NAME}, for what labels do not tell; the column `panel` of config/tubes.tsv names it.",
+        "# marker: {detector: NAME}, for what labels do not tell; the column `panel` of the tubes names it.",
         "panels:",
     ]
     for name, told in panels.items():
