@@ -29,9 +29,9 @@ class Pile:
 def pile(values: Floats | Singles) -> Pile | None:
     """Return the lowest value and its share where events are piled there, else None; ``values`` are (n,), any unit.
 
-    The lowest value is a pile where it holds at least ten events, a thousandth of all, and three times what any of its eight
-    neighbours holds, neighbours being the next values that occur. What lies there is censored: known to be
-    no more than that value.
+    The lowest value is a pile where it holds at least ten events, a thousandth of all, and three times what any of its
+    eight neighbours holds, neighbours being the next values that occur. What lies there is censored: known to be no
+    more than that value.
     """
     if values.size < FEWEST:
         return None
