@@ -31,7 +31,7 @@ def find_viability(curve: Density) -> Found:
     if valley is not None:
         return Found(valley.position, "valley", "", evidence)
     mode = curve.mode()
-    edge = mode + 4 * max(curve.left_sd(mode), NARROWEST_SD)
+    edge = curve.seen(mode + 4 * max(curve.left_sd(mode), NARROWEST_SD))
     return Found(edge, "live mode + 4 SD", "no valley: no distinct dead cells", evidence)
 
 
@@ -50,7 +50,7 @@ def find_cd3(curve: Density, scale: Scale) -> Found:
     if valleys:
         doubts = [f"{len(valleys)} CD3+ populations: the dim ones are kept"] if len(valleys) > 1 else []
         return Found(valleys[0].position, "valley", joined(_shallow(valleys[0].depth), *doubts), evidence)
-    edge = mode - EDGE_SD * curve.left_sd(mode)
+    edge = curve.seen(mode - EDGE_SD * curve.left_sd(mode))
     if edge > low:
         return Found(edge, "CD3+ mode - 3 SD", "no valley: hardly any CD3- lymphocytes", evidence)
     return no_gate("one CD3 population at the background: no CD3+ cells found", evidence)
@@ -96,10 +96,28 @@ def find_cd4(curve: Density) -> Found:
 
 def _foot(curve: Density, mode: float, high: float) -> float:
     """Return where a peak ends above its mode, at most ``high``."""
-    edge = mode + EDGE_SD * max(curve.left_sd(mode, high=high), NARROWEST_SD)
+    spread = max(curve.left_sd(mode, high=high), NARROWEST_SD)
+    if mode - EDGE_SD * spread < curve.low:
+        return _end_of_flank(curve, mode, high) if curve.foot is None else curve.seen(min(curve.foot, high))
+    edge = mode + EDGE_SD * spread
     low = curve.height <= FOOT * np.interp(mode, curve.grid, curve.height)
     beyond = curve.grid[low & (curve.grid >= edge)]
     return float(min(max(edge, beyond[0] - STEP / 2), high)) if beyond.size else high
+
+
+def _end_of_flank(curve: Density, mode: float, high: float) -> float:
+    """Return the foot of a peak that reaches below the detector's end: its upper flank tells, the lower is not seen.
+
+    A normal flank has sunk to exp(-1/2) of the peak at 1 SD and to exp(-2) at 2; the foot is as far beyond again.
+    """
+    top = float(np.interp(mode, curve.grid, curve.height))
+    after = (curve.grid >= mode) & (curve.grid <= high)
+    places = []
+    for sd in (1.0, 2.0):
+        sunk = curve.grid[after & (curve.height <= top * np.exp(-(sd**2) / 2))]
+        places.append(float(sunk[0]) if sunk.size else high)
+    first, second = places
+    return curve.seen(min(second + max(second - first, NARROWEST_SD), high))
 
 
 def _shallow(depth: float) -> str:

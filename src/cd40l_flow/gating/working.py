@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.gating.density import Density, counted, density, density_of
+from cd40l_flow.gating.density import Density, Ends, counted, density, density_of
 from cd40l_flow.gating.found import Found, beside_control
 from cd40l_flow.gating.model import Boundary, GatedTube, Places, Population, ScatterGate, taken
 from cd40l_flow.inputs.model import Override, Singles
@@ -94,12 +94,24 @@ class Working:
 
     def density(self, marker: str, population: str, only: Callable[[WorkingTube], bool] | None = None) -> Density:
         """Return the density of a marker in a population, all tubes (that pass ``only``) together."""
-        parts = [
-            counted(tube.values(marker, population))
-            for tube in self.tubes
-            if marker in tube.signal.scaled and (only is None or only(tube))
-        ]
-        return density_of(np.sum(parts, axis=0)) if parts else density(np.empty(0))
+        tubes = [tube for tube in self.tubes if marker in tube.signal.scaled and (only is None or only(tube))]
+        parts = [counted(tube.values(marker, population)) for tube in tubes]
+        return density_of(np.sum(parts, axis=0), ends=self.ends(marker, tubes)) if parts else density(np.empty(0))
+
+    def ends(self, marker: str, tubes: Sequence[WorkingTube]) -> Ends | None:
+        """Return where the detector of a marker ends in some tubes: the nearest end, where they differ."""
+        lows: list[float] = []
+        highs: list[float] = []
+        for tube in tubes:
+            name = tube.signal.events.markers.get(marker)
+            if name is None:
+                continue
+            for values, found in ((tube.signal.floors, lows), (tube.signal.tops, highs)):
+                if name in values:
+                    found.append(float(self.scales[name].singles(np.array([values[name]], dtype=np.float32))[0]))
+        if not lows and not highs:
+            return None
+        return Ends(max(lows, default=None), min(highs, default=None), self.scales[self.detector(marker)])
 
     def beside_control(self, gate: str, marker: str, found: Found, events: int) -> Found:
         """Return a boundary held against the control's of the same detector, where it lent one."""
