@@ -71,6 +71,23 @@ class WorkingTube:
         )
 
 
+def ends_of(signals: Sequence[TubeSignal], marker: str, scales: Mapping[str, Scale]) -> Ends | None:
+    """Return where events of a marker are piled at its detector's ends, the nearest where tubes differ; None: nowhere.
+
+    ``scales`` maps detector -> scale.
+    """
+    lows: list[float] = []
+    highs: list[float] = []
+    last = None
+    for signal in signals:
+        name = signal.events.markers.get(marker)
+        for values, found in ((signal.floors, lows), (signal.tops, highs)):
+            if name is not None and name in values:
+                last = scales[name]
+                found.append(float(last.singles(np.array([values[name]], dtype=np.float32))[0]))
+    return None if last is None else Ends(max(lows, default=None), min(highs, default=None), last)
+
+
 @dataclass
 class Working:
     """A sample while it is being gated; ``lent`` maps gate -> the control's detector and position (or vertices)."""
@@ -99,19 +116,8 @@ class Working:
         return density_of(np.sum(parts, axis=0), ends=self.ends(marker, tubes)) if parts else density(np.empty(0))
 
     def ends(self, marker: str, tubes: Sequence[WorkingTube]) -> Ends | None:
-        """Return where the detector of a marker ends in some tubes: the nearest end, where they differ."""
-        lows: list[float] = []
-        highs: list[float] = []
-        for tube in tubes:
-            name = tube.signal.events.markers.get(marker)
-            if name is None:
-                continue
-            for values, found in ((tube.signal.floors, lows), (tube.signal.tops, highs)):
-                if name in values:
-                    found.append(float(self.scales[name].singles(np.array([values[name]], dtype=np.float32))[0]))
-        if not lows and not highs:
-            return None
-        return Ends(max(lows, default=None), min(highs, default=None), self.scales[self.detector(marker)])
+        """Return where the detector of a marker ends in some tubes."""
+        return ends_of([tube.signal for tube in tubes], marker, self.scales)
 
     def beside_control(self, gate: str, marker: str, found: Found, events: int) -> Found:
         """Return a boundary held against the control's of the same detector, where it lent one."""
