@@ -10,11 +10,13 @@ import numpy as np
 from cd40l_flow.expression.case import TubeCheck
 from cd40l_flow.expression.compensation_check import slopes
 from cd40l_flow.expression.fingerprints import differences
-from cd40l_flow.expression.histogram import centres, histogram
+from cd40l_flow.gating.density import HIGH, counted, density_of, find_valleys
 from cd40l_flow.gating.model import ACTIVATED, CD8_NEGATIVE, LYMPHOCYTES, GatedSample, GatedTube
-from cd40l_flow.inputs.model import BACKGROUND_REAGENTS, Singles, Tube
+from cd40l_flow.gating.working import ends_of
+from cd40l_flow.inputs.model import BACKGROUND_REAGENTS, Tube
+from cd40l_flow.signal.acquisition import Mask
 from cd40l_flow.signal.quantiles import median
-from cd40l_flow.signal.scale import robust_sd
+from cd40l_flow.signal.scale import Scale, robust_sd
 
 # A median this many times the other's is another state of the cells, not another staining.
 FAR = 3.0
@@ -23,8 +25,8 @@ ENOUGH = 300
 # CD8+ cells are T cells but for some NK cells; not all T cells are CD8+.
 LEAST_T_OF_CD8 = 0.75
 CLEARLY = 0.2
-# Of cells that are T cells only by a label, most are CD8+; of T cells about a third, also where few are left.
-LEAST_CD8_OF_T = 0.6
+# Of fewer bright cells a share says little; below this place of the scale nothing is bright.
+FEWEST_BRIGHT, LEAST_BRIGHT = 50, 0.2
 
 
 def check_tubes(gated: GatedSample, limits: Mapping[str, Any]) -> TubeCheck:
@@ -44,7 +46,7 @@ def check_tubes(gated: GatedSample, limits: Mapping[str, Any]) -> TubeCheck:
         drifting=tuple(_tube(tube).fcs for tube in gated.tubes if tube.signal.acquisition.steadiness.drifts),
         swapped=swapped,
         markers_swapped=_markers_swapped(stimulated, unstimulated),
-        cd3_cd8_swapped=_cd3_cd8_swapped(gated.tubes),
+        cd3_cd8_swapped=_cd3_cd8_swapped(gated),
         # Among exchanged tubes a resting one differs from the others without being another donor's.
         differences=() if swapped else differences(gated.tubes, limits),
         residue=max((one.residue for one in found), key=abs, default=None),
@@ -136,32 +138,33 @@ def _percent(tube: GatedTube) -> float:
     return tube.percent(ACTIVATED) or 0.0
 
 
-def _cd3_cd8_swapped(tubes: Sequence[GatedTube]) -> bool | None:
-    """Return whether CD3 and CD8 are exchanged: nearly all "CD3+" lymphocytes are "CD8+", few "CD8+" are "CD3+".
+def _cd3_cd8_swapped(gated: GatedSample) -> bool | None:
+    """Return whether CD3 and CD8 are exchanged: nearly all bright "CD3+" lymphocytes are "CD8+", few bright "CD8+" ones
+    "CD3+".
 
-    Each marker is split by itself, for gates rest on the labels. All tubes must say so: their labels were compared when
-    they were read.
+    Each marker is split by itself, for gates rest on the labels. Bright cells are asked: where T cells are few, most of
+    the CD8-dim cells are NK cells. All tubes must say so: their labels were compared when they were read.
     """
     told = []
-    for tube in tubes:
+    for tube in gated.tubes:
         if LYMPHOCYTES not in tube.places or tube.count(LYMPHOCYTES) < ENOUGH:
             continue
-        cd3, cd8 = (tube.scaled(marker, LYMPHOCYTES) for marker in ("CD3", "CD8"))
-        t_cells, cd8_cells = cd3 > _split(cd3), cd8 > _split(cd8)
-        both = float(np.count_nonzero(t_cells & cd8_cells))
-        cd8_of_t = both / max(1.0, float(np.count_nonzero(t_cells)))
-        t_of_cd8 = both / max(1.0, float(np.count_nonzero(cd8_cells)))
-        told.append(t_of_cd8 < LEAST_T_OF_CD8 and cd8_of_t > max(t_of_cd8 + CLEARLY, LEAST_CD8_OF_T))
+        cd3, cd8 = (_split(tube, marker, gated.scales) for marker in ("CD3", "CD8"))
+        if cd3 is None or cd8 is None:
+            continue
+        t_of_cd8, cd8_of_t = float(cd3[0][cd8[1]].mean()), float(cd8[0][cd3[1]].mean())
+        told.append(t_of_cd8 < LEAST_T_OF_CD8 and cd8_of_t > t_of_cd8 + CLEARLY)
     return all(told) if told else None
 
 
-def _split(scaled: Singles) -> float:
-    """Return the place that best parts logicle values, (n,), in two (Otsu, doi:10.1109/tsmc.1979.4310076)."""
-    bins = 128
-    counts = histogram(scaled, bins)
-    places = centres(bins)
-    below = np.cumsum(counts)
-    above = below[-1] - below
-    summed = np.cumsum(counts * places)
-    between = (summed[-1] * below - summed * below[-1]) ** 2 / np.maximum(below * above, 1.0)
-    return float(places[int(np.argmax(between))])
+def _split(tube: GatedTube, marker: str, scales: Mapping[str, Scale]) -> tuple[Mask, Mask] | None:
+    """Return which lymphocytes, (n,), carry a marker, and which are its brightest population; None without a valley or
+    with too few bright ones.
+    """
+    scaled = tube.scaled(marker, LYMPHOCYTES)
+    curve = density_of(counted(scaled), ends=ends_of([tube.signal], marker, scales))
+    valleys = find_valleys(curve, LEAST_BRIGHT, HIGH, min_mass=FEWEST_BRIGHT / scaled.size)
+    if not valleys:
+        return None
+    bright = scaled > valleys[-1].position
+    return (scaled > valleys[0].position, bright) if np.count_nonzero(bright) >= FEWEST_BRIGHT else None

@@ -38,8 +38,8 @@ def find_cd69(resting: Density, active: Density, scale: Scale, max_percent: floa
         return _alone(active, scale)
     mode = resting.mode()
     spread = max(resting.left_sd(mode, high=HIGH), NARROWEST_SD)
-    quantile = resting.quantile(1 - max_percent / 100)
-    least = min(quantile, mode + NormalDist().inv_cdf(1 - max_percent / 100) * spread)
+    quantile = resting.seen(resting.quantile(1 - max_percent / 100))
+    least = resting.seen(min(quantile, mode + NormalDist().inv_cdf(1 - max_percent / 100) * spread))
     enough = active.total >= FEWEST
     valleys = find_valleys(active, mode, 0.95, min_depth=CLEAR) if enough else []
     evidence = Evidence(active, "above", (least, 0.95), tuple(valleys), (mode,), resting, quantile)
@@ -48,7 +48,7 @@ def find_cd69(resting: Density, active: Density, scale: Scale, max_percent: floa
     if position is None:
         position, method = quantile, "unstimulated"
         if mode + 4 * spread < quantile:
-            position, method = mode + 4 * spread, "unstimulated peak + 4 SD"
+            position, method = resting.seen(mode + 4 * spread), "unstimulated peak + 4 SD"
     above = 100 * (1 - resting.below(position))
     method = f"{method}, {above:.1f} % of the unstimulated above"
     # Interpolated in bins of a thousandth: a hair more than asked for is not more.
@@ -73,18 +73,24 @@ def _fewest_errors(resting: Density, active: Density, least: float) -> float | N
     """
     below_rest = np.cumsum(resting.counts) / resting.total
     below_active = np.cumsum(active.counts) / active.total
-    readable = below_rest >= READABLE
+    positions = LOW + (np.arange(below_rest.size) + 1) * (HIGH - LOW) / below_rest.size
+    # Beyond the detector's end nothing is read: how the two piles were drawn out there is no measurement.
+    readable = (below_rest >= READABLE) & (positions >= max(resting.low, active.low))
     rest, both = below_rest[readable], below_active[readable]
     ratio = both / rest
-    error = np.sqrt(both * (1 - both) / active.total + ratio**2 * rest * (1 - rest) / resting.total) / rest
+    error = (
+        np.sqrt(
+            both * np.maximum(1 - both, 0) / active.total + ratio**2 * rest * np.maximum(1 - rest, 0) / resting.total
+        )
+        / rest
+    )
     kept = float(min(ratio[np.argmin(ratio + 2 * error)], 1.0))
     added = 1 - kept
     if added < SMALLEST_SHARE or added * active.total < FEWEST_ADDED:
         return None
     above_rest, above_active = 1 - below_rest, 1 - below_active
     scores = 2 * (above_active - kept * above_rest) / (above_active + added)
-    positions = LOW + (np.arange(scores.size) + 1) * (HIGH - LOW) / scores.size
-    allowed = positions >= least
+    allowed = positions >= max(least, active.seen(least))
     scores, positions = scores[allowed], positions[allowed]
     weights = np.exp((scores - scores.max()) / SOFT + STRICT * (positions - positions[0]))
     return float((weights * positions).sum() / weights.sum())
@@ -103,7 +109,7 @@ def _alone(curve: Density, scale: Scale) -> Found:
         return Found(valley.position, "valley of the stimulated tube", "no unstimulated tube", evidence)
     if scale.to_linear(mode) < 3 * scale.linear_width:
         return Found(
-            mode + 4 * max(curve.left_sd(mode), NARROWEST_SD),
+            curve.seen(mode + 4 * max(curve.left_sd(mode), NARROWEST_SD)),
             "CD69- peak + 4 SD of the stimulated tube",
             "no unstimulated tube and no valley: hardly any CD69+ cells",
             evidence,

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cd40l_flow.gating.restored import restored
 from cd40l_flow.inputs.model import Floats, Singles
+from cd40l_flow.signal.scale import Scale
 
 Counts = NDArray[np.intp]
 
@@ -27,12 +29,17 @@ _CHUNK = 1 << 14  # values at a time: they stay in the processor's cache
 class Density:
     """A density of one marker: ``grid`` (points on the logicle scale), ``height`` (per unit of the scale), both (400,).
 
-    ``counts`` is the histogram below it, (1600,): what quantiles are read from.
+    ``counts`` is the histogram below it, (1600,): what quantiles are read from. At ``low`` and ``high`` the detector
+    ends: what lies beyond is not seen, only how much, and is drawn out as ``restored`` has it. No boundary lies there.
+    ``foot`` is where the population that the lower end cuts off ceases, None where that is not known.
     """
 
     grid: Floats
     height: Floats
     counts: Floats
+    low: float = LOW
+    high: float = HIGH
+    foot: float | None = None
 
     @property
     def total(self) -> int:
@@ -67,6 +74,12 @@ class Density:
         """Return the fraction of the values below a position."""
         cumulated = np.concatenate(([0.0], np.cumsum(self.counts)))
         return float(np.interp(position, _EDGES, cumulated) / max(cumulated[-1], 1.0))
+
+    def seen(self, position: float) -> float:
+        """Return a position, or the next one that parts events that are seen from those beyond the detector's ends."""
+        low = self.low + STEP / 2 if self.low > LOW else LOW
+        high = self.high - STEP / 2 if self.high < HIGH else HIGH
+        return min(max(position, low), high)
 
     def smoothed(self, bandwidth: float) -> Floats:
         """Return the heights with another bandwidth, (400,)."""
@@ -135,17 +148,48 @@ def density(scaled: Floats | Singles, bandwidth: float | None = None) -> Density
     return density_of(counted(scaled), bandwidth)
 
 
-def density_of(counts: Counts | Floats, bandwidth: float | None = None) -> Density:
+@dataclass(frozen=True)
+class Ends:
+    """Where events are piled at the ends of a detector's range, on its ``scale``; None where they are not."""
+
+    low: float | None
+    high: float | None
+    scale: Scale
+
+    def drawn_out(self, counts: Floats, spacing: float) -> tuple[Floats, float | None]:
+        """Return counts, (1600,), with the piles drawn out, and the foot of the lower one's population.
+
+        ``spacing`` is the step between values; it and the foot are on the scale.
+        """
+        first, last = (None if end is None else _bin(end) for end in (self.low, self.high))
+        if first is None and last is None:
+            return counts, None
+        found = restored(counts, first, last, self.scale.inverse(_EDGES), spacing * FINER / STEP)
+        return found.counts, None if found.foot is None else self.scale.to_scaled(found.foot)
+
+
+def density_of(counts: Counts | Floats, bandwidth: float | None = None, ends: Ends | None = None) -> Density:
     """Return the Gaussian kernel density of counted values, (1600,).
 
     The bandwidth (scale units) defaults to 0.9 min(SD, IQR/1.34) n^(-1/5) (Silverman 1986, eq. 3.31), at most 0.03: the
     rule is for one mode and would smear two. It is never narrower than the step between the values an instrument can
-    give, or the density of integers would be a comb.
+    give, or the density of integers would be a comb. What is piled at ``ends`` is drawn out beyond them.
     """
     counts = counts.astype(np.float64)
+    spacing = _spacing(counts)
+    foot = None
+    if ends is not None:
+        counts, foot = ends.drawn_out(counts, spacing)
     if bandwidth is None:
-        bandwidth = max(_silverman(counts), min(_spacing(counts), WIDEST))
-    return Density(_GRID, _smoothed(counts, bandwidth), counts)
+        bandwidth = max(_silverman(counts), min(spacing, WIDEST))
+    low = LOW if ends is None or ends.low is None else ends.low
+    high = HIGH if ends is None or ends.high is None else ends.high
+    return Density(_GRID, _smoothed(counts, bandwidth), counts, low, high, foot)
+
+
+def _bin(position: float) -> int:
+    """Return the fine bin that a position falls into."""
+    return int(np.argmax(counted(np.array([position], dtype=np.float32))))
 
 
 def spread_out(values: Floats, counts: Counts | Floats, origin: float, unit: float) -> Floats:
@@ -218,7 +262,7 @@ def find_valleys(
         del modes[int(np.argmin(masses))]
     valleys = [
         Valley(
-            position=_floor(curve, left, floor, right),
+            position=curve.seen(_floor(curve, left, floor, right)),
             depth=float(1 - height[floor] / min(height[left], height[right])),
             left_mode=float(grid[left]),
             right_mode=float(grid[right]),

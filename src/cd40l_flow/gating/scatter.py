@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.gating.density import Counts, Density, counted, density_of, find_valleys, spread_out
+from cd40l_flow.gating.density import Counts, Density, Ends, counted, density_of, find_valleys, spread_out
 from cd40l_flow.gating.found import Evidence, Found, joined, no_gate
 from cd40l_flow.gating.model import Boundary, Places, ScatterGate
 from cd40l_flow.gating.scatter_map import SIDE, SQUARES, ScatterMap, Squares
@@ -62,15 +62,15 @@ class _Cloud:
         return events
 
 
-def find_lymphocytes(tubes: Sequence[Scattered], scatter_map: ScatterMap) -> Found:
+def find_lymphocytes(tubes: Sequence[Scattered], scatter_map: ScatterMap, ends: Ends | None = None) -> Found:
     """Return the region of FSC x SSC where the CD3+ cells lie, widened for blasts: a convex polygon, ``shape``.
 
     CD3 tells lymphocytes from granulocytes and debris on any instrument ("back-gating"). The region is the ellipse of a
     trimmed covariance of the logarithms (scatter is skewed) of the CD3+ cells, stretched to the same ellipse around the
     CD3+ cells with induced CD69, which are larger. It ends where cells shrink and die: below the size at which two of
-    three CD3+ cells are dead.
+    three CD3+ cells are dead. ``ends`` are those of the CD3 detector.
     """
-    curve = density_of(np.sum([_live_cd3(tube) for tube in tubes], axis=0))
+    curve = density_of(np.sum([_live_cd3(tube) for tube in tubes], axis=0), ends=ends)
     low, high = 0.15, 0.9
     valleys = find_valleys(curve, low, high)
     mode = curve.mode()
@@ -80,7 +80,7 @@ def find_lymphocytes(tubes: Sequence[Scattered], scatter_map: ScatterMap) -> Fou
     cuts = [valley.position for valley in valleys]
     method, flag = "CD3+ back-gate", ""
     if not cuts:
-        cuts = [mode - 3 * curve.left_sd(mode)]
+        cuts = [curve.seen(mode - 3 * curve.left_sd(mode))]
         method, flag = "CD3 mode", "no valley in CD3 before the scatter gate"
     kinds = [_kinds(tube, cuts) for tube in tubes]
     cloud = _cloud(tubes, kinds, len(cuts), scatter_map)

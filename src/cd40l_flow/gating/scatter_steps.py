@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cd40l_flow.gating.density import counted, density_of
+from cd40l_flow.gating.density import Ends, counted, density_of
 from cd40l_flow.gating.found import Found, joined, no_gate
 from cd40l_flow.gating.model import LYMPHOCYTES, SINGLETS, TIME, Places, ScatterGate, taken
 from cd40l_flow.gating.scatter import Scattered, find_lymphocytes, rectangle
@@ -59,7 +59,7 @@ def _draw_lymphocytes(work: Working, tubes: Sequence[WorkingTube], parent: str) 
     columns = [(tube.signal.stored(fsc_name), tube.signal.stored(ssc_name)) for tube in tubes]
     tops = [max(float(pair[axis].max(initial=0.0)) for pair in columns) for axis in (0, 1)]
     scatter_map = ScatterMap.up_to(*tops)
-    dead = _dead(tubes)
+    dead = _dead(tubes, work.ends("viability", tubes))
     looked = [
         Scattered(
             scatter_map.squares(*pair),
@@ -71,7 +71,7 @@ def _draw_lymphocytes(work: Working, tubes: Sequence[WorkingTube], parent: str) 
         )
         for tube, pair, stained in zip(tubes, columns, dead, strict=True)
     ]
-    found = _beside_control(work, find_lymphocytes(looked, scatter_map), (fsc_name, ssc_name))
+    found = _beside_control(work, find_lymphocytes(looked, scatter_map, work.ends("CD3", tubes)), (fsc_name, ssc_name))
     for tube in tubes:
         tube.found[LYMPHOCYTES] = found
         if found.shape is None:
@@ -102,7 +102,7 @@ def _draw_lymphocytes(work: Working, tubes: Sequence[WorkingTube], parent: str) 
     return True
 
 
-def _dead(tubes: Sequence[WorkingTube]) -> list[Places]:
+def _dead(tubes: Sequence[WorkingTube], ends: Ends | None) -> list[Places]:
     """Return the events of each tube that took up the viability dye, of those that time left; the boundary is that of
     all tubes together.
     """
@@ -110,7 +110,7 @@ def _dead(tubes: Sequence[WorkingTube]) -> list[Places]:
     counts = [
         counted(dye) - counted(dye.take(tube.dropped)) for dye, tube in zip(dyes, tubes, strict=True) if dye is not None
     ]
-    boundary = find_viability(density_of(np.sum(counts, axis=0))).position if counts else None
+    boundary = find_viability(density_of(np.sum(counts, axis=0), ends=ends)).position if counts else None
     found = []
     for dye, tube in zip(dyes, tubes, strict=True):
         stained: Mask = np.zeros(0, dtype=bool) if dye is None or boundary is None else dye >= boundary

@@ -6,6 +6,8 @@ where that fails too, the position is None.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from cd40l_flow.gating.density import STEP, Density, find_valleys, most_parting
@@ -18,10 +20,16 @@ FEWEST = 100
 EDGE_SD = 3.0
 NARROWEST_SD = 0.01
 FOOT = 0.05
+# A live peak ends at its foot; so much of the scale beyond it, holding so many cells for each live one, is no tail.
+SMEAR, SMEARED = 0.1, 0.05
 
 
 def find_viability(curve: Density) -> Found:
-    """Return the boundary above which cells are dead, from the viability dye of single cells."""
+    """Return the boundary above which cells are dead, from the viability dye of single cells.
+
+    It lies in the valley. Where cells dying by degrees fill it, the next valley may part dead cells from dead cells:
+    what lies far beyond the foot of the live peak is not live, and the boundary is that foot.
+    """
     low, high = 0.1, 0.95
     valleys = find_valleys(curve, low, high, min_mass=0.002)
     evidence = Evidence(curve, "below", (low, high), tuple(valleys), (curve.mode(),))
@@ -29,10 +37,26 @@ def find_viability(curve: Density) -> Found:
         return no_gate(f"only {curve.total} single cells: viability gate not drawn", evidence)
     valley = most_parting(curve, valleys)
     if valley is not None:
-        return Found(valley.position, "valley", "", evidence)
-    mode = curve.mode()
-    edge = mode + 4 * max(curve.left_sd(mode), NARROWEST_SD)
-    return Found(edge, "live mode + 4 SD", "no valley: no distinct dead cells", evidence)
+        found = Found(valley.position, "valley", "", evidence)
+        mode = valley.left_mode
+    else:
+        mode = curve.mode()
+        edge = curve.seen(mode + 4 * max(curve.left_sd(mode), NARROWEST_SD))
+        found = Found(edge, "live mode + 4 SD", "no valley: no distinct dead cells", evidence)
+    return _unless_smeared(curve, mode, found)
+
+
+def _unless_smeared(curve: Density, mode: float, found: Found) -> Found:
+    """Return a boundary of viability, or the foot of the live peak where many cells lie between the two."""
+    if found.position is None:
+        return found
+    foot = _end_of_flank(curve, mode, found.position)
+    live, both = curve.below(foot), curve.below(found.position)
+    if found.position - foot < SMEAR or both - live < SMEARED * live:
+        return found
+    percent = 100 * (both - live)
+    flag = f"live and dead cells are not parted: {percent:.0f} % of the cells lie between them"
+    return replace(found, position=foot, method="foot of the live peak", flag=flag)
 
 
 def find_cd3(curve: Density, scale: Scale) -> Found:
@@ -50,7 +74,7 @@ def find_cd3(curve: Density, scale: Scale) -> Found:
     if valleys:
         doubts = [f"{len(valleys)} CD3+ populations: the dim ones are kept"] if len(valleys) > 1 else []
         return Found(valleys[0].position, "valley", joined(_shallow(valleys[0].depth), *doubts), evidence)
-    edge = mode - EDGE_SD * curve.left_sd(mode)
+    edge = curve.seen(mode - EDGE_SD * curve.left_sd(mode))
     if edge > low:
         return Found(edge, "CD3+ mode - 3 SD", "no valley: hardly any CD3- lymphocytes", evidence)
     return no_gate("one CD3 population at the background: no CD3+ cells found", evidence)
@@ -96,10 +120,28 @@ def find_cd4(curve: Density) -> Found:
 
 def _foot(curve: Density, mode: float, high: float) -> float:
     """Return where a peak ends above its mode, at most ``high``."""
-    edge = mode + EDGE_SD * max(curve.left_sd(mode, high=high), NARROWEST_SD)
+    spread = max(curve.left_sd(mode, high=high), NARROWEST_SD)
+    if mode - EDGE_SD * spread < curve.low:
+        return _end_of_flank(curve, mode, high) if curve.foot is None else curve.seen(min(curve.foot, high))
+    edge = mode + EDGE_SD * spread
     low = curve.height <= FOOT * np.interp(mode, curve.grid, curve.height)
     beyond = curve.grid[low & (curve.grid >= edge)]
     return float(min(max(edge, beyond[0] - STEP / 2), high)) if beyond.size else high
+
+
+def _end_of_flank(curve: Density, mode: float, high: float) -> float:
+    """Return the foot of a peak that reaches below the detector's end: its upper flank tells, the lower is not seen.
+
+    A normal flank has sunk to exp(-1/2) of the peak at 1 SD and to exp(-2) at 2; the foot is as far beyond again.
+    """
+    top = float(np.interp(mode, curve.grid, curve.height))
+    after = (curve.grid >= mode) & (curve.grid <= high)
+    places = []
+    for sd in (1.0, 2.0):
+        sunk = curve.grid[after & (curve.height <= top * np.exp(-(sd**2) / 2))]
+        places.append(float(sunk[0]) if sunk.size else high)
+    first, second = places
+    return curve.seen(min(second + max(second - first, NARROWEST_SD), high))
 
 
 def _shallow(depth: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.gating.density import Density, counted, density, density_of
+from cd40l_flow.gating.density import Density, Ends, counted, density, density_of
 from cd40l_flow.gating.found import Found, beside_control
 from cd40l_flow.gating.model import Boundary, GatedTube, Places, Population, ScatterGate, taken
 from cd40l_flow.inputs.model import Override, Singles
@@ -71,6 +71,23 @@ class WorkingTube:
         )
 
 
+def ends_of(signals: Sequence[TubeSignal], marker: str, scales: Mapping[str, Scale]) -> Ends | None:
+    """Return where events of a marker are piled at its detector's ends, the nearest where tubes differ; None: nowhere.
+
+    ``scales`` maps detector -> scale.
+    """
+    lows: list[float] = []
+    highs: list[float] = []
+    last = None
+    for signal in signals:
+        name = signal.events.markers.get(marker)
+        for values, found in ((signal.floors, lows), (signal.tops, highs)):
+            if name is not None and name in values:
+                last = scales[name]
+                found.append(float(last.singles(np.array([values[name]], dtype=np.float32))[0]))
+    return None if last is None else Ends(max(lows, default=None), min(highs, default=None), last)
+
+
 @dataclass
 class Working:
     """A sample while it is being gated; ``lent`` maps gate -> the control's detector and position (or vertices)."""
@@ -94,12 +111,13 @@ class Working:
 
     def density(self, marker: str, population: str, only: Callable[[WorkingTube], bool] | None = None) -> Density:
         """Return the density of a marker in a population, all tubes (that pass ``only``) together."""
-        parts = [
-            counted(tube.values(marker, population))
-            for tube in self.tubes
-            if marker in tube.signal.scaled and (only is None or only(tube))
-        ]
-        return density_of(np.sum(parts, axis=0)) if parts else density(np.empty(0))
+        tubes = [tube for tube in self.tubes if marker in tube.signal.scaled and (only is None or only(tube))]
+        parts = [counted(tube.values(marker, population)) for tube in tubes]
+        return density_of(np.sum(parts, axis=0), ends=self.ends(marker, tubes)) if parts else density(np.empty(0))
+
+    def ends(self, marker: str, tubes: Sequence[WorkingTube]) -> Ends | None:
+        """Return where the detector of a marker ends in some tubes."""
+        return ends_of([tube.signal for tube in tubes], marker, self.scales)
 
     def beside_control(self, gate: str, marker: str, found: Found, events: int) -> Found:
         """Return a boundary held against the control's of the same detector, where it lent one."""

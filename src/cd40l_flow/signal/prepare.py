@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from cd40l_flow.signal.acquisition import (
     steady_stretches,
     top_of,
 )
+from cd40l_flow.signal.censoring import pile, top_pile
 from cd40l_flow.signal.compensation import compensate
 from cd40l_flow.signal.scale import Scale, choose_scale, robust_sd, widest
 
@@ -29,11 +30,17 @@ STEADY_MARKERS = ("CD3", "CD8", "CD69", "CD4", "viability")
 
 @dataclass(frozen=True)
 class TubeSignal:
-    """One tube, compensated and scaled: ``events`` hold linear values, ``scaled`` marker -> (events,) logicle."""
+    """One tube, compensated and scaled: ``events`` hold linear values, ``scaled`` marker -> (events,) logicle.
+
+    ``floors`` and ``tops`` map the detectors of markers whose lowest or highest value is a pile -> that value, channels
+    (``censoring.pile``): what lies there is known only to lie no higher, or no lower.
+    """
 
     events: Events
     scaled: Mapping[str, Singles]
     acquisition: Acquisition
+    floors: Mapping[str, float] = field(default_factory=dict)
+    tops: Mapping[str, float] = field(default_factory=dict)
 
     def linear(self, marker: str) -> Floats:
         """Return the compensated linear values of a marker, (events,)."""
@@ -90,7 +97,20 @@ def prepare(events: Events, scales: Mapping[str, Scale], acquisition: Mapping[st
     events = compensate(events)
     scaled = {marker: scales[name].singles(_stored(events, name)) for marker, name in events.markers.items()}
     limits = SteadyLimits.of(acquisition) if acquisition is not None else SteadyLimits()
-    return TubeSignal(events, scaled, _acquisition(events, scaled, limits))
+    floors, tops = _piled(events)
+    return TubeSignal(events, scaled, _acquisition(events, scaled, limits), floors, tops)
+
+
+def _piled(events: Events) -> tuple[dict[str, float], dict[str, float]]:
+    """Return detector -> value at which events are piled, at the lower and at the upper end."""
+    floors: dict[str, float] = {}
+    tops: dict[str, float] = {}
+    for name in dict.fromkeys(events.markers.values()):
+        column = _stored(events, name)
+        for found, kept in ((pile(column), floors), (top_pile(column), tops)):
+            if found is not None:
+                kept[name] = found.value
+    return floors, tops
 
 
 def _stored(events: Events, name: str) -> Singles:

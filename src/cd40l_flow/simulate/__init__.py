@@ -8,7 +8,7 @@ everything.
 """
 
 from cd40l_flow.simulate.cohort import FAULTS, Fault, Scenario, default_cohort
-from cd40l_flow.simulate.dialects import DIALECTS, INSTRUMENTS, PERSONS
+from cd40l_flow.simulate.dialects import CLIPPED, DIALECTS, INSTRUMENTS, PERSONS
 from cd40l_flow.simulate.mechanisms import MECHANISMS, Mechanism, named
 from cd40l_flow.simulate.parameters import DyeDetector, SimulationParameters
 from cd40l_flow.simulate.scenarios import SCENARIOS, failed_control, healthy_control
@@ -17,6 +17,7 @@ from cd40l_flow.simulate.variation import varied
 from cd40l_flow.simulate.write import fcs_name, write_cohort
 
 __all__ = [
+    "CLIPPED",
     "DIALECTS",
     "FAULTS",
     "INSTRUMENTS",

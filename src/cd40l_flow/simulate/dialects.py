@@ -1,4 +1,4 @@
-"""How the instruments of six families write a tube down: names, number format, range, keywords, as data.
+"""How instruments and exports write a tube down: names, number format, range, keywords, as data.
 
 Taken from files such instruments wrote and from their makers' descriptions of the format; what they measure is
 ``tube``'s business, how the bytes are laid out that of ``fcs``.
@@ -38,10 +38,12 @@ class Dialect:
 
     ``datatype`` is F or I, of ``bits`` bits; ``range`` is ``$PnR`` of scatter and fluorescence (channels),
     ``time_range`` that of time, ``timestep`` in seconds; ``decades`` the log amplifiers of the fluorescence detectors
-    (0: linear). ``matrix_keyword`` holds the spillover matrix, by detector names or, as ``matrix_numbers`` says, by
-    numbers; without one the values are ``compensated`` already (in hardware, or unmixed). ``width_unit`` is the pulse
-    width, channels, of a pulse whose area equals its height. ``gains`` are ``$PnG`` of the detectors and of time,
-    blank for none. ``vendor`` are keywords of the maker's own.
+    (0: linear), ``lowest`` the linear value that they write as channel 0. ``floor`` and ``ceiling`` are the least and
+    the most that a linear export holds of fluorescence, as fractions of the range: what lies beyond is written as they
+    (None: it is written as it is). ``matrix_keyword`` holds the spillover matrix, by detector names or, as
+    ``matrix_numbers`` says, by numbers; without one the values are ``compensated`` already (in hardware, or unmixed).
+    ``width_unit`` is the pulse width, channels, of a pulse whose area equals its height. ``gains`` are ``$PnG`` of the
+    detectors and of time, blank for none. ``vendor`` are keywords of the maker's own.
     """
 
     cytometer: str
@@ -54,6 +56,9 @@ class Dialect:
     time_range: int = 262144
     timestep: float = 0.01
     decades: float = 0.0
+    lowest: float = 1.0
+    floor: float | None = None
+    ceiling: float | None = None
     matrix_keyword: str = "$SPILLOVER"
     matrix_numbers: bool = False
     width_unit: float = 65536.0
@@ -243,3 +248,46 @@ DIALECTS: dict[str, Dialect] = {
     ),
 }
 INSTRUMENTS = tuple(name for name in DIALECTS if name != SIMULATED)
+
+
+def _export(floor: float, ceiling: float | None = None, *, viability: bool = True) -> Dialect:
+    """Return an export of compensated values by analysis software that cuts them off at its axes' ends."""
+    dyes = tuple(dye for dye in _DYES if viability or dye.measure != "viability")
+    return Dialect(
+        cytometer="Simulated",
+        version="FCS3.0",
+        columns=(*_scatter("FSC-A", "FSC-H", "SSC-A"), *dyes, _TIME),
+        matrix_keyword="",
+        floor=floor,
+        ceiling=ceiling,
+    )
+
+
+# Files that pile events up at an end of the range, beside those of the FACSCalibur.
+CLIPPED: dict[str, Dialect] = {
+    # Beckman Coulter FC500: log amplifiers, compensated before them, a fifth colour for viability
+    "fc500": Dialect(
+        cytometer="Cytomics FC 500",
+        version="FCS2.0",
+        columns=(
+            *_scatter("FSC-H", "SSC-H"),
+            Column("FL1-H", "CD69", "CD69 FITC"),
+            Column("FL2-H", "target", "{target} PE"),
+            Column("FL3-H", "viability", "7-AAD viability"),
+            Column("FL4-H", "CD8", "CD8 PC7"),
+            Column("FL5-H", "CD3", "CD3 APC"),
+        ),
+        datatype="I",
+        bits=16,
+        range=1024,
+        decades=4.0,
+        lowest=0.1,
+        matrix_keyword="",
+        gains=("", ""),
+        vendor=(("$SYS", "CXP"), ("$OP", PERSONS[1]), ("@SAMPLEID1", PERSONS[0])),
+    ),
+    "floor-zero": _export(0.0),
+    "floor-one": _export(1 / 262144, viability=False),
+    "floor-and-top": _export(111 / 262144, 0.08),
+}
+DIALECTS |= CLIPPED

@@ -89,12 +89,19 @@ def written_values(
         if not column.marker:
             written.append(pulses[column.measure])
         elif dialect.decades:
+            # In units of the value at channel 0.
             linear = light[column.marker] * 10.0**dialect.decades / p.range
             written.append(np.log10(np.maximum(linear, 1.0)) * dialect.range / dialect.decades)
         else:
-            pulse = scale * light[column.marker]
+            ends = (end if end is None else end * dialect.range for end in (dialect.floor, dialect.ceiling))
+            pulse = _clipped(scale * light[column.marker], *ends)
             written.append(pulse * height if column.measure.endswith("-H") else pulse)
     return np.column_stack(written)
+
+
+def _clipped(values: Floats, floor: float | None, ceiling: float | None) -> Floats:
+    """Return values, (events,), cut off at the ends there are."""
+    return values if floor is None and ceiling is None else np.clip(values, floor, ceiling)
 
 
 def encode_fcs(
@@ -152,7 +159,7 @@ def _parameter_keywords(
     keywords: dict[str, str] = {}
     for number, (column, label) in enumerate(zip(columns, labels(columns, reagent, faults), strict=True), 1):
         gain = dialect.gains[column.measure == "Time"]
-        amplifier = f"{dialect.decades:g},1" if dialect.decades and column.marker else "0,0"
+        amplifier = f"{dialect.decades:g},{dialect.lowest:g}" if dialect.decades and column.marker else "0,0"
         keywords |= {f"$P{number}B": str(dialect.bits), f"$P{number}E": amplifier}
         keywords |= {f"$P{number}G": gain} if gain else {}
         keywords |= {f"$P{number}R": str(_range(dialect, column)), f"$P{number}N": column.name}

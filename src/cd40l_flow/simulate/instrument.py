@@ -35,18 +35,21 @@ def detect(
     molecules: Mapping[str, Floats],
     autofluorescence: Floats,
     rng: np.random.Generator,
+    baseline: float = 1.0,
 ) -> Floats:
     """Return what the converters give, baseline subtracted, uncompensated, channels, (cells, recorded detectors).
 
     Light of all dyes and of the cell itself falls on each detector; the photo-electrons it frees are Poisson, the
-    amplifier multiplies them and adds Gaussian noise. Nothing is clipped here.
+    amplifier multiplies them and adds Gaussian noise. ``baseline`` multiplies what the detectors subtract. Nothing is
+    clipped here.
     """
     detectors = parameters.recorded()
     gain = np.array([detector.gain for detector in detectors])
     expected = (true_signal(parameters, molecules, autofluorescence) @ spillover_matrix(parameters)) / gain
     electrons = rng.poisson(np.maximum(expected, 0.0))
     noise = np.array([detector.electronic_sd for detector in detectors]) * rng.standard_normal(electrons.shape)
-    return np.asarray(electrons * gain + noise, dtype=np.float64)
+    lost = baseline * np.array([detector.baseline for detector in detectors])
+    return np.asarray(electrons * gain + noise - lost, dtype=np.float64)
 
 
 def arrivals(parameters: SimulationParameters, count: int, rng: np.random.Generator, clogged: slice | None) -> Floats:

@@ -18,7 +18,7 @@ class DyeDetector:
     ``marker`` is what the dye is bound to (``target`` follows the tube's reagent) and ``dye`` the word on the label.
     ``efficiency`` is in photo-electrons per dye molecule, ``gain`` in channels per photo-electron, ``electronic_sd`` in
     channels, ``autofluorescence`` the median photo-electrons of a resting lymphocyte, ``volts`` the ``$PnV``.
-    All typical.
+    ``baseline`` are the channels that the electronics subtract beyond their own baseline. All typical.
     """
 
     name: str
@@ -29,6 +29,7 @@ class DyeDetector:
     electronic_sd: float
     autofluorescence: float
     volts: int
+    baseline: float = 0.0
 
 
 DETECTORS = (
@@ -67,6 +68,7 @@ class SimulationParameters:
     scatter_sd: float = 0.02  # instrument noise of a scatter pulse
     fsc_height_per_area: float = 0.82  # FSC-H over FSC-A of a single cell
     doublet_height_gain: float = 1.06  # FSC-H of a doublet over that of its larger cell
+    baseline_resting: float = 1.0  # times ``baseline`` in unstimulated and background tubes: set-ups drift
     timestep: float = 0.01  # $TIMESTEP, seconds per unit of Time
     events_per_second: float = 220.0  # mean rate of the Poisson process of arrivals
 

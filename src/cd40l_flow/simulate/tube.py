@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.inputs.model import BACKGROUND_REAGENTS, Floats
 from cd40l_flow.simulate.cells import CD4_T, DEBRIS, DOUBLE_NEGATIVE_T, Bools, draw_cells, draw_donor, generator
 from cd40l_flow.simulate.cohort import Scenario
 from cd40l_flow.simulate.instrument import arrivals, detect, spillover_matrix
@@ -101,7 +101,9 @@ def simulate_tube(
     ssc[first] += cells.ssc[second]
 
     scatter = np.column_stack([fsc, height, ssc]) * np.exp(p.scatter_sd * rng.standard_normal((events, 3)))
-    signal = np.column_stack([scatter, detect(p, molecules, autofluorescence, rng)])
+    resting = stimulation == "unstimulated" or reagent in BACKGROUND_REAGENTS
+    light = detect(p, molecules, autofluorescence, rng, p.baseline_resting if resting else 1.0)
+    signal = np.column_stack([scatter, light])
     clogged = None
     if scenario.has("clog", stimulation, reagent):
         clogged = slice(int(p.clog_start * events), int(p.clog_end * events))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,10 +16,10 @@ FEWEST_EVENTS, MOST_EVENTS = 5_000, 500_000
 GAIN = 0.2  # how far a detector's gain may be from the usual one
 
 
-def varied(seed: int, index: int) -> tuple[Scenario, SimulationParameters]:
+def varied(seed: int, index: int, instruments: Sequence[str] = INSTRUMENTS) -> tuple[Scenario, SimulationParameters]:
     """Return sample number ``index`` of an endless series, and the physics it was made by.
 
-    The six families of instruments take turns. Shares and factors are uniform or log-uniform within what such blood,
+    The ``instruments`` take turns. Shares and factors are uniform or log-uniform within what such blood,
     stains and instruments show; CD69 goes down to a twentieth of its usual level, where it is a shoulder of the
     negative cells. The sample does not depend on the others of the series.
     """
@@ -41,7 +42,7 @@ def varied(seed: int, index: int) -> tuple[Scenario, SimulationParameters]:
         activated_fraction=between(0.3, 0.98),
         t_cells=about(0.3, 1.5),
         dead=about(0.3, 5.0),
-        instrument=INSTRUMENTS[index % len(INSTRUMENTS)],
+        instrument=instruments[index % len(instruments)],
         stimulated=("CD154", "isotype"),
         events=round(events),
         background_events=tube_size(),
