@@ -149,6 +149,21 @@ def open_recording(path: str | Path, name: str | None = None) -> Recording:
     ``name`` is what messages call the file; the path, when left out.
     """
     name = str(path) if name is None else name
+    return parse_recording(_mapped(path, name), name)
+
+
+def data_segment(path: str | Path, name: str) -> tuple[int, int]:
+    """Return start and size of DATA, bytes, of a file that was read before: keywords are not looked at again.
+
+    Raises TubeError as `open_recording` does.
+    """
+    content = _mapped(path, name)
+    layout = find_layout(read_text(content, name), len(content), name)
+    return layout.start, layout.size
+
+
+def _mapped(path: str | Path, name: str) -> memoryview:
+    """Return the bytes of a file, mapped; raises TubeError (FILE_INTEGRITY) for what is no file or cannot be opened."""
     try:
         if not stat.S_ISREG(Path(path).stat().st_mode):
             raise refuse(name, "NOT_A_FILE", "not a file (a folder, or a device).", "Correct `fcs` in the sheet.")
@@ -166,7 +181,7 @@ def open_recording(path: str | Path, name: str | None = None) -> Recording:
         reason = type(error).__name__
         found = f"the file cannot be opened ({reason})."
         raise refuse(name, "NO_ACCESS", found, "Check its path and permissions.") from None
-    return parse_recording(memoryview(mapped), name)
+    return memoryview(mapped)
 
 
 def parse_recording(content: memoryview, name: str) -> Recording:

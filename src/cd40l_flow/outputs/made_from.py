@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow.errors import Problem, RecordError, TubeError
-from cd40l_flow.inputs.fcs import open_recording
+from cd40l_flow.inputs.fcs import data_segment, open_recording
 from cd40l_flow.inputs.job import PlannedJob
 from cd40l_flow.inputs.model import Sample, Tube
 from cd40l_flow.inputs.probe import content_digest
@@ -32,8 +32,7 @@ def made_from(
     for tube in planned.job.sample.tubes:
         segment = None
         if digests[tube.fcs]:
-            layout = open_recording(tube.path, tube.fcs).layout
-            segment = layout.start, layout.size, digests[tube.fcs]
+            segment = *data_segment(tube.path, tube.fcs), digests[tube.fcs]
         files[tube.fcs] = content_digest(tube.path, segment)
     return {"job": planned.digest, "files": files, "controls": {str(one["sample"]): state_of(one) for one in controls}}
 
