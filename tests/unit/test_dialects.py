@@ -74,14 +74,18 @@ def test_read_as_acquired(instrument: str, tmp_path: Path) -> None:
     for marker, name in events.markers.items():
         found, acquired = events.column(name), raw[marker]
         if dialect.decades:
-            wanted = np.clip(acquired * 10.0**dialect.decades / PARAMETERS.range, 1.0, None)
+            wanted = np.clip(acquired * 10.0**dialect.decades / PARAMETERS.range, 1.0, None) * dialect.lowest
             np.testing.assert_array_less(np.abs(np.log10(found / wanted)), dialect.decades / dialect.range + 1e-9)
         else:
-            low = -np.inf if dialect.datatype == "F" else 0.0
-            np.testing.assert_allclose(found, np.maximum(acquired * scale, low), rtol=1e-6, atol=0.05 + step)
+            low, high = -np.inf if dialect.datatype == "F" else 0.0, np.inf
+            if dialect.floor is not None:
+                low = dialect.floor * dialect.range
+            if dialect.ceiling is not None:
+                high = dialect.ceiling * dialect.range
+            np.testing.assert_allclose(found, np.clip(acquired * scale, low, high), rtol=1e-6, atol=0.05 + step)
     fsc = tube.values[:, tube.names.index("FSC-H" if dialect.decades else "FSC-A")]
     np.testing.assert_allclose(events.column(events.scatter.fsc), fsc * scale, rtol=1e-6, atol=0.05 + step)
-    if instrument == "calibur":
+    if dialect.decades:
         assert (events.scatter.fsc_height, events.time) == (None, None)
     else:
         height = tube.values[:, tube.names.index("FSC-H")] * scale

@@ -34,7 +34,8 @@ def gate_viable(work: Working, parent: str) -> bool:
 def gate_cd3(work: Working, parent: str) -> bool:
     """Keep CD3+ cells: PMA lowers CD3, so the stimulated tubes set the boundary."""
     curve = _stimulated(work, "CD3", parent)
-    found = thresholds.find_cd3(curve, work.scales[work.detector("CD3")])
+    resting = work.density("CD3", parent, lambda tube: not tube.stimulated)
+    found = thresholds.find_cd3(curve, work.scales[work.detector("CD3")], resting)
     found = work.beside_control("cd3_low", "CD3", found, curve.total)
     return work.threshold("cd3_low", "CD3", found, CD3_POSITIVE, parent)
 

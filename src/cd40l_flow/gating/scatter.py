@@ -12,6 +12,7 @@ from cd40l_flow.gating.density import Counts, Density, Ends, counted, density_of
 from cd40l_flow.gating.found import Evidence, Found, joined, no_gate
 from cd40l_flow.gating.model import Boundary, Places, ScatterGate
 from cd40l_flow.gating.scatter_map import SIDE, SQUARES, ScatterMap, Squares
+from cd40l_flow.gating.thresholds import beyond_pile
 from cd40l_flow.inputs.model import Floats, Singles
 from cd40l_flow.signal.acquisition import Mask
 
@@ -70,9 +71,18 @@ def find_lymphocytes(tubes: Sequence[Scattered], scatter_map: ScatterMap, ends: 
     CD3+ cells with induced CD69, which are larger. It ends where cells shrink and die: below the size at which two of
     three CD3+ cells are dead. ``ends`` are those of the CD3 detector.
     """
-    curve = density_of(np.sum([_live_cd3(tube) for tube in tubes], axis=0), ends=ends)
+    counts = [(tube.stimulated, _live_cd3(tube)) for tube in tubes]
+    curve = density_of(np.sum([one for _, one in counts], axis=0), ends=ends)
     low, high = 0.15, 0.9
     valleys = find_valleys(curve, low, high)
+    if ends is not None:
+        active, resting = (
+            density_of(np.sum([one for stimulated, one in counts if stimulated == which], axis=0), ends=ends)
+            if any(stimulated == which for stimulated, _ in counts)
+            else None
+            for which in (True, False)
+        )
+        valleys = beyond_pile(active or curve, valleys, resting)
     mode = curve.mode()
     evidence = Evidence(curve, "above", (low, high), tuple(valleys), (mode,))
     if curve.total < FEWEST:

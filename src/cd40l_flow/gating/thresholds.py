@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cd40l_flow.gating.density import STEP, Density, find_valleys, most_parting
+from cd40l_flow.gating.density import STEP, Density, Valley, find_valleys, most_parting
 from cd40l_flow.gating.found import Evidence, Found, joined, no_gate
 from cd40l_flow.signal.scale import Scale
 
@@ -22,6 +22,8 @@ NARROWEST_SD = 0.01
 FOOT = 0.05
 # A live peak ends at its foot; so much of the scale beyond it, holding so many cells for each live one, is no tail.
 SMEAR, SMEARED = 0.1, 0.05
+# Cells of which the unstimulated tubes hold half as many, or more, did not come up on activation.
+ALSO_RESTING = 0.5
 
 
 def find_viability(curve: Density) -> Found:
@@ -59,14 +61,14 @@ def _unless_smeared(curve: Density, mode: float, found: Found) -> Found:
     return replace(found, position=foot, method="foot of the live peak", flag=flag)
 
 
-def find_cd3(curve: Density, scale: Scale) -> Found:
+def find_cd3(curve: Density, scale: Scale, resting: Density | None = None) -> Found:
     """Return the boundary above which cells are CD3+, from live single lymphocytes of the stimulated tubes.
 
     PMA lowers CD3, so the stimulated tubes set it. Where activated cells are a CD3-dim peak of their own the lowest
-    valley, next to the CD3- cells, is taken: they stay in.
+    valley, next to the CD3- cells, is taken: they stay in. ``resting`` is the density of the unstimulated tubes.
     """
     low, high = scale.to_scaled(0.0), 0.95
-    valleys = find_valleys(curve, low, high)
+    valleys = beyond_pile(curve, find_valleys(curve, low, high), resting)
     mode = curve.mode()
     evidence = Evidence(curve, "above", (low, high), tuple(valleys), (mode,))
     if curve.total < FEWEST:
@@ -78,6 +80,20 @@ def find_cd3(curve: Density, scale: Scale) -> Found:
     if edge > low:
         return Found(edge, "CD3+ mode - 3 SD", "no valley: hardly any CD3- lymphocytes", evidence)
     return no_gate("one CD3 population at the background: no CD3+ cells found", evidence)
+
+
+def beyond_pile(curve: Density, valleys: list[Valley], resting: Density | None) -> list[Valley]:
+    """Return the valleys of CD3 without the lowest, where that parts CD3- cells piled at the detector's end from others
+    above it.
+
+    Dead cells and monocytes bind more and rise from the pile as a peak of their own, which the unstimulated tubes
+    (``resting``) hold as well; a peak of cells that lost CD3 on activation they do not.
+    """
+    if resting is None or resting.total < FEWEST or len(valleys) < 2 or valleys[0].left_mode > curve.low + STEP:
+        return valleys
+    ends = [valley.position for valley in valleys[:2]]
+    active, rest = (one.below(ends[1]) - one.below(ends[0]) for one in (curve, resting))
+    return valleys[1:] if rest >= ALSO_RESTING * active else valleys
 
 
 def find_cd8(curve: Density) -> Found:
