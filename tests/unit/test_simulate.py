@@ -412,7 +412,8 @@ def test_every_scenario_can_be_written(tmp_path: Path) -> None:
 
     assert len(set(names)) == len(names) == len(SCENARIOS) + 2
     assert len(set(files)) == len(files)
-    assert {fault.kind for scenario in SCENARIOS for fault in scenario.faults} == set(FAULTS)
+    every = (*SCENARIOS, *(mechanism.scenario for mechanism in MECHANISMS))
+    assert {fault.kind for scenario in every for fault in scenario.faults} == set(FAULTS)
 
 
 def test_every_mechanism_tells_what_is_right_and_what_is_dangerous(tmp_path: Path) -> None:

@@ -57,10 +57,11 @@ def _stain(expression: Expression, control: ControlExpression | None, limits: Ma
     control's background tell the two apart: stained cells lie no lower than these.
     """
     shift, negative = expression.shift, expression.negative_fraction
-    if negative is None or negative < MOSTLY:
+    if negative is not None and negative < MOSTLY:
         return
     least = float(limits["guards"]["stain_shift_min"])
-    fired = beyond(shift, least, above=False)
+    unknown = negative is None or negative != negative
+    fired = None if unknown else beyond(shift, least, above=False)
     message = "Place of the cells against their background."
     if fired and shift is not None and expression.anchor.exact and control is not None:
         resting = None if expression.background_shift is None else shift + expression.background_shift
