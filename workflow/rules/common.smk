@@ -163,7 +163,7 @@ def file_sizes(wildcards):
 
 def tries_left(wildcards, attempt):
     """How often Snakemake will try a job again that is killed; only the last time its failure becomes its output."""
-    return max(0, (workflow.execution_settings.retries or 0) + 1 - attempt)
+    return max(0, (getattr(workflow.execution_settings, "retries", 0) or 0) + 1 - attempt)
 
 
 def batch(wildcards):

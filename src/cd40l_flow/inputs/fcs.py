@@ -158,8 +158,14 @@ def data_segment(path: str | Path, name: str) -> tuple[int, int]:
     Raises TubeError as `open_recording` does.
     """
     content = _mapped(path, name)
-    layout = find_layout(read_text(content, name), len(content), name)
+    layout = _layout(content, read_text(content, name), name)
     return layout.start, layout.size
+
+
+def _layout(content: memoryview, text: Text, name: str) -> Layout:
+    layouts = find_layouts(text, len(content), name)
+    ranges = [range_of(text.keywords, n) for n in range(1, len(layouts[0].widths) + 1)]
+    return choose_layout(content, layouts, ranges, name)
 
 
 def _mapped(path: str | Path, name: str) -> memoryview:
@@ -187,9 +193,7 @@ def _mapped(path: str | Path, name: str) -> memoryview:
 def parse_recording(content: memoryview, name: str) -> Recording:
     """Return the recording of a file's bytes; as ``open_recording``."""
     text = read_text(content, name)
-    layouts = find_layouts(text, len(content), name)
-    ranges = [range_of(text.keywords, n) for n in range(1, len(layouts[0].widths) + 1)]
-    layout = choose_layout(content, layouts, ranges, name)
+    layout = _layout(content, text, name)
     header, amplifiers, notes = read_keywords(text, layout, name)
     chain = follow_chain(content, text)
     after = trailing_notes(content, text, layout, chain, name)

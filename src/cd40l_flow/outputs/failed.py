@@ -141,6 +141,7 @@ def _lent(sample: str, why: str) -> dict[str, Any]:
         "reagents": {},
         "activation_percent": {},
         "failures": [f"Control {sample}: {why}"],
+        "reagent_failures": {},
         "scatter_tops": [1.0, 1.0],
         "gates": {},
     }
