@@ -163,7 +163,8 @@ def file_sizes(wildcards):
 
 def tries_left(wildcards, attempt):
     """How often Snakemake will try a job again that is killed; only the last time its failure becomes its output."""
-    return max(0, (workflow.execution_settings.retries or 0) + 1 - attempt)
+    # Snakemake's report asks too, without any settings.
+    return max(0, (getattr(workflow.execution_settings, "retries", None) or 0) + 1 - attempt)
 
 
 def batch(wildcards):
