@@ -15,9 +15,9 @@ from cd40l_flow.inputs.probe import content_digest, probe
 from cd40l_flow.outputs.failed import failures
 from cd40l_flow.outputs.problems import write_problems
 from cd40l_flow.outputs.reviews import files_by_sample, fingerprints, review_files
+from cd40l_flow.ready import start as start_ready
 from cd40l_flow.run_end import end_of_run
 from cd40l_flow.scheduler import lift_rate_limit
-from cd40l_flow.worker import start as start_worker
 
 # One file says what is analysed, and cd40l-flow reads the same one: values from elsewhere would be silently left out.
 AS_MODULE = workflow.modifier.namespace is not None
@@ -163,7 +163,8 @@ def file_sizes(wildcards):
 
 def tries_left(wildcards, attempt):
     """How often Snakemake will try a job again that is killed; only the last time its failure becomes its output."""
-    return max(0, (getattr(workflow.execution_settings, "retries", 0) or 0) + 1 - attempt)
+    # Snakemake's report asks too, without any settings.
+    return max(0, (getattr(workflow.execution_settings, "retries", None) or 0) + 1 - attempt)
 
 
 def batch(wildcards):
