@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -82,8 +83,11 @@ def _median(tube: GatedTube, marker: str) -> float | None:
 
 
 def floor_of(tube: GatedTube, marker: str) -> float:
-    """Return the robust SD of a marker on CD3+CD8- cells, channel values: the least a denominator of a ratio may be."""
-    return robust_sd(tube.linear(marker, CD8_NEGATIVE))
+    """Return the robust SD of a marker on CD3+CD8- cells, channel values: the least a denominator of a ratio may be.
+
+    NaN where nearly all are piled at the detector's end.
+    """
+    return robust_sd(tube.linear(marker, CD8_NEGATIVE), tube.signal.floors.get(tube.signal.events.markers[marker]))
 
 
 def _swapped(stimulated: Sequence[GatedTube], unstimulated: Sequence[GatedTube]) -> bool | None:
@@ -123,7 +127,7 @@ def _markers_swapped(stimulated: Sequence[GatedTube], unstimulated: Sequence[Gat
 def _raised(tube: GatedTube, rest: GatedTube, marker: str) -> bool | None:
     """Return whether a marker's median lies far above that of a resting tube, or None where either is not known."""
     active, resting = _median(tube, marker), _median(rest, marker)
-    if active is None or resting is None:
+    if active is None or resting is None or math.isnan(floor_of(rest, marker)):
         return None
     return _far_above(active, resting, rest, marker)
 

@@ -22,8 +22,8 @@ NARROWEST_SD = 0.01
 FOOT = 0.05
 # A live peak ends at its foot; so much of the scale beyond it, holding so many cells for each live one, is no tail.
 SMEAR, SMEARED = 0.1, 0.05
-# Cells of which the unstimulated tubes hold half as many, or more, did not come up on activation.
-ALSO_RESTING = 0.5
+# Cells of which the unstimulated tubes hold a quarter as many, or more, did not come up on activation.
+ALSO_RESTING = 0.25
 
 
 def find_viability(curve: Density) -> Found:

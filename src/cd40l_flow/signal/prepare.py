@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -73,7 +74,10 @@ def choose_scales(tubes: Sequence[Events], limits: Mapping[str, Any], source: st
             tops[name] = max(tops.get(name, 0.0), detector.maximum if detector else 0.0)
             resting = events.tube.stimulation == "unstimulated" or events.tube.reagent in BACKGROUND_REAGENTS
             if marker == "target" and resting:
-                background[name] = max(background.get(name, 0.0), robust_sd(column))
+                low = pile(column)
+                spread = robust_sd(column, None if low is None else low.value)
+                # Where hardly any event is seen above the detector's end, the tube says nothing of the width.
+                background[name] = max(background.get(name, 0.0), 0.0 if math.isnan(spread) else spread)
     return {
         name: choose_scale(tops[name], np.concatenate(columns), background.get(name, 0.0), limits, source)
         for name, columns in pooled.items()

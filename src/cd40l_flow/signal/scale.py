@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -96,7 +97,14 @@ def widest(scales: Sequence[Scale]) -> Scale:
     return max(scales, key=lambda scale: (scale.w, scale.t))
 
 
-def robust_sd(values: Floats) -> float:
-    """Return half the distance between the 15.87th and 84.13th percentiles, in the unit of ``values``; NaN if empty."""
+def robust_sd(values: Floats, floor: float | None = None) -> float:
+    """Return half the distance between the 15.87th and 84.13th percentiles, in the unit of ``values``; NaN if empty.
+
+    Where that lower percentile lies in a pile at ``floor``, the SD is that of the normal law that has the same share
+    there and the same upper percentile; NaN where that lies in the pile too.
+    """
     low, high = quantiles(values, (ONE_SD_BELOW, ONE_SD_ABOVE))
-    return (high - low) / 2
+    if floor is None or low > floor:
+        return (high - low) / 2
+    share = float(np.mean(values <= floor))
+    return (high - floor) / (1 - NormalDist().inv_cdf(share)) if high > floor else math.nan
