@@ -96,7 +96,7 @@ def _null_scale(null: Within, fitted: Optimum, ratio: float, alpha: float) -> fl
     for draw in range(1, MOST_DRAWS + 1):
         cells = random.poisson(expected).astype(np.float64)
         tube = random.poisson(null.background.counts).astype(np.float64)
-        drawn = background_component(tube, null.background.scale)
+        drawn = background_component(tube, null.background.scale, null.background.floor)
         free = replace(null, counts=cells, background=drawn, region=Region())
         held = replace(free, weight=weight).solve(fitted.theta)
         total += max(2 * (held.value - free.solve(held.theta).value), 0.0)
