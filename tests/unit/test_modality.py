@@ -103,9 +103,9 @@ def test_the_valley_by_hand() -> None:
 def test_draws_of_the_null_are_few_and_end_where_the_decision_is_sure(monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[int] = []
 
-    def counting(counts: Floats, scale: Scale) -> Background:
+    def counting(counts: Floats, scale: Scale, floor: int) -> Background:
         counted.append(1)
-        return background_component(counts, scale)
+        return background_component(counts, scale, floor)
 
     monkeypatch.setattr("cd40l_flow.expression.modality.background_component", counting)
     numbers = []

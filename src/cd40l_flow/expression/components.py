@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.expression.histogram import centres, edges, quantile
-from cd40l_flow.expression.signal_law import Positive, signal_law
+from cd40l_flow.expression.signal_law import Positive, bend_slopes, signal_law
 from cd40l_flow.inputs.model import Floats
 from cd40l_flow.signal.scale import Scale
 
 # The grid of log signals begins at a twentieth of the background's SD, and is the bins' from three of them.
 FAINTEST, BRIGHT, FAINT_STEP = 0.05, 3.0, 0.04
 WIDE_STEP = 0.15
+FLOOR_REACH = 12  # bins above a floor whose density tells how wide what lies beneath is
 # Of the smoothing of a background, in SD n^(-1/5): the normal reference rule (Silverman 1986, equation 3.28). Less of
 # it leaves noise of the tube in the shape, which a large dim sample takes for cells that express.
 KERNEL = 1.0
@@ -40,7 +41,9 @@ class Background:
 
     ``counts`` are its binned values, (bins,), and ``smooth`` the probabilities they are smoothed to; ``sd`` is their
     robust SD and ``median`` their median on the logicle scale, ``linear_sd`` the SD in channel values. Of the scale's
-    ``scale_bins``, those above the last may be left out; what lies there is in the last.
+    ``scale_bins``, those above the last may be left out; what lies there is in the last. ``floor`` is the bin of the
+    lowest value that the instrument writes: of a cell there it is known only that it is no brighter. ``smooth`` goes on
+    below, as a light that is added tells.
     """
 
     counts: Floats
@@ -50,6 +53,7 @@ class Background:
     linear_sd: float
     scale: Scale
     scale_bins: int
+    floor: int = 0
 
     def upto(self, bins: int) -> Background:
         """Return the same without the bins above so many: where nothing is seen, nothing need be computed."""
@@ -238,16 +242,53 @@ class Background:
         found: Floats = np.maximum(self.noisy(laws, several[0].electron)[:-1] @ self.lit, 0.0)
         return found
 
-    def positive(self, positive: Positive) -> tuple[Floats, Floats]:
-        """Return the probability of each bin, (bins,), and its derivatives by the law's four parameters, (4, bins)."""
-        p = self.noisy(signal_law(positive, *self.signals), positive.electron) @ self.lit
+    def positive(self, positive: Positive, *, bending: bool = False) -> tuple[Floats, Floats]:
+        """Return the probability of each bin, (bins,), and its derivatives by the law's parameters, (4, bins).
+
+        With ``bending`` those by its bends follow, (12, bins) in all.
+        """
+        law = signal_law(positive, *self.signals)
+        if bending:
+            law = np.vstack((law, bend_slopes(law[0], positive, self.signals[0])))
+        p = self.noisy(law, positive.electron) @ self.lit
+        # Level, spread, skew, electron, bends: the electron is what the noise adds at the end.
+        slopes = np.vstack((p[1:4], p[-1:], p[4:-1])) if bending else p[1:]
         # The parabola of the noise may lie a hair below zero where there is next to nothing.
-        return np.maximum(p[0], 0.0), p[1:]
+        return np.maximum(p[0], 0.0), slopes
 
 
-def background_component(counts: Floats, scale: Scale) -> Background:
+def piled(rows: Floats, floor: int, below: float = 0.0) -> Floats:
+    """Return rows of bins, (..., bins), with all up to a floor in its bin, and ``below`` in those beneath."""
+    if floor <= 0:
+        return rows
+    found = rows.copy()
+    found[..., floor] = rows[..., : floor + 1].sum(axis=-1)
+    found[..., :floor] = below
+    return found
+
+
+def spread_below(counts: Floats, floor: int) -> Floats:
+    """Return binned cells, (bins,), with those piled at a floor spread beneath it, (bins,).
+
+    They are laid out as the lower half of a normal law that meets the density just above the floor: what a pile of
+    censored values hides is no known shape, but it is no peak.
+    """
+    pile = float(counts[: floor + 1].sum())
+    if floor <= 0 or pile <= 0:
+        return counts
+    above = counts[floor + 1 : floor + 1 + FLOOR_REACH]
+    density = float(above.mean()) if above.size else 0.0
+    # In bins; as wide as the bins beneath have room for, where next to nothing lies above.
+    room = max((floor + 1) / 3, 0.5)
+    sd = min(math.sqrt(2 / math.pi) * pile / density, room) if density > 0 else room
+    half = np.exp(-0.5 * ((np.arange(floor + 1) - floor) / sd) ** 2)
+    return np.concatenate((pile * half / half.sum(), counts[floor + 1 :]))
+
+
+def background_component(counts: Floats, scale: Scale, floor: int = 0) -> Background:
     """Return the negative component of binned background values, (bins,), on a scale; at least one event is needed.
 
+    ``floor`` is the bin of the lowest value that the instrument writes, 0 where it writes any.
     The shape is kept; a Gaussian kernel of SD n^(-1/5) fills the gaps between few events, what it adds to the
     variance is taken back by drawing the values together (Silverman 1986, section 6.4), and one event in all is spread
     over 8 SD so that no bin inside is impossible. The SD is the robust one.
@@ -257,21 +298,23 @@ def background_component(counts: Floats, scale: Scale) -> Background:
         raise ValueError("a background without events has no shape")
     bins = counts.size
     step = float(edges(bins)[1] - edges(bins)[0])
-    low, median, high = (quantile(counts, q) for q in (0.1587, 0.5, 0.8413))
+    laid = spread_below(counts, floor)
+    low, median, high = (quantile(laid, q) for q in (0.1587, 0.5, 0.8413))
     if high - low < 2 * step:
         low, high = median - step, median + step
     sd = (high - low) / 2
     width = max(KERNEL * sd * total**-0.2, 0.5 * step)
     reach = math.ceil(4 * width / step)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) * step / width) ** 2)
-    smooth = np.convolve(counts, kernel / kernel.sum(), mode="full")[reach : reach + bins]
+    smooth = np.convolve(laid, kernel / kernel.sum(), mode="full")[reach : reach + bins]
     middle = (median - float(edges(bins)[0])) / step
     together = middle + (np.arange(bins + 1) - middle) * math.sqrt(1 + (width / sd) ** 2)
     smooth = np.maximum(np.diff(cumulated(smooth, np.clip(together, 0, bins))), 0.0)
     spread = np.exp(-0.5 * ((centres(bins) - median) / (2 * sd)) ** 2)
     smooth = smooth / smooth.sum() * total + spread / spread.sum()
     linear = scale.inverse(np.array([low, high]))
-    return Background(counts, smooth / smooth.sum(), median, sd, float(linear[1] - linear[0]) / 2, scale, bins)
+    linear_sd = float(linear[1] - linear[0]) / 2
+    return Background(counts, smooth / smooth.sum(), median, sd, linear_sd, scale, bins, floor)
 
 
 def cut(counts: Floats, bins: int) -> Floats:

@@ -13,7 +13,7 @@ from cd40l_flow.expression.detection import combine_titrations, read_titration
 from cd40l_flow.expression.medians import above, log_error
 from cd40l_flow.expression.mixture import Fit
 from cd40l_flow.expression.model import ControlExpression, Expression
-from cd40l_flow.expression.prior import Prior, combine_priors, lent, read_prior
+from cd40l_flow.expression.prior import Prior, combine_priors, lent, read_positive, read_prior
 from cd40l_flow.expression.proportion import Z95
 from cd40l_flow.expression.quality import positive_fraction, usable_fit
 from cd40l_flow.expression.signal_law import Positive
@@ -66,7 +66,7 @@ def with_titration(terms: ControlExpression, expression: Expression, limits: Map
 def prior_of(fit: Fit, mixture: Mapping[str, Any]) -> Prior:
     """Return what a control's fit tells of the positive cells of a sample; ``mixture`` is that group of the limits."""
     covariance = np.asarray(np.linalg.inv(fit.information), dtype=np.float64)
-    return lent(fit.positive, covariance[3:6, 3:6], mixture)
+    return lent(fit.positive, covariance[3:6, 3:6], mixture, fit.bend_covariance)
 
 
 def _fraction_error(expression: Expression, limits: Mapping[str, Any]) -> float | None:
@@ -130,7 +130,7 @@ def from_json(plain: Mapping[str, Any]) -> ControlExpression:
     """Return the terms that `to_json` wrote."""
     positive = plain["positive"]
     values = dict(plain) | {
-        "positive": Positive(**positive) if positive else None,
+        "positive": read_positive(positive) if positive else None,
         "prior": read_prior(plain["prior"]) if plain["prior"] else None,
         "background": np.array(plain["background"], dtype=np.float64),
         "counts": np.array(plain["counts"], dtype=np.float64),

@@ -38,6 +38,11 @@ def histogram(scaled: Floats | Singles, bins: int) -> Floats:
     return counts
 
 
+def bin_of(scaled: float, bins: int) -> int:
+    """Return the bin of one value on the logicle scale, as `histogram` counts it."""
+    return int(min(max((scaled - LOW) / (HIGH - LOW) * bins, 0), bins - 1))
+
+
 def quantile(counts: Floats, fraction: float) -> float:
     """Return a quantile of binned values on the logicle scale, interpolated within the bin; NaN when empty."""
     total = counts.sum()

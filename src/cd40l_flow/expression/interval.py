@@ -23,13 +23,19 @@ def profile_interval(fit: Fit, problem: Problem) -> tuple[float, float]:
     likelihood, so the interval holds their sampling errors too.
     """
     best = parameters(fit)
-    return tuple(_end(problem, best, fit, side) for side in (-1, 1))  # type: ignore[return-value]
+    held = problem.with_bends(fit.positive.bends)
+    value, _, information = held.objective(best)
+    inverse = np.asarray(np.linalg.inv(information), dtype=np.float64)
+    # What the shape of the law leaves open is beside the likelihood: both errors in squares, on the logit.
+    own = math.sqrt(max(float(inverse[0, 0]), 1e-12))
+    open_ = fit.model_error / (fit.negative_fraction * (1 - fit.negative_fraction))
+    goal = math.sqrt(CHI2_95) * math.hypot(own, open_) / own
+    low, high = (_end(held, best, value, inverse, side, goal) for side in (-1, 1))
+    return low, high
 
 
-def _end(problem: Problem, best: Floats, fit: Fit, side: int) -> float:
+def _end(problem: Problem, best: Floats, value: float, inverse: Floats, side: int, goal: float) -> float:
     """Return one end, by secant steps on the signed root of the likelihood ratio, which is nearly straight."""
-    goal = math.sqrt(CHI2_95)
-    inverse = np.linalg.inv(fit.information)
     direction = inverse[:, 0] / max(float(inverse[0, 0]), 1e-12)
     near, at, root = best, float(best[0]), 0.0
     inside, outside = (at, 0.0), (math.nan, math.inf)
@@ -39,7 +45,7 @@ def _end(problem: Problem, best: Floats, fit: Fit, side: int) -> float:
         held = replace(problem, weight=tried)
         optimum = held.solve(near + (tried - near[0]) * direction)
         near, at = optimum.theta, tried
-        root = math.sqrt(max(2 * (optimum.value + fit.log_likelihood), 0.0))
+        root = math.sqrt(max(2 * (optimum.value - value), 0.0))
         if abs(root - goal) < CLOSE:
             break
         if root < goal:

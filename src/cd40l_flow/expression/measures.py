@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from cd40l_flow.expression.components import Background
+from cd40l_flow.expression.components import Background, piled
 from cd40l_flow.expression.dip import dip, dip_p_value
+from cd40l_flow.expression.goodness import Goodness, goodness
 from cd40l_flow.expression.histogram import histogram, quantile
 from cd40l_flow.expression.interval import profile_interval
 from cd40l_flow.expression.medians import median_interval
@@ -24,6 +25,7 @@ from cd40l_flow.signal.scale import Scale
 
 FEWEST_TO_FIT = 100
 MOST_TO_TEST = 100_000  # values that the dip test looks at
+MOST_TAIL = 3.0  # of a background, from its median, in distances to the 90th percentile
 AT_THE_TOP = 0.99  # of the range: where a cell is, whose light the instrument could not measure, little compensated
 
 
@@ -79,7 +81,9 @@ def fit(
     scaled = scale.forward(cells.activated)
     counts = histogram(scaled, bins)
     source = f"{100 * mixture['background_quantile']:g}th percentile of the background"
-    threshold_scaled = quantile(anchor.counts, float(mixture["background_quantile"]))
+    threshold_scaled, outliers = background_threshold(anchor.counts, float(mixture["background_quantile"]))
+    if outliers:
+        source += ", its outliers left out"
     automatic = scale.to_linear(threshold_scaled)
     overridden = threshold is not None
     if threshold is None:
@@ -144,7 +148,24 @@ def fit(
         mfi_positive_low=positive_low,
         mfi_positive_high=positive_high,
         margin_events=int(np.count_nonzero(margin)),
+        goodness=found.goodness.p if found and found.goodness else None,
+        misplaced=found.goodness.misplaced if found and found.goodness else None,
+        model_error=told * found.fit.model_error if found else None,
+        at_bound=found.fit.at_bound if found else (),
     )
+
+
+def background_threshold(counts: Floats, share: float) -> tuple[float, bool]:
+    """Return the quantile of a binned background, (bins,), on the logicle scale, and whether outliers are left out.
+
+    A quantile of 99 % jumps into the cells that express where 1 % of them got into the tube. From the median to it a
+    Gaussian background has 1.8, one with an exponential tail 2.4 times the distance to the 90th percentile: beyond
+    ``MOST_TAIL`` times it is no tail, and the threshold goes no higher.
+    """
+    middle, high, plain = (quantile(counts, q) for q in (0.5, 0.9, share))
+    most = middle + MOST_TAIL * (high - middle)
+    robust = share <= 0.99 and high > middle and plain > most
+    return (most, True) if robust else (plain, False)
 
 
 @dataclass(frozen=True)
@@ -154,6 +175,7 @@ class _Found:
     high: float
     positive_low: float
     borrowed: float
+    goodness: Goodness | None
 
 
 def _fit(
@@ -168,7 +190,8 @@ def _fit(
     low, high = profile_interval(
         best, Problem(counts, background, prior or NOTHING_KNOWN, shift_max, borrowed=borrowed)
     )
-    return _Found(best, low, high, quantile(best.expected[1], 0.1), _borrowed(best, prior))
+    described = goodness(piled(counts, background.floor), best.expected, background)
+    return _Found(best, low, high, quantile(best.expected[1], 0.1), _borrowed(best, prior), described)
 
 
 def _borrowed(best: Fit, prior: Prior | None) -> float:

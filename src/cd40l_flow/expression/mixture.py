@@ -15,11 +15,12 @@ from functools import cached_property
 
 import numpy as np
 
-from cd40l_flow.expression.components import TILTS, Background, ashman_d, cut
+from cd40l_flow.expression.bending import Bend, bend
+from cd40l_flow.expression.components import TILTS, Background, ashman_d, cut, piled
 from cd40l_flow.expression.histogram import centres
 from cd40l_flow.expression.prior import NOTHING_KNOWN, Prior
 from cd40l_flow.expression.scoring import Optimum, minimise
-from cd40l_flow.expression.signal_law import SKEW_BOUND, Positive
+from cd40l_flow.expression.signal_law import BENDS, SKEW_BOUND, Positive
 from cd40l_flow.inputs.model import Floats
 
 SHIFT_SD = 0.3  # of the background's shift, in robust SD: as a uniform shift of up to half a robust SD either way
@@ -34,6 +35,12 @@ ANCHORED = 6  # parameters with the background's shape held; the rest tilt it
 PARAMETERS = ANCHORED + TILTS
 LARGEST = np.array((2.0, 0.5, 1.0, 0.4, 0.4, 0.4, *(TILTS * (0.1,))))  # steps of the parameters, in their order
 TILT_BOUND = 0.3
+BEND_BOUND, LARGEST_BEND = 3.0, 0.5
+# Parameters whose bounds are the model's, by their place, and the log likelihood beyond a bound that is too much to
+# leave: what a photo-electron is, and a weight of none, have bounds of their own.
+BOUNDED = {1: "shift", 2: "level", 3: "log_spread", 4: "skew"} | {ANCHORED + k: "background" for k in range(TILTS)}
+PRESSED = 0.5
+BENT_GAIN = 1e-4  # log likelihood that counts as none for a bent law: a hundredth of a standard error
 ROUGHLY = 0.5  # log likelihood to be gained at which a start is compared with the others
 # Bins are computed up to the highest with a cell, or so much of one, and a little beyond: a factor of three.
 NO_CELL, MARGIN, ROUND = 1e-3, 0.08, 16
@@ -50,6 +57,12 @@ class Fit:
     of the negative fraction, shift, level, log spread, skew, electron, and the tilts of the background's shape),
     (9, 9), what was known before included. ``expected`` are the expected counts of the negative and of the positive
     component, (2, bins).
+
+    ``bending`` is the covariance that the law's bends had before, (8, 8), and ``bend_covariance`` what it is after;
+    both are None where the law is straight. ``model_error`` is the
+    standard error of the negative fraction for what the law's shape leaves open; of a bent fit the information holds
+    it, of a straight one it comes on top. ``at_bound`` names the parameters that the data press against a bound of the
+    model: such a fit has not converged to anything.
     """
 
     negative_fraction: float
@@ -63,6 +76,10 @@ class Fit:
     positive_sd: float
     information: Floats
     expected: Floats
+    bending: Floats | None
+    bend_covariance: Floats | None
+    model_error: float
+    at_bound: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -75,6 +92,7 @@ class Problem:
     shift_max: float
     weight: float | None = None  # logit of a fixed negative fraction, for profiles
     borrowed: bool = False  # whether the background is other cells' than the sample's own tube's
+    bending: Floats | None = None  # covariance of the bends, (8, 8), where they are free: 8 parameters more at the end
 
     @cached_property
     def seen(self) -> tuple[Floats, Background]:
@@ -84,7 +102,7 @@ class Problem:
         above = np.cumsum((self.counts + self.background.counts)[::-1])[::-1]
         top = max(int(np.searchsorted(centres(bins), level)), int(np.count_nonzero(above > NO_CELL)))
         last = min(math.ceil((top + MARGIN * bins) / ROUND) * ROUND, bins)
-        return cut(self.counts, last), self.background.upto(last)
+        return piled(cut(self.counts, last), self.background.floor), self.background.upto(last)
 
     @cached_property
     def known(self) -> Prior:
@@ -104,29 +122,52 @@ class Problem:
             self.background.electron_bounds,
             *(TILTS * ((-TILT_BOUND, TILT_BOUND),)),
         )
-        low, high = np.array(pairs).T
+        low, high = np.array((*pairs, *(self._bends * ((-BEND_BOUND, BEND_BOUND),)))).T
         return low, high
+
+    @property
+    def _bends(self) -> int:
+        """How many bends are free."""
+        return 0 if self.bending is None else BENDS.size
+
+    @property
+    def longest(self) -> Floats:
+        """Longest steps of the parameters."""
+        return np.append(LARGEST, self._bends * (LARGEST_BEND,))
+
+    def with_bends(self, bends: tuple[float, ...]) -> Problem:
+        """Return the same with the law's bends held at (8,), or at none."""
+        centre = replace(self.prior.centre, bends=bends)
+        return replace(self, prior=replace(self.prior, centre=centre), bending=None)
+
+    def law(self, theta: Floats) -> Positive:
+        """Return the law of the signal at parameters: its bends are the prior's where they are not free."""
+        bends = self.prior.centre.bends if self.bending is None else tuple(float(v) for v in theta[PARAMETERS:])
+        level, log_spread, skew, electron = (float(v) for v in theta[2:ANCHORED])
+        return Positive(level, log_spread, skew, electron, bends)
 
     def components(self, theta: Floats) -> tuple[Floats, Floats]:
         """Return the probability of each seen bin, (seen,), and its derivatives by the parameters, (9, seen)."""
-        logit, shift, *law = (float(v) for v in theta[:ANCHORED])
+        logit, shift = (float(v) for v in theta[:2])
+        law = self.law(theta)
         background = self.seen[1]
         negative = 1 / (1 + math.exp(-logit))
-        p1, p1_slopes = background.positive(Positive(*law))
-        widening = background.widening(law[-1])
-        p0, p0_slopes = background.tilted(theta[ANCHORED:] + shift * widening)
+        p1, p1_slopes = background.positive(law, bending=self.bending is not None)
+        widening = background.widening(law.electron)
+        p0, p0_slopes = background.tilted(theta[ANCHORED:PARAMETERS] + shift * widening)
         moved, by_shift = background.move(np.vstack((p0, p1, p0_slopes, p1_slopes)), shift, 2)
         p0, p1 = np.maximum(moved[:2], 0.0)
         by_tilt, by_law = moved[2 : 2 + TILTS], moved[2 + TILTS :]
         by_width = widening @ by_tilt
-        slopes = np.empty((PARAMETERS, p0.size))
+        slopes = np.empty((theta.size, p0.size))
         slopes[0] = negative * (1 - negative) * (p0 - p1)
         slopes[1] = negative * (by_shift[0] + by_width) + (1 - negative) * by_shift[1]
-        slopes[2:ANCHORED] = (1 - negative) * by_law
+        slopes[2:ANCHORED] = (1 - negative) * by_law[: ANCHORED - 2]
         slopes[ANCHORED - 1] += negative * shift * by_width
-        slopes[ANCHORED:] = negative * by_tilt
+        slopes[ANCHORED:PARAMETERS] = negative * by_tilt
+        slopes[PARAMETERS:] = (1 - negative) * by_law[ANCHORED - 2 :]
         p = (1 - STRAY) * (negative * p0 + (1 - negative) * p1) + STRAY / self.counts.size
-        return p, (1 - STRAY) * slopes
+        return piled(p, background.floor, STRAY / self.counts.size), piled((1 - STRAY) * slopes, background.floor)
 
     def objective(self, theta: Floats) -> tuple[float, Floats, Floats]:
         """Return minus the penalised log likelihood, its gradient and the expected information at the parameters."""
@@ -146,28 +187,35 @@ class Problem:
         information[2:ANCHORED, 2:ANCHORED] += known_curve
         tube = float(background.counts.sum())
         tube = min(tube, BORROWED_CELLS) if self.borrowed else tube
-        value += 0.5 * tube * float(theta[ANCHORED:] @ theta[ANCHORED:])
-        gradient[ANCHORED:] += tube * theta[ANCHORED:]
+        tilt = theta[ANCHORED:PARAMETERS]
+        value += 0.5 * tube * float(tilt @ tilt)
+        gradient[ANCHORED:PARAMETERS] += tube * tilt
         information[range(ANCHORED, PARAMETERS), range(ANCHORED, PARAMETERS)] += tube
+        if self.bending is not None:
+            away = theta[PARAMETERS:] - self.prior.bends
+            precision = np.linalg.inv(self.bending)
+            value += 0.5 * float(away @ precision @ away)
+            gradient[PARAMETERS:] += precision @ away
+            information[PARAMETERS:, PARAMETERS:] += precision
         return value + known, gradient, information
 
     def solve(self, *starts: Floats) -> Optimum:
         """Return the best parameters from several starts; those left behind or on another's hill are given up."""
         bounds = self.bounds()
         if len(starts) == 1:
-            return minimise(self.objective, starts[0], *bounds, LARGEST)
+            return minimise(self.objective, starts[0], *bounds, self.longest)
         found: list[Optimum] = []
         for start in starts:
             near = min((one.value for one in found), default=math.inf) + 2 * ROUGHLY
-            found.append(minimise(self.objective, start, *bounds, LARGEST, ROUGHLY, near))
+            found.append(minimise(self.objective, start, *bounds, self.longest, ROUGHLY, near))
         best = min(found, key=lambda one: one.value)
-        ends = [minimise(self.objective, best.theta, *bounds, LARGEST)]
+        ends = [minimise(self.objective, best.theta, *bounds, self.longest)]
         for one in found:
             away = one.theta - best.theta
             # Two that have no more than ROUGHLY to gain on one hill are no further apart than this.
             apart = float(away @ best.information @ away) > 8 * ROUGHLY
             if apart and one.value < best.value + 2 * ROUGHLY:
-                ends.append(minimise(self.objective, one.theta, *bounds, LARGEST))
+                ends.append(minimise(self.objective, one.theta, *bounds, self.longest))
         return min(ends, key=lambda end: end.value)
 
 
@@ -188,33 +236,82 @@ def fit_mixture(
     may lie further off and differ in shape.
     """
     problem = Problem(counts, background, prior or NOTHING_KNOWN, shift_max, borrowed=borrowed)
-    return _fit(problem, problem.solve(*(starts or find_starts(problem))))
+    straight = problem.solve(*(starts or find_starts(problem)))
+    told = _bend(problem, straight)
+    covariance = told.covariance(problem.prior.bend_covariance)
+    if covariance is None:
+        return _fit(problem, straight, straight.information, told.doubt, None)
+    bent = replace(problem, bending=covariance)
+    start = np.append(straight.theta, problem.prior.bends)
+    optimum = minimise(bent.objective, start, *bent.bounds(), bent.longest, BENT_GAIN)
+    held = optimum.information[:PARAMETERS, :PARAMETERS]
+    all_of_it: Floats = np.asarray(np.linalg.inv(optimum.information), dtype=np.float64)
+    information = np.asarray(np.linalg.inv(all_of_it[:PARAMETERS, :PARAMETERS]), dtype=np.float64)
+    error = math.sqrt(max(float(all_of_it[0, 0] - np.linalg.inv(held)[0, 0]), 0.0))
+    return _fit(bent, optimum, information, error, all_of_it[PARAMETERS:, PARAMETERS:])
 
 
-def _fit(problem: Problem, optimum: Optimum) -> Fit:
-    logit, shift, *law = (float(v) for v in optimum.theta[:ANCHORED])
+def _bend(problem: Problem, straight: Optimum) -> Bend:
+    """Return what the scores at the best straight fit say of bends."""
+    free = replace(problem, bending=np.eye(BENDS.size))
+    theta = np.append(straight.theta, problem.prior.bends)
+    _, gradient, information = free.objective(theta)
+    low, high = free.bounds()
+    held = ((theta <= low) | (theta >= high))[:PARAMETERS]
+    information[PARAMETERS:, PARAMETERS:] -= np.eye(BENDS.size)
+    return bend(gradient, information, held, problem.prior.bend_covariance)
+
+
+def _fit(
+    problem: Problem, optimum: Optimum, information: Floats, logit_error: float, bend_covariance: Floats | None
+) -> Fit:
+    """Return a fit from the optimum of its problem, its information, (9, 9), and the logit's error of the model."""
+    logit, shift = (float(v) for v in optimum.theta[:2])
     negative = 1 / (1 + math.exp(-logit))
-    positive = Positive(*law)
+    positive = problem.law(optimum.theta)
+    own = optimum.theta[ANCHORED:PARAMETERS]
     _, background = problem.seen
     total = float(problem.counts.sum())
-    tilt = optimum.theta[ANCHORED:] + shift * background.widening(positive.electron)
+    tilt = own + shift * background.widening(positive.electron)
     p0, p1 = background.moved(np.vstack((background.tilted(tilt)[0], background.positive(positive)[0])), shift)
     grid = centres(problem.counts.size)[: p1.size]
     mean = float(grid @ p1)
     sd = math.sqrt(max(float((grid - mean) ** 2 @ p1), background.sd**2 / 100))
+    expected = piled(np.vstack((total * negative * p0, total * (1 - negative) * p1)), background.floor)
+    at_bound = _at_bound(problem, optimum)
     return Fit(
         negative_fraction=negative,
         shift=shift,
         positive=positive,
-        tilt=tuple(float(v) for v in optimum.theta[ANCHORED:]),
+        tilt=tuple(float(v) for v in own),
         log_likelihood=-optimum.value,
-        converged=optimum.converged,
+        converged=optimum.converged and not at_bound,
         separation=ashman_d(background.median + shift * background.sd, background.sd, mean, sd),
         positive_mean=mean,
         positive_sd=sd,
-        information=optimum.information,
-        expected=_all_bins(np.vstack((total * negative * p0, total * (1 - negative) * p1)), problem.counts.size),
+        information=information,
+        expected=_all_bins(expected, problem.counts.size),
+        bending=problem.bending,
+        bend_covariance=bend_covariance,
+        model_error=logit_error * negative * (1 - negative),
+        at_bound=at_bound,
     )
+
+
+def _at_bound(problem: Problem, optimum: Optimum) -> tuple[str, ...]:
+    """Return the names of parameters at a bound beyond which the likelihood would gain more than ``PRESSED``."""
+    low, high = problem.bounds()
+    theta = optimum.theta
+    pressing = [(i, at) for i in BOUNDED for at in (low[i], high[i]) if theta[i] == at and low[i] < high[i]]
+    if not pressing:
+        return ()
+    _, gradient, information = problem.objective(theta)
+    found = []
+    for place, at in pressing:
+        outwards = gradient[place] < 0 if at == high[place] else gradient[place] > 0
+        if outwards and gradient[place] ** 2 / (2 * information[place, place]) > PRESSED:
+            found.append(BOUNDED[place])
+    return tuple(dict.fromkeys(found))
 
 
 def _all_bins(seen: Floats, bins: int) -> Floats:

@@ -14,7 +14,8 @@ import numpy as np
 
 from cd40l_flow.expression.components import background_component
 from cd40l_flow.expression.histogram import centres
-from cd40l_flow.expression.mixture import LOGIT_BOUND, Problem, find_starts
+from cd40l_flow.expression.likelihood import Region, Within, explained
+from cd40l_flow.expression.mixture import Problem
 from cd40l_flow.expression.scoring import Optimum
 from cd40l_flow.inputs.model import Floats
 
@@ -56,25 +57,6 @@ class Hypotheses:
     levels: tuple[float, float]
 
 
-@dataclass(frozen=True)
-class _Within(Problem):
-    """The mixture with its weight (logit) and its level held within limits."""
-
-    logits: tuple[float, float] = (-LOGIT_BOUND, LOGIT_BOUND)
-    levels: tuple[float, float] = (-math.inf, math.inf)
-
-    def bounds(self) -> tuple[Floats, Floats]:
-        low, high = super().bounds()
-        low[0], high[0] = self.logits
-        low[2], high[2] = (float(np.clip(level, low[2], high[2])) for level in self.levels)
-        return low, high
-
-    def holds(self, best: Floats) -> bool:
-        """Return whether the best of all parameters are within: then nothing within is better."""
-        low, high = self.bounds()
-        return bool(np.all((low <= best) & (best <= high)))
-
-
 def modality(problem: Problem, best: Floats, hypotheses: Hypotheses, *, alpha: float) -> Modality:
     """Return what speaks for two populations in the data of a problem.
 
@@ -82,14 +64,13 @@ def modality(problem: Problem, best: Floats, hypotheses: Hypotheses, *, alpha: f
     freedom (a weight at its bound: Self & Liang 1987), stretched by the null's scale. That is drawn only where it could
     decide whether p is below ``alpha`` (0: never).
     """
-    free = _Within(problem.counts, problem.background, problem.prior, problem.shift_max)
-    one = replace(free, logits=(-LOGIT_BOUND, _logit(hypotheses.healthy)))
-    two = replace(free, logits=(_logit(hypotheses.mosaic), LOGIT_BOUND), levels=hypotheses.levels)
-    shifted, mosaic = (each.solve(best, *(() if each.holds(best) else find_starts(each))) for each in (one, two))
-    value = min(free.solve(best).value, shifted.value, mosaic.value)
+    one = Region(negative=(0.0, _inside(hypotheses.healthy)))
+    two = Region(negative=(_inside(hypotheses.mosaic), 1.0), level=hypotheses.levels)
+    shifted, mosaic = (explained(problem, each, best) for each in (one, two))
+    value = min(problem.solve(best).value, shifted.value, mosaic.value)
     ratio = max(2 * (shifted.value - value), 0.0)
     drawn = _tail(ratio, 1.0) < alpha <= _tail(ratio, DOUBT)
-    scale = _null_scale(one, shifted, ratio, alpha) if drawn else 1.0
+    scale = _null_scale(Within.of(problem, one), shifted, ratio, alpha) if drawn else 1.0
     return Modality(
         likelihood_ratio=ratio,
         likelihood_ratio_p=_tail(ratio, scale),
@@ -99,7 +80,7 @@ def modality(problem: Problem, best: Floats, hypotheses: Hypotheses, *, alpha: f
     )
 
 
-def _null_scale(null: _Within, fitted: Optimum, ratio: float, alpha: float) -> float:
+def _null_scale(null: Within, fitted: Optimum, ratio: float, alpha: float) -> float:
     """Return by what factor likelihood ratios of the fitted null exceed their ideal law, 1 or more: a bootstrap.
 
     Cells and background tube are drawn anew (Poisson counts), so all of the background's error is in. Few draws tell
@@ -115,8 +96,9 @@ def _null_scale(null: _Within, fitted: Optimum, ratio: float, alpha: float) -> f
     for draw in range(1, MOST_DRAWS + 1):
         cells = random.poisson(expected).astype(np.float64)
         tube = random.poisson(null.background.counts).astype(np.float64)
-        free = _Within(cells, background_component(tube, null.background.scale), null.prior, null.shift_max)
-        held = replace(free, logits=(weight, weight)).solve(fitted.theta)
+        drawn = background_component(tube, null.background.scale, null.background.floor)
+        free = replace(null, counts=cells, background=drawn, region=Region())
+        held = replace(free, weight=weight).solve(fitted.theta)
         total += max(2 * (held.value - free.solve(held.theta).value), 0.0)
         # A chi-squared of 1 degree of freedom has a relative standard deviation of the root of 2.
         doubt = math.exp(SURE * math.sqrt(2 / draw))
@@ -131,9 +113,8 @@ def _tail(ratio: float, scale: float) -> float:
     return 1.0 if ratio <= 0 else 0.5 * math.erfc(math.sqrt(ratio / (2 * scale)))
 
 
-def _logit(fraction: float) -> float:
-    inside = min(max(fraction, 1e-4), 1 - 1e-4)
-    return math.log(inside / (1 - inside))
+def _inside(fraction: float) -> float:
+    return min(max(fraction, 1e-4), 1 - 1e-4)
 
 
 def valley_depth(counts: Floats, low: float, high: float) -> float | None:

@@ -8,6 +8,7 @@ from functools import cached_property
 from cd40l_flow.expression.components import Background, background_component
 from cd40l_flow.expression.detection import Limits, Titration
 from cd40l_flow.expression.distances import Distances
+from cd40l_flow.expression.histogram import bin_of
 from cd40l_flow.expression.mixture import Fit
 from cd40l_flow.expression.prior import Prior
 from cd40l_flow.expression.signal_law import Positive
@@ -21,18 +22,22 @@ class Anchor:
 
     ``source`` is ``isotype``, ``FMO`` or ``secondary`` (the sample's own, stimulated), ``control's ...`` or
     ``unstimulated``; ``exact`` is False where the shape is borrowed from other cells, so that the interval must allow
-    for a shift.
+    for a shift. ``floor`` is the lowest value, channel values, that the instrument writes of sample and background
+    (log amplifiers, clipped files): of cells there it is known only that they are no brighter; None where there is
+    none.
     """
 
     counts: Floats
     source: str
     tubes: tuple[str, ...]
     exact: bool
+    floor: float | None = None
 
     def component(self, scale: Scale) -> Background:
         """Return the negative component on the scale of the bins, made once: what it holds for the fits is dear."""
         if scale not in self._components:
-            self._components[scale] = background_component(self.counts, scale)
+            floor = 0 if self.floor is None else bin_of(scale.to_scaled(self.floor), self.counts.size)
+            self._components[scale] = background_component(self.counts, scale, floor)
         return self._components[scale]
 
     @cached_property
@@ -52,6 +57,9 @@ class Expression:
     the components; ``borrowed`` the share (0 to 1) of the positive shape's information that came from the control.
     ``mixture`` is the fit that all this was read from. The ends of the MFIs are 95 % intervals of medians.
     ``margin_events`` are cells at the top of the target's range: positive, and left out of the fit of the others' law.
+    ``goodness`` is the probability of so bad a fit by chance, ``misplaced`` the share of cells (0 to 1) that the fit
+    puts elsewhere than they are, ``model_error`` the standard error of the negative fraction for what the law's shape
+    leaves open (its interval holds it), ``at_bound`` the parameters that the data press against a bound of the model.
     """
 
     reagent: str
@@ -93,6 +101,10 @@ class Expression:
     mfi_positive_low: float | None = None
     mfi_positive_high: float | None = None
     margin_events: int = 0
+    goodness: float | None = None
+    misplaced: float | None = None
+    model_error: float | None = None
+    at_bound: tuple[str, ...] = ()
 
     @property
     def mfi_above_background(self) -> float | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cd40l_flow.expression.signal_law import Positive
+from cd40l_flow.expression.signal_law import BENDS, Positive
 from cd40l_flow.inputs.model import Floats
 
 # Without a control: a spread of the signal between 0.2 and 1.2 natural logarithms, skewed either way; the level about
@@ -19,6 +19,7 @@ PLAIN = Positive(level=0.0, log_spread=math.log(0.5), skew=-0.3)
 ELECTRON_SD = 0.5  # of ln(a photo-electron), between instruments
 PLAIN_COVARIANCE = np.diag((0.45**2, 0.4**2, ELECTRON_SD**2))
 LEVEL_BETWEEN = 1.0  # of a sample's level, from its control's: a standard deviation
+BENDS_BETWEEN = 0.1  # standard deviation by which a bend of two people differs; default, not validated
 FREEDOM = 20.0  # degrees of freedom of the Student law that lets the sample's own data override
 
 
@@ -27,12 +28,19 @@ class Prior:
     """A Student law of a positive component's log spread, skew and electron, and a wide one of its level.
 
     ``centre`` is where it peaks; ``covariance``, (3, 3), is of log spread, skew and electron. ``level_known`` tells
-    whether the centre's level means anything, or is to be taken from the background (`beside`).
+    whether the centre's level means anything, or is to be taken from the background (`beside`). ``bend_covariance``,
+    (8, 8), is of the centre's bends, None where it has none.
     """
 
     centre: Positive
     covariance: Floats
     level_known: bool = True
+    bend_covariance: Floats | None = None
+
+    @property
+    def bends(self) -> Floats:
+        """The centre's bends, (8,): zeros where it has none."""
+        return np.array(self.centre.bends) if self.centre.bends else np.zeros(BENDS.size)
 
     def beside(self, background_sd: float) -> Prior:
         """Return the prior with its level known to be about that of a background of this robust SD, channel values."""
@@ -63,12 +71,16 @@ class Prior:
 NOTHING_KNOWN = Prior(PLAIN, PLAIN_COVARIANCE, level_known=False)
 
 
-def lent(positive: Positive, covariance: Floats, mixture: Mapping[str, Any]) -> Prior:
+def lent(
+    positive: Positive, covariance: Floats, mixture: Mapping[str, Any], bend_covariance: Floats | None = None
+) -> Prior:
     """Return the prior that a control's fit gives: its shape, how well it is known, and how people differ.
 
-    ``covariance``, (3, 3), is of the control's log spread, skew and electron; ``mixture`` that group of the limits.
+    ``covariance``, (3, 3), is of the control's log spread, skew and electron, ``bend_covariance``, (8, 8), of its bends
+    where it has any; ``mixture`` that group of the limits.
     """
-    return Prior(positive, covariance + _between(mixture))
+    bends = None if bend_covariance is None else bend_covariance + BENDS_BETWEEN**2 * np.eye(BENDS.size)
+    return Prior(positive, covariance + _between(mixture), bend_covariance=bends)
 
 
 def combine_priors(several: Sequence[Prior | None], mixture: Mapping[str, Any]) -> Prior | None:
@@ -85,17 +97,51 @@ def combine_priors(several: Sequence[Prior | None], mixture: Mapping[str, Any]) 
         skew=math.fsum(one.centre.skew for one in known) / count,
         electron=math.fsum(one.centre.electron for one in known) / count,
     )
-    between = _between(mixture)
-    own = [[math.fsum(float(one.covariance[i, j]) for one in known) for j in range(3)] for i in range(3)]
-    # Of the differences between people, a sample keeps its own; the rest averages out.
-    return Prior(centre, (np.array(own) / count - between) / count + between, all(one.level_known for one in known))
+    bent = [one for one in known if one.bend_covariance is not None]
+    bends = None
+    if bent:
+        # A straight law is one whose bends are nought, as well known as people are alike.
+        alike = BENDS_BETWEEN**2 * np.eye(BENDS.size)
+        each = [alike if one.bend_covariance is None else one.bend_covariance for one in known]
+        bends = _of_mean(_sum(each) / count, alike, count)
+        several_bends = np.array([one.bends for one in known])
+        centre = replace(centre, bends=tuple(math.fsum(float(v) for v in column) / count for column in several_bends.T))
+    covariance = _of_mean(_sum([one.covariance for one in known]) / count, _between(mixture), count)
+    return Prior(centre, covariance, all(one.level_known for one in known), bends)
+
+
+def _of_mean(covariance: Floats, between: Floats, count: int) -> Floats:
+    """Return the covariance that the mean of several controls leaves open.
+
+    Each alone leaves ``covariance`` open, of which ``between`` is how two people differ: sampling and half of that
+    average out, a sample keeps the other half; 1 + 1 / k of a person's own variance in all.
+    """
+    found: Floats = (covariance - between) / count + between * (1 + 1 / count) / 2
+    return found
+
+
+def _sum(several: Sequence[Floats]) -> Floats:
+    """Return a sum of matrices that does not depend on their order."""
+    columns = zip(*(np.ravel(one) for one in several), strict=True)
+    return np.array([math.fsum(float(v) for v in column) for column in columns]).reshape(np.shape(several[0]))
 
 
 def _between(mixture: Mapping[str, Any]) -> Floats:
-    """Return the variances by which shapes of healthy people differ, (3, 3); the electron is the instrument's."""
+    """Return the variances by which shapes of two healthy people differ, (3, 3); the electron is the instrument's."""
     return np.diag((float(mixture["shape_spread_sd"]) ** 2, float(mixture["shape_skew_sd"]) ** 2, 0.0))
 
 
 def read_prior(plain: Mapping[str, Any]) -> Prior:
     """Return a prior from its plain JSON values."""
-    return Prior(Positive(**plain["centre"]), np.array(plain["covariance"]), bool(plain["level_known"]))
+    bends = plain["bend_covariance"]
+    return Prior(
+        read_positive(plain["centre"]),
+        np.array(plain["covariance"]),
+        bool(plain["level_known"]),
+        None if bends is None else np.array(bends),
+    )
+
+
+def read_positive(plain: Mapping[str, Any]) -> Positive:
+    """Return a law of the signal from its plain JSON values."""
+    return Positive(**(dict(plain) | {"bends": tuple(plain["bends"])}))

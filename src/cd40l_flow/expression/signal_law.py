@@ -1,4 +1,4 @@
-"""The law of the target's signal: log-skew-normal, with its derivatives."""
+"""The law of the target's signal: log-skew-normal, bent where real cells are not so, with its derivatives."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ SQRT_2PI = math.sqrt(2 * math.pi)
 TINY = 1e-300
 LEAST_SKEW, NEXT_TO_NONE = 0.05, 1e-6
 SKEW_BOUND = 0.95  # a skew-normal's skewness is below 0.9953
+# Where a law may be bent, in standard deviations from its mean, and how wide each bend is.
+BENDS = np.array((-3.6, -2.8, -2.0, -1.2, -0.4, 0.4, 1.2, 2.0))
+BEND_WIDTH = 0.6
 
 
 @dataclass(frozen=True)
@@ -25,13 +28,17 @@ class Positive:
     ``level`` is its mean, exp(``log_spread``) its standard deviation (natural logarithms), ``skew`` its skewness: 0
     symmetric, negative with a tail of dim cells, between -0.95 and 0.95. (The direct parameters have a singular point
     at no skew, these have not: Azzalini & Capitanio 1999, doi:10.1111/1467-9868.00194.) ``electron`` is ln(what one
-    photo-electron is, over 1.7e-5 of the top of the scale): how noisy light is.
+    photo-electron is, over 1.7e-5 of the top of the scale): how noisy light is. ``bends`` multiply the density by the
+    exponential of so many times bell curves at ``BENDS`` standard deviations from the mean, (8,), or none: dim
+    continua, shoulders and second peaks of real cells. With them level, spread and skew are those of the law that is
+    bent.
     """
 
     level: float
     log_spread: float
     skew: float
     electron: float = 0.0
+    bends: tuple[float, ...] = ()
 
     @property
     def median(self) -> float:
@@ -41,6 +48,41 @@ class Positive:
 
 def signal_law(positive: Positive, log_signals: Floats, weights: Floats) -> Floats:
     """Return the probabilities of a grid of log signals and their derivatives by the 3 parameters, (4, grid)."""
+    law = _straight(positive, log_signals, weights)
+    return _bent(law, positive, log_signals) if positive.bends else law
+
+
+def bend_slopes(p: Floats, positive: Positive, log_signals: Floats) -> Floats:
+    """Return the derivatives of probabilities, (grid,), by the law's bends, (8, grid)."""
+    bells, _ = _bells(positive, log_signals)
+    slopes: Floats = p * (bells - (bells @ p)[:, None])
+    return slopes
+
+
+def _bells(positive: Positive, log_signals: Floats) -> tuple[Floats, Floats]:
+    """Return the bell curves at each bend and their slopes by the standardised log signal, (8, grid) each."""
+    away = ((log_signals - positive.level) / math.exp(positive.log_spread) - BENDS[:, None]) / BEND_WIDTH
+    bells: Floats = np.exp(-0.5 * away * away)
+    return bells, -away / BEND_WIDTH * bells
+
+
+def _bent(law: Floats, positive: Positive, log_signals: Floats) -> Floats:
+    """Return a law with its derivatives, (4, grid), bent."""
+    bends, spread = np.array(positive.bends), math.exp(positive.log_spread)
+    bells, slopes = _bells(positive, log_signals)
+    factor = np.exp(bends @ bells)
+    found = law * factor
+    by_place = found[0] * (bends @ slopes)
+    found[1] -= by_place / spread
+    found[2] -= by_place * (log_signals - positive.level) / spread
+    total = max(float(found[0].sum()), TINY)
+    found /= total
+    found[1:] -= found[1:].sum(axis=1, keepdims=True) * found[0]
+    return found
+
+
+def _straight(positive: Positive, log_signals: Floats, weights: Floats) -> Floats:
+    """Return `signal_law` without bends."""
     skew = min(max(positive.skew, -SKEW_BOUND), SKEW_BOUND)
     if abs(skew) >= LEAST_SKEW:
         only: Floats = _laws(positive, (skew,), log_signals, weights)[0]

@@ -113,8 +113,10 @@ class _Mixtures:
         """Return what is recovered of a mutant fraction among a number of cells, and its standard error."""
         expected = size * self.law(fraction)
         found = fit_mixture(expected, self.background, self.prior, self.shift_max, self._start(fraction))
-        error = weight_error(found.negative_fraction, found.information)
-        return self._mutant(found.negative_fraction), error.sd / (1 - self.healthy)
+        error = weight_error(found.negative_fraction, found.information).sd
+        if found.bending is None:
+            error = math.hypot(error, found.model_error)
+        return self._mutant(found.negative_fraction), error / (1 - self.healthy)
 
     def drawn(self, fraction: float) -> Floats:
         """Return the mutant fractions found in seeded draws of samples, each with a background tube of its own."""
@@ -124,7 +126,7 @@ class _Mixtures:
             shift = float(np.clip(random.normal(0.0, SHIFT_SD), -2 * SHIFT_SD, 2 * SHIFT_SD))
             counts = random.poisson(DRAWN_SIZE * self.law(fraction, shift)).astype(np.float64)
             tube = random.poisson(self.background.counts).astype(np.float64)
-            background = background_component(tube, self.background.scale)
+            background = background_component(tube, self.background.scale, self.background.floor)
             fit = fit_mixture(counts, background, self.prior, self.shift_max, self._start(fraction))
             found.append(self._mutant(fit.negative_fraction))
         return np.array(found)
