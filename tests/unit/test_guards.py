@@ -299,7 +299,8 @@ def test_an_infant_beside_an_adult_is_no_mosaic_and_not_reduced() -> None:
 
 
 def test_every_code_has_an_edge() -> None:
-    assert {edge[0] for edge in (*EDGES, *DOUBTS)} == set(BLOCKS)
+    # A failed analysis is no guard: nothing is measured that could have an edge.
+    assert {edge[0] for edge in (*EDGES, *DOUBTS)} == set(BLOCKS) - {"ANALYSIS_FAILED"}
 
 
 def test_control_limits_are_stricter() -> None:

@@ -51,7 +51,8 @@ def start() -> Iterator[Callable[..., tuple[subprocess.Popen[str], str]]]:
     yield begin
     for process in started:
         process.kill()
-        process.communicate()
+        with process:  # closes its pipes, also after communicate() gave up
+            process.communicate()
 
 
 @pytest.fixture

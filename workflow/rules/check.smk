@@ -10,7 +10,7 @@ rule check:
     conda:
         "../../environment.yml"
     params:
-        config=CONFIG_FILE,
+        config=literally(CONFIG_FILE),
         sheets=lambda wildcards: f"sheets {sheets_seen()}",
         reviews=lambda wildcards: f"reviews {reviews_seen()}",
         files=lambda wildcards: f"files {files_seen()}",

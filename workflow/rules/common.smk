@@ -15,9 +15,9 @@ from cd40l_flow.inputs.probe import content_digest, probe
 from cd40l_flow.outputs.failed import failures
 from cd40l_flow.outputs.problems import write_problems
 from cd40l_flow.outputs.reviews import files_by_sample, fingerprints, review_files
-from cd40l_flow.ready import start as start_ready
 from cd40l_flow.run_end import end_of_run
 from cd40l_flow.scheduler import lift_rate_limit
+from cd40l_flow.worker import start as start_worker
 
 # One file says what is analysed, and cd40l-flow reads the same one: values from elsewhere would be silently left out.
 AS_MODULE = workflow.modifier.namespace is not None
@@ -111,6 +111,11 @@ PARTS = {
 def hashed(value):
     """A short digest of plain values, for this working directory."""
     return hmac.new(KEY, repr(value).encode(), "sha256").hexdigest()[:16]
+
+
+def literally(value):
+    """A parameter as it is: Snakemake would take {x} in the name of a folder for a wildcard."""
+    return lambda wildcards: value
 
 
 def is_control(sample):

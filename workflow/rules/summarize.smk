@@ -15,9 +15,9 @@ rule summarize:
     conda:
         "../../environment.yml"
     params:
-        sheet=PLAN.config.samples,
+        sheet=literally(PLAN.config.samples),
         jobs=str(JOBS),
-        reviews=PLAN.config.reviews or [],
+        reviews=literally(PLAN.config.reviews or []),
         reviews_seen=lambda wildcards: f"reviews {reviews_seen()}",
     shell:
         "cd40l-flow summarize --samples {params.sheet:q} --jobs {params.jobs:q} --reviews {params.reviews:q} --summary {output:q} 2>&1 | tee {log:q}"
@@ -37,11 +37,11 @@ rule index:
     conda:
         "../../environment.yml"
     params:
-        sheet=PLAN.config.samples,
+        sheet=literally(PLAN.config.samples),
         jobs=str(JOBS),
-        reference=PLAN.config.reference or [],
+        reference=literally(PLAN.config.reference or []),
         history=lambda wildcards: f"reference {hashed(PLAN.config.reference and content_digest(PLAN.config.reference))}",
-        reviews=PLAN.config.reviews or [],
+        reviews=literally(PLAN.config.reviews or []),
         reviews_seen=lambda wildcards: f"reviews {reviews_seen()}",
     shell:
         "cd40l-flow summarize --samples {params.sheet:q} --jobs {params.jobs:q} --reviews {params.reviews:q} --index {output:q} --reference {params.reference:q} 2>&1 | tee {log:q}"
@@ -62,7 +62,7 @@ rule multiqc:
     conda:
         "../../environment.yml"
     params:
-        sheet=PLAN.config.samples,
+        sheet=literally(PLAN.config.samples),
         jobs=str(JOBS),
     shell:
         "cd40l-flow summarize --samples {params.sheet:q} --jobs {params.jobs:q} --multiqc {output.calls:q} 2>&1 | tee {log:q}"

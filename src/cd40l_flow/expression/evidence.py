@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cd40l_flow.expression.components import TILTS
+from cd40l_flow.expression.components import TILTS, piled
 from cd40l_flow.expression.hypotheses import (
     Hypothesis,
     Normal,
@@ -33,7 +33,6 @@ from cd40l_flow.expression.mixture import (
 )
 from cd40l_flow.expression.prior import Prior
 from cd40l_flow.expression.scoring import Optimum, minimise
-from cd40l_flow.expression.signal_law import Positive
 from cd40l_flow.inputs.model import Floats
 
 LOG_2PI = math.log(2 * math.pi)
@@ -110,14 +109,14 @@ class _Held(Problem):
     def components(self, theta: Floats) -> tuple[Floats, Floats]:
         if self.says.residual is None:
             return super().components(theta)
-        logit, shift, *law = (float(v) for v in theta[:ANCHORED])
+        logit, shift = (float(v) for v in theta[:2])
         background = self.seen[1]
         share, kept = 1 / (1 + math.exp(-float(theta[PARAMETERS]))), float(theta[PARAMETERS + 1])
         negative = 1 / (1 + math.exp(-logit))
-        own = Positive(*law)
+        own = self.law(theta)
         p1, p1_slopes = background.positive(own)
         p2, p2_slopes = background.positive(replace(own, level=own.level + kept))
-        widening = background.widening(law[-1])
+        widening = background.widening(own.electron)
         p0, p0_slopes = background.tilted(theta[ANCHORED:PARAMETERS] + shift * widening)
         both, both_slopes = (1 - share) * p1 + share * p2, (1 - share) * p1_slopes + share * p2_slopes
         rows = np.vstack((p0, both, p2 - p1, p2_slopes[:1], p0_slopes, both_slopes))
@@ -134,7 +133,7 @@ class _Held(Problem):
         slopes[PARAMETERS] = (1 - negative) * share * (1 - share) * apart
         slopes[PARAMETERS + 1] = (1 - negative) * share * by_kept
         p = (1 - STRAY) * (negative * p0 + (1 - negative) * both) + STRAY / self.counts.size
-        return p, (1 - STRAY) * slopes
+        return piled(p, background.floor, STRAY / self.counts.size), piled((1 - STRAY) * slopes, background.floor)
 
     def objective(self, theta: Floats) -> tuple[float, Floats, Floats]:
         p, slopes = self.components(theta)
@@ -257,9 +256,10 @@ def _of_cells(variance: float, said: float) -> float:
 def overdispersion(counts: Floats, expected: Floats) -> float:
     """Return by what factor counts, (bins,), scatter more about what is expected of them than they should; at least 1.
 
-    Pearson's chi-squared per degree of freedom, neighbouring bins taken together until each holds ``FEWEST_EXPECTED``.
-    Values of few channels leave empty bins between them: what is expected there counts for the channel next to it. What
-    is expected below the lowest cell counts for its bin: a log amplifier or a clipped file keeps nothing below its floor.
+    Pearson's chi-squared per degree of freedom, neighbouring bins taken together until each holds
+    ``FEWEST_EXPECTED``. Values of few channels leave empty bins between them: what is expected there counts for the
+    channel next to it. What is expected below the lowest cell counts for its bin: a log amplifier or a clipped file
+    keeps nothing below its floor.
     """
     floor = int(np.argmax(counts > 0))
     counts, expected = counts[floor:], np.concatenate(([expected[: floor + 1].sum()], expected[floor + 1 :]))
