@@ -356,7 +356,7 @@ def _summarize(options: argparse.Namespace) -> int:
     from cd40l_flow.outputs.summary import write_summary
 
     reviews = [
-        file for place in options.reviews for file in (review_files(place)[0] if Path(place).is_dir() else [place])
+        file for place in options.reviews for file in ([place] if place.endswith(".json") else review_files(place)[0])
     ]
     if options.results:
         cohort = None
