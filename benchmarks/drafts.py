@@ -128,7 +128,11 @@ def page(seeds: int, first: int, last: int) -> str:
         f"the same, half of the tubes missing ({first}, ...)": total(made, 1, FEW),
     }
     lines = [f"| {name} | {_cells(count)} |" for name, count in sets.items()]
-    detail = [f"| {name} | {_cells(count)} |" for each in (tuned, second, final) for name, count in each.items()]
+    detail = [
+        f"| {name.removeprefix('held: ')} | {_cells(count)} |"
+        for each in (tuned, second, final)
+        for name, count in each.items()
+    ]
     head = "files | right, no question | asked | merged | stimulation | reagent | apart | foreign |"
     rule = "|---|---|---|---|---|---|---|---|---|"
     return f"""# Drafts from the names of files
