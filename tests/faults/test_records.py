@@ -19,11 +19,12 @@ from jsonschema import Draft202012Validator
 import cd40l_flow.outputs.texts
 from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.cli import main
-from cd40l_flow.config import default_limits
+from cd40l_flow.config import default_limits, draft_config
 from cd40l_flow.errors import RecordError
 from cd40l_flow.inputs.plain_json import JsonFault, digest_of, parse_strictly
 from cd40l_flow.inputs.reference import load_reference
 from cd40l_flow.outputs.figures import read_densities
+from cd40l_flow.outputs.override_lines import find_overrides
 from cd40l_flow.outputs.record import read_record, write_record
 from cd40l_flow.outputs.reference import collect, write_reference
 from cd40l_flow.outputs.reviews import read_reviews
@@ -305,6 +306,38 @@ def test_a_review_without_an_end_is_told(tmp_path: Path) -> None:
     (tmp_path / "one.json").symlink_to("/dev/zero")
     found = read_reviews([tmp_path / "one.json"])
     assert "a device" in found.problems[0].message
+
+
+# What people write
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("x: 2026-13-45", "a date or a number in it cannot be (month must be in 1..12)"),
+        ("x: " + "[" * 3000, "nested too deeply"),
+        (f"fcs_dir: {'x' * 5000}", "there is no folder"),
+    ],
+    ids=["date", "nested", "long"],
+)
+def test_a_configuration_that_yaml_or_the_system_chokes_on_is_told(line: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(f"samples: s.tsv\ntubes: t.tsv\n{line}\n", encoding="utf-8")
+
+    _, problems = draft_config(path)
+
+    assert any(told in problem.message for problem in problems)
+
+
+def test_a_scatter_gate_that_the_result_does_not_have_is_not_moved(bench: Bench, tmp_path: Path) -> None:
+    """The population is its parent again, whatever the workspace has in its place."""
+    folder = bench.samples / "P05"
+    result = read_record(folder / "result.json")
+    without = {**result, "gates": [gate for gate in result["gates"] if gate["gate"] != "lymphocytes"]}
+
+    found = find_overrides(without, folder / "gates.wsp", by="me", reason="a test")
+
+    assert found.lines == ()
 
 
 # No cache is believed
