@@ -36,12 +36,9 @@ def cohort(names: list[str], runs: tuple[str, ...] = ("R1",)) -> list[dict[str, 
 def read_by_multiqc(multiqc: str, folder: Path, results: list[dict[str, Any]]) -> tuple[dict[str, Any], str]:
     """Return the data and the page that MultiQC makes, called without any option that touches names."""
     write_multiqc(results, folder / "results/multiqc/cd40l_flow_mqc.json")
-    subprocess.run(
-        [multiqc, "results", "--outdir", "out", "--no-version-check", "--strict", "--data-format", "json"],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-    )
+    command = [multiqc, "results", "--outdir", "out", "--no-version-check", "--strict", "--data-format", "json"]
+    process = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr[-2000:]
     data = json.loads((folder / "out/multiqc_data/multiqc_data.json").read_text(encoding="utf-8"))
     return data, (folder / "out/multiqc_report.html").read_text(encoding="utf-8")
 
