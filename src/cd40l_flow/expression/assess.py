@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -218,10 +217,7 @@ def _activation(tubes: _Tubes, reagent: str) -> Activation:
     if stimulated and resting:
         high, low = cd69_median(stimulated[0]), cd69_median(resting[0])
         if high is not None and low is not None:
-            spread = floor_of(resting[0], "CD69")
-            # Where nearly all resting cells are piled at zero there is nothing to divide by.
-            least = low if math.isnan(spread) else max(low, spread)
-            ratio = high / least if least > 0 else None
+            ratio = high / max(low, floor_of(resting[0], "CD69", tubes.gated.scales))
     events = sum(tube.count(ACTIVATED) for tube in stimulated if ACTIVATED in tube.places)
     return Activation(_percent(stimulated), _percent(resting), ratio, events if read else None)
 

@@ -101,15 +101,10 @@ def robust_sd(values: Floats, floor: float | None = None) -> float:
     """Return half the distance between the 15.87th and 84.13th percentiles, in the unit of ``values``; NaN if empty.
 
     Where that lower percentile lies in a pile at ``floor``, the SD is that of the normal law that has the same share
-    there and the same upper percentile, or, where that lies in the pile too, the same median of what lies above; NaN
-    where nothing does.
+    there and the same upper percentile; NaN where that lies in the pile too.
     """
     low, high = quantiles(values, (ONE_SD_BELOW, ONE_SD_ABOVE))
     if floor is None or low > floor:
         return (high - low) / 2
     share = float(np.mean(values <= floor))
-    if share == 1.0:
-        return math.nan
-    upper = ONE_SD_ABOVE if high > floor else (1 + share) / 2
-    seen = high if high > floor else quantiles(values, (upper,))[0]
-    return (seen - floor) / (NormalDist().inv_cdf(upper) - NormalDist().inv_cdf(share))
+    return (high - floor) / (1 - NormalDist().inv_cdf(share)) if high > floor else math.nan
