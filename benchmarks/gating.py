@@ -31,9 +31,9 @@ from benchmarks import (
 from cd40l_flow import ENGINE_VERSION, __version__
 
 ROOT = Path(__file__).resolve().parents[1]
-SAMPLES, CLEAN, MISTAKEN = 300, 100, 60
+SAMPLES, CLEAN, MISTAKEN, PILED = 300, 100, 60, 100
 STABLE, RESAMPLES = 18, 20
-PARTS = ("truth", "stability", "acquisition", "tubes", "cost", "real")
+PARTS = ("truth", "piled", "stability", "acquisition", "tubes", "cost", "real")
 # A worker of one thread each, or the linear algebra of one takes the core of the other.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 Task = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
@@ -57,6 +57,7 @@ def main() -> None:
         make(options.seed, part, options.cores)
         for name, make in (
             ("truth", truth),
+            ("piled", piled),
             ("stability", stability),
             ("acquisition", acquisition),
             ("tubes", tubes),
@@ -86,6 +87,12 @@ every machine.
 def truth(seed: int, part: float, cores: int) -> str:
     count = max(1, round(SAMPLES * part))
     return gating_truth.section(run("truth", [(gating_truth.measure, (seed, at), {}) for at in range(count)], cores))
+
+
+def piled(seed: int, part: float, cores: int) -> str:
+    count = max(1, round(PILED * part))
+    tasks: list[Task] = [(gating_truth.measure_piled, (seed, at), {}) for at in range(count)]
+    return gating_truth.section_piled(run("piled", tasks, cores))
 
 
 def stability(seed: int, part: float, cores: int) -> str:

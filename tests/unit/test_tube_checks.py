@@ -27,7 +27,11 @@ SIZE = Scenario("S1", stimulated=("CD154", "isotype"), events=6_000, background_
 
 
 def gated(
-    folder: Path, scenario: Scenario = SIZE, others: Mapping[int, SimulationParameters] | None = None, **panel: str
+    folder: Path,
+    scenario: Scenario = SIZE,
+    others: Mapping[int, SimulationParameters] | None = None,
+    spillover: str = "file",
+    **panel: str,
 ) -> GatedSample:
     """Return three gated tubes; ``others`` are tubes (by number) of another donor; ``panel`` marker = detector."""
     write_cohort(folder, 21, cohort=(scenario,))
@@ -40,7 +44,7 @@ def gated(
             directory = folder / "other"
             write_cohort(directory, 77, cohort=(scenario,), parameters=(others or {})[number])
         tube = Tube(name, str(directory / "fcs" / name), stimulation, reagent)
-        events.append(read_events(tube, chosen, "file", background_detector(reagent, targets)))
+        events.append(read_events(tube, chosen, spillover, background_detector(reagent, targets)))
         targets.setdefault(reagent, events[-1].markers["target"])
     scales = choose_scales(events, LIMITS["scale"], "test")
     sample = Sample("S1", "R1", "test", "M", tuple(one.tube for one in events))
@@ -120,6 +124,36 @@ def test_exchanged_labels_of_cd3_and_cd8_are_found(cd8_t: float, tmp_path: Path)
     wrong = checked(gated(tmp_path / "wrong", others=everyone, CD3="APC-H7-A", CD8="APC-A"))
 
     assert (right.cd3_cd8_swapped, wrong.cd3_cd8_swapped) == (False, True)
+
+
+@pytest.mark.parametrize("t_cells", [0.006, 0.02, 0.045])
+@pytest.mark.parametrize("nk_cd8_dim", [0.2, 0.6])
+def test_few_t_cells_are_no_exchange_of_labels(t_cells: float, nk_cd8_dim: float, tmp_path: Path) -> None:
+    """With 2 to 12 % T cells most CD8+ cells are NK cells, CD8-dim; a true exchange is told all the same."""
+    few = replace(SIZE, t_cells=t_cells, events=12_000, background_events=12_000, unstimulated_events=12_000)
+    everyone = dict.fromkeys(range(3), replace(USUAL, nk_cd8_dim=nk_cd8_dim))
+
+    right = gated(tmp_path / "right", few, others=everyone)
+    wrong = checked(gated(tmp_path / "wrong", few, others=everyone, CD3="APC-H7-A", CD8="APC-A"))
+
+    assert not checked(right).cd3_cd8_swapped
+    # Of 2 % T cells too few are CD8-bright to be told from NK cells.
+    assert wrong.cd3_cd8_swapped is True or t_cells < 0.02
+
+
+@pytest.mark.parametrize("instrument", ["calibur", "floor-zero"])
+def test_labels_are_judged_on_piled_values_too(instrument: str, tmp_path: Path) -> None:
+    """Where most cells lie at the end of the range, in unstimulated tubes above all, labels look as they are."""
+    dark = tuple(replace(one, gain=0.5 * one.gain, baseline=80.0) for one in USUAL.detectors)
+    everyone = dict.fromkeys(range(3), replace(USUAL, detectors=dark, baseline_resting=1.5))
+    sample = gated(tmp_path, replace(SIZE, instrument=instrument), others=everyone, spillover="none")
+
+    found = checked(sample)
+
+    assert not found.swapped
+    assert not found.markers_swapped
+    assert not found.cd3_cd8_swapped
+    assert sample.tubes[0].signal.floors
 
 
 @pytest.mark.parametrize(("fault", "sign"), [("transposed_spillover", 1), ("already_compensated", -1)])

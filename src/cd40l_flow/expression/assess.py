@@ -287,7 +287,7 @@ def _activation(tubes: _Tubes, reagent: str) -> Activation:
     if stimulated and resting:
         high, low = cd69_median(stimulated[0]), cd69_median(resting[0])
         if high is not None and low is not None:
-            ratio = high / max(low, floor_of(resting[0], "CD69"))
+            ratio = high / max(low, floor_of(resting[0], "CD69", tubes.gated.scales))
     events = sum(tube.count(ACTIVATED) for tube in stimulated if ACTIVATED in tube.places)
     return Activation(_percent(stimulated), _percent(resting), ratio, events if read else None)
 

@@ -38,7 +38,7 @@ def check_tubes(gated: GatedSample, limits: Mapping[str, Any]) -> TubeCheck:
     stimulated = [tube for tube in gated.tubes if _tube(tube).stimulation == "stimulated"]
     unstimulated = [tube for tube in gated.tubes if _tube(tube).stimulation == "unstimulated"]
     acquisitions = [tube.signal.acquisition for tube in gated.tubes]
-    swapped = _swapped(stimulated, unstimulated)
+    swapped = _swapped(stimulated, unstimulated, gated.scales)
     found = slopes(stimulated)
     return TubeCheck(
         removed_percent=max((one.removed_percent for one in acquisitions), default=None),
@@ -46,7 +46,7 @@ def check_tubes(gated: GatedSample, limits: Mapping[str, Any]) -> TubeCheck:
         untimed=tuple(_tube(tube).fcs for tube in gated.tubes if tube.signal.acquisition.problem),
         drifting=tuple(_tube(tube).fcs for tube in gated.tubes if tube.signal.acquisition.steadiness.drifts),
         swapped=swapped,
-        markers_swapped=_markers_swapped(stimulated, unstimulated),
+        markers_swapped=_markers_swapped(stimulated, unstimulated, gated.scales),
         cd3_cd8_swapped=_cd3_cd8_swapped(gated),
         # Among exchanged tubes a resting one differs from the others without being another donor's.
         differences=() if swapped else differences(gated.tubes, limits),
@@ -82,15 +82,20 @@ def _median(tube: GatedTube, marker: str) -> float | None:
     return median(tube.linear(marker, CD8_NEGATIVE))
 
 
-def floor_of(tube: GatedTube, marker: str) -> float:
+def floor_of(tube: GatedTube, marker: str, scales: Mapping[str, Scale]) -> float:
     """Return the robust SD of a marker on CD3+CD8- cells, channel values: the least a denominator of a ratio may be.
 
-    NaN where nearly all are piled at the detector's end.
+    Where nearly all are piled at the detector's end, the linear part of the scale stands for it, which is as wide as
+    backgrounds are. ``scales`` maps detector -> scale.
     """
-    return robust_sd(tube.linear(marker, CD8_NEGATIVE), tube.signal.floors.get(tube.signal.events.markers[marker]))
+    detector = tube.signal.events.markers[marker]
+    spread = robust_sd(tube.linear(marker, CD8_NEGATIVE), tube.signal.floors.get(detector))
+    return scales[detector].linear_width if math.isnan(spread) else spread
 
 
-def _swapped(stimulated: Sequence[GatedTube], unstimulated: Sequence[GatedTube]) -> bool | None:
+def _swapped(
+    stimulated: Sequence[GatedTube], unstimulated: Sequence[GatedTube], scales: Mapping[str, Scale]
+) -> bool | None:
     """Return whether CD69 of an unstimulated tube lies far above that of a stimulated one."""
     compared = False
     for rest in unstimulated:
@@ -100,12 +105,17 @@ def _swapped(stimulated: Sequence[GatedTube], unstimulated: Sequence[GatedTube])
             if resting is None or active is None:
                 continue
             compared = True
-            if _far_above(resting, active, tube, "CD69") or _percent(rest) > _percent(tube) + FAR_POINTS:
+            if (
+                _far_above(resting, active, floor_of(tube, "CD69", scales))
+                or _percent(rest) > _percent(tube) + FAR_POINTS
+            ):
                 return True
     return False if compared else None
 
 
-def _markers_swapped(stimulated: Sequence[GatedTube], unstimulated: Sequence[GatedTube]) -> bool | None:
+def _markers_swapped(
+    stimulated: Sequence[GatedTube], unstimulated: Sequence[GatedTube], scales: Mapping[str, Scale]
+) -> bool | None:
     """Return whether, in a background tube, stimulation raises the "target" and not "CD69": their labels are exchanged.
 
     It holds for whatever the patient expresses, for a background tube holds no target at all.
@@ -115,7 +125,7 @@ def _markers_swapped(stimulated: Sequence[GatedTube], unstimulated: Sequence[Gat
         for background in stimulated:
             if _tube(background).reagent not in BACKGROUND_REAGENTS:
                 continue
-            raised = _raised(background, rest, "target"), _raised(background, rest, "CD69")
+            raised = tuple(_raised(background, rest, marker, scales) for marker in ("target", "CD69"))
             if None in raised:
                 continue
             compared = True
@@ -124,17 +134,17 @@ def _markers_swapped(stimulated: Sequence[GatedTube], unstimulated: Sequence[Gat
     return False if compared else None
 
 
-def _raised(tube: GatedTube, rest: GatedTube, marker: str) -> bool | None:
+def _raised(tube: GatedTube, rest: GatedTube, marker: str, scales: Mapping[str, Scale]) -> bool | None:
     """Return whether a marker's median lies far above that of a resting tube, or None where either is not known."""
     active, resting = _median(tube, marker), _median(rest, marker)
-    if active is None or resting is None or math.isnan(floor_of(rest, marker)):
+    if active is None or resting is None:
         return None
-    return _far_above(active, resting, rest, marker)
+    return _far_above(active, resting, floor_of(rest, marker, scales))
 
 
-def _far_above(one: float, other: float, tube: GatedTube, marker: str) -> bool:
-    """Return whether one median lies far above another, that of ``tube``, which counts for its floor at least."""
-    return one > FAR * other and one > FAR * floor_of(tube, marker)
+def _far_above(one: float, other: float, least: float) -> bool:
+    """Return whether one median lies far above another, which counts for ``least`` at least."""
+    return one > FAR * other and one > FAR * least
 
 
 def _percent(tube: GatedTube) -> float:

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import erfcx, ndtr, ndtri
 
 from cd40l_flow.inputs.model import Floats
 
@@ -138,7 +138,8 @@ def _flank(piled: float, seen: Floats, heights: Floats, modes: list[int]) -> tup
     spread = min(max(spread, NARROWEST), WIDEST)
     z = mode * COARSE / spread
     near = max(int(spread / 4), BLUR)
-    mills = math.sqrt(math.pi / 2) if z < 1e-6 else float(ndtr(-z) / math.exp(-z * z / 2) * math.sqrt(2 * math.pi))
+    # Mills' ratio: the tail of a normal law beyond z over its height there.
+    mills = math.sqrt(math.pi / 2) * float(erfcx(z / math.sqrt(2)))
     expected = max(float(seen[:near].mean()) * spread * mills, 2 * float(right[-1]) * float(ndtr(-z)))
     if piled > TOO_MANY * expected + 3 * math.sqrt(expected) + FEWEST:
         return 0.0, NARROWEST, piled

@@ -20,10 +20,11 @@ FEWEST = 100
 EDGE_SD = 3.0
 NARROWEST_SD = 0.01
 FOOT = 0.05
-# A live peak ends at its foot; so much of the scale beyond it, holding so many cells for each live one, is no tail.
+# A live peak ends at so many SD; so much of the scale beyond, with so many cells for each live one, is no tail.
+LIVE_SD = 4.0
 SMEAR, SMEARED = 0.1, 0.05
-# Cells of which the unstimulated tubes hold a quarter as many, or more, did not come up on activation.
-ALSO_RESTING = 0.25
+# Cells of which the unstimulated tubes hold this many for each of the stimulated ones did not come up on activation.
+ALSO_RESTING = 0.4
 
 
 def find_viability(curve: Density) -> Found:
@@ -40,10 +41,10 @@ def find_viability(curve: Density) -> Found:
     valley = most_parting(curve, valleys)
     if valley is not None:
         found = Found(valley.position, "valley", "", evidence)
-        mode = valley.left_mode
+        mode = curve.mode(high=valley.position)
     else:
         mode = curve.mode()
-        edge = curve.seen(mode + 4 * max(curve.left_sd(mode), NARROWEST_SD))
+        edge = curve.seen(mode + LIVE_SD * max(curve.left_sd(mode), NARROWEST_SD))
         found = Found(edge, "live mode + 4 SD", "no valley: no distinct dead cells", evidence)
     return _unless_smeared(curve, mode, found)
 
@@ -52,7 +53,7 @@ def _unless_smeared(curve: Density, mode: float, found: Found) -> Found:
     """Return a boundary of viability, or the foot of the live peak where many cells lie between the two."""
     if found.position is None:
         return found
-    foot = _end_of_flank(curve, mode, found.position)
+    foot = _end_of_flank(curve, mode, found.position, 1.5, LIVE_SD)
     live, both = curve.below(foot), curve.below(found.position)
     if found.position - foot < SMEAR or both - live < SMEARED * live:
         return found
@@ -145,19 +146,21 @@ def _foot(curve: Density, mode: float, high: float) -> float:
     return float(min(max(edge, beyond[0] - STEP / 2), high)) if beyond.size else high
 
 
-def _end_of_flank(curve: Density, mode: float, high: float) -> float:
-    """Return the foot of a peak that reaches below the detector's end: its upper flank tells, the lower is not seen.
+def _end_of_flank(curve: Density, mode: float, high: float, last: float = 2.0, end: float = EDGE_SD) -> float:
+    """Return where a peak ends by its upper flank, at most ``high``: ``end`` SD above the mode of a normal one.
 
-    A normal flank has sunk to exp(-1/2) of the peak at 1 SD and to exp(-2) at 2; the foot is as far beyond again.
+    Such a flank has sunk to exp(-1/2) of the peak at 1 SD and to exp(-z^2 / 2) at z = ``last``, which must be above
+    what fills the gap beyond; the end is as many SD further on as they are apart.
     """
     top = float(np.interp(mode, curve.grid, curve.height))
     after = (curve.grid >= mode) & (curve.grid <= high)
     places = []
-    for sd in (1.0, 2.0):
+    for sd in (1.0, last):
         sunk = curve.grid[after & (curve.height <= top * np.exp(-(sd**2) / 2))]
         places.append(float(sunk[0]) if sunk.size else high)
     first, second = places
-    return curve.seen(min(second + max(second - first, NARROWEST_SD), high))
+    spread = max((second - first) / (last - 1), NARROWEST_SD)
+    return curve.seen(min(second + (end - last) * spread, high))
 
 
 def _shallow(depth: float) -> str:
