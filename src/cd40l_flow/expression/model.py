@@ -134,7 +134,7 @@ class ControlExpression:
     what it tells of a sample's; ``background`` their pooled binned background and ``counts`` their pooled binned cells,
     (bins,). ``mfi_error`` and ``mfi_all_error`` are standard errors of the logarithms of the MFIs,
     ``positive_fraction_error`` that of the positive fraction; ``titration`` is what the run recovers of known mixtures
-    of its own cells.
+    of its own cells. ``floor`` is that of the background (`Anchor`).
     """
 
     percent_positive: float | None
@@ -155,6 +155,7 @@ class ControlExpression:
     mfi_all_error: float | None
     positive_fraction_error: float | None
     titration: Titration | None
+    floor: float | None = None
 
 
 @dataclass(frozen=True)
