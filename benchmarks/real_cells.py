@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -13,13 +13,18 @@ import flowio
 import numpy as np
 from benchmarks.mixture import limits
 
+from cd40l_flow.expression.bending import LEAST
 from cd40l_flow.expression.components import background_component
 from cd40l_flow.expression.histogram import bin_of, histogram
-from cd40l_flow.expression.mixture import fit_mixture
+from cd40l_flow.expression.mixture import Problem, find_starts
+from cd40l_flow.expression.prior import NOTHING_KNOWN
+from cd40l_flow.expression.signal_law import BENDS
 from cd40l_flow.inputs.model import Floats
 from cd40l_flow.signal.scale import Scale, choose_scale, robust_sd
 
 FCS = Path(__file__).resolve().parents[2] / "shared" / "fcs"
+ONLY_DARK = 30.0  # logit of a weight of all cells
+SHIFT_MAX = 1.0
 KERNEL = 0.01  # on the logicle scale, a tenth of a natural logarithm: what tells the copies of a cell apart
 
 
@@ -94,8 +99,14 @@ def _stain(name: str, cells: Floats, background: Floats, top: float, channels: f
     scale = choose_scale(top, np.concatenate((cells, background)), robust_sd(background), _display(), "benchmark")
     floor = 0 if channels is None else bin_of(scale.to_scaled(1.0), int(limits()["mixture"]["bins"]))
     counts = binned(cells, scale)
-    found = fit_mixture(counts, background_component(binned(background, scale), scale, floor), None, 1.0)
-    share = found.expected[0] / np.maximum(found.expected.sum(axis=0), 1e-12)
+    plain = Problem(counts, background_component(binned(background, scale), scale, floor), NOTHING_KNOWN, SHIFT_MAX)
+    straight = plain.solve(*find_starts(plain))
+    # The law may bend whatever the file's size says: with more cells than the file has, it would.
+    bent = replace(plain, bending=LEAST**2 * np.eye(BENDS.size))
+    theta = bent.solve(np.append(straight.theta, np.zeros(BENDS.size))).theta
+    whole, dark = (bent.components(np.append(logit, theta[1:]))[0] for logit in (theta[0], ONLY_DARK))
+    share = np.clip(dark / whole / (1 + math.exp(-theta[0])), 0.0, 1.0)
+    share = np.pad(share, (0, counts.size - share.size))
     # A real cell is taken for negative or not by a smooth share of its bin: the cells keep their own shape.
     places = [bin_of(float(value), counts.size) for value in scale.forward(cells)]
     return Stain(name, cells, background, scale, channels, share[places])

@@ -27,6 +27,7 @@ from cd40l_flow.expression.replicates import replicate_groups
 from cd40l_flow.expression.tube_checks import cd69_median, check_tubes, floor_of
 from cd40l_flow.gating.model import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE, GatedSample, GatedTube
 from cd40l_flow.inputs.model import TARGET_REAGENTS, Floats, Override, Sample
+from cd40l_flow.signal.censoring import pile
 
 # Which tubes are the background of a reagent, the first found goes.
 BACKGROUNDS: Mapping[str, tuple[str, ...]] = {
@@ -225,8 +226,8 @@ def _measure(
     if not stimulated:
         return None
     detector = stimulated[0].signal.events.markers["target"]
-    anchor = _anchor(tubes, reagent, detector, control, limits)
     activated = cells(stimulated, ACTIVATED)
+    anchor = _anchor(tubes, reagent, detector, control, limits, activated)
     if anchor is None or activated.size == 0:
         return None
     names = tuple(tube.signal.events.tube.fcs for tube in stimulated)
@@ -251,11 +252,17 @@ def target_override(overrides: Sequence[Override], tubes: Sequence[str]) -> Over
 
 
 def _anchor(
-    tubes: _Tubes, reagent: str, detector: str, control: ControlCase | None, limits: Mapping[str, Any]
+    tubes: _Tubes,
+    reagent: str,
+    detector: str,
+    control: ControlCase | None,
+    limits: Mapping[str, Any],
+    activated: Floats,
 ) -> Anchor | None:
     """Return the background of a reagent: the sample's own stimulated one, else the control's, else resting cells.
 
-    Each is taken only with enough cells (``min_events`` of the gating limits).
+    Each is taken only with enough cells (``min_events`` of the gating limits). ``activated`` are the target's values of
+    the sample's activated cells, (n,): where the instrument piles them up is its floor.
     """
     bins, enough = int(limits["mixture"]["bins"]), int(limits["gating"]["min_events"])
     scale = tubes.gated.scales[detector]
@@ -266,17 +273,29 @@ def _anchor(
         values = cells(own, ACTIVATED)
         if values.size >= enough:
             names = tuple(tube.signal.events.tube.fcs for tube in own)
-            return Anchor(histogram(scale.forward(values), bins), background, names, exact=True)
+            floor = lowest_written(values, activated)
+            return Anchor(histogram(scale.forward(values), bins), background, names, exact=True, floor=floor)
     lent = control.reagents.get(reagent) if control else None
     if lent is not None and lent.background.sum() >= enough:
-        return Anchor(lent.background, f"control's {lent.background_source}", (), exact=False)
+        floor = max((one for one in (lent.floor, lowest_written(activated)) if one is not None), default=None)
+        return Anchor(lent.background, f"control's {lent.background_source}", (), exact=False, floor=floor)
     # Resting cells with the same stain: another reagent's background is another.
     resting = [tube for tube in tubes.of(reagent, stimulated=False) if tube.signal.events.markers["target"] == detector]
     values = cells(resting, CD8_NEGATIVE)
     if values.size >= enough:
         names = tuple(tube.signal.events.tube.fcs for tube in resting)
-        return Anchor(histogram(scale.forward(values), bins), "unstimulated", names, exact=False)
+        floor = lowest_written(values, activated)
+        return Anchor(histogram(scale.forward(values), bins), "unstimulated", names, exact=False, floor=floor)
     return None
+
+
+def lowest_written(*several: Floats) -> float | None:
+    """Return the highest of the lowest values at which cells are piled, (n,) linear values each; None without a pile.
+
+    Compensation spreads a pile: then each cell's own value is known well enough, and there is none.
+    """
+    piles = [found.value for values in several if (found := pile(values)) is not None]
+    return max(piles, default=None)
 
 
 def _activation(tubes: _Tubes, reagent: str) -> Activation:

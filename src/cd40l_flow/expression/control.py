@@ -44,6 +44,7 @@ def control_terms(expression: Expression, limits: Mapping[str, Any]) -> ControlE
         mfi_all_error=log_error(expression.counts, expression.anchor.counts, expression.scale),
         positive_fraction_error=_fraction_error(expression, limits),
         titration=None,
+        floor=expression.anchor.floor,
     )
 
 
@@ -115,6 +116,7 @@ def combine(terms: Sequence[ControlExpression], mixture: Mapping[str, Any]) -> C
         positive_fraction_error=_error([term.positive_fraction_error for term in terms]),
         titration=combine_titrations([term.titration for term in terms]),
         count=sum(term.count for term in terms),
+        floor=max((term.floor for term in terms if term.floor is not None), default=None),
     )
 
 

@@ -40,6 +40,9 @@ BEND_BOUND, LARGEST_BEND = 3.0, 0.5
 # leave: what a photo-electron is, and a weight of none, have bounds of their own.
 BOUNDED = {1: "shift", 2: "level", 3: "log_spread", 4: "skew"} | {ANCHORED + k: "background" for k in range(TILTS)}
 PRESSED = 0.5
+# Of a bent law nothing tells how many cells it has among the negative ones: that share of them (a standard deviation),
+# and in standard errors the most that counts of it (benchmarks/real.md).
+UNKNOWN, MOST_UNKNOWN = 0.3, 2.0
 BENT_GAIN = 1e-4  # log likelihood that counts as none for a bent law: a hundredth of a standard error
 ROUGHLY = 0.5  # log likelihood to be gained at which a start is compared with the others
 # Bins are computed up to the highest with a cell, or so much of one, and a little beyond: a factor of three.
@@ -59,10 +62,10 @@ class Fit:
     component, (2, bins).
 
     ``bending`` is the covariance that the law's bends had before, (8, 8), and ``bend_covariance`` what it is after;
-    both are None where the law is straight. ``model_error`` is the
-    standard error of the negative fraction for what the law's shape leaves open; of a bent fit the information holds
-    it, of a straight one it comes on top. ``at_bound`` names the parameters that the data press against a bound of the
-    model: such a fit has not converged to anything.
+    both are None where the law is straight. ``model_error`` is the standard error of the negative fraction for what the
+    law's shape leaves open: its bends, and in a bent law a share of the cells that it hides among the negative ones.
+    ``at_bound`` names the parameters that the data press against a bound of the model: such a fit has not converged to
+    anything.
     """
 
     negative_fraction: float
@@ -279,6 +282,11 @@ def _fit(
     sd = math.sqrt(max(float((grid - mean) ** 2 @ p1), background.sd**2 / 100))
     expected = piled(np.vstack((total * negative * p0, total * (1 - negative) * p1)), background.floor)
     at_bound = _at_bound(problem, optimum)
+    floor = 0.0
+    if problem.bending is not None:
+        error = math.sqrt(max(float(np.linalg.inv(information)[0, 0]), 0.0)) * negative * (1 - negative)
+        hidden = float(p1 @ (negative * p0 / np.maximum(negative * p0 + (1 - negative) * p1, 1e-12)))
+        floor = min(UNKNOWN * (1 - negative) * hidden, MOST_UNKNOWN * error)
     return Fit(
         negative_fraction=negative,
         shift=shift,
@@ -293,7 +301,7 @@ def _fit(
         expected=_all_bins(expected, problem.counts.size),
         bending=problem.bending,
         bend_covariance=bend_covariance,
-        model_error=logit_error * negative * (1 - negative),
+        model_error=math.hypot(logit_error * negative * (1 - negative), floor),
         at_bound=at_bound,
     )
 

@@ -134,7 +134,7 @@ class ControlExpression:
     what it tells of a sample's; ``background`` their pooled binned background and ``counts`` their pooled binned cells,
     (bins,). ``mfi_error`` and ``mfi_all_error`` are standard errors of the logarithms of the MFIs,
     ``positive_fraction_error`` that of the positive fraction; ``count`` is how many they are. ``titration`` is what the
-    run recovers of known mixtures of its own cells.
+    run recovers of known mixtures of its own cells, ``floor`` that of the background (`Anchor`).
     """
 
     percent_positive: float | None
@@ -155,12 +155,14 @@ class ControlExpression:
     mfi_all_error: float | None
     positive_fraction_error: float | None
     titration: Titration | None
+    floor: float | None = None
     count: int = 1
 
     def component(self, scale: Scale) -> Background:
         """Return the controls' own background on the scale of its bins, made once."""
         if scale not in self._components:
-            self._components[scale] = background_component(self.background, scale)
+            floor = 0 if self.floor is None else bin_of(scale.to_scaled(self.floor), self.background.size)
+            self._components[scale] = background_component(self.background, scale, floor)
         return self._components[scale]
 
     @cached_property
