@@ -14,6 +14,7 @@ from cd40l_flow.outputs.cohort import named_entries
 from cd40l_flow.outputs.index import render_index, write_index
 from cd40l_flow.outputs.order import CALL_ORDER
 from cd40l_flow.outputs.record import write_record
+from cd40l_flow.outputs.review_state import digest_of
 from helpers import report_samples as made
 from helpers.pages import Open, complaints
 
@@ -52,6 +53,9 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the index of 96 samples."""
     folder = tmp_path_factory.mktemp("cohort")
     results = make_cohort(folder, 96)
+    for result in results:
+        # A report is linked where it is that of the very result, by its digest.
+        result.with_name("report.html").write_text(digest_of(result), encoding="utf-8")
     write_index(named_entries(results), folder / "index.html")
     return folder / "index.html"
 

@@ -219,7 +219,6 @@ def test_hostile_text_stays_text(evil: str, make_report: Make, opened: Open, tmp
     report = make_report(made.SCENARIOS["NORMAL"])
     result = json.loads(report.result.read_text(encoding="utf-8"))
     result |= {"run": evil, "statement": [evil]}
-    result["tubes"][1]["fcs"] = "x.fcs"
     write_record(result, report.result)
     one = opened(report.write())
     one.page.get_by_label("Ask for a repeat").check()

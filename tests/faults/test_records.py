@@ -366,7 +366,7 @@ def test_the_package_has_no_cache_of_its_own(root: Path) -> None:
     """Nothing but Python's own modules is loaded from bytes that could hold code."""
     package = Path(cd40l_flow.outputs.texts.__file__).parents[1]
     sources = {path: path.read_text(encoding="utf-8") for path in package.rglob("*.py")}
-    for word in ("import pickle", "bytecode_cache", ".kept"):
+    for word in ("import pickle", "bytecode_cache", '.kept"'):
         assert [path.name for path, text in sources.items() if word in text] == []
     assert list(package.rglob("*.kept")) == list((root / "workflow").rglob("*.kept")) == []
 

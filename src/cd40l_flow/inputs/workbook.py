@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cd40l_flow.disk import write_whole
 from cd40l_flow.schema import load_schema
 
 # Rows below those drafted for which the lists are offered too.
@@ -55,4 +57,6 @@ def write_workbook(sheets: Mapping[str, tuple[str, Sequence[Sequence[str]]]], pa
                 offered = DataValidation("list", formula1=f'"{",".join(choices)}"', allow_blank=True)
                 sheet.add_data_validation(offered)
                 offered.add(f"{letter}2:{letter}{len(rows) + _ROOM}")
-    book.save(path)
+    content = io.BytesIO()
+    book.save(content)
+    write_whole(path, content.getvalue())
