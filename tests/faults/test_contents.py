@@ -12,7 +12,19 @@ import pytest
 
 from cd40l_flow.inputs.probe import BLOCK, content_digest, probe
 from faults.conftest import Bench
-from helpers.cohorts import cd40l_flow, copy_of, differences, jobs, jobs_of, make_cohort, output, result, summary_lines
+from helpers.cohorts import (
+    cd40l_flow,
+    copy_of,
+    differences,
+    jobs,
+    jobs_of,
+    make_cohort,
+    output,
+    read_sheet,
+    result,
+    summary_lines,
+    write_sheet,
+)
 
 NewBench = Callable[[Path], Bench]
 
@@ -169,6 +181,29 @@ def test_a_job_is_its_owners_alone_and_tells_nothing_elsewhere(bench: NewBench, 
     assert "row_of_the_sheet" in again.stdout
     assert "tubes_and_their_files" not in again.stdout
     assert "7.9375" not in again.stdout
+
+
+def test_ninety_controls_of_five_tubes_fit(bench: NewBench, tmp_path: Path) -> None:
+    """Their job is longer than what a command may hold; none has a file, which is enough to see that it runs."""
+    site = bench(make_cohort(tmp_path / "cohort", ("C01", "P03")))
+    for name in ("samples.tsv", "tubes.tsv"):
+        path = site.cohort / "config" / name
+        rows = read_sheet(path)
+        mine = [row for row in rows if row["sample"] == "C01"]
+        for number in range(2, 91):
+            names = {"C01": f"C{number:02}"}
+            rows += [{key: cell.replace("C01", names["C01"]) for key, cell in row.items()} for row in mine]
+        for row in rows:
+            if "clone" in row:
+                row["clone"] = "a clone whose name is as long as some are"
+        write_sheet(path, rows)
+
+    process = site.run("results/samples/C90/result.json", "--printshellcmds")
+
+    assert process.returncode == 0, process.stdout
+    assert (site.cohort / ".cd40l-flow" / "jobs" / "C90.json").stat().st_size > 1 << 17
+    assert result(site.cohort, "C90")["reasons"][0] == "FILE_INTEGRITY"
+    assert max(map(len, process.stdout.splitlines())) < 4000
 
 
 def test_a_job_that_was_cut_or_edited_is_refused(bench: NewBench, tmp_path: Path) -> None:
