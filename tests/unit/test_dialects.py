@@ -19,6 +19,7 @@ from cd40l_flow.inputs.model import Events, Tube
 from cd40l_flow.inputs.plan import load_plan
 from cd40l_flow.signal.prepare import choose_scales, prepare
 from cd40l_flow.simulate import (
+    CLIPPED,
     DIALECTS,
     INSTRUMENTS,
     PERSONS,
@@ -36,6 +37,8 @@ from cd40l_flow.simulate.variation import FEWEST_EVENTS, MOST_EVENTS
 
 SEED = 23
 PARAMETERS = SimulationParameters()
+USUAL = PARAMETERS.detectors
+SUBTRACTED = (230.0, 60.0, 180.0, 150.0, 170.0, 0.0)  # channels, of each of them
 SMALL = Scenario("S1", events=900)
 MARKERS = ("CD69", "target", "CD3", "CD8", "viability")
 
@@ -169,6 +172,25 @@ def test_calls(called: dict[str, Any]) -> None:
 
     assert {sample: call for sample, (call, _) in told.items()} == {"N1": "NORMAL", "A1": "ABSENT"}, told
     assert not any(person in json.dumps(called) for person in PERSONS)
+
+
+@pytest.mark.parametrize("instrument", ["calibur", *CLIPPED])
+def test_calls_where_events_are_piled(instrument: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Electronics that subtract too much, most of all from resting tubes, leave nearly all negative cells in the lowest
+    value: the calls are those of the cells all the same.
+    """
+    detectors = tuple(replace(one, baseline=baseline) for one, baseline in zip(USUAL, SUBTRACTED, strict=True))
+    parameters = replace(PARAMETERS, detectors=detectors, baseline_resting=1.6)
+    affected = Scenario("A1", negative_fraction=0.99, expression_level=0.05, expected_call="ABSENT")
+    carrier = Scenario("M1", sex="F", negative_fraction=0.5, expected_call="MOSAIC")
+    cohort = [replace(one, instrument=instrument) for one in (healthy_control(), Scenario("N1"), affected, carrier)]
+    write_cohort(tmp_path, SEED + 8, cohort=cohort, parameters=parameters)
+    monkeypatch.chdir(tmp_path)
+    plan = load_plan("config/config.yaml")
+    control = analyse(plan.job("C01"), {})[0]
+    calls = {name: analyse(plan.job(name), {"C01": control})[0]["call"] for name in ("N1", "A1", "M1")}
+
+    assert {"C01": control["call"], **calls} == {"C01": "NORMAL", "N1": "NORMAL", "A1": "ABSENT", "M1": "MOSAIC"}
 
 
 @pytest.mark.parametrize("instrument", ["diva", "lyric", "attune"])
