@@ -30,8 +30,7 @@ THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 MALLOC = ("hugetlb=1", f"mmap_threshold={1 << 26}", f"trim_threshold={1 << 28}")
 MEMORY = {"GLIBC_TUNABLES": ":".join(f"glibc.malloc.{setting}" for setting in MALLOC)}
 # Where from is settled before anything else is imported.
-FIRST = "import sys, cd40l_flow.client as client; client.leave_out_current_directory()"
-PROGRAM = f"{FIRST}; import cd40l_flow.worker as worker; worker.serve(int(sys.argv[1]))"
+PROGRAM = "import cd40l_flow.client as c; c.leave_out_current_directory(); import cd40l_flow.worker as w; w.serve"
 # What the steps import where they need it, and what libraries' functions import when they are first called.
 STEPS = ("analyse", "cli", "inputs.job", "outputs.index", "outputs.measures_table", "outputs.report")
 THEIRS = ("encodings.cp437", "flowio")
@@ -45,7 +44,7 @@ def start() -> None:
     # Where there can be no worker, the steps do without.
     with suppress(OSError), socket.socket(socket.AF_UNIX) as listener:
         listener.bind("")  # to an abstract name that is free
-        command = [sys.executable, "-P", "-c", PROGRAM, str(listener.fileno())]
+        command = [sys.executable, "-P", "-c", f"{PROGRAM}({listener.fileno()})"]
         process = Popen(command, stdin=PIPE, env={**MEMORY, **os.environ, **THREADS}, pass_fds=[listener.fileno()])
         os.environ[WORKER] = listener.getsockname()[1:].decode()
         atexit.register(process.communicate)
