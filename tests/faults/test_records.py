@@ -314,8 +314,8 @@ def test_a_review_without_an_end_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("x: 2026-13-45", "a date or a number in it cannot be (month must be in 1..12)"),
-        ("x: " + "[" * 3000, "nested too deeply"),
+        ("x: 2026-13-45", "2026-13-45"),
+        ("x: " + "[" * 3000, "nested more than"),
         (f"fcs_dir: {'x' * 5000}", "there is no folder"),
     ],
     ids=["date", "nested", "long"],
