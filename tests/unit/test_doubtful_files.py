@@ -240,7 +240,7 @@ def test_bytes_after_the_last_segment_are_said(tmp_path: Path) -> None:
         (b"PK\x03\x04", "ZIP"),
         (b"%PDF-1.7", "PDF"),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
+    ids=["gzip", "mark", "AppleDouble", "doctype", "html", "lfs", "zip", "pdf"],
 )
 def test_what_stands_in_the_place_of_a_file_is_named(tmp_path: Path, content: bytes, word: str) -> None:
     path = tmp_path / "a.fcs"
