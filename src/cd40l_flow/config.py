@@ -28,7 +28,6 @@ _ORDERED = (
     ("guards", "activated_min", "activated_mosaic"),
     ("guards", "collected_warn_h", "collected_max_h"),
     ("calls", "reduced_level_max", "normal_level_min"),
-    ("calls", "mosaic_level_low", "mosaic_level_high"),
     ("calls", "functional_ratio_max", "binding_ratio_min"),
     ("reference", "chart_warn_sd", "chart_fail_sd"),
 )

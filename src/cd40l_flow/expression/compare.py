@@ -1,20 +1,17 @@
-"""One reagent beside the controls': ratios, the mutant fraction with its limits, what speaks for two populations."""
+"""One reagent beside the controls': ratios, and the mutant fraction with its limits."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from cd40l_flow.expression.detection import detectable
 from cd40l_flow.expression.distances import distances
 from cd40l_flow.expression.histogram import centres
 from cd40l_flow.expression.medians import above, log_error
-from cd40l_flow.expression.mixture import Fit, Problem, parameters
-from cd40l_flow.expression.modality import Hypotheses, modality
 from cd40l_flow.expression.model import Comparison, ControlExpression, Expression
-from cd40l_flow.expression.prior import NOTHING_KNOWN
 from cd40l_flow.expression.proportion import Z95
 
 
@@ -104,7 +101,7 @@ def _levels(expression: Expression, control: ControlExpression) -> dict[str, flo
 
 
 def _mutants(expression: Expression, control: ControlExpression, limits: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the mutant fraction with interval and limits, and what speaks for two populations."""
+    """Return the mutant fraction with its interval and limits."""
     negative, negative_c, sd_c = expression.negative_fraction, control.negative_fraction, control.negative_fraction_sd
     low, high = expression.negative_fraction_low, expression.negative_fraction_high
     if negative is None or low is None or high is None or negative_c is None or sd_c is None or negative_c >= 0.99:
@@ -128,9 +125,6 @@ def _mutants(expression: Expression, control: ControlExpression, limits: Mapping
     }
     if control.titration is not None:
         values["titration"] = detectable(control.titration, expression.events, sd_c / expressing, healthy, mixture)
-    if expression.mixture is not None:
-        ends = (1 - (1 - lob) * expressing, 1 - (1 - lod) * expressing)
-        values |= _two_populations(expression, expression.mixture, control, limits, ends)
     return values
 
 
@@ -151,27 +145,6 @@ def detection_limits(
     s = math.hypot(math.sqrt(1 + 1 / controls) * healthy_sd, error, control_error) / (1 - negative)
     lob = float(mixture["lob_z"]) * s
     return lob, lob + float(mixture["lod_z"]) * s
-
-
-def _two_populations(
-    expression: Expression,
-    fit: Fit,
-    control: ControlExpression,
-    limits: Mapping[str, Any],
-    ends: tuple[float, float],
-) -> dict[str, Any]:
-    """Compare two populations with one shifted population beside the most negatives that a healthy donor may have.
-
-    Shown, never decisive: the odds decide.
-    """
-    if control.positive is None:
-        return {}
-    calls, shift_max = limits["calls"], float(limits["mixture"]["shift_max"])
-    background = expression.anchor.component(expression.scale)
-    problem = Problem(expression.counts, background, control.prior or NOTHING_KNOWN, shift_max)
-    low, high = (control.positive.level + math.log(float(calls[f"mosaic_level_{end}"])) for end in ("low", "high"))
-    found = modality(problem, parameters(fit), Hypotheses(*ends, levels=(low, high)), alpha=0.0)
-    return {**asdict(found), "delta_bic": found.likelihood_ratio - math.log(expression.events)}
 
 
 def _bright_events(expression: Expression, control: ControlExpression) -> float | None:

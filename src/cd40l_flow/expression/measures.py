@@ -15,10 +15,10 @@ from cd40l_flow.expression.histogram import histogram, quantile
 from cd40l_flow.expression.interval import profile_interval
 from cd40l_flow.expression.medians import median_interval
 from cd40l_flow.expression.mixture import ANCHORED, Fit, Problem, fit_mixture, parameters
-from cd40l_flow.expression.modality import valley_depth
 from cd40l_flow.expression.model import Anchor, ControlExpression, Expression
 from cd40l_flow.expression.prior import NOTHING_KNOWN, Prior
 from cd40l_flow.expression.proportion import percent_positive
+from cd40l_flow.expression.valley import valley_depth
 from cd40l_flow.inputs.model import Floats
 from cd40l_flow.signal.quantiles import median
 from cd40l_flow.signal.scale import Scale

@@ -172,17 +172,16 @@ class ControlExpression:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One reagent beside the control's: ratios, the mutant fraction with its limits, and one population or two.
+    """One reagent beside the control's: ratios, the mutant fraction with its limits, and the odds.
 
     Intervals (``_low``, ``_high``) are 95 %. ``mutant_error`` is the standard error of the mutant fraction from
-    counting and overlap alone; ``lob`` and ``lod`` are its limits of blank and of detection. ``likelihood_ratio`` to
-    ``mosaic_over_shift`` are those of `modality`. The odds are natural logarithms, each against all other explanations
-    together (`odds`); ``residual_kept`` is what the mutant cells of a mosaic keep of the level, where a residual allele
-    explains them best. ``shape_distance`` is how far the spread of the signal lies from the controls', in standard
-    deviations between people, ``overdispersion`` by what factor the cells scatter more about the fit than by chance.
-    ``agreement`` is how far the mutant
-    fraction lies above the other readout's (CD154 and CD40-Ig), in standard errors. ``bright_events`` counts cells at
-    the control's positive level (above its 10th percentile) beyond the background's.
+    counting and overlap alone; ``lob`` and ``lod`` are its limits of blank and of detection. The odds are natural
+    logarithms, each against all other explanations together (`odds`); ``residual_kept`` is what the mutant cells of a
+    mosaic keep of the level, where a residual allele explains them best. ``shape_distance`` is how far the spread of
+    the signal lies from the controls', in standard deviations between people, ``overdispersion`` by what factor the
+    cells scatter more about the fit than by chance. ``agreement`` is how far the mutant fraction lies above the other
+    readout's (CD154 and CD40-Ig), in standard errors. ``bright_events`` counts cells at the control's positive level
+    (above its 10th percentile) beyond the background's.
     """
 
     mfi_ratio: float | None = None
@@ -200,12 +199,6 @@ class Comparison:
     mutant_error: float | None = None
     lob: float | None = None
     lod: float | None = None
-    likelihood_ratio: float | None = None
-    likelihood_ratio_p: float | None = None
-    null_scale: float | None = None
-    null_drawn: bool | None = None
-    mosaic_over_shift: float | None = None
-    delta_bic: float | None = None
     normal_odds: float | None = None
     mosaic_odds: float | None = None
     reduced_odds: float | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,7 +25,6 @@ from cd40l_flow.schema import load_schema
 
 IN_ORDER = (FUNCTIONAL_DEFECT, ABSENT, MOSAIC, REDUCED, NORMAL)
 WORDS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
-GROUPS = ("guards", "calls", "odds", "mixture", "reference")
 INTRODUCTION = """\
 Written by `python -m cd40l_flow.outputs.decision_table docs/decision-table.md` from the data the program
 decides by; a test fails when the two differ. Values are the defaults of the configuration; a laboratory's own
@@ -85,11 +83,11 @@ or its result is not valid while its measures agree with CD154; an invalid one t
 something else is wrong too, leaves no call. With `require_function: false` NORMAL without CD40-Ig is NORMAL, with
 the reason `FUNCTION_NOT_TESTED`.
 """
-_DESCRIPTION = re.compile(r"^(?P<what>.*?) Unit: (?P<unit>.*?)\. Source: (?P<source>.*)\.$")
+LIMITS_READ = "Every limit, with its unit and source: [config/README.md](../config/README.md#limits)."
 
 
 def decision_table() -> str:
-    """Return the page: checks, rules, the table, reason codes and limits; equal data give equal bytes."""
+    """Return the page: checks, odds, rules, the table and reason codes; equal data give equal bytes."""
     return "\n".join(_lines()) + "\n"
 
 
@@ -102,12 +100,16 @@ def _lines() -> Iterator[str]:
         "## Checks",
         "",
         CHECKS,
+        f"Every call: {', '.join(f'`{code}`' for code, blocked in BLOCKS.items() if blocked == EVERY)}.",
+        "",
         f"| code | {' | '.join(IN_ORDER)} | |",
         f"|---|{'|'.join(':---:' for _ in IN_ORDER)}|---|",
     )
     for code, blocked in BLOCKS.items():
+        if blocked == EVERY:
+            continue
         marks = " | ".join("✗" if call in blocked else "" for call in IN_ORDER)
-        effect = "every call" if blocked == EVERY else "warns" if code in TOLD or not blocked else ""
+        effect = "warns" if code in TOLD or not blocked else ""
         yield f"| `{code}` | {marks} | {effect} |"
     yield from (
         "",
@@ -146,13 +148,7 @@ def _lines() -> Iterator[str]:
         "|---|---|---|",
         *(f"| `{code}` | {text['what']} | {text['remedy']} |" for code, text in load_texts()["reasons"].items()),
         "",
-        "## Limits",
-        "",
-        "Each may be changed in the configuration (`limits`), and is printed where it was applied.",
-        "",
-        "| limit | default | unit | what it does | source |",
-        "|---|---|---|---|---|",
-        *_limits(),
+        LIMITS_READ,
     )
 
 
@@ -180,17 +176,6 @@ def _properties(group: str) -> Mapping[str, Any]:
 
 def _strong(call: str) -> str:
     return call if call == INDETERMINATE else f"**{call}**"
-
-
-def _limits() -> Iterator[str]:
-    for group in GROUPS:
-        for name, schema in _properties(group).items():
-            told = _DESCRIPTION.match(" ".join(schema["description"].split()))
-            if told is None:
-                raise ValueError(f"limits.{group}.{name} tells no unit and source")
-            default = schema["default"]
-            value = ", ".join(default) if isinstance(default, list) else f"{default:g}"
-            yield f"| `{group}.{name}` | {value} | {told['unit']} | {told['what']} | {told['source']} |"
 
 
 if __name__ == "__main__":
