@@ -41,8 +41,9 @@ BEND_BOUND, LARGEST_BEND = 3.0, 0.5
 BOUNDED = {1: "shift", 2: "level", 3: "log_spread", 4: "skew"} | {ANCHORED + k: "background" for k in range(TILTS)}
 PRESSED = 0.5
 # Of a bent law nothing tells how many cells it has among the negative ones: that share of them (a standard deviation),
-# and in standard errors the most that counts of it (benchmarks/real.md).
-UNKNOWN, MOST_UNKNOWN = 0.3, 2.0
+# and in standard errors the most that counts of it (benchmarks/real.md). How many they are is judged as if there were
+# at least so many negative cells: a fit that finds none does not prove that the law has no dim cells.
+UNKNOWN, MOST_UNKNOWN, LEAST_NEGATIVE = 0.25, 3.0, 0.5
 BENT_GAIN = 1e-4  # log likelihood that counts as none for a bent law: a hundredth of a standard error
 ROUGHLY = 0.5  # log likelihood to be gained at which a start is compared with the others
 # Bins are computed up to the highest with a cell, or so much of one, and a little beyond: a factor of three.
@@ -285,7 +286,8 @@ def _fit(
     floor = 0.0
     if problem.bending is not None:
         error = math.sqrt(max(float(np.linalg.inv(information)[0, 0]), 0.0)) * negative * (1 - negative)
-        hidden = float(p1 @ (negative * p0 / np.maximum(negative * p0 + (1 - negative) * p1, 1e-12)))
+        share = max(negative, LEAST_NEGATIVE)
+        hidden = float(p1 @ (share * p0 / np.maximum(share * p0 + (1 - share) * p1, 1e-12)))
         floor = min(UNKNOWN * (1 - negative) * hidden, MOST_UNKNOWN * error)
     return Fit(
         negative_fraction=negative,
