@@ -94,7 +94,7 @@ class People:
         return cls(
             negative_sd=negative_sd,
             level_sd=factor * float(odds["level_sd"]),
-            blank=(float(mixture["lob_z"]) + float(odds["mosaic_margin"])) * spread,
+            blank=min(float(mixture["lob_z"]) * spread, float(odds["smallest_mosaic"])),
         )
 
 
