@@ -128,10 +128,13 @@ def many(seed: int, samples: int, processes: int, names: Sequence[str]) -> list[
     """Judge all families, in order whatever the number of processes."""
     chosen = [one for one in MECHANISMS if not names or one.name in names]
     every = [run for mechanism in chosen for run in runs(mechanism, seed, samples)]
-    if processes == 1:
-        return [one for run in every for one in judge(run)]
+    found: list[Judged] = []
     with ProcessPoolExecutor(processes) as pool:
-        return [one for run in pool.map(judge, every) for one in run]
+        for number, run in enumerate(pool.map(judge, every), start=1):
+            found += run
+            wrong = [f"{one.call} {','.join(one.reasons)}" for one in run if one.dangerous]
+            print(f"{number} of {len(every)}: {run[0].family}", *wrong, sep="  ", flush=True)
+    return found
 
 
 def page(found: Sequence[Judged], seed: int, samples: int) -> str:

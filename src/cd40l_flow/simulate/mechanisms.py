@@ -115,6 +115,15 @@ MECHANISMS: tuple[Mechanism, ...] = (
         of_run={"cd40ig_bound": 0.02},
         plain=False,
     ),
+    # Log amplifiers, and exports that are clipped at the ends of their axes
+    *(
+        Mechanism(
+            replace(scenario, sample=f"{scenario.sample}-{instrument}", instrument=instrument),
+            of_control={"instrument": instrument},
+        )
+        for instrument in ("calibur", "fc500", "floor-zero", "floor-one", "floor-and-top")
+        for scenario in (_healthy("healthy"), _absent("absent"), _carrier("carrier", negative_fraction=0.50))
+    ),
     # Residual alleles
     *(
         Mechanism(
