@@ -65,6 +65,9 @@ HEALTHY = Expression(
     separation=6.0,
     shift=0.05,
     converged=True,
+    goodness=0.5,
+    misplaced=0.0,
+    overdispersion=1.0,
     positive=POSITIVE,
     positive_low_scaled=0.6,
     expected=None,
@@ -89,7 +92,6 @@ BESIDE = Comparison(
     reduced_odds=-12.0,
     absent_odds=-30.0,
     shape_distance=0.2,
-    overdispersion=1.0,
     bright_events=2600.0,
 )
 LENT = ControlExpression(

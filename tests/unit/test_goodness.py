@@ -59,14 +59,17 @@ def test_the_tail_is_scipys() -> None:
 @pytest.mark.parametrize("step", [0.0, 16.0], ids=["continuous", "in raw channels"])
 def test_a_right_model_is_rarely_called_wrong(step: float) -> None:
     """Of 30 samples of the model's own kind p is below 5 % in no more than chance allows, whatever the raw channels."""
-    found = []
+    found, scattered = [], []
     for seed in range(30):
         random = np.random.default_rng(seed)
         values = drawn(random, 4000, 0.3)
         counts = binned(np.round(values / step) * step if step else values)
-        found.append(judged(counts, tube(random, step))[1].p)
+        one = judged(counts, tube(random, step))[1]
+        found.append(one.p)
+        scattered.append(one.overdispersion)
     assert np.mean(np.array(found) < 0.05) <= stats.binom.ppf(0.999, 30, 0.05) / 30
     assert 0.15 < np.median(found) < 0.85
+    assert np.median(scattered) == 1.0
 
 
 def test_cells_that_the_fit_cannot_place_are_counted() -> None:
@@ -80,6 +83,7 @@ def test_cells_that_the_fit_cannot_place_are_counted() -> None:
     found = goodness(moved, fit.expected, background)
     assert found is not None
     assert found.p < 1e-6
+    assert found.overdispersion > 5
     # What chance would move is taken off, so that a right model has none: of a wrong one it is a little too much.
     assert 0.07 < found.misplaced < 0.11
 

@@ -261,8 +261,8 @@ DOUBTS: list[tuple[str, str, Case, Case]] = [
     (
         "MODEL_MISFIT",
         "CD154",
-        with_measures(make_case(), "CD154", beside={"overdispersion": 3.1}),
-        with_measures(make_case(), "CD154", beside={"overdispersion": 3.0}),
+        with_measures(make_case(), "CD154", misplaced=0.05, goodness=1e-6),
+        with_measures(make_case(), "CD154", misplaced=0.05, goodness=0.2),
     ),
 ]
 

@@ -12,7 +12,7 @@ import pytest
 from cd40l_flow.expression import hypotheses as h
 from cd40l_flow.expression.control import control_terms
 from cd40l_flow.expression.effects import ABSENT, FUNCTIONAL_DEFECT, MOSAIC, NORMAL, REDUCED
-from cd40l_flow.expression.evidence import Evidence, overdispersion
+from cd40l_flow.expression.evidence import Evidence
 from cd40l_flow.expression.histogram import histogram
 from cd40l_flow.expression.hypotheses import Above, Normal, People, fraction_penalty
 from cd40l_flow.expression.independence import independence
@@ -126,14 +126,6 @@ def test_the_joint_table() -> None:
     assert together(evidences(normal=0.0), evidences(absent=0.0))[FUNCTIONAL_DEFECT] > SURE
     assert together(evidences(normal=0.0), evidences(mosaic=0.0))["DISCORDANT"] > SURE
     assert together(evidences(absent=0.0), evidences(normal=0.0))["DISCORDANT"] > SURE
-
-
-def test_counts_that_scatter_by_chance_are_not_overdispersed() -> None:
-    random = np.random.default_rng(3)
-    expected = 4000 * np.exp(-0.5 * np.linspace(-4, 4, 200) ** 2) / 62.6
-    assert overdispersion(random.poisson(expected).astype(np.float64), expected) < 1.35
-    wrong = np.roll(expected, 12)
-    assert overdispersion(random.poisson(expected).astype(np.float64), wrong) > 5
 
 
 def test_negatives_of_a_mosaic_know_nothing_of_cd69_and_cd3() -> None:

@@ -18,6 +18,7 @@ MOSTLY = 0.5  # share of negatives from which their place is that of the whole t
 # the same stain, and below the control's background, robust SD.
 BELOW_RESTING, BELOW_CONTROL = 0.15, 0.4
 SURE = 2.0  # standard errors by which a dependence must differ from none
+BY_CHANCE = 0.01  # probability of a fit so bad, below which chance does not explain it
 
 
 def doubt_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[Guard]:
@@ -32,7 +33,7 @@ def doubt_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterato
     yield from _gain(case, expression, control, limits)
     yield _beside_control(case, reagent)
     yield from _negatives(case, reagent, limits)
-    yield _misfit(case, reagent, limits)
+    yield _misfit(expression, limits)
 
 
 def infant_guard(case: Case, limits: Mapping[str, Any]) -> Guard | None:
@@ -143,11 +144,14 @@ def _negatives(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[
         )  # fmt: skip
 
 
-def _misfit(case: Case, reagent: str, limits: Mapping[str, Any]) -> Guard:
-    value, most = case.comparison(reagent).overdispersion, float(limits["guards"]["misfit_max"])
-    fired = beyond(value, most, above=True)
+def _misfit(expression: Expression, limits: Mapping[str, Any]) -> Guard:
+    """Return whether the fit puts many cells elsewhere than they are, more than chance allows.
+
+    Of very many cells any law is wrong by a little, so it is their share that counts.
+    """
+    value, most, p = expression.misplaced, float(limits["guards"]["misfit_max"]), expression.goodness
+    fired = None if value is None or p is None else value > most and p < BY_CHANCE
     return guard(
-        "MODEL_MISFIT", fired, "How much more than by chance the cells scatter about the fit.",
-        reagent=reagent, value=value, limit=most, unit="chi-squared per degree of freedom",
-        blocks=None if fired else NOTHING,
+        "MODEL_MISFIT", fired, "Cells that the fit puts elsewhere than they are, beyond chance.",
+        reagent=expression.reagent, value=value, limit=most, unit="fraction", blocks=None if fired else NOTHING,
     )  # fmt: skip

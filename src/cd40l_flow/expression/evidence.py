@@ -36,8 +36,6 @@ from cd40l_flow.expression.scoring import Optimum, minimise
 from cd40l_flow.inputs.model import Floats
 
 LOG_2PI = math.log(2 * math.pi)
-EMPTY_DENSE = 0.05  # of bins: by chance exp(-FEWEST_EXPECTED) are empty
-FEWEST_EXPECTED = 5.0  # cells in a bin, or in several together, for a chi-squared
 LEAST_KEPT, MOST_KEPT = 0.03, 0.5  # of the level by mutant cells: more is no second kind of cells
 ENOUGH = 0.02  # log likelihood to be gained at which a search ends
 LEVEL = 2  # the place of the level among the parameters of the mixture
@@ -251,40 +249,3 @@ def _laplace(
 def _of_cells(variance: float, said: float) -> float:
     """Return a standard error without what a prior of this precision said."""
     return 1 / math.sqrt(max(1 / max(variance, 1e-12) - said, 1e-4))
-
-
-def overdispersion(counts: Floats, expected: Floats) -> float:
-    """Return by what factor counts, (bins,), scatter more about what is expected of them than they should; at least 1.
-
-    Pearson's chi-squared per degree of freedom, neighbouring bins taken together until each holds
-    ``FEWEST_EXPECTED``. Values of few channels leave empty bins between them: what is expected there counts for the
-    channel next to it. What is expected below the lowest cell counts for its bin: a log amplifier or a clipped file
-    keeps nothing below its floor.
-    """
-    floor = int(np.argmax(counts > 0))
-    counts, expected = counts[floor:], np.concatenate(([expected[: floor + 1].sum()], expected[floor + 1 :]))
-    if _is_comb(counts, expected):
-        counts, expected = _channels(counts, expected)
-    below = np.floor(np.cumsum(expected) / FEWEST_EXPECTED).astype(np.intp)
-    groups = np.unique(below, return_inverse=True)[1]
-    seen, hoped = np.bincount(groups, counts), np.bincount(groups, expected)
-    known = hoped > 0
-    free = int(known.sum()) - ANCHORED
-    if free < 1:
-        return 1.0
-    chi = float(((seen - hoped)[known] ** 2 / hoped[known]).sum())
-    return max(chi / free, 1.0)
-
-
-def _is_comb(counts: Floats, expected: Floats) -> bool:
-    """Return whether bins are empty where cells are expected, as between the channels of integers and logarithms."""
-    dense = expected >= FEWEST_EXPECTED
-    return bool(dense.any()) and float(np.mean(counts[dense] == 0)) > EMPTY_DENSE
-
-
-def _channels(counts: Floats, expected: Floats) -> tuple[Floats, Floats]:
-    """Return the counts of occupied bins, and what is expected from midway to the one before to midway to the next."""
-    filled = np.flatnonzero(counts)
-    edges = np.concatenate(([0.0], (filled[1:] + filled[:-1] + 1) / 2, [float(counts.size)]))
-    summed = np.interp(edges, np.arange(counts.size + 1), np.concatenate(([0.0], np.cumsum(expected))))
-    return counts[filled], np.diff(summed)

@@ -22,6 +22,7 @@ FEWEST = 15.0  # expected cells in a wide bin
 LEAST_WIDTH = 0.4  # of a wide bin, in robust SD of the background
 STEPS = 3  # raw channels that a wide bin must hold
 MOST_BINS = 32
+Z95_ONE_SIDED = 1.6449
 PARAMETERS = 6.0  # that the fit spends of them: weight, shift and the law's four
 
 
@@ -31,10 +32,13 @@ class Goodness:
 
     ``p`` is the probability of so much disagreement by chance, ``misplaced`` the share of cells (0 to 1) that would
     have to move for the two to agree, beyond what chance moves: half the sum of absolute differences.
+    ``overdispersion`` is by what factor the cells at least scatter more than by chance: chi-squared over its 95th
+    percentile, 1 or more.
     """
 
     p: float
     misplaced: float
+    overdispersion: float
 
 
 def goodness(counts: Floats, expected: Floats, background: Background) -> Goodness | None:
@@ -61,7 +65,7 @@ def goodness(counts: Floats, expected: Floats, background: Background) -> Goodne
     chance = math.sqrt(2 / math.pi) * np.sqrt(variance * freedom / count)
     total = max(float(counts.sum()), 1.0)
     misplaced = 0.5 * float((np.abs(away) - chance).sum()) / total
-    return Goodness(chi_squared_tail(chi, freedom), min(max(misplaced, 0.0), 1.0))
+    return Goodness(chi_squared_tail(chi, freedom), min(max(misplaced, 0.0), 1.0), max(chi / _percentile(freedom), 1.0))
 
 
 def chi_squared_tail(chi: float, freedom: float) -> float:
@@ -69,6 +73,12 @@ def chi_squared_tail(chi: float, freedom: float) -> float:
     ninth = 2 / (9 * freedom)
     z = ((chi / freedom) ** (1 / 3) - (1 - ninth)) / math.sqrt(ninth)
     return float(bell_and_share(np.array([-z]))[1][0])
+
+
+def _percentile(freedom: float) -> float:
+    """Return the 95th percentile of chi-squared (Wilson & Hilferty 1931)."""
+    ninth = 2 / (9 * freedom)
+    return freedom * (1 - ninth + Z95_ONE_SIDED * math.sqrt(ninth)) ** 3
 
 
 def _bins(background: Background) -> int:

@@ -150,6 +150,7 @@ def fit(
         margin_events=int(np.count_nonzero(margin)),
         goodness=found.goodness.p if found and found.goodness else None,
         misplaced=found.goodness.misplaced if found and found.goodness else None,
+        overdispersion=found.goodness.overdispersion if found and found.goodness else None,
         model_error=told * found.fit.model_error if found else None,
         at_bound=found.fit.at_bound if found else (),
     )

@@ -58,7 +58,8 @@ class Expression:
     ``mixture`` is the fit that all this was read from. The ends of the MFIs are 95 % intervals of medians.
     ``margin_events`` are cells at the top of the target's range: positive, and left out of the fit of the others' law.
     ``goodness`` is the probability of so bad a fit by chance, ``misplaced`` the share of cells (0 to 1) that the fit
-    puts elsewhere than they are, ``model_error`` the standard error of the negative fraction for what the law's shape
+    puts elsewhere than they are, ``overdispersion`` by what factor the cells scatter more about it than by chance,
+    ``model_error`` the standard error of the negative fraction for what the law's shape
     leaves open (its interval holds it), ``at_bound`` the parameters that the data press against a bound of the model.
     """
 
@@ -103,6 +104,7 @@ class Expression:
     margin_events: int = 0
     goodness: float | None = None
     misplaced: float | None = None
+    overdispersion: float | None = None
     model_error: float | None = None
     at_bound: tuple[str, ...] = ()
 
@@ -178,10 +180,9 @@ class Comparison:
     counting and overlap alone; ``lob`` and ``lod`` are its limits of blank and of detection. The odds are natural
     logarithms, each against all other explanations together (`odds`); ``residual_kept`` is what the mutant cells of a
     mosaic keep of the level, where a residual allele explains them best. ``shape_distance`` is how far the spread of
-    the signal lies from the controls', in standard deviations between people, ``overdispersion`` by what factor the
-    cells scatter more about the fit than by chance. ``agreement`` is how far the mutant fraction lies above the other
-    readout's (CD154 and CD40-Ig), in standard errors. ``bright_events`` counts cells at the control's positive level
-    (above its 10th percentile) beyond the background's.
+    the signal lies from the controls', in standard deviations between people. ``agreement`` is how far the mutant
+    fraction lies above the other readout's (CD154 and CD40-Ig), in standard errors. ``bright_events`` counts cells at
+    the control's positive level (above its 10th percentile) beyond the background's.
     """
 
     mfi_ratio: float | None = None
@@ -205,7 +206,6 @@ class Comparison:
     absent_odds: float | None = None
     residual_kept: float | None = None
     shape_distance: float | None = None
-    overdispersion: float | None = None
     agreement: float | None = None
     bright_events: float | None = None
     distances: Distances = Distances()

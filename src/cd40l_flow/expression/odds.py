@@ -16,7 +16,7 @@ import numpy as np
 
 from cd40l_flow.expression import hypotheses as h
 from cd40l_flow.expression.effects import ABSENT, FUNCTIONAL_DEFECT, MOSAIC, NORMAL, REDUCED
-from cd40l_flow.expression.evidence import LEVEL, Evidence, evidence, overdispersion
+from cd40l_flow.expression.evidence import LEVEL, Evidence, evidence
 from cd40l_flow.expression.hypotheses import People, hypotheses
 from cd40l_flow.expression.mixture import LOGIT_BOUND, NEAREST, Problem, parameters
 from cd40l_flow.expression.model import ControlExpression, Expression
@@ -47,8 +47,8 @@ Evidences = Mapping[str, Evidence]
 
 def reagent_evidences(
     expression: Expression, control: ControlExpression, limits: Mapping[str, Any], *, counts: Floats | None = None
-) -> tuple[dict[str, Evidence], People, float] | None:
-    """Return the evidence of every hypothesis of one reagent, how people differ, and the overdispersion of the fit.
+) -> tuple[dict[str, Evidence], People] | None:
+    """Return the evidence of every hypothesis of one reagent, and how people differ.
 
     ``counts``, (bins,), are a part of its cells where not all are to be looked at. None where sample or control could
     not be fitted.
@@ -60,7 +60,7 @@ def reagent_evidences(
     if people is None or fit is None or prior is None or negative is None or events == 0:
         return None
     background = expression.anchor.component(expression.scale)
-    dispersion = overdispersion(expression.counts, fit.expected.sum(axis=0))
+    dispersion = expression.overdispersion or 1.0
     problem = Problem(
         cells / dispersion,
         background,
@@ -87,7 +87,7 @@ def reagent_evidences(
         alike = _residual_in_control(control, people, background.scale, limits) * events / dispersion
         one = found[h.RESIDUAL]
         found[h.RESIDUAL] = replace(one, log=one.log - CAUTION * alike)
-    return found, people, dispersion
+    return found, people
 
 
 def _residual_in_control(control: ControlExpression, people: People, scale: Scale, limits: Mapping[str, Any]) -> float:
@@ -137,8 +137,8 @@ def weigh(
         found = reagent_evidences(expression, controls[reagent], limits[reagent]) if reagent in controls else None
         if found is None:
             continue
-        evidences[reagent], people[reagent], dispersion = found
-        told[reagent] = _measures(evidences[reagent], expression, controls[reagent], dispersion)
+        evidences[reagent], people[reagent] = found
+        told[reagent] = _measures(evidences[reagent], expression, controls[reagent])
     if not evidences:
         return Weighed({}, {}, None, None)
     shared = limits[next(iter(evidences))]
@@ -151,9 +151,7 @@ def weigh(
     )
 
 
-def _measures(
-    found: Evidences, expression: Expression, control: ControlExpression, dispersion: float
-) -> dict[str, float | None]:
+def _measures(found: Evidences, expression: Expression, control: ControlExpression) -> dict[str, float | None]:
     odds = reagent_odds(found)
     residual = max(found.values(), key=lambda one: one.log) is found[h.RESIDUAL]
     mine, prior = expression.positive, control.prior
@@ -167,7 +165,6 @@ def _measures(
         "absent_odds": odds[ABSENT],
         "residual_kept": found[h.RESIDUAL].kept if residual else None,
         "shape_distance": distance,
-        "overdispersion": dispersion,
     }
 
 

@@ -57,11 +57,12 @@ error e: s² = (1 + 1/k) `healthy_negative_sd`² + e², t² = (1 + 1/k) `level_s
 - reduced: n normal (c, s), l normal (ln `reduced_level`, `reduced_level_sd`);
 - absent: logit of n normal (4.2, 1.1), l normal (−2.8, 0.9).
 
-b = `lob_z` s / (1 − c), at most `smallest_mosaic`, is the smallest mutant fraction that NORMAL must exclude. Spread, skew
-and photo-electron of the signal have the control's law under all of them (`shape_spread_sd`, `shape_skew_sd`),
-shift and shape of the background those of the fit. The evidence of an explanation is its likelihood integrated over
-all of that (Laplace's approximation at its best fit, MacKay 2003, chapter 27), the counts divided by their
-overdispersion about the free fit, chi-squared per degree of freedom (Wedderburn 1974, doi:10.1093/biomet/61.3.439).
+b = `lob_z` s / (1 − c), at most `smallest_mosaic`, is the smallest mutant fraction that NORMAL must exclude.
+Spread, skew and photo-electron of the signal have the control's law under all of them (`shape_spread_sd`,
+`shape_skew_sd`), shift and shape of the background those of the fit. The evidence of an explanation is its likelihood
+integrated over all of that (Laplace's approximation at its best fit, MacKay 2003, chapter 27), the counts divided by
+their overdispersion about the free fit, chi-squared over its 95th percentile (Wedderburn 1974,
+doi:10.1093/biomet/61.3.439).
 Odds are of one call against the sum of all others, as natural logarithms: 4.6 is 100 to 1.
 
 All reagents together are one blood: negative fraction and level of two readouts may differ by no more than 0.015 and
