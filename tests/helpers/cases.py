@@ -219,12 +219,18 @@ def make_case(patterns: dict[str, str] | None = None, **changes: Any) -> Case:
         activation=dict.fromkeys(patterns, ACTIVE),
         checks=CHECKS,
         control=ControlCase(("C01",), dict.fromkeys(patterns, LENT), dict.fromkeys(patterns, 95.0), ()),
-        joint=joint(patterns),
-        present_odds=9.0 if any(patterns.get(clone) in ("NORMAL", "REDUCED") for clone in CLONES) else -9.0,
-        uniform_odds=None if CD40_IG not in patterns else -9.0 if patterns[CD40_IG] == "MOSAIC" else 9.0,
-        binding=binding(patterns),
     )
-    return replace(case, **changes)
+    return replace(case, **(together(patterns) | changes))
+
+
+def together(patterns: dict[str, str]) -> dict[str, Any]:
+    """Return what all reagents of a case say together when each has its pattern."""
+    return {
+        "joint": joint(patterns),
+        "present_odds": 9.0 if any(patterns.get(clone) in ("NORMAL", "REDUCED") for clone in CLONES) else -9.0,
+        "uniform_odds": None if CD40_IG not in patterns else -9.0 if patterns[CD40_IG] == "MOSAIC" else 9.0,
+        "binding": binding(patterns),
+    }
 
 
 def joint(patterns: dict[str, str], ln: float = 15.0) -> dict[str, float]:

@@ -27,6 +27,7 @@ from helpers.cases import (
     judge,
     make_case,
     odds,
+    together,
     with_measures,
 )
 
@@ -308,7 +309,7 @@ def cases(draw: st.DrawFn) -> Case:
         reagent: max(ODDS, key=lambda call, one=one: getattr(one, ODDS[call]) or 0.0)  # type: ignore[misc]
         for reagent, one in case.comparisons.items()
     }
-    case = replace(case, joint=joint(likeliest))
+    case = replace(case, **together(likeliest))
     answer = st.sampled_from(("yes", "no", "unknown"))
     history = {name: draw(answer) for name in ("calcineurin_inhibitor", "steroid", "anti_cd154", "transplant")}
     return replace(case, sample=replace(SAMPLE, **history))  # type: ignore[arg-type]
