@@ -289,6 +289,11 @@ COMPARED = [f.name for f in fields(Comparison)]
 SOME = st.sampled_from((NORMAL, ABSENT, REDUCED, MOSAIC))
 
 
+def known(odds: float | None) -> float:
+    """Return odds, and even ones where there are none."""
+    return 0.0 if odds is None or math.isnan(odds) else odds
+
+
 def possible(comparison: Comparison) -> dict[str, float]:
     """Return odds of which one is above even at most, as of explanations of the same cells: the others are turned."""
     found = {name: odds for name in ODDS.values() if (odds := getattr(comparison, name)) is not None and odds > 0}
@@ -306,7 +311,7 @@ def cases(draw: st.DrawFn) -> Case:
         case = with_measures(case, reagent, beside=beside, **measured)
         case = with_measures(case, reagent, beside=possible(case.comparisons[reagent]))
     likeliest = {
-        reagent: max(ODDS, key=lambda call, one=one: getattr(one, ODDS[call]) or 0.0)  # type: ignore[misc]
+        reagent: max(ODDS, key=lambda call, one=one: known(getattr(one, ODDS[call])))  # type: ignore[misc]
         for reagent, one in case.comparisons.items()
     }
     case = replace(case, **together(likeliest))
