@@ -92,13 +92,14 @@ def _background(case: Case, expression: Expression, limits: Mapping[str, Any]) -
         )  # fmt: skip
     shift = expression.background_shift
     if shift is not None:
-        # A stimulated background as anchor has moved with the cells; any other leaves the shift in the measures.
+        # A stimulated background as anchor has moved with the cells, resting ones that were moved as well; any other
+        # leaves the shift in the measures.
         limit = float(guards["background_shift_max"])
         yield guard(
             "HIGH_BACKGROUND", beyond(abs(shift), limit, above=True),
             "Shift of the stimulated background against resting cells.",
             reagent=reagent, value=shift, limit=limit, unit="robust SD",
-            blocks=NOTHING if expression.anchor.exact else None,
+            blocks=NOTHING if expression.anchor.exact or expression.anchor.change else None,
         )  # fmt: skip
     control = None if case.control is None else case.control.reagents.get(reagent)
     if control is None or not (control.background.sum() and expression.anchor.counts.sum()):

@@ -1,0 +1,162 @@
+"""Laboratories that make fewer tubes, on simulated truth: ``python -m benchmarks.tube_sets``.
+
+Each run has a control and samples of several kinds with the same set of tubes. Runs differ in instrument, in how
+brightly they stain and in how the background of stimulated cells differs from that of resting ones, which is all that
+many of these sets have for a background.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from benchmarks.families import HELD_OUT, donor
+
+from cd40l_flow.analyse import analyse
+from cd40l_flow.inputs.plan import load_plan
+from cd40l_flow.simulate import INSTRUMENTS, Scenario, SimulationParameters, healthy_control, named, write_cohort
+
+OUT = Path(__file__).parent / "tube_sets.md"
+RUNS = 48
+
+
+@dataclass(frozen=True)
+class TubeSet:
+    """What a laboratory makes: the reagents of its stimulated and unstimulated tubes, and whether it shows function."""
+
+    name: str
+    stimulated: tuple[str, ...]
+    unstimulated: tuple[str, ...]
+    function: bool
+
+    def of(self, scenario: Scenario) -> Scenario:
+        """Return a scenario with these tubes."""
+        return replace(scenario, stimulated=self.stimulated, unstimulated=self.unstimulated)
+
+
+SETS = (
+    TubeSet("two: unstimulated and stimulated CD154", ("CD154",), ("CD154",), False),
+    TubeSet("three: these and CD40-Ig, no background of it", ("CD154", "CD40-Ig"), ("CD154",), False),
+    TubeSet("four: both readouts unstimulated and stimulated", ("CD154", "CD40-Ig"), ("CD154", "CD40-Ig"), True),
+    TubeSet("four: secondary and no isotype or FMO", ("CD154", "CD40-Ig", "secondary"), ("CD154",), True),
+)
+KINDS = ("healthy-male", "absent", "carrier-half", "carrier-37-percent-positive", "unstained-cd154")
+# Of a run: molecules of CD154 (D of about 4 to 8), and what stimulation makes of the light of the cell itself and of
+# what sticks to it (assay.md 4.2 and the recordings: resting cells lie a little above or below).
+DIMMEST, BRIGHTEST = 1_300.0, 10_000.0
+AUTOFLUORESCENCE, NONSPECIFIC = (0.9, 2.0), (0.85, 1.4)
+FAR = 0.05  # of a fraction, beyond its interval
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One sample: its tubes, what it is, what was called, and each fraction shown with its interval and the truth."""
+
+    tubes: str
+    instrument: str
+    kind: str
+    seed: int
+    call: str
+    reasons: tuple[str, ...]
+    right: bool
+    dangerous: bool
+    separation: float | None
+    shown: Mapping[str, tuple[float, float, float, float]]
+
+    @property
+    def wrong(self) -> dict[str, tuple[float, float, float, float]]:
+        """The fractions whose interval misses the truth by far: value, low, high, truth."""
+        return {
+            name: one for name, one in self.shown.items() if not one[1] - FAR <= one[3] <= one[2] + FAR
+        }
+
+
+def runs(seed: int, count: int) -> Iterator[tuple[int, TubeSet, SimulationParameters, Scenario, list[Scenario]]]:
+    """Yield runs: seed, tubes, physics, control and samples."""
+    for number in range(count):
+        random = np.random.default_rng((seed, number))
+
+        def about(low: float, high: float, random: np.random.Generator = random) -> float:
+            return math.exp(random.uniform(math.log(low), math.log(high)))
+
+        tubes = SETS[number % len(SETS)]
+        instrument = INSTRUMENTS[number // len(SETS) % len(INSTRUMENTS)]
+        parameters = replace(
+            SimulationParameters(),
+            cd154_molecules=about(DIMMEST, BRIGHTEST),
+            cd40ig_bound=about(0.8, 1.6),
+            blast_autofluorescence=about(*AUTOFLUORESCENCE),
+            blast_nonspecific=about(*NONSPECIFIC),
+        )
+        kinds = (*KINDS, "no-binding") if tubes.function else KINDS
+        usual = [healthy_control(), *(named(kind)[0][1] for kind in kinds)]
+        control, *tests = (
+            replace(tubes.of(donor(one, random)), instrument=instrument) for one in usual
+        )
+        yield int(random.integers(2**31)), tubes, parameters, control, tests
+
+
+def judge(run: tuple[int, TubeSet, SimulationParameters, Scenario, list[Scenario]]) -> list[Judged]:
+    """Simulate one run, analyse it as the workflow does, and judge what is called and shown."""
+    seed, tubes, parameters, control, tests = run
+    found = []
+    with TemporaryDirectory() as folder, contextlib.chdir(folder):
+        write_cohort(Path(), seed, cohort=(control, *tests), parameters=parameters)
+        if not tubes.function:
+            config = Path("config/config.yaml")
+            config.write_text(config.read_text().replace("require_function: true", "require_function: false"))
+        plan = load_plan("config/config.yaml")
+        lent, _ = analyse(plan.job(control.sample), {})
+        for scenario in tests:
+            result, _ = analyse(plan.job(scenario.sample), {control.sample: lent})
+            found.append(judged(tubes, seed, scenario, control, result))
+    return found
+
+
+def judged(tubes: TubeSet, seed: int, scenario: Scenario, control: Scenario, result: Mapping[str, Any]) -> Judged:
+    """Return a sample judged by its result."""
+    call = result["call"]
+    return Judged(
+        tubes=tubes.name,
+        instrument=scenario.instrument,
+        kind=scenario.sample,
+        seed=seed,
+        call=call,
+        reasons=tuple(result["reasons"]),
+        right=call in scenario.right,
+        dangerous=call in scenario.dangerous,
+        separation=(result["reagents"].get("CD154") or {}).get("separation"),
+        shown=_shown(scenario, control, result),
+    )
+
+
+def _shown(scenario: Scenario, control: Scenario, result: Mapping[str, Any]) -> dict[str, tuple[float, float, float, float]]:
+    """Return the fractions that the result shows: value, interval, truth of the donor."""
+    found = {}
+    for reagent, values in result["reagents"].items():
+        binds = reagent != "CD40-Ig" or scenario.function > 0
+        negative = scenario.negative_fraction if binds else 1.0
+        truths = {"negative_fraction": negative, "mutant_fraction": 1 - (1 - negative) / (1 - control.negative_fraction)}
+        for name, truth in truths.items():
+            one = tuple(values[f"{name}{end}"] for end in ("", "_low", "_high"))
+            if None not in one:
+                found[f"{reagent} {name}"] = (*one, truth)
+    return found
+
+
+def many(seed: int, count: int, processes: int) -> list[Judged]:
+    """Judge all runs, in order whatever the number of processes."""
+    every = list(runs(seed, count))
+    if processes == 1:
+        return [one for run in every for one in judge(run)]
+    with ProcessPoolExecutor(processes) as pool:
+        return [one for found in pool.map(judge, every) for one in found]
