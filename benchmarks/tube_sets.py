@@ -7,11 +7,9 @@ many of these sets have for a background.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import math
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from benchmarks.families import HELD_OUT, donor
+from benchmarks.families import donor
 
 from cd40l_flow.analyse import analyse
 from cd40l_flow.inputs.plan import load_plan
@@ -75,9 +73,7 @@ class Judged:
     @property
     def wrong(self) -> dict[str, tuple[float, float, float, float]]:
         """The fractions whose interval misses the truth by far: value, low, high, truth."""
-        return {
-            name: one for name, one in self.shown.items() if not one[1] - FAR <= one[3] <= one[2] + FAR
-        }
+        return {name: one for name, one in self.shown.items() if not one[1] - FAR <= one[3] <= one[2] + FAR}
 
 
 def runs(seed: int, count: int) -> Iterator[tuple[int, TubeSet, SimulationParameters, Scenario, list[Scenario]]]:
@@ -99,9 +95,7 @@ def runs(seed: int, count: int) -> Iterator[tuple[int, TubeSet, SimulationParame
         )
         kinds = (*KINDS, "no-binding") if tubes.function else KINDS
         usual = [healthy_control(), *(named(kind)[0][1] for kind in kinds)]
-        control, *tests = (
-            replace(tubes.of(donor(one, random)), instrument=instrument) for one in usual
-        )
+        control, *tests = (replace(tubes.of(donor(one, random)), instrument=instrument) for one in usual)
         yield int(random.integers(2**31)), tubes, parameters, control, tests
 
 
@@ -139,13 +133,18 @@ def judged(tubes: TubeSet, seed: int, scenario: Scenario, control: Scenario, res
     )
 
 
-def _shown(scenario: Scenario, control: Scenario, result: Mapping[str, Any]) -> dict[str, tuple[float, float, float, float]]:
+def _shown(
+    scenario: Scenario, control: Scenario, result: Mapping[str, Any]
+) -> dict[str, tuple[float, float, float, float]]:
     """Return the fractions that the result shows: value, interval, truth of the donor."""
     found = {}
     for reagent, values in result["reagents"].items():
         binds = reagent != "CD40-Ig" or scenario.function > 0
         negative = scenario.negative_fraction if binds else 1.0
-        truths = {"negative_fraction": negative, "mutant_fraction": 1 - (1 - negative) / (1 - control.negative_fraction)}
+        truths = {
+            "negative_fraction": negative,
+            "mutant_fraction": 1 - (1 - negative) / (1 - control.negative_fraction),
+        }
         for name, truth in truths.items():
             one = tuple(values[f"{name}{end}"] for end in ("", "_low", "_high"))
             if None not in one:

@@ -15,14 +15,14 @@ from cd40l_flow.expression.case import Activation, Case, ControlCase, Refusal
 from cd40l_flow.expression.compare import agreeing, compare
 from cd40l_flow.expression.control import combine, control_terms
 from cd40l_flow.expression.effects import MOSAIC
-from cd40l_flow.expression.guards import control_failures
+from cd40l_flow.expression.guards import control_failures, tubes_lacking
 from cd40l_flow.expression.histogram import histogram
 from cd40l_flow.expression.independence import Independence, independence
 from cd40l_flow.expression.laboratory import Laboratory, with_laboratory
 from cd40l_flow.expression.measures import TargetCells, fit
 from cd40l_flow.expression.model import UNSTIMULATED, Anchor, Comparison, Expression
 from cd40l_flow.expression.odds import reagent_evidences, reagent_odds, weigh
-from cd40l_flow.expression.quality import usable_fit
+from cd40l_flow.expression.quality import not_carried, usable_fit
 from cd40l_flow.expression.replicates import replicate_groups
 from cd40l_flow.expression.resting import stimulated
 from cd40l_flow.expression.tube_checks import cd69_median, check_tubes, floor_of
@@ -186,6 +186,13 @@ def control_case(cases: Sequence[Case], limits: Mapping[str, Any]) -> ControlCas
         reagent_failures=together([control_failures(case, limits)[1] for case in cases]),
         volts=together([case.volts for case in cases]),
         ages=tuple(age_band(case.sample.age_years) for case in cases),
+        lacking=together([tubes_lacking(case, limits) for case in cases]),
+        not_carried=frozenset(
+            reagent
+            for case in cases
+            for reagent, expression in case.reagents.items()
+            if not_carried(expression, limits)
+        ),
     )
 
 
@@ -260,8 +267,8 @@ def _anchor(
     limits: Mapping[str, Any],
     activated: Floats,
 ) -> Anchor | None:
-    """Return the background of a reagent: the sample's own stimulated one, else the control's stimulated one, else its
-    own resting cells, moved as stimulation moves them, else the control's.
+    """Return the background of a reagent: the sample's own stimulated one, else its resting cells moved as stimulation
+    moves them, else the control's stimulated one, else resting cells as they are.
 
     Each is taken only with enough cells (``min_events`` of the gating limits). ``activated`` are the target's values of
     the sample's activated cells, (n,): where the instrument piles them up is its floor.
@@ -277,9 +284,7 @@ def _anchor(
             names = tuple(tube.signal.events.tube.fcs for tube in own)
             floor = lowest_written(values, activated)
             return Anchor(histogram(scale.forward(values), bins), background, names, exact=True, floor=floor)
-    theirs = _lent(control, reagent, enough, activated)
-    if theirs is not None and not theirs.resting:
-        return theirs
+    mine = None
     # Resting cells with the same stain: another reagent's background is another.
     resting = [tube for tube in tubes.of(reagent, stimulated=False) if tube.signal.events.markers["target"] == detector]
     values = cells(resting, CD8_NEGATIVE)
@@ -289,8 +294,11 @@ def _anchor(
         values = values if change is None else change.of(values)
         floor = lowest_written(values, activated)
         counts = histogram(scale.forward(values), bins)
-        return Anchor(counts, UNSTIMULATED, names, exact=False, floor=floor, change=change)
-    return theirs
+        mine = Anchor(counts, UNSTIMULATED, names, exact=False, floor=floor, change=change)
+        if change is not None:
+            return mine
+    theirs = _lent(control, reagent, enough, activated)
+    return mine if theirs is None or (theirs.resting and mine is not None) else theirs
 
 
 def _lent(control: ControlCase | None, reagent: str, enough: int, activated: Floats) -> Anchor | None:

@@ -22,15 +22,7 @@ def reagent_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Itera
     """Yield every guard of one reagent that the sheet plans; ``limits`` are all groups of the configuration's."""
     expression = case.reagents.get(reagent)
     if reagent in case.missing:
-        # Resting cells with the same stain stand in for a background where the laboratory makes no other: its control
-        # has none either.
-        control = None if case.control is None else case.control.reagents.get(reagent)
-        sources = [
-            one for one in (expression and expression.anchor.source, control and control.background_source) if one
-        ]
-        alike = bool(sources) and all(source.endswith("unstimulated") for source in sources)
-        blocks = NOTHING if alike else None
-        yield guard("TUBE_MISSING", True, case.missing[reagent], reagent=reagent, blocks=blocks)
+        yield _no_background(reagent, case.missing[reagent], expression)
     fewest = float(limits["guards"]["activated_min"])
     activation = case.activation.get(reagent)
     # Without its own background a reagent is not measured, but its cells are counted.
@@ -45,6 +37,21 @@ def reagent_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Itera
         yield from _background(case, expression, limits)
         yield _fit(expression)
         yield from _against_control(case, expression, limits)
+
+
+def _no_background(reagent: str, missing: str, expression: Expression | None) -> Guard:
+    """Return that a background was not made: resting cells stand in where it is known what stimulation does to them."""
+    anchor = None if expression is None else expression.anchor
+    if anchor is None or not anchor.resting:
+        return guard("TUBE_MISSING", True, missing, reagent=reagent)
+    if anchor.change is None:
+        why = "Resting cells do not stand in: the CD8+ cells of both tubes do not tell what stimulation does to them."
+        return guard("TUBE_MISSING", True, f"{missing} {why}", reagent=reagent)
+    told = (
+        f"Unstimulated cells stand in, moved by {anchor.change.shift:+.1f} robust SD and with noise of "
+        f"{anchor.change.widening:.1f} as CD8+ cells of the same tubes were."
+    )
+    return guard("TUBE_MISSING", True, f"{missing} {told}", reagent=reagent, blocks=NOTHING)
 
 
 def _activation(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[Guard]:
