@@ -22,8 +22,10 @@ from cd40l_flow.signal.censoring import pile
 from cd40l_flow.signal.quantiles import quantiles
 from cd40l_flow.signal.scale import robust_sd
 
-# CD8+ cells that express lie above these quantiles, even where they are a third of all.
-LOW, HIGH = 0.05, 0.25
+# CD8+ cells that express lie above these quantiles, even where they are a third of all; where the lowest cells are
+# piled up, quantiles as far apart above the pile, up to the highest.
+LOW, HIGH, HIGHEST = 0.05, 0.25, 0.45
+ABOVE_PILE = 0.02
 FEWEST = 100  # cells in each tube: the upper quantile then has an error of 0.14 robust SD
 MOST = 4096  # cells that quantiles are asked of
 # What is taken for the work of stimulation, robust SD of the resting cells; expressing cells lie further off.
@@ -64,16 +66,18 @@ def stimulated(resting: Floats, before: Sequence[GatedTube], after: Sequence[Gat
     sd = robust_sd(resting)
     if min(rest.size, moved.size) < FEWEST or not sd > 0:
         return None
-    floor = _floor(resting, rest)
-    least = max((one for one in (floor, _floor(moved)) if one is not None), default=-math.inf)
-    low, high = quantiles(moved, (LOW, HIGH))
-    if min(high, *quantiles(rest, (HIGH,))) <= least:
+    piles = [pile(values) for values in (resting, rest, moved)]
+    low = max([LOW, *(found.share + ABOVE_PILE for found in piles if found is not None)])
+    ends = (low, low + HIGH - LOW)
+    if ends[1] > HIGHEST:
         return None
-    noise = _added(rest, high - low, NOISIEST * sd) if min(low, *quantiles(rest, (LOW,))) > least else 0.0
-    offset = high - quantiles(noisy(rest, noise), (HIGH,))[0]
+    least, most = quantiles(moved, ends)
+    noise = _added(rest, ends, most - least, NOISIEST * sd)
+    offset = most - quantiles(noisy(rest, noise), ends[1:])[0]
     if abs(offset) > FURTHEST * sd:
         return None
-    return Stimulated(offset, noise, offset / sd, noise / sd, floor)
+    floors = [found.value for found in piles[:2] if found is not None]
+    return Stimulated(offset, noise, offset / sd, noise / sd, max(floors, default=None))
 
 
 def noisy(ordered: Floats, noise: float) -> Floats:
@@ -85,13 +89,13 @@ def noisy(ordered: Floats, noise: float) -> Floats:
     return found
 
 
-def _added(rest: Floats, width: float, most: float) -> float:
-    """Return the SD of the noise that makes the lower part of resting cells, in rising order, as wide as ``width``."""
+def _added(rest: Floats, ends: tuple[float, float], width: float, most: float) -> float:
+    """Return the SD of the noise that sets two quantiles, ``ends``, of ordered resting cells ``width`` apart."""
     low, high = 0.0, most
     for _ in range(STEPS):
         middle = (low + high) / 2
-        ends = quantiles(noisy(rest, middle), (LOW, HIGH))
-        low, high = (middle, high) if ends[1] - ends[0] < width else (low, middle)
+        least, greatest = quantiles(noisy(rest, middle), ends)
+        low, high = (middle, high) if greatest - least < width else (low, middle)
     return low
 
 
@@ -99,10 +103,6 @@ def _added(rest: Floats, width: float, most: float) -> float:
 def _normal() -> Floats:
     law = NormalDist()
     return np.array([law.inv_cdf((place + 0.5) / NODES) for place in range(NODES)])
-
-
-def _floor(*several: Floats) -> float | None:
-    return max((found.value for values in several if (found := pile(values)) is not None), default=None)
 
 
 def _fewer(values: Floats) -> Floats:
