@@ -195,12 +195,12 @@ def page(found: Sequence[Judged], seed: int, count: int) -> str:
     return f"""# Fewer tubes
 
 Written by `python -m benchmarks.tube_sets --seed {seed} --runs {count}`. {len(found)} simulated samples in {count}
-runs, each with a control of its own donor and the same set of tubes; {len({one.instrument for one in found})}
-instruments in turn. Donors differ as in [families.md](families.md). Runs bind {DIMMEST:,.0f} to {BRIGHTEST:,.0f}
-molecules of anti-CD154 (D of the controls {min(separations):.1f} to {max(separations):.1f}); stimulation multiplies the cells' own
-light by {AUTOFLUORESCENCE[0]} to {AUTOFLUORESCENCE[1]} and what sticks to them by {NONSPECIFIC[0]} to {NONSPECIFIC[1]}.
-Seeds from {HELD_OUT} on were not used for tuning. Sets without CD40-Ig and its background have
-`require_function: false`.
+runs, each with a control of its own donor and the same set of tubes;
+{len({one.instrument for one in found})} instruments in turn. Donors differ as in [families.md](families.md).
+Runs bind {DIMMEST:,.0f} to {BRIGHTEST:,.0f} molecules of anti-CD154 (D of the controls' CD154
+{min(separations):.1f} to {max(separations):.1f}); stimulation multiplies the light of the cells themselves by
+{AUTOFLUORESCENCE[0]} to {AUTOFLUORESCENCE[1]} and what sticks to them by {NONSPECIFIC[0]} to {NONSPECIFIC[1]}.
+Seeds from {HELD_OUT} on were not used for tuning. Sets that do not show function have `require_function: false`.
 
 **Dangerous**: an affected sample called NORMAL, a healthy one called affected, a carrier called NORMAL, ABSENT or
 FUNCTIONAL_DEFECT, any call of a tube that was not stained. **Mistaken**: any other call that is not right.
