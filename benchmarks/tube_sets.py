@@ -26,7 +26,7 @@ from cd40l_flow.inputs.plan import load_plan
 from cd40l_flow.simulate import INSTRUMENTS, Scenario, SimulationParameters, healthy_control, named, write_cohort
 
 OUT = Path(__file__).parent / "tube_sets.md"
-RUNS = 48
+RUNS = 60
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ SETS = (
     TubeSet("three: these and CD40-Ig, no background of it", ("CD154", "CD40-Ig"), ("CD154",), False),
     TubeSet("four: both readouts unstimulated and stimulated", ("CD154", "CD40-Ig"), ("CD154", "CD40-Ig"), True),
     TubeSet("four: secondary and no isotype or FMO", ("CD154", "CD40-Ig", "secondary"), ("CD154",), True),
+    TubeSet("five: the whole set, for comparison", ("CD154", "isotype", "CD40-Ig", "secondary"), ("CD154",), True),
 )
 KINDS = ("healthy-male", "absent", "carrier-half", "carrier-37-percent-positive", "unstained-cd154")
 # Of a run: molecules of CD154 (D of about 4 to 9), and what stimulation makes of the light of the cell itself and of

@@ -373,6 +373,9 @@ def test_a_shifted_background_limits_only_where_it_is_not_the_anchor() -> None:
     assert judge(absent).call == "ABSENT"
     borrowed = replace(absent.reagents["CD154"].anchor, exact=False)
     assert judge(with_measures(absent, "CD154", anchor=borrowed)).reasons == ("HIGH_BACKGROUND",)
+    # Resting cells that were moved lie elsewhere for that very reason.
+    moved = with_measures(absent, "CD154", anchor=MOVED)
+    assert [found.value for found in guards_of(moved, "HIGH_BACKGROUND", "CD154") if found.unit == "robust SD"] == []
 
 
 def test_a_failed_fit_says_why() -> None:

@@ -310,7 +310,7 @@ def test_laboratories_with_fewer_tubes_get_what_their_tubes_tell(name: str, tmp_
 def test_a_fraction_that_is_not_carried_is_empty_in_every_output(tmp_path: Path) -> None:
     """Resting cells of which nothing tells what stimulation does to them: no call, no fraction, in no file."""
     made = [
-        replace(one, stimulated=("CD154",), unstimulated=("CD154",), unstimulated_events=600)
+        replace(one, stimulated=("CD154",), unstimulated=("CD154",), unstimulated_events=450)
         for one in (healthy_control(), replace(LOST, sample="lost"))
     ]
     Run(tmp_path, made[:1], made[1:], 1.0)
@@ -321,9 +321,13 @@ def test_a_fraction_that_is_not_carried_is_empty_in_every_output(tmp_path: Path)
     for name in ("negative_fraction", "negative_fraction_low", "negative_fraction_high", "mutant_fraction"):
         assert result["reagents"]["CD154"][name] is None
     assert any("No share of not expressing cells is told" in message["text"] for message in result["messages"])
-    assert main(["summarize", "--directory", str(tmp_path)]) == 0
-    header, *rows = [
-        line.split("\t") for line in (tmp_path / "results/summary.tsv").read_text(encoding="utf-8").splitlines()
-    ]
-    (row,) = [dict(zip(header, row, strict=True)) for row in rows if row[0] == "lost"]
-    assert {value for name, value in row.items() if "fraction" in name} == {""}
+    one, summary, mqc = (
+        str(tmp_path / name) for name in ("results/samples/lost/result.json", "summary.tsv", "cd40l_flow_mqc.json")
+    )
+    assert main(["summarize", one, "--summary", summary, "--multiqc", mqc]) == 0
+    header, row = [line.split("\t") for line in Path(summary).read_text(encoding="utf-8").splitlines()]
+    cells = dict(zip(header, row, strict=True))
+    assert {value for name, value in cells.items() if "fraction" in name} == {""}
+    assert cells["cd154_percent_positive"] != ""
+    told = "".join(path.read_text(encoding="utf-8") for path in tmp_path.glob("*_negative_fraction_mqc.*"))
+    assert "lost" not in told

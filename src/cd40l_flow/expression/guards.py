@@ -12,7 +12,7 @@ from cd40l_flow.expression.agreement import agreement_guards
 from cd40l_flow.expression.case import Case
 from cd40l_flow.expression.doubts import doubt_guards, infant_guard
 from cd40l_flow.expression.effects import EVERY, NORMAL, Guard
-from cd40l_flow.expression.reagent_guards import reagent_guards
+from cd40l_flow.expression.reagent_guards import no_background, reagent_guards
 from cd40l_flow.expression.reference_guards import reference_guards
 from cd40l_flow.expression.replicates import replicate_guards
 from cd40l_flow.expression.sample_guards import sample_guards
@@ -27,7 +27,12 @@ def apply_guards(case: Case, limits: Mapping[str, Any]) -> tuple[Guard, ...]:
         *replicate_guards(case),
         *([] if (infant := infant_guard(case, limits)) is None else [infant]),
         *(found for reagent in case.planned for found in reagent_guards(case, reagent, limits)),
-        *(found for reagent in case.planned for found in doubt_guards(case, reagent, limits)),
+        *(
+            found
+            for reagent in case.planned
+            if (missing := no_background(case, reagent)) is None or not missing.blocks
+            for found in doubt_guards(case, reagent, limits)
+        ),
     )
 
 

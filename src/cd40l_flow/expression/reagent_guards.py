@@ -21,8 +21,9 @@ CONTROL_LEAST = {
 def reagent_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[Guard]:
     """Yield every guard of one reagent that the sheet plans; ``limits`` are all groups of the configuration's."""
     expression = case.reagents.get(reagent)
-    if reagent in case.missing:
-        yield _no_background(reagent, case.missing[reagent], expression)
+    missing = no_background(case, reagent)
+    if missing is not None:
+        yield missing
     fewest = float(limits["guards"]["activated_min"])
     activation = case.activation.get(reagent)
     # Without its own background a reagent is not measured, but its cells are counted.
@@ -33,14 +34,21 @@ def reagent_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Itera
             reagent=reagent, value=float(events), limit=fewest, unit="events",
         )  # fmt: skip
     yield from _activation(case, reagent, limits)
-    if expression is not None:
+    # What lies beside a background that is none says nothing of the cells.
+    if expression is not None and (missing is None or not missing.blocks):
         yield from _background(case, expression, limits)
         yield _fit(expression)
         yield from _against_control(case, expression, limits)
 
 
-def _no_background(reagent: str, missing: str, expression: Expression | None) -> Guard:
-    """Return that a background was not made: resting cells stand in where it is known what stimulation does to them."""
+def no_background(case: Case, reagent: str) -> Guard | None:
+    """Return that a background was not made, None where it was.
+
+    Resting cells stand in where it is known what stimulation does to them.
+    """
+    if reagent not in case.missing:
+        return None
+    missing, expression = case.missing[reagent], case.reagents.get(reagent)
     anchor = None if expression is None else expression.anchor
     if anchor is None or not anchor.resting:
         return guard("TUBE_MISSING", True, missing, reagent=reagent)
@@ -98,15 +106,15 @@ def _background(case: Case, expression: Expression, limits: Mapping[str, Any]) -
             reagent=reagent, value=resting, limit=limit, unit="%",
         )  # fmt: skip
     shift = expression.background_shift
-    if shift is not None:
-        # A stimulated background as anchor has moved with the cells, resting ones that were moved as well; any other
-        # leaves the shift in the measures.
+    if shift is not None and expression.anchor.change is None:
+        # A stimulated background as anchor has moved with the cells; any other leaves the shift in the measures. Of
+        # resting cells that were moved it is what they were moved by.
         limit = float(guards["background_shift_max"])
         yield guard(
             "HIGH_BACKGROUND", beyond(abs(shift), limit, above=True),
             "Shift of the stimulated background against resting cells.",
             reagent=reagent, value=shift, limit=limit, unit="robust SD",
-            blocks=NOTHING if expression.anchor.exact or expression.anchor.change else None,
+            blocks=NOTHING if expression.anchor.exact else None,
         )  # fmt: skip
     control = None if case.control is None else case.control.reagents.get(reagent)
     if control is None or not (control.background.sum() and expression.anchor.counts.sum()):
