@@ -99,8 +99,8 @@ def test_piled_cells_stay_piled() -> None:
 
 @pytest.mark.parametrize(
     ("offset", "cells", "expressing"),
-    [(OFFSET, 60, 0.0), (OFFSET, CELLS, 0.9), (1000.0, CELLS, 0.0)],
-    ids=["few cells", "CD8+ cells that express", "too far for stimulation"],
+    [(OFFSET, 60, 0.0), (OFFSET, CELLS, 0.9), (OFFSET, CELLS, 0.78), (1000.0, CELLS, 0.0)],
+    ids=["few cells", "CD8+ cells that express", "most of them do", "too far for stimulation"],
 )
 def test_nothing_is_said_where_cd8_cells_do_not_tell(offset: float, cells: int, expressing: float) -> None:
     """Few cells, and cells that went as far as expressing ones do, move no background: it would hide those that do."""

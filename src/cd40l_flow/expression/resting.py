@@ -29,7 +29,7 @@ ABOVE_PILE = 0.02
 FEWEST = 100  # cells in each tube: the upper quantile then has an error of 0.14 robust SD
 MOST = 4096  # cells that quantiles are asked of
 # What is taken for the work of stimulation, robust SD of the resting cells; expressing cells lie further off.
-FURTHEST, NOISIEST = 2.5, 4.0
+FURTHEST, NOISIEST, MOST_OF = 2.5, 4.0, 0.99
 STEPS = 20  # of the bisection: to a millionth of the noisiest
 NODES = 1024  # of the normal law
 GOLDEN = (math.sqrt(5) - 1) / 2  # steps of this fraction fill an interval evenly, wherever one begins
@@ -74,7 +74,7 @@ def stimulated(resting: Floats, before: Sequence[GatedTube], after: Sequence[Gat
     least, most = quantiles(moved, ends)
     noise = _added(rest, ends, most - least, NOISIEST * sd)
     offset = most - quantiles(noisy(rest, noise), ends[1:])[0]
-    if abs(offset) > FURTHEST * sd:
+    if abs(offset) > FURTHEST * sd or noise > MOST_OF * NOISIEST * sd:
         return None
     floors = [found.value for found in piles[:2] if found is not None]
     return Stimulated(offset, noise, offset / sd, noise / sd, max(floors, default=None))
