@@ -16,6 +16,7 @@ from cd40l_flow.expression.control import combine, control_terms, from_json, wit
 from cd40l_flow.expression.effects import INDETERMINATE, NORMAL
 from cd40l_flow.expression.guards import apply_guards, control_failures
 from cd40l_flow.expression.laboratory import laboratory
+from cd40l_flow.expression.shown import as_shown
 from cd40l_flow.expression.tube_checks import largest_change
 from cd40l_flow.expression.wording import statement
 from cd40l_flow.gating.lending import combined
@@ -61,12 +62,13 @@ def analyse(job: Job, control_results: Mapping[str, Mapping[str, Any]]) -> tuple
         reagent: with_titration(control_terms(expression, limits), expression, limits)
         for reagent, expression in (case.reagents if job.sample.role == "control" else {}).items()
     }
+    shown = as_shown(case, limits)
     result = result_of(
         job=job,
         gated=gated,
-        case=case,
+        case=shown,
         decision=decision,
-        statement=statement(case, decision, limits),
+        statement=statement(shown, decision, limits),
         changes=would_change(case, decision, limits, require_function=bool(job.settings["require_function"])),
         lent=lent,
         failures=failures,
@@ -74,7 +76,7 @@ def analyse(job: Job, control_results: Mapping[str, Mapping[str, Any]]) -> tuple
     )
     result["messages"] += export_messages(result, gated.tubes)
     tops = [control["lent"]["scatter_tops"] for control in results]
-    return result, densities(gated, case, tops)
+    return result, densities(gated, shown, tops)
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,24 @@ def control_from_results(results: Sequence[Mapping[str, Any]], limits: Mapping[s
         reagent_failures=together([one["reagent_failures"] for one in lent]),
         volts=together([_volts(result) for result in results]),
         ages=tuple(result["age_band"] for result in results),
+        lacking=together([_lacking(result) for result in results]),
+        not_carried=frozenset(
+            name
+            for result in results
+            for name, measures in result["reagents"].items()
+            if measures["negative_fraction"] is None
+        ),
     )
+
+
+def _lacking(result: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return the tubes that a control was not made of, as `tubes_lacking`."""
+    found: dict[str, tuple[str, ...]] = {}
+    for guard in result["guards"]:
+        if guard["code"] == "TUBE_MISSING" and guard["fired"] and guard["effect"] == "hard":
+            name = guard["reagent"] or ""
+            found[name] = (*found.get(name, ()), f"Control {result['sample']}: {guard['message']}")
+    return found
 
 
 def _of_reagents(lent: Mapping[str, Any]) -> list[str]:

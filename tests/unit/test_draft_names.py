@@ -204,14 +204,14 @@ def test_two_files_of_one_kind_are_asked_about() -> None:
     """Replicates, repeats or another person: the question names the files."""
     tubes = drafted(
         [
-            *(f"AK {tube}_{n:03d}.fcs" for n, tube in enumerate(("stim CD154",) * 2 + TUBES[:1], 1)),
-            "BK stim CD154_009.fcs",
+            *(f"P03 {tube}_{n:03d}.fcs" for n, tube in enumerate(("stim CD154",) * 2 + TUBES[:1], 1)),
+            "P08 stim CD154_009.fcs",
         ]
     )
 
     asked = [path for path, tube in tubes.items() if tube.doubts]
-    assert asked == ["AK stim CD154_001.fcs", "AK stim CD154_002.fcs"]
-    assert "'AK stim CD154_001.fcs', 'AK stim CD154_002.fcs'" in tubes[asked[0]].doubts[0]
+    assert asked == ["P03 stim CD154_001.fcs", "P03 stim CD154_002.fcs"]
+    assert "'P03 stim CD154_001.fcs', 'P03 stim CD154_002.fcs'" in tubes[asked[0]].doubts[0]
 
 
 def test_headers_part_files_whose_names_tell_no_one() -> None:
@@ -381,3 +381,33 @@ def test_the_table_of_words_is_sound() -> None:
         *("gate", "filler", "replicate", "copy", "run", "specimen", "kin", "control", "person"),
     }
     assert all(pattern.pattern == pattern.pattern.replace("  ", " ") for _, pattern in table())
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("001 KL stim", "002 KL unstim", "003 MB stim", "004 MB unstim"),
+        ("001 KL stim", "002 KL unstim", "003 KL isotype stim", "004 MB stim", "005 MB unstim"),
+        ("KL/001 stim", "KL/002 unstim", "MB/003 stim", "MB/004 unstim"),
+        ("KL stim 001", "KL unstim 002", "MB stim 003", "MB unstim 004"),
+        ("stim 001 KL", "unstim 002 KL", "stim 003 MB", "unstim 004 MB"),
+        ("20250301 001 KL stim", "20250301 002 KL unstim", "20250301 003 MB stim", "20250301 004 MB unstim"),
+        ("A1 KL stim", "A2 KL unstim", "A3 MB stim", "B1 MB unstim", "B2 NO stim", "B3 NO unstim"),
+    ],
+)
+def test_people_with_one_tube_each_under_operators_are_never_merged_without_a_question(names: tuple[str, ...]) -> None:
+    """Numbers that never return may be people, and the initials beside them those of who stained."""
+    tubes = drafted([f"{name} CD154.fcs" if "iso" not in name else f"{name}.fcs" for name in names])
+
+    merged = {tube.sample for tube in tubes.values()}
+    assert len(merged) == len(names) or all(tube.doubts for tube in tubes.values())
+
+
+def test_numbers_before_whole_sets_of_tubes_only_count_the_files() -> None:
+    """Nobody has one tube each so that all under one name make a set; nor where the name is a person's code."""
+    whole = [f"{10 * k + n:03} {who} {tube}.fcs" for k, who in enumerate(("KL", "MB")) for n, tube in enumerate(TUBES)]
+    coded = ["001 P03 stim CD154.fcs", "002 P03 unstim CD154.fcs", "003 P08 stim CD154.fcs", "004 P08 unstim CD154.fcs"]
+
+    assert not any(tube.doubts for tube in drafted(whole).values())
+    assert {tube.sample for tube in drafted(whole).values()} == {"KL", "MB"}
+    assert not any(tube.doubts for tube in drafted(coded).values())

@@ -10,6 +10,7 @@ import pytest
 
 from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.expression.case import (
+    Activation,
     Case,
     ControlCase,
     Difference,
@@ -19,12 +20,13 @@ from cd40l_flow.expression.case import (
     ReplicateGroup,
     Uncut,
 )
-from cd40l_flow.expression.effects import BLOCKS, EVERY, NORMAL, Guard
-from cd40l_flow.expression.guards import apply_guards, control_failures
+from cd40l_flow.expression.effects import BLOCKS, EVERY, NORMAL, NOTHING, Guard
+from cd40l_flow.expression.guards import apply_guards, control_failures, tubes_lacking
 from cd40l_flow.expression.histogram import centres
 from cd40l_flow.expression.independence import Dependence, Independence
 from cd40l_flow.expression.laboratory import Laboratory, Spread
 from cd40l_flow.expression.model import Anchor
+from cd40l_flow.expression.resting import Stimulated
 from cd40l_flow.inputs.model import Tube
 from helpers.cases import (
     ACTIVE,
@@ -35,6 +37,7 @@ from helpers.cases import (
     DARK,
     LENT,
     SAMPLE,
+    SCALE,
     control_alone,
     judge,
     limits,
@@ -370,6 +373,9 @@ def test_a_shifted_background_limits_only_where_it_is_not_the_anchor() -> None:
     assert judge(absent).call == "ABSENT"
     borrowed = replace(absent.reagents["CD154"].anchor, exact=False)
     assert judge(with_measures(absent, "CD154", anchor=borrowed)).reasons == ("HIGH_BACKGROUND",)
+    # Resting cells that were moved lie elsewhere for that very reason.
+    moved = with_measures(absent, "CD154", anchor=MOVED)
+    assert [found.value for found in guards_of(moved, "HIGH_BACKGROUND", "CD154") if found.unit == "robust SD"] == []
 
 
 def test_a_failed_fit_says_why() -> None:
@@ -405,6 +411,52 @@ def test_controls_tell_their_own_failures_only() -> None:
     everywhere, by_reagent = control_failures(of_control(converged=False), limits())
     assert everywhere == ()
     assert by_reagent == {"CD154": ("Control C01: The fit of the mixture did not converge. (CD154)",)}
+
+
+NO_ISOTYPE = {"CD154": "No stimulated isotype or FMO tube."}
+RESTING = Anchor(DARK, "unstimulated", ("unstim.fcs",), exact=False)
+MOVED = replace(RESTING, change=Stimulated(offset=20.0, noise=40.0, shift=0.3, widening=0.8))
+
+
+@pytest.mark.parametrize(
+    ("anchor", "blocks"),
+    [(MOVED, NOTHING), (RESTING, EVERY), (replace(RESTING, source="control's isotype"), EVERY)],
+    ids=["moved as stimulation does", "as they were", "another donor's"],
+)
+def test_unstimulated_cells_stand_in_only_where_it_is_known_what_stimulation_does(
+    anchor: Anchor, blocks: frozenset[str]
+) -> None:
+    case = with_measures(make_case(missing=NO_ISOTYPE), "CD154", anchor=anchor)
+    (found,) = guards_of(case, "TUBE_MISSING", "CD154")
+    assert (found.fired, found.blocks) == (True, blocks)
+
+
+def test_tubes_that_were_never_made_are_no_failure_of_the_control() -> None:
+    """The control lacks them as its samples do: these say so by the name of the tubes."""
+    control = replace(control_alone(), missing={"CD40-Ig": "No stimulated secondary tube."})
+    control = replace(control, reagents={"CD154": control.reagents["CD154"]})
+    assert control_failures(control, limits()) == ((), {})
+    lacking = tubes_lacking(control, limits())
+    assert lacking == {"CD40-Ig": ("Control C01: No stimulated secondary tube.",)}
+    case = make_case(control=ControlCase(("C01",), {"CD154": LENT}, {}, (), lacking=lacking))
+    assert fires(case, "TUBE_MISSING", "CD40-Ig") is True
+    assert fires(case, "CONTROL_FAILED") is False
+    # Without an unstimulated tube nothing of its activation can be known either.
+    unknown = {name: Activation(95.0, None, None) for name in control.activation}
+    alone = replace(control, missing={}, unstimulated_missing=True, activation=unknown)
+    assert control_failures(alone, limits()) == ((), {})
+    assert list(tubes_lacking(alone, limits())) == [""]
+
+
+def test_a_tube_that_was_not_stained_lies_below_the_control_where_resting_cells_are_the_background() -> None:
+    """It moved its own background down with it; the control's did not move."""
+    absent = make_case(dict.fromkeys(("CD154", "CD40-Ig"), "ABSENT"))
+    assert absent.control is not None
+    place = SCALE.to_linear(MOVED.component(SCALE).median) - 0.8 * MOVED.component(SCALE).linear_sd
+    below = np.roll(DARK, round((SCALE.to_scaled(place) - MOVED.component(SCALE).median) / (1.3 / DARK.size)))
+    for counts, fired in ((below, True), (DARK, False)):
+        case = with_measures(absent, "CD154", anchor=replace(MOVED, counts=counts), negative_fraction=0.99, shift=0.0)
+        assert fires(case, "STAIN_FAILED", "CD154") is fired
 
 
 def test_effects_name_what_is_left() -> None:

@@ -206,8 +206,9 @@ PITFALLS: list[tuple[Scenario, str]] = [
               expected_reasons=("FUNCTION_NOT_TESTED",)), "expression normal; function not tested"),
     (replace(LOST, sample="lost-expression-only", stimulated=WITHOUT_BINDING,
              expected_reasons=("FUNCTION_NOT_TESTED",)), "was not validly tested"),
-    (Scenario("no-background", stimulated=("CD154", "CD40-Ig", "secondary"), expected_call="INDETERMINATE",
-              expected_reasons=("TUBE_MISSING",)), "No call"),
+    # Beside a control that has them: the sample's own unstimulated cells stand in for an isotype.
+    (Scenario("no-background", stimulated=("CD154", "CD40-Ig", "secondary")), "like the control's"),
+    (replace(LOST, sample="lost-no-background", stimulated=("CD154", "CD40-Ig", "secondary")), "not detected"),
     (Scenario("no-resting-tube", unstimulated=(), expected_call="INDETERMINATE", expected_reasons=("TUBE_MISSING",)),
      "No call"),
     (Scenario("male-mosaic", negative_fraction=0.5, expected_call="MOSAIC"), "somatic mosaicism"),
@@ -275,3 +276,58 @@ def test_the_limits_of_the_laboratory_are_used_and_told(tmp_path: Path) -> None:
     run.results.clear()
     assert run.result("C01")["call"] == "INDETERMINATE"
     assert run.result("healthy")["reasons"][0] == "CONTROL_FAILED"
+
+
+FEWER = {
+    "two": (("CD154",), ("CD154",)),
+    "three": (("CD154", "CD40-Ig"), ("CD154",)),
+    "four": (("CD154", "CD40-Ig"), ("CD154", "CD40-Ig")),
+}
+
+
+@pytest.mark.parametrize("name", FEWER)
+def test_laboratories_with_fewer_tubes_get_what_their_tubes_tell(name: str, tmp_path: Path) -> None:
+    """Calls are right, fractions near the truth or empty in every output, and the control is not blamed for tubes."""
+    stimulated, unstimulated = FEWER[name]
+    truth = {"healthy": (0.10, "NORMAL"), "lost": (0.99, "ABSENT"), "carrier": (0.50, "MOSAIC")}
+    samples = [replace(LOST if who == "lost" else PATIENTS[who], sample=who) for who in truth]
+    made = [replace(one, stimulated=stimulated, unstimulated=unstimulated) for one in (healthy_control(), *samples)]
+    run = Run(tmp_path, made[:1], made[1:], 1.0)
+    config = tmp_path / "config" / "config.yaml"
+    config.write_text(config.read_text().replace("require_function: true", "require_function: false"))
+    for who, (negative, call) in truth.items():
+        result = run.result(who)
+        assert (result["call"], "CONTROL_FAILED" in result["reasons"]) == (call, False)
+        mine = result["reagents"]["CD154"]
+        assert mine["background"]["source"] == "unstimulated"
+        told = mine["negative_fraction"]
+        assert told is None or abs(told - negative) < 0.03
+        assert (told is None) == (mine["mutant_fraction"] is None)
+        # Where the cells expressing are plain, the fraction is told.
+        assert who == "lost" or told is not None
+
+
+def test_a_fraction_that_is_not_carried_is_empty_in_every_output(tmp_path: Path) -> None:
+    """Resting cells of which nothing tells what stimulation does to them: no call, no fraction, in no file."""
+    made = [
+        replace(one, stimulated=("CD154",), unstimulated=("CD154",), unstimulated_events=450)
+        for one in (healthy_control(), replace(LOST, sample="lost"))
+    ]
+    Run(tmp_path, made[:1], made[1:], 1.0)
+    assert main(["run", "--directory", str(tmp_path), "--sample", "lost"]) == 0
+    result = json.loads((tmp_path / "results/samples/lost/result.json").read_text(encoding="utf-8"))
+    assert (result["call"], result["reasons"][0]) == ("INDETERMINATE", "TUBE_MISSING")
+    assert "CONTROL_FAILED" not in result["reasons"]
+    for name in ("negative_fraction", "negative_fraction_low", "negative_fraction_high", "mutant_fraction"):
+        assert result["reagents"]["CD154"][name] is None
+    assert any("No share of not expressing cells is told" in message["text"] for message in result["messages"])
+    one, summary, mqc = (
+        str(tmp_path / name) for name in ("results/samples/lost/result.json", "summary.tsv", "cd40l_flow_mqc.json")
+    )
+    assert main(["summarize", one, "--summary", summary, "--multiqc", mqc]) == 0
+    header, row = [line.split("\t") for line in Path(summary).read_text(encoding="utf-8").splitlines()]
+    cells = dict(zip(header, row, strict=True))
+    assert {value for name, value in cells.items() if "fraction" in name} == {""}
+    assert cells["cd154_percent_positive"] != ""
+    told = "".join(path.read_text(encoding="utf-8") for path in tmp_path.glob("*_negative_fraction_mqc.*"))
+    assert "lost" not in told

@@ -15,15 +15,16 @@ from cd40l_flow.expression.case import Activation, Case, ControlCase, Refusal
 from cd40l_flow.expression.compare import agreeing, compare
 from cd40l_flow.expression.control import combine, control_terms
 from cd40l_flow.expression.effects import MOSAIC
-from cd40l_flow.expression.guards import control_failures
+from cd40l_flow.expression.guards import control_failures, tubes_lacking
 from cd40l_flow.expression.histogram import histogram
 from cd40l_flow.expression.independence import Independence, independence
 from cd40l_flow.expression.laboratory import Laboratory, with_laboratory
 from cd40l_flow.expression.measures import TargetCells, fit
-from cd40l_flow.expression.model import Anchor, Comparison, Expression
+from cd40l_flow.expression.model import UNSTIMULATED, Anchor, Comparison, Expression
 from cd40l_flow.expression.odds import reagent_evidences, reagent_odds, weigh
-from cd40l_flow.expression.quality import usable_fit
+from cd40l_flow.expression.quality import not_carried, usable_fit
 from cd40l_flow.expression.replicates import replicate_groups
+from cd40l_flow.expression.resting import stimulated
 from cd40l_flow.expression.tube_checks import cd69_median, check_tubes, floor_of
 from cd40l_flow.gating.model import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE, GatedSample, GatedTube
 from cd40l_flow.inputs.model import TARGET_REAGENTS, Floats, Override, Sample
@@ -185,6 +186,13 @@ def control_case(cases: Sequence[Case], limits: Mapping[str, Any]) -> ControlCas
         reagent_failures=together([control_failures(case, limits)[1] for case in cases]),
         volts=together([case.volts for case in cases]),
         ages=tuple(age_band(case.sample.age_years) for case in cases),
+        lacking=together([tubes_lacking(case, limits) for case in cases]),
+        not_carried=frozenset(
+            reagent
+            for case in cases
+            for reagent, expression in case.reagents.items()
+            if not_carried(expression, limits)
+        ),
     )
 
 
@@ -259,7 +267,8 @@ def _anchor(
     limits: Mapping[str, Any],
     activated: Floats,
 ) -> Anchor | None:
-    """Return the background of a reagent: the sample's own stimulated one, else the control's, else resting cells.
+    """Return the background of a reagent: the sample's own stimulated one, else its resting cells moved as stimulation
+    moves them, else the control's stimulated one, else resting cells as they are.
 
     Each is taken only with enough cells (``min_events`` of the gating limits). ``activated`` are the target's values of
     the sample's activated cells, (n,): where the instrument piles them up is its floor.
@@ -275,18 +284,30 @@ def _anchor(
             names = tuple(tube.signal.events.tube.fcs for tube in own)
             floor = lowest_written(values, activated)
             return Anchor(histogram(scale.forward(values), bins), background, names, exact=True, floor=floor)
-    lent = control.reagents.get(reagent) if control else None
-    if lent is not None and lent.background.sum() >= enough:
-        floor = max((one for one in (lent.floor, lowest_written(activated)) if one is not None), default=None)
-        return Anchor(lent.background, f"control's {lent.background_source}", (), exact=False, floor=floor)
+    mine = None
     # Resting cells with the same stain: another reagent's background is another.
     resting = [tube for tube in tubes.of(reagent, stimulated=False) if tube.signal.events.markers["target"] == detector]
     values = cells(resting, CD8_NEGATIVE)
     if values.size >= enough:
         names = tuple(tube.signal.events.tube.fcs for tube in resting)
+        change = stimulated(values, resting, tubes.of(reagent, stimulated=True))
+        values = values if change is None else change.of(values)
         floor = lowest_written(values, activated)
-        return Anchor(histogram(scale.forward(values), bins), "unstimulated", names, exact=False, floor=floor)
-    return None
+        counts = histogram(scale.forward(values), bins)
+        mine = Anchor(counts, UNSTIMULATED, names, exact=False, floor=floor, change=change)
+        if change is not None:
+            return mine
+    theirs = _lent(control, reagent, enough, activated)
+    return mine if theirs is None or (theirs.resting and mine is not None) else theirs
+
+
+def _lent(control: ControlCase | None, reagent: str, enough: int, activated: Floats) -> Anchor | None:
+    """Return the background that the controls lend, None where they have none or too few cells of it."""
+    lent = control.reagents.get(reagent) if control else None
+    if lent is None or lent.background.sum() < enough:
+        return None
+    floor = max((one for one in (lent.floor, lowest_written(activated)) if one is not None), default=None)
+    return Anchor(lent.background, f"control's {lent.background_source}", (), exact=False, floor=floor)
 
 
 def lowest_written(*several: Floats) -> float | None:

@@ -361,7 +361,7 @@ def _combine(
         return INDETERMINATE, [*why, *others]
     if not valid or binding is None:
         # What cannot support a call may still speak against it: a worse assay must not lead to a call.
-        if binding is not None:
+        if binding is not None and not _unjudged(binding):
             against = TABLE.get((cd154, binding.pattern), DISCORDANT)[0] != cd154
             if against and binding.pattern != INDETERMINATE:
                 return INDETERMINATE, ["READOUT_DISCORDANT", *others]
@@ -424,6 +424,11 @@ def _not_valid(binding: SubCall, guards: Sequence[Guard]) -> bool:
         return True
     unknown = [guard for guard in guards if guard.reagent == binding.reagent and guard.fired is None]
     return all(code in INVALID for code in (*binding.reasons, *_codes(unknown, binding.pattern)))
+
+
+def _unjudged(binding: SubCall) -> bool:
+    """Return whether a CD40-Ig tube has no background of any kind: it then tells no more than one that was not made."""
+    return "TUBE_MISSING" in binding.reasons and not binding.outcomes
 
 
 def _alone(guards: tuple[Guard, ...]) -> tuple[str, list[str]]:

@@ -136,7 +136,8 @@ class ControlCase:
 
     ``failures`` are those of the whole run, ``reagent_failures`` of one reagent. ``disagreement`` is by reagent, of
     those that several controls measured. ``volts`` are the voltages of each detector, ``ages`` the controls' bands of
-    age.
+    age. ``lacking`` are in words the tubes that the controls were not made of, by reagent (empty: of all);
+    ``not_carried`` the reagents of which a control's background does not carry a fraction.
     """
 
     names: tuple[str, ...]
@@ -147,6 +148,8 @@ class ControlCase:
     reagent_failures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     volts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     ages: tuple[str | None, ...] = ()
+    lacking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    not_carried: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,7 @@ class Case:
     nothing was cut. ``joint`` are the natural-log odds of each call by all reagents together, ``present_odds`` those
     that CD154 is expressed by one kind of cells, ``uniform_odds`` that CD40-Ig is bound by one kind or by none;
     ``volts`` the voltages of each detector of a stimulated target. ``replicates`` are the tubes that were pooled.
+    ``untold`` says by reagent why no fraction of it is shown (`as_shown`).
     """
 
     sample: Sample
@@ -183,6 +187,7 @@ class Case:
     uniform_odds: float | None = None
     binding: Binding | None = None
     volts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    untold: Mapping[str, str] = field(default_factory=dict)
 
     def comparison(self, reagent: str) -> Comparison:
         """Return a reagent beside the control's, empty where there is no control."""

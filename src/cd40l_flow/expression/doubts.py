@@ -64,6 +64,11 @@ def _stain(expression: Expression, control: ControlExpression | None, limits: Ma
     unknown = negative is None or negative != negative
     fired = None if unknown else beyond(shift, least, above=False)
     message = "Place of the cells against their background."
+    if not fired and shift is not None and expression.anchor.resting and control is not None:
+        # A tube that was not stained moved its own background down: what tells is the control's, moved as well.
+        beside = _beside_background(expression, control, shift)
+        if beside is not None and beside < least:
+            fired, shift, message = True, beside, "Place of the cells against the controls' background."
     if fired and shift is not None and expression.anchor.exact and control is not None:
         resting = None if expression.background_shift is None else shift + expression.background_shift
         beside = _beside_background(expression, control, shift)

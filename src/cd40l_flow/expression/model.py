@@ -11,9 +11,12 @@ from cd40l_flow.expression.distances import Distances
 from cd40l_flow.expression.histogram import bin_of
 from cd40l_flow.expression.mixture import Fit
 from cd40l_flow.expression.prior import Prior
+from cd40l_flow.expression.resting import Stimulated
 from cd40l_flow.expression.signal_law import Positive
 from cd40l_flow.inputs.model import Floats
 from cd40l_flow.signal.scale import Scale
+
+UNSTIMULATED = "unstimulated"
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,9 @@ class Anchor:
 
     ``source`` is ``isotype``, ``FMO`` or ``secondary`` (the sample's own, stimulated), ``control's ...`` or
     ``unstimulated``; ``exact`` is False where the shape is borrowed from other cells, so that the interval must allow
-    for a shift. ``floor`` is the lowest value, channel values, that the instrument writes of sample and background
-    (log amplifiers, clipped files): of cells there it is known only that they are no brighter; None where there is
-    none.
+    for a shift; ``change`` is what resting cells were moved by. ``floor`` is the lowest value, channel values, that the
+    instrument writes of sample and background (log amplifiers, clipped files): of cells there it is known only that
+    they are no brighter; None where there is none.
     """
 
     counts: Floats
@@ -32,6 +35,12 @@ class Anchor:
     tubes: tuple[str, ...]
     exact: bool
     floor: float | None = None
+    change: Stimulated | None = None
+
+    @property
+    def resting(self) -> bool:
+        """Whether it is that of resting cells, the sample's own or the control's."""
+        return self.source.endswith(UNSTIMULATED)
 
     def component(self, scale: Scale) -> Background:
         """Return the negative component on the scale of the bins, made once: what it holds for the fits is dear."""

@@ -17,12 +17,39 @@ def fit_is_stable(expression: Expression, limits: Mapping[str, Any]) -> bool | N
 
 
 def usable_fit(expression: Expression, limits: Mapping[str, Any]) -> bool:
-    """Return whether the positive fraction may come from the fit: stable, and its components far enough apart."""
+    """Return whether the positive fraction may come from the fit: stable, and its components far enough apart.
+
+    Beside a borrowed background it must be told by the cells too (`not_carried`).
+    """
     return bool(
         fit_is_stable(expression, limits)
         and expression.separation is not None
         and expression.separation >= float(limits["guards"]["separation_min"])
+        and not not_carried(expression, limits)
     )
+
+
+def not_carried(expression: Expression, limits: Mapping[str, Any]) -> str:
+    """Return in words why a fraction of the fit may not be told beside a borrowed background; empty where it may.
+
+    The background of other cells may lie elsewhere. Where the expressing cells are no population of their own, or the
+    negative ones do not lie where the background says, any fraction explains the cells as well as another.
+    """
+    if expression.anchor.exact or expression.negative_fraction is None:
+        return ""
+    guards = limits["guards"]
+    separation, shift = expression.separation, expression.shift
+    if expression.anchor.resting and expression.anchor.change is None:
+        return "it is not known what stimulation does to resting cells"
+    if not fit_is_stable(expression, limits):
+        return "the fit is not stable"
+    if separation is None or not separation >= float(guards["borrowed_separation_min"]):
+        return "the fitted expressing cells are no population of their own"
+    if shift is None or not abs(shift) <= float(guards["borrowed_shift_max"]):
+        return "the negative cells do not lie where the background does"
+    if expression.misplaced is not None and expression.misplaced > float(guards["borrowed_misplaced_max"]):
+        return "the fit does not describe the cells"
+    return ""
 
 
 def positive_fraction(expression: Expression, limits: Mapping[str, Any]) -> float | None:

@@ -21,16 +21,9 @@ CONTROL_LEAST = {
 def reagent_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[Guard]:
     """Yield every guard of one reagent that the sheet plans; ``limits`` are all groups of the configuration's."""
     expression = case.reagents.get(reagent)
-    if reagent in case.missing:
-        # Resting cells with the same stain stand in for a background where the laboratory makes no other: its control
-        # has none either.
-        control = None if case.control is None else case.control.reagents.get(reagent)
-        sources = [
-            one for one in (expression and expression.anchor.source, control and control.background_source) if one
-        ]
-        alike = bool(sources) and all(source.endswith("unstimulated") for source in sources)
-        blocks = NOTHING if alike else None
-        yield guard("TUBE_MISSING", True, case.missing[reagent], reagent=reagent, blocks=blocks)
+    missing = no_background(case, reagent)
+    if missing is not None:
+        yield missing
     fewest = float(limits["guards"]["activated_min"])
     activation = case.activation.get(reagent)
     # Without its own background a reagent is not measured, but its cells are counted.
@@ -41,10 +34,32 @@ def reagent_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Itera
             reagent=reagent, value=float(events), limit=fewest, unit="events",
         )  # fmt: skip
     yield from _activation(case, reagent, limits)
-    if expression is not None:
+    # What lies beside a background that is none says nothing of the cells.
+    if expression is not None and (missing is None or not missing.blocks):
         yield from _background(case, expression, limits)
         yield _fit(expression)
         yield from _against_control(case, expression, limits)
+
+
+def no_background(case: Case, reagent: str) -> Guard | None:
+    """Return that a background was not made, None where it was.
+
+    Resting cells stand in where it is known what stimulation does to them.
+    """
+    if reagent not in case.missing:
+        return None
+    missing, expression = case.missing[reagent], case.reagents.get(reagent)
+    anchor = None if expression is None else expression.anchor
+    if anchor is None or not anchor.resting:
+        return guard("TUBE_MISSING", True, missing, reagent=reagent)
+    if anchor.change is None:
+        why = "Resting cells do not stand in: the CD8+ cells of both tubes do not tell what stimulation does to them."
+        return guard("TUBE_MISSING", True, f"{missing} {why}", reagent=reagent)
+    told = (
+        f"Unstimulated cells stand in, moved by {anchor.change.shift:+.1f} robust SD and with noise of "
+        f"{anchor.change.widening:.1f} as CD8+ cells of the same tubes were."
+    )
+    return guard("TUBE_MISSING", True, f"{missing} {told}", reagent=reagent, blocks=NOTHING)
 
 
 def _activation(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[Guard]:
@@ -91,8 +106,9 @@ def _background(case: Case, expression: Expression, limits: Mapping[str, Any]) -
             reagent=reagent, value=resting, limit=limit, unit="%",
         )  # fmt: skip
     shift = expression.background_shift
-    if shift is not None:
-        # A stimulated background as anchor has moved with the cells; any other leaves the shift in the measures.
+    if shift is not None and expression.anchor.change is None:
+        # A stimulated background as anchor has moved with the cells; any other leaves the shift in the measures. Of
+        # resting cells that were moved it is what they were moved by.
         limit = float(guards["background_shift_max"])
         yield guard(
             "HIGH_BACKGROUND", beyond(abs(shift), limit, above=True),

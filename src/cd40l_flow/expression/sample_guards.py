@@ -46,6 +46,9 @@ def _control(case: Case) -> Iterator[Guard]:
         return
     failures = case.control.failures
     yield guard("CONTROL_FAILED", bool(failures), " ".join(failures) if failures else "The run's control is in range.")
+    for reagent, texts in case.control.lacking.items():
+        if reagent in ("", *case.planned) and reagent not in case.missing:
+            yield guard("TUBE_MISSING", True, " ".join(texts), reagent=reagent)
     for reagent, texts in case.control.reagent_failures.items():
         if reagent in case.planned:
             yield guard("CONTROL_FAILED", True, " ".join(texts), reagent=reagent)

@@ -18,6 +18,7 @@ from cd40l_flow.errors import Problem
 from cd40l_flow.inputs.identity import MOST_REPEATS, copies
 from cd40l_flow.inputs.model import REAGENTS, Override, Sample, Tube
 from cd40l_flow.inputs.sheets import OVERRIDES, SAMPLES, TUBES, Row, Sheet, read_sheet
+from cd40l_flow.inputs.tube_sets import tube_set_problems
 from cd40l_flow.schema import listed, nearest, shown
 
 # Names of devices, with any ending (Microsoft, "Naming Files, Paths, and Namespaces").
@@ -61,7 +62,7 @@ def assemble(config: Config) -> Cohort:
         name: replace(samples[name], tubes=tuple(sorted(by_sample[name], key=_tube_order))) for name in sorted(samples)
     }
     problems += _replicates(config, tubes, refused)
-    problems += _missing_tubes(config, samples, lines)
+    problems += tube_set_problems(config, samples, lines)
     problems += _missing_controls(config, samples, lines)
     return Cohort(samples, overrides, refused, tuple(problems))
 
@@ -311,26 +312,6 @@ def _replicates(
 
 def _use(tube: Tube) -> str:
     return f"{tube.stimulation} {tube.reagent}"
-
-
-def _missing_tubes(config: Config, samples: Mapping[str, Sample], lines: Mapping[str, int]) -> list[Problem]:
-    problems = []
-    for name, sample in samples.items():
-        has = {(tube.stimulation, tube.reagent) for tube in sample.tubes}
-        reagents = {reagent for _, reagent in has}
-        missing = [] if ("unstimulated", "CD154") in has else ["unstimulated CD154"]
-        missing += [] if ("stimulated", "CD154") in has else ["stimulated CD154"]
-        missing += [] if reagents & {"isotype", "FMO"} else ["isotype or FMO"]
-        if config.require_function:
-            missing += [] if ("stimulated", "CD40-Ig") in has else ["stimulated CD40-Ig"]
-            missing += [] if "secondary" in reagents else ["secondary"]
-        if missing:
-            what = f"lacks {listed(missing, 'and')}" if has else "has no tubes"
-            remedy = "It may end INDETERMINATE without. Add them to the tubes sheet if they exist."
-            message = f"sample '{name}' {what}."
-            line = lines[name]
-            problems.append(Problem("TUBE_MISSING", "warning", message, config.samples, line, "sample", name, remedy))
-    return problems
 
 
 def _missing_controls(config: Config, samples: Mapping[str, Sample], lines: Mapping[str, int]) -> list[Problem]:

@@ -45,6 +45,7 @@ class File:
 class Grouping:
     """What every file's sample rests on: its tokens, those words that tell the tube, and numbers that are not certain.
 
+    ``counted`` are numbers and wells left out as counts of the files that may be people all the same.
     ``common`` are the files whose sample is named by what all files share, ``places`` those whose name, found once in
     its folder, may be the well they were measured from.
     """
@@ -52,6 +53,7 @@ class Grouping:
     tokens: Mapping[str, tuple[Token, ...]]
     silent: Mapping[str, tuple[Token, ...]]
     doubtful: Mapping[str, tuple[Token, ...]]
+    counted: Mapping[str, Token]
     common: frozenset[str]
     places: frozenset[str]
 
@@ -96,9 +98,11 @@ def _group(files: Mapping[str, File], kinds: Mapping[str, Kind], scene: Scene, *
     kept = _less(kept, slots.plate_wells(kept, _folder))
     numbers, doubtful = slots.numbers_kept(kept, trailing)
     kept = {path: (*kept[path], *numbers[path]) for path in files}
+    whole = {path: (*tokens, *trailing[path]) for path, tokens in kept.items()}
     kept = _less(kept, slots.plate_wells(kept, _folder))
     kept, words = _without_words_of_tubes(kept, pairs)
     kept = _less(kept, slots.leading_counters(kept, pairs))
+    counted = slots.perhaps_people(_counters(whole, kept), kept, pairs)
     bare = {path for path in files if not core_of(kept[path])}
     if bare and shared:
         # What all files share tells nobody apart, but names those of whom nothing else is known.
@@ -107,7 +111,17 @@ def _group(files: Mapping[str, File], kinds: Mapping[str, Kind], scene: Scene, *
     kept = _by_header(files, kept)
     silent = {path: (*read[path].silent, *words[path]) for path in files}
     common_names = frozenset(path for path in bare if core_of(kept[path]))
-    return Grouping(kept, silent, doubtful, common_names, slots.possible_wells(kept, _folder))
+    return Grouping(kept, silent, doubtful, counted, common_names, slots.possible_wells(kept, _folder))
+
+
+def _counters(whole: Mapping[str, Sequence[Token]], kept: Mapping[str, Sequence[Token]]) -> dict[str, Token]:
+    """Return file -> the first number or well of its name that is not among the tokens kept."""
+    found = {}
+    for path, tokens in whole.items():
+        left = [token for token in tokens if token not in kept[path] and token.part.role in ("number", "well")]
+        if left:
+            found[path] = left[0]
+    return found
 
 
 def _less(kept: Mapping[str, tuple[Token, ...]], dropped: Mapping[str, Token]) -> dict[str, tuple[Token, ...]]:

@@ -30,6 +30,8 @@ def ask(
     for number, groups in parts.items():
         _tell(found, samples[number].files, f"one sample? The headers tell {_parted(groups)} apart")
     _ask_between(samples, pairs, found)
+    for path, token in grouping.counted.items():
+        _tell(found, [path], f"does '{token.part.text}' only count the files, or is it a person with this one tube?")
     for path, tokens in grouping.doubtful.items():
         texts = " ".join(token.part.text for token in tokens)
         found[path].append(f"is '{texts}' at the end of the name another person, or a replicate?")

@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 
 from cd40l_flow.inputs.drafts.names import well
-from cd40l_flow.inputs.drafts.tokens import Token, key_of
+from cd40l_flow.inputs.drafts.tokens import CONTEXT, Token, key_of
 
 # A folder looks like a plate where so many of the places between its first and last row and column are taken.
 _LEAST_FILLED = 0.5
 _LEAST_WELLS = 6
 _MOST_REPLICATES = 3
+_WHOLE_SET = 3  # kinds of tube: what several people with one tube each would hardly make together, each in turn
 _SMALL, _LARGE = (8, 12), (16, 24)
 
 COUNTER, SAME, CROSSING = "counter", "same", "crossing"
@@ -77,6 +78,29 @@ def leading_counters(files: Mapping[str, Sequence[Token]], kinds: Mapping[str, t
     if len(set(rests.values())) < 2 or () in rests.values() or len(set(tubes)) < len(tubes):
         return {}
     return found if course({file: token.key for file, token in found.items()}, rests) == COUNTER else {}
+
+
+def perhaps_people(
+    counters: Mapping[str, Token], files: Mapping[str, Sequence[Token]], kinds: Mapping[str, tuple[str, str]]
+) -> dict[str, Token]:
+    """Return those numbers and wells that were left out as counts of the files and may be people all the same.
+
+    ``files`` are the tokens that are left. Letters alone may be the initials of an operator, under whom each number is
+    a person with one tube; where the tubes under each make a whole set, that would be too much of chance.
+    """
+    if len({token.key for token in counters.values()}) < len(files):
+        return {}
+    tubes: dict[tuple[str, ...], set[tuple[str, str]]] = defaultdict(set)
+    for file, tokens in files.items():
+        tubes[key_of(tokens)].add(kinds[file])
+    if min(map(len, tubes.values())) >= _WHOLE_SET:
+        return {}
+    return {file: token for file, token in counters.items() if _initials(files[file])}
+
+
+def _initials(tokens: Sequence[Token]) -> bool:
+    told = [token for token in tokens if token.part.role not in CONTEXT]
+    return bool(told) and all(token.part.role == "rest" and token.key.isalpha() for token in told)
 
 
 def plate_wells(files: Mapping[str, Sequence[Token]], folder: Callable[[str], str]) -> dict[str, Token]:
