@@ -1,5 +1,6 @@
 # The plan: sheets and configuration, read once. A mistake in them stops here, with every problem told at once.
 import hmac
+import os
 from functools import cache
 from math import ceil
 from pathlib import Path
@@ -15,7 +16,7 @@ from cd40l_flow.inputs.probe import content_digest, probe
 from cd40l_flow.outputs.failed import failures
 from cd40l_flow.outputs.problems import write_problems
 from cd40l_flow.outputs.reviews import files_by_sample, fingerprints, review_files
-from cd40l_flow.run_end import end_of_run
+from cd40l_flow.run_end import end_of_run, start_of_run
 from cd40l_flow.scheduler import lift_rate_limit
 from cd40l_flow.worker import start as start_worker
 
@@ -53,6 +54,21 @@ except InputsError as error:
 SAMPLES = list(PLAN.samples)
 CONTROLS = [name for name, sample in PLAN.samples.items() if sample.role == "control"]
 REVIEWS = {sample: [str(path) for path in files] for sample, files in files_by_sample(PLAN.config.reviews).items()}
+
+
+# The processes of a submission are told of no retries, and to stop at the first sample that fails: Snakemake has no
+# option that reaches them (its issue 2508).
+RETRIES = "CD40L_FLOW_RETRIES"
+if workflow.is_main_process:
+    # Snakemake's report asks too, without any settings.
+    os.environ[RETRIES] = str(getattr(workflow.execution_settings, "retries", None) or 0)
+else:
+    os.environ.setdefault(RETRIES, "0")
+    workflow.execution_settings.keep_going = True
+
+
+envvars:
+    RETRIES,
 
 
 wildcard_constraints:
@@ -168,8 +184,7 @@ def file_sizes(wildcards):
 
 def tries_left(wildcards, attempt):
     """How often Snakemake will try a job again that is killed; only the last time its failure becomes its output."""
-    # Snakemake's report asks too, without any settings.
-    return max(0, (getattr(workflow.execution_settings, "retries", None) or 0) + 1 - attempt)
+    return max(0, int(os.environ[RETRIES]) + 1 - attempt)
 
 
 def batch(wildcards):
