@@ -29,11 +29,14 @@ MOST_NAMED = 50
 # Analyses that the end of a run makes up for, two seconds each: those of a few submissions. Where more were lost it is
 # the cluster that fails, and the machine that people log in to is not to do its work.
 MOST_MADE = 100
+# The environment variable that tells the processes of a submission how often Snakemake tries a job again.
+RETRIES = "CD40L_FLOW_RETRIES"
 COHORT = ("summarize", "index", "multiqc")
 
 
 def start_of_run(workflow: Any) -> None:
-    """Remove the logs of the analyses to come: at the end of the run a log tells that its analysis was begun."""
+    """Tell of the retries, and remove the logs of the analyses to come: a log then tells that one was begun."""
+    os.environ[RETRIES] = str(workflow.execution_settings.retries)
     for job in _of(workflow.dag.needrun_jobs(), "analyse"):
         _log(job).unlink(missing_ok=True)
 

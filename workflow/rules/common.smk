@@ -16,8 +16,8 @@ from cd40l_flow.inputs.probe import content_digest, probe
 from cd40l_flow.outputs.failed import failures
 from cd40l_flow.outputs.problems import write_problems
 from cd40l_flow.outputs.reviews import files_by_sample, fingerprints, review_files
-from cd40l_flow.run_end import end_of_run, start_of_run
-from cd40l_flow.scheduler import lift_rate_limit
+from cd40l_flow.run_end import RETRIES, end_of_run, start_of_run
+from cd40l_flow.scheduler import go_on_within_submissions, lift_rate_limit
 from cd40l_flow.worker import start as start_worker
 
 # One file says what is analysed, and cd40l-flow reads the same one: values from elsewhere would be silently left out.
@@ -56,15 +56,8 @@ CONTROLS = [name for name, sample in PLAN.samples.items() if sample.role == "con
 REVIEWS = {sample: [str(path) for path in files] for sample, files in files_by_sample(PLAN.config.reviews).items()}
 
 
-# The processes of a submission are told of no retries, and to stop at the first sample that fails: Snakemake has no
-# option that reaches them (its issue 2508).
-RETRIES = "CD40L_FLOW_RETRIES"
-if workflow.is_main_process:
-    # Snakemake's report asks too, without any settings.
-    os.environ[RETRIES] = str(getattr(workflow.execution_settings, "retries", None) or 0)
-else:
-    os.environ.setdefault(RETRIES, "0")
-    workflow.execution_settings.keep_going = True
+# Snakemake tells the processes of a submission of no retries; the start of a run puts their number here for them.
+os.environ.setdefault(RETRIES, "0")
 
 
 envvars:
@@ -189,6 +182,8 @@ def tries_left(wildcards, attempt):
 
 def batch(wildcards):
     """The group of a sample's jobs where an executor submits several of them as one; controls go before the others."""
+    # Asked for as the jobs are planned, after the settings are there and before they are used.
+    go_on_within_submissions(workflow)
     return "controls" if is_control(wildcards.sample) else "samples"
 
 
