@@ -85,22 +85,25 @@ def _make_up(workflow: Any, jobs: list[Any]) -> tuple[dict[str, str], list[str]]
     # A submission that dies as a whole leaves such as were not begun, and so does a control that dies.
     waiting = [job for job in analyses if not _log(job).exists()]
     left = waiting if stopped or len(waiting) > MOST_MADE else []
+    failed = set()
     # Controls first: the others need their results.
     for job in sorted(analyses, key=lambda job: read_job(job.params.job).job.sample.role != "control"):
         if job not in left:
-            _make_result(job, begun=job not in waiting)
+            if _make_result(job, begun=job not in waiting):
+                failed.add(_folder(job).name)
             _record(workflow, job)
     untouched = {_folder(job).name for job in left}
     named = {}
-    for job in [] if stopped else _of(jobs, "report_sample"):
-        if _folder(job).name not in untouched:
+    for job in _of(jobs, "report_sample"):
+        sample = _folder(job).name
+        if sample in failed or not (stopped or sample in untouched):
             if _make_report(job):
-                why = "its step did not end; the report was made at the end of the run."
-                named[f"{_folder(job).name} (report)"] = why
+                named[f"{sample} (report)"] = "its step did not end; the report was made at the end of the run."
             _record(workflow, job)
-    for job in [] if stopped else _of(jobs, "export"):
-        if _folder(job).name not in untouched:
-            named[f"{_folder(job).name} (export)"] = f"its step did not end; see {_log(job)}."
+    for job in _of(jobs, "export"):
+        sample = _folder(job).name
+        if not (stopped or sample in untouched):
+            named[f"{sample} (export)"] = f"its step did not end; see {_log(job)}."
     for rule in COHORT:
         for job in _of(jobs, rule):
             _make_cohort(job, rule)
@@ -121,8 +124,11 @@ def _folder(job: Any) -> Path:
     return Path(str(job.output[0])).parent
 
 
-def _make_result(job: Any, *, begun: bool) -> None:
-    """Give a sample whose analysis left no present result one that says so; one that was not begun is analysed."""
+def _make_result(job: Any, *, begun: bool) -> bool:
+    """Give a sample whose analysis left no present result one that says so; one that was not begun is analysed.
+
+    Returns whether it is one that says so.
+    """
     planned = read_job(job.params.job)
     place = Path(str(job.output.result))
     sample = planned.job.sample.sample
@@ -130,12 +136,13 @@ def _make_result(job: Any, *, begun: bool) -> None:
     if not begun and cohort.fault(sample, planned):
         _analyse(job)
     if not cohort.fault(sample, planned):
-        return
+        return False
     if place.exists():
         cohort.move(place.parent)
     why = f"its analysis was killed, or the run ended before it was done; see {_log(job)}."
     fail_analysis(planned, Outputs.of(place.parent), why)
     print(f"analyse {sample}: {why}", file=sys.stderr)
+    return True
 
 
 def _analyse(job: Any) -> None:

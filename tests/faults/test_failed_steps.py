@@ -204,7 +204,7 @@ def test_what_ctrl_c_left_unbegun_gets_no_result(bench: NewBench, demo_results: 
         assert not output(site.cohort, sample, "").exists()
         assert "\tANALYSIS_FAILED\t" in summary_lines(site.cohort)[sample]
     assert "Not begun: 2 of the analyses (P01, P03)" in told
-    assert re.search(r"Failed for 1 sample;.*\n  C01: ", last_lines(told, 5)), told
+    assert re.search(r"^  C01: ", told, re.MULTILINE), told
     site.mend()
     again = site.run()
     assert again.returncode == 0, again.stdout
