@@ -35,7 +35,7 @@ COHORT = ("summarize", "index", "multiqc")
 
 
 def start_of_run(workflow: Any) -> None:
-    """Tell of the retries, and remove the logs of the analyses to come: a log then tells that one was begun."""
+    """Tell of the retries, and remove the logs of the analyses to come: what is in one then tells that it was begun."""
     os.environ[RETRIES] = str(workflow.execution_settings.retries)
     for job in _of(workflow.dag.needrun_jobs(), "analyse"):
         _log(job).unlink(missing_ok=True)
@@ -83,7 +83,7 @@ def _make_up(workflow: Any, jobs: list[Any]) -> tuple[dict[str, str], list[str]]
     stopped = bool(list(workflow.scheduler.running) or list(workflow.scheduler.open_jobs))
     analyses = _of(jobs, "analyse")
     # A submission that dies as a whole leaves such as were not begun, and so does a control that dies.
-    waiting = [job for job in analyses if not _log(job).exists()]
+    waiting = [job for job in analyses if not _log(job).exists() or not _log(job).stat().st_size]
     left = waiting if stopped or len(waiting) > MOST_MADE else []
     failed = set()
     # Controls first: the others need their results.
