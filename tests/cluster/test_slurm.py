@@ -16,6 +16,7 @@ from cluster.conftest import Site
 from cluster.slurm import Cluster, wait_for
 from helpers.cohorts import (
     DEMO,
+    RUN_SECONDS,
     Run,
     differences,
     jobs,
@@ -127,12 +128,12 @@ def test_a_cancelled_submission_costs_the_sample_that_it_was_at(small: Site, loc
     for sample in ("P01", "P03"):
         small.ask_for(sample, LONG)
     process = small.start(*ONCE)
-    wait_for("the job", lambda: small.begun("P01") or small.begun("P03"), 120)
+    wait_for("the job", lambda: small.begun("P01") or small.begun("P03"), RUN_SECONDS)
     at, later = ("P01", "P03") if small.begun("P01") else ("P03", "P01")
     small.mend(later)
     job = small.begun(at)
     small.cluster.tell("scancel", job)
-    told, _ = process.communicate(timeout=120)
+    told, _ = process.communicate(timeout=RUN_SECONDS)
 
     assert process.returncode != 0
     assert states(small.cluster, job) == ["CANCELLED"]
@@ -165,9 +166,9 @@ def test_a_job_out_of_memory_gets_more(small: Site, local: Path) -> None:
 def test_a_job_out_of_time(small: Site, local: Path) -> None:
     small.ask_for(FAULTY, LONG)
     process = small.start(*ONCE, *ALONE)
-    wait_for("the job", lambda: small.begun(FAULTY), 120)
+    wait_for("the job", lambda: small.begun(FAULTY), RUN_SECONDS)
     small.cluster.tell("scontrol", "update", f"JobId={small.begun(FAULTY)}", "TimeLimit=1")
-    told, _ = process.communicate(timeout=240)
+    told, _ = process.communicate(timeout=RUN_SECONDS)
 
     assert process.returncode != 0
     assert states(small.cluster, small.begun(FAULTY)) == ["TIMEOUT"]
@@ -180,12 +181,12 @@ def test_a_node_set_down_in_the_middle(small: Site, local: Path) -> None:
     """The profile's own retries finish the run on the other node."""
     small.ask_for(FAULTY, LONG)
     process = small.start()
-    wait_for("the job", lambda: small.begun(FAULTY), 120)
+    wait_for("the job", lambda: small.begun(FAULTY), RUN_SECONDS)
     lost = small.begun(FAULTY)
     small.mend(FAULTY)
     node = small.cluster.tell("squeue", "--noheader", f"--jobs={lost}", "--format=%N").strip()
     small.cluster.set_node(node, "DOWN")
-    told, _ = process.communicate(timeout=240)
+    told, _ = process.communicate(timeout=RUN_SECONDS)
 
     assert process.returncode == 0, told
     assert states(small.cluster, lost) == ["NODE_FAIL"]
@@ -199,9 +200,9 @@ def test_a_killed_snakemake(small: Site, local: Path) -> None:
     """Its jobs run on: they are cancelled, the lock is taken away, and the same command goes on."""
     small.ask_for(FAULTY, LONG)
     process = small.start()
-    wait_for("the job", lambda: small.begun(FAULTY), 120)
+    wait_for("the job", lambda: small.begun(FAULTY), RUN_SECONDS)
     os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.communicate(timeout=RUN_SECONDS)
 
     assert small.cluster.running() == [small.begun(FAULTY)]
     expect_no_result(small, FAULTY)
