@@ -17,7 +17,7 @@ from cd40l_flow.inputs.job import job_to_json
 from cd40l_flow.inputs.plan import load_plan
 from cd40l_flow.outputs.export import export_gates
 from cd40l_flow.outputs.readback import Row
-from cd40l_flow.outputs.summary import read_results
+from cd40l_flow.outputs.record import read_record
 from cd40l_flow.simulate import DIALECTS, INSTRUMENTS, Fault, Scenario, write_cohort
 
 SEED = 20260101
@@ -49,7 +49,7 @@ def exported(directory: Path) -> Iterator[tuple[str, list[Row]]]:
         controls = controls if job.sample.role == "test" else []
         arguments = ["--result", str(folder / "result.json"), "--densities", str(folder / "densities.npz")]
         command(["analyse", "--job", job_to_json(job), "--controls", *controls, *arguments])
-        result = read_results([folder / "result.json"])[0]
+        result = read_record(folder / "result.json")
         yield name, export_gates(result, job, *(folder / file for file in FILES))
 
 

@@ -279,7 +279,7 @@ def _used(start: float) -> str:
 def _export(options: argparse.Namespace) -> int:
     from cd40l_flow.inputs.job import read_job
     from cd40l_flow.inputs.plan import load_plan
-    from cd40l_flow.outputs.summary import read_results
+    from cd40l_flow.outputs.record import read_record
 
     start = time.perf_counter()
     if options.failed is not None:
@@ -287,7 +287,7 @@ def _export(options: argparse.Namespace) -> int:
     gates = (options.gatingml, options.wsp, options.table)
     if any(gates) != all(gates) or not (any(gates) or options.measures or options.h5ad):
         raise Cd40lFlowError("export: name --gatingml, --wsp and --table together, or --measures, or --h5ad.")
-    result = read_results([Path(options.result)])[0]
+    result = read_record(options.result)
     told = []
     if all(gates) or options.h5ad:
         job = read_job(options.job).job if options.job else load_plan(options.configfile).job(result["sample"])
@@ -324,11 +324,11 @@ def _no_export(options: argparse.Namespace) -> int:
 
 def _override(options: argparse.Namespace) -> int:
     from cd40l_flow.outputs.override_lines import append_overrides, find_overrides
-    from cd40l_flow.outputs.summary import read_results
+    from cd40l_flow.outputs.record import read_record
 
     by = options.by if options.by is not None else _ask("--by", "Who moved the gates (initials or a role): ")
     reason = options.reason if options.reason is not None else _ask("--reason", "Why: ")
-    result = read_results([Path(options.result)])[0]
+    result = read_record(options.result)
     found = find_overrides(result, Path(options.file), by=by, reason=reason, tube=options.tube)
     for remark in found.told:
         print(f"  {remark}", file=sys.stderr)
@@ -402,16 +402,23 @@ def _summarize(options: argparse.Namespace) -> int:
 def _reference(options: argparse.Namespace) -> int:
     from cd40l_flow.config import default_limits
     from cd40l_flow.outputs.record import read_record
-    from cd40l_flow.outputs.reference import collect, find_results, tell, write_reference
+    from cd40l_flow.outputs.reference import collect, tell, write_reference
+    from cd40l_flow.outputs.reference_places import find_results, foreign
 
     places = find_results(options.results)
     limits = default_limits()
     results, refused = [], []
     for place in places:
         try:
-            results.append((str(place), read_record(place, same_engine=False)))
+            result = read_record(place, same_engine=False)
         except RecordError as error:
             refused.append(str(error))
+            continue
+        # Of other samples nothing is taken but their number.
+        if result["role"] == "control" and (why := foreign(place, result)):
+            refused.append(f"{place}: {why}")
+        else:
+            results.append((str(place), result))
     for text in refused:
         print(f"reference: left out: {text}", file=sys.stderr)
     content = collect(results, limits)

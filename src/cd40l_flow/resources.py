@@ -18,12 +18,13 @@ _SNAKEFILE = """\
 # Rules of your own may follow: they see results/ like any other file.
 from cd40l_flow.worker import start as start_worker
 from cd40l_flow.resources import workflow_file
-from cd40l_flow.run_end import end_of_run
+from cd40l_flow.run_end import end_of_run, start_of_run
 from cd40l_flow.scheduler import lift_rate_limit
 
 
-# Not on a cluster: there every submission starts its own processes.
+# No worker on a cluster: there every submission starts its own processes.
 onstart:
+    start_of_run(workflow)
     if workflow.local_exec:
         start_worker()
         lift_rate_limit(workflow)

@@ -1,4 +1,4 @@
-"""Snakemake's scheduler on one machine, without what costs every job more the more jobs there are."""
+"""What Snakemake's scheduler lacks an option for: going on within a submission, and no limit of jobs a second."""
 
 from __future__ import annotations
 
@@ -20,3 +20,14 @@ def lift_rate_limit(workflow: Any) -> None:
     limit = getattr(scheduler, "job_rate_limiter", None)
     if (getattr(limit, "max_jobs", None), getattr(limit, "timespan", None)) == DEFAULT_LIMIT:
         scheduler.job_rate_limiter = None
+
+
+def go_on_within_submissions(workflow: Any) -> None:
+    """Let the processes of a submission go on with its other samples when one of them fails.
+
+    ``--keep-going`` does not reach them, and they would leave every sample after the first that fails undone
+    (Snakemake's issue 2508).
+    """
+    settings: Any = getattr(workflow, "execution_settings", None)
+    if settings is not None and not workflow.is_main_process:
+        settings.keep_going = True

@@ -44,7 +44,8 @@ def start() -> None:
     # Where there can be no worker, the steps do without.
     with suppress(OSError), socket.socket(socket.AF_UNIX) as listener:
         listener.bind("")  # to an abstract name that is free
-        command = [sys.executable, "-P", "-c", f"{PROGRAM}({listener.fileno()})"]
+        # -u: a forked process ends at once, and nothing that it printed may wait in a buffer.
+        command = [sys.executable, "-P", "-u", "-c", f"{PROGRAM}({listener.fileno()})"]
         process = Popen(command, stdin=PIPE, env={**MEMORY, **os.environ, **THREADS}, pass_fds=[listener.fileno()])
         os.environ[WORKER] = listener.getsockname()[1:].decode()
         atexit.register(process.communicate)
@@ -127,7 +128,6 @@ def _work(client: socket.socket, others: list[socket.socket], loaded: list[int])
             os.dup2(given, standard)
         os.environ.clear()
         os.environ.update(request["environment"])
-        sys.stdout.reconfigure(line_buffering=os.isatty(1))  # type: ignore[union-attr]
         # Should the client be killed, the end of the connection is a signal, and that signal the end of this process.
         fcntl.fcntl(client, fcntl.F_SETOWN, os.getpid())
         fcntl.fcntl(client, fcntl.F_SETFL, fcntl.fcntl(client, fcntl.F_GETFL) | os.O_ASYNC)
@@ -142,10 +142,7 @@ def _run(arguments: list[str]) -> int:
     from cd40l_flow.cli import main
 
     try:
-        try:
-            return main(arguments)
-        finally:
-            sys.stdout.flush()
+        return main(arguments)
     except SystemExit as stop:
         return int(stop.code or 0)
     except BaseException:  # noqa: BLE001  as Python itself does with what nobody caught

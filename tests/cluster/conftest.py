@@ -65,7 +65,7 @@ class Site:
         """Run Snakemake in the working directory; its output, of both kinds, is ``stdout``."""
         process = self.start(*arguments)
         told, _ = process.communicate(timeout=RUN_SECONDS)
-        return subprocess.CompletedProcess(process.args, process.returncode, told)
+        return subprocess.CompletedProcess(process.args, process.returncode, told, "")
 
     def ask_for(self, sample: str, fault: str) -> None:
         """Let the analysis of a sample go wrong from now on."""

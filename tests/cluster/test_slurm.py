@@ -16,14 +16,15 @@ from cluster.conftest import Site
 from cluster.slurm import Cluster, wait_for
 from helpers.cohorts import (
     DEMO,
+    RUN_SECONDS,
     Run,
     differences,
+    jobs,
     make_cohort,
     output,
     read_sheet,
     run_once,
     summary_lines,
-    write_sheet,
 )
 
 # One cluster: with several test processes all of these tests go to one of them (--dist loadgroup).
@@ -38,26 +39,6 @@ LONG = "sleep 120"
 # One attempt, so that a fault is seen rather than mended, and one submission a sample, so that it is this sample's own.
 ONCE = ("--retries", "0")
 ALONE = ("--group-components", "samples=1")
-
-
-def make_twelve(directory: Path) -> Path:
-    """Make a working directory of the ten samples of the demo cohort and two of them again under other names."""
-    names = [row["sample"] for row in read_sheet(DEMO / "config" / "samples.tsv")]
-    make_cohort(directory, names)
-    samples, tubes = (read_sheet(directory / "config" / name) for name in ("samples.tsv", "tubes.tsv"))
-    # Each the only sample of a run of its own: the same data twice in one run would be refused.
-    for original, copy in (("C01", "C02"), ("P01", "P11")):
-        row = next(row for row in samples if row["sample"] == original)
-        samples.append({**row, "sample": copy, "run": "R2"})
-        for tube in [tube for tube in tubes if tube["sample"] == original]:
-            fcs = tube["fcs"].replace(original, copy)
-            content = bytearray((DEMO / "fcs" / tube["fcs"]).read_bytes())
-            content[-9:] = bytes(9)
-            (directory / "fcs" / fcs).write_bytes(content)
-            tubes.append({**tube, "sample": copy, "fcs": fcs})
-    write_sheet(directory / "config" / "samples.tsv", samples)
-    write_sheet(directory / "config" / "tubes.tsv", tubes)
-    return directory
 
 
 @pytest.fixture(scope="module")
@@ -121,71 +102,49 @@ def expect_named(told: str, sample: str, others: Iterable[str]) -> None:
     assert not failed & set(others), told
 
 
-def test_twelve_samples_equal_the_local_run(
-    site: NewSite, workflow: Run, tmp_path: Path, record_property: Callable[[str, object], None]
+def test_the_demo_equals_the_local_run(
+    site: NewSite, demo_results: Path, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    on_cluster = site(make_twelve(tmp_path / "cluster"))
-    samples = [row["sample"] for row in read_sheet(on_cluster.cohort / "config" / "samples.tsv")]
-    alone = make_twelve(tmp_path / "alone")
+    """Code that lies with the data does not run: Python would look for modules in the working directory first."""
+    samples = [row["sample"] for row in read_sheet(DEMO / "config" / "samples.tsv")]
+    on_cluster = site(make_cohort(tmp_path / "cluster", samples))
+    for module in ("statistics", "yaml"):
+        (on_cluster.cohort / f"{module}.py").write_text(f"raise SystemExit('RAN {module}')\n", encoding="utf-8")
     start = time.monotonic()
-    process = workflow(alone)
-    local_seconds = time.monotonic() - start
-    assert process.returncode == 0, process.stderr
 
-    start = time.monotonic()
     told = on_cluster.run()
-    seconds = time.monotonic() - start
 
+    seconds = time.monotonic() - start
     assert told.returncode == 0, told.stdout
-    assert len(samples) == 12
-    assert differences(on_cluster.cohort, alone, samples) == []
+    assert differences(on_cluster.cohort, demo_results, samples) == []
     count = len(submissions(told.stdout))
     # The controls, then the others.
     assert count == 2
-    record_property(
-        "told",
-        f"12 samples on Slurm: {count} submissions, {seconds:.0f} s; on this machine alone {local_seconds:.0f} s: "
-        f"{(seconds - local_seconds) / 12:.1f} s more for each sample",
-    )
+    record_property("told", f"{len(samples)} samples on Slurm: {count} submissions, {seconds:.0f} s")
 
 
-def test_code_that_lies_with_the_data_does_not_run(small: Site, local: Path) -> None:
-    """A submission starts Snakemake in the working directory, where Python would look for modules first."""
-    for module in ("statistics", "yaml"):
-        (small.cohort / f"{module}.py").write_text(f"raise SystemExit('RAN {module}')\n", encoding="utf-8")
-
-    told = small.run()
-
-    assert told.returncode == 0, told.stdout
-    assert differences(small.cohort, local, SMALL) == []
-
-
-def test_a_cancelled_job(small: Site, local: Path) -> None:
-    small.ask_for(FAULTY, LONG)
-    process = small.start(*ONCE, *ALONE)
-    wait_for("the job", lambda: small.begun(FAULTY), 120)
-    small.cluster.tell("scancel", small.begun(FAULTY))
-    told, _ = process.communicate(timeout=120)
+def test_a_cancelled_submission_costs_the_sample_that_it_was_at(small: Site, local: Path) -> None:
+    """Samples that share a submission run one after the other; the log of the submission tells where it stopped."""
+    for sample in ("P01", "P03"):
+        small.ask_for(sample, LONG)
+    process = small.start(*ONCE)
+    wait_for("the job", lambda: small.begun("P01") or small.begun("P03"), RUN_SECONDS)
+    at, later = ("P01", "P03") if small.begun("P01") else ("P03", "P01")
+    small.mend(later)
+    job = small.begun(at)
+    small.cluster.tell("scancel", job)
+    told, _ = process.communicate(timeout=RUN_SECONDS)
 
     assert process.returncode != 0
-    assert states(small.cluster, small.begun(FAULTY)) == ["CANCELLED"]
-    expect_named(told, FAULTY, ("C01", "P01"))
-    expect_failed(small, FAULTY, told)
-    # Of the same submission: finished before, and kept, or not begun; with one attempt only it is not tried again.
-    other = json.loads(output(small.cohort, "P01", "result.json").read_text(encoding="utf-8"))
-    assert other["reasons"] == ["ANALYSIS_FAILED"] or differences_of(small, local, ("P01",)) == []
-    assert differences_of(small, local, ("C01",)) == []
-    small.mend(FAULTY)
+    assert states(small.cluster, job) == ["CANCELLED"]
+    log = next((small.cohort / "logs" / "slurm").rglob(f"{job}.log")).read_text(encoding="utf-8")
+    assert re.findall(r"wildcards: sample=(\S+)", log)[-1] == at
+    expect_failed(small, at, told)
+    # Of the same submission, not begun: the end of the run did it.
+    assert not small.begun(later)
+    assert differences(small.cohort, local, ("C01", later)) == [], told
+    small.mend(at)
     expect_recovery(small, local)
-
-
-def differences_of(site: Site, local: Path, samples: Iterable[str]) -> list[str]:
-    """Return which results of these samples are not the same bytes as in the local run."""
-    return [
-        sample
-        for sample in samples
-        if output(site.cohort, sample, "result.json").read_bytes() != output(local, sample, "result.json").read_bytes()
-    ]
 
 
 def test_a_job_out_of_memory_gets_more(small: Site, local: Path) -> None:
@@ -207,28 +166,27 @@ def test_a_job_out_of_memory_gets_more(small: Site, local: Path) -> None:
 def test_a_job_out_of_time(small: Site, local: Path) -> None:
     small.ask_for(FAULTY, LONG)
     process = small.start(*ONCE, *ALONE)
-    wait_for("the job", lambda: small.begun(FAULTY), 120)
+    wait_for("the job", lambda: small.begun(FAULTY), RUN_SECONDS)
     small.cluster.tell("scontrol", "update", f"JobId={small.begun(FAULTY)}", "TimeLimit=1")
-    told, _ = process.communicate(timeout=240)
+    told, _ = process.communicate(timeout=RUN_SECONDS)
 
     assert process.returncode != 0
     assert states(small.cluster, small.begun(FAULTY)) == ["TIMEOUT"]
     expect_named(told, FAULTY, ("C01", "P01"))
     expect_failed(small, FAULTY, told)
-    small.mend(FAULTY)
-    expect_recovery(small, local)
+    assert differences(small.cohort, local, ("C01", "P01")) == []
 
 
 def test_a_node_set_down_in_the_middle(small: Site, local: Path) -> None:
     """The profile's own retries finish the run on the other node."""
     small.ask_for(FAULTY, LONG)
     process = small.start()
-    wait_for("the job", lambda: small.begun(FAULTY), 120)
+    wait_for("the job", lambda: small.begun(FAULTY), RUN_SECONDS)
     lost = small.begun(FAULTY)
     small.mend(FAULTY)
     node = small.cluster.tell("squeue", "--noheader", f"--jobs={lost}", "--format=%N").strip()
     small.cluster.set_node(node, "DOWN")
-    told, _ = process.communicate(timeout=240)
+    told, _ = process.communicate(timeout=RUN_SECONDS)
 
     assert process.returncode == 0, told
     assert states(small.cluster, lost) == ["NODE_FAIL"]
@@ -242,9 +200,9 @@ def test_a_killed_snakemake(small: Site, local: Path) -> None:
     """Its jobs run on: they are cancelled, the lock is taken away, and the same command goes on."""
     small.ask_for(FAULTY, LONG)
     process = small.start()
-    wait_for("the job", lambda: small.begun(FAULTY), 120)
+    wait_for("the job", lambda: small.begun(FAULTY), RUN_SECONDS)
     os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.communicate(timeout=RUN_SECONDS)
 
     assert small.cluster.running() == [small.begun(FAULTY)]
     expect_no_result(small, FAULTY)
@@ -256,55 +214,38 @@ def test_a_killed_snakemake(small: Site, local: Path) -> None:
     expect_recovery(small, local)
 
 
-def test_a_member_that_breaks_is_named_in_the_log_of_its_group(small: Site, local: Path) -> None:
-    """Samples that share a submission run one after the other; the log of the submission tells where it stopped."""
-    small.ask_for(FAULTY, LONG)
-    process = small.start(*ONCE)
-    wait_for("the job", lambda: small.begun(FAULTY), 120)
-    job = small.begun(FAULTY)
-    small.cluster.tell("scancel", job)
-    told, _ = process.communicate(timeout=120)
-
-    log = next((small.cohort / "logs" / "slurm").rglob(f"{job}.log")).read_text(encoding="utf-8")
-    assert re.findall(r"wildcards: sample=(\S+)", log)[-1] == FAULTY
-    expect_failed(small, FAULTY, told)
-    # Of the same submission: finished before, and kept, or not begun; with one attempt only it is not tried again.
-    other = json.loads(output(small.cohort, "P01", "result.json").read_text(encoding="utf-8"))
-    assert other["reasons"] == ["ANALYSIS_FAILED"] or differences_of(small, local, ("P01",)) == []
-    assert differences_of(small, local, ("C01",)) == []
-    expect_whole(small, SMALL)
-    small.mend(FAULTY)
-    expect_recovery(small, local)
+# How analyses of one submission go wrong.
+FAULTS = {"P01": "raise anything", "P02": "kill 9", "P04": "memory 1", "P05": "exit 3", "P06": "shell 9"}
 
 
-# How analyses of one submission go wrong, and whether the submission outlives it.
-FAULTS = {"P01": "raise anything", "P02": "kill 9", "P04": "memory 1", "P05": "exit 3"}
-
-
-@pytest.mark.parametrize("rest", [{}, {"P06": "shell 9"}], ids=["steps", "with_their_shell"])
-def test_steps_that_fail_within_a_group_cost_themselves(
-    site: NewSite, demo_results: Path, tmp_path: Path, rest: dict[str, str]
-) -> None:
-    """Of a group of samples each that fails says so, and the others are the bytes of the local run."""
-    samples = ("C01", "P01", "P02", "P03", "P04", "P05", "P06", "P07")
+def test_steps_that_fail_within_a_submission_cost_themselves(site: NewSite, demo_results: Path, tmp_path: Path) -> None:
+    """Each that fails says so, also one whose file is swapped meanwhile; the others are the bytes of the local run."""
+    samples = ("C01", *FAULTS, "P03", "P07")
     here = site(make_cohort(tmp_path / "cohort", samples))
-    faults = FAULTS | rest
+    swapped, other = here.cohort / "fcs" / "P07_stim_cd154.fcs", tmp_path / "other.fcs"
+    other.write_bytes((DEMO / "fcs" / "P08_stim_cd154.fcs").read_bytes())
+    faults = FAULTS | {"P07": f"swap {swapped} {other}"}
     for sample, fault in faults.items():
         here.ask_for(sample, fault)
 
-    process = here.run()
+    process = here.run("--retries", "1")
 
     assert process.returncode != 0
     for sample in faults:
         expect_failed(here, sample, process.stdout)
-    others = set(samples) - set(faults)
-    assert differences_of(here, demo_results, others) == []
+    assert differences(here.cohort, demo_results, ("C01", "P03")) == []
+    # No member stops those after it: each was begun at both attempts.
+    logs = [path.read_text(encoding="utf-8") for path in (here.cohort / "logs" / "slurm").rglob("*.log")]
+    begun = [re.findall(r"localrule analyse:\n(?:.*\n)*?.*wildcards: sample=(\S+)", log) for log in logs]
+    assert [sorted(set(names)) for names in begun] == [sorted({*samples} - {"C01"})] * 2
     index = (here.cohort / "results" / "index.html").read_text(encoding="utf-8")
     assert all(f"samples/{sample}/report.html" in index for sample in samples)
     for sample in faults:
         here.mend(sample)
+    swapped.write_bytes((DEMO / "fcs" / swapped.name).read_bytes())
 
     again = here.run()
 
     assert again.returncode == 0, again.stdout
+    assert {sample for rule, sample in jobs(again) if rule == "analyse"} == set(faults)
     assert differences(here.cohort, demo_results, samples) == []

@@ -30,8 +30,8 @@ class Bench:
         for path in (self.folder / "faults").iterdir():
             path.unlink()
 
-    def run(self, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess[str]:
-        """Run Snakemake; its output, of both kinds, is ``stdout``."""
+    def start(self, *arguments: str, cores: int = 2) -> subprocess.Popen[str]:
+        """Start Snakemake in a process group of its own and do not wait for it."""
         scripts = Path(sys.executable).parent
         environment = {
             **os.environ,
@@ -43,16 +43,20 @@ class Bench:
         }
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *arguments]
         command += ["--directory", str(self.cohort), "--configfile", str(self.cohort / "config" / "config.yaml")]
-        process = subprocess.run(
+        return subprocess.Popen(
             [*command, "--cores", str(cores)],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=RUN_SECONDS,
-            check=False,
+            start_new_session=True,
         )
-        return subprocess.CompletedProcess(process.args, process.returncode, process.stdout, "")
+
+    def run(self, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake; its output, of both kinds, is ``stdout``."""
+        process = self.start(*arguments, cores=cores)
+        told, _ = process.communicate(timeout=RUN_SECONDS)
+        return subprocess.CompletedProcess(process.args, process.returncode, told, "")
 
 
 @pytest.fixture

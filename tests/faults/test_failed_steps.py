@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +17,7 @@ import pytest
 from faults.conftest import Bench
 from helpers.cohorts import (
     ROOT,
+    RUN_SECONDS,
     copy_of,
     differences,
     jobs,
@@ -106,9 +110,11 @@ def test_an_old_result_does_not_stay_when_its_sample_fails(bench: NewBench, demo
     assert {sample for rule, sample in jobs(process) if rule == "analyse"} == set(FAULTS)
 
 
-def test_a_failed_control_leaves_its_run_without_calls(bench: NewBench, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", ["kill 9", "shell 9"])
+def test_a_failed_control_leaves_its_run_without_calls(bench: NewBench, tmp_path: Path, fault: str) -> None:
+    """Its samples are measured all the same, at the end of the run where Snakemake could not begin them."""
     site = bench(make_cohort(tmp_path / "cohort", ("C01", "P01", "P03")))
-    site.ask_for("C01", "kill 9")
+    site.ask_for("C01", fault)
 
     process = site.run()
 
@@ -163,6 +169,46 @@ def test_a_single_sample_touches_no_other(bench: NewBench, demo_results: Path, t
     assert process.returncode != 0
     assert result(site.cohort, "P02")["reasons"] == ["ANALYSIS_FAILED"]
     assert contents(site.cohort, "P02") == before
+
+
+def test_a_single_target_that_was_killed_is_made_again(bench: NewBench, demo_results: Path, tmp_path: Path) -> None:
+    """Also where its outputs are all there, at its first run, of which Snakemake has no record."""
+    site = bench(make_cohort(tmp_path / "cohort", ("C01", "P03")))
+    site.ask_for("P03", "shell 9")
+    assert site.run("results/samples/P03/result.json").returncode != 0
+    assert result(site.cohort, "P03")["reasons"] == ["ANALYSIS_FAILED"]
+    site.mend()
+
+    again = site.run("results/samples/P03/result.json")
+
+    assert again.returncode == 0, again.stdout
+    assert ("analyse", "P03") in jobs(again)
+    there, expected = (output(folder, "P03", "result.json").read_bytes() for folder in (site.cohort, demo_results))
+    assert there == expected
+
+
+def test_what_ctrl_c_left_unbegun_gets_no_result(bench: NewBench, demo_results: Path, tmp_path: Path) -> None:
+    samples = ("C01", "P01", "P03")
+    site = bench(make_cohort(tmp_path / "cohort", samples))
+    site.ask_for("C01", "sleep 120")
+    process = site.start(cores=1)
+    end = time.monotonic() + RUN_SECONDS
+    while not (site.folder / "begun" / "C01").exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    told, _ = process.communicate(timeout=RUN_SECONDS)
+
+    assert process.returncode != 0
+    expect_failed(site.cohort, "C01", "killed")
+    for sample in ("P01", "P03"):
+        assert not output(site.cohort, sample, "").exists()
+        assert "\tANALYSIS_FAILED\t" in summary_lines(site.cohort)[sample]
+    assert "Not begun: 2 of the analyses (P01, P03)" in told
+    assert re.search(r"^  C01: ", told, re.MULTILINE), told
+    site.mend()
+    again = site.run()
+    assert again.returncode == 0, again.stdout
+    assert differences(site.cohort, demo_results, samples) == []
 
 
 def contents(cohort: Path, but: str) -> dict[str, bytes]:

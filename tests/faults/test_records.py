@@ -28,6 +28,7 @@ from cd40l_flow.outputs.override_lines import find_overrides
 from cd40l_flow.outputs.record import read_record, write_record
 from cd40l_flow.outputs.reference import collect, write_reference
 from cd40l_flow.outputs.reviews import read_reviews
+from cd40l_flow.outputs.summary import write_summary
 from cd40l_flow.resources import workflow_file
 from cd40l_flow.schema import load_schema
 from cd40l_flow.schema_fit import compiled
@@ -102,8 +103,8 @@ def _pipe(path: Path) -> None:
 CHANGED = "was changed after it was written"
 BROKEN: dict[str, tuple[Break, str]] = {
     "missing": (lambda path: path.unlink(), "is not there"),
-    "a folder": (lambda path: path.unlink() or path.mkdir(), "is no file"),
-    "a pipe": (_pipe, "is no file"),
+    "a folder": (lambda path: path.unlink() or path.mkdir(), "is a folder"),
+    "a pipe": (_pipe, "not a file"),
     "cut": (_cut, "is not JSON"),
     "empty": (_written(b""), "is empty"),
     "a list": (_written(b"[]"), "in place of keys and values"),
@@ -206,6 +207,65 @@ def test_a_reference_takes_intact_records_of_any_version_and_tells_which(
     assert load_reference(out)["engine_versions"] == ["2", "3"]
 
 
+RELEASED = Path(__file__).parents[1] / "data" / "result_of_engine_3.json"
+
+
+def test_a_reference_takes_results_of_the_released_version(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A control of the demo cohort as version 3 of the analysis wrote it, beside one of today; for a call it is old."""
+    folder, out = tmp_path / "results" / "samples", tmp_path / "reference.json"
+    path = folder / "C01" / "result.json"
+    path.parent.mkdir(parents=True)
+    shutil.copyfile(RELEASED, path)
+    write_record(full_control(control_result("C2", "R2", negative=0.1)), folder / "C2" / "result.json")
+
+    assert main(["reference", str(folder), "--out", str(out)]) == 0
+    told = capsys.readouterr().err
+    assert "2 healthy controls of 2" in told
+    assert f"versions of the analysis: 3, {ENGINE_VERSION}" in told
+    assert "1 controls (C01)" in told
+    was = json.loads(RELEASED.read_text(encoding="utf-8"))
+    row = next(row for row in load_reference(out)["controls"] if row["sample"] == "C01")
+    assert set(row["reagents"]) == {"CD154", "CD40-Ig"}
+    for reagent, measures in row["reagents"].items():
+        assert measures["negative_fraction"] == was["reagents"][reagent]["negative_fraction"]
+    found = read_record(path, same_engine=False)
+    assert (found["replicates"], found["odds"]["joint"], found["digest"]) == ([], {}, None)
+    assert found["reagents"]["CD154"]["goodness"] is None
+    with pytest.raises(RecordError, match=r'has schema version "1\.0"'):
+        read_record(path)
+
+    del was["guards"], was["reagents"]["CD154"]["negative_fraction"]
+    path.write_text(json.dumps(was), encoding="utf-8")
+    with pytest.raises(RecordError, match="is required and missing"):
+        read_record(path, same_engine=False)
+
+
+def test_a_reference_takes_only_what_the_sheet_of_its_run_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither what was superseded, nor a folder of another cohort among the samples, also one of a name of them."""
+    results, out = tmp_path / "results", tmp_path / "reference.json"
+    controls = {name: full_control(control_result(name, "R1")) for name in ("C0", "C1", "C2")}
+    for name, control in controls.items():
+        write_record(control, results / "samples" / name / "result.json")
+    write_summary([(control, "") for control in controls.values()], results / "summary.tsv")
+    write_record(full_control(control_result("GONE", "R1")), results / "superseded" / "GONE" / "result.json")
+
+    assert main(["reference", str(results), "--out", str(out)]) == 0
+    assert "3 healthy controls of 3" in capsys.readouterr().err
+
+    write_record(full_control(control_result("C9", "R1")), results / "samples" / "C9" / "result.json")
+    write_record(full_control(control_result("C2", "R7")), results / "samples" / "C2" / "result.json")
+    assert main(["reference", str(results), "--out", str(out)]) == 1
+    told = capsys.readouterr().err
+    assert "2 healthy controls of 2" in told
+    assert "C9/result.json: is not of a sample that the sheet of its run has" in told
+    assert "C2/result.json: is not the sample of that name in the sheet of its run (run R7, not R1)" in told
+    assert [row["sample"] for row in load_reference(out)["controls"]] == ["C0", "C1"]
+    assert main(["reference", str(results / "superseded"), "--out", str(out)]) == 2
+    assert "only results that were superseded" in capsys.readouterr().err
+
+
 # Binned data
 
 
@@ -237,6 +297,12 @@ def test_a_report_says_why_figures_are_missing(
     assert str(tmp_path) not in page
     assert "P01 is not shown in full" in capsys.readouterr().err
 
+    named = [str(samples / name / "result.json") for name in ("C01", "P01")]
+    assert main(["summarize", *named, "--index", str(tmp_path / "index.html")]) == 0
+    index = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert f"P01: Not drawn: densities.npz {told}" in index
+    assert len(re.findall(r'<figure class="thumb" data-s="\d+" title="Not drawn: ', index)) == 1
+
 
 def test_a_control_that_cannot_be_read_is_not_drawn_and_said_so(samples: Path, tmp_path: Path) -> None:
     """The report of the sample is written all the same; nowhere does it say that there was no control."""
@@ -265,7 +331,7 @@ def test_a_control_that_cannot_be_read_is_not_drawn_and_said_so(samples: Path, t
         (_replaced('"used": 5', '"used": 5, "used": 5'), "a key is given twice"),
         (_written(b"[" * 100_000), "nested too deeply"),
         (_cut, "is not JSON"),
-        (_pipe, "is no file"),
+        (_pipe, "not a file"),
     ],
     ids=["NaN", "unknown key", "wrong type", "edited", "twice", "nested", "cut", "pipe"],
 )

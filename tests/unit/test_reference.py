@@ -19,7 +19,8 @@ from cd40l_flow.inputs.plain_json import digest_of
 from cd40l_flow.inputs.plan import load_plan
 from cd40l_flow.inputs.reference import limits_of, read_reference
 from cd40l_flow.outputs.record import write_record
-from cd40l_flow.outputs.reference import collect, find_results, tell, write_reference
+from cd40l_flow.outputs.reference import collect, tell, write_reference
+from cd40l_flow.outputs.reference_places import find_results
 from cd40l_flow.schema import load_schema
 from helpers.cases import limits
 from helpers.controls import control_result, full_control, many_controls

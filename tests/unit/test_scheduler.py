@@ -1,13 +1,13 @@
-"""Snakemake's own limit of jobs a second is lifted, and nothing else."""
+"""What Snakemake lacks an option for is set, and nothing else."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 
 from snakemake.scheduling.job_scheduler import JobRateLimiter
-from snakemake.settings.types import MaxJobsPerTimespan, SchedulingSettings
+from snakemake.settings.types import ExecutionSettings, MaxJobsPerTimespan, SchedulingSettings
 
-from cd40l_flow.scheduler import lift_rate_limit
+from cd40l_flow.scheduler import go_on_within_submissions, lift_rate_limit
 
 
 def running(limit: object) -> SimpleNamespace:
@@ -47,3 +47,14 @@ def test_another_snakemake_is_left_as_it_is() -> None:
         lift_rate_limit(workflow)
 
         assert repr(workflow) == before
+
+
+def test_only_the_processes_of_a_submission_are_made_to_go_on() -> None:
+    """The process that people start does what its options say, and what has no settings yet is left as it is."""
+    for main, expected in ((False, True), (True, False)):
+        workflow = SimpleNamespace(is_main_process=main, execution_settings=ExecutionSettings())
+
+        go_on_within_submissions(workflow)
+
+        assert workflow.execution_settings.keep_going is expected
+    go_on_within_submissions(SimpleNamespace(is_main_process=False, execution_settings=None))

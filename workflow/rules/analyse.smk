@@ -1,5 +1,6 @@
 # A step that crashes writes a result that says so; of one that is killed the second command writes it, once Snakemake
-# will not try again. Either way it costs its own sample, and the end of the run tells of it.
+# will not try again. Either way it costs its own sample, and the end of the run tells of it. The word in the log tells
+# that it was begun: Snakemake makes an empty log of one that was not.
 rule analyse:
     input:
         controls=control_results,
@@ -27,5 +28,5 @@ rule analyse:
         "step() {{ cd40l-flow analyse --job {params.job:q} --log {log:q}"
         " --result {output.result:q} --densities {output.densities:q}"
         " --gatingml {output.gatingml:q} --wsp {output.wsp:q} --measures {output.measures:q} $@ 2>&1; }};"
-        " step | tee {log:q} || {{ code=$?; [ {resources.tries_left} -eq 0 ] || exit $code;"
+        " echo begun > {log:q}; step | tee -a {log:q} || {{ code=$?; [ {resources.tries_left} -eq 0 ] || exit $code;"
         " step --failed $code | tee -a {log:q}; }}"

@@ -1,5 +1,6 @@
 # The plan: sheets and configuration, read once. A mistake in them stops here, with every problem told at once.
 import hmac
+import os
 from functools import cache
 from math import ceil
 from pathlib import Path
@@ -15,8 +16,8 @@ from cd40l_flow.inputs.probe import content_digest, probe
 from cd40l_flow.outputs.failed import failures
 from cd40l_flow.outputs.problems import write_problems
 from cd40l_flow.outputs.reviews import files_by_sample, fingerprints, review_files
-from cd40l_flow.run_end import end_of_run
-from cd40l_flow.scheduler import lift_rate_limit
+from cd40l_flow.run_end import RETRIES, end_of_run, start_of_run
+from cd40l_flow.scheduler import go_on_within_submissions, lift_rate_limit
 from cd40l_flow.worker import start as start_worker
 
 # One file says what is analysed, and cd40l-flow reads the same one: values from elsewhere would be silently left out.
@@ -53,6 +54,14 @@ except InputsError as error:
 SAMPLES = list(PLAN.samples)
 CONTROLS = [name for name, sample in PLAN.samples.items() if sample.role == "control"]
 REVIEWS = {sample: [str(path) for path in files] for sample, files in files_by_sample(PLAN.config.reviews).items()}
+
+
+# Snakemake tells the processes of a submission of no retries; the start of a run puts their number here for them.
+os.environ.setdefault(RETRIES, "0")
+
+
+envvars:
+    RETRIES,
 
 
 wildcard_constraints:
@@ -168,12 +177,13 @@ def file_sizes(wildcards):
 
 def tries_left(wildcards, attempt):
     """How often Snakemake will try a job again that is killed; only the last time its failure becomes its output."""
-    # Snakemake's report asks too, without any settings.
-    return max(0, (getattr(workflow.execution_settings, "retries", None) or 0) + 1 - attempt)
+    return max(0, int(os.environ[RETRIES]) + 1 - attempt)
 
 
 def batch(wildcards):
     """The group of a sample's jobs where an executor submits several of them as one; controls go before the others."""
+    # Asked for as the jobs are planned, after the settings are there and before they are used.
+    go_on_within_submissions(workflow)
     return "controls" if is_control(wildcards.sample) else "samples"
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from cd40l_flow.disk import read_small
 
 DIGEST = "digest"
 # As much as any whole number of ours needs, and as any reader of JSON holds exactly: up to 18 digits.
@@ -22,27 +22,14 @@ class JsonFault(Exception):
 def read_bounded(path: str | Path, most: int) -> bytes:
     """Return the content of a regular file of at most ``most`` bytes.
 
-    Raises FileNotFoundError where there is none, and JsonFault for whatever else keeps it from being read: a folder, a
-    pipe that nobody writes to, a device without an end, no permission.
+    Raises FileNotFoundError where there is none, and JsonFault for whatever else keeps it from being read.
     """
     try:
-        # Without waiting: to open a pipe would else last until somebody writes to it.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return read_small(path, most)
     except FileNotFoundError:
         raise
-    except (OSError, ValueError) as error:
-        raise JsonFault(f"cannot be read: {getattr(error, 'strerror', None) or error}.") from None
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise JsonFault("is no file but a folder, a pipe or a device.")
-    with os.fdopen(handle, "rb") as file:
-        try:
-            content = file.read(most + 1)
-        except OSError as error:
-            raise JsonFault(f"cannot be read: {error.strerror or error}.") from None
-    if len(content) > most:
-        raise JsonFault(f"is larger than {most:,} bytes.")
-    return content
+    except OSError as error:
+        raise JsonFault(f"cannot be read: {error.strerror or error}.") from None
 
 
 def parse_strictly(content: bytes) -> Any:

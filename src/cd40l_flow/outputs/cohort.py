@@ -81,6 +81,8 @@ class Cohort:
 
         ``planned`` is its job, None where that is not known.
         """
+        if not self.path(sample).exists():
+            return "it has no result: its analysis was not begun, or its result was taken away; the next run does it."
         try:
             inputs = read_record(self.path(sample), sample=sample).get("inputs") or {}
         except RecordError as error:

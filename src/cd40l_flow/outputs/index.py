@@ -128,7 +128,10 @@ def render_index(
     order = sorted(range(len(results)), key=lambda place: worst_first(results[place]))
     ordered, links = [results[place] for place in order], [hrefs[place] for place in order]
     numbers = {result["sample"]: number for number, result in enumerate(ordered)}
-    binned = (_densities(densities[place], results[place]) for place in order) if densities else ()
+    # Number of a row -> why its binned data are not drawn, known once the contact sheets have been.
+    damaged: dict[int, str] = {}
+    pairs = enumerate((densities[place], results[place]) for place in order) if densities else ()
+    binned = (_densities(path, result, number, damaged) for number, (path, result) in pairs)
     counts = {call: sum(result["call"] == call for result in ordered) for call in CALL_ORDER}
     reviewed = [(states or {}).get(result["sample"], _UNSIGNED) for result in ordered]
     signed = {state: sum(review.state == state for review in reviewed) for state in STATES}
@@ -152,6 +155,7 @@ def render_index(
         "charts": index_charts.draw_charts(charts, numbers),
         "chart_size": (index_charts.WIDTH, index_charts.HEIGHT),
         "sheets": contact_sheet.contact_sheets(binned, len(ordered)),
+        "damaged": damaged,
         "columns": contact_sheet.COLUMNS,
         "families": _families(families, numbers, links),
         "family_columns": [
@@ -162,11 +166,12 @@ def render_index(
     return template("index.html.j2").render(context).lstrip()
 
 
-def _densities(path: str | Path | None, result: Result) -> Densities:
-    """Return the binned data of a sample; nothing to draw where they are not those of its result."""
+def _densities(path: str | Path | None, result: Result, number: int, damaged: dict[int, str]) -> Densities:
+    """Return the binned data of a sample; nothing to draw, and why, where they are not those of its result."""
     try:
         return NOTHING if path is None else read_densities(path, result)
-    except RecordError:
+    except RecordError as error:
+        damaged[number] = f"{Path(error.path).name} {error.found} {error.remedy}"
         return NOTHING
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.errors import RecordError
 from cd40l_flow.inputs.plain_json import DIGEST, JsonFault, canonical, parse_strictly, read_bounded
+from cd40l_flow.outputs.first_schema import from_first, is_first
 from cd40l_flow.outputs.whole import write_whole
 from cd40l_flow.schema import faults, load_schema, shown
 from cd40l_flow.schema_fit import Check, compiled
@@ -25,8 +26,6 @@ __all__ = ["FILE", "SCHEMA_VERSION", "RecordError", "read_record", "write_record
 
 SCHEMA = "result.schema.json"
 SCHEMA_VERSION = "1.1"
-# Schema 1.0 carried no digest and did not name its binned data; it differs in nothing else.
-FIRST_VERSION = "1.0"
 FILE = "result.json"
 # A result of five tubes takes 40 kB, a control of ninety less than 2 MB.
 MOST_BYTES = 100_000_000
@@ -62,8 +61,8 @@ def read_record(path: str | Path, *, sample: str | None = None, same_engine: boo
         _of_schema(path, result)
         _unedited(path, content)
         _of_engine(path, result)
-    elif result.get("schema_version") == FIRST_VERSION and DIGEST not in result:
-        result = _from_first(result)
+    elif is_first(result):
+        result = from_first(result, load_schema(SCHEMA), SCHEMA_VERSION)
     else:
         _of_schema(path, result)
         _unedited(path, content)
@@ -150,11 +149,6 @@ def _contradictions(result: Mapping[str, Any]) -> Iterator[str]:
 def fits() -> Check:
     """Return the check of a result, which takes 4 ms to make."""
     return compiled(load_schema(SCHEMA))
-
-
-def _from_first(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a result of schema 1.0 as one of the present schema; its digest is None, for nothing proves it."""
-    return {**result, "densities": None, DIGEST: None, "schema_version": SCHEMA_VERSION}
 
 
 def _place(path: Path) -> str | None:

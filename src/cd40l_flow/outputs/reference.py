@@ -24,19 +24,6 @@ SCHEMA_VERSION = "1.0"
 Result = Mapping[str, Any]
 
 
-def find_results(places: Sequence[str | Path]) -> list[Path]:
-    """Return the ``result.json`` of result folders (or files), sorted; raises Cd40lFlowError for a place with none."""
-    found: list[Path] = []
-    for place in map(Path, places):
-        here = [place] if place.is_file() else sorted(place.rglob("result.json"))
-        if not here:
-            raise Cd40lFlowError(
-                f"{place}: there is no result.json. Name a results folder, as results, or a sample's folder in it."
-            )
-        found += here
-    return found
-
-
 def collect(results: Sequence[tuple[str, Result]], limits: Mapping[str, Any]) -> dict[str, Any]:
     """Return the content of a reference file; ``results`` are pairs of path and result, of any role.
 

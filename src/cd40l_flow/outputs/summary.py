@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow.inputs.cells import safe
-from cd40l_flow.outputs.record import read_record
 from cd40l_flow.outputs.review_state import ReviewState, review_state
 from cd40l_flow.outputs.reviews import read_reviews
 from cd40l_flow.outputs.whole import write_whole
@@ -69,16 +68,6 @@ def summary_row(result: Mapping[str, Any], review: ReviewState) -> dict[str, str
 def _clipped(measure: str, value: float | None) -> float | None:
     """Return a mutant fraction within 0 and 1, for readers of a table; ``result.json`` tells it whole."""
     return min(max(value, 0.0), 1.0) if value is not None and measure.startswith("mutant_fraction") else value
-
-
-def read_results(result_paths: Iterable[str | Path]) -> list[dict[str, Any]]:
-    """Read ``result.json`` files, in the order given; raises the first RecordError."""
-    return [read_result(path) for path in result_paths]
-
-
-def read_result(path: str | Path) -> dict[str, Any]:
-    """Read one ``result.json`` of this version; raises RecordError for what is not one."""
-    return read_record(path)
 
 
 def write_summary(
