@@ -44,7 +44,7 @@ bench: $(INSTALLED) ## measure accuracy and speed
 	$(BIN)/python -m benchmarks
 
 clean: ## remove what the demo and the tools left behind
-	rm -rf test_data/results test_data/logs test_data/.snakemake build dist
+	rm -rf test_data/results test_data/logs test_data/.snakemake test_data/.cd40l-flow build dist
 	rm -rf .mypy_cache .ruff_cache .import_linter_cache .pytest_cache .hypothesis .snakemake
 
 $(INSTALLED): requirements.lock pyproject.toml
