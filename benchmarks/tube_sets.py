@@ -198,7 +198,7 @@ def page(found: Sequence[Judged], seed: int, count: int) -> str:
 
 Written by `python -m benchmarks.tube_sets --seed {seed} --runs {count}`. {len(found)} simulated samples in {count}
 runs, each with a control of its own donor and the same set of tubes;
-{len({one.instrument for one in found})} instruments in turn. Donors differ as in [families.md](families.md).
+{len({one.instrument for one in found})} instruments in turn. Donors differ as in `benchmarks/families.py`.
 Runs bind {DIMMEST:,.0f} to {BRIGHTEST:,.0f} molecules of anti-CD154 (D of the controls' CD154
 {min(separations):.1f} to {max(separations):.1f}); stimulation multiplies the light of the cells themselves by
 {AUTOFLUORESCENCE[0]} to {AUTOFLUORESCENCE[1]} and what sticks to them by {NONSPECIFIC[0]} to {NONSPECIFIC[1]}.
