@@ -50,7 +50,7 @@ def control() -> ControlExpression:
 
 
 TRUTHS: dict[str, tuple[str, Floats]] = {
-    "healthy": (NORMAL, cells(2, 4000, 0.11)),
+    "healthy": (NORMAL, cells(2, 4000, 0.10, level=7700.0)),
     "half": (MOSAIC, cells(3, 4000, 0.50)),
     "residual": (MOSAIC, cells(4, 4000, 0.10, kept=0.3)),
     "quarter": (REDUCED, cells(5, 4000, 0.10, level=1700.0)),
@@ -116,7 +116,7 @@ def evidences(**logs: float) -> Mapping[str, Evidence]:
 
 
 def test_the_joint_table() -> None:
-    people = dict.fromkeys(("CD154", "CD40-Ig"), People(0.06, 0.35, 0.2))
+    people = dict.fromkeys(("CD154", "CD40-Ig"), People(0.06, 0.35, 0.25, 0.2))
 
     def together(cd154: Mapping[str, Evidence], binding: Mapping[str, Evidence]) -> dict[str, float]:
         return joint_odds({"CD154": cd154, "CD40-Ig": binding}, people, "CD40-Ig", limits())

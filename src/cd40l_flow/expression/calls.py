@@ -278,11 +278,12 @@ def _undecided(outcomes: Sequence[Outcome], measures: Measures) -> str:
     )
 
 
-# CD154 is there, of one kind of cells, and CD40-Ig does not bind to it: by the ratio of their levels.
+# CD154 is there, and CD40-Ig does not bind to it: by the odds, and by the ratio of their levels.
 FUNCTIONAL = Rule(
     FUNCTIONAL_DEFECT,
     0,
     (
+        Condition("joint_FUNCTIONAL_DEFECT", ">=", "odds_min"),
         Condition("present_odds", ">=", "odds_min"),
         # The median of two kinds of cells, of which most do not bind, is low as well.
         Condition("uniform_odds", ">=", "odds_min"),
@@ -407,7 +408,7 @@ def _is_defect(functional: Outcome | None, subcalls: Mapping[str, SubCall]) -> b
     clones = [subcalls[reagent] for reagent in CLONES if reagent in subcalls]
     return all(
         clone.call in (NORMAL, REDUCED)
-        or (clone.call == INDETERMINATE and set(clone.reasons) <= {BETWEEN} and clone.pattern == INDETERMINATE)
+        or (clone.call == INDETERMINATE and set(clone.reasons) <= {BETWEEN, GREY_ZONE} and clone.pattern == INDETERMINATE)
         for clone in clones
     )
 

@@ -74,11 +74,13 @@ class Hypothesis:
 class People:
     """How healthy people differ, standard deviations: negative fraction and ln level beside ``controls`` of them.
 
-    ``blank`` is the mutant fraction from which a mosaic is one that must be seen, ``controls`` how many there are.
+    ``blank`` is the mutant fraction from which a mosaic is one that must be seen. ``control_level_sd`` is by how much
+    the mean ln level of the controls themselves differs from people's.
     """
 
     negative_sd: float
     level_sd: float
+    control_level_sd: float
     blank: float
 
     @classmethod
@@ -94,6 +96,7 @@ class People:
         return cls(
             negative_sd=negative_sd,
             level_sd=factor * float(odds["level_sd"]),
+            control_level_sd=float(odds["level_sd"]) / math.sqrt(control.count),
             blank=min(float(mixture["lob_z"]) * spread, float(odds["smallest_mosaic"])),
         )
 
@@ -116,14 +119,19 @@ def hypotheses(
         NORMAL: Hypothesis(NORMAL, healthy, level),
         MOSAIC: Hypothesis(MOSAIC, Above(low, people.negative_sd), level, most_negative=1 - bright),
         RESIDUAL: Hypothesis(RESIDUAL, healthy, level, residual=residual, mutants=mutants),
-        REDUCED: Hypothesis(REDUCED, healthy, reduced(odds)),
+        REDUCED: Hypothesis(REDUCED, healthy, reduced(people, odds)),
         ABSENT: Hypothesis(ABSENT, Normal(ABSENT_LOGIT, ABSENT_LOGIT_SD, logit=True), traces),
     }
 
 
-def reduced(odds: Mapping[str, Any]) -> Normal:
-    """Return the law of ln(level over the control's) of reduced expression; ``odds`` is that group of the limits."""
-    return Normal(math.log(float(odds["reduced_level"])), float(odds["reduced_level_sd"]))
+def reduced(people: People, odds: Mapping[str, Any]) -> Normal:
+    """Return the law of ln(level over the control's) of reduced expression; ``odds`` is that group of the limits.
+
+    Patients differ by ``reduced_level_sd``; beside a control that is dimmer than most they look brighter than they are.
+    """
+    return Normal(
+        math.log(float(odds["reduced_level"])), math.hypot(float(odds["reduced_level_sd"]), people.control_level_sd)
+    )
 
 
 def fraction_penalty(law: Normal | Above, logit: float) -> tuple[float, float, float]:

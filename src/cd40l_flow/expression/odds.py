@@ -114,7 +114,7 @@ def _residual_in_control(control: ControlExpression, people: People, scale: Scal
 class Weighed:
     """The odds of each call of a sample: of its reagents, as measures beside the control's, and of all together.
 
-    ``present`` are the ln odds that CD154 is expressed by one kind of cells, of the clone that says so least;
+    ``present`` are the ln odds that CD154 is there for CD40-Ig to bind to, of the clone that says so least;
     ``uniform`` those that function is shown by one kind of cells or by none.
     """
 
@@ -142,7 +142,8 @@ def weigh(
     if not evidences:
         return Weighed({}, {}, None, None)
     shared = limits[next(iter(evidences))]
-    present = [_present(found) for reagent, found in evidences.items() if reagent != binding]
+    strange = math.log(float(shared["odds"]["discordant_odds"]))
+    present = [_present(found, strange) for reagent, found in evidences.items() if reagent != binding]
     return Weighed(
         told,
         joint_odds(evidences, people, binding, shared),
@@ -168,10 +169,14 @@ def _measures(found: Evidences, expression: Expression, control: ControlExpressi
     }
 
 
-def _present(found: Evidences) -> float:
-    """Return the ln odds that all expressing cells are of one kind, at whatever level."""
+def _present(found: Evidences, strange: float) -> float:
+    """Return the ln odds that all expressing cells are of one kind, at whatever level, none of which binds CD40-Ig.
+
+    Two kinds of which neither binds are as unlikely as readouts of different kinds, by ``strange``.
+    """
     one = _log_sum([found[h.NORMAL].log, found[h.REDUCED].log])
-    return one - _log_sum([found[h.MOSAIC].log, found[h.RESIDUAL].log, found[h.ABSENT].log])
+    two = [found[name].log - strange for name in (h.MOSAIC, h.RESIDUAL)]
+    return one - _log_sum([*two, found[h.ABSENT].log])
 
 
 def _uniform(found: Evidences) -> float:
@@ -217,7 +222,7 @@ def joint_odds(
     """
     names = list(reagents)
     odds = limits["odds"]
-    reduced = h.reduced(odds)
+    reduced = h.reduced(max(people.values(), key=lambda one: one.control_level_sd), odds)
     logs: dict[str, float] = {}
     for name in h.NAMES:
         logs[name] = _together(name, [reagents[one] for one in names], [people[one] for one in names], reduced)

@@ -54,7 +54,7 @@ error e: s² = (1 + 1/k) `healthy_negative_sd`² + e², t² = (1 + 1/k) `level_s
 - mosaic: n flat from c + b (1 − c) to 1, its edge blurred by s; l normal (0, t); at least 2 % and 50 expressing cells;
 - residual allele: n and l as the control's, and a share of the expressing cells, flat from b, keeps a part of the
   level, normal (ln `residual_level`, `residual_level_sd`);
-- reduced: n normal (c, s), l normal (ln `reduced_level`, `reduced_level_sd`);
+- reduced: n normal (c, s), l normal (ln `reduced_level`, √(`reduced_level_sd`² + `level_sd`²/k));
 - absent: logit of n normal (4.2, 1.1), l normal (−2.8, 0.9).
 
 b = `lob_z` s / (1 − c), at most `smallest_mosaic`, is the smallest mutant fraction that NORMAL must exclude.

@@ -120,6 +120,8 @@ MECHANISMS: tuple[Mechanism, ...] = (
         Mechanism(
             replace(scenario, sample=f"{scenario.sample}-{instrument}", instrument=instrument),
             of_control={"instrument": instrument},
+            # A top that cuts through the expressing cells leaves their law open.
+            plain=instrument != "floor-and-top",
         )
         for instrument in ("calibur", "fc500", "floor-zero", "floor-one", "floor-and-top")
         for scenario in (_healthy("healthy"), _absent("absent"), _carrier("carrier", negative_fraction=0.50))
