@@ -227,8 +227,6 @@ def together(patterns: dict[str, str]) -> dict[str, Any]:
     """Return what all reagents of a case say together when each has its pattern."""
     return {
         "joint": joint(patterns),
-        "present_odds": 9.0 if any(patterns.get(clone) in ("NORMAL", "REDUCED") for clone in CLONES) else -9.0,
-        "uniform_odds": None if CD40_IG not in patterns else -9.0 if patterns[CD40_IG] == "MOSAIC" else 9.0,
         "binding": binding(patterns),
     }
 

@@ -198,11 +198,21 @@ def test_function_is_a_ratio_of_levels(
     assert (decision.call, decision.reasons) == (call, reasons)
 
 
+def test_dim_mutant_cells_need_the_square_of_the_odds() -> None:
+    """One person's law of unusual shape looks like that of two kinds of expressing cells."""
+    for reagent in (CD154, CD40_IG):
+        residual = with_measures(pair(MOSAIC, MOSAIC), reagent, beside={"residual_kept": 0.3} | odds("MOSAIC", 9.0))
+        assert judge(residual).subcalls[reagent].reasons == ("MOSAIC_GREY_ZONE",)
+        for ln, call in ((9.1, INDETERMINATE), (9.3, MOSAIC)):
+            assert judge(replace(residual, joint=joint(dict.fromkeys((CD154, CD40_IG), MOSAIC), ln))).call == call
+
+
 def test_a_defect_needs_a_cd154_that_is_there() -> None:
     """At whatever level: whether CD154 is normal or reduced may stay open, whether it is there may not."""
     case = with_measures(pair(NORMAL, ABSENT), CD154, beside=close("NORMAL", "REDUCED"))
     assert judge(case).call == FUNCTIONAL_DEFECT
-    assert judge(replace(case, present_odds=4.5)).call == INDETERMINATE
+    absent = {**case.joint, FUNCTIONAL_DEFECT: 4.5}
+    assert judge(replace(case, joint=absent)).call == INDETERMINATE
 
 
 def test_a_control_that_failed_in_one_reagent_leaves_the_other() -> None:

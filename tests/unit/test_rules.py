@@ -119,7 +119,7 @@ def test_normal_excludes_every_other_rule(random: Measures, start: Rule, evidenc
     """NORMAL needs no place: of the odds of one reagent no two reach 100 to 1, whatever the other measures."""
     found = {name: Evidence(log, -log, 0.0, 1.0, 0.0, 1.0) for name, log in zip(NAMES, evidences, strict=True)}
     odds = {ODDS[call]: value for call, value in reagent_odds(found).items()}
-    known = measures(start.call) | random | odds | {"odds_min": math.log(100)}
+    known = measures(start.call) | random | odds | {"odds_min": math.log(100), "mosaic_odds_min": math.log(100)}
     met = {rule.call for rule in RULES if evaluate(rule, known, limits()["calls"]).met}
     assert "NORMAL" not in met or met == {"NORMAL"}
 

@@ -118,8 +118,6 @@ def assess(
         replicates=replicate_groups(gated, reagents, limits),
         independence=_independence(tubes, reagents, comparisons, control, own),
         joint=weighed.joint,
-        present_odds=weighed.present,
-        uniform_odds=weighed.uniform,
         binding=binding_of(reagents, comparisons, control.reagents if control else {}, CLONES, CD40_IG),
         volts=target_volts(gated),
     )

@@ -21,6 +21,7 @@ from cd40l_flow.expression.effects import (
     TOLD,
     Guard,
 )
+from cd40l_flow.expression.model import Comparison
 from cd40l_flow.expression.quality import positive_fraction, usable_fit
 from cd40l_flow.expression.rules import ODDS, RULES, Condition, Measures, Outcome, Rule, check, evaluate
 
@@ -31,6 +32,8 @@ GREY_ZONE, UNRESOLVED, BETWEEN = "MOSAIC_GREY_ZONE", "REDUCED_VS_MOSAIC", "BETWE
 FEW, MISFIT = "TOO_FEW_EVENTS", "MODEL_MISFIT"
 # Reasons of a sub-call that only say that no rule was met: all reagents together may settle it.
 UNDECIDED = (BETWEEN, GREY_ZONE, UNRESOLVED)
+# Why there is no call where the odds are those of a call and this measure is not what it must be.
+MISSED: Mapping[str, str] = {"expressing_events": FEW, "shape_distance": MISFIT, "mosaic_odds": GREY_ZONE}
 # Guards that tell why no rule was met, for they are of the measures themselves.
 OF_MEASURES = ("FIT_UNSTABLE", "HIGH_BACKGROUND")
 # What the pseudo-reagent of the sample's own measures is called.
@@ -129,6 +132,7 @@ def measures_of(case: Case, reagent: str, limits: Mapping[str, Any]) -> Measures
         "reduced_odds": comparison.reduced_odds,
         "absent_odds": comparison.absent_odds,
         "odds_min": math.log(float(limits["odds"]["call_odds"])),
+        "mosaic_odds_min": _mosaic_needs([comparison], limits),
         "positive_high": None if high is None else high / 100,
         "positive_fraction": positive_fraction(expression, limits),
         "level": comparison.mfi_all_ratio,
@@ -147,12 +151,21 @@ def sample_measures(case: Case, limits: Mapping[str, Any]) -> Measures:
     binding = case.binding
     return {
         **{f"joint_{call}": odds for call, odds in case.joint.items()},
-        "present_odds": case.present_odds,
-        "uniform_odds": case.uniform_odds,
         "binding_ratio": None if binding is None else binding.ratio,
         "binding_ratio_high": None if binding is None else binding.high,
         "odds_min": math.log(float(limits["odds"]["call_odds"])),
+        "mosaic_odds_min": _mosaic_needs(list(case.comparisons.values()), limits),
     }
+
+
+def _mosaic_needs(comparisons: Sequence[Comparison], limits: Mapping[str, Any]) -> float:
+    """Return the ln odds that a mosaic needs.
+
+    Twice those of a call where its mutant cells express a part: the law of one kind of cells in an unusual person may
+    look like that of two, and no healthy people tell how unusual it can be.
+    """
+    residual = any(one.residual_kept is not None for one in comparisons)
+    return (2 if residual else 1) * math.log(float(limits["odds"]["call_odds"]))
 
 
 def decide(case: Case, guards: tuple[Guard, ...], limits: Mapping[str, Any], *, require_function: bool) -> Decision:
@@ -272,7 +285,7 @@ def _undecided(outcomes: Sequence[Outcome], measures: Measures) -> str:
             for checked in outcome.conditions
             if checked.met is not True
         ]
-        return {"expressing_events": FEW, "shape_distance": MISFIT}.get(missed[0] if missed else "", BETWEEN)
+        return MISSED.get(missed[0] if missed else "", BETWEEN)
     return {frozenset({NORMAL, MOSAIC}): GREY_ZONE, frozenset({REDUCED, MOSAIC}): UNRESOLVED}.get(
         frozenset({best, second}), BETWEEN
     )
@@ -284,9 +297,6 @@ FUNCTIONAL = Rule(
     0,
     (
         Condition("joint_FUNCTIONAL_DEFECT", ">=", "odds_min"),
-        Condition("present_odds", ">=", "odds_min"),
-        # The median of two kinds of cells, of which most do not bind, is low as well.
-        Condition("uniform_odds", ">=", "odds_min"),
         Condition("binding_ratio_high", "<=", "functional_ratio_max"),
     ),
 )
@@ -383,7 +393,7 @@ def _combine(
 
 def _together(call: str, together: Measures) -> bool:
     """Return whether the odds of all reagents together reach what a call needs."""
-    odds, needed = together.get(f"joint_{call}"), together.get("odds_min")
+    odds, needed = together.get(f"joint_{call}"), together.get("mosaic_odds_min" if call == MOSAIC else "odds_min")
     return odds is not None and needed is not None and odds >= needed
 
 
@@ -408,7 +418,7 @@ def _is_defect(functional: Outcome | None, subcalls: Mapping[str, SubCall]) -> b
     clones = [subcalls[reagent] for reagent in CLONES if reagent in subcalls]
     return all(
         clone.call in (NORMAL, REDUCED)
-        or (clone.call == INDETERMINATE and set(clone.reasons) <= {BETWEEN, GREY_ZONE} and clone.pattern == INDETERMINATE)
+        or (clone.call == clone.pattern == INDETERMINATE and set(clone.reasons) <= {BETWEEN, GREY_ZONE})
         for clone in clones
     )
 

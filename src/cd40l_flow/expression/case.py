@@ -160,8 +160,7 @@ class Case:
     maps reagent -> what the sheet lacks; ``control`` is None when there is none to compare with (``alone``: a single
     control, judged by its own guards). ``laboratory`` are its own limits, if it has any, and ``cytometers`` the
     instruments (``$CYT``) that the tubes name. ``uncut`` is the same sample without the cuts in time, None where
-    nothing was cut. ``joint`` are the natural-log odds of each call by all reagents together, ``present_odds`` those
-    that CD154 is expressed by one kind of cells, ``uniform_odds`` that CD40-Ig is bound by one kind or by none;
+    nothing was cut. ``joint`` are the natural-log odds of each call by all reagents together,
     ``volts`` the voltages of each detector of a stimulated target. ``replicates`` are the tubes that were pooled.
     ``untold`` says by reagent why no fraction of it is shown (`as_shown`).
     """
@@ -183,8 +182,6 @@ class Case:
     replicates: tuple[ReplicateGroup, ...] = ()
     independence: Mapping[str, Independence] = field(default_factory=dict)
     joint: Mapping[str, float] = field(default_factory=dict)
-    present_odds: float | None = None
-    uniform_odds: float | None = None
     binding: Binding | None = None
     volts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     untold: Mapping[str, str] = field(default_factory=dict)

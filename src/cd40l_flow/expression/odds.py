@@ -112,16 +112,10 @@ def _residual_in_control(control: ControlExpression, people: People, scale: Scal
 
 @dataclass(frozen=True)
 class Weighed:
-    """The odds of each call of a sample: of its reagents, as measures beside the control's, and of all together.
-
-    ``present`` are the ln odds that CD154 is there for CD40-Ig to bind to, of the clone that says so least;
-    ``uniform`` those that function is shown by one kind of cells or by none.
-    """
+    """The odds of each call of a sample: of its reagents, as measures beside the control's, and of all together."""
 
     reagents: Mapping[str, Mapping[str, Any]]
     joint: Mapping[str, float]
-    present: float | None
-    uniform: float | None
 
 
 def weigh(
@@ -140,16 +134,9 @@ def weigh(
         evidences[reagent], people[reagent] = found
         told[reagent] = _measures(evidences[reagent], expression, controls[reagent])
     if not evidences:
-        return Weighed({}, {}, None, None)
+        return Weighed({}, {})
     shared = limits[next(iter(evidences))]
-    strange = math.log(float(shared["odds"]["discordant_odds"]))
-    present = [_present(found, strange) for reagent, found in evidences.items() if reagent != binding]
-    return Weighed(
-        told,
-        joint_odds(evidences, people, binding, shared),
-        min(present, default=None),
-        _uniform(evidences[binding]) if binding in evidences else None,
-    )
+    return Weighed(told, joint_odds(evidences, people, binding, shared))
 
 
 def _measures(found: Evidences, expression: Expression, control: ControlExpression) -> dict[str, float | None]:
@@ -167,22 +154,6 @@ def _measures(found: Evidences, expression: Expression, control: ControlExpressi
         "residual_kept": found[h.RESIDUAL].kept if residual else None,
         "shape_distance": distance,
     }
-
-
-def _present(found: Evidences, strange: float) -> float:
-    """Return the ln odds that all expressing cells are of one kind, at whatever level, none of which binds CD40-Ig.
-
-    Two kinds of which neither binds are as unlikely as readouts of different kinds, by ``strange``.
-    """
-    one = _log_sum([found[h.NORMAL].log, found[h.REDUCED].log])
-    two = [found[name].log - strange for name in (h.MOSAIC, h.RESIDUAL)]
-    return one - _log_sum([*two, found[h.ABSENT].log])
-
-
-def _uniform(found: Evidences) -> float:
-    """Return the ln odds that all cells are of one kind, whether they express or not."""
-    one = _log_sum([found[h.NORMAL].log, found[h.REDUCED].log, found[h.ABSENT].log])
-    return one - _log_sum([found[h.MOSAIC].log, found[h.RESIDUAL].log])
 
 
 def _likeliest_first(negative: float, level: float, people: People, control: float) -> tuple[str, ...]:
