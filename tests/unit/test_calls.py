@@ -203,7 +203,7 @@ def test_dim_mutant_cells_need_the_square_of_the_odds() -> None:
     for reagent in (CD154, CD40_IG):
         residual = with_measures(pair(MOSAIC, MOSAIC), reagent, beside={"residual_kept": 0.3} | odds("MOSAIC", 9.0))
         assert judge(residual).subcalls[reagent].reasons == ("MOSAIC_GREY_ZONE",)
-        for ln, call in ((9.1, INDETERMINATE), (9.3, MOSAIC)):
+        for ln, call in ((18.3, INDETERMINATE), (18.5, MOSAIC)):
             assert judge(replace(residual, joint=joint(dict.fromkeys((CD154, CD40_IG), MOSAIC), ln))).call == call
 
 

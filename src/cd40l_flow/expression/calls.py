@@ -159,13 +159,15 @@ def sample_measures(case: Case, limits: Mapping[str, Any]) -> Measures:
 
 
 def _mosaic_needs(comparisons: Sequence[Comparison], limits: Mapping[str, Any]) -> float:
-    """Return the ln odds that a mosaic needs.
+    """Return the ln odds that a mosaic needs by these reagents together.
 
     Twice those of a call where its mutant cells express a part: the law of one kind of cells in an unusual person may
-    look like that of two, and no healthy people tell how unusual it can be.
+    look like that of two, and no healthy people tell how unusual it can be. Every reagent shows that law, so each must
+    say as much.
     """
+    needed = math.log(float(limits["odds"]["call_odds"]))
     residual = any(one.residual_kept is not None for one in comparisons)
-    return (2 if residual else 1) * math.log(float(limits["odds"]["call_odds"]))
+    return 2 * len(comparisons) * needed if residual else needed
 
 
 def decide(case: Case, guards: tuple[Guard, ...], limits: Mapping[str, Any], *, require_function: bool) -> Decision:
