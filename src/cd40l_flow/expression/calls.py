@@ -18,6 +18,7 @@ from cd40l_flow.expression.effects import (
     MOSAIC,
     NORMAL,
     REDUCED,
+    SQUARED,
     TOLD,
     Guard,
 )
@@ -167,7 +168,7 @@ def _mosaic_needs(comparisons: Sequence[Comparison], limits: Mapping[str, Any]) 
     """
     needed = math.log(float(limits["odds"]["call_odds"]))
     residual = any(one.residual_kept is not None for one in comparisons)
-    return 2 * len(comparisons) * needed if residual else needed
+    return SQUARED * len(comparisons) * needed if residual else needed
 
 
 def decide(case: Case, guards: tuple[Guard, ...], limits: Mapping[str, Any], *, require_function: bool) -> Decision:

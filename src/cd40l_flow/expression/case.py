@@ -160,7 +160,7 @@ class Case:
     maps reagent -> what the sheet lacks; ``control`` is None when there is none to compare with (``alone``: a single
     control, judged by its own guards). ``laboratory`` are its own limits, if it has any, and ``cytometers`` the
     instruments (``$CYT``) that the tubes name. ``uncut`` is the same sample without the cuts in time, None where
-    nothing was cut. ``joint`` are the natural-log odds of each call by all reagents together,
+    nothing was cut. ``joint`` are the natural-log odds of each call by all reagents together;
     ``volts`` the voltages of each detector of a stimulated target. ``replicates`` are the tubes that were pooled.
     ``untold`` says by reagent why no fraction of it is shown (`as_shown`).
     """

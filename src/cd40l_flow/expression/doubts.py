@@ -10,7 +10,7 @@ from typing import Any
 
 from cd40l_flow.expression.ages import age_band, younger_than
 from cd40l_flow.expression.case import Case
-from cd40l_flow.expression.effects import INFANT_CALLS, NOTHING, Guard, beyond, guard
+from cd40l_flow.expression.effects import INFANT_CALLS, NOTHING, SQUARED, Guard, beyond, guard
 from cd40l_flow.expression.model import ControlExpression, Expression
 
 MOSTLY = 0.5  # share of negatives from which their place is that of the whole tube
@@ -18,9 +18,6 @@ MOSTLY = 0.5  # share of negatives from which their place is that of the whole t
 # the same stain, and below the control's background, robust SD.
 BELOW_RESTING, BELOW_CONTROL = 0.15, 0.4
 SURE = 2.0  # standard errors by which a dependence must differ from none
-# Times the ln odds of a call that two kinds among the cells with the fewest others must have: some of the others are
-# there still, and people differ.
-TWICE = 2.0
 BY_CHANCE = 0.01  # probability of a fit so bad, below which chance does not explain it
 
 
@@ -138,7 +135,8 @@ def _negatives(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[
     if found is None:
         return
     most, needed = float(limits["guards"]["dependence_max"]), math.log(float(limits["odds"]["call_odds"]))
-    persists = found.inner_odds is not None and found.inner_odds >= TWICE * needed
+    # Among the cells with the fewest others some of the others are there still, and people differ.
+    persists = found.inner_odds is not None and found.inner_odds >= SQUARED * needed
     for marker, one in (("CD69", found.cd69), ("CD3", found.cd3)):
         if one is None:
             continue

@@ -55,6 +55,8 @@ BLOCKS: Mapping[str, frozenset[str]] = {
 }
 # Warnings that belong to the reasons of any call when they fire: the sample or its acquisition was not as it should be.
 TOLD = frozenset({"SAMPLE_AGE", "ANTICOAGULANT", "ACQ_QC", "REFERENCE_MISMATCH"})
+# Times the ln odds of a call: its odds squared, for what another kind of cells or person may look like.
+SQUARED = 2.0
 
 
 @dataclass(frozen=True)
