@@ -106,7 +106,7 @@ def _swapped(
                 continue
             compared = True
             if (
-                _far_above(resting, active, floor_of(tube, "CD69", scales))
+                _far_above(resting, active, tube, "CD69", scales)
                 or _percent(rest) > _percent(tube) + FAR_POINTS
             ):
                 return True
@@ -139,12 +139,12 @@ def _raised(tube: GatedTube, rest: GatedTube, marker: str, scales: Mapping[str, 
     active, resting = _median(tube, marker), _median(rest, marker)
     if active is None or resting is None:
         return None
-    return _far_above(active, resting, floor_of(rest, marker, scales))
+    return _far_above(active, resting, rest, marker, scales)
 
 
-def _far_above(one: float, other: float, least: float) -> bool:
-    """Return whether one median lies far above another, which counts for ``least`` at least."""
-    return one > FAR * other and one > FAR * least
+def _far_above(one: float, other: float, tube: GatedTube, marker: str, scales: Mapping[str, Scale]) -> bool:
+    """Return whether one median lies far above another, which counts for the spread of a tube at least."""
+    return one > FAR * other and one > FAR * floor_of(tube, marker, scales)
 
 
 def _percent(tube: GatedTube) -> float:
