@@ -53,6 +53,7 @@ LABORATORY = Laboratory(
     cytometers=("Canto",),
     lots={"CD154": ("L1",), "CD40-Ig": ("L1",)},
     healthy_negative_sd={"CD154": 0.03},
+    level_sd={},
     spreads={
         "CD154": {
             "percent_positive": Spread(20, 90.0, 1.0, log=False),

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from cd40l_flow.cli import main
 from cd40l_flow.config import default_limits, parse_config
 from cd40l_flow.errors import Cd40lFlowError, InputsError
-from cd40l_flow.expression.laboratory import healthy_sd, laboratory, with_laboratory
+from cd40l_flow.expression.laboratory import healthy_sd, laboratory, level_sd, with_laboratory
 from cd40l_flow.inputs.plain_json import digest_of
 from cd40l_flow.inputs.plan import load_plan
 from cd40l_flow.inputs.reference import limits_of, read_reference
@@ -133,6 +133,17 @@ def test_few_controls_never_make_the_healthy_more_alike(controls: int, between: 
     assert with_laboratory(limits(), own, "CD154")["mixture"]["healthy_negative_sd"] == used
     assert healthy_sd(own, "CD154-2", limits()) == 0.04
     assert with_laboratory(limits(), None, "CD154") == limits()
+
+
+@pytest.mark.parametrize(("runs", "sd", "used"), [(20, 0.15, 0.15), (20, 0.02, 0.1), (19, 0.15, 0.24), (19, 0.3, 0.3)])
+def test_the_level_of_healthy_donors_is_the_laboratory_s_own(runs: int, sd: float, used: float) -> None:
+    """20 runs of several controls are believed down to 0.1; fewer may only widen the default of 0.24."""
+    content = collected(many_controls(20))
+    content["mfi_ratio"]["CD154"] = {"runs": runs, "log_sd": sd, "low": 0.5, "high": 2.0}
+    own = laboratory(limits_of(content))
+    assert level_sd(own, "CD154", limits()) == used
+    assert with_laboratory(limits(), own, "CD154")["odds"]["level_sd"] == used
+    assert level_sd(own, "CD40-Ig", limits()) == level_sd(None, "CD154", limits()) == 0.24
 
 
 # The file

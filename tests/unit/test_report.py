@@ -117,9 +117,20 @@ def test_what_would_change_the_call_its_codes_and_the_limits_of_the_laboratory_a
     result["would_change"] = [
         {"reagent": "CD154", "from": "NORMAL", "to": "INDETERMINATE", "text": text, "changes": []}
     ]
-    used = {"digest": "ab" * 32, "controls": 23, "failed": 2, "few": True, "healthy_negative_sd": {"CD154": 0.0234}}
+    used = {"digest": "ab" * 32, "controls": 23, "failed": 2, "few": True}
+    used |= {"healthy_negative_sd": {"CD154": 0.0234}, "level_sd": {"CD154": 0.19}}
     page = write(tmp_path, result | {"reference": used, "family": "F3"}, [])
-    for words in (text, "98239-7", "98240-5", "98241-3", "23 healthy controls", "provisional", "0.023", "family F3"):
+    for words in (
+        text,
+        "98239-7",
+        "98240-5",
+        "98241-3",
+        "23 healthy controls",
+        "provisional",
+        "0.023",
+        "0.19",
+        "family F3",
+    ):
         assert words in page
     assert "None are set" in write(tmp_path, result, [])
 

@@ -40,8 +40,8 @@ class Laboratory:
     """What the healthy controls of a laboratory say together.
 
     ``healthy_negative_sd`` is, by reagent, the SD of the negative fraction among healthy donors and runs, net of its
-    measurement error; ``spreads`` are by reagent and measure; ``lots`` (by reagent) and ``cytometers`` are those it
-    has seen.
+    measurement error; ``level_sd`` that of the ln level, as many runs of several controls show it; ``spreads`` are by
+    reagent and measure; ``lots`` (by reagent) and ``cytometers`` are those it has seen.
     """
 
     digest: str
@@ -51,6 +51,7 @@ class Laboratory:
     cytometers: tuple[str, ...]
     lots: Mapping[str, tuple[str, ...]]
     healthy_negative_sd: Mapping[str, float]
+    level_sd: Mapping[str, tuple[int, float]]
     spreads: Mapping[str, Mapping[str, Spread]]
 
 
@@ -67,6 +68,9 @@ def laboratory(plain: Mapping[str, Any] | None) -> Laboratory | None:
         lots={reagent: tuple(lots) for reagent, lots in plain["seen"]["lots"].items()},
         healthy_negative_sd={
             reagent: float(found["sd_between"]) for reagent, found in plain["healthy_negative"].items()
+        },
+        level_sd={
+            reagent: (int(found["runs"]), float(found["log_sd"])) for reagent, found in plain["mfi_ratio"].items()
         },
         spreads={
             reagent: {name: Spread(**found) for name, found in measures.items()}
@@ -89,9 +93,22 @@ def healthy_sd(own: Laboratory | None, reagent: str, limits: Mapping[str, Any]) 
     return max(found, default) if own.controls < int(limits["reference"]["fewest_controls"]) else found
 
 
+def level_sd(own: Laboratory | None, reagent: str, limits: Mapping[str, Any]) -> float:
+    """Return the SD of the ln level of expression among healthy donors.
+
+    The laboratory's own where runs had several controls, by the same rules as ``healthy_sd``: runs count.
+    """
+    default = float(limits["odds"]["level_sd"])
+    if own is None or reagent not in own.level_sd:
+        return default
+    runs, sd = own.level_sd[reagent]
+    found = max(sd, float(limits["reference"]["level_sd_min"]))
+    return max(found, default) if runs < int(limits["reference"]["fewest_controls"]) else found
+
+
 def with_laboratory(limits: Mapping[str, Any], own: Laboratory | None, reagent: str) -> Mapping[str, Any]:
-    """Return all groups of limits with the laboratory's SD of the healthy in place of the default."""
+    """Return all groups of limits with the laboratory's SDs of the healthy in place of the defaults."""
     if own is None:
         return limits
     mixture = {**limits["mixture"], "healthy_negative_sd": healthy_sd(own, reagent, limits)}
-    return {**limits, "mixture": mixture}
+    return {**limits, "mixture": mixture, "odds": {**limits["odds"], "level_sd": level_sd(own, reagent, limits)}}

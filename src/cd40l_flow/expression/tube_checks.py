@@ -105,10 +105,7 @@ def _swapped(
             if resting is None or active is None:
                 continue
             compared = True
-            if (
-                _far_above(resting, active, tube, "CD69", scales)
-                or _percent(rest) > _percent(tube) + FAR_POINTS
-            ):
+            if _far_above(resting, active, tube, "CD69", scales) or _percent(rest) > _percent(tube) + FAR_POINTS:
                 return True
     return False if compared else None
 

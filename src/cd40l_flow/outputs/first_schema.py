@@ -34,6 +34,8 @@ def from_first(result: Mapping[str, Any], schema: Mapping[str, Any], version: st
     changed = {**since, **result, "schema_version": version}
     if isinstance(reagents := result.get("reagents"), dict):
         changed["reagents"] = {name: _measures(one, known) for name, one in reagents.items()}
+    if isinstance(reference := result.get("reference"), dict):
+        changed["reference"] = {"level_sd": {}, **reference}
     if isinstance(lent := result.get("lent"), dict):
         changed["lent"] = {"reagent_failures": {}, **lent, "reagents": _each(lent.get("reagents"), _lent)}
     return changed

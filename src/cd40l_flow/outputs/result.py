@@ -17,7 +17,7 @@ from cd40l_flow.expression.case import Case
 from cd40l_flow.expression.change import Change
 from cd40l_flow.expression.control import to_json
 from cd40l_flow.expression.effects import FUNCTIONAL_DEFECT, Guard
-from cd40l_flow.expression.laboratory import healthy_sd
+from cd40l_flow.expression.laboratory import healthy_sd, level_sd
 from cd40l_flow.expression.model import ControlExpression, Expression
 from cd40l_flow.expression.rules import Outcome
 from cd40l_flow.gating.lending import lent_gates
@@ -138,6 +138,7 @@ def _reference(case: Case, limits: Mapping[str, Any]) -> dict[str, Any] | None:
         "failed": own.failed,
         "few": own.controls < int(limits["reference"]["fewest_controls"]),
         "healthy_negative_sd": {reagent: healthy_sd(own, reagent, limits) for reagent in case.reagents},
+        "level_sd": {reagent: level_sd(own, reagent, limits) for reagent in case.reagents},
     }
 
 
