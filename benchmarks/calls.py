@@ -319,8 +319,8 @@ def laboratory_text(content: Mapping[str, Any] | None) -> str:
         for reagent, found in content["healthy_negative"].items()
     )
     return (
-        f"The laboratory has limits of its own from {content['collected']['used']} healthy controls in runs of two, as\n"
-        f"`cd40l-flow reference` makes them: SD of the negative fraction and of the ln level, {told}.\n"
+        f"The laboratory has limits of its own from {content['collected']['used']} healthy controls in runs of two,\n"
+        f"as `cd40l-flow reference` makes them: SD of the negative fraction and of the ln level, {told}.\n"
     )
 
 
@@ -334,7 +334,8 @@ def page(
 
 Written by `{command}`, seed {seed}. {len(judged)} simulated samples, every
 scenario equally often, in runs of {SAMPLES_A_RUN} with a healthy control each; healthy donors have {HEALTHY_MEAN:.0%}
-negative cells, SD {HEALTHY_SD:g}. {laboratory_text(own)}D of the control's CD154 goes from {min(known):.1f} to {max(known):.1f}.
+negative cells, SD {HEALTHY_SD:g}. {laboratory_text(own)}D of the control's CD154 goes from {min(known):.1f}
+to {max(known):.1f}.
 Instruments, in turn: {", ".join(instruments)}.
 
 Expected is a set of calls: a carrier of 22 to 28 % negative cells may be MOSAIC or in its grey zone (INDETERMINATE).
