@@ -53,6 +53,7 @@ LABORATORY = Laboratory(
     cytometers=("Canto",),
     lots={"CD154": ("L1",), "CD40-Ig": ("L1",)},
     healthy_negative_sd={"CD154": 0.03},
+    healthy_negative={"CD154": 0.10},
     level_sd={},
     spreads={
         "CD154": {

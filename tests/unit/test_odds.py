@@ -14,7 +14,7 @@ from cd40l_flow.expression.control import control_terms
 from cd40l_flow.expression.effects import ABSENT, FUNCTIONAL_DEFECT, MOSAIC, NORMAL, REDUCED
 from cd40l_flow.expression.evidence import Evidence
 from cd40l_flow.expression.histogram import histogram
-from cd40l_flow.expression.hypotheses import Above, Normal, People, fraction_penalty
+from cd40l_flow.expression.hypotheses import Above, Normal, People, fraction_penalty, log_share
 from cd40l_flow.expression.independence import independence
 from cd40l_flow.expression.measures import TargetCells, fit
 from cd40l_flow.expression.model import Anchor, ControlExpression, Expression
@@ -101,14 +101,57 @@ def test_more_controls_tell_more(control: ControlExpression) -> None:
     assert three.negative_sd < one.negative_sd
 
 
+def test_a_control_with_many_negatives_is_taken_in_part_for_an_unusual_one(control: ControlExpression) -> None:
+    """The closed form of two normal sources of one mean; a known laboratory leaves only what donors differ by."""
+
+    def people(negative: float, **odds: float) -> People:
+        chosen = limits()
+        chosen = {**chosen, "odds": {**chosen["odds"], **odds}}
+        found = People.of(replace(control, negative_fraction=negative, negative_fraction_sd=0.0, count=1), chosen)
+        assert found is not None
+        return found
+
+    of_controls, of_laboratories = 0.04**2, 0.05**2
+    mean = (0.16 / of_controls + 0.10 / of_laboratories) / (1 / of_controls + 1 / of_laboratories)
+    sd = math.sqrt(0.04**2 + 1 / (1 / of_controls + 1 / of_laboratories))
+    assert people(0.16).negative == pytest.approx(mean, abs=0.002)
+    assert people(0.16).negative_sd == pytest.approx(sd, rel=0.02)
+    assert people(0.10).negative == pytest.approx(0.10)
+    # Far from what most laboratories find only the control counts.
+    assert people(0.35).negative == pytest.approx(0.35, abs=0.003)
+    unknown, known = (people(0.12, healthy_negative_mean_sd=sd) for sd in (0.5, 1e-6))
+    assert unknown.negative == pytest.approx(0.12, abs=1e-3)
+    assert unknown.negative_sd == pytest.approx(math.sqrt(2) * 0.04, rel=1e-2)
+    assert known.negative == pytest.approx(0.10, abs=1e-3)
+    assert known.negative_sd == pytest.approx(0.04, rel=0.02)
+
+
 def test_one_value_seen_twice_counts_once() -> None:
     """The closed form: two exact readings of one value of a normal law cost its density once, not twice."""
     value, sd = 0.5, 0.35
     density = -0.5 * ((value / sd) ** 2 + math.log(2 * math.pi * sd**2))
     near = -0.5 * math.log(2 * math.pi * 2 * 0.1**2)  # both lie where the other says, within twice the variance
-    gained = _shared([(value, 1e-6), (value, 1e-6)], (0.0, sd), 0.1)
+    gained = _shared([(value, 1e-6), (value, 1e-6)], Normal(0.0, sd), 0.1)
     assert gained == pytest.approx(near - density, abs=0.25)
-    assert _shared([(-0.5, 1e-6), (0.5, 1e-6)], (0.0, sd), 0.1) < -10
+    assert _shared([(-0.5, 1e-6), (0.5, 1e-6)], Normal(0.0, sd), 0.1) < -10
+
+
+def test_one_value_beyond_an_edge_counts_once() -> None:
+    """By numerical integration over the value: the chance to lie below the edge is not paid for by each reagent."""
+    law, apart = Above(0.12, 0.05), 0.015
+    values = [(0.03, 0.006), (0.02, 0.008)]
+    x = np.linspace(-0.4, 1.0, 200_001)
+    prior = np.exp([log_share(float(one))[0] for one in (x - law.low) / law.sd]) / (1 - law.low)
+
+    def integral(pairs: list[tuple[float, float]]) -> float:
+        p = prior.copy()
+        for value, sd in pairs:
+            p = p * np.exp(-0.5 * ((value - x) / sd) ** 2) / (sd * math.sqrt(2 * math.pi))
+        return math.log(float(p.sum()) * float(x[1] - x[0]))
+
+    alone = sum(integral([value]) for value in values)
+    together = integral([(value, math.hypot(error, apart)) for value, error in values])
+    assert _shared(values, law, apart) == pytest.approx(together - alone, abs=1e-3)
 
 
 def evidences(**logs: float) -> Mapping[str, Evidence]:
@@ -116,7 +159,7 @@ def evidences(**logs: float) -> Mapping[str, Evidence]:
 
 
 def test_the_joint_table() -> None:
-    people = dict.fromkeys(("CD154", "CD40-Ig"), People(0.06, 0.35, 0.25, 0.2))
+    people = dict.fromkeys(("CD154", "CD40-Ig"), People(0.1, 0.06, 0.35, 0.25, 0.2))
 
     def together(cd154: Mapping[str, Evidence], binding: Mapping[str, Evidence]) -> dict[str, float]:
         return joint_odds({"CD154": cd154, "CD40-Ig": binding}, people, "CD40-Ig", limits())

@@ -45,7 +45,7 @@ LEVEL = 2  # the place of the level among the parameters of the mixture
 class Evidence:
     """The marginal likelihood of a hypothesis, natural logarithm, and what the cells say of its two free values.
 
-    ``value`` is minus the log density at its best fit. ``fraction`` is the negative fraction less the control's (of a
+    ``value`` is minus the log density at its best fit. ``fraction`` is the negative fraction less a healthy sample's (of a
     residual allele the share of mutants), ``level`` ln of the level over the control's; ``_error`` the standard errors
     of the cells alone, the hypothesis's prior taken out.
     """
@@ -170,11 +170,11 @@ class _Held(Problem):
 
 
 def evidence(
-    problem: Problem, hypothesis: Hypothesis, control_negative: float, near: Floats, beat: float = math.inf
+    problem: Problem, hypothesis: Hypothesis, healthy_negative: float, near: Floats, beat: float = math.inf
 ) -> Evidence:
     """Return the evidence of a hypothesis; ``near`` are the parameters of the best fit, to start from.
 
-    ``control_negative`` is the control's negative fraction. The prior of the problem must know the control's level. A
+    ``healthy_negative`` is the negative fraction that is expected of a healthy sample. The prior of the problem must know the control's level. A
     search that will hardly come down to ``beat``, minus a log density, is given up: its evidence is then too small,
     which makes no difference once another's is that much greater.
     """
@@ -189,7 +189,7 @@ def evidence(
     pressed = 0.0
     if best.theta[0] >= high[0] and hypothesis.most_negative < 1:
         pressed = max(-float(held.objective(best.theta)[1][0]), 0.0)
-    return _laplace(best, pressed, hypothesis, prior.centre.level, control_negative)
+    return _laplace(best, pressed, hypothesis, prior.centre.level, healthy_negative)
 
 
 def _start(prior: Prior, hypothesis: Hypothesis, near: Floats) -> Floats:
@@ -215,7 +215,7 @@ def _start(prior: Prior, hypothesis: Hypothesis, near: Floats) -> Floats:
 
 
 def _laplace(
-    best: Optimum, pressed: float, hypothesis: Hypothesis, control_level: float, control_negative: float
+    best: Optimum, pressed: float, hypothesis: Hypothesis, control_level: float, healthy_negative: float
 ) -> Evidence:
     """Return the evidence from the best fit under a hypothesis and the curvature there.
 
@@ -238,7 +238,7 @@ def _laplace(
     return Evidence(
         log=log,
         value=best.value,
-        fraction=x - control_negative if hypothesis.mutants is None else share,
+        fraction=x - healthy_negative if hypothesis.mutants is None else share,
         fraction_error=error,
         level=float(best.theta[LEVEL]) - control_level,
         level_error=level_error,

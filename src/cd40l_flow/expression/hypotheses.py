@@ -20,6 +20,8 @@ WIDE = 5.0
 SQRT_2PI = math.sqrt(2 * math.pi)
 LEAST_BRIGHT, FEWEST_BRIGHT = 0.02, 50.0  # a mosaic's expressing cells: share of all, and number
 ABSENT_LOGIT, ABSENT_LOGIT_SD = 4.2, 1.1  # of the negative fraction: 0.985, with 0.88 and 0.998 two SD away
+# Of laboratories that stain or count otherwise than most: how many, and the range of their healthy negative fractions.
+OTHER_LABORATORIES, OTHER_RANGE = 0.1, 0.5
 ABSENT_LEVEL, ABSENT_LEVEL_SD = -2.8, 0.9  # ln level of what cells express in affected males: traces, and dim
 
 
@@ -72,12 +74,14 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class People:
-    """How healthy people differ, standard deviations: negative fraction and ln level beside ``controls`` of them.
+    """What a healthy person expresses beside controls, and by how much people differ (standard deviations).
 
-    ``blank`` is the mutant fraction from which a mosaic is one that must be seen. ``control_level_sd`` is by how much
+    ``negative`` is the negative fraction that is expected of a healthy sample, ``negative_sd`` and ``level_sd`` are by
+    how much its negative fraction and ln level may differ from that and from the controls' level. ``blank`` is the mutant fraction from which a mosaic is one that must be seen. ``control_level_sd`` is by how much
     the mean ln level of the controls themselves differs from people's.
     """
 
+    negative: float
     negative_sd: float
     level_sd: float
     control_level_sd: float
@@ -85,17 +89,31 @@ class People:
 
     @classmethod
     def of(cls, control: ControlExpression, limits: Mapping[str, Any]) -> People | None:
-        """Return how a sample may differ from its controls; None where these tell no fraction or shape."""
+        """Return how a sample may differ from its controls; None where these tell no fraction or shape.
+
+        The negative fraction that controls share with a healthy sample, the laboratory's mean, is known from two
+        sides: from what healthy people have in laboratories, and from these controls. The two are combined by their
+        precision (a normal random-effects model): so a control with many negatives is taken in part for an unusual one.
+        A tenth of laboratories may find anything up to a half: far from the others only the controls count.
+        """
         negative, error = control.negative_fraction, control.negative_fraction_sd
         if negative is None or error is None or control.positive is None or control.prior is None or negative >= 0.99:
             return None
         mixture, odds = limits["mixture"], limits["odds"]
-        factor = math.sqrt(1 + 1 / control.count)
-        negative_sd = math.hypot(factor * float(mixture["healthy_negative_sd"]), error)
-        spread = negative_sd / (1 - negative)
+        between, laboratories = float(mixture["healthy_negative_sd"]), float(odds["healthy_negative_mean_sd"])
+        of_controls = between**2 / control.count + error**2
+        usual, variance = float(odds["healthy_negative"]), laboratories**2 + of_controls
+        density = math.exp(-0.5 * (negative - usual) ** 2 / variance) / math.sqrt(2 * math.pi * variance)
+        alike = (1 - OTHER_LABORATORIES) * density
+        alike /= alike + OTHER_LABORATORIES / OTHER_RANGE
+        trust = 1 - alike * of_controls / variance
+        expected = trust * negative + (1 - trust) * usual
+        negative_sd = math.sqrt(between**2 + trust * of_controls)
+        spread = negative_sd / (1 - expected)
         return cls(
+            negative=expected,
             negative_sd=negative_sd,
-            level_sd=factor * float(odds["level_sd"]),
+            level_sd=math.sqrt(1 + 1 / control.count) * float(odds["level_sd"]),
             control_level_sd=float(odds["level_sd"]) / math.sqrt(control.count),
             blank=min(float(mixture["lob_z"]) * spread, float(odds["smallest_mosaic"])),
         )
@@ -104,7 +122,7 @@ class People:
 def hypotheses(
     people: People, negative: float, events: float, faintest: float, limits: Mapping[str, Any]
 ) -> dict[str, Hypothesis]:
-    """Return the hypotheses by name for a sample of so many cells beside a control with this negative fraction.
+    """Return the hypotheses by name for a sample of so many cells of which a healthy one has this negative fraction.
 
     ``faintest`` is the lowest ln level that can be told from none, beside the control's.
     """

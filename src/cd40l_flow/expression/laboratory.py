@@ -40,7 +40,7 @@ class Laboratory:
     """What the healthy controls of a laboratory say together.
 
     ``healthy_negative_sd`` is, by reagent, the SD of the negative fraction among healthy donors and runs, net of its
-    measurement error; ``level_sd`` that of the ln level, as many runs of several controls show it; ``spreads`` are by
+    measurement error, ``healthy_negative`` its mean; ``level_sd`` that of the ln level, as many runs of several controls show it; ``spreads`` are by
     reagent and measure; ``lots`` (by reagent) and ``cytometers`` are those it has seen.
     """
 
@@ -51,6 +51,7 @@ class Laboratory:
     cytometers: tuple[str, ...]
     lots: Mapping[str, tuple[str, ...]]
     healthy_negative_sd: Mapping[str, float]
+    healthy_negative: Mapping[str, float]
     level_sd: Mapping[str, tuple[int, float]]
     spreads: Mapping[str, Mapping[str, Spread]]
 
@@ -69,6 +70,7 @@ def laboratory(plain: Mapping[str, Any] | None) -> Laboratory | None:
         healthy_negative_sd={
             reagent: float(found["sd_between"]) for reagent, found in plain["healthy_negative"].items()
         },
+        healthy_negative={reagent: float(found["mean"]) for reagent, found in plain["healthy_negative"].items()},
         level_sd={
             reagent: (int(found["runs"]), float(found["log_sd"])) for reagent, found in plain["mfi_ratio"].items()
         },
@@ -107,8 +109,13 @@ def level_sd(own: Laboratory | None, reagent: str, limits: Mapping[str, Any]) ->
 
 
 def with_laboratory(limits: Mapping[str, Any], own: Laboratory | None, reagent: str) -> Mapping[str, Any]:
-    """Return all groups of limits with the laboratory's SDs of the healthy in place of the defaults."""
+    """Return all groups of limits with what the laboratory found of the healthy in place of the defaults."""
     if own is None:
         return limits
     mixture = {**limits["mixture"], "healthy_negative_sd": healthy_sd(own, reagent, limits)}
-    return {**limits, "mixture": mixture, "odds": {**limits["odds"], "level_sd": level_sd(own, reagent, limits)}}
+    odds = {**limits["odds"], "level_sd": level_sd(own, reagent, limits)}
+    if reagent in own.healthy_negative and own.controls >= int(limits["reference"]["fewest_controls"]):
+        # Runs differ as well as donors, and the SD of a reference holds both.
+        odds["healthy_negative"] = own.healthy_negative[reagent]
+        odds["healthy_negative_mean_sd"] = mixture["healthy_negative_sd"]
+    return {**limits, "mixture": mixture, "odds": odds}

@@ -54,10 +54,10 @@ def reagent_evidences(
     not be fitted.
     """
     people = People.of(control, limits)
-    fit, prior, negative = expression.mixture, control.prior, control.negative_fraction
+    fit, prior = expression.mixture, control.prior
     cells = expression.counts if counts is None else counts
     events = float(cells.sum())
-    if people is None or fit is None or prior is None or negative is None or events == 0:
+    if people is None or fit is None or prior is None or events == 0:
         return None
     background = expression.anchor.component(expression.scale)
     dispersion = expression.overdispersion or 1.0
@@ -69,12 +69,12 @@ def reagent_evidences(
         borrowed=not expression.anchor.exact,
     )
     faintest = math.log(NEAREST * background.linear_sd) - prior.centre.level
-    said = hypotheses(people, negative, events, faintest, limits)
+    said = hypotheses(people, people.negative, events, faintest, limits)
     near = parameters(fit)
     found: dict[str, Evidence] = {}
     width = math.sqrt(max(float(np.linalg.inv(fit.information)[0, 0]) * dispersion, 1e-12))
     level = float(near[LEVEL]) - prior.centre.level
-    for name in _likeliest_first(fit.negative_fraction, level, people, negative):
+    for name in _likeliest_first(fit.negative_fraction, level, people):
         best = min((one.value for one in found.values()), default=math.inf)
         far = said[name].distance(float(near[0])) / width if counts is None and found else 0.0
         if far > FAR:
@@ -82,7 +82,7 @@ def reagent_evidences(
             top = max(one.log for one in found.values())
             found[name] = Evidence(top - 0.5 * far**2, best + 0.5 * far**2, 0.0, 1.0, 0.0, 1.0)
         else:
-            found[name] = evidence(problem, said[name], negative, near, best + HOPELESS)
+            found[name] = evidence(problem, said[name], people.negative, near, best + HOPELESS)
     if found[h.RESIDUAL].log > max(found[h.NORMAL].log, found[h.MOSAIC].log):
         alike = _residual_in_control(control, people, background.scale, limits) * events / dispersion
         one = found[h.RESIDUAL]
@@ -156,11 +156,11 @@ def _measures(found: Evidences, expression: Expression, control: ControlExpressi
     }
 
 
-def _likeliest_first(negative: float, level: float, people: People, control: float) -> tuple[str, ...]:
+def _likeliest_first(negative: float, level: float, people: People) -> tuple[str, ...]:
     """Return the names of the hypotheses, the one that the best fit looks like first: the others may be given up."""
     if negative > 0.9:
         first = h.ABSENT
-    elif negative - control > people.blank * (1 - control):
+    elif negative - people.negative > people.blank * (1 - people.negative):
         first = h.MOSAIC
     else:
         first = h.REDUCED if level < -2 * people.level_sd else h.NORMAL
@@ -230,26 +230,44 @@ def _together(name: str, found: Sequence[Evidences], people: Sequence[People], r
     log = math.fsum(one.log for one in mine)
     if name == h.ABSENT or len(mine) < 2:
         return log
-    share = (0.4, 0.3) if name in (h.MOSAIC, h.RESIDUAL) else (0.0, max(one.negative_sd for one in people))
-    log += _shared([(one.fraction, one.fraction_error) for one in mine], share, FRACTION_APART)
-    level = (0.0, max(one.level_sd for one in people)) if name != h.REDUCED else (reduced.mean, reduced.sd)
+    widest = max(people, key=lambda one: one.negative_sd)
+    log += _shared([(one.fraction, one.fraction_error) for one in mine], _share_law(name, widest), FRACTION_APART)
+    level = h.Normal(0.0, max(one.level_sd for one in people)) if name != h.REDUCED else reduced
     return log + _shared([(one.level, one.level_error) for one in mine], level, LEVEL_APART)
 
 
-def _shared(values: Sequence[tuple[float, float]], law: tuple[float, float], apart: float) -> float:
-    """Return by how much the evidence of several values grows when they are one value of a normal law, not several.
+def _share_law(name: str, people: People) -> h.Normal | h.Above:
+    """Return the law of a hypothesis's fraction: beyond that of the healthy, or of a residual allele the mutants'."""
+    healthy = 1 - people.negative
+    if name == h.MOSAIC:
+        return h.Above(people.blank * healthy, people.negative_sd)
+    if name == h.RESIDUAL:
+        return h.Above(people.blank, people.negative_sd / healthy)
+    return h.Normal(0.0, people.negative_sd)
+
+
+def _shared(values: Sequence[tuple[float, float]], law: h.Normal | h.Above, apart: float) -> float:
+    """Return by how much the evidence of several values grows when they are one value of a law, not several.
 
     ``values`` are each with its standard error; ``apart`` is the SD by which they may differ all the same.
     """
-    mean, variance = law[0], law[1] ** 2
-    together = alone = 0.0
-    for value, error in values:
-        alone += _log_normal(value - law[0], law[1] ** 2 + error**2)
+    alone = math.fsum(_log_convolved(value, error**2, law) for value, error in values)
+    # What the values say together is a normal law too, with the chance that they lie as far apart as they do.
+    mean, variance = values[0][0], values[0][1] ** 2 + apart**2
+    together = 0.0
+    for value, error in values[1:]:
         own = error**2 + apart**2
         together += _log_normal(value - mean, variance + own)
         gain = variance / (variance + own)
         mean, variance = mean + gain * (value - mean), variance * (1 - gain)
-    return together - alone
+    return together + _log_convolved(mean, variance, law) - alone
+
+
+def _log_convolved(value: float, variance: float, law: h.Normal | h.Above) -> float:
+    """Return the log density of a value of a law that was measured with an error of this variance."""
+    if isinstance(law, h.Normal):
+        return _log_normal(value - law.mean, law.sd**2 + variance)
+    return h.log_share((value - law.low) / math.sqrt(law.sd**2 + variance))[0] - math.log(1 - law.low)
 
 
 def _log_normal(x: float, variance: float) -> float:

@@ -47,12 +47,15 @@ that goes before may or may not hold, for want of a measure, the sub-call is IND
 """
 ODDS_READ = """\
 Each explanation of a reagent's cells says beforehand what the negative fraction n and the level of the
-expressing cells (ln over the control's, l) are. With k controls of negative fraction c, known with the standard
-error e: s² = (1 + 1/k) `healthy_negative_sd`² + e², t² = (1 + 1/k) `level_sd`².
+expressing cells (ln over the control's, l) are. k controls of negative fraction x, known with the standard error e,
+know the mean of the healthy with the variance v = `healthy_negative_sd`²/k + e²; laboratories know it too, with
+u = `healthy_negative_mean_sd`². By the weight w = 1 − p v / (u + v) of the controls, a healthy sample is expected
+at c = w x + (1 − w) `healthy_negative`, with s² = `healthy_negative_sd`² + w v. p is the probability that the
+laboratory is like most (a tenth may find anything up to a half). t² = (1 + 1/k) `level_sd`².
 
-- like the control's: n normal (c, s), l normal (0, t);
+- like the healthy: n normal (c, s), l normal (0, t);
 - mosaic: n flat from c + b (1 − c) to 1, its edge blurred by s; l normal (0, t); at least 2 % and 50 expressing cells;
-- residual allele: n and l as the control's, and a share of the expressing cells, flat from b, keeps a part of the
+- residual allele: n and l as of the healthy, and a share of the expressing cells, flat from b, keeps a part of the
   level, normal (ln `residual_level`, `residual_level_sd`);
 - reduced: n normal (c, s), l normal (ln `reduced_level`, √(`reduced_level_sd`² + `level_sd`²/k));
 - absent: logit of n normal (4.2, 1.1), l normal (−2.8, 0.9).
