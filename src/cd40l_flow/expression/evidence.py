@@ -45,9 +45,9 @@ LEVEL = 2  # the place of the level among the parameters of the mixture
 class Evidence:
     """The marginal likelihood of a hypothesis, natural logarithm, and what the cells say of its two free values.
 
-    ``value`` is minus the log density at its best fit. ``fraction`` is the negative fraction less a healthy sample's (of a
-    residual allele the share of mutants), ``level`` ln of the level over the control's; ``_error`` the standard errors
-    of the cells alone, the hypothesis's prior taken out.
+    ``value`` is minus the log density at its best fit. ``fraction`` is the negative fraction less that expected of a
+    healthy sample (of a residual allele the share of mutants), ``level`` ln of the level over the control's; ``_error``
+    the standard errors of the cells alone, the hypothesis's prior taken out.
     """
 
     log: float
@@ -174,9 +174,9 @@ def evidence(
 ) -> Evidence:
     """Return the evidence of a hypothesis; ``near`` are the parameters of the best fit, to start from.
 
-    ``healthy_negative`` is the negative fraction that is expected of a healthy sample. The prior of the problem must know the control's level. A
-    search that will hardly come down to ``beat``, minus a log density, is given up: its evidence is then too small,
-    which makes no difference once another's is that much greater.
+    ``healthy_negative`` is the negative fraction expected of a healthy sample. The prior of the problem must know the
+    control's level. A search that will hardly come down to ``beat``, minus a log density, is given up: its evidence is
+    then too small, which makes no difference once another's is that much greater.
     """
     prior = problem.prior
     law = _LevelPrior(prior.centre, prior.covariance, prior.level_known, law=hypothesis.level)

@@ -76,9 +76,10 @@ class Hypothesis:
 class People:
     """What a healthy person expresses beside controls, and by how much people differ (standard deviations).
 
-    ``negative`` is the negative fraction that is expected of a healthy sample, ``negative_sd`` and ``level_sd`` are by
-    how much its negative fraction and ln level may differ from that and from the controls' level. ``blank`` is the mutant fraction from which a mosaic is one that must be seen. ``control_level_sd`` is by how much
-    the mean ln level of the controls themselves differs from people's.
+    ``negative`` is the negative fraction expected of a healthy sample, ``negative_sd`` and ``level_sd`` are by how much
+    its negative fraction and ln level may differ from that and from the controls' level. ``blank`` is the mutant
+    fraction from which a mosaic is one that must be seen. ``control_level_sd`` is by how much the mean ln level of the
+    controls themselves differs from people's.
     """
 
     negative: float

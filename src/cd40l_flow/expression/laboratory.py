@@ -39,9 +39,10 @@ class Spread:
 class Laboratory:
     """What the healthy controls of a laboratory say together.
 
-    ``healthy_negative_sd`` is, by reagent, the SD of the negative fraction among healthy donors and runs, net of its
-    measurement error, ``healthy_negative`` its mean; ``level_sd`` that of the ln level, as many runs of several controls show it; ``spreads`` are by
-    reagent and measure; ``lots`` (by reagent) and ``cytometers`` are those it has seen.
+    By reagent, ``healthy_negative_sd`` is the SD of the negative fraction among healthy donors and runs, net of its
+    measurement error, ``healthy_negative`` its mean, ``level_sd`` the SD of the ln level within runs, with the number
+    of runs that had several controls. ``spreads`` are by reagent and measure; ``lots`` (by reagent) and ``cytometers``
+    are those it has seen.
     """
 
     digest: str
