@@ -145,10 +145,11 @@ def page(found: Sequence[Judged], command: str) -> str:
     return f"""# Real target signals through the whole pipeline
 
 Written by `{command}`. {len(found)} samples in runs of
-a control and {len(KINDS)} samples. The files are simulated ({INSTRUMENT}) but for the target: each event has the value of a real cell, of the stain or of its background
-(`benchmarks/real_cells.py`), so that it is known which express. People differ: ln level SD {LEVEL_SD}, ln spread SD
-{SPREAD_SD}, negative fraction SD {Donors().negative_sd}; CD40-Ig has cells of the same stain, {BINDING_LEVEL} times as
-bright. Limits are the default ones. **Wrong** is any call but the right one: {len(wrong)} of {len(found)}.
+a control and {len(KINDS)} samples. The files are simulated ({INSTRUMENT}) but for the target: each event has the value
+of a real cell, of the stain or of its background (`benchmarks/real_cells.py`), so that it is known which express.
+People differ: ln level SD {LEVEL_SD}, ln spread SD {SPREAD_SD}, negative fraction SD {Donors().negative_sd}; CD40-Ig
+has cells of the same stain, {BINDING_LEVEL} times as bright. Limits are the default ones. **Wrong** is any call but the
+right one: {len(wrong)} of {len(found)}.
 
 | stain | sample | samples | right | INDETERMINATE | wrong | most frequent reasons |
 |---|---|---:|---:|---:|---:|---|
