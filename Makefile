@@ -22,7 +22,7 @@ help: ## list the targets
 
 demo: $(INSTALLED) ## analyse the simulated cohort of test_data and print the calls
 	$(BIN)/snakemake $(DEMO) --cores $(CORES)
-	@$(BIN)/python -P -m cd40l_flow.outputs.table test_data/results/summary.tsv
+	@$(BIN)/python -P -m cd40l_flow.result.table test_data/results/summary.tsv
 	@echo "Reports: $(CURDIR)/test_data/results/index.html"
 
 test: check ## run all checks and all tests

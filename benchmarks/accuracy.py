@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from cd40l_flow.analyse import analyse
-from cd40l_flow.inputs.plan import load_plan
+from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.simulate import write_cohort
 
 TARGET = 0.02  # greatest difference allowed, where the assay is able to measure

@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.oracle import log_odds
 
 from cd40l_flow.analyse import analyse
-from cd40l_flow.inputs.plan import load_plan
+from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.simulate import MECHANISMS, Mechanism, Scenario, SimulationParameters, write_cohort
 
 OUT = Path(__file__).parent / "families.md"

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.analyse import read_sample
+from cd40l_flow.base.model import Events, Job
+from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.gating.model import ACTIVATED, GatedSample, GatedTube
 from cd40l_flow.gating.strategy import gate
-from cd40l_flow.inputs.model import Events, Job
-from cd40l_flow.inputs.plan import load_plan
 from cd40l_flow.signal.prepare import choose_scales, prepare
 from cd40l_flow.signal.scale import Scale
 from cd40l_flow.simulate import Scenario, SimulationParameters, write_cohort

@@ -10,8 +10,8 @@ from benchmarks.gating_real import REAL, real_samples
 from benchmarks.gating_samples import Known, activated, cohort, gated, tube_of
 from numpy.typing import NDArray
 
+from cd40l_flow.base.model import Events
 from cd40l_flow.gating.model import CD8_NEGATIVE, GatedSample
-from cd40l_flow.inputs.model import Events
 from cd40l_flow.signal.prepare import choose_scales
 from cd40l_flow.simulate import varied
 from cd40l_flow.simulate.cells import DEBRIS

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cd40l_flow.analyse import analyse
-from cd40l_flow.inputs.plan import load_plan
+from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.simulate import Fault, Scenario, SimulationParameters, fcs_name, simulate_tube, varied, write_cohort
 from cd40l_flow.simulate.cells import CD4_T, CD8_DIM_T, CD8_T, DOUBLE_NEGATIVE_T, B
 

@@ -17,10 +17,10 @@ from benchmarks.gating_real import CONFIGURATIONS, REAL
 from benchmarks.gating_samples import Known, gated
 
 from cd40l_flow.analyse import read_sample
-from cd40l_flow.expression.resting import stimulated
+from cd40l_flow.base.model import Floats
+from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.gating.model import ACTIVATED, CD8_NEGATIVE, GatedSample
-from cd40l_flow.inputs.model import Floats
-from cd40l_flow.inputs.plan import load_plan
+from cd40l_flow.mixture.resting import stimulated
 from cd40l_flow.signal.scale import robust_sd
 
 FOLDER, TARGET = "activation", "Alexa Fluor 647-A"

@@ -23,7 +23,7 @@ from benchmarks.families import HELD_OUT, donor
 from benchmarks.resting_real import compared, rows
 
 from cd40l_flow.analyse import analyse
-from cd40l_flow.inputs.plan import load_plan
+from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.simulate import INSTRUMENTS, Scenario, SimulationParameters, healthy_control, named, write_cohort
 
 OUT = Path(__file__).parent / "tube_sets.md"

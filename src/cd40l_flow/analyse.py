@@ -6,28 +6,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cd40l_flow.errors import TubeError
-from cd40l_flow.expression.agreement import disagreement
-from cd40l_flow.expression.assess import assess, control_case, together
-from cd40l_flow.expression.calls import Decision, decide
-from cd40l_flow.expression.case import Case, ControlCase, Refusal, Uncut
-from cd40l_flow.expression.change import would_change
-from cd40l_flow.expression.control import combine, control_terms, from_json, with_titration
-from cd40l_flow.expression.effects import INDETERMINATE, NORMAL
-from cd40l_flow.expression.guards import apply_guards, control_failures
-from cd40l_flow.expression.laboratory import laboratory
-from cd40l_flow.expression.shown import as_shown
-from cd40l_flow.expression.tube_checks import largest_change
-from cd40l_flow.expression.wording import statement
+from cd40l_flow.assay.effects import INDETERMINATE, NORMAL
+from cd40l_flow.base.errors import TubeError
+from cd40l_flow.base.model import Events, Job, Sample, Tube
+from cd40l_flow.decision.agreement import disagreement
+from cd40l_flow.decision.assess import assess, control_case, together
+from cd40l_flow.decision.calls import Decision, decide
+from cd40l_flow.decision.case import Case, ControlCase, Refusal, Uncut
+from cd40l_flow.decision.change import would_change
+from cd40l_flow.decision.control import combine, control_terms, from_json, with_titration
+from cd40l_flow.decision.guards import apply_guards, control_failures
+from cd40l_flow.decision.laboratory import laboratory
+from cd40l_flow.decision.shown import as_shown
+from cd40l_flow.decision.tube_checks import largest_change
+from cd40l_flow.decision.wording import statement
+from cd40l_flow.fcs.panel import BACKGROUND_OF, awaited, background_detector
+from cd40l_flow.fcs.reader import read_events
+from cd40l_flow.figures.densities import densities
 from cd40l_flow.gating.lending import combined
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.gating.strategy import gate
-from cd40l_flow.inputs.fcs import read_events
-from cd40l_flow.inputs.model import Events, Job, Sample, Tube
-from cd40l_flow.inputs.panel import BACKGROUND_OF, awaited, background_detector
-from cd40l_flow.outputs.densities import densities
-from cd40l_flow.outputs.gate_files import export_messages
-from cd40l_flow.outputs.result import result_of
+from cd40l_flow.interop.gate_files import export_messages
+from cd40l_flow.result.build import result_of
 from cd40l_flow.signal.compensation import compensate
 from cd40l_flow.signal.prepare import TubeSignal, choose_scales, prepare, shared_scales, uncut
 from cd40l_flow.signal.scale import Scale

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cd40l_flow.errors import Cd40lFlowError
-from cd40l_flow.inputs.job import PlannedJob
-from cd40l_flow.inputs.probe import identity, probe
-from cd40l_flow.outputs.failed import failed_result, no_densities, note_failure
-from cd40l_flow.outputs.made_from import made_from
-from cd40l_flow.outputs.record import read_record
+from cd40l_flow.base.errors import Cd40lFlowError
+from cd40l_flow.cohort.job import PlannedJob
+from cd40l_flow.fcs.probe import identity, probe
+from cd40l_flow.result.failed import failed_result, no_densities, note_failure
+from cd40l_flow.result.made_from import made_from
+from cd40l_flow.result.record import read_record
 
 LONGEST = 300  # characters of an exception's words
 KILLED = 128  # what a shell adds to the number of the signal that ended a process
@@ -135,16 +135,16 @@ def _looked_at(planned: PlannedJob) -> dict[str, tuple[int, ...] | None]:
 
 
 def _write(result: Mapping[str, Any], arrays: Mapping[str, Any], planned: PlannedJob, outputs: Outputs) -> None:
-    from cd40l_flow.outputs.densities import write_densities
-    from cd40l_flow.outputs.record import write_record
+    from cd40l_flow.figures.densities import write_densities
+    from cd40l_flow.result.record import write_record
 
     result = {**result, "densities": write_densities(arrays, outputs.densities)}
     if outputs.gates is not None:
-        from cd40l_flow.outputs.gate_files import write_gates
+        from cd40l_flow.interop.gate_files import write_gates
 
         write_gates(result, planned.job, *outputs.gates)
     if outputs.measures is not None:
-        from cd40l_flow.outputs.measures_table import write_measures
+        from cd40l_flow.result.measures_table import write_measures
 
         write_measures(result, outputs.measures)
     # The result comes last: where it lies, everything else does.
@@ -153,7 +153,7 @@ def _write(result: Mapping[str, Any], arrays: Mapping[str, Any], planned: Planne
 
 def _keyword_values(job: PlannedJob) -> list[str]:
     """Return the values of all keywords in a job's files, the longest first; of what cannot be read nothing."""
-    from cd40l_flow.inputs.fcs import open_recording
+    from cd40l_flow.fcs.reader import open_recording
 
     values: set[str] = set()
     for path in job.probes:

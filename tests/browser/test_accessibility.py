@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from cd40l_flow.outputs.index import render_index
-from cd40l_flow.outputs.report import write_report
+from cd40l_flow.report.index import render_index
+from cd40l_flow.report.sample import write_report
 from helpers import report_samples as made
 from helpers.pages import PROVENANCE
 from helpers.review_files import repeat, write_review

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from cd40l_flow.outputs.cohort import named_entries
-from cd40l_flow.outputs.index import render_index, write_index
-from cd40l_flow.outputs.order import CALL_ORDER
-from cd40l_flow.outputs.record import write_record
-from cd40l_flow.outputs.review_state import digest_of
+from cd40l_flow.report.index import render_index, write_index
+from cd40l_flow.result.cohort import named_entries
+from cd40l_flow.result.order import CALL_ORDER
+from cd40l_flow.result.record import write_record
+from cd40l_flow.result.review_state import digest_of
 from helpers import report_samples as made
 from helpers.pages import Open, complaints
 

@@ -21,22 +21,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cd40l_flow.analyse import analyse
-from cd40l_flow.config import load_config
-from cd40l_flow.disk import as_on_disk, read_small
-from cd40l_flow.errors import Cd40lFlowError, InputsError
-from cd40l_flow.inputs.cells import as_text, safe, tab_separated
-from cd40l_flow.inputs.draft import draft
-from cd40l_flow.inputs.plan import load_plan
-from cd40l_flow.outputs.densities import write_densities
-from cd40l_flow.outputs.measures_table import write_measures
-from cd40l_flow.outputs.multiqc import write_multiqc
-from cd40l_flow.outputs.override_lines import append_overrides
-from cd40l_flow.outputs.record import write_record
-from cd40l_flow.outputs.report import write_report
-from cd40l_flow.outputs.review_state import review_state
-from cd40l_flow.outputs.reviews import Reviews
-from cd40l_flow.outputs.summary import summary_row
-from cd40l_flow.outputs.whole import WriteError, write_whole
+from cd40l_flow.base.disk import WriteError, as_on_disk, read_small, write_whole
+from cd40l_flow.base.errors import Cd40lFlowError, InputsError
+from cd40l_flow.cohort.cells import as_text, safe, tab_separated
+from cd40l_flow.cohort.config import load_config
+from cd40l_flow.cohort.draft import draft
+from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.figures.densities import write_densities
+from cd40l_flow.interop.multiqc import write_multiqc
+from cd40l_flow.interop.override_lines import append_overrides
+from cd40l_flow.report.sample import write_report
+from cd40l_flow.result.measures_table import write_measures
+from cd40l_flow.result.record import write_record
+from cd40l_flow.result.review_state import review_state
+from cd40l_flow.result.reviews import Reviews
+from cd40l_flow.result.summary import summary_row
 from cd40l_flow.simulate import Scenario, healthy_control, write_cohort
 from helpers.cohorts import cd40l_flow, read_sheet, write_sheet
 from helpers.report_samples import SCENARIOS, make_result
@@ -281,7 +280,7 @@ drop = ctypes.CDLL(None, use_errno=True).prctl
 for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
     if drop(24, capability, 0, 0, 0):  # PR_CAPBSET_DROP
         sys.exit("prctl: " + os.strerror(ctypes.get_errno()))
-os.execv(sys.executable, [sys.executable, "-m", "cd40l_flow.cli", *sys.argv[1:]])
+os.execv(sys.executable, [sys.executable, "-m", "cd40l_flow.cli.main", *sys.argv[1:]])
 """
 
 
@@ -293,7 +292,7 @@ def test_files_without_permission_cost_their_own_sample(cohort: Path) -> None:
         (cohort / "fcs" / name).chmod(0)
 
     def as_nobody(*arguments: str) -> subprocess.CompletedProcess[str]:
-        start = ["-c", WITHOUT_OVERRIDE] if os.geteuid() == 0 else ["-m", "cd40l_flow.cli"]
+        start = ["-c", WITHOUT_OVERRIDE] if os.geteuid() == 0 else ["-m", "cd40l_flow.cli.main"]
         command = [sys.executable, *start, *arguments, "--directory", str(cohort)]
         return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
@@ -325,7 +324,7 @@ def test_a_configuration_or_sheet_that_is_no_file_is_told(
     path.unlink()
     make(path)
 
-    command = [sys.executable, "-m", "cd40l_flow.cli", "check", "--directory", str(cohort)]
+    command = [sys.executable, "-m", "cd40l_flow.cli.main", "check", "--directory", str(cohort)]
     command += ["--configfile", str(cohort / "config/config.yaml")]
     process = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
@@ -636,4 +635,4 @@ def test_every_writer_writes_whole(root: Path) -> None:
     }
 
     # Beside the one function a page of the manual, which the developer writes.
-    assert writers == {"disk.py", "outputs/decision_table.py"}
+    assert writers == {"base/disk.py", "report/decision_table.py"}

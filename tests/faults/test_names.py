@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from cd40l_flow.outputs.multiqc import write_multiqc
+from cd40l_flow.interop.multiqc import write_multiqc
 
 ALLOWED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 CALLS = ("ABSENT", "NORMAL", "MOSAIC", "REDUCED", "INDETERMINATE")

@@ -16,22 +16,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-import cd40l_flow.outputs.texts
+import cd40l_flow.assay.texts
 from cd40l_flow import ENGINE_VERSION
-from cd40l_flow.cli import main
-from cd40l_flow.config import default_limits, draft_config
-from cd40l_flow.errors import RecordError
-from cd40l_flow.inputs.plain_json import JsonFault, digest_of, parse_strictly
-from cd40l_flow.inputs.reference import load_reference
-from cd40l_flow.outputs.figures import read_densities
-from cd40l_flow.outputs.override_lines import find_overrides
-from cd40l_flow.outputs.record import read_record, write_record
-from cd40l_flow.outputs.reference import collect, write_reference
-from cd40l_flow.outputs.reviews import read_reviews
-from cd40l_flow.outputs.summary import write_summary
-from cd40l_flow.resources import workflow_file
-from cd40l_flow.schema import load_schema
-from cd40l_flow.schema_fit import compiled
+from cd40l_flow.base.errors import RecordError
+from cd40l_flow.base.plain_json import JsonFault, digest_of, parse_strictly
+from cd40l_flow.base.resources import workflow_file
+from cd40l_flow.base.schema import load_schema
+from cd40l_flow.base.schema_fit import compiled
+from cd40l_flow.cli.main import main
+from cd40l_flow.cohort.config import default_limits, draft_config
+from cd40l_flow.cohort.reference import load_reference
+from cd40l_flow.figures.binned import read_densities
+from cd40l_flow.interop.override_lines import find_overrides
+from cd40l_flow.result.record import read_record, write_record
+from cd40l_flow.result.reference import collect, write_reference
+from cd40l_flow.result.reviews import read_reviews
+from cd40l_flow.result.summary import write_summary
 from helpers import report_samples as made
 from helpers.cases import limits
 from helpers.controls import control_result, full_control, many_controls
@@ -419,7 +419,7 @@ def test_files_kept_beside_the_package_decide_nothing(monkeypatch: pytest.Monkey
     for name in ("config.schema.yaml", "0" * 20):
         (forged / f"{name}.{tag}.kept").write_text('{"properties": {"limits": {"properties": {}}}}', encoding="utf-8")
     before = sorted(path.name for path in forged.iterdir())
-    monkeypatch.setattr("cd40l_flow.schema.workflow_file", lambda name: tmp_path / name)
+    monkeypatch.setattr("cd40l_flow.base.schema.workflow_file", lambda name: tmp_path / name)
     load_schema.cache_clear()
     try:
         assert default_limits()["calls"]
@@ -430,7 +430,7 @@ def test_files_kept_beside_the_package_decide_nothing(monkeypatch: pytest.Monkey
 
 def test_the_package_has_no_cache_of_its_own(root: Path) -> None:
     """Nothing but Python's own modules is loaded from bytes that could hold code."""
-    package = Path(cd40l_flow.outputs.texts.__file__).parents[1]
+    package = Path(cd40l_flow.assay.texts.__file__).parents[1]
     sources = {path: path.read_text(encoding="utf-8") for path in package.rglob("*.py")}
     for word in ("import pickle", "bytecode_cache", '.kept"'):
         assert [path.name for path, text in sources.items() if word in text] == []

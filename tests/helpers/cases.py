@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from cd40l_flow.config import parse_config
-from cd40l_flow.expression.binding import Binding
-from cd40l_flow.expression.calls import CD40_IG, CLONES, Decision, decide
-from cd40l_flow.expression.case import Activation, Case, ControlCase, Difference, TubeCheck
-from cd40l_flow.expression.guards import apply_guards
-from cd40l_flow.expression.histogram import centres
-from cd40l_flow.expression.model import Anchor, Comparison, ControlExpression, Expression
-from cd40l_flow.expression.rules import ODDS
-from cd40l_flow.expression.signal_law import Positive
-from cd40l_flow.inputs.model import Sample
+from cd40l_flow.assay.rules import ODDS
+from cd40l_flow.base.model import Sample
+from cd40l_flow.cohort.config import parse_config
+from cd40l_flow.decision.binding import Binding
+from cd40l_flow.decision.calls import CD40_IG, CLONES, Decision, decide
+from cd40l_flow.decision.case import Activation, Case, ControlCase, Difference, TubeCheck
+from cd40l_flow.decision.guards import apply_guards
+from cd40l_flow.mixture.histogram import centres
+from cd40l_flow.mixture.model import Anchor, Comparison, ControlExpression, Expression
+from cd40l_flow.mixture.signal_law import Positive
 from cd40l_flow.signal.scale import Scale
 
 SCALE = Scale(t=262144.0, w=0.5, m=4.5, a=0.0, source="test")

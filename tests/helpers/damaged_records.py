@@ -23,18 +23,18 @@ from typing import Any
 
 import yaml
 
-from cd40l_flow.cli import main
-from cd40l_flow.errors import Cd40lFlowError, InputsError, RecordError
-from cd40l_flow.expression.laboratory import laboratory
-from cd40l_flow.inputs.plain_json import digest_of as content_digest
-from cd40l_flow.inputs.plan import load_plan
-from cd40l_flow.inputs.reference import limits_of, load_reference
-from cd40l_flow.outputs.figures import read_densities
-from cd40l_flow.outputs.override_lines import find_overrides
-from cd40l_flow.outputs.record import read_record
-from cd40l_flow.outputs.reference import collect, write_reference
-from cd40l_flow.outputs.review_state import digest_of, review_state
-from cd40l_flow.outputs.reviews import read_reviews
+from cd40l_flow.base.errors import Cd40lFlowError, InputsError, RecordError
+from cd40l_flow.base.plain_json import digest_of as content_digest
+from cd40l_flow.cli.main import main
+from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.cohort.reference import limits_of, load_reference
+from cd40l_flow.decision.laboratory import laboratory
+from cd40l_flow.figures.binned import read_densities
+from cd40l_flow.interop.override_lines import find_overrides
+from cd40l_flow.result.record import read_record
+from cd40l_flow.result.reference import collect, write_reference
+from cd40l_flow.result.review_state import digest_of, review_state
+from cd40l_flow.result.reviews import read_reviews
 from helpers.cases import limits
 from helpers.cohorts import make_cohort
 from helpers.controls import many_controls

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cd40l_flow.outputs.densities import write_densities
-from cd40l_flow.outputs.record import write_record
+from cd40l_flow.figures.densities import write_densities
+from cd40l_flow.result.record import write_record
 
 
 def write_pair(folder: Path, result: Mapping[str, Any], arrays: Mapping[str, Any]) -> tuple[Path, Path]:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow import ENGINE_VERSION
-from cd40l_flow.outputs.pictures import draw_pictures
-from cd40l_flow.outputs.record import SCHEMA_VERSION
+from cd40l_flow.figures.pictures import draw_pictures
+from cd40l_flow.result.record import SCHEMA_VERSION
 from helpers.acquisition_samples import acquisition, course, matrix, slopes
 from helpers.records import write_pair
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.base.model import Floats
 from cd40l_flow.signal.acquisition import Acquisition, SteadyLimits, steady_stretches
 from cd40l_flow.signal.flow_rate import flow_rate
 from cd40l_flow.signal.ranks import rank

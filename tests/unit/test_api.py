@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import cd40l_flow.api as cd
-from cd40l_flow.errors import Cd40lFlowError, InputsError
+from cd40l_flow.base.errors import Cd40lFlowError, InputsError
 from cd40l_flow.gating.model import GatedSample
 from helpers.cohorts import make_cohort
 from helpers.records import write_pair

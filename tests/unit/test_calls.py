@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cd40l_flow.expression.binding import Binding
-from cd40l_flow.expression.calls import CD40_IG, CD154, CLONE_2, TABLE, UNDECIDED
-from cd40l_flow.expression.case import Activation, Case, ControlCase, Disagreement, Refusal
-from cd40l_flow.expression.effects import ABSENT, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
-from cd40l_flow.expression.model import Comparison, Expression
-from cd40l_flow.expression.rules import ODDS
+from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.assay.rules import ODDS
+from cd40l_flow.decision.binding import Binding
+from cd40l_flow.decision.calls import CD40_IG, CD154, CLONE_2, TABLE, UNDECIDED
+from cd40l_flow.decision.case import Activation, Case, ControlCase, Disagreement, Refusal
+from cd40l_flow.mixture.model import Comparison, Expression
 from helpers.cases import (
     ACTIVE,
     CHECKS,

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from cd40l_flow.expression.components import ELECTRON, TILTS, ashman_d, background_component
-from cd40l_flow.expression.histogram import centres, edges, histogram, quantile
-from cd40l_flow.expression.normal import bell_and_share
-from cd40l_flow.expression.signal_law import Positive, signal_law
+from cd40l_flow.mixture.components import ELECTRON, TILTS, ashman_d, background_component
+from cd40l_flow.mixture.histogram import centres, edges, histogram, quantile
+from cd40l_flow.mixture.normal import bell_and_share
+from cd40l_flow.mixture.signal_law import Positive, signal_law
 from cd40l_flow.signal.scale import Scale
 
 BINS = 512
@@ -195,7 +195,7 @@ def test_the_smoothed_tube_is_nearer_to_the_truth_than_the_tube(monkeypatch: pyt
         return float(np.mean([1e4 * many @ np.log(many / background_component(tube, SCALE).smooth) for tube in tubes]))
 
     usual = lost()
-    monkeypatch.setattr("cd40l_flow.expression.components.KERNEL", 0.5)
+    monkeypatch.setattr("cd40l_flow.mixture.components.KERNEL", 0.5)
     assert usual < 0.75 * lost()
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cd40l_flow.config import default_limits
-from cd40l_flow.outputs.control_chart import control_charts
-from cd40l_flow.outputs.reference import collect
+from cd40l_flow.cohort.config import default_limits
+from cd40l_flow.figures.control_chart import control_charts
+from cd40l_flow.result.reference import collect
 from helpers.controls import control_result, many_controls
 
 

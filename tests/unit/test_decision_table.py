@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.expression.calls import CD40_IG, CD154, GREY_ZONE, NOT_TESTED, TABLE, UNRESOLVED
-from cd40l_flow.expression.case import Case
-from cd40l_flow.expression.effects import BLOCKS
-from cd40l_flow.expression.rules import RULES
-from cd40l_flow.outputs.codes import codes
-from cd40l_flow.outputs.decision_table import decision_table
-from cd40l_flow.outputs.texts import load_texts
-from cd40l_flow.schema import load_schema
+from cd40l_flow.assay.effects import BLOCKS
+from cd40l_flow.assay.rules import RULES
+from cd40l_flow.assay.texts import load_texts
+from cd40l_flow.base.schema import load_schema
+from cd40l_flow.decision.calls import CD40_IG, CD154, GREY_ZONE, NOT_TESTED, TABLE, UNRESOLVED
+from cd40l_flow.decision.case import Case
+from cd40l_flow.report.decision_table import decision_table
+from cd40l_flow.result.codes import codes
 from helpers.cases import joint, judge, make_case, with_measures
 
 
 def test_the_page_is_up_to_date(root: Path) -> None:
     written = (root / "docs" / "decision-table.md").read_text(encoding="utf-8")
-    assert written == decision_table(), "run: python -m cd40l_flow.outputs.decision_table docs/decision-table.md"
+    assert written == decision_table(), "run: python -m cd40l_flow.report.decision_table docs/decision-table.md"
 
 
 def test_every_code_has_its_words() -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cd40l_flow.expression.distances import distances
-from cd40l_flow.expression.histogram import histogram
-from cd40l_flow.expression.medians import above, log_error
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.base.model import Floats
+from cd40l_flow.mixture.distances import distances
+from cd40l_flow.mixture.histogram import histogram
+from cd40l_flow.mixture.medians import above, log_error
 from cd40l_flow.signal.scale import Scale
 
 BINS = 512

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cd40l_flow.figures.axes import Axis
+from cd40l_flow.figures.evidence import POINTS, Curves
 from cd40l_flow.gating.density import density
 from cd40l_flow.gating.found import Evidence, Found, no_gate
 from cd40l_flow.gating.thresholds import find_cd8
-from cd40l_flow.outputs.axes import Axis
-from cd40l_flow.outputs.evidence import POINTS, Curves
 
 
 def two_peaks() -> np.ndarray:

@@ -15,16 +15,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cd40l_flow.cli import main
-from cd40l_flow.errors import Cd40lFlowError
-from cd40l_flow.inputs.plan import load_plan
-from cd40l_flow.outputs import gate_tree
-from cd40l_flow.outputs.anndata_file import write_h5ad
-from cd40l_flow.outputs.export import export_gates
-from cd40l_flow.outputs.gate_shapes import Box
-from cd40l_flow.outputs.gate_tree import _threshold, gate_trees
-from cd40l_flow.outputs.measures_table import measure_rows, write_measures
-from cd40l_flow.outputs.record import write_record
+from cd40l_flow.base.errors import Cd40lFlowError
+from cd40l_flow.cli.main import main
+from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.interop.anndata_file import write_h5ad
+from cd40l_flow.interop.export import export_gates
+from cd40l_flow.result import gate_tree
+from cd40l_flow.result.gate_shapes import Box
+from cd40l_flow.result.gate_tree import _threshold, gate_trees
+from cd40l_flow.result.measures_table import measure_rows, write_measures
+from cd40l_flow.result.record import write_record
 from cd40l_flow.signal.scale import Scale
 from cd40l_flow.simulate import Fault, Scenario
 from helpers.cohorts import read_sheet

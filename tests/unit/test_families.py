@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cd40l_flow.outputs.families import families
+from cd40l_flow.result.families import families
 
 CALLS = ("NORMAL", "REDUCED", "ABSENT", "MOSAIC", "FUNCTIONAL_DEFECT", "INDETERMINATE")
 

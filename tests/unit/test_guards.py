@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from cd40l_flow import ENGINE_VERSION
-from cd40l_flow.expression.case import (
+from cd40l_flow.assay.effects import BLOCKS, EVERY, NORMAL, NOTHING, Guard
+from cd40l_flow.base.model import Tube
+from cd40l_flow.decision.case import (
     Activation,
     Case,
     ControlCase,
@@ -20,14 +22,12 @@ from cd40l_flow.expression.case import (
     ReplicateGroup,
     Uncut,
 )
-from cd40l_flow.expression.effects import BLOCKS, EVERY, NORMAL, NOTHING, Guard
-from cd40l_flow.expression.guards import apply_guards, control_failures, tubes_lacking
-from cd40l_flow.expression.histogram import centres
-from cd40l_flow.expression.independence import Dependence, Independence
-from cd40l_flow.expression.laboratory import Laboratory, Spread
-from cd40l_flow.expression.model import Anchor
-from cd40l_flow.expression.resting import Stimulated
-from cd40l_flow.inputs.model import Tube
+from cd40l_flow.decision.guards import apply_guards, control_failures, tubes_lacking
+from cd40l_flow.decision.independence import Dependence, Independence
+from cd40l_flow.decision.laboratory import Laboratory, Spread
+from cd40l_flow.mixture.histogram import centres
+from cd40l_flow.mixture.model import Anchor
+from cd40l_flow.mixture.resting import Stimulated
 from helpers.cases import (
     ACTIVE,
     ALIKE,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.outputs.lean import import_without
+from cd40l_flow.interop.lean import import_without
 
 MODULES = {
     "lean_unused": "",

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from cd40l_flow.expression.components import TILTS, Background, background_component
-from cd40l_flow.expression.histogram import histogram
-from cd40l_flow.expression.interval import CHI2_95, profile_interval
-from cd40l_flow.expression.mixture import ANCHORED, PARAMETERS, Fit, Problem, find_starts, fit_mixture, parameters
-from cd40l_flow.expression.prior import NOTHING_KNOWN, Prior, lent
-from cd40l_flow.expression.signal_law import Positive
-from cd40l_flow.expression.weight_error import weight_error
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.base.model import Floats
+from cd40l_flow.mixture.components import TILTS, Background, background_component
+from cd40l_flow.mixture.fit import ANCHORED, PARAMETERS, Fit, Problem, find_starts, fit_mixture, parameters
+from cd40l_flow.mixture.histogram import histogram
+from cd40l_flow.mixture.interval import CHI2_95, profile_interval
+from cd40l_flow.mixture.prior import NOTHING_KNOWN, Prior, lent
+from cd40l_flow.mixture.signal_law import Positive
+from cd40l_flow.mixture.weight_error import weight_error
 from cd40l_flow.signal.scale import Scale
 
 BINS = 512

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.outputs.multiqc import multiqc_files, write_multiqc
+from cd40l_flow.interop.multiqc import multiqc_files, write_multiqc
 
 
 def result(

@@ -9,17 +9,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cd40l_flow.expression import hypotheses as h
-from cd40l_flow.expression.control import control_terms
-from cd40l_flow.expression.effects import ABSENT, FUNCTIONAL_DEFECT, MOSAIC, NORMAL, REDUCED
-from cd40l_flow.expression.evidence import Evidence
-from cd40l_flow.expression.histogram import histogram
-from cd40l_flow.expression.hypotheses import Above, Normal, People, fraction_penalty, log_share
-from cd40l_flow.expression.independence import independence
-from cd40l_flow.expression.measures import TargetCells, fit
-from cd40l_flow.expression.model import Anchor, ControlExpression, Expression
-from cd40l_flow.expression.odds import _shared, joint_odds, reagent_evidences, reagent_odds
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.base.model import Floats
+from cd40l_flow.decision.control import control_terms
+from cd40l_flow.decision.independence import independence
+from cd40l_flow.decision.odds import _shared, joint_odds, reagent_evidences, reagent_odds
+from cd40l_flow.mixture import hypotheses as h
+from cd40l_flow.mixture.evidence import Evidence
+from cd40l_flow.mixture.histogram import histogram
+from cd40l_flow.mixture.hypotheses import Above, Normal, People, fraction_penalty, log_share
+from cd40l_flow.mixture.measures import TargetCells, fit
+from cd40l_flow.mixture.model import Anchor, ControlExpression, Expression
 from cd40l_flow.signal.scale import Scale
 from helpers.cases import limits
 

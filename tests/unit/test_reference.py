@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from cd40l_flow.cli import main
-from cd40l_flow.config import default_limits, parse_config
-from cd40l_flow.errors import Cd40lFlowError, InputsError
-from cd40l_flow.expression.laboratory import healthy_sd, laboratory, level_sd, with_laboratory
-from cd40l_flow.inputs.plain_json import digest_of
-from cd40l_flow.inputs.plan import load_plan
-from cd40l_flow.inputs.reference import limits_of, read_reference
-from cd40l_flow.outputs.record import write_record
-from cd40l_flow.outputs.reference import collect, tell, write_reference
-from cd40l_flow.outputs.reference_places import find_results
-from cd40l_flow.schema import load_schema
+from cd40l_flow.base.errors import Cd40lFlowError, InputsError
+from cd40l_flow.base.plain_json import digest_of
+from cd40l_flow.base.schema import load_schema
+from cd40l_flow.cli.main import main
+from cd40l_flow.cohort.config import default_limits, parse_config
+from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.cohort.reference import limits_of, read_reference
+from cd40l_flow.decision.laboratory import healthy_sd, laboratory, level_sd, with_laboratory
+from cd40l_flow.result.record import write_record
+from cd40l_flow.result.reference import collect, tell, write_reference
+from cd40l_flow.result.reference_places import find_results
 from helpers.cases import limits
 from helpers.controls import control_result, full_control, many_controls
 

@@ -17,18 +17,18 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from cd40l_flow.outputs.drawing import polyline, staircase
-from cd40l_flow.outputs.figures import readable_ticks
-from cd40l_flow.outputs.index import render_index
-from cd40l_flow.outputs.index_strips import draw_strips
-from cd40l_flow.outputs.numbers import format_against, format_interval, format_limit, format_measure, format_unit
-from cd40l_flow.outputs.order import CALL_ORDER
-from cd40l_flow.outputs.pictures import draw_pictures
-from cd40l_flow.outputs.png import encode_png
-from cd40l_flow.outputs.record import write_record
-from cd40l_flow.outputs.report import write_report
-from cd40l_flow.outputs.texts import load_texts
-from cd40l_flow.resources import workflow_file
+from cd40l_flow.assay.texts import load_texts
+from cd40l_flow.base.resources import workflow_file
+from cd40l_flow.figures.binned import readable_ticks
+from cd40l_flow.figures.drawing import polyline, staircase
+from cd40l_flow.figures.index_strips import draw_strips
+from cd40l_flow.figures.pictures import draw_pictures
+from cd40l_flow.figures.png import encode_png
+from cd40l_flow.report.index import render_index
+from cd40l_flow.report.sample import write_report
+from cd40l_flow.result.numbers import format_against, format_interval, format_limit, format_measure, format_unit
+from cd40l_flow.result.order import CALL_ORDER
+from cd40l_flow.result.record import write_record
 from helpers import report_samples as made
 from helpers.acquisition_samples import NO_TIME
 from helpers.records import write_pair

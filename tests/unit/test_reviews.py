@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from cd40l_flow.outputs.review_state import ReviewState, review_state
-from cd40l_flow.outputs.reviews import blocked, files_by_sample, folder_problems, read_reviews, review_files
-from cd40l_flow.outputs.texts import load_texts
-from cd40l_flow.resources import workflow_file
+from cd40l_flow.assay.texts import load_texts
+from cd40l_flow.base.resources import workflow_file
+from cd40l_flow.result.review_state import ReviewState, review_state
+from cd40l_flow.result.reviews import blocked, files_by_sample, folder_problems, read_reviews, review_files
 from helpers.review_files import DIGEST, make_review, override, repeat, verdict, write_review
 
 BY_B = {"reviewer": "Berta Kern", "signed_at": "2026-01-06T09:00:00Z"}

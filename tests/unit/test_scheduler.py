@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from snakemake.scheduling.job_scheduler import JobRateLimiter
 from snakemake.settings.types import ExecutionSettings, MaxJobsPerTimespan, SchedulingSettings
 
-from cd40l_flow.scheduler import go_on_within_submissions, lift_rate_limit
+from cd40l_flow.runtime.scheduler import go_on_within_submissions, lift_rate_limit
 
 
 def running(limit: object) -> SimpleNamespace:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from cd40l_flow.expression.control import control_terms
-from cd40l_flow.expression.model import UNSTIMULATED, Anchor
-from cd40l_flow.expression.quality import not_carried, usable_fit
-from cd40l_flow.expression.resting import Stimulated
-from cd40l_flow.expression.shown import as_shown
+from cd40l_flow.decision.control import control_terms
+from cd40l_flow.decision.quality import not_carried, usable_fit
+from cd40l_flow.decision.shown import as_shown
+from cd40l_flow.mixture.model import UNSTIMULATED, Anchor
+from cd40l_flow.mixture.resting import Stimulated
 from helpers.cases import DARK, HEALTHY, limits, make_case, with_measures
 
 MOVED = Stimulated(offset=20.0, noise=40.0, shift=0.3, widening=0.8)

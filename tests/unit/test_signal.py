@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cd40l_flow.inputs.model import Events, Spillover
+from cd40l_flow.base.model import Events, Spillover
 from cd40l_flow.signal.acquisition import at_the_top, steady_stretches
 from cd40l_flow.signal.compensation import compensate
 from cd40l_flow.signal.prepare import choose_scales, prepare, shared_scales

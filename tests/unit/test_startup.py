@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.inputs.job import planned, write_job
-from cd40l_flow.inputs.plan import load_plan
+from cd40l_flow.cohort.job import planned, write_job
+from cd40l_flow.cohort.plan import load_plan
 
 HEAVY = ("flowkit", "pandas", "sklearn", "scipy.stats", "matplotlib", "snakemake")
 PUBLISHING = ("jinja2", "jsonschema", "yaml")
@@ -36,8 +36,8 @@ def modules(code: str) -> set[str]:
     "code",
     [
         "import cd40l_flow",
-        "from cd40l_flow.cli import main; main(['--help'])",
-        "from cd40l_flow.cli import main; main(['--version'])",
+        "from cd40l_flow.cli.main import main; main(['--help'])",
+        "from cd40l_flow.cli.main import main; main(['--version'])",
     ],
     ids=["import", "help", "version"],
 )
@@ -50,7 +50,7 @@ def test_analysis_loads_only_what_it_uses(root: Path, tmp_path: Path, monkeypatc
     job = str(write_job(planned(load_plan("config/config.yaml").job("C01")), tmp_path / "jobs"))
     arguments = ["analyse", "--job", job, "--result", str(tmp_path / "r.json"), "--densities", str(tmp_path / "d.npz")]
 
-    loaded = modules(f"from cd40l_flow.cli import main; main({arguments!r})")
+    loaded = modules(f"from cd40l_flow.cli.main import main; main({arguments!r})")
 
     assert "cd40l_flow.analyse" in loaded
     assert (tmp_path / "r.json").stat().st_size > 1000
@@ -60,7 +60,7 @@ def test_analysis_loads_only_what_it_uses(root: Path, tmp_path: Path, monkeypatc
 def test_the_read_back_has_flowkit_without_what_flowkit_does_not_need(require_module: Callable[[str], Path]) -> None:
     require_module("pyarrow")
 
-    loaded = modules("import cd40l_flow.outputs.readback")
+    loaded = modules("import cd40l_flow.interop.readback")
 
     assert {"flowkit", "pandas"} <= loaded
     assert "pyarrow" not in loaded
@@ -70,6 +70,6 @@ def test_check_reads_no_events(root: Path, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(root / "test_data")
     arguments = ["check", "--out", str(tmp_path / "check.json")]
 
-    loaded = modules(f"from cd40l_flow.cli import main; main({arguments!r})")
+    loaded = modules(f"from cd40l_flow.cli.main import main; main({arguments!r})")
 
     assert not loaded & {*HEAVY, "scipy", "cd40l_flow.analyse"}

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cd40l_flow.base.model import Override
 from cd40l_flow.gating.lending import combined, lent_gates
 from cd40l_flow.gating.model import ACTIVATED, CD3_POSITIVE, CD8_NEGATIVE, CD8_POSITIVE
-from cd40l_flow.inputs.model import Override
 from cd40l_flow.simulate import Scenario, SimulationParameters
 from helpers.gating_samples import GATING_LIMITS, Simulated, gate_events, resampled, shuffled, simulate_sample
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from cd40l_flow.outputs.record import write_record
-from cd40l_flow.outputs.review_state import ReviewState, digest_of
-from cd40l_flow.outputs.summary import SUMMARY_COLUMNS, format_cell, summary_row, write_summary
+from cd40l_flow.result.record import write_record
+from cd40l_flow.result.review_state import ReviewState, digest_of
+from cd40l_flow.result.summary import SUMMARY_COLUMNS, format_cell, summary_row, write_summary
 from helpers import report_samples as made
 from helpers.review_files import make_review, override, write_review
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cd40l_flow.outputs.summary import SUMMARY_COLUMNS
-from cd40l_flow.outputs.table import calls_table
+from cd40l_flow.result.summary import SUMMARY_COLUMNS
+from cd40l_flow.result.table import calls_table
 
 
 def test_columns_are_aligned_and_blanks_shown() -> None:

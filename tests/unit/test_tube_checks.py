@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.expression.case import Difference, TubeCheck
-from cd40l_flow.expression.fingerprints import differences
-from cd40l_flow.expression.tube_checks import check_tubes, largest_change
+from cd40l_flow.base.model import Sample, Tube
+from cd40l_flow.decision.case import Difference, TubeCheck
+from cd40l_flow.decision.fingerprints import differences
+from cd40l_flow.decision.tube_checks import check_tubes, largest_change
+from cd40l_flow.fcs.panel import background_detector
+from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.gating.strategy import gate
-from cd40l_flow.inputs.fcs import read_events
-from cd40l_flow.inputs.model import Sample, Tube
-from cd40l_flow.inputs.panel import background_detector
 from cd40l_flow.signal.prepare import choose_scales, prepare, uncut
 from cd40l_flow.simulate import Fault, Scenario, SimulationParameters, fcs_name, write_cohort
 from helpers.cases import limits

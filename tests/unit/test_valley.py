@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cd40l_flow.expression.histogram import centres
-from cd40l_flow.expression.valley import valley_depth
+from cd40l_flow.mixture.histogram import centres
+from cd40l_flow.mixture.valley import valley_depth
 
 BINS = 512
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.outputs.whole import write_whole
+from cd40l_flow.base.disk import write_whole
 
 
 def test_it_writes_what_it_is_given_and_nothing_else(tmp_path: Path) -> None:

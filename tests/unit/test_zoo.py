@@ -11,10 +11,10 @@ import flowio
 import numpy as np
 import pytest
 
-from cd40l_flow.errors import TubeError
-from cd40l_flow.inputs.fcs import open_recording
-from cd40l_flow.inputs.inspect import Inspection, inspect_file
-from cd40l_flow.outputs.inspection import as_json, as_text
+from cd40l_flow.base.errors import TubeError
+from cd40l_flow.fcs.inspect import Inspection, inspect_file
+from cd40l_flow.fcs.reader import open_recording
+from cd40l_flow.result.inspection import as_json, as_text
 
 # Which rule of the standard each refused file breaks, found by hand.
 REFUSED = {

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.config import default_limits
-from cd40l_flow.outputs.reference import collect, write_reference
+from cd40l_flow.cohort.config import default_limits
+from cd40l_flow.result.reference import collect, write_reference
 from helpers.cohorts import (
     TWO_RUNS,
     Run,

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from cd40l_flow.analyse import analyse
-from cd40l_flow.cli import main
-from cd40l_flow.config import default_limits
-from cd40l_flow.inputs.plan import load_plan
-from cd40l_flow.inputs.reference import digest_of
-from cd40l_flow.outputs.reference import collect, write_reference
+from cd40l_flow.cli.main import main
+from cd40l_flow.cohort.config import default_limits
+from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.cohort.reference import digest_of
+from cd40l_flow.result.reference import collect, write_reference
 from cd40l_flow.simulate import SCENARIOS, Fault, Scenario, failed_control, healthy_control, write_cohort
 from cd40l_flow.simulate.scenarios import TUBES_WITH_SECOND_CLONE
 from helpers.controls import many_controls

@@ -9,16 +9,16 @@ from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
 
 from cd40l_flow import ENGINE_VERSION
-from cd40l_flow.errors import InputsError
-from cd40l_flow.inputs.job import JOBS, PART_NAMES, directory_key, job_path, part_digests, planned, read_job, write_job
-from cd40l_flow.inputs.plan import load_plan
-from cd40l_flow.inputs.probe import content_digest, probe
-from cd40l_flow.outputs.failed import failures
-from cd40l_flow.outputs.problems import write_problems
-from cd40l_flow.outputs.reviews import files_by_sample, fingerprints, review_files
-from cd40l_flow.run_end import RETRIES, end_of_run, start_of_run
-from cd40l_flow.scheduler import go_on_within_submissions, lift_rate_limit
-from cd40l_flow.worker import start as start_worker
+from cd40l_flow.base.errors import InputsError
+from cd40l_flow.cohort.job import JOBS, PART_NAMES, directory_key, job_path, part_digests, planned, read_job, write_job
+from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.fcs.probe import content_digest, probe
+from cd40l_flow.result.failed import failures
+from cd40l_flow.result.problems import write_problems
+from cd40l_flow.result.reviews import files_by_sample, fingerprints, review_files
+from cd40l_flow.runtime.run_end import RETRIES, end_of_run, start_of_run
+from cd40l_flow.runtime.scheduler import go_on_within_submissions, lift_rate_limit
+from cd40l_flow.runtime.worker import start as start_worker
 
 # One file says what is analysed, and cd40l-flow reads the same one: values from elsewhere would be silently left out.
 AS_MODULE = workflow.modifier.namespace is not None

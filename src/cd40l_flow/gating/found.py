@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from cd40l_flow.base.model import Floats
 from cd40l_flow.gating.density import Density, Valley
-from cd40l_flow.inputs.model import Floats
 
 
 @dataclass(frozen=True)

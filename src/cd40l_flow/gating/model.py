@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cd40l_flow.base.model import Floats, Sample, Singles
 from cd40l_flow.gating.found import Found
 from cd40l_flow.gating.polygon import inside_convex
-from cd40l_flow.inputs.model import Floats, Sample, Singles
 from cd40l_flow.signal.acquisition import Mask
 from cd40l_flow.signal.prepare import TubeSignal
 from cd40l_flow.signal.scale import Scale

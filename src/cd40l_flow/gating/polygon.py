@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cd40l_flow.inputs.model import Floats, Singles
+from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.signal.acquisition import Mask
 
 STRIPS = 512

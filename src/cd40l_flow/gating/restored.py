@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import erfcx, ndtr, ndtri
 
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.base.model import Floats
 
 FEWEST, SMALLEST_SHARE = 10, 0.001
 # Bins to a unit of smoothing, and what it is smoothed by, in bins: an eightieth of the scale.

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.gating.density import Counts, Density, Ends, counted, density_of, find_valleys, spread_out
 from cd40l_flow.gating.found import Evidence, Found, joined, no_gate
 from cd40l_flow.gating.model import Boundary, Places, ScatterGate
 from cd40l_flow.gating.scatter_map import SIDE, SQUARES, ScatterMap, Squares
 from cd40l_flow.gating.thresholds import beyond_pile
-from cd40l_flow.inputs.model import Floats, Singles
 from cd40l_flow.signal.acquisition import Mask
 
 RADIUS = 3.6

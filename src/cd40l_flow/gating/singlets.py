@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.gating.density import LOW, Counts, density_of, spread_out
 from cd40l_flow.gating.found import Evidence, Found, no_gate
 from cd40l_flow.gating.model import Numbers, taken
-from cd40l_flow.inputs.model import Floats, Singles
 from cd40l_flow.signal.prepare import TubeSignal
 
 FEWEST = 50

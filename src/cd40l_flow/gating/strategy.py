@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from cd40l_flow.base.model import Override, Sample
 from cd40l_flow.gating.fluorescence_steps import gate_cd3, gate_cd4, gate_cd8, gate_cd69, gate_viable
 from cd40l_flow.gating.model import (
     ACTIVATED,
@@ -22,7 +23,6 @@ from cd40l_flow.gating.model import (
 )
 from cd40l_flow.gating.scatter_steps import gate_lymphocytes, gate_singlets, gate_time
 from cd40l_flow.gating.working import Working, WorkingTube
-from cd40l_flow.inputs.model import Override, Sample
 from cd40l_flow.signal.prepare import TubeSignal
 from cd40l_flow.signal.scale import Scale
 

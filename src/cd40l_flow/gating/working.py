@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cd40l_flow.base.model import Override, Singles
 from cd40l_flow.gating.density import Density, Ends, counted, density, density_of
 from cd40l_flow.gating.found import Found, beside_control
 from cd40l_flow.gating.model import Boundary, GatedTube, Places, Population, ScatterGate, taken
-from cd40l_flow.inputs.model import Override, Singles
 from cd40l_flow.signal.acquisition import Mask
 from cd40l_flow.signal.prepare import TubeSignal
 from cd40l_flow.signal.scale import Scale

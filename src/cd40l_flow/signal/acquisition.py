@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.inputs.model import Events, Floats, Singles
+from cd40l_flow.base.model import Events, Floats, Singles
 from cd40l_flow.signal.bins import Index, united
 from cd40l_flow.signal.course import Course, course, course_edges
 from cd40l_flow.signal.flow_rate import FlowRate, flow_rate

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cd40l_flow.inputs.model import BACKGROUND_REAGENTS, Events, Floats, Singles
+from cd40l_flow.base.model import BACKGROUND_REAGENTS, Events, Floats, Singles
 from cd40l_flow.signal.acquisition import (
     FEWEST_EVENTS,
     Acquisition,

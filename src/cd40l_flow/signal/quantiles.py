@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cd40l_flow.inputs.model import Floats, Singles
+from cd40l_flow.base.model import Floats, Singles
 
 # Which fractions of a normal distribution lie below its mean less one SD, and its mean and one.
 ONE_SD_BELOW, ONE_SD_ABOVE = 0.1587, 0.8413

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cd40l_flow.inputs.model import Floats, Singles
+from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.signal.logicle import Biexponential, biexponential, forward, inverse, lay
 from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, quantiles
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.base.model import Floats
 from cd40l_flow.signal.bins import Index
 from cd40l_flow.signal.quantiles import median
 from cd40l_flow.signal.ranks import Ranks

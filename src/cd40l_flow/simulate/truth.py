@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cd40l_flow.disk import write_whole
-from cd40l_flow.inputs.model import TARGET_REAGENTS, Floats
+from cd40l_flow.base.disk import write_whole
+from cd40l_flow.base.model import TARGET_REAGENTS, Floats
 from cd40l_flow.simulate.cells import KINDS, target_binding
 from cd40l_flow.simulate.cohort import Scenario
 from cd40l_flow.simulate.parameters import SimulationParameters

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.inputs.model import BACKGROUND_REAGENTS, Floats
+from cd40l_flow.base.model import BACKGROUND_REAGENTS, Floats
 from cd40l_flow.simulate.cells import CD4_T, DEBRIS, DOUBLE_NEGATIVE_T, Bools, draw_cells, draw_donor, generator
 from cd40l_flow.simulate.cohort import Scenario
 from cd40l_flow.simulate.instrument import arrivals, detect, spillover_matrix

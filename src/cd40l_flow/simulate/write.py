@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cd40l_flow.disk import write_whole
+from cd40l_flow.base.disk import write_whole
 from cd40l_flow.simulate.cohort import Scenario, default_cohort
 from cd40l_flow.simulate.dialects import DIALECTS
 from cd40l_flow.simulate.fcs import encode_fcs

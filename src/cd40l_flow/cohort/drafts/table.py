@@ -1,0 +1,83 @@
+"""A draft at a glance: one line for each sample, with its tubes, what is missing, and where its name was read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from cd40l_flow.cohort.drafts.folder import cell
+
+# What a run of one sample needs: the column's name, the stimulation, and the reagents of which one is enough.
+NEEDED = (
+    ("stim CD154", "stimulated", ("CD154",)),
+    ("background", "stimulated", ("isotype", "FMO")),
+    ("unstim", "unstimulated", ("CD154", "isotype", "FMO")),
+    ("CD40-Ig", "stimulated", ("CD40-Ig",)),
+    ("secondary", "stimulated", ("secondary",)),
+)
+MOST_LINES = 60
+_LONGEST_TOLD = 60
+
+
+class _Kind(Protocol):
+    @property
+    def stimulation(self) -> str: ...
+    @property
+    def reagent(self) -> str: ...
+
+
+class _Tube(Protocol):
+    @property
+    def kind(self) -> _Kind: ...
+    @property
+    def doubts(self) -> tuple[str, ...]: ...
+
+
+class _Sample(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def run(self) -> str: ...
+    @property
+    def control(self) -> bool: ...
+    @property
+    def told(self) -> str: ...
+    @property
+    def tubes(self) -> Sequence[_Tube]: ...
+
+
+def needed(sample: _Sample) -> dict[str, list[str]]:
+    """Return, for every tube that a sample needs, the reagents of those that were recognised."""
+    return {
+        name: [
+            tube.kind.reagent
+            for tube in sample.tubes
+            if tube.kind.stimulation == stimulation and tube.kind.reagent in reagents
+        ]
+        for name, stimulation, reagents in NEEDED
+    }
+
+
+def table(samples: Sequence[_Sample]) -> str:
+    """Return a table of samples for a terminal: how many tubes of each kind, ``-`` where none was recognised.
+
+    ``other`` are tubes that are none of these or whose kind is not known, ``asked`` those with a question.
+    """
+    heads = ["sample", "run", "role", *(name for name, _, _ in NEEDED), "other", "asked", "the sample was read from"]
+    rows = [heads, *(_row(sample) for sample in samples[:MOST_LINES])]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    if len(samples) > MOST_LINES:
+        lines.append(f"... and {len(samples) - MOST_LINES} samples more: config/samples.tsv, config/tubes.tsv")
+    return "\n".join(lines)
+
+
+def _row(sample: _Sample) -> list[str]:
+    tubes = needed(sample)
+    counts = [str(len(each)) if each else "-" for each in tubes.values()]
+    other = len(sample.tubes) - sum(len(each) for each in tubes.values())
+    asked = sum(bool(tube.doubts) for tube in sample.tubes)
+    told = cell(sample.told)
+    told = told if len(told) <= _LONGEST_TOLD else f"{told[: _LONGEST_TOLD - 3]}..."
+    role = "control" if sample.control else "test"
+    return [sample.name, sample.run, role, *counts, str(other or ""), str(asked or ""), told]

@@ -1,0 +1,165 @@
+"""Guards of one reagent: its tubes, activation, background, fit, and the control's measure of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cd40l_flow.assay.effects import NOTHING, Guard, beyond, guard
+from cd40l_flow.decision.case import Case
+from cd40l_flow.decision.quality import positive_fraction
+from cd40l_flow.mixture.model import Expression
+
+# Least positive cells of a healthy control, percent, by reagent: keys of the guards' limits.
+CONTROL_LEAST = {
+    "CD154": "control_positive_min",
+    "CD154-2": "control_positive_min",
+    "CD40-Ig": "control_cd40ig_positive_min",
+}
+
+
+def reagent_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[Guard]:
+    """Yield every guard of one reagent that the sheet plans; ``limits`` are all groups of the configuration's."""
+    expression = case.reagents.get(reagent)
+    missing = no_background(case, reagent)
+    if missing is not None:
+        yield missing
+    fewest = float(limits["guards"]["activated_min"])
+    activation = case.activation.get(reagent)
+    # Without its own background a reagent is not measured, but its cells are counted.
+    events = expression.events if expression is not None else activation.events if activation is not None else None
+    if events is not None:
+        yield guard(
+            "TOO_FEW_EVENTS", events < fewest, "Activated CD3+CD8-CD69+ cells.",
+            reagent=reagent, value=float(events), limit=fewest, unit="events",
+        )  # fmt: skip
+    yield from _activation(case, reagent, limits)
+    # What lies beside a background that is none says nothing of the cells.
+    if expression is not None and (missing is None or not missing.blocks):
+        yield from _background(case, expression, limits)
+        yield _fit(expression)
+        yield from _against_control(case, expression, limits)
+
+
+def no_background(case: Case, reagent: str) -> Guard | None:
+    """Return that a background was not made, None where it was.
+
+    Resting cells stand in where it is known what stimulation does to them.
+    """
+    if reagent not in case.missing:
+        return None
+    missing, expression = case.missing[reagent], case.reagents.get(reagent)
+    anchor = None if expression is None else expression.anchor
+    if anchor is None or not anchor.resting:
+        return guard("TUBE_MISSING", True, missing, reagent=reagent)
+    if anchor.change is None:
+        why = "Resting cells do not stand in: the CD8+ cells of both tubes do not tell what stimulation does to them."
+        return guard("TUBE_MISSING", True, f"{missing} {why}", reagent=reagent)
+    told = (
+        f"Unstimulated cells stand in, moved by {anchor.change.shift:+.1f} robust SD and with noise of "
+        f"{anchor.change.widening:.1f} as CD8+ cells of the same tubes were."
+    )
+    return guard("TUBE_MISSING", True, f"{missing} {told}", reagent=reagent, blocks=NOTHING)
+
+
+def _activation(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[Guard]:
+    guards, activation = limits["guards"], case.activation.get(reagent)
+    least = float(guards["cd69_percent_min"])
+    if case.control is not None and reagent in case.control.activation_percent:
+        least = max(least, float(guards["cd69_of_control_min"]) * case.control.activation_percent[reagent])
+    if case.sample.role == "control":
+        least = max(least, float(guards["cd69_control_min"]))
+    for value, limit, unit, above, message in (
+        (
+            activation.percent if activation else None,
+            least,
+            "%",
+            False,
+            "CD69+ percent of CD3+CD8- cells, stimulated.",
+        ),
+        (
+            activation.median_ratio if activation else None,
+            float(guards["cd69_median_ratio_min"]),
+            "x",
+            False,
+            "CD69 median of CD3+CD8- cells, stimulated over unstimulated.",
+        ),
+        (
+            activation.unstimulated_percent if activation else None,
+            float(guards["cd69_unstimulated_max"]),
+            "%",
+            True,
+            "CD69+ percent of CD3+CD8- cells, unstimulated.",
+        ),
+    ):
+        fired = beyond(value, limit, above=above)
+        yield guard("ACTIVATION_FAILED", fired, message, reagent=reagent, value=value, limit=limit, unit=unit)
+
+
+def _background(case: Case, expression: Expression, limits: Mapping[str, Any]) -> Iterator[Guard]:
+    guards, reagent = limits["guards"], expression.reagent
+    resting = expression.unstimulated_percent_positive
+    if resting is not None:
+        limit = float(guards["unstimulated_cd154_max"])
+        yield guard(
+            "HIGH_BACKGROUND", beyond(resting, limit, above=True), "Unstimulated CD3+CD8- cells above the threshold.",
+            reagent=reagent, value=resting, limit=limit, unit="%",
+        )  # fmt: skip
+    shift = expression.background_shift
+    if shift is not None and expression.anchor.change is None:
+        # A stimulated background as anchor has moved with the cells; any other leaves the shift in the measures. Of
+        # resting cells that were moved it is what they were moved by.
+        limit = float(guards["background_shift_max"])
+        yield guard(
+            "HIGH_BACKGROUND", beyond(abs(shift), limit, above=True),
+            "Shift of the stimulated background against resting cells.",
+            reagent=reagent, value=shift, limit=limit, unit="robust SD",
+            blocks=NOTHING if expression.anchor.exact else None,
+        )  # fmt: skip
+    control = None if case.control is None else case.control.reagents.get(reagent)
+    if control is None or not (control.background.sum() and expression.anchor.counts.sum()):
+        return
+    # A background of the sample's own that is wider hides cells which the control's would have shown.
+    ratio = expression.anchor.component(expression.scale).linear_sd / control.component(expression.scale).linear_sd
+    limit = float(guards["background_ratio_max"])
+    yield guard(
+        "HIGH_BACKGROUND", ratio > limit, "Width of the background over the controls'.",
+        reagent=reagent, value=ratio, limit=limit, unit="x",
+    )  # fmt: skip
+
+
+def _fit(expression: Expression) -> Guard:
+    if expression.converged is True:
+        fired, message = False, "The fit of the mixture converged."
+    elif expression.converged is False:
+        fired, message = True, "The fit of the mixture did not converge."
+    else:
+        fired, message = None, "The mixture could not be fitted."
+    return guard("FIT_UNSTABLE", fired, message, reagent=expression.reagent)
+
+
+def _against_control(case: Case, expression: Expression, limits: Mapping[str, Any]) -> Iterator[Guard]:
+    guards, reagent = limits["guards"], expression.reagent
+    if case.sample.role == "control":
+        fraction = positive_fraction(expression, limits)
+        percent, least = None if fraction is None else 100 * fraction, float(guards[CONTROL_LEAST[reagent]])
+        yield guard(
+            "CONTROL_FAILED", beyond(percent, least, above=False), "Positive cells of the control.",
+            reagent=reagent, value=percent, limit=least, unit="%",
+        )  # fmt: skip
+    separation = expression.separation
+    if not case.alone:
+        if case.control is None:
+            return
+        control = case.control.reagents.get(reagent)
+        if control is None:
+            message = f"The run's control has no {reagent} to compare with."
+            yield guard("CONTROL_ABSENT", True, message, reagent=reagent)
+            return
+        separation = control.separation
+    least = float(guards["separation_min"])
+    yield guard(
+        "LOW_SEPARATION", beyond(separation, least, above=False),
+        "Ashman's D between the control's negative and positive cells.",
+        reagent=reagent, value=separation, limit=least, unit="D",
+    )  # fmt: skip

@@ -1,0 +1,186 @@
+"""Guards of a whole sample: its files, its control, what the sheet says of it, and what its tubes say of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cd40l_flow.assay.effects import EVERY, NOTHING, Guard, beyond, guard
+from cd40l_flow.decision.case import Case
+
+
+def sample_guards(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
+    """Yield every guard that holds for the sample as a whole; ``limits`` are all groups of the configuration's."""
+    yield from _files(case)
+    yield from _control(case)
+    if case.sample.role != "control":
+        yield from _drugs(case)
+        yield from _blood(case, limits)
+    yield from _acquisition(case, limits)
+    yield _compensation(case, limits)
+    yield from _tubes(case)
+
+
+def _files(case: Case) -> Iterator[Guard]:
+    for refusal in case.refusals:
+        yield guard(refusal.code, True, refusal.message)
+    if case.unstimulated_missing:
+        yield guard(
+            "TUBE_MISSING",
+            True,
+            "No unstimulated tube: the CD69 boundary and activation rest on none. Add one to the sheet of tubes.",
+        )
+    if "CD154" not in case.planned and "CD154-2" not in case.planned:
+        yield guard("TUBE_MISSING", True, "No stimulated CD154 tube. Add one to the sheet of tubes.")
+
+
+def _control(case: Case) -> Iterator[Guard]:
+    if case.alone:
+        return
+    if case.control is None:
+        yield guard(
+            "CONTROL_ABSENT",
+            True,
+            f"Run {case.sample.run} has no healthy control to compare with. Every call of this run stays open.",
+        )
+        return
+    failures = case.control.failures
+    yield guard("CONTROL_FAILED", bool(failures), " ".join(failures) if failures else "The run's control is in range.")
+    for reagent, texts in case.control.lacking.items():
+        if reagent in ("", *case.planned) and reagent not in case.missing:
+            yield guard("TUBE_MISSING", True, " ".join(texts), reagent=reagent)
+    for reagent, texts in case.control.reagent_failures.items():
+        if reagent in case.planned:
+            yield guard("CONTROL_FAILED", True, " ".join(texts), reagent=reagent)
+
+
+def _drugs(case: Case) -> Iterator[Guard]:
+    sample = case.sample
+    drug = sample.calcineurin_inhibitor
+    yield guard("DRUG_CNI", drug == "yes", f"Calcineurin inhibitor: {drug}.")
+    yield guard("DRUG_STATUS_UNKNOWN", drug not in ("yes", "no"), f"Calcineurin inhibitor: {drug}.")
+    yield guard("STEROID", sample.steroid == "yes", f"Steroid: {sample.steroid}.")
+    yield guard("ANTI_CD154", sample.anti_cd154 == "yes", f"Therapeutic anti-CD154: {sample.anti_cd154}.")
+
+
+def _blood(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
+    sample, guards = case.sample, limits["guards"]
+    age, warn, refuse = sample.collected_h, float(guards["collected_warn_h"]), float(guards["collected_max_h"])
+    too_old = age is not None and age > refuse
+    yield guard(
+        "SAMPLE_AGE",
+        beyond(age, warn, above=True),
+        "Time from collection to stimulation." if age is not None else "Time from collection is not known.",
+        value=age,
+        limit=refuse if too_old else warn,
+        unit="h",
+        blocks=EVERY if too_old else NOTHING,
+    )
+    accepted = {str(name).lower() for name in guards["anticoagulants"]}
+    given = sample.anticoagulant
+    yield guard(
+        "ANTICOAGULANT",
+        None if not given else given.lower() not in accepted,
+        f"Anticoagulant: {given or 'not known'}.",
+        blocks=None if given else NOTHING,
+    )
+    unknown = [name for name, value in (("sex", sample.sex), ("transplant", sample.transplant)) if value == "unknown"]
+    yield guard(
+        "ID_CONFLICT",
+        bool(unknown),
+        f"Not known: {', '.join(unknown)}." if unknown else "Sex and transplant are known.",
+    )
+
+
+def _acquisition(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
+    checks, acquisition = case.checks, limits["acquisition"]
+    for value, warn, refuse, message in (
+        (checks.removed_percent, "removed_warn_percent", "removed_hard_percent", "Events cut for unsteady signal"),
+        (
+            checks.margin_percent,
+            "margin_warn_percent",
+            "margin_fail_percent",
+            "Events at the top of the target's range",
+        ),
+    ):
+        hard = beyond(value, float(acquisition[refuse]), above=True)
+        yield guard(
+            "ACQ_QC",
+            beyond(value, float(acquisition[warn]), above=True),
+            f"{message}, worst tube.",
+            value=value,
+            limit=float(acquisition[refuse if hard else warn]),
+            unit="%",
+            blocks=EVERY if hard else NOTHING,
+        )
+    for names, yes, no in (
+        (checks.untimed, "Steadiness in time could not be assessed", "Every tube has its time."),
+        (checks.drifting, "The signal changes within what is kept of the acquisition", "No signal drifts."),
+    ):
+        yield guard("ACQ_QC", bool(names), f"{yes}: {', '.join(names)}." if names else no)
+    yield _uncut(case, float(acquisition["change_points"]))
+
+
+def _uncut(case: Case, limit: float) -> Guard:
+    """Return whether the cuts in time make the call, or change what the gates hold."""
+    if case.uncut is None:
+        return guard("ACQ_QC", False, "Nothing was cut in time: the call rests on all events.")
+    uncut = case.uncut
+    if not uncut.same_call:
+        return guard("ACQ_QC", True, f"The call rests on what was cut in time: without the cut it is {uncut.call}.")
+    changed = beyond(uncut.change_points, limit, above=True)
+    message = "Largest change of a gate by what was cut in time; without the cut the call is the same."
+    return guard("ACQ_QC", changed, message, value=uncut.change_points, limit=limit, unit="points")
+
+
+def _compensation(case: Case, limits: Mapping[str, Any]) -> Guard:
+    residue, limit = case.checks.residue, float(limits["guards"]["residue_max"])
+    fired = None if residue is None else beyond(abs(residue), limit, above=True)
+    return guard(
+        "NO_COMP",
+        fired,
+        "How far the target follows CD69 or CD3 in cells that do not express it: spillover left, or taken twice.",
+        value=residue,
+        limit=limit,
+        unit="robust SD",
+        blocks=NOTHING if fired is None else EVERY,
+    )
+
+
+def _tubes(case: Case) -> Iterator[Guard]:
+    checks = case.checks
+    for difference in checks.differences:
+        yield guard(
+            "ID_CONFLICT",
+            beyond(difference.value, difference.limit, above=True),
+            f"{difference.what} in {' and '.join(difference.tubes)}: one donor or two?",
+            value=difference.value,
+            limit=difference.limit,
+            unit=difference.unit,
+            blocks=EVERY,
+        )
+    if not checks.differences:
+        # Tubes too small to compare only warn: what makes them small has its own guard.
+        yield guard("ID_CONFLICT", None, "No two tubes with enough cells to compare the donor.", blocks=NOTHING)
+    for code, found, yes, no in (
+        (
+            "TUBE_SWAP",
+            checks.swapped,
+            "CD69 is higher in an unstimulated tube than in a stimulated one: the tubes look exchanged.",
+            "CD69 is higher in the stimulated tubes.",
+        ),
+        (
+            "MARKER_SWAP",
+            checks.markers_swapped,
+            "In a background tube stimulation raises the target and not CD69: their labels look exchanged.",
+            "CD69 and target behave as their labels say.",
+        ),
+        (
+            "MARKER_SWAP",
+            checks.cd3_cd8_swapped,
+            "Nearly all CD3+ lymphocytes are CD8+ and few CD8+ ones CD3+: the two labels look exchanged.",
+            "CD3 and CD8 behave as their labels say.",
+        ),
+    ):
+        message = "No tubes with enough cells to compare." if found is None else yes if found else no
+        yield guard(code, found, message, blocks=NOTHING if found is None else EVERY)

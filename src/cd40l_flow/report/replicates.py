@@ -1,0 +1,51 @@
+"""The report's table of replicates: what each of the pooled tubes says by itself, and how far they lie apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cd40l_flow.assay.texts import load_texts, population_name
+from cd40l_flow.result.numbers import format_number, format_unit
+
+View = dict[str, Any]
+Row = Mapping[str, Any]
+
+_KINDS = {
+    "cells": "events",
+    "cd69_percent": "percent",
+    "cd69_median": "intensity",
+    "target_median": "intensity",
+    "percent_above": "percent",
+}
+
+
+def replicate_views(result: Row) -> list[View]:
+    """Return one view for each set of tubes that were pooled; none where no tube has a replicate."""
+    groups: Sequence[Row] = result["replicates"]
+    return [
+        {
+            "title": f"{load_texts()['tube_names'][group['stimulation']]} · {group['reagent']}",
+            "population": population_name(group["population"]),
+            "rows": [_row(replicate) for replicate in group["replicates"]],
+            "differences": [_difference(one) for one in group["differences"]],
+        }
+        for group in groups
+    ]
+
+
+def _row(replicate: Row) -> View:
+    cells = [
+        "–" if replicate[name] is None else format_number(kind, replicate[name]) for name, kind in _KINDS.items()
+    ]  # fmt: skip
+    return {"fcs": replicate["fcs"], "cells": cells}
+
+
+def _difference(one: Row) -> View:
+    return {
+        "what": one["what"],
+        "tubes": one["tubes"],
+        "value": format_unit(one["unit"], one["value"]),
+        "limit": format_unit(one["unit"], one["limit"], limit=True),
+        "beyond": one["value"] > one["limit"],
+    }

@@ -1,0 +1,326 @@
+"""The tables of the report: measures, checks, rules, messages, gates, tubes and methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cd40l_flow.assay.texts import load_texts, population_name, reason_texts
+from cd40l_flow.result.numbers import (
+    format_against,
+    format_interval,
+    format_limit,
+    format_measure,
+    format_number,
+    format_unit,
+    measure_label,
+    operator_sign,
+)
+
+Result = Mapping[str, Any]
+View = dict[str, Any]
+
+_REAGENTS = ("CD154", "CD154-2", "CD40-Ig")
+_MEASURE_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (
+        "share",
+        (
+            "events",
+            "percent_positive",
+            "relative_positive",
+            "negative_fraction",
+            "mutant_fraction",
+            "lob",
+            "lod",
+            "limit_counting",
+            "limit_with_healthy_spread",
+            "bright_events",
+            "unstimulated_percent_positive",
+        ),
+    ),
+    (
+        "brightness",
+        ("mfi_positive", "mfi_ratio", "mfi_all", "mfi_all_ratio", "mfi_background", "stain_index", "threshold"),
+    ),
+    ("odds", ("normal_odds", "mosaic_odds", "reduced_odds", "absent_odds")),
+    (
+        "fit",
+        (
+            "separation",
+            "shift",
+            "valley",
+            "dip_p",
+            "agreement",
+            "residual_kept",
+            "shape_distance",
+            "overdispersion",
+            "negatives_by_cd69",
+            "negatives_by_cd3",
+            "margin_events",
+            "borrowed",
+            "goodness",
+            "misplaced",
+            "model_error",
+            "background_shift",
+            "linear_width_ratio",
+        ),
+    ),
+    (
+        "secondary",
+        (
+            "ks_background",
+            "ks_control",
+            "overton_background",
+            "overton_control",
+            "recovery",
+            "drawn_detected",
+        ),
+    ),
+)
+_COMPARED = ("lymphocytes", "singlets", "viable", "CD3+", "CD3+CD8-", "CD3+CD8+", "CD3+CD8-CD69+")
+
+
+def measures_table(result: Result, controls: Sequence[Result]) -> View | None:
+    """Return the measures, one column for each reagent and sample; None when nothing was measured."""
+    subjects = [result, *controls]
+    reagents = [name for name in _REAGENTS if any(subject["reagents"].get(name) for subject in subjects)]
+    if not reagents:
+        return None
+    columns = [(reagent, subject) for reagent in reagents for subject in subjects]
+    return {
+        "reagents": [{"name": reagent, "span": len(subjects)} for reagent in reagents],
+        "subjects": [{"sample": subject["sample"], "own": subject is result} for _, subject in columns],
+        "groups": [
+            {"name": name, "rows": [_measure_row(measure, columns) for measure in measures]}
+            for name, measures in _MEASURE_GROUPS
+        ],
+        "facts": _measure_facts(columns),
+    }
+
+
+def _measure_row(measure: str, columns: Sequence[tuple[str, Result]]) -> View:
+    cells = []
+    for reagent, subject in columns:
+        values = subject["reagents"].get(reagent) or {}
+        values = values | (values.get("titration") or {})
+        value = values.get(measure)
+        shown = format_measure(measure, value) if value is not None else "–"
+        cells.append({"value": shown, "interval": format_interval(measure, values) if value is not None else ""})
+    entry = load_texts()["measures"][measure]
+    return {"label": entry["label"], "help": entry.get("help", ""), "cells": cells}
+
+
+def _measure_facts(columns: Sequence[tuple[str, Result]]) -> list[View]:
+    """Return the rows that tell how the numbers were made."""
+    words = load_texts()["sections"]["measures"]
+    told = [_facts(subject["reagents"].get(reagent) or {}) for reagent, subject in columns]
+    names = ("background", "threshold_source", "detector", "tubes", "converged")
+    return [{"label": words[name], "cells": [facts[name] or "–" for facts in told]} for name in names]
+
+
+def _facts(values: Mapping[str, Any]) -> dict[str, str]:
+    texts = load_texts()
+    tubes = values.get("tubes") or []
+    pooled = texts["sections"]["measures"]["pooled"].format(count=len(tubes))
+    return {
+        "background": (values.get("background") or {}).get("source") or "",
+        "threshold_source": values.get("threshold_source") or "",
+        "detector": values.get("detector") or "",
+        "tubes": f"{pooled}: {', '.join(tubes)}" if len(tubes) > 1 else "".join(tubes),
+        "converged": texts["answers"].get(str(values.get("converged")).lower(), ""),
+    }
+
+
+def guard_rows(result: Result) -> list[View]:
+    """Return the checks, fired ones first, then those that could not be evaluated."""
+    words = load_texts()["sections"]["guards"]
+    states = {True: "fired", False: "passed", None: "not_evaluated"}
+    order = {True: 0, None: 1, False: 2}
+    return [
+        {
+            "code": guard["code"],
+            "name": reason_texts(guard["code"]).get("check", reason_texts(guard["code"])["name"]),
+            "reagent": guard["reagent"] or "",
+            "value": format_unit(guard["unit"], guard["value"]) if guard["value"] is not None else "–",
+            "limit": format_unit(guard["unit"], guard["limit"], limit=True) if guard["limit"] is not None else "–",
+            "state": states[guard["fired"]],
+            "word": words[states[guard["fired"]]],
+            "effect": load_texts()["effects"][guard["effect"]],
+            "grave": guard["effect"] == "hard",
+            "message": guard["message"],
+        }
+        for guard in sorted(result["guards"], key=lambda guard: order[guard["fired"]])
+    ]
+
+
+def rule_rows(result: Result) -> list[View]:
+    """Return the rules in the order tried, grouped by reagent, each condition with value and limit."""
+    words = load_texts()["sections"]["rules"]
+    states = {True: "met", False: "not_met", None: "open"}
+    rows = []
+    for rule in result["rules"]:
+        conditions = []
+        before = None
+        for condition in rule["conditions"]:
+            group = condition["either"]
+            conditions.append(
+                {
+                    "joined": words["or"] if group is not None and group == before else "",
+                    "label": measure_label(condition["measure"]),
+                    "value": format_against(condition["measure"], condition["value"], condition["limit"]),
+                    "sign": operator_sign(condition["op"]),
+                    "limit": format_limit(condition["measure"], condition["limit"]),
+                    "state": states[condition["met"]],
+                    "word": words[states[condition["met"]]],
+                }
+            )
+            before = group
+        rows.append(
+            {
+                "reagent": rule["reagent"] or words["overall"],
+                "call": rule["call"],
+                "name": load_texts()["calls"][rule["call"]]["word"],
+                "state": states[rule["met"]],
+                "word": words[states[rule["met"]]],
+                "conditions": conditions,
+            }
+        )
+    return rows
+
+
+def message_rows(result: Result, not_shown: Sequence[str] = ()) -> list[View]:
+    """Return the messages, gravest first, before them what of the report ``not_shown`` tells of."""
+    words = load_texts()["sections"]["messages"]
+    order = ("error", "warning", "info")
+    files = [{"code": "FILES", "severity": "error", "tube": None, "text": text} for text in not_shown]
+    return [
+        {**message, "word": words["severities"][message["severity"]], "tube": message["tube"] or words["sample"]}
+        for message in sorted([*files, *result["messages"]], key=lambda message: order.index(message["severity"]))
+    ]
+
+
+def gate_rows(result: Result) -> list[View]:
+    """Return every gate with its position, how it was found and, where set by hand, by whom and why."""
+    words = load_texts()["sections"]["gates"]
+    return [
+        {
+            "gate": gate["gate"],
+            "population": population_name(gate["population"]),
+            "tube": gate["tube"] or words["all_tubes"],
+            "detector": gate.get("detector") or " × ".join(gate.get("detectors") or []),
+            "value": _gate_value(gate),
+            "method": gate["method"],
+            "automatic": _plain(gate.get("automatic")) if gate["override"] else "",
+            "who": words["by"].format(**gate["override"]) if gate["override"] else "",
+            "flag": gate["flag"],
+        }
+        for gate in result["gates"]
+    ]
+
+
+def _gate_value(gate: Mapping[str, Any]) -> str:
+    if gate.get("vertices"):
+        return str(load_texts()["sections"]["gates"]["vertices"].format(count=len(gate["vertices"])))
+    return _plain(gate.get("value"))
+
+
+def _plain(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", "−")
+
+
+def tube_rows(result: Result) -> View | None:
+    """Return the tubes of one sample compared, with the spread of each column; None when no tube was read."""
+    words = load_texts()["sections"]["tubes"]
+    read = [tube for tube in result["tubes"] if tube["status"] == "ok"]
+    if not read:
+        return None
+    shares = [{each["population"]: each["percent_of_parent"] for each in tube["populations"]} for tube in read]
+    rows = [
+        {
+            "title": f"{load_texts()['tube_names'][tube['stimulation']]} · {tube['reagent']}",
+            "events": format_number("events", tube["events"]),
+            "removed": _share(tube.get("removed_percent")),
+            "margin": _share(tube.get("margin_percent")),
+            "time_problem": tube.get("time_problem") or "",
+            "shares": [_share(share.get(name)) for name in _COMPARED],
+        }
+        for tube, share in zip(read, shares, strict=True)
+    ]
+    spread = []
+    for name in _COMPARED:
+        # Resting and activated cells differ in CD69 by design: only the stimulated tubes are compared.
+        stimulated_only = name == "CD3+CD8-CD69+"
+        found = [
+            share[name]
+            for tube, share in zip(read, shares, strict=True)
+            if share.get(name) is not None and (tube["stimulation"] == "stimulated" or not stimulated_only)
+        ]
+        spread.append(f"{max(found) - min(found):.1f}" if len(found) > 1 else "–")
+    return {
+        "sample": result["sample"],
+        "rows": rows,
+        "spread": spread,
+        "spread_label": words["spread"].format(sample=result["sample"]),
+        "voltages": _voltages(result["sample"], read),
+    }
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else format_number("percent", value)
+
+
+def _voltages(sample: str, tubes: Sequence[Mapping[str, Any]]) -> str:
+    words = load_texts()["sections"]["tubes"]
+    seen: dict[str, set[float]] = {}
+    for tube in tubes:
+        for detector, volts in (tube.get("voltages") or {}).items():
+            if volts is not None:
+                seen.setdefault(detector, set()).add(volts)
+    if not seen:
+        return str(words["voltages_none"].format(sample=sample))
+    differing = sorted(detector for detector, volts in seen.items() if len(volts) > 1)
+    if not differing:
+        return str(words["voltages_same"].format(sample=sample))
+    told = "; ".join(
+        f"{detector} {', '.join(f'{volt:g}' for volt in sorted(seen[detector]))} V" for detector in differing
+    )
+    return str(words["voltages_differ"].format(sample=sample, detectors=told))
+
+
+def method_rows(result: Result) -> list[View]:
+    """Return what is in each file: version, instrument, reagents, spillover, detectors and digest."""
+    words = load_texts()["sections"]["methods"]
+    rows = []
+    for tube in result["tubes"]:
+        spillover = tube.get("spillover")
+        compensated = words["compensated"] if tube["status"] == "ok" else "–"
+        markers = tube.get("markers") or {}
+        rows.append(
+            {
+                "title": f"{load_texts()['tube_names'][tube['stimulation']]} · {tube['reagent']}",
+                "fcs": tube["fcs"],
+                "file": tube.get("version") or "–",
+                "cytometer": tube.get("cytometer") or "–",
+                "month": tube.get("month") or "–",
+                "clone": tube["clone"] or "–",
+                "lot": tube["lot"] or "–",
+                "spillover": spillover["source"] if spillover else compensated,
+                "markers": [f"{marker} {detector}" for marker, detector in sorted(markers.items())],
+                "digest": tube["digest"] or "–",
+            }
+        )
+    return rows
+
+
+def scale_rows(result: Result) -> list[View]:
+    """Return the logicle scale of every detector."""
+    return [
+        {
+            "detector": detector,
+            "source": scale["source"],
+            **{name: _plain(scale[name]) for name in ("t", "w", "m", "a")},
+        }
+        for detector, scale in sorted(result["scales"].items())
+    ]

@@ -1,0 +1,87 @@
+"""``summary.tsv``: one row a sample, one column a number, nothing rounded for the eye."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cd40l_flow.base.disk import write_whole
+from cd40l_flow.cohort.cells import safe
+from cd40l_flow.result.review_state import ReviewState, review_state
+from cd40l_flow.result.reviews import read_reviews
+
+_MEASURES = (
+    "percent_positive",
+    "percent_positive_low",
+    "percent_positive_high",
+    "mfi_positive",
+    "mfi_ratio",
+    "relative_positive",
+    "negative_fraction",
+    "negative_fraction_low",
+    "negative_fraction_high",
+    "mutant_fraction",
+    "mutant_fraction_low",
+    "mutant_fraction_high",
+    "separation",
+)
+_PREFIXES = (("cd154", "CD154"), ("cd40ig", "CD40-Ig"))
+
+SUMMARY_COLUMNS: tuple[str, ...] = (
+    *("sample", "run", "role", "sex", "call", "cd154_call", "cd40ig_call", "reasons", "qc", "review", "reviewed_call"),
+    *("activated_events", "cd69_percent"),
+    *(f"{prefix}_{measure}" for prefix, _ in _PREFIXES for measure in _MEASURES),
+)
+
+
+def format_cell(value: float | str | None) -> str:
+    """Write one cell: a number to 6 significant digits, a count in full, a missing value as nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return str(value)
+    # Adding zero turns -0.0 into 0.0, so that equal numbers are equal bytes.
+    return repr(float(f"{value:.6g}") + 0.0)
+
+
+def summary_row(result: Mapping[str, Any], review: ReviewState) -> dict[str, str]:
+    """Return the row of one ``result.json`` and its reviews; percents 0 to 100, fractions 0 to 1, missing empty."""
+    subcalls = result["subcalls"]
+    row = {name: format_cell(result[name]) for name in ("sample", "run", "role", "sex", "call", "qc")}
+    row["reasons"] = ";".join(result["reasons"])
+    row["review"] = review.state
+    row["reviewed_call"] = review.reviewed_call
+    row["activated_events"] = format_cell(result["activated_events"])
+    row["cd69_percent"] = format_cell(result["cd69_percent"])
+    for prefix, reagent in _PREFIXES:
+        row[f"{prefix}_call"] = str(subcalls.get(reagent, {}).get("call", ""))
+        values = result["reagents"].get(reagent) or {}
+        row |= {f"{prefix}_{measure}": format_cell(_clipped(measure, values.get(measure))) for measure in _MEASURES}
+    return {column: safe(row[column]) for column in SUMMARY_COLUMNS}
+
+
+def _clipped(measure: str, value: float | None) -> float | None:
+    """Return a mutant fraction within 0 and 1, for readers of a table; ``result.json`` tells it whole."""
+    return min(max(value, 0.0), 1.0) if value is not None and measure.startswith("mutant_fraction") else value
+
+
+def write_summary(
+    results: Iterable[tuple[Mapping[str, Any], str]], out_path: str | Path, review_files: Sequence[str | Path] = ()
+) -> None:
+    """Write ``summary.tsv``, one row a result, in the order of the sample ids whatever the order given.
+
+    ``results`` are pairs of a result and the SHA-256 of its file, empty where it has none.
+    """
+    # One result at a time is held: those of a screening programme do not fit into memory together.
+    reviews = read_reviews(map(Path, review_files))
+    rows = (summary_row(result, review_state(result, digest, reviews)) for result, digest in results)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, SUMMARY_COLUMNS, delimiter="\t", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(sorted(rows, key=lambda row: row["sample"]))
+    write_whole(out_path, text.getvalue())
