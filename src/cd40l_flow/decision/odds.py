@@ -168,7 +168,7 @@ def _likeliest_first(negative: float, level: float, people: People) -> tuple[str
 
 
 def reagent_odds(found: Evidences) -> dict[str, float]:
-    """Return the natural-log odds of each call of one reagent against all others together."""
+    """Return the natural-log odds of each call of one reagent against the likeliest other."""
     return _odds({name: one.log for name, one in found.items()})
 
 
@@ -178,7 +178,7 @@ def _odds(logs: Mapping[str, float]) -> dict[str, float]:
         by_call.setdefault(CALL_OF.get(name, name), []).append(log)
     sums = {call: _log_sum(parts) for call, parts in by_call.items()}
     return {
-        call: float(np.clip(own - _log_sum([log for other, log in sums.items() if other != call]), -MOST, MOST))
+        call: float(np.clip(own - max(log for other, log in sums.items() if other != call), -MOST, MOST))
         for call, own in sums.items()
     }
 
@@ -186,7 +186,10 @@ def _odds(logs: Mapping[str, float]) -> dict[str, float]:
 def joint_odds(
     reagents: Mapping[str, Evidences], people: Mapping[str, People], binding: str, limits: Mapping[str, Any]
 ) -> dict[str, float]:
-    """Return the natural-log odds of each call of a sample against all others together.
+    """Return the natural-log odds of each call of a sample against the likeliest other.
+
+    So a sample of which another call is true gets this one at odds of 100 in less than one of 100 cases, whichever
+    other that is (Markov's inequality for likelihood ratios; Royall 1997, Statistical Evidence).
 
     ``binding`` is the reagent that shows function. What fits no call, two readouts of different kinds, is the rival
     `DISCORDANT`.
