@@ -452,7 +452,7 @@ def test_an_update_while_it_lives_is_done_by_the_client(
 
     assert ask(name) == "code None"
     assert ask(name, env=environment, first="client.BUILD_ID[0] = '0.0.1'") == "code None"
-    path = copy / "expression" / "__init__.py"
+    path = copy / "decision" / "__init__.py"
     path.write_bytes(path.read_bytes())
     assert ask(name, env=environment) == "code None"
 
