@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import math
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -58,7 +60,17 @@ class Judged:
         return self.odds is not None and self.odds >= PLAIN
 
 
-def runs(mechanism: Mechanism, seed: int, samples: int) -> Iterator[tuple[int, Mechanism, Scenario, list[Scenario]]]:
+@dataclass(frozen=True)
+class Donors:
+    """How people differ, standard deviations: ln level and negative fraction."""
+
+    level_sd: float = LEVEL_SD
+    negative_sd: float = NEGATIVE_SD
+
+
+def runs(
+    mechanism: Mechanism, seed: int, samples: int, donors: Donors
+) -> Iterator[tuple[int, Mechanism, Scenario, list[Scenario]]]:
     """Yield the runs of a family: seed, mechanism with the run's physics, control and samples."""
     for number, first in enumerate(range(0, samples, SAMPLES_A_RUN)):
         key = (seed, sum(map(ord, mechanism.name)), len(mechanism.name), number)
@@ -68,30 +80,30 @@ def runs(mechanism: Mechanism, seed: int, samples: int) -> Iterator[tuple[int, M
         molecules = mechanism.of_run.get("cd154_molecules", usual.cd154_molecules * bright)
         here = replace(mechanism, of_run={**mechanism.of_run, "cd154_molecules": molecules})
         # What the two donors share of a mechanism of the laboratory stays the same in both.
-        control = donor(here.control(), random)
+        control = donor(here.control(), random, donors)
         tests = [
-            replace(donor(mechanism.scenario, random), sample=f"S{first + k:02d}")
+            replace(donor(mechanism.scenario, random, donors), sample=f"S{first + k:02d}")
             for k in range(min(SAMPLES_A_RUN, samples - first))
         ]
         yield int(random.integers(2**31)), here, control, tests
 
 
-def donor(scenario: Scenario, random: np.random.Generator) -> Scenario:
+def donor(scenario: Scenario, random: np.random.Generator, donors: Donors) -> Scenario:
     """Return a scenario of another donor: level, healthy negatives and shape differ as people do."""
     level, shift, spread, skew = random.standard_normal(4)
-    healthy = float(np.clip(0.10 + NEGATIVE_SD * shift, 0.02, 0.25))
+    healthy = float(np.clip(0.10 + donors.negative_sd * shift, 0.02, 0.25))
     expressing = (1 - scenario.negative_fraction) / (1 - 0.10) * (1 - healthy)
     return replace(
         scenario,
         negative_fraction=1 - min(expressing, 1.0),
-        expression_level=scenario.expression_level * math.exp(LEVEL_SD * level),
+        expression_level=scenario.expression_level * math.exp(donors.level_sd * level),
         positive_spread=scenario.positive_spread * math.exp(SPREAD_SD * spread),
         positive_skew=scenario.positive_skew + SKEW_SD * skew,
         events=round(scenario.events * float(random.uniform(0.7, 1.3))),
     )
 
 
-def judge(run: tuple[int, Mechanism, Scenario, list[Scenario]]) -> list[Judged]:
+def judge(donors: Donors, run: tuple[int, Mechanism, Scenario, list[Scenario]]) -> list[Judged]:
     """Simulate one run, analyse it as the workflow does, and judge its calls."""
     seed, mechanism, control, tests = run
     found = []
@@ -103,13 +115,13 @@ def judge(run: tuple[int, Mechanism, Scenario, list[Scenario]]) -> list[Judged]:
             begin = time.process_time()
             result, _ = analyse(plan.job(scenario.sample), {control.sample: lent})
             seconds = time.process_time() - begin
-            found.append(judged(mechanism, seed, scenario, control, result, seconds))
+            odds = log_odds(scenario, control, donors.level_sd, donors.negative_sd) if mechanism.plain else None
+            found.append(judged(mechanism, seed, result, odds, seconds))
     return found
 
 
-def judged(
-    mechanism: Mechanism, seed: int, scenario: Scenario, control: Scenario, result: dict[str, Any], seconds: float
-) -> Judged:
+def judged(mechanism: Mechanism, seed: int, result: dict[str, Any], odds: float | None, seconds: float) -> Judged:
+    """Return a result as judged by its mechanism."""
     call = result["call"]
     return Judged(
         family=mechanism.name,
@@ -119,25 +131,25 @@ def judged(
         qc=result["qc"],
         right=call in mechanism.scenario.right,
         dangerous=call in mechanism.scenario.dangerous,
-        odds=log_odds(scenario, control) if mechanism.plain else None,
+        odds=odds,
         seconds=seconds,
     )
 
 
-def many(seed: int, samples: int, processes: int, names: Sequence[str]) -> list[Judged]:
+def many(seed: int, samples: int, processes: int, names: Sequence[str], donors: Donors) -> list[Judged]:
     """Judge all families, in order whatever the number of processes."""
     chosen = [one for one in MECHANISMS if not names or one.name in names]
-    every = [run for mechanism in chosen for run in runs(mechanism, seed, samples)]
+    every = [run for mechanism in chosen for run in runs(mechanism, seed, samples, donors)]
     found: list[Judged] = []
     with ProcessPoolExecutor(processes) as pool:
-        for number, run in enumerate(pool.map(judge, every), start=1):
+        for number, run in enumerate(pool.map(partial(judge, donors), every), start=1):
             found += run
             wrong = [f"{one.call} {','.join(one.reasons)}" for one in run if one.dangerous]
             print(f"{number} of {len(every)}: {run[0].family}", *wrong, sep="  ", flush=True)
     return found
 
 
-def page(found: Sequence[Judged], seed: int, samples: int) -> str:
+def page(found: Sequence[Judged], command: str, donors: Donors) -> str:
     """Return the page of the benchmark."""
     families = list(dict.fromkeys(one.family for one in found))
     plain = [one for one in found if one.plain]
@@ -148,18 +160,19 @@ def page(found: Sequence[Judged], seed: int, samples: int) -> str:
     missed = Counter(f"{one.family}: {one.call} {', '.join(one.reasons)}" for one in plain if not one.right)
     return f"""# Calls by mechanism
 
-Written by `python -m benchmarks.families --seed {seed} --samples {samples}`. {len(families)} families of what
-laboratories have, {len(found)} simulated samples, each in a run with a control of its own donor. People differ: ln
-level SD {LEVEL_SD}, negative fraction SD {NEGATIVE_SD}, ln spread SD {SPREAD_SD}; runs stain {DIMMEST_RUN} to
+Written by `{command}`. {len(families)} families of what
+laboratories have, {len(found)} simulated samples, each in a run with a control of its own donor; limits are the
+default ones. People differ: ln level SD {donors.level_sd}, negative fraction SD {donors.negative_sd}, ln spread SD
+{SPREAD_SD}; runs stain {DIMMEST_RUN} to
 {BRIGHTEST_RUN} times as brightly as usual. Seeds from {HELD_OUT} on were not used for tuning.
 
 **Dangerous** is an affected sample called NORMAL, a healthy one called affected, a carrier called NORMAL, ABSENT or
 FUNCTIONAL_DEFECT, and any call where the assay failed. **Plain** is a sample whose truth reaches 100:1 where all but
 the differences between its donor and the control's is known (`benchmarks/oracle.py`).
 
-| samples | dangerous | of them without a word (QC pass) | plain | plain and right |
-|---:|---:|---:|---:|---:|
-| {len(found)} | {len(dangerous)} | {len(silent)} | {len(plain)} | {_share(plain)} |
+| samples | right | dangerous | of them without a word (QC pass) | plain | plain and right |
+|---:|---:|---:|---:|---:|---:|
+| {len(found)} | {_share(found)} | {len(dangerous)} | {len(silent)} | {len(plain)} | {_share(plain)} |
 
 Median CPU of a sample's analysis: {1000 * float(np.median([one.seconds for one in found])):.0f} ms.
 
@@ -186,9 +199,9 @@ def _row(own: Sequence[Judged]) -> str:
     return f"| {own[0].family} | {len(own)} | {right} | {dangerous} | {len(plain)} | {_share(plain)} | {calls}{why} |"
 
 
-def _share(plain: Sequence[Judged]) -> str:
-    right = sum(one.right for one in plain)
-    return f"{right} ({100 * right / len(plain):.1f} %)" if plain else ""
+def _share(some: Sequence[Judged]) -> str:
+    right = sum(one.right for one in some)
+    return f"{right} ({100 * right / len(some):.1f} %)" if some else ""
 
 
 def main() -> None:
@@ -197,9 +210,15 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=SAMPLES, help="of each family (default: %(default)s)")
     parser.add_argument("--cores", type=int, default=2, help="processes at a time (default: %(default)s)")
     parser.add_argument("--only", nargs="*", default=[], help="families to run (default: all)")
+    parser.add_argument("--level-sd", type=float, default=LEVEL_SD, help="of people's ln level (default: %(default)s)")
+    parser.add_argument(
+        "--negative-sd", type=float, default=NEGATIVE_SD, help="of people's negative fraction (default: %(default)s)"
+    )
     parser.add_argument("--out", type=Path, default=OUT, help="file to write")
     options = parser.parse_args()
-    text = page(many(options.seed, options.samples, options.cores, options.only), options.seed, options.samples)
+    donors = Donors(options.level_sd, options.negative_sd)
+    command = " ".join(["python -m benchmarks.families", *sys.argv[1:]])
+    text = page(many(options.seed, options.samples, options.cores, options.only, donors), command, donors)
     options.out.write_text(text, encoding="utf-8")
     print(text)
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from cd40l_flow.simulate import Scenario
 
-LEVEL_SD, NEGATIVE_SD = 0.25, 0.04
 FRACTIONS = np.linspace(0.13, 0.98, 400)  # mutant fractions of mosaics
 LEVELS = np.log(np.linspace(0.15, 0.45, 100))  # of reduced expression
 
@@ -21,13 +20,16 @@ def _normal(x: np.ndarray | float, sd: float) -> np.ndarray:
     return np.asarray(np.exp(-0.5 * (np.asarray(x) / sd) ** 2) / (sd * math.sqrt(2 * math.pi)))
 
 
-def log_odds(scenario: Scenario, control: Scenario) -> float:
-    """Return the natural-log odds of the truth against its strongest rival; infinite where it has none."""
+def log_odds(scenario: Scenario, control: Scenario, level_sd: float, negative_sd: float) -> float:
+    """Return the natural-log odds of the truth against its strongest rival; infinite where it has none.
+
+    The standard deviations are by how much people differ in ln level and in the negative fraction.
+    """
     negative, healthy = scenario.negative_fraction, control.negative_fraction
     f = 1 - (1 - negative) / (1 - healthy)
     level = math.log(scenario.expression_level / control.expression_level)
-    s_f = math.sqrt(2) * NEGATIVE_SD / (1 - healthy)
-    s_l = math.sqrt(2) * LEVEL_SD
+    s_f = math.sqrt(2) * negative_sd / (1 - healthy)
+    s_l = math.sqrt(2) * level_sd
     same_level, same_fraction = float(_normal(level, s_l)), float(_normal(f, s_f))
     lower = float(np.mean(_normal(level - LEVELS, s_l)))
     mosaic = float(np.mean(_normal(f - FRACTIONS, s_f)))

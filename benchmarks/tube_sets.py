@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from benchmarks.families import HELD_OUT, donor
+from benchmarks.families import HELD_OUT, Donors, donor
 from benchmarks.resting_real import compared, rows
 
 from cd40l_flow.analyse import analyse
@@ -107,7 +107,7 @@ def runs(seed: int, count: int) -> Iterator[tuple[int, TubeSet, SimulationParame
         )
         kinds = (*KINDS, "no-binding") if tubes.function else KINDS
         usual = [healthy_control(), *(named(kind)[0][1] for kind in kinds)]
-        control, *tests = (replace(tubes.of(donor(one, random)), instrument=instrument) for one in usual)
+        control, *tests = (replace(tubes.of(donor(one, random, Donors())), instrument=instrument) for one in usual)
         yield int(random.integers(2**31)), tubes, parameters, control, tests
 
 

@@ -42,8 +42,10 @@ BOUNDED = {1: "shift", 2: "level", 3: "log_spread", 4: "skew"} | {ANCHORED + k: 
 PRESSED = 0.5
 # Of a bent law nothing tells how many cells it has among the negative ones: that share of them (a standard deviation),
 # and in standard errors the most that counts of it (benchmarks/real.md). How many they are is judged as if there were
-# at least so many negative cells: a fit that finds none does not prove that the law has no dim cells.
+# at least so many negative cells: a fit that finds none does not prove that the law has no dim cells. Nor is the
+# error of a fit that finds hardly any or hardly any others the least: it counts as with SOME_NEGATIVE of either.
 UNKNOWN, MOST_UNKNOWN, LEAST_NEGATIVE = 0.25, 3.0, 0.5
+SOME_NEGATIVE = 0.1
 BENT_GAIN = 1e-4  # log likelihood that counts as none for a bent law: a hundredth of a standard error
 ROUGHLY = 0.5  # log likelihood to be gained at which a start is compared with the others
 # Bins are computed up to the highest with a cell, or so much of one, and a little beyond: a factor of three.
@@ -285,7 +287,8 @@ def _fit(
     at_bound = _at_bound(problem, optimum)
     floor = 0.0
     if problem.bending is not None:
-        error = math.sqrt(max(float(np.linalg.inv(information)[0, 0]), 0.0)) * negative * (1 - negative)
+        some = min(max(negative, SOME_NEGATIVE), 1.0 - SOME_NEGATIVE)
+        error = math.sqrt(max(float(np.linalg.inv(information)[0, 0]), 0.0)) * some * (1 - some)
         share = max(negative, LEAST_NEGATIVE)
         hidden = float(p1 @ (share * p0 / np.maximum(share * p0 + (1 - share) * p1, 1e-12)))
         floor = min(UNKNOWN * (1 - negative) * hidden, MOST_UNKNOWN * error)
