@@ -11,25 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-<<<<<<< HEAD
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.components import TILTS, Background, background_component
 from cd40l_flow.mixture.fit import ANCHORED, PARAMETERS, Fit, Problem, find_starts, fit_mixture, parameters
-from cd40l_flow.mixture.histogram import histogram
-from cd40l_flow.mixture.interval import CHI2_95, profile_interval
-from cd40l_flow.mixture.prior import NOTHING_KNOWN, Prior, lent
-from cd40l_flow.mixture.signal_law import Positive
-from cd40l_flow.mixture.weight_error import weight_error
-=======
-from cd40l_flow.mixture.components import TILTS, Background, background_component
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.interval import ROOT_95, profile_interval
-from cd40l_flow.mixture.fit import ANCHORED, PARAMETERS, Fit, Problem, find_starts, fit_mixture, parameters
 from cd40l_flow.mixture.prior import NOTHING_KNOWN, Prior, lent
 from cd40l_flow.mixture.signal_law import Positive
 from cd40l_flow.mixture.weight_error import weight_error
-from cd40l_flow.base.model import Floats
->>>>>>> main
 from cd40l_flow.signal.scale import Scale
 
 BINS = 512
