@@ -103,6 +103,11 @@ def parser() -> argparse.ArgumentParser:
         "--population", metavar="NAME", default="viable", help="whose events --h5ad takes (default: %(default)s)"
     )
 
+    figures = commands.add_parser("figures", help="draw the main figure of each reagent of a sample, for letters")
+    figures.add_argument("--result", required=True, metavar="R", help="its result.json; its controls lie beside it")
+    figures.add_argument("--out", required=True, metavar="DIR", help="folder to write to, as P01_cd154.svg")
+    figures.add_argument("--format", choices=("svg", "pdf", "png"), default="svg", help="(default: %(default)s)")
+
     override = commands.add_parser("override", help="turn gates that were moved in another program into overrides")
     override.add_argument(
         "--from", required=True, dest="file", metavar="FILE", help="FlowJo workspace or Gating-ML file"

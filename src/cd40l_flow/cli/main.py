@@ -276,6 +276,32 @@ def _used(start: float) -> str:
     return f"{seconds:.1f} s ({used.ru_utime + used.ru_stime:.2f} s of processor time, {memory:.0f} MB)"
 
 
+def _figures(options: argparse.Namespace) -> int:
+    from cd40l_flow.base.disk import write_whole
+    from cd40l_flow.figures.main_figure import encoded
+    from cd40l_flow.plot import main as main_figure
+    from cd40l_flow.plot import read
+    from cd40l_flow.result.record import read_record
+
+    path = Path(options.result)
+    record = read_record(path)
+    sample, beside = read(path), [path.parent.parent / name / path.name for name in sorted(record["controls"])]
+    missing = [str(one) for one in beside[:1] if not one.is_file()]
+    for one in missing:
+        print(f"  {one} is not there: the sample is drawn without its control.", file=sys.stderr)
+    control = read(beside[0]) if beside and not missing else None
+    reagents = [str(one["reagent"]) for one in sample.densities.index["scatter"]]
+    if not reagents:
+        raise Cd40lFlowError(f"{path}: nothing was measured, so there is nothing to draw. Its report says why.")
+    out = Path(options.out)
+    out.mkdir(parents=True, exist_ok=True)
+    for reagent in reagents:
+        name = out / f"{record['sample']}_{reagent.lower().replace('-', '')}.{options.format}"
+        write_whole(name, encoded(main_figure(sample, control, reagent), options.format))
+        print(name)
+    return 0
+
+
 def _export(options: argparse.Namespace) -> int:
     from cd40l_flow.cohort.job import read_job
     from cd40l_flow.cohort.plan import load_plan
@@ -471,6 +497,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "run": _run,
     "analyse": _analyse,
     "report": _report,
+    "figures": _figures,
     "export": _export,
     "override": _override,
     "summarize": _summarize,

@@ -39,8 +39,8 @@ class Axis:
         return float(self.fraction(np.array([value]))[0])
 
     def describe(self) -> dict[str, Any]:
-        """Return label and ticks, each tick a fraction of the axis and its text."""
-        return {"label": self.label, "ticks": self._ticks()}
+        """Return label, ticks, each a fraction of the axis and its text, and the fractions of minor ticks."""
+        return {"label": self.label, "ticks": self._ticks(), "minor": list(_minor(self.low, self.high, self.scale))}
 
     def _ticks(self) -> list[list[Any]]:
         """Return the ticks; the panels of all tubes share theirs."""
@@ -60,6 +60,17 @@ def _ticks(low: float, high: float, scale: Scale | None) -> tuple[tuple[float, s
     places = (scale.forward(np.array(shown)) - low) / (high - low)
     told = zip(places.tolist(), shown, strict=True)
     return tuple((round(place, 6), _power(value)) for place, value in told if 0 <= place <= 1)
+
+
+@lru_cache(maxsize=256)
+def _minor(low: float, high: float, scale: Scale | None) -> tuple[float, ...]:
+    """Return the minor ticks of an axis: the multiples of each decade on a logicle scale, none on another."""
+    if scale is None:
+        return ()
+    shown = [value for value in DECADES if value and abs(value) >= 1.5 * scale.linear_width]
+    values = np.array([value * times for value in shown for times in range(2, 10)])
+    places = (scale.forward(values) - low) / (high - low) if values.size else values
+    return tuple(round(place, 6) for place in places.tolist() if 0 <= place <= 1)
 
 
 def _plain(value: float) -> str:

@@ -29,6 +29,7 @@ from cd40l_flow.result.course import course
 from cd40l_flow.result.gating_parts import scatter_tops
 
 BINS = 256
+GRID = 96  # cells of either axis of CD69 against the target
 LEVEL = 2  # of compression: a quarter of the time of the usual 6 for a fifth more bytes
 
 
@@ -60,6 +61,7 @@ def densities(gated: GatedSample, case: Case, control_tops: Sequence[Sequence[fl
         "tubes": tubes,
         "targets": [_target(gated, expression, arrays) for expression in case.reagents.values()],
         "activation": _activation(gated, case, arrays),
+        "scatter": [_scatter(gated, expression, arrays) for expression in case.reagents.values()],
     }
     arrays["index"] = np.array(json.dumps(index, sort_keys=True, ensure_ascii=True))
     return arrays
@@ -111,6 +113,47 @@ def _target(gated: GatedSample, expression: Expression, arrays: dict[str, Any]) 
         if counts is not None:
             arrays[f"{key}_{name}"] = counts.astype(np.float32)
     return told
+
+
+def _scatter(gated: GatedSample, expression: Expression, arrays: dict[str, Any]) -> dict[str, Any]:
+    """Return the index entry of CD69 against a reagent's target, of CD3+CD8- cells; add its arrays, (96, 96) [x, y].
+
+    ``percents`` are of these cells: CD69+ without and with the target, CD69- without and with.
+    """
+    tubes = [tube for tube in gated.tubes if CD8_NEGATIVE in tube.places]
+    own = [tube for tube in tubes if tube.signal.events.tube.reagent == expression.reagent]
+    chosen = {
+        "unstimulated": [tube for tube in own if tube.signal.events.tube.stimulation == "unstimulated"],
+        "background": [tube for tube in tubes if tube.signal.events.tube.fcs in expression.anchor.tubes],
+        "stimulated": [tube for tube in own if tube.signal.events.tube.stimulation == "stimulated"],
+    }
+    label = TARGET_LABEL.get(expression.reagent, expression.reagent)
+    across = Axis(f"{label} ({expression.detector})", SCALE_LOW, SCALE_HIGH, expression.scale)
+    up = fluorescence_axis(gated, tubes[0].signal, "CD69")
+    boundary = next((found for tube in own if (found := tube.boundary("cd69_low"))), None)
+    key = expression.reagent.lower().replace("-", "")
+    kinds: dict[str, str | None] = {}
+    percents: dict[str, list[float]] = {}
+    for kind, some in chosen.items():
+        kinds[kind] = f"{key}_xy_{kind}" if some else None
+        if not some:
+            continue
+        x, y = (np.concatenate([tube.scaled(marker, CD8_NEGATIVE) for tube in some]) for marker in ("target", "CD69"))
+        cells = across.cells(x, GRID).astype(np.intp) * GRID + up.cells(y, GRID)
+        counts = np.bincount(cells, minlength=GRID**2).reshape(GRID, GRID)
+        arrays[f"{key}_xy_{kind}"] = counts.astype(np.min_scalar_type(counts.max()))
+        right, top = x > expression.threshold_scaled, y > (boundary.scaled if boundary else np.inf)
+        quadrants = (top & ~right, top & right, ~top & ~right, ~top & right)
+        percents[kind] = [round(100 * float(np.mean(part)), 3) if x.size else 0.0 for part in quadrants]
+    return {
+        "reagent": expression.reagent,
+        "x": across.describe(),
+        "y": up.describe(),
+        "x_threshold": across.at(expression.threshold_scaled),
+        "y_threshold": up.at(boundary.scaled) if boundary else None,
+        "kinds": kinds,
+        "percents": percents,
+    }
 
 
 def _rebin(counts: Floats) -> Floats:
