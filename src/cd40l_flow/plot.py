@@ -5,10 +5,12 @@ Each function takes a sample as `read` or `of` give it, draws by matplotlib and 
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from cd40l_flow.figures.binned import read_densities
+from cd40l_flow.figures.binned import Densities, read_densities
 from cd40l_flow.figures.main_figure import KINDS, Person, draw_histograms, draw_quadrants, main_figure
 from cd40l_flow.result.record import read_record
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["KINDS", "Person", "histograms", "main", "quadrants", "read"]
+__all__ = ["KINDS", "Person", "histograms", "main", "of", "quadrants", "read"]
 
 
 def read(result: str | Path) -> Person:
@@ -27,6 +29,11 @@ def read(result: str | Path) -> Person:
     path = Path(result)
     record = read_record(path)
     return Person(str(record["sample"]), read_densities(path.with_name("densities.npz"), record))
+
+
+def of(result: Mapping[str, Any], arrays: Mapping[str, Any]) -> Person:
+    """Return a sample as the analysis gives it: its result and the arrays of its figures."""
+    return Person(str(result["sample"]), Densities(json.loads(str(arrays["index"])), arrays))
 
 
 def main(sample: Person, control: Person | None = None, reagent: str = "CD154") -> Figure:
