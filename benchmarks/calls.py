@@ -25,13 +25,7 @@ from typing import Any
 import numpy as np
 
 from cd40l_flow.analyse import analyse
-<<<<<<< HEAD
-from cd40l_flow.cohort.config import default_limits
 from cd40l_flow.cohort.plan import load_plan
-from cd40l_flow.result.reference import collect, write_reference
-=======
-from cd40l_flow.cohort.plan import load_plan
->>>>>>> main
 from cd40l_flow.simulate import SCENARIOS, Scenario, SimulationParameters, healthy_control, write_cohort
 from cd40l_flow.simulate.dialects import DIALECTS, INSTRUMENTS, SIMULATED
 from cd40l_flow.simulate.scenarios import TUBES_WITH_SECOND_CLONE
