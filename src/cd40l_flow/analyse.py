@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cd40l_flow.assay.effects import INDETERMINATE, NORMAL
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.errors import TubeError
 from cd40l_flow.base.model import Events, Job, Sample, Tube
 from cd40l_flow.decision.agreement import disagreement
@@ -20,7 +21,7 @@ from cd40l_flow.decision.laboratory import laboratory
 from cd40l_flow.decision.shown import as_shown
 from cd40l_flow.decision.tube_checks import largest_change
 from cd40l_flow.decision.wording import statement
-from cd40l_flow.fcs.panel import BACKGROUND_OF, awaited, background_detector
+from cd40l_flow.fcs.panel import awaited, background_detector
 from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.figures.densities import densities
 from cd40l_flow.gating.lending import combined
@@ -218,8 +219,8 @@ def read_sample(sample: Sample, settings: Mapping[str, Any]) -> Read:
     targets: dict[str, str] = {}
     lost: dict[str, str] = {}
     # Background tubes come last, for they look where the stimulated tube has its target.
-    for tube in sorted(sample.tubes, key=lambda tube: tube.reagent in BACKGROUND_OF):
-        tells = tube.stimulation == "stimulated" and tube.reagent not in BACKGROUND_OF
+    for tube in sorted(sample.tubes, key=lambda tube: tube.reagent in current_assay().background_of):
+        tells = tube.stimulation == "stimulated" and tube.reagent not in current_assay().background_of
         if tube.fcs in refused:
             refusals[tube] = Refusal(tube.fcs, "FILE_INTEGRITY", f"{tube.fcs}: {refused[tube.fcs]}")
             if tells:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.assay.effects import BLOCKS
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.rules import RULES
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.base.schema import load_schema
@@ -26,7 +26,7 @@ def test_the_page_is_up_to_date(root: Path) -> None:
 def test_every_code_has_its_words() -> None:
     known = set(load_schema("result.schema.json")["$defs"]["reason"]["enum"])
     assert set(load_texts()["reasons"]) == known
-    assert set(BLOCKS) <= known
+    assert set(current_assay().guard) <= known
     page = decision_table()
     for code, words in load_texts()["reasons"].items():
         assert words["what"] and words["remedy"]

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.errors import Problem, TubeError
 from cd40l_flow.base.model import Job, Sample, Tube
 from cd40l_flow.cohort.identity import repeated_data
-from cd40l_flow.fcs.panel import BACKGROUND_OF, awaited, background_detector
+from cd40l_flow.fcs.panel import awaited, background_detector
 from cd40l_flow.fcs.reader import map_detectors, open_recording
 
 # What of a file that is read all the same a laboratory should look into before it trusts the values, and how.
@@ -84,8 +85,8 @@ def _check_sample(sample: Sample, settings: Mapping[str, Any]) -> list[Problem]:
     targets: dict[str, str] = {}
     lost: dict[str, str] = {}
     # Background tubes come last, for they look where the stimulated tube has its target.
-    for tube in sorted(sample.tubes, key=lambda tube: tube.reagent in BACKGROUND_OF):
-        tells = tube.stimulation == "stimulated" and tube.reagent not in BACKGROUND_OF
+    for tube in sorted(sample.tubes, key=lambda tube: tube.reagent in current_assay().background_of):
+        tells = tube.stimulation == "stimulated" and tube.reagent not in current_assay().background_of
         target = background_detector(tube.reagent, targets)
         try:
             recording = open_recording(tube.path, tube.fcs)

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.disk import as_on_disk
 from cd40l_flow.base.errors import Problem
-from cd40l_flow.base.model import REAGENTS, Override, Sample, Tube
+from cd40l_flow.base.model import Override, Sample, Tube
 from cd40l_flow.base.schema import listed, nearest, shown
 from cd40l_flow.cohort.config import Config
 from cd40l_flow.cohort.identity import MOST_REPEATS, copies
@@ -201,7 +202,7 @@ def _is_file(path: str, folders: dict[str, set[str]]) -> bool:
 
 def _tube_order(tube: Tube) -> tuple[object, ...]:
     stimulated = tube.stimulation == "stimulated"
-    return stimulated, REAGENTS.index(tube.reagent), tube.fcs, tube.panel, tube.clone, tube.lot
+    return stimulated, current_assay().reagent_names.index(tube.reagent), tube.fcs, tube.panel, tube.clone, tube.lot
 
 
 def _overrides(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.errors import Problem
 from cd40l_flow.base.schema import expected, listed, load_schema, nearest, shown
 from cd40l_flow.cohort.tables import Line, read_table
@@ -47,7 +48,7 @@ def read_sheet(path: str, schema_name: str, shown_columns: tuple[str, ...] = ())
 
     A column the schema lacks is a warning unless it is one of ``shown_columns``.
     """
-    schema = load_schema(schema_name)
+    schema = sheet_schema(schema_name)
     table = read_table(path, schema["properties"], schema_name.split(".")[0])
     lines, problems = table.lines, list(table.problems)
     if not lines:
@@ -61,6 +62,17 @@ def read_sheet(path: str, schema_name: str, shown_columns: tuple[str, ...] = ())
         return Sheet(path, (), ()), problems
     rows = _check_rows(path, lines[1:], columns, schema, problems)
     return Sheet(path, tuple(name for name in header if name), rows), problems
+
+
+def sheet_schema(name: str) -> Mapping[str, Any]:
+    """Return the schema of a sheet's rows with the words that the assay's tables give: reagents, names of gates."""
+    words = {"tubes.reagent": current_assay().reagent_names, "overrides.gate": current_assay().override_names}
+    schema, sheet = load_schema(name), name.split(".")[0]
+    properties = {
+        column: {**part, "enum": list(words[f"{sheet}.{column}"])} if f"{sheet}.{column}" in words else part
+        for column, part in schema["properties"].items()
+    }
+    return {**schema, "properties": properties}
 
 
 def _fatal(file: str, line: int | None, column: str | None, message: str, remedy: str) -> Problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cd40l_flow.assay.effects import Guard, beyond, guard
+from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.case import Case, Disagreement
 from cd40l_flow.mixture.model import ControlExpression
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from cd40l_flow.assay.effects import MOSAIC
-from cd40l_flow.base.model import TARGET_REAGENTS, Floats, Override, Sample
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.base.model import Floats, Override, Sample
 from cd40l_flow.decision.ages import age_band
 from cd40l_flow.decision.agreement import disagreement
 from cd40l_flow.decision.binding import binding_of
@@ -29,15 +30,6 @@ from cd40l_flow.mixture.measures import TargetCells, fit
 from cd40l_flow.mixture.model import UNSTIMULATED, Anchor, Comparison, Expression
 from cd40l_flow.mixture.resting import stimulated
 from cd40l_flow.signal.censoring import pile
-
-# Which tubes are the background of a reagent, the first found goes.
-BACKGROUNDS: Mapping[str, tuple[str, ...]] = {
-    "CD154": ("isotype", "FMO"),
-    "CD154-2": ("isotype", "FMO"),
-    "CD40-Ig": ("secondary",),
-}
-
-CLONES, CD40_IG = ("CD154", "CD154-2"), "CD40-Ig"
 
 
 @dataclass(frozen=True)
@@ -79,11 +71,10 @@ def assess(
     ``alone`` marks a control that has no other to be judged against. ``refusals`` are tubes that could not be read.
     ``laboratory`` are its own limits: the spread of the healthy decides the limits of detection.
     """
-    sample = gated.sample
-    tubes = _Tubes(gated)
+    assay, sample, tubes = current_assay(), gated.sample, _Tubes(gated)
     planned = tuple(
         reagent
-        for reagent in TARGET_REAGENTS
+        for reagent in assay.targets
         if any(tube.reagent == reagent and tube.stimulation == "stimulated" for tube in sample.tubes)
     )
     reagents: dict[str, Expression] = {}
@@ -99,7 +90,8 @@ def assess(
                 own = with_laboratory(limits, laboratory, reagent)
                 comparisons[reagent] = compare(expression, control.reagents[reagent], own, by_fit=by_fit)
     own = {reagent: with_laboratory(limits, laboratory, reagent) for reagent in reagents}
-    weighed = weigh(reagents, control.reagents if control else {}, own, CD40_IG)
+    theirs = control.reagents if control else {}
+    weighed = weigh(reagents, theirs, own, assay.function)
     comparisons = {reagent: replace(one, **weighed.reagents.get(reagent, {})) for reagent, one in comparisons.items()}
     return Case(
         sample=sample,
@@ -118,7 +110,7 @@ def assess(
         replicates=replicate_groups(gated, reagents, limits),
         independence=_independence(tubes, reagents, comparisons, control, own),
         joint=weighed.joint,
-        binding=binding_of(reagents, comparisons, control.reagents if control else {}, CLONES, CD40_IG),
+        binding=binding_of(reagents, comparisons, theirs, assay.expression, assay.function),
         volts=target_volts(gated),
     )
 
@@ -171,7 +163,7 @@ def control_case(cases: Sequence[Case], limits: Mapping[str, Any]) -> ControlCas
     lent = [
         {reagent: control_terms(expression, limits) for reagent, expression in case.reagents.items()} for case in cases
     ]
-    for reagent in TARGET_REAGENTS:
+    for reagent in current_assay().targets:
         having = [terms[reagent] for terms in lent if reagent in terms]
         if having and len(having) == len([case for case in cases if reagent in case.planned]):
             reagents[reagent] = combine(having, limits["mixture"])
@@ -213,11 +205,12 @@ def activation_percents(cases: Sequence[Case]) -> dict[str, float]:
 def _missing(sample: Sample, planned: Sequence[str]) -> dict[str, str]:
     """Return, for each reagent, what the sheet of tubes lacks."""
     there = {tube.reagent for tube in sample.tubes if tube.stimulation == "stimulated"}
+    backgrounds = {reagent: current_assay().targets[reagent].backgrounds for reagent in planned}
     return {
-        reagent: f"No stimulated {' or '.join(BACKGROUNDS[reagent])} tube: {reagent} has no background of its own. "
+        reagent: f"No stimulated {' or '.join(backgrounds[reagent])} tube: {reagent} has no background of its own. "
         "Add one to the sheet of tubes."
         for reagent in planned
-        if not there & set(BACKGROUNDS[reagent])
+        if not there & set(backgrounds[reagent])
     }
 
 
@@ -273,7 +266,7 @@ def _anchor(
     """
     bins, enough = int(limits["mixture"]["bins"]), int(limits["gating"]["min_events"])
     scale = tubes.gated.scales[detector]
-    for background in BACKGROUNDS[reagent]:
+    for background in current_assay().targets[reagent].backgrounds:
         own = [
             tube for tube in tubes.of(background, stimulated=True) if tube.signal.events.markers["target"] == detector
         ]

@@ -11,17 +11,17 @@ from typing import Any
 
 from cd40l_flow.assay.effects import (
     ABSENT,
-    EVERY,
+    ALL_CALLS,
     FUNCTIONAL_DEFECT,
     INDETERMINATE,
     MOSAIC,
     NORMAL,
     REDUCED,
     SQUARED,
-    TOLD,
-    Guard,
 )
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.rules import ODDS, RULES, Condition, Measures, Outcome, Rule, check, evaluate
+from cd40l_flow.decision.applied import Guard
 from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.quality import positive_fraction, usable_fit
 from cd40l_flow.mixture.model import Comparison
@@ -213,9 +213,9 @@ def decide_on(
         call, reasons = _alone(guards)
     else:
         call, reasons = _combine(guards, subcalls, functional, together, limits, require_function)
-    fired = [guard for guard in guards if guard.fired]
-    reasons += [guard.code for guard in fired if guard.code in TOLD]
-    qc = "fail" if any(guard.blocks == EVERY for guard in fired) else "warn" if fired else "pass"
+    rows, fired = current_assay().guard, [guard for guard in guards if guard.fired]
+    reasons += [guard.code for guard in fired if rows[guard.code].warns]
+    qc = "fail" if any(guard.blocks == ALL_CALLS for guard in fired) else "warn" if fired else "pass"
     pattern = _pattern(subcalls, functional)
     odds = {
         name.removeprefix("joint_"): value
@@ -241,7 +241,7 @@ def _subcall(
     reasons = _codes(relevant, pattern)
     call = INDETERMINATE if reasons else pattern
     if reason and not reasons:
-        doubtful = [guard.code for guard in relevant if guard.stands_in_the_way and guard.code in OF_MEASURES]
+        doubtful = [guard.code for guard in relevant if guard.blocking and guard.code in OF_MEASURES]
         reasons = (*dict.fromkeys(doubtful), reason)
     return SubCall(reagent, call, pattern, reasons, outcomes)
 
@@ -251,9 +251,7 @@ def _codes(guards: Sequence[Guard], call: str) -> tuple[str, ...]:
 
     What could not be computed is told only where nothing fired: it is mostly the consequence of what did.
     """
-    standing = [
-        guard for guard in guards if guard.stands_in_the_way and (guard.blocks == EVERY or call in guard.blocks)
-    ]
+    standing = [guard for guard in guards if guard.blocking and (guard.blocks == ALL_CALLS or call in guard.blocks)]
     fired = [guard for guard in standing if guard.fired]
     return tuple(dict.fromkeys(guard.code for guard in fired or standing))
 

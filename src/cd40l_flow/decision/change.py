@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from cd40l_flow.assay.effects import INDETERMINATE, Guard
+from cd40l_flow.assay.effects import INDETERMINATE
 from cd40l_flow.assay.rules import MEASURE_WORDS, RULES, Measures, check
+from cd40l_flow.decision.applied import Guard
 from cd40l_flow.decision.calls import ALIKE, FUNCTIONAL, SAMPLE, Decision, SubCall, decide_on, every_measure
 from cd40l_flow.decision.case import Case
 
@@ -101,7 +102,7 @@ def would_change(
 
 def _without_checks(decision: Decision, free: Decision, alone: bool) -> Iterator[Change]:
     """Yield that the call rests on checks, when it does, and what the measures would give without them."""
-    standing = [guard for guard in decision.guards if guard.stands_in_the_way and guard.code in decision.reasons]
+    standing = [guard for guard in decision.guards if guard.blocking and guard.code in decision.reasons]
     blocking = [guard for guard in standing if guard.blocks]
     if decision.call != INDETERMINATE or not blocking or free.call == INDETERMINATE:
         return

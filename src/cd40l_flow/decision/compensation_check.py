@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cd40l_flow.base.model import BACKGROUND_REAGENTS
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.decision.case import Slope
 from cd40l_flow.gating.model import CD8_NEGATIVE, CD8_POSITIVE, GatedTube
 from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, median, quantiles
@@ -26,7 +26,7 @@ def slopes(tubes: Sequence[GatedTube]) -> tuple[Slope, ...]:
     found = []
     for tube in tubes:
         sheet = tube.signal.events.tube
-        background = sheet.reagent in BACKGROUND_REAGENTS
+        background = sheet.reagent in current_assay().background_of
         population = CD8_NEGATIVE if background else CD8_POSITIVE
         if population not in tube.places or tube.count(population) < ENOUGH:
             continue

@@ -8,8 +8,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cd40l_flow.assay.effects import INFANT_CALLS, NOTHING, SQUARED, Guard, beyond, guard
+from cd40l_flow.assay.effects import INFANT_CALLS, NO_CALLS, SQUARED
 from cd40l_flow.decision.ages import age_band, younger_than
+from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.case import Case
 from cd40l_flow.mixture.model import ControlExpression, Expression
 
@@ -122,7 +123,7 @@ def _beside_control(case: Case, reagent: str) -> Guard:
     return guard(
         "CONTROL_DOUBTFUL", fired, "Mutant fraction: below 0 where the control has more negatives than the sample.",
         reagent=reagent, value=f, limit=None if blank is None else -blank, unit="fraction",
-        blocks=None if fired else NOTHING,
+        blocks=None if fired else NO_CALLS,
     )  # fmt: skip
 
 
@@ -146,7 +147,7 @@ def _negatives(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[
             message += " Among strongly stimulated cells with usual CD3 there are two kinds all the same."
         yield guard(
             "NEGATIVES_DEPENDENT", fired, message, reagent=reagent, value=one.log_ratio,
-            limit=math.copysign(most, one.log_ratio), unit="ln odds ratio", blocks=NOTHING if persists else None,
+            limit=math.copysign(most, one.log_ratio), unit="ln odds ratio", blocks=NO_CALLS if persists else None,
         )  # fmt: skip
 
 
@@ -159,5 +160,5 @@ def _misfit(expression: Expression, limits: Mapping[str, Any]) -> Guard:
     fired = None if value is None or p is None else value > most and p < BY_CHANCE
     return guard(
         "MODEL_MISFIT", fired, "Cells that the fit puts elsewhere than they are, beyond chance.",
-        reagent=expression.reagent, value=value, limit=most, unit="fraction", blocks=None if fired else NOTHING,
+        reagent=expression.reagent, value=value, limit=most, unit="fraction", blocks=None if fired else NO_CALLS,
     )  # fmt: skip

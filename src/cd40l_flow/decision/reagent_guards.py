@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cd40l_flow.assay.effects import NOTHING, Guard, beyond, guard
+from cd40l_flow.assay.effects import NO_CALLS
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.quality import positive_fraction
 from cd40l_flow.mixture.model import Expression
-
-# Least positive cells of a healthy control, percent, by reagent: keys of the guards' limits.
-CONTROL_LEAST = {
-    "CD154": "control_positive_min",
-    "CD154-2": "control_positive_min",
-    "CD40-Ig": "control_cd40ig_positive_min",
-}
 
 
 def reagent_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[Guard]:
@@ -36,6 +31,7 @@ def reagent_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Itera
     yield from _activation(case, reagent, limits)
     # What lies beside a background that is none says nothing of the cells.
     if expression is not None and (missing is None or not missing.blocks):
+        yield from _checks(expression, limits["guards"])
         yield from _background(case, expression, limits)
         yield _fit(expression)
         yield from _against_control(case, expression, limits)
@@ -59,7 +55,7 @@ def no_background(case: Case, reagent: str) -> Guard | None:
         f"Unstimulated cells stand in, moved by {anchor.change.shift:+.1f} robust SD and with noise of "
         f"{anchor.change.widening:.1f} as CD8+ cells of the same tubes were."
     )
-    return guard("TUBE_MISSING", True, f"{missing} {told}", reagent=reagent, blocks=NOTHING)
+    return guard("TUBE_MISSING", True, f"{missing} {told}", reagent=reagent, blocks=NO_CALLS)
 
 
 def _activation(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[Guard]:
@@ -96,15 +92,24 @@ def _activation(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator
         yield guard("ACTIVATION_FAILED", fired, message, reagent=reagent, value=value, limit=limit, unit=unit)
 
 
+def _checks(expression: Expression, limits: Mapping[str, Any]) -> Iterator[Guard]:
+    """Yield the guards that the assay's table states as a measure and a limit; ``limits`` is the group ``guards``."""
+    for row in current_assay().guards:
+        check = row.check
+        if check is None:
+            continue
+        value = getattr(expression, check.measure)
+        if value is None and check.if_known:
+            continue
+        limit = float(limits[check.limit] if isinstance(check.limit, str) else check.limit)
+        yield guard(
+            row.code, beyond(value, limit, above=check.above), check.message,
+            reagent=expression.reagent, value=value, limit=limit, unit=check.unit,
+        )  # fmt: skip
+
+
 def _background(case: Case, expression: Expression, limits: Mapping[str, Any]) -> Iterator[Guard]:
     guards, reagent = limits["guards"], expression.reagent
-    resting = expression.unstimulated_percent_positive
-    if resting is not None:
-        limit = float(guards["unstimulated_cd154_max"])
-        yield guard(
-            "HIGH_BACKGROUND", beyond(resting, limit, above=True), "Unstimulated CD3+CD8- cells above the threshold.",
-            reagent=reagent, value=resting, limit=limit, unit="%",
-        )  # fmt: skip
     shift = expression.background_shift
     if shift is not None and expression.anchor.change is None:
         # A stimulated background as anchor has moved with the cells; any other leaves the shift in the measures. Of
@@ -114,7 +119,7 @@ def _background(case: Case, expression: Expression, limits: Mapping[str, Any]) -
             "HIGH_BACKGROUND", beyond(abs(shift), limit, above=True),
             "Shift of the stimulated background against resting cells.",
             reagent=reagent, value=shift, limit=limit, unit="robust SD",
-            blocks=NOTHING if expression.anchor.exact else None,
+            blocks=NO_CALLS if expression.anchor.exact else None,
         )  # fmt: skip
     control = None if case.control is None else case.control.reagents.get(reagent)
     if control is None or not (control.background.sum() and expression.anchor.counts.sum()):
@@ -142,7 +147,8 @@ def _against_control(case: Case, expression: Expression, limits: Mapping[str, An
     guards, reagent = limits["guards"], expression.reagent
     if case.sample.role == "control":
         fraction = positive_fraction(expression, limits)
-        percent, least = None if fraction is None else 100 * fraction, float(guards[CONTROL_LEAST[reagent]])
+        percent = None if fraction is None else 100 * fraction
+        least = float(guards[current_assay().targets[reagent].control_positive])
         yield guard(
             "CONTROL_FAILED", beyond(percent, least, above=False), "Positive cells of the control.",
             reagent=reagent, value=percent, limit=least, unit="%",

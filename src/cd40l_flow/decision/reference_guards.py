@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cd40l_flow import ENGINE_VERSION
-from cd40l_flow.assay.effects import EVERY, NOTHING, Guard, guard
+from cd40l_flow.assay.effects import ALL_CALLS, NO_CALLS
+from cd40l_flow.decision.applied import Guard, guard
 from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.laboratory import Laboratory
 
@@ -74,5 +75,5 @@ def _chart(case: Case, reagent: str, own: Laboratory, limits: Mapping[str, Any])
             value=value,
             limit=spread.limit(side * (fails if hard else far)),
             unit=unit,
-            blocks=EVERY if hard else NOTHING,
+            blocks=ALL_CALLS if hard else NO_CALLS,
         )

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from cd40l_flow.assay.effects import NOTHING, Guard, guard
-from cd40l_flow.base.model import BACKGROUND_REAGENTS, Floats, Tube
+from cd40l_flow.assay.effects import NO_CALLS
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.base.model import Floats, Tube
+from cd40l_flow.decision.applied import Guard, guard
 from cd40l_flow.decision.case import Case, Difference, Replicate, ReplicateGroup
 from cd40l_flow.gating.model import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE, TIME, GatedSample, GatedTube
 from cd40l_flow.mixture.histogram import edges, histogram
@@ -41,7 +43,7 @@ def replicate_groups(
     for tube in gated.tubes:
         sheet = _tube(tube)
         # A background belongs to a detector: of two clones on two detectors each has its own.
-        detector = tube.signal.events.markers["target"] if sheet.reagent in BACKGROUND_REAGENTS else ""
+        detector = tube.signal.events.markers["target"] if sheet.reagent in current_assay().background_of else ""
         together.setdefault((sheet.stimulation, sheet.reagent, detector), []).append(tube)
     return tuple(
         _group(tubes, gated.scales, reagents, limits) for tubes in together.values() if len(tubes) > 1
@@ -62,13 +64,13 @@ def replicate_guards(case: Case) -> Iterator[Guard]:
                 message = f"{one.what} in the replicates {' and '.join(one.tubes)} ({what}): may they be pooled?"
                 yield guard(
                     CODE, one.value > one.limit, message, reagent=reagent, value=one.value, limit=one.limit,
-                    unit=one.unit, blocks=NOTHING if unused else None,
+                    unit=one.unit, blocks=NO_CALLS if unused else None,
                 )  # fmt: skip
             if not told:
                 # Tubes too small to compare only warn: what makes them small has its own guard.
                 names = " and ".join(one.fcs for one in group.replicates)
                 message = f"Too few cells to compare the replicates {names} ({what})."
-                yield guard(CODE, None, message, reagent=reagent, blocks=NOTHING)
+                yield guard(CODE, None, message, reagent=reagent, blocks=NO_CALLS)
 
 
 def level_free_distance(one: Floats, other: Floats, scale: Scale, percent: float) -> float:
@@ -101,7 +103,7 @@ def _group(
     stimulated = sheet.stimulation == "stimulated"
     if not stimulated:
         serves: tuple[str, ...] = ()
-    elif sheet.reagent in BACKGROUND_REAGENTS:
+    elif sheet.reagent in current_assay().background_of:
         serves = tuple(name for name, found in reagents.items() if names & set(found.anchor.tubes))
     else:
         serves = (sheet.reagent,)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cd40l_flow.assay.effects import EVERY, NOTHING, Guard, beyond, guard
+from cd40l_flow.assay.effects import ALL_CALLS, NO_CALLS
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.case import Case
 
 
@@ -14,7 +16,7 @@ def sample_guards(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
     yield from _files(case)
     yield from _control(case)
     if case.sample.role != "control":
-        yield from _drugs(case)
+        yield from _answers(case)
         yield from _blood(case, limits)
     yield from _acquisition(case, limits)
     yield _compensation(case, limits)
@@ -30,8 +32,9 @@ def _files(case: Case) -> Iterator[Guard]:
             True,
             "No unstimulated tube: the CD69 boundary and activation rest on none. Add one to the sheet of tubes.",
         )
-    if "CD154" not in case.planned and "CD154-2" not in case.planned:
-        yield guard("TUBE_MISSING", True, "No stimulated CD154 tube. Add one to the sheet of tubes.")
+    clones = current_assay().expression
+    if not set(clones) & set(case.planned):
+        yield guard("TUBE_MISSING", True, f"No stimulated {clones[0]} tube. Add one to the sheet of tubes.")
 
 
 def _control(case: Case) -> Iterator[Guard]:
@@ -54,13 +57,13 @@ def _control(case: Case) -> Iterator[Guard]:
             yield guard("CONTROL_FAILED", True, " ".join(texts), reagent=reagent)
 
 
-def _drugs(case: Case) -> Iterator[Guard]:
-    sample = case.sample
-    drug = sample.calcineurin_inhibitor
-    yield guard("DRUG_CNI", drug == "yes", f"Calcineurin inhibitor: {drug}.")
-    yield guard("DRUG_STATUS_UNKNOWN", drug not in ("yes", "no"), f"Calcineurin inhibitor: {drug}.")
-    yield guard("STEROID", sample.steroid == "yes", f"Steroid: {sample.steroid}.")
-    yield guard("ANTI_CD154", sample.anti_cd154 == "yes", f"Therapeutic anti-CD154: {sample.anti_cd154}.")
+def _answers(case: Case) -> Iterator[Guard]:
+    """Yield the guards that an answer of the samples sheet fires."""
+    for row in current_assay().guards:
+        if row.answer:
+            answer = getattr(case.sample, row.answer)
+            fired = answer not in ("yes", "no") if row.if_unknown else answer == "yes"
+            yield guard(row.code, fired, row.message.format(answer))
 
 
 def _blood(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
@@ -74,7 +77,7 @@ def _blood(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
         value=age,
         limit=refuse if too_old else warn,
         unit="h",
-        blocks=EVERY if too_old else NOTHING,
+        blocks=ALL_CALLS if too_old else NO_CALLS,
     )
     accepted = {str(name).lower() for name in guards["anticoagulants"]}
     given = sample.anticoagulant
@@ -82,7 +85,7 @@ def _blood(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
         "ANTICOAGULANT",
         None if not given else given.lower() not in accepted,
         f"Anticoagulant: {given or 'not known'}.",
-        blocks=None if given else NOTHING,
+        blocks=None if given else NO_CALLS,
     )
     unknown = [name for name, value in (("sex", sample.sex), ("transplant", sample.transplant)) if value == "unknown"]
     yield guard(
@@ -111,7 +114,7 @@ def _acquisition(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
             value=value,
             limit=float(acquisition[refuse if hard else warn]),
             unit="%",
-            blocks=EVERY if hard else NOTHING,
+            blocks=ALL_CALLS if hard else NO_CALLS,
         )
     for names, yes, no in (
         (checks.untimed, "Steadiness in time could not be assessed", "Every tube has its time."),
@@ -143,7 +146,7 @@ def _compensation(case: Case, limits: Mapping[str, Any]) -> Guard:
         value=residue,
         limit=limit,
         unit="robust SD",
-        blocks=NOTHING if fired is None else EVERY,
+        blocks=NO_CALLS if fired is None else ALL_CALLS,
     )
 
 
@@ -157,11 +160,11 @@ def _tubes(case: Case) -> Iterator[Guard]:
             value=difference.value,
             limit=difference.limit,
             unit=difference.unit,
-            blocks=EVERY,
+            blocks=ALL_CALLS,
         )
     if not checks.differences:
         # Tubes too small to compare only warn: what makes them small has its own guard.
-        yield guard("ID_CONFLICT", None, "No two tubes with enough cells to compare the donor.", blocks=NOTHING)
+        yield guard("ID_CONFLICT", None, "No two tubes with enough cells to compare the donor.", blocks=NO_CALLS)
     for code, found, yes, no in (
         (
             "TUBE_SWAP",
@@ -183,4 +186,4 @@ def _tubes(case: Case) -> Iterator[Guard]:
         ),
     ):
         message = "No tubes with enough cells to compare." if found is None else yes if found else no
-        yield guard(code, found, message, blocks=NOTHING if found is None else EVERY)
+        yield guard(code, found, message, blocks=NO_CALLS if found is None else ALL_CALLS)

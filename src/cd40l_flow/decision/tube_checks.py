@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from cd40l_flow.base.model import BACKGROUND_REAGENTS, Tube
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.base.model import Tube
 from cd40l_flow.decision.case import TubeCheck
 from cd40l_flow.decision.compensation_check import slopes
 from cd40l_flow.decision.fingerprints import differences
@@ -120,7 +121,7 @@ def _markers_swapped(
     compared = False
     for rest in unstimulated:
         for background in stimulated:
-            if _tube(background).reagent not in BACKGROUND_REAGENTS:
+            if _tube(background).reagent not in current_assay().background_of:
                 continue
             raised = tuple(_raised(background, rest, marker, scales) for marker in ("target", "CD69"))
             if None in raised:

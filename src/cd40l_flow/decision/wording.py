@@ -10,14 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from cd40l_flow.assay.effects import (
-    ABSENT,
-    FUNCTIONAL_DEFECT,
-    INDETERMINATE,
-    MOSAIC,
-    NORMAL,
-    REDUCED,
-)
+from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
 from cd40l_flow.decision.calls import CD40_IG, CLONES, Decision
 from cd40l_flow.decision.case import Case
 from cd40l_flow.mixture.model import Comparison

@@ -7,17 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cd40l_flow.assay.effects import (
-    ABSENT,
-    BLOCKS,
-    EVERY,
-    FUNCTIONAL_DEFECT,
-    INDETERMINATE,
-    MOSAIC,
-    NORMAL,
-    REDUCED,
-    TOLD,
-)
+from cd40l_flow.assay.effects import ABSENT, ALL_CALLS, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.rules import MEASURE_WORDS, RULES, Condition, Rule
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.base.schema import load_schema
@@ -97,6 +88,7 @@ def decision_table() -> str:
 
 
 def _lines() -> Iterator[str]:
+    rows = current_assay().guard
     yield from (
         "# How a call is made",
         "",
@@ -105,16 +97,16 @@ def _lines() -> Iterator[str]:
         "## Checks",
         "",
         CHECKS,
-        f"Every call: {', '.join(f'`{code}`' for code, blocked in BLOCKS.items() if blocked == EVERY)}.",
+        f"Every call: {', '.join(f'`{code}`' for code, row in rows.items() if row.blocks == ALL_CALLS)}.",
         "",
         f"| code | {' | '.join(IN_ORDER)} | |",
         f"|---|{'|'.join(':---:' for _ in IN_ORDER)}|---|",
     )
-    for code, blocked in BLOCKS.items():
-        if blocked == EVERY:
+    for code, row in rows.items():
+        if row.blocks == ALL_CALLS:
             continue
-        marks = " | ".join("✗" if call in blocked else "" for call in IN_ORDER)
-        effect = "warns" if code in TOLD or not blocked else ""
+        marks = " | ".join("✗" if call in row.blocks else "" for call in IN_ORDER)
+        effect = "warns" if row.warns or not row.blocks else ""
         yield f"| `{code}` | {marks} | {effect} |"
     yield from (
         "",

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow import ENGINE_VERSION
-from cd40l_flow.assay.effects import FUNCTIONAL_DEFECT, Guard
+from cd40l_flow.assay.effects import FUNCTIONAL_DEFECT
 from cd40l_flow.assay.rules import Outcome
 from cd40l_flow.base.model import Job, Sample
 from cd40l_flow.decision.ages import age_band
+from cd40l_flow.decision.applied import Guard
 from cd40l_flow.decision.calls import CD40_IG, CD154, CLONE_2, Decision
 from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.change import Change

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.base.model import Spillover
-from cd40l_flow.fcs.panel import BACKGROUND_OF
 from cd40l_flow.gating.model import (
     ACTIVATED,
     CD3_POSITIVE,
@@ -215,7 +215,7 @@ def _targets(
             continue
         reagent = row["population"].removesuffix("+")
         for tube in tubes:
-            concerns = reagent == tube["reagent"] or reagent in BACKGROUND_OF.get(tube["reagent"], ())
+            concerns = reagent == tube["reagent"] or reagent in current_assay().background_of.get(tube["reagent"], ())
             if concerns and tube["markers"]["target"] == row["detector"]:
                 box = _threshold(row, scales[row["detector"]], above=True)
                 yield Gate(row["population"], ACTIVATED, box, ("target_low",))

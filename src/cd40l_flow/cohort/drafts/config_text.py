@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from cd40l_flow.base.model import MARKERS, REQUIRED_MARKERS, Header
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.tables import TARGET
+from cd40l_flow.base.model import Header
 from cd40l_flow.cohort.config import UNFILLED
 from cd40l_flow.fcs.panel import find_roles
 
@@ -16,7 +18,8 @@ def layout(header: Header) -> Layout:
     """Return marker and detector of everything that labels tell for certain: equal layouts share a panel."""
     roles, _ = find_roles(header)
     found = {role.split(" (")[0]: detector for detector, names in roles.items() for role in names}
-    return tuple((marker, found[marker]) for marker in MARKERS if marker in found and marker != "target")
+    known = [marker for marker in current_assay().marker_names if marker in found and marker != TARGET]
+    return tuple((marker, found[marker]) for marker in known)
 
 
 def panels_of(headers: Sequence[Header]) -> dict[str, Layout]:
@@ -29,8 +32,8 @@ def panels_of(headers: Sequence[Header]) -> dict[str, Layout]:
 def unlabelled(told: Layout, headers: Sequence[Header]) -> list[str]:
     """Return the markers of a panel that no label tells; the target is told where one of its files labels it."""
     roles = {role for header in headers for names in find_roles(header)[0].values() for role in names}
-    known = {marker for marker, _ in told} | ({"target"} if any(role.startswith("target") for role in roles) else set())
-    return [marker for marker in REQUIRED_MARKERS if marker not in known]
+    known = {marker for marker, _ in told} | ({TARGET} if any(role.startswith(TARGET) for role in roles) else set())
+    return [marker for marker in current_assay().required_markers if marker not in known]
 
 
 def config_text(
@@ -69,7 +72,8 @@ def _panel(name: str, told: Layout, headers: Sequence[Header]) -> list[str]:
         lines += [f"    {marker}: {{detector: {UNFILLED}}}" for marker in missing]
         shown = [f"{each.name} ({each.label})" if each.label else each.name for each in example.detectors]
         lines.append(f"    # the files have: {' '.join(', '.join(shown).split())}")
-    optional = [marker for marker in MARKERS if marker not in (*REQUIRED_MARKERS, *dict(told))]
+    named = {*current_assay().required_markers, *dict(told)}
+    optional = [marker for marker in current_assay().marker_names if marker not in named]
     if missing and optional:
         lines.append(f"    # where the tubes were stained for them, likewise: {', '.join(optional)}")
     if example.spillover is None:

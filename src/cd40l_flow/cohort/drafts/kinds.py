@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.cohort.drafts.names import Level, Part, read_name
 
 STIMULATED, UNSTIMULATED = "stimulated", "unstimulated"
@@ -13,8 +14,6 @@ _OTHER = {STIMULATED: UNSTIMULATED, UNSTIMULATED: STIMULATED}
 _PLAIN_NEGATIONS = frozenset(
     ("without", "ohne", "nicht", "sans", "sin", "senza", "sem", "zonder", "not", "minus", "neg", "negative", "negativ")
 )
-_BACKGROUNDS = {"isotype": ("CD154", "CD154-2"), "FMO": ("CD154", "CD154-2"), "secondary": ("CD40-Ig",)}
-_TARGETS = ("CD154", "CD154-2", "CD40-Ig")
 
 
 @dataclass(frozen=True)
@@ -194,22 +193,22 @@ def _quoted(words: Sequence[Said]) -> str:
 def _reagent(
     levels: Sequence[Level], labels: Mapping[str, str], scene: Scene, doubts: list[str], *, alone: bool
 ) -> tuple[str, bool]:
-    label = label_reagent(labels)
+    assay, label = current_assay(), label_reagent(labels)
     for level in levels:
         parts = level.of("reagent")
         if not parts:
             continue
         meanings = {part.meaning for part in parts}
-        back, targets = meanings & set(_BACKGROUNDS), meanings & set(_TARGETS)
+        back, targets = meanings & set(assay.background_of), meanings & set(assay.targets)
         text = " and ".join(f"'{part.text}'" for part in parts)
-        if len(back) > 1 or (not back and {"CD40-Ig"} < targets):
+        if len(back) > 1 or (not back and {assay.function} < targets):
             doubts.append(f"which reagent? A name says {text}")
             return "", False
-        reagent = back.pop() if back else "CD154-2" if "CD154-2" in targets else targets.pop()
-        if reagent in _BACKGROUNDS and targets and not targets & set(_BACKGROUNDS[reagent]):
-            doubts.append(
-                f"{reagent} is the background of {' or '.join(_BACKGROUNDS[reagent])}, but a name says {text}"
-            )
+        # Of several clones that a name says, the last is the one that is numbered.
+        reagent = back.pop() if back else max(targets, key=assay.reagent_names.index)
+        served = assay.background_of.get(reagent, ())
+        if served and targets and not targets & set(served):
+            doubts.append(f"{reagent} is the background of {' or '.join(served)}, but a name says {text}")
         elif not all(part.sure for part in parts):
             doubts.append(f"{reagent}, or does {text} only number the tube?")
         _ask_of_background(level, reagent, labels, doubts)
@@ -246,8 +245,13 @@ def label_reagent(labels: Mapping[str, str]) -> str:
 
 def _compatible(named: str, labelled: str) -> bool:
     """Tell whether a template's label may stand on this tube: one panel serves a target, its clones and background."""
-    families = ({"CD154", "CD154-2", "isotype", "FMO"}, {"CD40-Ig", "secondary", "FMO"})
-    return any({named, labelled} <= family for family in families)
+    targets = current_assay().targets
+    for target in targets.values():
+        clones = [name for name, other in targets.items() if other.labels == target.labels]
+        # FMO is a way to make the background of any stain.
+        if {named, labelled} <= {*clones, *target.backgrounds, "FMO"}:
+            return True
+    return False
 
 
 def _ask_of_background(level: Level, reagent: str, labels: Mapping[str, str], doubts: list[str]) -> None:

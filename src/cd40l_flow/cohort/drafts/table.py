@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.cohort.drafts.folder import cell
 
-# What a run of one sample needs: the column's name, the stimulation, and the reagents of which one is enough.
-NEEDED = (
-    ("stim CD154", "stimulated", ("CD154",)),
-    ("background", "stimulated", ("isotype", "FMO")),
-    ("unstim", "unstimulated", ("CD154", "isotype", "FMO")),
-    ("CD40-Ig", "stimulated", ("CD40-Ig",)),
-    ("secondary", "stimulated", ("secondary",)),
-)
 MOST_LINES = 60
 _LONGEST_TOLD = 60
 
@@ -46,6 +39,19 @@ class _Sample(Protocol):
     def tubes(self) -> Sequence[_Tube]: ...
 
 
+def _needed() -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+    """Return what a sample needs, each with the column's name, the stimulation and reagents of which one is enough."""
+    assay = current_assay()
+    first, function = assay.targets[assay.expression[0]], assay.targets[assay.function]
+    return (
+        (f"stim {first.name}", "stimulated", (first.name,)),
+        ("background", "stimulated", first.backgrounds),
+        ("unstim", "unstimulated", (first.name, *first.backgrounds)),
+        (function.name, "stimulated", (function.name,)),
+        (" or ".join(function.backgrounds), "stimulated", function.backgrounds),
+    )
+
+
 def needed(sample: _Sample) -> dict[str, list[str]]:
     """Return, for every tube that a sample needs, the reagents of those that were recognised."""
     return {
@@ -54,7 +60,7 @@ def needed(sample: _Sample) -> dict[str, list[str]]:
             for tube in sample.tubes
             if tube.kind.stimulation == stimulation and tube.kind.reagent in reagents
         ]
-        for name, stimulation, reagents in NEEDED
+        for name, stimulation, reagents in _needed()
     }
 
 
@@ -63,7 +69,7 @@ def table(samples: Sequence[_Sample]) -> str:
 
     ``other`` are tubes that are none of these or whose kind is not known, ``asked`` those with a question.
     """
-    heads = ["sample", "run", "role", *(name for name, _, _ in NEEDED), "other", "asked", "the sample was read from"]
+    heads = ["sample", "run", "role", *(name for name, _, _ in _needed()), "other", "asked", "the sample was read from"]
     rows = [heads, *(_row(sample) for sample in samples[:MOST_LINES])]
     widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
