@@ -6,6 +6,7 @@ A new reagent, gate, guard or column is a row here; CONTRIBUTING.md shows one of
 from __future__ import annotations
 
 from cd40l_flow.assay.effects import ALL_CALLS, FUNCTIONAL_DEFECT, INFANT_CALLS, LOW_CALLS, MOSAIC, NO_CALLS, NORMAL
+from cd40l_flow.assay.rules import ALIKE, CALLS, FUNCTIONAL, RULES
 from cd40l_flow.assay.tables import (
     EXPRESSION,
     FUNCTION,
@@ -18,20 +19,27 @@ from cd40l_flow.assay.tables import (
     Reagent,
 )
 
+CD154, CLONE_2, CD40_IG = "CD154", "CD154-2", "CD40-Ig"
 _CD154 = r"CD154[a-e]?|CD40[ _/-]?L(?:G|igand)?"
 _CD40_IG = r"CD40[ _/-]?(?:mu|hu|m|h)?[ _-]?(?:IgG?|Fc)\d?[a-c]?"
 _OF_CD154 = ("isotype", "FMO")
 
 REAGENTS = (
-    Reagent("CD154", _CD154, _OF_CD154, EXPRESSION, "cd154", "control_positive_min"),
     Reagent(
-        "CD154-2", _CD154, _OF_CD154, EXPRESSION, "cd154_2", "control_positive_min", "CD154 (clone 2)", expected=False
+        CD154, _CD154, _OF_CD154, EXPRESSION, "cd154", "control_positive_min",
+        loinc=("98240-5", "CD154 cells [Presence] in T cells"),
     ),
-    Reagent("CD40-Ig", _CD40_IG, ("secondary",), FUNCTION, "cd40ig", "control_cd40ig_positive_min"),
+    Reagent(
+        CLONE_2, _CD154, _OF_CD154, EXPRESSION, "cd154_2", "control_positive_min", "CD154 (clone 2)", expected=False
+    ),
+    Reagent(
+        CD40_IG, _CD40_IG, ("secondary",), FUNCTION, "cd40ig", "control_cd40ig_positive_min",
+        loinc=("98241-3", "CD154 function (binding to CD40) [Presence] in T cells"),
+    ),
     Reagent("isotype"),
     Reagent("FMO"),
     Reagent("secondary"),
-)
+)  # fmt: skip
 
 MARKERS = (
     Marker("CD3", "T cells", "CD3[a-e]?", required=True, time_qc=True),
@@ -180,9 +188,9 @@ _SUMMARY = (
 )
 # New columns stand at the end: what reads the table by position goes on as it did.
 SUMMARY = (
-    *(("CD154", measure) for measure in _SUMMARY),
-    *(("CD40-Ig", measure) for measure in _SUMMARY),
-    *(("CD154-2", measure) for measure in ("call", *_SUMMARY)),
+    *((CD154, measure) for measure in _SUMMARY),
+    *((CD40_IG, measure) for measure in _SUMMARY),
+    *((CLONE_2, measure) for measure in ("call", *_SUMMARY)),
 )
 
-CD40L = Assay(REAGENTS, MARKERS, GATES, GUARDS, MEASURES, SUMMARY)
+CD40L = Assay(REAGENTS, MARKERS, GATES, GUARDS, RULES, FUNCTIONAL, ALIKE, CALLS, MEASURES, SUMMARY)

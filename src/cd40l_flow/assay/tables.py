@@ -18,7 +18,8 @@ class Reagent:
     A target has ``labels`` (a regular expression of the words that name it in ``$PnS`` or ``$PnN``) and
     ``backgrounds``, the best first; a background has neither. ``readout`` says what a target tests: expression of the
     protein, or its function. ``key`` begins its columns of ``summary.tsv``, ``control_positive`` names the limit
-    (group ``guards``) below which a control's percent positive fails, and ``title`` is what figures call it.
+    (group ``guards``) below which a control's percent positive fails, ``title`` is what figures call it, and
+    ``loinc`` are code and name of its result.
     ``expected`` targets have their place on the report even where they were not stained.
     """
 
@@ -29,6 +30,7 @@ class Reagent:
     key: str = ""
     control_positive: str = ""
     title: str = ""
+    loinc: tuple[str, str] = ("", "")
     expected: bool = True
 
 
@@ -116,9 +118,33 @@ class GuardRow:
 
 
 @dataclass(frozen=True)
+class Condition:
+    """``measure`` compared with ``limit``: the name of a limit of the group ``calls`` or of a measure, or a number."""
+
+    measure: str
+    op: str
+    limit: str | float
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A call and what must hold for it: every condition of ``needs``, and of each group of ``either`` at least one.
+
+    Of several rules that are met the one with the smallest ``place`` gives the call.
+    """
+
+    call: str
+    place: int
+    needs: tuple[Condition, ...]
+    either: tuple[tuple[Condition, ...], ...] = ()
+
+
+@dataclass(frozen=True)
 class Assay:
     """An assay as tables.
 
+    ``rules`` give the call of a reagent, ``calls`` that of the sample from those of expression and function, with its
+    reason; ``functional`` is the rule of a defect of function, ``alike`` what else a call of both readouts needs.
     ``gates`` stand in the order in which they are drawn, each on the population of the one before. ``measures`` are
     those of the report, by group; ``summary`` the reagents and measures (``call``: its call) of the summary's last
     columns. All in their order.
@@ -128,6 +154,10 @@ class Assay:
     markers: tuple[Marker, ...]
     gates: tuple[Gate, ...]
     guards: tuple[GuardRow, ...]
+    rules: tuple[Rule, ...]
+    functional: Rule
+    alike: Condition
+    calls: Mapping[tuple[str, str], tuple[str, str]]
     measures: Mapping[str, tuple[str, ...]]
     summary: tuple[tuple[str, str], ...]
 

@@ -8,10 +8,13 @@ from itertools import combinations
 from typing import Any
 
 from cd40l_flow.assay.effects import INDETERMINATE
-from cd40l_flow.assay.rules import MEASURE_WORDS, RULES, Measures, check
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.rules import MEASURE_WORDS
 from cd40l_flow.decision.applied import Guard
-from cd40l_flow.decision.calls import ALIKE, FUNCTIONAL, SAMPLE, Decision, SubCall, decide_on, every_measure
+from cd40l_flow.decision.calls import Decision, SubCall, decide_on
 from cd40l_flow.decision.case import Case
+from cd40l_flow.decision.rule_logic import Measures, check
+from cd40l_flow.decision.rule_measures import SAMPLE, every_measure
 
 # Changes told of each reagent.
 MOST = 2
@@ -121,9 +124,9 @@ def _steps(reagent: str, measures: Measures, limits: Mapping[str, Any]) -> Itera
     """Yield, for each limit a measure is compared with, the step to its other side, each once."""
     seen = set()
     if reagent == SAMPLE:
-        conditions = [*FUNCTIONAL.needs, ALIKE]
+        conditions = [*current_assay().functional.needs, current_assay().alike]
     else:
-        conditions = [c for rule in RULES for group in (rule.needs, *rule.either) for c in group]
+        conditions = [c for rule in current_assay().rules for group in (rule.needs, *rule.either) for c in group]
     for condition in conditions:
         checked = check(condition, measures, limits)
         if checked.met is None or checked.value is None or checked.limit is None:

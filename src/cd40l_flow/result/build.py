@@ -12,15 +12,16 @@ from typing import Any
 
 from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.assay.effects import FUNCTIONAL_DEFECT
-from cd40l_flow.assay.rules import Outcome
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.model import Job, Sample
 from cd40l_flow.decision.ages import age_band
 from cd40l_flow.decision.applied import Guard
-from cd40l_flow.decision.calls import CD40_IG, CD154, CLONE_2, Decision
+from cd40l_flow.decision.calls import Decision
 from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.change import Change
 from cd40l_flow.decision.control import to_json
 from cd40l_flow.decision.laboratory import healthy_sd, level_sd
+from cd40l_flow.decision.rule_logic import Outcome
 from cd40l_flow.gating.lending import lent_gates
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.mixture.model import ControlExpression, Expression
@@ -51,7 +52,7 @@ def result_of(
     run; empty for a test sample.
     """
     sample = job.sample
-    first = next((reagent for reagent in (CD154, CLONE_2, CD40_IG) if reagent in case.planned), None)
+    first = next((reagent for reagent in current_assay().targets if reagent in case.planned), None)
     activated = case.activation[first].events if first else None
     result = {
         "schema_version": SCHEMA_VERSION,
