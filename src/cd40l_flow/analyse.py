@@ -24,7 +24,7 @@ from cd40l_flow.decision.wording import statement
 from cd40l_flow.fcs.panel import awaited, background_detector
 from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.figures.densities import densities
-from cd40l_flow.gating.lending import combined
+from cd40l_flow.gating.control_gates import combined
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.gating.strategy import gate
 from cd40l_flow.interop.gate_files import export_messages

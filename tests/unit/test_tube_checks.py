@@ -170,7 +170,7 @@ def test_a_wrong_matrix_shows_as_a_slope(fault: str, sign: int, tmp_path: Path) 
 
 def test_nothing_is_compared_without_gates(healthy: GatedSample) -> None:
     assert differences(healthy.tubes[:1], LIMITS["gating"]) == ()
-    bare = [replace(tube, places={}, boundaries=(), populations=()) for tube in healthy.tubes]
+    bare = [replace(tube, indices={}, boundaries=(), populations=()) for tube in healthy.tubes]
     assert differences(bare, LIMITS["gating"]) == ()
 
 

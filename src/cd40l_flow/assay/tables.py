@@ -205,6 +205,10 @@ class Assay:
         """Name of a boundary -> its gate."""
         return {boundary: gate for gate in self.gates for boundary in gate.boundaries}
 
+    def population_of(self, name: str) -> str:
+        """Return the population that a boundary cuts out; a name that is no boundary is that of a population."""
+        return self.gate_of[name].population if name in self.gate_of else name
+
     @cached_property
     def override_names(self) -> tuple[str, ...]:
         """Every boundary that ``overrides.tsv`` may set."""

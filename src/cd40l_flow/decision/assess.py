@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cd40l_flow.assay.cd40l import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE
 from cd40l_flow.assay.effects import MOSAIC
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.model import Floats, Override, Sample
@@ -24,7 +25,7 @@ from cd40l_flow.decision.odds import reagent_evidences, reagent_odds, weigh
 from cd40l_flow.decision.quality import not_carried, usable_fit
 from cd40l_flow.decision.replicates import replicate_groups
 from cd40l_flow.decision.tube_checks import cd69_median, check_tubes, floor_of
-from cd40l_flow.gating.model import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE, GatedSample, GatedTube
+from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.measures import TargetCells, fit
 from cd40l_flow.mixture.model import UNSTIMULATED, Anchor, Comparison, Expression
@@ -52,7 +53,7 @@ class _Tubes:
 
 def cells(tubes: Sequence[GatedTube], population: str, marker: str = "target") -> Floats:
     """Return a marker's compensated linear values of one population, replicate tubes pooled, (n,)."""
-    parts = [tube.linear(marker, population) for tube in tubes if population in tube.places]
+    parts = [tube.linear(marker, population) for tube in tubes if population in tube.indices]
     return np.concatenate(parts) if parts else np.empty(0)
 
 
@@ -131,7 +132,7 @@ def _independence(
     for reagent, expression in reagents.items():
         if expression.expected is None:
             continue
-        stimulated = [tube for tube in tubes.of(reagent, stimulated=True) if ACTIVATED in tube.places]
+        stimulated = [tube for tube in tubes.of(reagent, stimulated=True) if ACTIVATED in tube.indices]
         target, cd69, cd3 = (
             np.concatenate([tube.scaled(marker, ACTIVATED) for tube in stimulated]).astype(np.float64)
             for marker in ("target", "CD69", "CD3")
@@ -221,7 +222,7 @@ def _measure(
     overrides: Sequence[Override],
     limits: Mapping[str, Any],
 ) -> Expression | None:
-    stimulated = [tube for tube in tubes.of(reagent, stimulated=True) if ACTIVATED in tube.places]
+    stimulated = [tube for tube in tubes.of(reagent, stimulated=True) if ACTIVATED in tube.indices]
     if not stimulated:
         return None
     detector = stimulated[0].signal.events.markers["target"]
@@ -312,14 +313,14 @@ def lowest_written(*several: Floats) -> float | None:
 
 def _activation(tubes: _Tubes, reagent: str) -> Activation:
     read = tubes.of(reagent, stimulated=True)
-    stimulated = [tube for tube in read if CD8_NEGATIVE in tube.places]
-    resting = [tube for tube in tubes.unstimulated() if CD8_NEGATIVE in tube.places]
+    stimulated = [tube for tube in read if CD8_NEGATIVE in tube.indices]
+    resting = [tube for tube in tubes.unstimulated() if CD8_NEGATIVE in tube.indices]
     ratio = None
     if stimulated and resting:
         high, low = cd69_median(stimulated[0]), cd69_median(resting[0])
         if high is not None and low is not None:
             ratio = high / max(low, floor_of(resting[0], "CD69", tubes.gated.scales))
-    events = sum(tube.count(ACTIVATED) for tube in stimulated if ACTIVATED in tube.places)
+    events = sum(tube.count(ACTIVATED) for tube in stimulated if ACTIVATED in tube.indices)
     return Activation(_percent(stimulated), _percent(resting), ratio, events if read else None)
 
 
@@ -327,6 +328,6 @@ def _percent(tubes: Sequence[GatedTube]) -> float | None:
     """Return the CD69+ percent of CD3+CD8- cells (of the CD4+ ones, where CD4 is gated), tubes pooled, or None without
     cells or without the gate.
     """
-    gated = [tube for tube in tubes if ACTIVATED in tube.places]
-    parents = sum(tube.count(CD4_POSITIVE if CD4_POSITIVE in tube.places else CD8_NEGATIVE) for tube in gated)
+    gated = [tube for tube in tubes if ACTIVATED in tube.indices]
+    parents = sum(tube.count(CD4_POSITIVE if CD4_POSITIVE in tube.indices else CD8_NEGATIVE) for tube in gated)
     return 100 * sum(tube.count(ACTIVATED) for tube in gated) / parents if parents else None

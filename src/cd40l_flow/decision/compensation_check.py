@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cd40l_flow.assay.cd40l import CD8_NEGATIVE, CD8_POSITIVE
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.decision.case import Slope
-from cd40l_flow.gating.model import CD8_NEGATIVE, CD8_POSITIVE, GatedTube
+from cd40l_flow.gating.model import GatedTube
 from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, median, quantiles
 
 ENOUGH = 150  # the medians of two thirds are then known to a quarter of a robust SD
@@ -28,7 +29,7 @@ def slopes(tubes: Sequence[GatedTube]) -> tuple[Slope, ...]:
         sheet = tube.signal.events.tube
         background = sheet.reagent in current_assay().background_of
         population = CD8_NEGATIVE if background else CD8_POSITIVE
-        if population not in tube.places or tube.count(population) < ENOUGH:
+        if population not in tube.indices or tube.count(population) < ENOUGH:
             continue
         # Of CD8+ cells a fifth may express, which lifts the median; spread of CD69-bright ones lowers the quartile.
         level = 0.5 if background else 0.4

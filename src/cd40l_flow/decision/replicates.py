@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from cd40l_flow.assay.cd40l import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE, TIME
 from cd40l_flow.assay.effects import NO_CALLS
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.model import Floats, Tube
 from cd40l_flow.decision.applied import Guard, guard
 from cd40l_flow.decision.case import Case, Difference, Replicate, ReplicateGroup
-from cd40l_flow.gating.model import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE, TIME, GatedSample, GatedTube
+from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.mixture.histogram import edges, histogram
 from cd40l_flow.mixture.medians import median_interval
 from cd40l_flow.mixture.model import Expression
@@ -121,9 +122,9 @@ def _group(
 
 
 def _replicate(tube: GatedTube, population: str, threshold: float | None) -> Replicate:
-    cells = tube.linear("target", population) if population in tube.places else np.empty(0)
-    parent = CD4_POSITIVE if CD4_POSITIVE in tube.places else CD8_NEGATIVE
-    active = ACTIVATED in tube.places
+    cells = tube.linear("target", population) if population in tube.indices else np.empty(0)
+    parent = CD4_POSITIVE if CD4_POSITIVE in tube.indices else CD8_NEGATIVE
+    active = ACTIVATED in tube.indices
     told = cells.size >= FEWEST
     return Replicate(
         fcs=_tube(tube).fcs,
@@ -170,7 +171,7 @@ def _shares(one: GatedTube, other: GatedTube, gate: str, parent: str, points: fl
     """Return the difference of a population's percent of its parent; None where either holds too few cells."""
     shares, variance = [], 0.0
     for tube in (one, other):
-        if gate not in tube.places or parent not in tube.places or tube.count(parent) < FEWEST:
+        if gate not in tube.indices or parent not in tube.indices or tube.count(parent) < FEWEST:
             return None
         count, total = tube.count(gate), tube.count(parent)
         shares.append(100 * count / total)
@@ -187,7 +188,7 @@ def _cd69(one: GatedTube, other: GatedTube, percent: float) -> Difference | None
         return None
     logs, variance = [], 0.0
     for tube in (one, other):
-        if ACTIVATED not in tube.places or tube.count(ACTIVATED) < FEWEST:
+        if ACTIVATED not in tube.indices or tube.count(ACTIVATED) < FEWEST:
             return None
         values = tube.linear("CD69", ACTIVATED)
         low, high = median_interval(values)
@@ -202,7 +203,7 @@ def _cd69(one: GatedTube, other: GatedTube, percent: float) -> Difference | None
 
 
 def _binned(tube: GatedTube, population: str, bins: int) -> Floats | None:
-    if population not in tube.places or tube.count(population) < FEWEST:
+    if population not in tube.indices or tube.count(population) < FEWEST:
         return None
     return histogram(tube.scaled("target", population), bins)
 

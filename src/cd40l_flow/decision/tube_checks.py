@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from cd40l_flow.assay.cd40l import ACTIVATED, CD8_NEGATIVE, LYMPHOCYTES
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.model import Tube
 from cd40l_flow.decision.case import TubeCheck
 from cd40l_flow.decision.compensation_check import slopes
 from cd40l_flow.decision.fingerprints import differences
 from cd40l_flow.gating.density import HIGH, counted, density_of, find_valleys
-from cd40l_flow.gating.model import ACTIVATED, CD8_NEGATIVE, LYMPHOCYTES, GatedSample, GatedTube
+from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.gating.working import ends_of
 from cd40l_flow.signal.acquisition import Mask
 from cd40l_flow.signal.quantiles import median
@@ -78,7 +79,7 @@ def cd69_median(tube: GatedTube) -> float | None:
 
 
 def _median(tube: GatedTube, marker: str) -> float | None:
-    if CD8_NEGATIVE not in tube.places or tube.count(CD8_NEGATIVE) < 50:
+    if CD8_NEGATIVE not in tube.indices or tube.count(CD8_NEGATIVE) < 50:
         return None
     return median(tube.linear(marker, CD8_NEGATIVE))
 
@@ -159,7 +160,7 @@ def _cd3_cd8_swapped(gated: GatedSample) -> bool | None:
     """
     told = []
     for tube in gated.tubes:
-        if LYMPHOCYTES not in tube.places or tube.count(LYMPHOCYTES) < ENOUGH:
+        if LYMPHOCYTES not in tube.indices or tube.count(LYMPHOCYTES) < ENOUGH:
             continue
         cd3, cd8 = (_split(tube, marker, gated.scales) for marker in ("CD3", "CD8"))
         if cd3 is None or cd8 is None:

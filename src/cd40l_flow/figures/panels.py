@@ -9,27 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.base.model import Floats, Singles
-from cd40l_flow.figures.axes import Axis
-from cd40l_flow.figures.evidence import Curves
-from cd40l_flow.gating.model import (
+from cd40l_flow.assay.cd40l import (
     ACTIVATED,
     CD3_POSITIVE,
     CD4_POSITIVE,
     CD8_NEGATIVE,
-    GATE_POPULATION,
     LYMPHOCYTES,
     SINGLETS,
     TIME,
     VIABLE,
-    Boundary,
-    GatedSample,
-    GatedTube,
-    Numbers,
-    Places,
-    ScatterGate,
-    taken,
 )
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.base.model import Floats, Singles
+from cd40l_flow.figures.axes import Axis
+from cd40l_flow.figures.evidence import Curves
+from cd40l_flow.gating.model import Boundary, EventIndices, GatedSample, GatedTube, Indices, ScatterGate, take
 from cd40l_flow.gating.scatter_steps import NO_SCATTER
 from cd40l_flow.gating.singlets import singlet_ratio
 from cd40l_flow.mixture.histogram import HIGH, LOW
@@ -46,7 +40,7 @@ THRESHOLDS = (
     (CD4_POSITIVE, "CD4", "cd4_low", "above"),
     (ACTIVATED, "CD69", "cd69_low", "above"),
 )
-NO_EVENTS: Places = np.empty(0, dtype=np.int32)
+NO_EVENTS: EventIndices = np.empty(0, dtype=np.int32)
 SINGLET_ENDS = ("singlet_low", "singlet_high")
 
 
@@ -55,7 +49,7 @@ class _Drawn:
     """An axis of a panel and the cells of events on it: numbers of events, (n,), to their cells, (n,)."""
 
     axis: Axis
-    cells: Callable[[Numbers], NDArray[np.uint8]]
+    cells: Callable[[Indices], NDArray[np.uint8]]
 
 
 def _all(axis: Axis, values: NDArray[Any]) -> _Drawn:
@@ -63,12 +57,12 @@ def _all(axis: Axis, values: NDArray[Any]) -> _Drawn:
     every = np.empty(values.size, dtype=np.uint8)
     for begin in range(0, values.size, CHUNK):
         every[begin : begin + CHUNK] = axis.cells(values[begin : begin + CHUNK], CELLS)
-    return _Drawn(axis, lambda places: taken(every, places))
+    return _Drawn(axis, lambda places: take(every, places))
 
 
 def _some(axis: Axis, values: NDArray[Any]) -> _Drawn:
     """Return an axis that one panel has: the events of that panel are laid on it."""
-    return _Drawn(axis, lambda places: axis.cells(taken(values, places), CELLS))
+    return _Drawn(axis, lambda places: axis.cells(take(values, places), CELLS))
 
 
 def draw_panels(
@@ -101,7 +95,7 @@ def draw_panels(
             if population != CD4_POSITIVE:
                 strip.panels.append({"population": population, "missing": "not stained"})
             continue
-        if population == CD4_POSITIVE and population not in {*tube.places, *tube.failed}:
+        if population == CD4_POSITIVE and population not in {*tube.indices, *tube.failed}:
             continue
         axis, values = fluorescence_axis(gated, signal, marker), signal.scaled[marker]
         x = _some(axis, values)
@@ -141,7 +135,7 @@ class _Strip:
             return
         parent = tube.failed[population] if counted is None else counted.parent
         name = f"{self.prefix}{len(self.panels)}"
-        inside = tube.places[parent]
+        inside = tube.indices[parent]
         self.arrays[name] = _counts(inside, x, y)
         found = tube.found.get(evidence)
         panel = {
@@ -177,7 +171,9 @@ def _why(gated: GatedSample, population: str, signal: TubeSignal) -> str:
 
 def _doubts(tube: GatedTube, population: str) -> dict[str, Any]:
     """Return how a population's boundaries were found, whether a person set one, and what to doubt."""
-    boundaries = [boundary for boundary in tube.boundaries if GATE_POPULATION[boundary.gate] == population]
+    boundaries = [
+        boundary for boundary in tube.boundaries if current_assay().population_of(boundary.gate) == population
+    ]
     gates: list[Boundary | ScatterGate] = [*boundaries]
     if population == LYMPHOCYTES and tube.scatter_gate is not None:
         gates.insert(0, tube.scatter_gate)
@@ -188,7 +184,7 @@ def _doubts(tube: GatedTube, population: str) -> dict[str, Any]:
     }
 
 
-def _counts(places: Places, x: _Drawn, y: _Drawn) -> NDArray[np.uint32]:
+def _counts(places: EventIndices, x: _Drawn, y: _Drawn) -> NDArray[np.uint32]:
     """Return the (128, 128) counts of events in the cells of two axes, [x, y]."""
     counts = np.zeros(CELLS * CELLS, dtype=np.uint32)
     for begin in range(0, places.size, CHUNK):
@@ -229,12 +225,12 @@ def _ratio(tube: GatedTube) -> _Drawn | None:
     scatter = tube.signal.events.scatter
     name = f"{scatter.fsc} / {scatter.fsc_height}" if scatter.fsc_height else str(scatter.fsc_width)
 
-    def ratio(places: Numbers) -> Singles:
+    def ratio(places: Indices) -> Singles:
         found: Singles = np.asarray(singlet_ratio(tube.signal, places))
         # Without a height there is no ratio: such events count at the axis's lower end.
         return np.nan_to_num(found, nan=0.0) if np.isnan(found).any() else found
 
-    lymphocytes = tube.places.get(LYMPHOCYTES, tube.places["all"])
+    lymphocytes = tube.indices.get(LYMPHOCYTES, tube.indices["all"])
     looked = tube.found["singlet_low"].evidence if "singlet_low" in tube.found else None
     low, high = 0.0, 1.0
     if looked is not None:

@@ -160,7 +160,7 @@ def _heights(seen: Floats, spacing: float) -> Floats:
 
 
 def _peaks(heights: Floats) -> list[int]:
-    """Return the places of the maxima, left to right, parted by dips that are deeper than chance makes them."""
+    """Return the indices of the maxima, left to right, parted by dips that are deeper than chance makes them."""
     peaks: list[int] = []
     rising, extreme = True, 0
     window = BLUR * math.sqrt(2 * math.pi)  # bins that one smoothed height rests on

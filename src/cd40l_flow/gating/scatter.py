@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.gating.density import Counts, Density, Ends, counted, density_of, find_valleys, spread_out
 from cd40l_flow.gating.found import Evidence, Found, joined, no_gate
-from cd40l_flow.gating.model import Boundary, Places, ScatterGate
+from cd40l_flow.gating.model import Boundary, EventIndices, ScatterGate
 from cd40l_flow.gating.scatter_map import SIDE, SQUARES, ScatterMap, Squares
 from cd40l_flow.gating.thresholds import beyond_pile
 from cd40l_flow.signal.acquisition import Mask
@@ -19,7 +19,7 @@ from cd40l_flow.signal.acquisition import Mask
 RADIUS = 3.6
 VERTICES = 36
 TRIM = 2.7
-# The heart is looked for in cells of 4 x 4 squares.
+# The core is looked for in cells of 4 x 4 squares.
 COARSER = 4
 CELLS = SIDE // COARSER
 FEWEST = 50
@@ -40,8 +40,8 @@ class Scattered:
     squares: Squares
     cd3: Singles
     cd69: Singles
-    dropped: Places
-    dead: Places
+    dropped: EventIndices
+    dead: EventIndices
     stimulated: bool
 
 
@@ -94,10 +94,10 @@ def find_lymphocytes(tubes: Sequence[Scattered], scatter_map: ScatterMap, ends: 
         method, flag = "CD3 mode", "no valley in CD3 before the scatter gate"
     kinds = [_kinds(tube, cuts) for tube in tubes]
     cloud = _cloud(tubes, kinds, len(cuts), scatter_map)
-    heart = _lowest_cut(cloud, len(cuts))
-    if heart is None:
+    lowest = _lowest_cut(cloud, len(cuts))
+    if lowest is None:
         return no_gate(NO_LYMPHOCYTES, evidence)
-    cut, core = heart
+    cut, core = lowest
     centre, covariance = _moments(cloud.points, cloud.positive(cut), core)
     centres = [centre]
     blasts = _blasts(tubes, kinds, cut, len(cuts))
@@ -147,22 +147,22 @@ def _cloud(
 
 
 def _lowest_cut(cloud: _Cloud, cuts: int) -> tuple[int, Mask] | None:
-    """Return the lowest cut in CD3 whose positive cells have their heart where T cells are, and that heart's squares.
+    """Return the lowest cut in CD3 whose positive cells have their core where T cells are, and that core's squares.
 
-    Cuts are numbered from 1. Granulocytes bind more of every antibody and may part from other CD3- cells; of the hearts
+    Cuts are numbered from 1. Granulocytes bind more of every antibody and may part from other CD3- cells; of the cores
     that the cuts give that with the least side scatter is the T cells', and cuts that find it within half a natural
     logarithm agree.
     """
-    hearts = []
+    cores = []
     for cut in range(1, cuts + 1):
         positive = cloud.positive(cut)
         if positive.sum() >= FEWEST:
             core = _core(cloud, positive)
-            hearts.append((cut, core, _median(cloud.points[core, 1], positive[core])))
-    if not hearts:
+            cores.append((cut, core, _median(cloud.points[core, 1], positive[core])))
+    if not cores:
         return None
-    least = min(side for _, _, side in hearts)
-    return next((cut, core) for cut, core, side in hearts if side < least + 0.5)
+    least = min(side for _, _, side in cores)
+    return next((cut, core) for cut, core, side in cores if side < least + 0.5)
 
 
 def _median(values: Floats, weights: Counts) -> float:
@@ -258,9 +258,9 @@ def _hull(points: Floats) -> Floats:
     """Return the convex hull, counter-clockwise (Andrew's monotone chain)."""
     ordered = sorted(map(tuple, points.tolist()))
 
-    def chain(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    def chain(corners: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
         kept: list[tuple[float, float]] = []
-        for x, y in places:
+        for x, y in corners:
             while len(kept) >= 2:
                 (x0, y0), (x1, y1) = kept[-2:]
                 if (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) > 0:
@@ -316,13 +316,13 @@ def _right_of(vertices: Floats, edge: float) -> Floats:
 
 
 def _core(cloud: _Cloud, positive: Counts) -> Mask:
-    """Return which squares lie in the heart of the CD3+ cloud in FSC x SSC, (squares,); ``positive`` are its counts.
+    """Return which squares lie in the core of the CD3+ cloud in FSC x SSC, (squares,); ``positive`` are its counts.
 
     The map is the number of CD3+ events times their share in each place: where other cells abound, a few sticky ones
-    among them must not look like T cells. The heart is the connected region above 15 % of the map's peak.
+    among them must not look like T cells. The core is the connected region above 15 % of the map's peak.
     """
-    places = (cloud.held // SIDE // COARSER) * CELLS + (cloud.held % SIDE) // COARSER
-    everything, cd3 = (_smooth(places, weights) for weights in (cloud.counts.sum(axis=0), positive))
+    cells = (cloud.held // SIDE // COARSER) * CELLS + (cloud.held % SIDE) // COARSER
+    everything, cd3 = (_smooth(cells, weights) for weights in (cloud.counts.sum(axis=0), positive))
     score = cd3 * cd3 / np.maximum(everything, 1e-9)
     high_enough = score >= 0.15 * score.max()
     region = np.zeros_like(high_enough)
@@ -337,13 +337,13 @@ def _core(cloud: _Cloud, positive: Counts) -> Mask:
         if np.array_equal(grown, region):
             break
         region = grown
-    mask: Mask = region.ravel()[places]
+    mask: Mask = region.ravel()[cells]
     return mask
 
 
-def _smooth(places: Counts, weights: Counts) -> Floats:
+def _smooth(cells: Counts, weights: Counts) -> Floats:
     """Return the weights added up by cell, (CELLS, CELLS), blurred by one cell in each direction, twice."""
-    counts: Floats = np.bincount(places, weights, CELLS * CELLS).reshape(CELLS, CELLS).astype(np.float64)
+    counts: Floats = np.bincount(cells, weights, CELLS * CELLS).reshape(CELLS, CELLS).astype(np.float64)
     for _ in range(2):
         padded = np.pad(counts, 1, mode="edge")
         across = padded[:-2] + 2 * padded[1:-1] + padded[2:]

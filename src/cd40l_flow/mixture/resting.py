@@ -16,8 +16,9 @@ from statistics import NormalDist
 
 import numpy as np
 
+from cd40l_flow.assay.cd40l import CD8_POSITIVE
 from cd40l_flow.base.model import Floats
-from cd40l_flow.gating.model import CD8_POSITIVE, GatedTube
+from cd40l_flow.gating.model import GatedTube
 from cd40l_flow.signal.censoring import pile
 from cd40l_flow.signal.quantiles import quantiles
 from cd40l_flow.signal.scale import robust_sd
@@ -115,7 +116,7 @@ def _cd8(tubes: Sequence[GatedTube], *, activated: bool) -> Floats:
     parts = []
     for tube in tubes:
         boundary = tube.boundary("cd69_low")
-        if CD8_POSITIVE not in tube.places or (activated and boundary is None):
+        if CD8_POSITIVE not in tube.indices or (activated and boundary is None):
             continue
         values = tube.linear("target", CD8_POSITIVE)
         if activated and boundary is not None:

@@ -22,7 +22,7 @@ from cd40l_flow.decision.change import Change
 from cd40l_flow.decision.control import to_json
 from cd40l_flow.decision.laboratory import healthy_sd, level_sd
 from cd40l_flow.decision.rule_logic import Outcome
-from cd40l_flow.gating.lending import lent_gates
+from cd40l_flow.gating.control_gates import control_gates
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.mixture.model import ControlExpression, Expression
 from cd40l_flow.result.acquisition_parts import acquisition_rows, slope_rows, spillover_remarks
@@ -105,7 +105,7 @@ def result_of(
             "failures": [*failures, *(text for texts in reagent_failures.values() for text in texts)],
             "reagent_failures": {reagent: list(texts) for reagent, texts in reagent_failures.items()},
             "scatter_tops": scatter_tops(gated),
-            "gates": lent_gates(gated),
+            "gates": control_gates(gated),
         }
         if sample.role == "control"
         else None,

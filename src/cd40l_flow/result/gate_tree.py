@@ -8,10 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cd40l_flow.assay.lookup import current_assay
-from cd40l_flow.base.errors import Cd40lFlowError
-from cd40l_flow.base.model import Spillover
-from cd40l_flow.gating.model import (
+from cd40l_flow.assay.cd40l import (
     ACTIVATED,
     CD3_POSITIVE,
     CD4_POSITIVE,
@@ -22,6 +19,9 @@ from cd40l_flow.gating.model import (
     TIME,
     VIABLE,
 )
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.base.errors import Cd40lFlowError
+from cd40l_flow.base.model import Spillover
 from cd40l_flow.result.gate_shapes import Band, Box, Either, Gate, GateTree, Polygon, Shape, Side
 from cd40l_flow.signal.scale import Scale
 
