@@ -181,6 +181,10 @@ class Assay:
         """The target that tests function."""
         return next(name for name, reagent in self.targets.items() if reagent.readout == FUNCTION)
 
+    def title(self, reagent: str) -> str:
+        """Return what figures call a reagent."""
+        return (self.targets[reagent].title if reagent in self.targets else "") or reagent
+
     @cached_property
     def background_of(self) -> Mapping[str, tuple[str, ...]]:
         """Background reagent -> the targets it serves, in order."""
@@ -208,6 +212,10 @@ class Assay:
     def population_of(self, name: str) -> str:
         """Return the population that a boundary cuts out; a name that is no boundary is that of a population."""
         return self.gate_of[name].population if name in self.gate_of else name
+
+    def boundaries(self, population: str) -> tuple[str, ...]:
+        """Return the names of the boundaries that make a population."""
+        return next((gate.boundaries for gate in self.gates if gate.population == population), ())
 
     @cached_property
     def override_names(self) -> tuple[str, ...]:

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.assay.cd40l import CD8_NEGATIVE
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.disk import write_whole
 from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.decision.case import Case
 from cd40l_flow.figures.axes import Axis
 from cd40l_flow.figures.evidence import Curves
-from cd40l_flow.figures.panels import TARGET_LABEL, draw_panels, fluorescence_axis
+from cd40l_flow.figures.panels import draw_panels, fluorescence_axis
 from cd40l_flow.figures.pictures import draw_pictures
 from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.mixture.histogram import HIGH as SCALE_HIGH
@@ -84,7 +85,7 @@ def write_densities(arrays: Mapping[str, Any], path: Path) -> str:
 
 def _target(gated: GatedSample, expression: Expression, arrays: dict[str, Any]) -> dict[str, Any]:
     """Return the index entry of one reagent's histograms, and add its arrays."""
-    label = TARGET_LABEL.get(expression.reagent, expression.reagent)
+    label = current_assay().title(expression.reagent)
     axis = Axis(f"{label} ({expression.detector})", SCALE_LOW, SCALE_HIGH, expression.scale)
     resting = [
         tube.scaled("target", CD8_NEGATIVE)

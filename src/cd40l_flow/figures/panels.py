@@ -10,14 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.assay.cd40l import (
-    ACTIVATED,
-    CD3_POSITIVE,
-    CD4_POSITIVE,
-    CD8_NEGATIVE,
     LYMPHOCYTES,
     SINGLETS,
     TIME,
-    VIABLE,
 )
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.model import Floats, Singles
@@ -31,15 +26,6 @@ from cd40l_flow.signal.prepare import TubeSignal
 
 CELLS = 128
 CHUNK = 1 << 16  # events at a time: they stay in the processor's cache
-TARGET_LABEL = {"CD154-2": "CD154 (clone 2)"}
-# Population, the marker that cuts it out, its boundary, and on which side the population lies.
-THRESHOLDS = (
-    (VIABLE, "viability", "viability_high", "below"),
-    (CD3_POSITIVE, "CD3", "cd3_low", "above"),
-    (CD8_NEGATIVE, "CD8", "cd8_high", "below"),
-    (CD4_POSITIVE, "CD4", "cd4_low", "above"),
-    (ACTIVATED, "CD69", "cd69_low", "above"),
-)
 NO_EVENTS: EventIndices = np.empty(0, dtype=np.int32)
 SINGLET_ENDS = ("singlet_low", "singlet_high")
 
@@ -90,17 +76,19 @@ def draw_panels(
         fsc = _all(Axis(scatter.fsc, 0.0, tops[0]), signal.stored(scatter.fsc))
         ssc = _all(Axis(scatter.ssc, 0.0, tops[1]), signal.stored(scatter.ssc))
         _add_scatter(strip, gated, tube, fsc, ssc)
-    for population, marker, gate, side in THRESHOLDS:
-        if marker not in signal.scaled:
-            if population != CD4_POSITIVE:
+    marker_gates = [gate for gate in current_assay().gates if gate.marker]
+    for gate in marker_gates:
+        population, (boundary,) = gate.population, gate.boundaries
+        if gate.marker not in signal.scaled:
+            if not gate.only_if:
                 strip.panels.append({"population": population, "missing": "not stained"})
             continue
-        if population == CD4_POSITIVE and population not in {*tube.indices, *tube.failed}:
+        if gate.only_if and population not in {*tube.indices, *tube.failed}:
             continue
-        axis, values = fluorescence_axis(gated, signal, marker), signal.scaled[marker]
+        axis, values = fluorescence_axis(gated, signal, gate.marker), signal.scaled[gate.marker]
         x = _some(axis, values)
-        y = target if marker == "CD69" else ssc
-        strip.add(population, x, y, _threshold(tube.boundary(gate), axis, side), gate)
+        y = target if gate is marker_gates[-1] else ssc
+        strip.add(population, x, y, _threshold(tube.boundary(boundary), axis, gate.keep), boundary)
     return strip.panels, strip.arrays
 
 
@@ -158,7 +146,7 @@ def fluorescence_axis(gated: GatedSample, signal: TubeSignal, marker: str) -> Ax
     """Return the logicle axis of a marker of a tube."""
     detector = signal.events.markers[marker]
     reagent = signal.events.tube.reagent
-    label = TARGET_LABEL.get(reagent, reagent) if marker == "target" else marker
+    label = current_assay().title(reagent) if marker == "target" else marker
     return Axis(f"{label} ({detector})", LOW, HIGH, gated.scales[detector])
 
 
