@@ -83,36 +83,29 @@ GATES = (
     Gate(ACTIVATED, "cd69", ("cd69_low",), "CD69", from_control=True, distance="cd69_distance_max"),
 )  # fmt: skip
 
+_TAKE_EVERY_CALL = (
+    *("FILE_INTEGRITY", "ANALYSIS_FAILED", "CHANNEL_MAP", "NO_COMP", "TUBE_MISSING", "CONTROL_ABSENT"),
+    *("CONTROL_FAILED", "ACTIVATION_FAILED", "TOO_FEW_EVENTS", "FIT_UNSTABLE", "LOW_SEPARATION"),
+    *("TUBE_SWAP", "MARKER_SWAP"),
+    # Which of two tubes that differ is right cannot be told, and together they are a mixture that nobody has.
+    "REPLICATE_DISCORDANT",
+    # What the histogram alone cannot tell.
+    *("STAIN_FAILED", "GAIN_MISMATCH", "CONTROL_DOUBTFUL"),
+)
 GUARDS = (
-    GuardRow("FILE_INTEGRITY", ALL_CALLS),
-    GuardRow("ANALYSIS_FAILED", ALL_CALLS),
-    GuardRow("CHANNEL_MAP", ALL_CALLS),
-    GuardRow("NO_COMP", ALL_CALLS),
-    GuardRow("TUBE_MISSING", ALL_CALLS),
-    GuardRow("CONTROL_ABSENT", ALL_CALLS),
-    GuardRow("CONTROL_FAILED", ALL_CALLS),
-    GuardRow("ACTIVATION_FAILED", ALL_CALLS),
-    GuardRow("TOO_FEW_EVENTS", ALL_CALLS),
+    *(GuardRow(code, ALL_CALLS) for code in _TAKE_EVERY_CALL),
     # Cells hidden by a high background look like cells that lack the target or do not bind.
     GuardRow(
         "HIGH_BACKGROUND",
         LOW_CALLS | {FUNCTIONAL_DEFECT},
         check=Check(
-            "unstimulated_percent_positive",
-            "unstimulated_cd154_max",
-            "%",
-            "Unstimulated CD3+CD8- cells above the threshold.",
-            if_known=True,
+            "unstimulated_percent_positive", "unstimulated_cd154_max", "%",
+            "Unstimulated CD3+CD8- cells above the threshold.", if_known=True,
         ),
     ),
-    GuardRow("FIT_UNSTABLE", ALL_CALLS),
-    GuardRow("LOW_SEPARATION", ALL_CALLS),
     GuardRow("DRUG_CNI", LOW_CALLS, answer="calcineurin_inhibitor", message="Calcineurin inhibitor: {}."),
     GuardRow(
-        "DRUG_STATUS_UNKNOWN",
-        LOW_CALLS,
-        answer="calcineurin_inhibitor",
-        if_unknown=True,
+        "DRUG_STATUS_UNKNOWN", LOW_CALLS, answer="calcineurin_inhibitor", if_unknown=True,
         message="Calcineurin inhibitor: {}.",
     ),
     GuardRow("STEROID", LOW_CALLS, answer="steroid", message="Steroid: {}."),
@@ -123,59 +116,28 @@ GUARDS = (
     GuardRow("ANTICOAGULANT", LOW_CALLS | {FUNCTIONAL_DEFECT}, warns=True),
     GuardRow("ACQ_QC", NO_CALLS, warns=True),
     GuardRow("ID_CONFLICT", NO_CALLS),
-    GuardRow("TUBE_SWAP", ALL_CALLS),
-    GuardRow("MARKER_SWAP", ALL_CALLS),
-    # Which of two tubes that differ is right cannot be told, and together they are a mixture that nobody has.
-    GuardRow("REPLICATE_DISCORDANT", ALL_CALLS),
     GuardRow("REFERENCE_MISMATCH", NO_CALLS, warns=True),
-    # What the histogram alone cannot tell.
-    GuardRow("STAIN_FAILED", ALL_CALLS),
-    GuardRow("GAIN_MISMATCH", ALL_CALLS),
-    GuardRow("CONTROL_DOUBTFUL", ALL_CALLS),
     # Cells that were stimulated less, or are no CD4 cells, look like cells without the target.
     GuardRow("NEGATIVES_DEPENDENT", frozenset({MOSAIC})),
     # Expression is low at birth and rises for years: lower fractions and levels are an infant's own.
     GuardRow("INFANT", INFANT_CALLS),
     # Two kinds of expressing cells are one that the law does not fit.
     GuardRow("MODEL_MISFIT", frozenset({NORMAL})),
-)
+)  # fmt: skip
 
 MEASURES = {
     "share": (
-        "events",
-        "percent_positive",
-        "relative_positive",
-        "negative_fraction",
-        "mutant_fraction",
-        "lob",
-        "lod",
-        "limit_counting",
-        "limit_with_healthy_spread",
-        "bright_events",
-        "unstimulated_percent_positive",
+        *("events", "percent_positive", "relative_positive", "negative_fraction", "mutant_fraction", "lob", "lod"),
+        *("limit_counting", "limit_with_healthy_spread", "bright_events", "unstimulated_percent_positive"),
     ),
     "brightness": (
         *("mfi_positive", "mfi_ratio", "mfi_all", "mfi_all_ratio", "mfi_background", "stain_index", "threshold"),
     ),
     "odds": ("normal_odds", "mosaic_odds", "reduced_odds", "absent_odds"),
     "fit": (
-        "separation",
-        "shift",
-        "valley",
-        "dip_p",
-        "agreement",
-        "residual_kept",
-        "shape_distance",
-        "overdispersion",
-        "negatives_by_cd69",
-        "negatives_by_cd3",
-        "margin_events",
-        "borrowed",
-        "goodness",
-        "misplaced",
-        "model_error",
-        "background_shift",
-        "linear_width_ratio",
+        *("separation", "shift", "valley", "dip_p", "agreement", "residual_kept", "shape_distance", "overdispersion"),
+        *("negatives_by_cd69", "negatives_by_cd3", "margin_events", "borrowed", "goodness", "misplaced"),
+        *("model_error", "background_shift", "linear_width_ratio"),
     ),
     "secondary": (
         *("ks_background", "ks_control", "overton_background", "overton_control", "recovery", "drawn_detected"),

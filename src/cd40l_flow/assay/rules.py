@@ -32,39 +32,26 @@ MEASURE_WORDS: Mapping[str, tuple[str, str]] = {
 # The names are those of `decision.rule_measures`; the limits, with their sources, stand in the configuration's schema.
 RULES: tuple[Rule, ...] = (
     Rule(
-        ABSENT,
-        1,
-        (
+        ABSENT, 1, (
             Condition("absent_odds", ">=", "odds_min"),
             Condition("positive_high", "<=", "absent_positive_max"),
         ),
     ),
     Rule(
-        MOSAIC,
-        2,
-        (
+        MOSAIC, 2, (
             Condition("mosaic_odds", ">=", "mosaic_odds_min"),
             Condition("expressing_events", ">=", "expressing_events_min"),
         ),
     ),
+    Rule(REDUCED, 3, (Condition("reduced_odds", ">=", "odds_min"), Condition("level", "<", "reduced_level_max"))),
     Rule(
-        REDUCED,
-        3,
-        (
-            Condition("reduced_odds", ">=", "odds_min"),
-            Condition("level", "<", "reduced_level_max"),
-        ),
-    ),
-    Rule(
-        NORMAL,
-        4,
-        (
+        NORMAL, 4, (
             Condition("normal_odds", ">=", "odds_min"),
             Condition("level", ">=", "normal_level_min"),
             Condition("shape_distance", "<=", "normal_shape_max"),
         ),
     ),
-)
+)  # fmt: skip
 # Which measure of each call is its odds.
 ODDS: Mapping[str, str] = {
     ABSENT: "absent_odds",
