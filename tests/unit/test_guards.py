@@ -22,7 +22,7 @@ from cd40l_flow.decision.case import (
     Refusal,
     Replicate,
     ReplicateGroup,
-    Uncut,
+    WithoutTimeQC,
 )
 from cd40l_flow.decision.guards import apply_guards, control_failures, tubes_lacking
 from cd40l_flow.decision.independence import Dependence, Independence
@@ -100,7 +100,7 @@ def checked(**changes: Any) -> Case:
 def uncut(**changes: Any) -> Case:
     """Return a case of which something was cut in time."""
     case = make_case()
-    return replace(case, uncut=replace(Uncut("NORMAL", (), True, 1.0, case), **changes))
+    return replace(case, without_time_qc=replace(WithoutTimeQC("NORMAL", (), True, 1.0, case), **changes))
 
 
 def measured(**changes: Any) -> Case:

@@ -87,7 +87,7 @@ _TAKE_EVERY_CALL = (
     *("FILE_INTEGRITY", "ANALYSIS_FAILED", "CHANNEL_MAP", "NO_COMP", "TUBE_MISSING", "CONTROL_ABSENT"),
     *("CONTROL_FAILED", "ACTIVATION_FAILED", "TOO_FEW_EVENTS", "FIT_UNSTABLE", "LOW_SEPARATION"),
     *("TUBE_SWAP", "MARKER_SWAP"),
-    # Which of two tubes that differ is right cannot be told, and together they are a mixture that nobody has.
+    # It is not known which of two tubes that differ is right, and together they are a mixture that nobody has.
     "REPLICATE_DISCORDANT",
     # What the histogram alone cannot tell.
     *("STAIN_FAILED", "GAIN_MISMATCH", "CONTROL_DOUBTFUL"),

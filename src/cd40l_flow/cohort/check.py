@@ -1,4 +1,4 @@
-"""What the headers of all tubes have to tell before anything is computed."""
+"""The check of all headers, before anything is computed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cd40l_flow.fcs.reader import map_detectors, open_recording
 
 # What of a file that is read all the same a laboratory should look into before it trusts the values, and how.
 _COMPARE = "Compare its events with those that the acquisition software shows; export it again if they differ."
-_TOLD = {
+_REMEDIES = {
     "DATASETS": "See that the first one is the tube that the sheet means; export the others as files of their own.",
     "NEXTDATA": _COMPARE,
     "OFFSETS_DISAGREE": _COMPARE,
@@ -63,7 +63,7 @@ def check_files(plan: Planned) -> list[Problem]:
 def check_dates(plan: Planned, now: float) -> list[Problem]:
     """Return a warning for every file whose modification time is ahead of ``now``, seconds since 1970.
 
-    Nothing depends on the time of a file; one ahead of the clock tells that a clock is wrong, perhaps this one.
+    Nothing depends on the time of a file; one ahead of the clock shows that a clock is wrong, perhaps this one.
     """
     problems = []
     for name, sample in plan.samples.items():
@@ -86,7 +86,7 @@ def _check_sample(sample: Sample, settings: Mapping[str, Any]) -> list[Problem]:
     lost: dict[str, str] = {}
     # Background tubes come last, for they look where the stimulated tube has its target.
     for tube in sorted(sample.tubes, key=lambda tube: tube.reagent in current_assay().background_of):
-        tells = tube.stimulation == "stimulated" and tube.reagent not in current_assay().background_of
+        gives_target = tube.stimulation == "stimulated" and tube.reagent not in current_assay().background_of
         target = background_detector(tube.reagent, targets)
         try:
             recording = open_recording(tube.path, tube.fcs)
@@ -94,21 +94,21 @@ def _check_sample(sample: Sample, settings: Mapping[str, Any]) -> list[Problem]:
             mapped = map_detectors(recording, tube, panel, settings["spillover"], target)
             recording.check_crc()
         except TubeError as error:
-            if tells:
+            if gives_target:
                 lost.setdefault(tube.reagent, tube.fcs)
             if error.code == "CHANNEL_MAP" and awaited(tube.reagent, targets, lost) is not None:
-                continue  # The tube that would tell its detector is told of already; there is nothing else to mend.
+                continue  # The tube that would give its detector is reported already; there is nothing else to correct.
             problems[tube] = Problem(
                 error.code, "sample", error.found, file=tube.fcs, sample=sample.sample, remedy=error.remedy
             )
         else:
-            if tells:
+            if gives_target:
                 targets.setdefault(tube.reagent, mapped.markers["target"])
-            told = [note for note in recording.notes if note.code in _TOLD]
+            notes = [note for note in recording.notes if note.code in _REMEDIES]
             warnings += [
                 Problem(
-                    note.code, "warning", note.message, file=tube.fcs, sample=sample.sample, remedy=_TOLD[note.code]
+                    note.code, "warning", note.message, file=tube.fcs, sample=sample.sample, remedy=_REMEDIES[note.code]
                 )
-                for note in told
+                for note in notes
             ]
     return [problems[tube] for tube in sample.tubes if tube in problems] + warnings

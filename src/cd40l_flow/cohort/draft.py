@@ -40,7 +40,7 @@ class DraftTube:
 
 @dataclass(frozen=True)
 class DraftSample:
-    """One sample: its name, run, whether a name says that it is a control, its tubes and from where it was told."""
+    """One sample: its name, run, whether a name says that it is a control, its tubes and where its name was read."""
 
     name: str
     run: str
@@ -150,7 +150,7 @@ def _scene(files: Mapping[str, File]) -> Scene:
 
 
 def _kinds(files: Mapping[str, File], samples: Sequence[Sample], scene: Scene) -> dict[str, Kind]:
-    """Return what every tube is. A label tells the reagent for certain where no other tube of the sample is like it."""
+    """Return what every tube is. A label gives the reagent for certain where no other tube of the sample is like it."""
     found = {}
     for sample in samples:
         states = {path: _kind(files[path], scene, alone=True).stimulation for path in sample.files}

@@ -25,7 +25,7 @@ _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 class Row:
     """One row: ``cells`` has every column of the schema with its defaults, ``text`` the cells of the sheet as written.
 
-    ``good`` is False when a cell has a problem, which was told; that cell is None.
+    ``good`` is False when a cell has a problem, which was reported; that cell is None.
     """
 
     line: int
@@ -36,7 +36,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Sheet:
-    """The rows of a sheet and the columns of its header; no columns when the rows cannot be told."""
+    """The rows of a sheet and the columns of its header; no columns when the rows cannot be read."""
 
     file: str
     columns: tuple[str, ...]
@@ -87,7 +87,7 @@ def _check_header(
     shown_columns: tuple[str, ...],
     problems: list[Problem],
 ) -> dict[int, str] | None:
-    """Return position -> name of the columns to read, or None when rows cannot be told."""
+    """Return position -> name of the columns to read, or None when rows cannot be read."""
     known, required = list(schema["properties"]), schema["required"]
     if [name for name in header if name] == header[:1] and len(set(known) & set(header[0].split())) > 1:
         message = "columns are separated by spaces, expected tabs."

@@ -1,4 +1,4 @@
-"""What a set of tubes can give and what it cannot, told before anything is run: one line for each kind of set."""
+"""What a set of tubes can give and what it cannot, before anything is run: one line for each kind of set."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def tube_set_problems(config: Config, samples: Mapping[str, Sample], lines: Mapp
             continue
         one = len(names) == 1
         if kinds:
-            told = "; ".join(messages)
-            message = f"{'sample' if one else 'samples'} {_names(names)} ({_described(kinds)} only): {told}."
+            limits = "; ".join(messages)
+            message = f"{'sample' if one else 'samples'} {_names(names)} ({_described(kinds)} only): {limits}."
         else:
             message = f"sample '{names[0]}' has no tubes." if one else f"samples {_names(names)} have no tubes."
         remedy = "Add tubes that exist to the sheet of tubes; otherwise this is what the set can give."

@@ -148,7 +148,7 @@ def _independence(
 
 
 def target_volts(gated: GatedSample) -> dict[str, tuple[float, ...]]:
-    """Return the voltages of each detector of a stimulated target, of all tubes; none where the files tell none."""
+    """Return the voltages of each detector of a stimulated target, of all tubes; none where the files state none."""
     found: dict[str, set[float]] = {}
     for tube in gated.tubes:
         events = tube.signal.events
@@ -161,11 +161,11 @@ def target_volts(gated: GatedSample) -> dict[str, tuple[float, ...]]:
 def control_case(cases: Sequence[Case], limits: Mapping[str, Any]) -> ControlCase:
     """Return what controls, each assessed by itself, say together."""
     reagents = {}
-    lent = [
+    terms_of = [
         {reagent: control_terms(expression, limits) for reagent, expression in case.reagents.items()} for case in cases
     ]
     for reagent in current_assay().targets:
-        having = [terms[reagent] for terms in lent if reagent in terms]
+        having = [terms[reagent] for terms in terms_of if reagent in terms]
         if having and len(having) == len([case for case in cases if reagent in case.planned]):
             reagents[reagent] = combine(having, limits["mixture"])
     return ControlCase(
@@ -173,7 +173,7 @@ def control_case(cases: Sequence[Case], limits: Mapping[str, Any]) -> ControlCas
         reagents=reagents,
         activation_percent=activation_percents(cases),
         failures=tuple(failure for case in cases for failure in control_failures(case, limits)[0]),
-        disagreement=disagreement(lent),
+        disagreement=disagreement(terms_of),
         reagent_failures=together([control_failures(case, limits)[1] for case in cases]),
         volts=together([case.volts for case in cases]),
         ages=tuple(age_band(case.sample.age_years) for case in cases),
@@ -188,7 +188,7 @@ def control_case(cases: Sequence[Case], limits: Mapping[str, Any]) -> ControlCas
 
 
 def together(several: Sequence[Mapping[str, Sequence[Any]]]) -> dict[str, tuple[Any, ...]]:
-    """Return the entries of several mappings of lists as one, each list joined, without what is told twice."""
+    """Return the entries of several mappings of lists as one, each list joined, each entry once."""
     names = dict.fromkeys(name for one in several for name in one)
     return {name: tuple(dict.fromkeys(value for one in several for value in one.get(name, ()))) for name in names}
 
@@ -289,17 +289,17 @@ def _anchor(
         mine = Anchor(counts, UNSTIMULATED, names, exact=False, floor=floor, change=change)
         if change is not None:
             return mine
-    theirs = _lent(control, reagent, enough, activated)
+    theirs = _control_background(control, reagent, enough, activated)
     return mine if theirs is None or (theirs.resting and mine is not None) else theirs
 
 
-def _lent(control: ControlCase | None, reagent: str, enough: int, activated: Floats) -> Anchor | None:
-    """Return the background that the controls lend, None where they have none or too few cells of it."""
-    lent = control.reagents.get(reagent) if control else None
-    if lent is None or lent.background.sum() < enough:
+def _control_background(control: ControlCase | None, reagent: str, enough: int, activated: Floats) -> Anchor | None:
+    """Return the background of the controls, None where they have none or too few cells of it."""
+    theirs = control.reagents.get(reagent) if control else None
+    if theirs is None or theirs.background.sum() < enough:
         return None
-    floor = max((one for one in (lent.floor, lowest_written(activated)) if one is not None), default=None)
-    return Anchor(lent.background, f"control's {lent.background_source}", (), exact=False, floor=floor)
+    floor = max((one for one in (theirs.floor, lowest_written(activated)) if one is not None), default=None)
+    return Anchor(theirs.background, f"control's {theirs.background_source}", (), exact=False, floor=floor)
 
 
 def lowest_written(*several: Floats) -> float | None:

@@ -25,7 +25,7 @@ from cd40l_flow.decision.rule_measures import SAMPLE, every_measure
 
 # Reasons of a sub-call that only say that no rule was met: all reagents together may settle it.
 UNDECIDED = (BETWEEN, GREY_ZONE, UNRESOLVED)
-# Guards that tell why no rule was met, for they are of the measures themselves.
+# Guards that explain why no rule was met, for they are of the measures themselves.
 OF_MEASURES = ("FIT_UNSTABLE", "HIGH_BACKGROUND")
 # Reasons that make a CD40-Ig result no result at all: as if the tube had not been made.
 INVALID = (
@@ -141,7 +141,7 @@ def _subcall(
 def _codes(guards: Sequence[Guard], call: str) -> tuple[str, ...]:
     """Return the codes of the guards that take away a call, each once; those that take away every call always count.
 
-    What could not be computed is told only where nothing fired: it is mostly the consequence of what did.
+    What could not be computed is a reason only where nothing fired: it is mostly the consequence of what did.
     """
     standing = [guard for guard in guards if guard.blocking and (guard.blocks == ALL_CALLS or call in guard.blocks)]
     fired = [guard for guard in standing if guard.fired]
@@ -233,7 +233,7 @@ def _combine(
     require_function: bool,
 ) -> tuple[str, list[str]]:
     hard = _codes([guard for guard in guards if not guard.reagent], INDETERMINATE)
-    # What else is wrong is told too: it is what the laboratory must mend before it repeats the assay.
+    # What else is wrong is a reason too: the laboratory must correct it before it repeats the assay.
     others = [code for subcall in subcalls.values() for code in subcall.reasons if code not in UNDECIDED]
     if hard:
         return INDETERMINATE, [*hard, *others]
@@ -319,7 +319,7 @@ def _not_valid(binding: SubCall, guards: Sequence[Guard]) -> bool:
 
 
 def _unjudged(binding: SubCall) -> bool:
-    """Return whether a CD40-Ig tube has no background of any kind: it then tells no more than one that was not made."""
+    """Return whether a CD40-Ig tube has no background of any kind: it then says no more than one that was not made."""
     return "TUBE_MISSING" in binding.reasons and not binding.outcomes
 
 

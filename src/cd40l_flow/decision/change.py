@@ -16,11 +16,11 @@ from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.rule_logic import Measures, check
 from cd40l_flow.decision.rule_measures import SAMPLE, every_measure
 
-# Changes told of each reagent.
+# Most changes that are listed for each reagent.
 MOST = 2
 # How far beyond a limit a changed measure is put, relative to the limit; smaller than any measure means.
 NUDGE = 1e-9
-# Limits near zero are no scale to tell a distance by.
+# Limits near zero are no scale for a distance.
 LEAST_SCALE = 0.05
 
 
@@ -72,9 +72,9 @@ def would_change(
     def decided(changed: Mapping[str, Measures], guards: tuple[Guard, ...]) -> Decision:
         return decide_on(changed, case.planned, guards, chosen, alone=case.alone, require_function=require_function)
 
-    told = list(_without_checks(decision, decided(measures, ()), case.alone))
-    if case.alone or told:
-        return tuple(told)
+    changes = list(_without_checks(decision, decided(measures, ()), case.alone))
+    if case.alone or changes:
+        return tuple(changes)
     for reagent in measures:
         steps = list(_steps(reagent, measures[reagent], chosen))
         for size in (1, 2):
@@ -98,9 +98,9 @@ def would_change(
                 if len(found) == MOST:
                     break
             if found:
-                told += found.values()
+                changes += found.values()
                 break
-    return tuple(sorted(told, key=lambda change: sum(step.distance for step in change.steps)))
+    return tuple(sorted(changes, key=lambda change: sum(step.distance for step in change.steps)))
 
 
 def _without_checks(decision: Decision, free: Decision, alone: bool) -> Iterator[Change]:
@@ -116,7 +116,8 @@ def _without_checks(decision: Decision, free: Decision, alone: bool) -> Iterator
         decision.call,
         free.call,
         (),
-        f"The call rests on {codes}. If that were mended, {basis} would give {free.call}; repeat before reading them.",
+        f"The call rests on {codes}. If that were corrected, {basis} would give {free.call}; repeat before reading "
+        "them.",
     )
 
 

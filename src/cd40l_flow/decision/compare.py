@@ -36,7 +36,7 @@ def compare(
 
 
 def agreeing(comparisons: Mapping[str, Comparison]) -> dict[str, Comparison]:
-    """Return the comparisons of one sample's reagents, each told how far the other readout's mutant fraction lies.
+    """Return the comparisons of one sample's reagents, each with the distance of the other readout's mutant fraction.
 
     It is the same blood, so what differs between people is the same in both: the difference counts in standard errors
     of counting alone. The other readout of the function is the first clone, of every clone it is the function.
@@ -113,7 +113,7 @@ def _mutants(expression: Expression, control: ControlExpression, limits: Mapping
     healthy_sd = float(mixture["healthy_negative_sd"])
     healthy = math.sqrt(1 + 1 / control.count) * healthy_sd / expressing
     of_control = (1 - raw) * sd_c / expressing
-    # The counting error is told by the intervals of sample and control: they hold the overlap of the components too.
+    # The counting error comes from the intervals of sample and control: they hold the overlap of the components too.
     lob, lod = detection_limits(healthy_sd, negative_c, (high - low) / (2 * Z95), sd_c, mixture, controls=control.count)
     common = Z95 * math.hypot(healthy, of_control)
     values: dict[str, Any] = {

@@ -21,8 +21,8 @@ def slopes(tubes: Sequence[GatedTube]) -> tuple[Slope, ...]:
     """Return how the target follows CD69 and CD3 in each stimulated tube, where there are enough cells.
 
     Cells that do not express (of background tubes CD3+CD8-, of others CD3+CD8+, most of which do not) are ordered by
-    the marker; told is the target of the upper third less that of the lower, by their medians (of CD8+ cells by the
-    40th percentile). In tubes that hold a target only CD69 is asked: the CD8+ cells that express have less CD3.
+    the marker; the residue is the target of the upper third less that of the lower, by their medians (of CD8+ cells by
+    the 40th percentile). In tubes that hold a target only CD69 is asked: the CD8+ cells that express have less CD3.
     """
     found = []
     for tube in tubes:

@@ -103,7 +103,7 @@ def _worst(
     """Return the pair of tubes whose difference is largest beside its limit, None where there is no pair.
 
     ``across`` multiplies the limit between stimulated and unstimulated tubes; None compares within a state only. Of
-    logarithms the ``ratio`` is told, percent of the smaller one.
+    logarithms the ``ratio`` is given, percent of the smaller one.
     """
     found = []
     for one, other in combinations(prints, 2):

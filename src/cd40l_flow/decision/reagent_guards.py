@@ -51,11 +51,11 @@ def no_background(case: Case, reagent: str) -> Guard | None:
     if anchor.change is None:
         why = "Resting cells do not stand in: the CD8+ cells of both tubes do not tell what stimulation does to them."
         return guard("TUBE_MISSING", True, f"{missing} {why}", reagent=reagent)
-    told = (
+    moved = (
         f"Unstimulated cells stand in, moved by {anchor.change.shift:+.1f} robust SD and with noise of "
         f"{anchor.change.widening:.1f} as CD8+ cells of the same tubes were."
     )
-    return guard("TUBE_MISSING", True, f"{missing} {told}", reagent=reagent, blocks=NO_CALLS)
+    return guard("TUBE_MISSING", True, f"{missing} {moved}", reagent=reagent, blocks=NO_CALLS)
 
 
 def _activation(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[Guard]:

@@ -42,9 +42,9 @@ def _mismatch(case: Case, own: Laboratory) -> Guard:
     ]
     if ENGINE_VERSION not in own.engine_versions:
         strange.append(f"analysis of version {ENGINE_VERSION}")
-    told = ", ".join(dict.fromkeys(strange))
-    message = f"The laboratory's limits have not seen: {told}." if told else "The laboratory's limits apply."
-    return guard("REFERENCE_MISMATCH", bool(told), message)
+    unknown = ", ".join(dict.fromkeys(strange))
+    message = f"The laboratory's limits have not seen: {unknown}." if unknown else "The laboratory's limits apply."
+    return guard("REFERENCE_MISMATCH", bool(unknown), message)
 
 
 def _chart(case: Case, reagent: str, own: Laboratory, limits: Mapping[str, Any]) -> Iterator[Guard]:

@@ -24,7 +24,7 @@ from cd40l_flow.signal.quantiles import median
 from cd40l_flow.signal.scale import Scale
 
 CODE = "REPLICATE_DISCORDANT"
-FEWEST = 20  # cells; of fewer nothing can be told, and they hardly count among those of the other tube
+FEWEST = 20  # cells; of fewer nothing can be said, and they hardly count among those of the other tube
 STANDARD_ERRORS = 4.0
 # The distance of two empirical laws of one population exceeds c sqrt(1/n + 1/m) with probability 2 exp(-2 c^2)
 # (Smirnov 1948, doi:10.1214/aoms/1177730256): here as seldom as a normal value lies beyond four standard errors.
@@ -56,18 +56,18 @@ def replicate_guards(case: Case) -> Iterator[Guard]:
     for group in case.replicates:
         what = f"{group.stimulation} {group.reagent}"
         beyond = [one for one in group.differences if one.value > one.limit]
-        told = beyond or sorted(group.differences, key=lambda one: one.value / one.limit)[-1:]
+        shown = beyond or sorted(group.differences, key=lambda one: one.value / one.limit)[-1:]
         # Resting cells fix the CD69 boundary and stand beside every reagent; no reagent is measured against an unused
         # background, whose replicates only warn.
         unused = group.stimulation == "stimulated" and not group.serves
         for reagent in group.serves or ("",):
-            for one in told:
+            for one in shown:
                 message = f"{one.what} in the replicates {' and '.join(one.tubes)} ({what}): may they be pooled?"
                 yield guard(
                     CODE, one.value > one.limit, message, reagent=reagent, value=one.value, limit=one.limit,
                     unit=one.unit, blocks=NO_CALLS if unused else None,
                 )  # fmt: skip
-            if not told:
+            if not shown:
                 # Tubes too small to compare only warn: what makes them small has its own guard.
                 names = " and ".join(one.fcs for one in group.replicates)
                 message = f"Too few cells to compare the replicates {names} ({what})."
@@ -125,14 +125,14 @@ def _replicate(tube: GatedTube, population: str, threshold: float | None) -> Rep
     cells = tube.linear("target", population) if population in tube.indices else np.empty(0)
     parent = CD4_POSITIVE if CD4_POSITIVE in tube.indices else CD8_NEGATIVE
     active = ACTIVATED in tube.indices
-    told = cells.size >= FEWEST
+    enough = cells.size >= FEWEST
     return Replicate(
         fcs=_tube(tube).fcs,
         cells=int(cells.size),
         cd69_percent=100 * tube.count(ACTIVATED) / tube.count(parent) if active and tube.count(parent) else None,
-        cd69_median=median(tube.linear("CD69", population)) if told else None,
-        target_median=median(cells) if told else None,
-        percent_above=100 * float(np.mean(cells > threshold)) if told and threshold is not None else None,
+        cd69_median=median(tube.linear("CD69", population)) if enough else None,
+        target_median=median(cells) if enough else None,
+        percent_above=100 * float(np.mean(cells > threshold)) if enough and threshold is not None else None,
     )
 
 

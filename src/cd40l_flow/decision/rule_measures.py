@@ -71,8 +71,8 @@ def _mosaic_needs(comparisons: Sequence[Comparison], limits: Mapping[str, Any]) 
     """Return the ln odds that a mosaic needs by these reagents together.
 
     Twice those of a call where its mutant cells express a part: the law of one kind of cells in an unusual person may
-    look like that of two, and no healthy people tell how unusual it can be. Every reagent shows that law, so each must
-    say as much.
+    look like that of two, and nobody knows how unusual a healthy person can be. Every reagent shows that law, so each
+    must say as much.
     """
     needed = math.log(float(limits["odds"]["call_odds"]))
     residual = any(one.residual_kept is not None for one in comparisons)

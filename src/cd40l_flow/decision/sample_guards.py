@@ -121,19 +121,19 @@ def _acquisition(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
         (checks.drifting, "The signal changes within what is kept of the acquisition", "No signal drifts."),
     ):
         yield guard("ACQ_QC", bool(names), f"{yes}: {', '.join(names)}." if names else no)
-    yield _uncut(case, float(acquisition["change_points"]))
+    yield _without_time_qc(case, float(acquisition["change_points"]))
 
 
-def _uncut(case: Case, limit: float) -> Guard:
+def _without_time_qc(case: Case, limit: float) -> Guard:
     """Return whether the cuts in time make the call, or change what the gates hold."""
-    if case.uncut is None:
+    if case.without_time_qc is None:
         return guard("ACQ_QC", False, "Nothing was cut in time: the call rests on all events.")
-    uncut = case.uncut
-    if not uncut.same_call:
-        return guard("ACQ_QC", True, f"The call rests on what was cut in time: without the cut it is {uncut.call}.")
-    changed = beyond(uncut.change_points, limit, above=True)
+    without = case.without_time_qc
+    if not without.same_call:
+        return guard("ACQ_QC", True, f"The call rests on what was cut in time: without the cut it is {without.call}.")
+    changed = beyond(without.change_points, limit, above=True)
     message = "Largest change of a gate by what was cut in time; without the cut the call is the same."
-    return guard("ACQ_QC", changed, message, value=uncut.change_points, limit=limit, unit="points")
+    return guard("ACQ_QC", changed, message, value=without.change_points, limit=limit, unit="points")
 
 
 def _compensation(case: Case, limits: Mapping[str, Any]) -> Guard:

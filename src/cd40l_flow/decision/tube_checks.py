@@ -57,10 +57,10 @@ def check_tubes(gated: GatedSample, limits: Mapping[str, Any]) -> TubeCheck:
     )
 
 
-def largest_change(cut: GatedSample, uncut: GatedSample) -> float:
+def largest_change(cut: GatedSample, without: GatedSample) -> float:
     """Return the largest change of a population's percent of parent between two gatings of the same tubes, points."""
     changes = [0.0]
-    for one, other in zip(cut.tubes, uncut.tubes, strict=True):
+    for one, other in zip(cut.tubes, without.tubes, strict=True):
         for population in one.populations:
             before, after = other.percent(population.population), population.percent_of_parent
             # The population of events kept in time is the cut itself.
@@ -158,7 +158,7 @@ def _cd3_cd8_swapped(gated: GatedSample) -> bool | None:
     Each marker is split by itself, for gates rest on the labels. Bright cells are asked: where T cells are few, most of
     the CD8-dim cells are NK cells. All tubes must say so: their labels were compared when they were read.
     """
-    told = []
+    swapped = []
     for tube in gated.tubes:
         if LYMPHOCYTES not in tube.indices or tube.count(LYMPHOCYTES) < ENOUGH:
             continue
@@ -166,8 +166,8 @@ def _cd3_cd8_swapped(gated: GatedSample) -> bool | None:
         if cd3 is None or cd8 is None:
             continue
         t_of_cd8, cd8_of_t = float(cd3[0][cd8[1]].mean()), float(cd8[0][cd3[1]].mean())
-        told.append(t_of_cd8 < LEAST_T_OF_CD8 and cd8_of_t > t_of_cd8 + CLEARLY)
-    return all(told) if told else None
+        swapped.append(t_of_cd8 < LEAST_T_OF_CD8 and cd8_of_t > t_of_cd8 + CLEARLY)
+    return all(swapped) if swapped else None
 
 
 def _split(tube: GatedTube, marker: str, scales: Mapping[str, Scale]) -> tuple[Mask, Mask] | None:

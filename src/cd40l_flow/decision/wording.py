@@ -134,7 +134,7 @@ def _functional(case: Case, decision: Decision) -> list[str]:
 def _indeterminate(case: Case, decision: Decision) -> list[str]:
     if case.sample.role == "control":
         return ["This control does not meet its limits: its run cannot be called."]
-    said = ["No call can be made. Repeat the assay once the causes below are mended."]
+    said = ["No call can be made. Repeat the assay once the causes below are corrected."]
     if "FUNCTION_NOT_TESTED" in decision.reasons and decision.pattern == NORMAL:
         said = ["CD154 expression normal; function not tested: X-linked hyper-IgM syndrome is not excluded."]
     elif set(decision.reasons) <= set(UNDECIDED):

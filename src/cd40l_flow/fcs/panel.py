@@ -12,7 +12,9 @@ from cd40l_flow.base.errors import TubeError
 from cd40l_flow.base.model import Detector, Header
 from cd40l_flow.fcs.scatter import find_scatter, is_time, scatter_name
 
-_REMEDY = "Name the detector under `panels` in the configuration, such as `CD3: {detector: APC-A}`, or mend the labels."
+_REMEDY = (
+    "Name the detector under `panels` in the configuration, such as `CD3: {detector: APC-A}`, or correct the labels."
+)
 
 
 @cache
@@ -182,7 +184,7 @@ def _says(text: str, marker: str, reagent: str, dyes: bool) -> bool:
 
 
 def _named_targets(assay: Assay) -> list[str]:
-    """Return the targets that labels tell apart: of several clones with the same labels the first."""
+    """Return the targets that labels distinguish: of several clones with the same labels the first."""
     labels = [target.labels for target in assay.targets.values()]
     return [name for at, name in enumerate(assay.targets) if labels.index(labels[at]) == at]
 

@@ -60,7 +60,7 @@ def compare_with_control(found: Found, control: float | None, limit: float, even
     """Return a boundary held against the control's, on the same scale.
 
     Where none was found, or in fewer than ``fewest`` events, the control's takes its place and the flag says so; where
-    it lies further than ``limit`` (scale units) from the control's, the flag tells how far.
+    it lies further than ``limit`` (scale units) from the control's, the flag says how far.
     """
     if control is None:
         return found

@@ -14,7 +14,7 @@ SLACK = 1e-6  # of the greatest value: more than single precision rounds, less t
 def inside_convex(vertices: Floats, x: Floats | Singles, y: Floats | Singles) -> Mask:
     """Return which events, (n,), lie within a polygon or on its edge.
 
-    ``vertices`` are its corners, (k, 2), counter-clockwise. Upright strips tell of most events that they are surely
+    ``vertices`` are its corners, (k, 2), counter-clockwise. Upright strips show of most events that they are surely
     inside or surely outside; only the others are held against every side.
     """
     (left, bottom), (right, top) = vertices.min(axis=0), vertices.max(axis=0)

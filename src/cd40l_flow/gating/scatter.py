@@ -66,7 +66,7 @@ class _Cloud:
 def find_lymphocytes(tubes: Sequence[Scattered], scatter_map: ScatterMap, ends: Ends | None = None) -> Found:
     """Return the region of FSC x SSC where the CD3+ cells lie, widened for blasts: a convex polygon, ``shape``.
 
-    CD3 tells lymphocytes from granulocytes and debris on any instrument ("back-gating"). The region is the ellipse of a
+    CD3 parts lymphocytes from granulocytes and debris on any instrument ("back-gating"). The region is the ellipse of a
     trimmed covariance of the logarithms (scatter is skewed) of the CD3+ cells, stretched to the same ellipse around the
     CD3+ cells with induced CD69, which are larger. It ends where cells shrink and die: below the size at which two of
     three CD3+ cells are dead. ``ends`` are those of the CD3 detector.

@@ -125,7 +125,7 @@ def _dead(tubes: Sequence[WorkingTube], ends: Ends | None) -> list[EventIndices]
 
 
 def _compare_with_control(work: Working, found: Found, names: tuple[str, str]) -> Found:
-    """Return the polygon held against the control's: in its place where none was found, else told when far from it."""
+    """Return the polygon held against the control's: that one where none was found; flagged where it is far from it."""
     theirs = work.control_gates.get(LYMPHOCYTES)
     if theirs is None or tuple(theirs["detectors"]) != names:
         return found

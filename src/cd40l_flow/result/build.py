@@ -255,10 +255,10 @@ def _messages(gated: GatedSample, case: Case) -> list[dict[str, Any]]:
             text = (
                 f"{reagent}: the background is borrowed ({expression.anchor.source}); the interval allows for a shift."
             )
-            if reagent in case.untold:
+            if reagent in case.not_shown:
                 text = (
                     f"{reagent}: the background is borrowed ({expression.anchor.source}). No share of not expressing "
-                    f"cells is told, for {case.untold[reagent]}."
+                    f"cells is told, for {case.not_shown[reagent]}."
                 )
             told.append({"code": "BACKGROUND", "severity": "warning", "tube": None, "text": text})
         if case.sample.role != "control" and expression.negative_fraction is not None and expression.borrowed == 0:

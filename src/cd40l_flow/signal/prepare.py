@@ -121,9 +121,9 @@ def _stored(events: Events, name: str) -> Singles:
     return column
 
 
-def uncut(signal: TubeSignal) -> TubeSignal:
+def without_time_qc(signal: TubeSignal) -> TubeSignal:
     """Return the same tube with nothing cut in time."""
-    return replace(signal, acquisition=signal.acquisition.uncut())
+    return replace(signal, acquisition=signal.acquisition.without_time_qc())
 
 
 def watched(events: Events, scaled: Mapping[str, Singles]) -> dict[str, Singles]:
