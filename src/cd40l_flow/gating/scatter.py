@@ -12,6 +12,7 @@ from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.gating.density import Counts, Density, Ends, counted, density_of, find_valleys, spread_out
 from cd40l_flow.gating.found import Evidence, Found, joined, no_gate
 from cd40l_flow.gating.model import Boundary, EventIndices, ScatterGate
+from cd40l_flow.gating.polygon import convex_hull, right_of
 from cd40l_flow.gating.scatter_map import SIDE, SQUARES, ScatterMap, Squares
 from cd40l_flow.gating.thresholds import beyond_pile
 from cd40l_flow.signal.acquisition import Mask
@@ -104,10 +105,10 @@ def find_lymphocytes(tubes: Sequence[Scattered], scatter_map: ScatterMap, ends: 
     if blasts.sum() >= FEWEST:
         held = np.flatnonzero(blasts)
         centres.append(_shifted(scatter_map.middles(held), blasts[held], centre, covariance))
-    vertices = _hull(np.vstack([np.exp(_ellipse(place, covariance)) for place in centres]))
+    vertices = convex_hull(np.vstack([np.exp(_ellipse(place, covariance)) for place in centres]))
     seen, edge = _dying(cloud, cut, scatter_map, vertices)
     if edge is not None:
-        vertices = _right_of(vertices, edge)
+        vertices = right_of(vertices, edge)
         method = f"{method}; ends where two of three CD3+ cells are dead"
     return Found(None, method, joined(flag), seen, vertices)
 
@@ -254,24 +255,6 @@ def _ellipse(centre: Floats, covariance: Floats) -> Floats:
     return outline
 
 
-def _hull(points: Floats) -> Floats:
-    """Return the convex hull, counter-clockwise (Andrew's monotone chain)."""
-    ordered = sorted(map(tuple, points.tolist()))
-
-    def chain(corners: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-        kept: list[tuple[float, float]] = []
-        for x, y in corners:
-            while len(kept) >= 2:
-                (x0, y0), (x1, y1) = kept[-2:]
-                if (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) > 0:
-                    break
-                kept.pop()
-            kept.append((x, y))
-        return kept[:-1]
-
-    return np.array(chain(ordered) + chain(ordered[::-1]))
-
-
 def _dying(cloud: _Cloud, cut: int, scatter_map: ScatterMap, vertices: Floats) -> tuple[Evidence, float | None]:
     """Return the sizes of live and dead CD3+ cells, and the size below which two of three are dead, or None.
 
@@ -302,17 +285,6 @@ def _counted(curve: Density, bandwidth: float) -> Floats:
     """Return smoothed counts on the grid of a density."""
     heights: Floats = curve.smoothed(bandwidth) * curve.total
     return heights
-
-
-def _right_of(vertices: Floats, edge: float) -> Floats:
-    """Return a polygon without what lies left of a vertical line (Sutherland and Hodgman)."""
-    kept: list[tuple[float, float]] = []
-    for (x0, y0), (x1, y1) in zip(vertices.tolist(), np.roll(vertices, -1, axis=0).tolist(), strict=True):
-        if x0 >= edge:
-            kept.append((x0, y0))
-        if (x0 >= edge) != (x1 >= edge):
-            kept.append((edge, y0 + (edge - x0) / (x1 - x0) * (y1 - y0)))
-    return np.array(kept)
 
 
 def _core(cloud: _Cloud, positive: Counts) -> Mask:
