@@ -27,7 +27,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Scene:
-    """What the whole folder tells of its words.
+    """What the whole folder says of its words.
 
     ``confirmed`` are phrases that are not certain by themselves, but alternate with plain words in the tubes of the
     same people. ``plus`` says on which side of words of stimulation a plus stands anywhere (``before``, ``after``,
@@ -44,7 +44,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Kind:
-    """What a tube is; what is not known is empty, and ``doubts`` ask. ``labelled``: only a label tells the reagent."""
+    """What a tube is; what is not known is empty, and ``doubts`` ask. ``labelled``: only a label gives the reagent."""
 
     stimulation: str
     reagent: str
@@ -57,7 +57,7 @@ def kind_of(
 ) -> Kind:
     """Return what a tube is by its levels (file first), the paths of its folders (inner first) and ``$PnN`` -> label.
 
-    ``alone``: no other tube of its sample is like it, so that the label of its detector tells the reagent for certain.
+    ``alone``: no other tube of its sample is like it, so that the label of its detector gives the reagent for certain.
     """
     doubts: list[str] = []
     stimulation = _stimulation(levels, folders, scene, doubts)
@@ -134,12 +134,12 @@ def plus_signs(levels: Sequence[Level]) -> set[str]:
 
 def _stimulation(levels: Sequence[Level], folders: Sequence[str], scene: Scene, doubts: list[str]) -> str:
     value, place = "", ""
-    told = [
+    named = [
         ("the file's name", "", levels[0]),
         *(("a folder", *pair) for pair in zip(folders, levels[1:], strict=True)),
     ]
     plain = any(said(level, scene) for level in levels)
-    for where, path, level in told:
+    for where, path, level in named:
         words = said(level, scene) if plain else _hours(level)
         values = {word.value for word in words}
         if not words or (path and len(values) > 1):
@@ -230,7 +230,7 @@ def named_reagents(levels: Sequence[Level]) -> set[str]:
 def template_label(files: Sequence[tuple[Sequence[Level], Mapping[str, str]]]) -> str:
     """Return the reagent that labels name in every file where it is right for some by their names; else empty.
 
-    Such labels come with a template: that they name one reagent on the tubes of another tells nothing.
+    Such labels come with a template: that they name one reagent on the tubes of another says nothing.
     """
     labels = {label_reagent(labels) for _, labels in files} - {""}
     label = labels.pop() if len(labels) == 1 else ""

@@ -9,7 +9,7 @@ from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.cohort.drafts.folder import cell
 
 MOST_LINES = 60
-_LONGEST_TOLD = 60
+_LONGEST_ORIGIN = 60
 
 
 class _Kind(Protocol):
@@ -34,7 +34,7 @@ class _Sample(Protocol):
     @property
     def control(self) -> bool: ...
     @property
-    def told(self) -> str: ...
+    def read_from(self) -> str: ...
     @property
     def tubes(self) -> Sequence[_Tube]: ...
 
@@ -83,7 +83,7 @@ def _row(sample: _Sample) -> list[str]:
     counts = [str(len(each)) if each else "-" for each in tubes.values()]
     other = len(sample.tubes) - sum(len(each) for each in tubes.values())
     asked = sum(bool(tube.doubts) for tube in sample.tubes)
-    told = cell(sample.told)
-    told = told if len(told) <= _LONGEST_TOLD else f"{told[: _LONGEST_TOLD - 3]}..."
+    origin = cell(sample.read_from)
+    origin = origin if len(origin) <= _LONGEST_ORIGIN else f"{origin[: _LONGEST_ORIGIN - 3]}..."
     role = "control" if sample.control else "test"
-    return [sample.name, sample.run, role, *counts, str(other or ""), str(asked or ""), told]
+    return [sample.name, sample.run, role, *counts, str(other or ""), str(asked or ""), origin]
