@@ -2,8 +2,8 @@
 
 Stimulated cells have more light of their own, bind more that is not specific, and carry CD69, whose dye spreads noise
 into the target's detector: resting cells alone are too dim and too narrow a background. CD8+ T cells of the same two
-tubes have gone through all of that, and few of them express CD154: where their lower part went, the others without
-CD154 went as well. Light that is added moves them, its noise is added to theirs.
+tubes have gone through all of that, and few of them express the target: where their lower part went, the others
+without it went as well. Light that is added moves them, its noise is added to theirs.
 """
 
 from __future__ import annotations
