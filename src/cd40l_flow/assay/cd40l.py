@@ -7,17 +7,7 @@ from __future__ import annotations
 
 from cd40l_flow.assay.effects import ALL_CALLS, FUNCTIONAL_DEFECT, INFANT_CALLS, LOW_CALLS, MOSAIC, NO_CALLS, NORMAL
 from cd40l_flow.assay.rules import ALIKE, CALLS, FUNCTIONAL, RULES
-from cd40l_flow.assay.tables import (
-    EXPRESSION,
-    FUNCTION,
-    TARGET,
-    Assay,
-    Check,
-    Gate,
-    GuardRow,
-    Marker,
-    Reagent,
-)
+from cd40l_flow.assay.tables import EXPRESSION, FUNCTION, TARGET, Assay, Check, Gate, GuardRow, Marker, Reagent
 
 CD154, CLONE_2, CD40_IG = "CD154", "CD154-2", "CD40-Ig"
 _CD154 = r"CD154[a-e]?|CD40[ _/-]?L(?:G|igand)?"

@@ -53,12 +53,7 @@ RULES: tuple[Rule, ...] = (
     ),
 )  # fmt: skip
 # Which measure of each call is its odds.
-ODDS: Mapping[str, str] = {
-    ABSENT: "absent_odds",
-    MOSAIC: "mosaic_odds",
-    REDUCED: "reduced_odds",
-    NORMAL: "normal_odds",
-}
+ODDS: Mapping[str, str] = {ABSENT: "absent_odds", MOSAIC: "mosaic_odds", REDUCED: "reduced_odds", NORMAL: "normal_odds"}
 
 NOT_TESTED = "not tested"
 GREY_ZONE, UNRESOLVED, BETWEEN = "MOSAIC_GREY_ZONE", "REDUCED_VS_MOSAIC", "BETWEEN_LIMITS"

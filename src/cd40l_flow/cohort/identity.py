@@ -57,9 +57,7 @@ def _size(path: str) -> int:
 
 
 def repeated_data(
-    samples: Mapping[str, Sample],
-    controls: Mapping[str, Collection[str]],
-    refused: Collection[tuple[str, str]] = (),
+    samples: Mapping[str, Sample], controls: Mapping[str, Collection[str]], refused: Collection[tuple[str, str]] = ()
 ) -> list[Problem]:
     """Return a problem for every tube whose DATA segment another file of the sheets has too, in the order of samples.
 

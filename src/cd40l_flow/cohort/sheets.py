@@ -121,11 +121,7 @@ def _check_header(
 
 
 def _check_rows(
-    path: str,
-    lines: Sequence[Line],
-    columns: Mapping[int, str],
-    schema: Mapping[str, Any],
-    problems: list[Problem],
+    path: str, lines: Sequence[Line], columns: Mapping[int, str], schema: Mapping[str, Any], problems: list[Problem]
 ) -> tuple[Row, ...]:
     readers = {name: _cell_reader(name, schema) for name in schema["properties"]}
     seen: dict[tuple[str, str], tuple[Any, str, str]] = {}

@@ -216,11 +216,7 @@ def _missing(sample: Sample, planned: Sequence[str]) -> dict[str, str]:
 
 
 def _measure(
-    tubes: _Tubes,
-    reagent: str,
-    control: ControlCase | None,
-    overrides: Sequence[Override],
-    limits: Mapping[str, Any],
+    tubes: _Tubes, reagent: str, control: ControlCase | None, overrides: Sequence[Override], limits: Mapping[str, Any]
 ) -> Expression | None:
     stimulated = [tube for tube in tubes.of(reagent, stimulated=True) if ACTIVATED in tube.indices]
     if not stimulated:

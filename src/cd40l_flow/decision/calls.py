@@ -8,14 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cd40l_flow.assay.effects import (
-    ALL_CALLS,
-    FUNCTIONAL_DEFECT,
-    INDETERMINATE,
-    MOSAIC,
-    NORMAL,
-    REDUCED,
-)
+from cd40l_flow.assay.effects import ALL_CALLS, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.rules import BETWEEN, DISCORDANT, GREY_ZONE, MISSED, NOT_TESTED, ODDS, UNRESOLVED
 from cd40l_flow.decision.applied import Guard
@@ -28,14 +21,7 @@ UNDECIDED = (BETWEEN, GREY_ZONE, UNRESOLVED)
 # Guards that explain why no rule was met, for they are of the measures themselves.
 OF_MEASURES = ("FIT_UNSTABLE", "HIGH_BACKGROUND")
 # Reasons that make a CD40-Ig result no result at all: as if the tube had not been made.
-INVALID = (
-    "TUBE_MISSING",
-    "TOO_FEW_EVENTS",
-    "ACTIVATION_FAILED",
-    "LOW_SEPARATION",
-    "CONTROL_ABSENT",
-    "CONTROL_FAILED",
-)
+INVALID = ("TUBE_MISSING", "TOO_FEW_EVENTS", "ACTIVATION_FAILED", "LOW_SEPARATION", "CONTROL_ABSENT", "CONTROL_FAILED")
 # Those of them that leave nothing to measure: what could not be computed is their consequence.
 NOTHING_MEASURED = ("TUBE_MISSING", "TOO_FEW_EVENTS")
 

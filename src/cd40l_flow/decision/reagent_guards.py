@@ -66,13 +66,7 @@ def _activation(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator
     if case.sample.role == "control":
         least = max(least, float(guards["cd69_control_min"]))
     for value, limit, unit, above, message in (
-        (
-            activation.percent if activation else None,
-            least,
-            "%",
-            False,
-            "CD69+ percent of CD3+CD8- cells, stimulated.",
-        ),
+        (activation.percent if activation else None, least, "%", False, "CD69+ percent of CD3+CD8- cells, stimulated."),
         (
             activation.median_ratio if activation else None,
             float(guards["cd69_median_ratio_min"]),

@@ -10,16 +10,7 @@ from cd40l_flow.cohort.drafts import slots
 from cd40l_flow.cohort.drafts.ids import ascii_id, joined, unused
 from cd40l_flow.cohort.drafts.kinds import Kind, Scene, kind_of
 from cd40l_flow.cohort.drafts.names import Level, Part
-from cd40l_flow.cohort.drafts.tokens import (
-    CONTEXT,
-    SILENT,
-    Token,
-    common,
-    core_of,
-    key_of,
-    tokens_of,
-    without,
-)
+from cd40l_flow.cohort.drafts.tokens import CONTEXT, SILENT, Token, common, core_of, key_of, tokens_of, without
 
 # Roles of parts that may turn out to be words or numbers of tubes.
 _VARYING = ("rest", "number", "stimulation", "negation", "with", "run")
@@ -255,10 +246,7 @@ def _told_levels(file: File, tokens: Sequence[Token]) -> list[tuple[int, str]]:
     seen: set[str] = set()
     for depth, level in enumerate(file.levels):
         place = 0 if depth == 0 else depth - len(file.levels)
-        parts = sorted(
-            (token.part for token in tokens if token.place == place),
-            key=lambda part: part.start,
-        )
+        parts = sorted((token.part for token in tokens if token.place == place), key=lambda part: part.start)
         new = [part for part in parts if part.key not in seen or part.role == "number" and place == 0]
         if new:
             found.append((place, joined(level.text, new)))
