@@ -8,7 +8,7 @@ from typing import Any
 from cd40l_flow.assay.effects import NO_CALLS
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.decision.applied import Guard, beyond, guard
-from cd40l_flow.decision.case import Case
+from cd40l_flow.decision.case import Activation, Case
 from cd40l_flow.decision.quality import positive_fraction
 from cd40l_flow.mixture.model import Expression
 
@@ -59,28 +59,17 @@ def no_background(case: Case, reagent: str) -> Guard | None:
 
 
 def _activation(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[Guard]:
-    guards, activation = limits["guards"], case.activation.get(reagent)
+    guards, found = limits["guards"], case.activation.get(reagent) or Activation(None, None, None)
     least = float(guards["cd69_percent_min"])
     if case.control is not None and reagent in case.control.activation_percent:
         least = max(least, float(guards["cd69_of_control_min"]) * case.control.activation_percent[reagent])
     if case.sample.role == "control":
         least = max(least, float(guards["cd69_control_min"]))
+    most, ratio = float(guards["cd69_unstimulated_max"]), float(guards["cd69_median_ratio_min"])
     for value, limit, unit, above, message in (
-        (activation.percent if activation else None, least, "%", False, "CD69+ percent of CD3+CD8- cells, stimulated."),
-        (
-            activation.median_ratio if activation else None,
-            float(guards["cd69_median_ratio_min"]),
-            "x",
-            False,
-            "CD69 median of CD3+CD8- cells, stimulated over unstimulated.",
-        ),
-        (
-            activation.unstimulated_percent if activation else None,
-            float(guards["cd69_unstimulated_max"]),
-            "%",
-            True,
-            "CD69+ percent of CD3+CD8- cells, unstimulated.",
-        ),
+        (found.percent, least, "%", False, "CD69+ percent of CD3+CD8- cells, stimulated."),
+        (found.median_ratio, ratio, "x", False, "CD69 median of CD3+CD8- cells, stimulated over unstimulated."),
+        (found.unstimulated_percent, most, "%", True, "CD69+ percent of CD3+CD8- cells, unstimulated."),
     ):
         fired = beyond(value, limit, above=above)
         yield guard("ACTIVATION_FAILED", fired, message, reagent=reagent, value=value, limit=limit, unit=unit)

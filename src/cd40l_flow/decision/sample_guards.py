@@ -70,23 +70,15 @@ def _blood(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
     sample, guards = case.sample, limits["guards"]
     age, warn, refuse = sample.collected_h, float(guards["collected_warn_h"]), float(guards["collected_max_h"])
     too_old = age is not None and age > refuse
-    yield guard(
-        "SAMPLE_AGE",
-        beyond(age, warn, above=True),
-        "Time from collection to stimulation." if age is not None else "Time from collection is not known.",
-        value=age,
-        limit=refuse if too_old else warn,
-        unit="h",
-        blocks=ALL_CALLS if too_old else NO_CALLS,
-    )
+    fired, limit, blocks = beyond(age, warn, above=True), warn, NO_CALLS
+    if too_old:
+        limit, blocks = refuse, ALL_CALLS
+    message = "Time from collection to stimulation." if age is not None else "Time from collection is not known."
+    yield guard("SAMPLE_AGE", fired, message, value=age, limit=limit, unit="h", blocks=blocks)
     accepted = {str(name).lower() for name in guards["anticoagulants"]}
     given = sample.anticoagulant
-    yield guard(
-        "ANTICOAGULANT",
-        None if not given else given.lower() not in accepted,
-        f"Anticoagulant: {given or 'not known'}.",
-        blocks=None if given else NO_CALLS,
-    )
+    fired, message = given.lower() not in accepted if given else None, f"Anticoagulant: {given or 'not known'}."
+    yield guard("ANTICOAGULANT", fired, message, blocks=None if given else NO_CALLS)
     unknown = [name for name, value in (("sex", sample.sex), ("transplant", sample.transplant)) if value == "unknown"]
     yield guard(
         "ID_CONFLICT",
@@ -107,15 +99,9 @@ def _acquisition(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
         ),
     ):
         hard = beyond(value, float(acquisition[refuse]), above=True)
-        yield guard(
-            "ACQ_QC",
-            beyond(value, float(acquisition[warn]), above=True),
-            f"{message}, worst tube.",
-            value=value,
-            limit=float(acquisition[refuse if hard else warn]),
-            unit="%",
-            blocks=ALL_CALLS if hard else NO_CALLS,
-        )
+        limit, blocks = float(acquisition[refuse if hard else warn]), ALL_CALLS if hard else NO_CALLS
+        fired = beyond(value, float(acquisition[warn]), above=True)
+        yield guard("ACQ_QC", fired, f"{message}, worst tube.", value=value, limit=limit, unit="%", blocks=blocks)
     for names, yes, no in (
         (checks.untimed, "Steadiness in time could not be assessed", "Every tube has its time."),
         (checks.drifting, "The signal changes within what is kept of the acquisition", "No signal drifts."),
@@ -139,29 +125,18 @@ def _without_time_qc(case: Case, limit: float) -> Guard:
 def _compensation(case: Case, limits: Mapping[str, Any]) -> Guard:
     residue, limit = case.checks.residue, float(limits["guards"]["residue_max"])
     fired = None if residue is None else beyond(abs(residue), limit, above=True)
-    return guard(
-        "NO_COMP",
-        fired,
-        "How far the target follows CD69 or CD3 in cells that do not express it: spillover left, or taken twice.",
-        value=residue,
-        limit=limit,
-        unit="robust SD",
-        blocks=NO_CALLS if fired is None else ALL_CALLS,
-    )
+    message = "How far the target follows CD69 or CD3 in cells that do not express it: spillover left, or taken twice."
+    blocks = NO_CALLS if fired is None else ALL_CALLS
+    return guard("NO_COMP", fired, message, value=residue, limit=limit, unit="robust SD", blocks=blocks)
 
 
 def _tubes(case: Case) -> Iterator[Guard]:
     checks = case.checks
     for difference in checks.differences:
-        yield guard(
-            "ID_CONFLICT",
-            beyond(difference.value, difference.limit, above=True),
-            f"{difference.what} in {' and '.join(difference.tubes)}: one donor or two?",
-            value=difference.value,
-            limit=difference.limit,
-            unit=difference.unit,
-            blocks=ALL_CALLS,
-        )
+        value, limit, unit = difference.value, difference.limit, difference.unit
+        message = f"{difference.what} in {' and '.join(difference.tubes)}: one donor or two?"
+        fired = beyond(value, limit, above=True)
+        yield guard("ID_CONFLICT", fired, message, value=value, limit=limit, unit=unit, blocks=ALL_CALLS)
     if not checks.differences:
         # Tubes too small to compare only warn: what makes them small has its own guard.
         yield guard("ID_CONFLICT", None, "No two tubes with enough cells to compare the donor.", blocks=NO_CALLS)
