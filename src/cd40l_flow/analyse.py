@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cd40l_flow.assay.effects import INDETERMINATE, NORMAL
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.errors import TubeError
 from cd40l_flow.base.model import Events, Job, Sample, Tube
 from cd40l_flow.decision.agreement import disagreement
 from cd40l_flow.decision.assess import assess, control_case, together
 from cd40l_flow.decision.calls import Decision, decide
-from cd40l_flow.decision.case import Case, ControlCase, Refusal, Uncut
+from cd40l_flow.decision.case import Case, ControlCase, Refusal, WithoutTimeQC
 from cd40l_flow.decision.change import would_change
 from cd40l_flow.decision.control import combine, control_terms, from_json, with_titration
 from cd40l_flow.decision.guards import apply_guards, control_failures
@@ -20,16 +21,16 @@ from cd40l_flow.decision.laboratory import laboratory
 from cd40l_flow.decision.shown import as_shown
 from cd40l_flow.decision.tube_checks import largest_change
 from cd40l_flow.decision.wording import statement
-from cd40l_flow.fcs.panel import BACKGROUND_OF, awaited, background_detector
+from cd40l_flow.fcs.panel import awaited, background_detector
 from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.figures.densities import densities
-from cd40l_flow.gating.lending import combined
+from cd40l_flow.gating.control_gates import combined
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.gating.strategy import gate
 from cd40l_flow.interop.gate_files import export_messages
 from cd40l_flow.result.build import result_of
 from cd40l_flow.signal.compensation import compensate
-from cd40l_flow.signal.prepare import TubeSignal, choose_scales, prepare, shared_scales, uncut
+from cd40l_flow.signal.prepare import TubeSignal, choose_scales, prepare, shared_scales, without_time_qc
 from cd40l_flow.signal.scale import Scale
 
 
@@ -55,7 +56,7 @@ def analyse(job: Job, control_results: Mapping[str, Mapping[str, Any]]) -> tuple
     limits = job.settings["limits"]
     decision = _decide(case, job)
     if any(signal.acquisition.steadiness.stretches for signal in assay.signals):
-        case = replace(case, uncut=_uncut(assay, gated, decision.call))
+        case = replace(case, without_time_qc=_without_time_qc(assay, gated, decision.call))
         decision = _decide(case, job)
     failures, reagent_failures = control_failures(case, limits) if job.sample.role == "control" else ((), {})
     lent = {
@@ -105,11 +106,11 @@ def _decide(case: Case, job: Job) -> Decision:
     return decide(case, apply_guards(case, limits), limits, require_function=bool(job.settings["require_function"]))
 
 
-def _uncut(assay: _Assay, cut: GatedSample, call: str) -> Uncut:
+def _without_time_qc(assay: _Assay, cut: GatedSample, call: str) -> WithoutTimeQC:
     """Return what the sample would have been without the cuts in time, its controls as they are."""
-    gated, case = assay.judge([uncut(signal) for signal in assay.signals])
+    gated, case = assay.judge([without_time_qc(signal) for signal in assay.signals])
     decision = _decide(case, assay.job)
-    return Uncut(decision.call, decision.reasons, decision.call == call, largest_change(cut, gated), case)
+    return WithoutTimeQC(decision.call, decision.reasons, decision.call == call, largest_change(cut, gated), case)
 
 
 def _of_control(job: Job) -> _Assay:
@@ -218,8 +219,8 @@ def read_sample(sample: Sample, settings: Mapping[str, Any]) -> Read:
     targets: dict[str, str] = {}
     lost: dict[str, str] = {}
     # Background tubes come last, for they look where the stimulated tube has its target.
-    for tube in sorted(sample.tubes, key=lambda tube: tube.reagent in BACKGROUND_OF):
-        tells = tube.stimulation == "stimulated" and tube.reagent not in BACKGROUND_OF
+    for tube in sorted(sample.tubes, key=lambda tube: tube.reagent in current_assay().background_of):
+        tells = tube.stimulation == "stimulated" and tube.reagent not in current_assay().background_of
         if tube.fcs in refused:
             refusals[tube] = Refusal(tube.fcs, "FILE_INTEGRITY", f"{tube.fcs}: {refused[tube.fcs]}")
             if tells:

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from cd40l_flow.assay.cd40l import CD40_IG, CD40L
 from cd40l_flow.assay.rules import ODDS
 from cd40l_flow.base.model import Sample
 from cd40l_flow.cohort.config import parse_config
 from cd40l_flow.decision.binding import Binding
-from cd40l_flow.decision.calls import CD40_IG, CLONES, Decision, decide
+from cd40l_flow.decision.calls import Decision, decide
 from cd40l_flow.decision.case import Activation, Case, ControlCase, Difference, TubeCheck
 from cd40l_flow.decision.guards import apply_guards
 from cd40l_flow.mixture.histogram import centres
@@ -245,7 +246,7 @@ def joint(patterns: dict[str, str], ln: float = 15.0) -> dict[str, float]:
 
 def binding(patterns: dict[str, str]) -> Binding | None:
     """Return how much CD40-Ig the CD154 that is there binds, of the patterns; None without both readouts."""
-    there = [patterns[clone] for clone in CLONES if patterns.get(clone) in ("NORMAL", "REDUCED")]
+    there = [patterns[clone] for clone in CD40L.expression if patterns.get(clone) in ("NORMAL", "REDUCED")]
     if CD40_IG not in patterns or not there:
         return None
     level = {"NORMAL": 1.0, "REDUCED": 0.3, "MOSAIC": 0.1, "ABSENT": 0.01}

@@ -58,11 +58,11 @@ def gate_events(
     events: Sequence[Events],
     overrides: Sequence[Override] = (),
     limits: Mapping[str, Any] = GATING_LIMITS,
-    lent: Mapping[str, Mapping[str, Any]] | None = None,
+    control_gates_of_run: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> GatedSample:
     """Gate tubes on scales of their own."""
     scales = choose_scales(events, SCALE_LIMITS, "own tubes")
-    return gate(sample, [prepare(one, scales) for one in events], scales, overrides, limits, lent)
+    return gate(sample, [prepare(one, scales) for one in events], scales, overrides, limits, control_gates_of_run)
 
 
 def resampled(events: Events, seed: int) -> Events:

@@ -184,7 +184,7 @@ def test_without_the_cut_only_the_margins_are_left_out() -> None:
     in_range = np.arange(6_000) % 100 != 0
     cut = Acquisition(steadiness.steady & in_range, in_range, 20.0, 0.1, "", steadiness)
 
-    uncut = cut.uncut()
+    uncut = cut.without_time_qc()
 
     np.testing.assert_array_equal(uncut.keep, in_range)
     assert (uncut.removed_percent, uncut.margin_percent) == (0.0, 0.1)

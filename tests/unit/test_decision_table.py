@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.assay.effects import BLOCKS
-from cd40l_flow.assay.rules import RULES
+from cd40l_flow.assay.cd40l import CD40_IG, CD154
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.rules import CALLS, GREY_ZONE, NOT_TESTED, RULES, UNRESOLVED
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.base.schema import load_schema
-from cd40l_flow.decision.calls import CD40_IG, CD154, GREY_ZONE, NOT_TESTED, TABLE, UNRESOLVED
 from cd40l_flow.decision.case import Case
 from cd40l_flow.report.decision_table import decision_table
 from cd40l_flow.result.codes import codes
@@ -26,7 +26,7 @@ def test_the_page_is_up_to_date(root: Path) -> None:
 def test_every_code_has_its_words() -> None:
     known = set(load_schema("result.schema.json")["$defs"]["reason"]["enum"])
     assert set(load_texts()["reasons"]) == known
-    assert set(BLOCKS) <= known
+    assert set(current_assay().guard) <= known
     page = decision_table()
     for code, words in load_texts()["reasons"].items():
         assert words["what"] and words["remedy"]
@@ -52,9 +52,9 @@ def of_table(cd154: str, binding: str) -> Case:
     return make_case({CD154: cd154, CD40_IG: binding})
 
 
-@pytest.mark.parametrize(("cd154", "binding"), list(TABLE))
+@pytest.mark.parametrize(("cd154", "binding"), list(CALLS))
 def test_every_row_of_the_table_is_reached(cd154: str, binding: str) -> None:
-    decision, (call, reason) = judge(of_table(cd154, binding)), TABLE[cd154, binding]
+    decision, (call, reason) = judge(of_table(cd154, binding)), CALLS[cd154, binding]
     if binding == "ABSENT" and cd154 in ("NORMAL", "REDUCED"):
         call, reason = "FUNCTIONAL_DEFECT", ""  # its own rule goes before the table
     assert (decision.call, decision.reasons) == (call, (reason,) if reason else ())

@@ -55,7 +55,7 @@ def test_what_is_not_carried_is_empty_and_said() -> None:
     assert (mine.negative_fraction, mine.negative_fraction_low, mine.negative_fraction_high) == (None, None, None)
     assert (beside.mutant_fraction, beside.mutant_fraction_low, beside.mutant_fraction_high) == (None, None, None)
     assert (mine.percent_positive, beside.normal_odds) == (HEALTHY.percent_positive, 9.0)
-    assert "no population of their own" in shown.untold["CD154"]
+    assert "no population of their own" in shown.not_shown["CD154"]
     assert shown.reagents["CD40-Ig"].negative_fraction == case.reagents["CD40-Ig"].negative_fraction
 
 

@@ -1,21 +1,12 @@
-"""Rules as data: each call of a reagent is a list of conditions on named measures; unknown is not false."""
+"""The rules of CD154 and CD40-Ig: from measures to the call of a reagent, and from these to that of the sample."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
-from cd40l_flow.assay.effects import ABSENT, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.assay.tables import Condition, Rule
 
-# Measure -> value; None and NaN are not known.
-Measures = Mapping[str, float | None]
-OPERATORS = {
-    "<": lambda value, limit: value < limit,
-    "<=": lambda value, limit: value <= limit,
-    ">": lambda value, limit: value > limit,
-    ">=": lambda value, limit: value >= limit,
-}
 # What each measure of the rules is, in words, and what kind of number.
 MEASURE_WORDS: Mapping[str, tuple[str, str]] = {
     "normal_odds": ("ln odds of cells like the control's", "number"),
@@ -38,124 +29,77 @@ MEASURE_WORDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Condition:
-    """``measure`` compared with ``limit``: the name of a limit of the group ``calls`` or of a measure, or a number."""
-
-    measure: str
-    op: str
-    limit: str | float
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A call and what must hold for it: every condition of ``needs``, and of each group of ``either`` at least one.
-
-    Of several rules that are met the one with the smallest ``place`` gives the call.
-    """
-
-    call: str
-    place: int
-    needs: tuple[Condition, ...]
-    either: tuple[tuple[Condition, ...], ...] = ()
-
-
-@dataclass(frozen=True)
-class Checked:
-    """A condition evaluated: ``met`` is None when the measure or its limit is not known."""
-
-    condition: Condition
-    value: float | None
-    limit: float | None
-    met: bool | None
-
-    @property
-    def distance(self) -> float | None:
-        """How far the value lies inside its limit, negative beyond it, in the unit of the measure; None if unknown."""
-        if self.met is None or self.value is None or self.limit is None:
-            return None
-        return self.value - self.limit if self.condition.op in (">", ">=") else self.limit - self.value
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A rule evaluated: ``met`` is None when it could be either."""
-
-    rule: Rule
-    met: bool | None
-    conditions: tuple[Checked, ...]
-
-
-# The names are those of `measures_of`. The limits, with their sources, are in the schema of the configuration.
+# The names are those of `decision.rule_measures`; the limits, with their sources, stand in the configuration's schema.
 RULES: tuple[Rule, ...] = (
     Rule(
-        ABSENT,
-        1,
-        (
+        ABSENT, 1, (
             Condition("absent_odds", ">=", "odds_min"),
             Condition("positive_high", "<=", "absent_positive_max"),
         ),
     ),
     Rule(
-        MOSAIC,
-        2,
-        (
+        MOSAIC, 2, (
             Condition("mosaic_odds", ">=", "mosaic_odds_min"),
             Condition("expressing_events", ">=", "expressing_events_min"),
         ),
     ),
+    Rule(REDUCED, 3, (Condition("reduced_odds", ">=", "odds_min"), Condition("level", "<", "reduced_level_max"))),
     Rule(
-        REDUCED,
-        3,
-        (
-            Condition("reduced_odds", ">=", "odds_min"),
-            Condition("level", "<", "reduced_level_max"),
-        ),
-    ),
-    Rule(
-        NORMAL,
-        4,
-        (
+        NORMAL, 4, (
             Condition("normal_odds", ">=", "odds_min"),
             Condition("level", ">=", "normal_level_min"),
             Condition("shape_distance", "<=", "normal_shape_max"),
         ),
     ),
-)
+)  # fmt: skip
 # Which measure of each call is its odds.
-ODDS: Mapping[str, str] = {
-    ABSENT: "absent_odds",
-    MOSAIC: "mosaic_odds",
-    REDUCED: "reduced_odds",
-    NORMAL: "normal_odds",
+ODDS: Mapping[str, str] = {ABSENT: "absent_odds", MOSAIC: "mosaic_odds", REDUCED: "reduced_odds", NORMAL: "normal_odds"}
+
+NOT_TESTED = "not tested"
+GREY_ZONE, UNRESOLVED, BETWEEN = "MOSAIC_GREY_ZONE", "REDUCED_VS_MOSAIC", "BETWEEN_LIMITS"
+FEW, MISFIT = "TOO_FEW_EVENTS", "MODEL_MISFIT"
+# Why there is no call where the odds are those of a call and this measure is not what it must be.
+MISSED: Mapping[str, str] = {"expressing_events": FEW, "shape_distance": MISFIT, "mosaic_odds": GREY_ZONE}
+# CD154 is there, and CD40-Ig does not bind to it: by the odds, and by the ratio of their levels.
+FUNCTIONAL = Rule(
+    FUNCTIONAL_DEFECT,
+    0,
+    (
+        Condition("joint_FUNCTIONAL_DEFECT", ">=", "odds_min"),
+        Condition("binding_ratio_high", "<=", "functional_ratio_max"),
+    ),
+)
+# Two readouts that are like the control's, or reduced, must be so alike.
+ALIKE = Condition("binding_ratio", ">=", "binding_ratio_min")
+
+# CD154 sub-call x CD40-Ig sub-call -> call and reason. A CD40-Ig sub-call that is INDETERMINATE stands here as its
+# reason where that is a grey zone or unresolved, and as NOT_TESTED where it is no result at all. What is not listed
+# stays INDETERMINATE for CD40-Ig's own reasons. A functional defect has its own rule, which goes before this table.
+DISCORDANT = (INDETERMINATE, "READOUT_DISCORDANT")
+CALLS: Mapping[tuple[str, str], tuple[str, str]] = {
+    (NORMAL, NORMAL): (NORMAL, ""),
+    (NORMAL, REDUCED): DISCORDANT,
+    (NORMAL, MOSAIC): DISCORDANT,
+    (NORMAL, ABSENT): DISCORDANT,
+    (NORMAL, GREY_ZONE): (INDETERMINATE, GREY_ZONE),
+    (NORMAL, NOT_TESTED): (INDETERMINATE, "FUNCTION_NOT_TESTED"),
+    (ABSENT, ABSENT): (ABSENT, ""),
+    (ABSENT, NORMAL): DISCORDANT,
+    (ABSENT, REDUCED): DISCORDANT,
+    (ABSENT, MOSAIC): DISCORDANT,
+    (ABSENT, NOT_TESTED): (ABSENT, "FUNCTION_NOT_TESTED"),
+    (REDUCED, REDUCED): (REDUCED, ""),
+    # CD40-Ig is the dimmer stain: what CD154 shows it may not resolve.
+    (REDUCED, UNRESOLVED): (REDUCED, ""),
+    (REDUCED, GREY_ZONE): (REDUCED, ""),
+    (REDUCED, NORMAL): DISCORDANT,
+    (REDUCED, MOSAIC): DISCORDANT,
+    (REDUCED, ABSENT): DISCORDANT,
+    (REDUCED, NOT_TESTED): (REDUCED, "FUNCTION_NOT_TESTED"),
+    (MOSAIC, MOSAIC): (MOSAIC, ""),
+    (MOSAIC, GREY_ZONE): (MOSAIC, ""),
+    (MOSAIC, NORMAL): DISCORDANT,
+    (MOSAIC, REDUCED): DISCORDANT,
+    (MOSAIC, ABSENT): DISCORDANT,
+    (MOSAIC, NOT_TESTED): (MOSAIC, "FUNCTION_NOT_TESTED"),
 }
-
-
-def check(condition: Condition, measures: Measures, limits: Mapping[str, Any]) -> Checked:
-    """Return a condition evaluated on measures and limits."""
-    value = measures.get(condition.measure)
-    if isinstance(condition.limit, str):
-        named = measures[condition.limit] if condition.limit in measures else limits[condition.limit]
-        limit = None if named is None else float(named)
-    else:
-        limit = condition.limit
-    unknown = value is None or limit is None or value != value or limit != limit
-    return Checked(condition, value, limit, None if unknown else bool(OPERATORS[condition.op](value, limit)))
-
-
-def every(results: list[bool | None]) -> bool | None:
-    """Return Kleene's conjunction: False if any is, else None if any is, else True."""
-    return False if False in results else None if None in results else True
-
-
-def some(results: list[bool | None]) -> bool | None:
-    """Return Kleene's disjunction: True if any is, else None if any is, else False."""
-    return True if True in results else None if None in results else False
-
-
-def evaluate(rule: Rule, measures: Measures, limits: Mapping[str, Any]) -> Outcome:
-    """Return a rule evaluated in three-valued logic."""
-    needs = [check(condition, measures, limits) for condition in rule.needs]
-    groups = [[check(condition, measures, limits) for condition in group] for group in rule.either]
-    met = every([c.met for c in needs] + [some([c.met for c in group]) for group in groups])
-    return Outcome(rule, met, tuple(needs + [c for group in groups for c in group]))

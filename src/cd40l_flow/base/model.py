@@ -12,12 +12,6 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
-TARGET_REAGENTS = ("CD154", "CD154-2", "CD40-Ig")
-BACKGROUND_REAGENTS = ("isotype", "FMO", "secondary")
-REAGENTS = TARGET_REAGENTS + BACKGROUND_REAGENTS
-MARKERS = ("CD3", "CD8", "CD69", "target", "viability", "CD4", "CD45")
-REQUIRED_MARKERS = ("CD3", "CD8", "CD69", "target")
-
 
 @dataclass(frozen=True)
 class Tube:

@@ -1,4 +1,4 @@
-"""What the headers of all tubes have to tell before anything is computed."""
+"""The check of all headers, before anything is computed."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.errors import Problem, TubeError
 from cd40l_flow.base.model import Job, Sample, Tube
 from cd40l_flow.cohort.identity import repeated_data
-from cd40l_flow.fcs.panel import BACKGROUND_OF, awaited, background_detector
+from cd40l_flow.fcs.panel import awaited, background_detector
 from cd40l_flow.fcs.reader import map_detectors, open_recording
 
 # What of a file that is read all the same a laboratory should look into before it trusts the values, and how.
 _COMPARE = "Compare its events with those that the acquisition software shows; export it again if they differ."
-_TOLD = {
+_REMEDIES = {
     "DATASETS": "See that the first one is the tube that the sheet means; export the others as files of their own.",
     "NEXTDATA": _COMPARE,
     "OFFSETS_DISAGREE": _COMPARE,
@@ -62,7 +63,7 @@ def check_files(plan: Planned) -> list[Problem]:
 def check_dates(plan: Planned, now: float) -> list[Problem]:
     """Return a warning for every file whose modification time is ahead of ``now``, seconds since 1970.
 
-    Nothing depends on the time of a file; one ahead of the clock tells that a clock is wrong, perhaps this one.
+    Nothing depends on the time of a file; one ahead of the clock shows that a clock is wrong, perhaps this one.
     """
     problems = []
     for name, sample in plan.samples.items():
@@ -84,8 +85,8 @@ def _check_sample(sample: Sample, settings: Mapping[str, Any]) -> list[Problem]:
     targets: dict[str, str] = {}
     lost: dict[str, str] = {}
     # Background tubes come last, for they look where the stimulated tube has its target.
-    for tube in sorted(sample.tubes, key=lambda tube: tube.reagent in BACKGROUND_OF):
-        tells = tube.stimulation == "stimulated" and tube.reagent not in BACKGROUND_OF
+    for tube in sorted(sample.tubes, key=lambda tube: tube.reagent in current_assay().background_of):
+        gives_target = tube.stimulation == "stimulated" and tube.reagent not in current_assay().background_of
         target = background_detector(tube.reagent, targets)
         try:
             recording = open_recording(tube.path, tube.fcs)
@@ -93,21 +94,21 @@ def _check_sample(sample: Sample, settings: Mapping[str, Any]) -> list[Problem]:
             mapped = map_detectors(recording, tube, panel, settings["spillover"], target)
             recording.check_crc()
         except TubeError as error:
-            if tells:
+            if gives_target:
                 lost.setdefault(tube.reagent, tube.fcs)
             if error.code == "CHANNEL_MAP" and awaited(tube.reagent, targets, lost) is not None:
-                continue  # The tube that would tell its detector is told of already; there is nothing else to mend.
+                continue  # The tube that would give its detector is reported already; there is nothing else to correct.
             problems[tube] = Problem(
                 error.code, "sample", error.found, file=tube.fcs, sample=sample.sample, remedy=error.remedy
             )
         else:
-            if tells:
+            if gives_target:
                 targets.setdefault(tube.reagent, mapped.markers["target"])
-            told = [note for note in recording.notes if note.code in _TOLD]
+            notes = [note for note in recording.notes if note.code in _REMEDIES]
             warnings += [
                 Problem(
-                    note.code, "warning", note.message, file=tube.fcs, sample=sample.sample, remedy=_TOLD[note.code]
+                    note.code, "warning", note.message, file=tube.fcs, sample=sample.sample, remedy=_REMEDIES[note.code]
                 )
-                for note in told
+                for note in notes
             ]
     return [problems[tube] for tube in sample.tubes if tube in problems] + warnings

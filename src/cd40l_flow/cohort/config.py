@@ -37,7 +37,7 @@ _ORDERED = (
 class Config:
     """The configuration with every default filled in; paths as written, relative to the working directory.
 
-    ``limits`` is group -> limit -> value. ``file`` and ``lines`` (key -> line) tell where it was read.
+    ``limits`` is group -> limit -> value. ``file`` and ``lines`` (key -> line) say where it was read.
     """
 
     samples: str
@@ -74,7 +74,7 @@ def load_config(path: str | Path) -> tuple[Config | None, list[Problem]]:
 def draft_config(path: str | Path) -> tuple[Config | None, list[Problem]]:
     """Read a configuration with defaults in place of what is wrong, so that the sheets it names can be checked as well.
 
-    None only when the sheets cannot be told. Nothing may be run with it while there are problems.
+    None only when it is not known which the sheets are. Nothing may be run with it while there are problems.
     """
     import yaml
 
@@ -102,8 +102,8 @@ def draft_config(path: str | Path) -> tuple[Config | None, list[Problem]]:
         message = f"is not YAML that can be read: {getattr(error, 'problem', None) or error}."
         return None, [Problem("CONFIG", "fatal", message, file, line, remedy="Check the indents, colons and quotes.")]
     config, problems = parse_config(data, file, lines)
-    told = {problem.column for problem in strange}
-    problems = [*(problem for problem in problems if problem.column not in told), *strange]
+    reported = {problem.column for problem in strange}
+    problems = [*(problem for problem in problems if problem.column not in reported), *strange]
     for key in repeated:
         problems.append(_problem(file, lines, key, "is given twice.", "Keep one of the two."))
     return config, sorted(problems, key=lambda problem: problem.line or 0)
@@ -122,8 +122,8 @@ def parse_config(
     for path, message, remedy in [*_bad_numbers(data, ()), *faults(_with_text_keys(data), schema)]:
         bad.append(path[:2] if path[:1] == ("panels",) else path)
         key = ".".join(str(part) for part in path)
-        told = _other_home(path, schema) or _text_for_number(data, path) or remedy
-        problems.append(_problem(file, lines, key, message, told))
+        advice = _other_home(path, schema) or _text_for_number(data, path) or remedy
+        problems.append(_problem(file, lines, key, message, advice))
     filled = with_defaults(_without(_with_text_keys(data), bad), schema)
     if any(not filled.get(key) for key in schema["required"]):
         return None, problems
@@ -186,7 +186,7 @@ def _spillover_problems(config: Config, key: str, value: str) -> Iterator[Proble
 
 def _problem(file: str, lines: Mapping[str, int], key: str, message: str, remedy: str) -> Problem:
     place = key
-    while place and place not in lines:  # a missing key is told at the line of the object that lacks it
+    while place and place not in lines:  # a missing key is reported at the line of the object that lacks it
         place = place.rpartition(".")[0]
     return Problem("CONFIG", "fatal", message, file, lines.get(place), key or None, None, remedy)
 

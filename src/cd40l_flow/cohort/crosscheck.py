@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.disk import as_on_disk
 from cd40l_flow.base.errors import Problem
-from cd40l_flow.base.model import REAGENTS, Override, Sample, Tube
+from cd40l_flow.base.model import Override, Sample, Tube
 from cd40l_flow.base.schema import listed, nearest, shown
 from cd40l_flow.cohort.config import Config
 from cd40l_flow.cohort.identity import MOST_REPEATS, copies
@@ -118,7 +119,7 @@ def _samples(config: Config, sheet: Sheet, problems: list[Problem]) -> tuple[dic
 def _alike(sheet: Sheet, column: str) -> list[Problem]:
     """Return a problem of every name that looks like another one of its column and is not the same."""
     first: dict[str, Row] = {}
-    told: set[str] = set()
+    reported: set[str] = set()
     problems = []
     for row in sheet.rows:
         name = row.cells[column]
@@ -126,8 +127,8 @@ def _alike(sheet: Sheet, column: str) -> list[Problem]:
             continue
         folded = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
         other = first.setdefault(folded, row)
-        if other.cells[column] != name and name not in told:
-            told.add(name)
+        if other.cells[column] != name and name not in reported:
+            reported.add(name)
             message = (
                 f"'{name}' differs from '{other.cells[column]}' on line {other.line} only in case, spaces or signs "
             )
@@ -141,24 +142,24 @@ def _control_problems(file: str, row: Row, rows: Mapping[str, Row]) -> list[Prob
     name = row.cells["control"]
     if name is None:
         return []
-    tell = partial(_fatal, file, row, "control")
+    fatal = partial(_fatal, file, row, "control")
     other = rows.get(name)
     if other is None:
         close = nearest(name, [key for key, candidate in rows.items() if candidate.cells["role"] == "control"])
-        return [tell(f"there is no sample '{name}'.", f"Did you mean '{close}'?" if close else "Name a control.")]
+        return [fatal(f"there is no sample '{name}'.", f"Did you mean '{close}'?" if close else "Name a control.")]
     if name == row.cells["sample"]:
-        return [tell("a sample cannot be its own control.", "Leave the cell empty or name another control.")]
+        return [fatal("a sample cannot be its own control.", "Leave the cell empty or name another control.")]
     problems = []
     if other.cells["role"] == "test":
-        problems.append(tell(f"'{name}' has the role test.", "Name a sample whose role is control."))
+        problems.append(fatal(f"'{name}' has the role test.", "Name a sample whose role is control."))
     if None not in (other.cells["run"], row.cells["run"]) and other.cells["run"] != row.cells["run"]:
         message = f"'{name}' is of run '{other.cells['run']}', this sample of run '{row.cells['run']}'."
-        problems.append(tell(message, "A sample is judged against a control of its own run."))
+        problems.append(fatal(message, "A sample is judged against a control of its own run."))
     return problems
 
 
 def _tubes(config: Config, known: set[str] | None, problems: list[Problem]) -> list[_PlacedTube]:
-    """Return the tubes whose rows are good, in the sheet's order; ``known`` is None when no sample could be told."""
+    """Return the tubes whose rows are good, in the sheet's order; ``known`` is None when the samples are not known."""
     sheet, found = read_sheet(config.tubes, TUBES)
     problems += found
     folders: dict[str, set[str]] = {}
@@ -201,7 +202,7 @@ def _is_file(path: str, folders: dict[str, set[str]]) -> bool:
 
 def _tube_order(tube: Tube) -> tuple[object, ...]:
     stimulated = tube.stimulation == "stimulated"
-    return stimulated, REAGENTS.index(tube.reagent), tube.fcs, tube.panel, tube.clone, tube.lot
+    return stimulated, current_assay().reagent_names.index(tube.reagent), tube.fcs, tube.panel, tube.clone, tube.lot
 
 
 def _overrides(
@@ -217,21 +218,21 @@ def _overrides(
     set_at: dict[tuple[str, str, str], Row] = {}
     for row in sheet.rows:
         name, tube, gate, value = (row.cells[key] for key in ("sample", "tube", "gate", "value"))
-        tell = partial(_fatal, sheet.file, row)
+        fatal = partial(_fatal, sheet.file, row)
         if name is not None and known is not None and name not in known:
-            problems.append(tell("sample", *_no_sample(name, known)))
+            problems.append(fatal("sample", *_no_sample(name, known)))
         elif name is not None and tube and fcs_of[name] and tube not in fcs_of[name]:
             close = nearest(tube, fcs_of[name])
             remedy = f"Did you mean '{close}'?" if close else "Leave it empty for all tubes of the sample."
-            problems.append(tell("tube", f"sample '{name}' has no tube '{tube}'.", remedy))
+            problems.append(fatal("tube", f"sample '{name}' has no tube '{tube}'.", remedy))
         if not row.good:
             continue
         first = set_at.setdefault((name, tube, gate), row)
         if first is not row:
             message = f"{gate} of '{name}' is set on line {first.line} already."
-            problems.append(tell("gate", message, "Keep one of the two rows."))
+            problems.append(fatal("gate", message, "Keep one of the two rows."))
         if value < 0 and gate.startswith(("singlet_", "time_")):
-            problems.append(tell("value", f"found {value:g}.", "A ratio and a time cannot be below 0."))
+            problems.append(fatal("value", f"found {value:g}.", "A ratio and a time cannot be below 0."))
     for (name, tube, gate), row in set_at.items():
         upper = set_at.get((name, tube, gate.removesuffix("_low") + "_high"))
         if upper is not None and gate.endswith("_low") and row.cells["value"] >= upper.cells["value"]:
@@ -261,7 +262,7 @@ def _repeated_files(config: Config, tubes: Sequence[_PlacedTube], problems: list
         if len(group) == 1 or combined:
             continue
         for placed in group:
-            # A few of them: of a thousand tubes of the same bytes, each would tell of all the others.
+            # A few of them: of a thousand tubes of the same bytes, each would name all the others.
             others = list(islice((other for other in group if other is not placed), MOST_REPEATS))
             beyond = [f"{len(group) - 1 - len(others)} more"] if len(group) - 1 > len(others) else []
             uses = listed([*sorted({f"{_use(other.tube)} of {other.sample}" for other in others}), *beyond], "and")

@@ -40,12 +40,12 @@ class DraftTube:
 
 @dataclass(frozen=True)
 class DraftSample:
-    """One sample: its name, run, whether a name says that it is a control, its tubes and from where it was told."""
+    """One sample: its name, run, whether a name says that it is a control, its tubes and where its name was read."""
 
     name: str
     run: str
     control: bool
-    told: str
+    read_from: str
     tubes: tuple[DraftTube, ...]
 
 
@@ -117,7 +117,8 @@ def draft_samples(
     samples = name_samples(files, grouping)
     kinds = _kinds(files, samples, scene)
     asked = ask(files, grouping, samples, kinds)
-    panels = {told: name for name, told in panels_of([each for each in headers.values() if each is not None]).items()}
+    read = [each for each in headers.values() if each is not None]
+    panels = {labelled: name for name, labelled in panels_of(read).items()}
     runs = _runs(files, samples)
     drafted = []
     for sample in samples:
@@ -128,7 +129,7 @@ def draft_samples(
             panel = panels[layout(header)] if header is not None else "default"
             tubes.append(DraftTube(path, sample.name, kinds[path], doubts, header, panel))
         control = any(level.of("control") for path in sample.files for level in files[path].levels)
-        drafted.append(DraftSample(sample.name, runs[sample.name], control, sample.told, tuple(tubes)))
+        drafted.append(DraftSample(sample.name, runs[sample.name], control, sample.read_from, tuple(tubes)))
     return drafted
 
 
@@ -150,7 +151,7 @@ def _scene(files: Mapping[str, File]) -> Scene:
 
 
 def _kinds(files: Mapping[str, File], samples: Sequence[Sample], scene: Scene) -> dict[str, Kind]:
-    """Return what every tube is. A label tells the reagent for certain where no other tube of the sample is like it."""
+    """Return what every tube is. A label gives the reagent for certain where no other tube of the sample is like it."""
     found = {}
     for sample in samples:
         states = {path: _kind(files[path], scene, alone=True).stimulation for path in sample.files}
@@ -246,8 +247,8 @@ def _todo(
             "No sample's name says that it is a healthy control. Write `control` into its column role; without one no "
             "sample of its run is called."
         )
-    for name, told in panels.items():
-        missing = unlabelled(told, headers[name]) if headers[name] else []
+    for name, labelled in panels.items():
+        missing = unlabelled(labelled, headers[name]) if headers[name] else []
         if missing:
             todo.append(
                 f"config/config.yaml, panel {name}: write the detector of {', '.join(missing)} for {UNFILLED}; what "

@@ -24,7 +24,7 @@ def copies(paths: Iterable[str]) -> list[list[str]]:
 
     Only files of one size whose middle and end agree are read as a whole, so that a plan of many thousand files stays
     fast. A copy that was written anew with another header is found by ``repeated_data``. What cannot be read is no copy
-    of anything; it is told where it is opened.
+    of anything; that is reported where it is opened.
     """
     sizes: dict[int, list[str]] = defaultdict(list)
     for path in sorted(set(paths)):
@@ -48,7 +48,7 @@ def copies(paths: Iterable[str]) -> list[list[str]]:
 
 
 def _size(path: str) -> int:
-    """Return the size of a file, bytes; 0 when it cannot be told, or is no file."""
+    """Return the size of a file, bytes; 0 when it is not known, or is no file."""
     try:
         found = Path(path).stat()
     except (OSError, ValueError):
@@ -57,9 +57,7 @@ def _size(path: str) -> int:
 
 
 def repeated_data(
-    samples: Mapping[str, Sample],
-    controls: Mapping[str, Collection[str]],
-    refused: Collection[tuple[str, str]] = (),
+    samples: Mapping[str, Sample], controls: Mapping[str, Collection[str]], refused: Collection[tuple[str, str]] = ()
 ) -> list[Problem]:
     """Return a problem for every tube whose DATA segment another file of the sheets has too, in the order of samples.
 
@@ -95,7 +93,7 @@ def repeated_data(
             others = ((owner, other) for owner, other in group if other.path != tube.path)
             words = [f"{other.fcs} of {owner}" for owner, other in islice(others, MOST_REPEATS + 1)]
             if words:
-                # A few of them: of a thousand tubes of the same data, each would tell of all the others.
+                # A few of them: of a thousand tubes of the same data, each would name all the others.
                 shown = [*words[:MOST_REPEATS], *(["others"] if len(words) > MOST_REPEATS else [])]
                 message = f"holds the same data as {', '.join(shown)}."
                 costs = any(paths.get(owner, set()) - {tube.path} for owner in {name, *controls.get(name, ())})

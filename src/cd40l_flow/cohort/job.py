@@ -1,7 +1,7 @@
 """The job of one sample as a file: written when a cohort is planned, read where the sample is analysed.
 
 A job holds ages, drugs and families, so that it never stands on a command line, in a log or in what Snakemake keeps:
-it lies in a folder of its owner's alone. What is told of it elsewhere are digests, one for each of its parts.
+it lies in a folder of its owner's alone. Elsewhere only digests of it are shown, one for each of its parts.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PART_NAMES = (
     *("engine", "row_of_the_sheet", "tubes_and_their_files", "controls", "overrides", "panels_and_spillover"),
     *("reference", "other_settings"),
 )
-DIGITS = 16  # of a part's digest that are told
+DIGITS = 16  # of a part's digest that are shown
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.errors import Problem
 from cd40l_flow.base.schema import expected, listed, load_schema, nearest, shown
 from cd40l_flow.cohort.tables import Line, read_table
@@ -24,7 +25,7 @@ _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 class Row:
     """One row: ``cells`` has every column of the schema with its defaults, ``text`` the cells of the sheet as written.
 
-    ``good`` is False when a cell has a problem, which was told; that cell is None.
+    ``good`` is False when a cell has a problem, which was reported; that cell is None.
     """
 
     line: int
@@ -35,7 +36,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Sheet:
-    """The rows of a sheet and the columns of its header; no columns when the rows cannot be told."""
+    """The rows of a sheet and the columns of its header; no columns when the rows cannot be read."""
 
     file: str
     columns: tuple[str, ...]
@@ -47,7 +48,7 @@ def read_sheet(path: str, schema_name: str, shown_columns: tuple[str, ...] = ())
 
     A column the schema lacks is a warning unless it is one of ``shown_columns``.
     """
-    schema = load_schema(schema_name)
+    schema = sheet_schema(schema_name)
     table = read_table(path, schema["properties"], schema_name.split(".")[0])
     lines, problems = table.lines, list(table.problems)
     if not lines:
@@ -63,6 +64,17 @@ def read_sheet(path: str, schema_name: str, shown_columns: tuple[str, ...] = ())
     return Sheet(path, tuple(name for name in header if name), rows), problems
 
 
+def sheet_schema(name: str) -> Mapping[str, Any]:
+    """Return the schema of a sheet's rows with the words that the assay's tables give: reagents, names of gates."""
+    words = {"tubes.reagent": current_assay().reagent_names, "overrides.gate": current_assay().override_names}
+    schema, sheet = load_schema(name), name.split(".")[0]
+    properties = {
+        column: {**part, "enum": list(words[f"{sheet}.{column}"])} if f"{sheet}.{column}" in words else part
+        for column, part in schema["properties"].items()
+    }
+    return {**schema, "properties": properties}
+
+
 def _fatal(file: str, line: int | None, column: str | None, message: str, remedy: str) -> Problem:
     return Problem("SHEET", "fatal", message, file, line, column, None, remedy)
 
@@ -75,7 +87,7 @@ def _check_header(
     shown_columns: tuple[str, ...],
     problems: list[Problem],
 ) -> dict[int, str] | None:
-    """Return position -> name of the columns to read, or None when rows cannot be told."""
+    """Return position -> name of the columns to read, or None when rows cannot be read."""
     known, required = list(schema["properties"]), schema["required"]
     if [name for name in header if name] == header[:1] and len(set(known) & set(header[0].split())) > 1:
         message = "columns are separated by spaces, expected tabs."
@@ -109,11 +121,7 @@ def _check_header(
 
 
 def _check_rows(
-    path: str,
-    lines: Sequence[Line],
-    columns: Mapping[int, str],
-    schema: Mapping[str, Any],
-    problems: list[Problem],
+    path: str, lines: Sequence[Line], columns: Mapping[int, str], schema: Mapping[str, Any], problems: list[Problem]
 ) -> tuple[Row, ...]:
     readers = {name: _cell_reader(name, schema) for name in schema["properties"]}
     seen: dict[tuple[str, str], tuple[Any, str, str]] = {}

@@ -40,8 +40,8 @@ class Table:
 def read_table(path: str, known: Collection[str], worksheet: str) -> Table:
     """Return the cells of a sheet.
 
-    ``known`` are the names of its columns, by which the separator of a text is told; ``worksheet`` is the name of the
-    sheet within a workbook of several.
+    ``known`` are the names of its columns, which show the separator of a text; ``worksheet`` is the name of the sheet
+    within a workbook of several.
     """
     try:
         data = read_small(path, _MOST_BYTES)
@@ -65,11 +65,11 @@ def _read_text(path: str, data: bytes, known: Collection[str]) -> Table:
     if text is None:
         return Table((), tuple(problems))
     first, _, rest = text.partition("\n")
-    told = _SEPARATOR_LINE.fullmatch(first.strip('\r" '))
-    begin = 2 if told else 1
-    separator = told[1] if told else _separator(text, known)
+    stated = _SEPARATOR_LINE.fullmatch(first.strip('\r" '))
+    begin = 2 if stated else 1
+    separator = stated[1] if stated else _separator(text, known)
     lines: list[Line] = []
-    reader = csv.reader(io.StringIO(rest if told else text, newline=""), delimiter=separator, strict=True)
+    reader = csv.reader(io.StringIO(rest if stated else text, newline=""), delimiter=separator, strict=True)
     start = begin
     try:
         for cells in reader:
@@ -84,7 +84,7 @@ def _read_text(path: str, data: bytes, known: Collection[str]) -> Table:
 
 
 def _decode(path: str, data: bytes) -> tuple[str | None, list[Problem]]:
-    """Return the text of a file: UTF-8, UTF-16 with its mark, or the Windows code page, with a word of that."""
+    """Return the text of a file: UTF-8, UTF-16 with its mark, or the Windows code page, with a note that says so."""
     encoding = "utf-16" if data.startswith(_UTF16) else "utf-8-sig"
     try:
         return data.decode(encoding), []

@@ -1,12 +1,13 @@
-"""What a set of tubes can give and what it cannot, told before anything is run: one line for each kind of set."""
+"""What a set of tubes can give and what it cannot, before anything is run: one line for each kind of set."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.errors import Problem
-from cd40l_flow.base.model import REAGENTS, Sample
+from cd40l_flow.base.model import Sample
 from cd40l_flow.base.schema import listed
 from cd40l_flow.cohort.config import Config
 
@@ -14,7 +15,6 @@ from cd40l_flow.cohort.config import Config
 Kinds = frozenset[tuple[str, str]]
 
 STIMULATED, UNSTIMULATED = "stimulated", "unstimulated"
-CLONES = ("CD154", "CD154-2")
 MOST_NAMES = 12
 NO_CALL = "no call can be made"
 
@@ -29,12 +29,13 @@ def tube_set_problems(config: Config, samples: Mapping[str, Sample], lines: Mapp
         groups.setdefault(frozenset((tube.stimulation, tube.reagent) for tube in sample.tubes), []).append(name)
     problems = []
     for kinds, names in groups.items():
-        told = list(_told(kinds, function=config.require_function))
-        if not told:
+        messages = list(_messages(kinds, function=config.require_function))
+        if not messages:
             continue
         one = len(names) == 1
         if kinds:
-            message = f"{'sample' if one else 'samples'} {_names(names)} ({_described(kinds)} only): {'; '.join(told)}."
+            limits = "; ".join(messages)
+            message = f"{'sample' if one else 'samples'} {_names(names)} ({_described(kinds)} only): {limits}."
         else:
             message = f"sample '{names[0]}' has no tubes." if one else f"samples {_names(names)} have no tubes."
         remedy = "Add tubes that exist to the sheet of tubes; otherwise this is what the set can give."
@@ -44,12 +45,12 @@ def tube_set_problems(config: Config, samples: Mapping[str, Sample], lines: Mapp
     return sorted(problems, key=lambda problem: problem.line or 0)
 
 
-def _told(kinds: Kinds, *, function: bool) -> Iterator[str]:
+def _messages(kinds: Kinds, *, function: bool) -> Iterator[str]:
     """Yield what a set of tubes can and cannot give; nothing of a whole one."""
-    clones = [reagent for reagent in CLONES if (STIMULATED, reagent) in kinds]
+    clones = [reagent for reagent in current_assay().expression if (STIMULATED, reagent) in kinds]
     resting = any(stimulation == UNSTIMULATED for stimulation, _ in kinds)
     if not clones:
-        yield f"{NO_CALL} without a stimulated CD154 tube"
+        yield f"{NO_CALL} without a stimulated {current_assay().expression[0]} tube"
     if not resting:
         yield f"{NO_CALL} without an unstimulated tube, for activation is judged by it"
     if clones and resting:
@@ -58,28 +59,33 @@ def _told(kinds: Kinds, *, function: bool) -> Iterator[str]:
 
 
 def _expression(kinds: Kinds, clones: list[str]) -> Iterator[str]:
-    if {(STIMULATED, "isotype"), (STIMULATED, "FMO")} & kinds:
-        return
     for reagent in clones:
+        backgrounds = current_assay().targets[reagent].backgrounds
+        if {(STIMULATED, background) for background in backgrounds} & kinds:
+            continue
         if (UNSTIMULATED, reagent) in kinds:
             yield (
-                f"{reagent} expression can be called without isotype or FMO, unstimulated cells standing in for the "
-                "background, with a wider error; a share of not expressing cells is told only where the cells show it"
+                f"{reagent} expression can be called without {listed(backgrounds)}, unstimulated cells standing in for "
+                "the background, with a wider error; a share of not expressing cells is told only where the cells show "
+                "it"
             )
         else:
-            yield f"{reagent} cannot be called without isotype, FMO or an unstimulated tube of {reagent}"
+            yield f"{reagent} cannot be called without {', '.join(backgrounds)} or an unstimulated tube of {reagent}"
 
 
 def _binding(kinds: Kinds, *, function: bool) -> Iterator[str]:
-    if (STIMULATED, "CD40-Ig") in kinds:
-        if (STIMULATED, "secondary") in kinds:
+    reagent = current_assay().function
+    backgrounds = current_assay().targets[reagent].backgrounds
+    if (STIMULATED, reagent) in kinds:
+        if {(STIMULATED, background) for background in backgrounds} & kinds:
             return
-        if (UNSTIMULATED, "CD40-Ig") in kinds:
-            yield "CD40-Ig binding can be called without secondary, by its unstimulated tube, with a wider error"
+        without = f"without {listed(backgrounds)}"
+        if (UNSTIMULATED, reagent) in kinds:
+            yield f"{reagent} binding can be called {without}, by its unstimulated tube, with a wider error"
             return
-        missed = "CD40-Ig binding cannot be judged without secondary or an unstimulated CD40-Ig tube"
+        missed = f"{reagent} binding cannot be judged {without} or an unstimulated {reagent} tube"
     else:
-        missed = "CD40-Ig binding is not tested"
+        missed = f"{reagent} binding is not tested"
     lost = f"{missed}: a functional defect is not seen"
     yield f"{lost}, and NORMAL is not called while require_function is true" if function else lost
 
@@ -87,7 +93,7 @@ def _binding(kinds: Kinds, *, function: bool) -> Iterator[str]:
 def _described(kinds: Kinds) -> str:
     """Return the tubes in words: "unstimulated and stimulated CD154"."""
     words = []
-    for reagent in REAGENTS:
+    for reagent in current_assay().reagent_names:
         states = [state for state in (UNSTIMULATED, STIMULATED) if (state, reagent) in kinds]
         if states:
             words.append(f"{' and '.join(states)} {reagent}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow.base.disk import write_whole
-from cd40l_flow.base.schema import load_schema
+from cd40l_flow.cohort.sheets import sheet_schema
 
 # Rows below those drafted for which the lists are offered too.
 _ROOM = 500
@@ -34,7 +34,7 @@ def write_workbook(sheets: Mapping[str, tuple[str, Sequence[Sequence[str]]]], pa
     for empty in book.worksheets:
         book.remove(empty)
     for name, (schema_name, rows) in sheets.items():
-        known: Mapping[str, Mapping[str, Any]] = load_schema(schema_name)["properties"]
+        known: Mapping[str, Mapping[str, Any]] = sheet_schema(schema_name)["properties"]
         sheet = book.create_sheet(name)
         sheet.freeze_panes = "B2"
         for at, column in enumerate(rows[0], 1):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from cd40l_flow.assay.effects import Guard, beyond, guard
+from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.case import Case, Disagreement
 from cd40l_flow.mixture.model import ControlExpression
 
@@ -31,7 +31,7 @@ def disagreement(controls: Sequence[Mapping[str, ControlExpression]]) -> dict[st
 def agreement_guards(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
     """Yield whether the controls that a sample is judged against agree; nothing of a single one.
 
-    Two that differ cannot both be healthy and well stained, and which one is right cannot be told.
+    Two that differ cannot both be healthy and well stained, and it is not known which one is right.
     """
     if case.control is None or case.sample.role == "control":
         return

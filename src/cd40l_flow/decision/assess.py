@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from cd40l_flow.assay.cd40l import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE
 from cd40l_flow.assay.effects import MOSAIC
-from cd40l_flow.base.model import TARGET_REAGENTS, Floats, Override, Sample
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.base.model import Floats, Override, Sample
 from cd40l_flow.decision.ages import age_band
 from cd40l_flow.decision.agreement import disagreement
 from cd40l_flow.decision.binding import binding_of
@@ -23,21 +25,12 @@ from cd40l_flow.decision.odds import reagent_evidences, reagent_odds, weigh
 from cd40l_flow.decision.quality import not_carried, usable_fit
 from cd40l_flow.decision.replicates import replicate_groups
 from cd40l_flow.decision.tube_checks import cd69_median, check_tubes, floor_of
-from cd40l_flow.gating.model import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE, GatedSample, GatedTube
+from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.measures import TargetCells, fit
 from cd40l_flow.mixture.model import UNSTIMULATED, Anchor, Comparison, Expression
 from cd40l_flow.mixture.resting import stimulated
 from cd40l_flow.signal.censoring import pile
-
-# Which tubes are the background of a reagent, the first found goes.
-BACKGROUNDS: Mapping[str, tuple[str, ...]] = {
-    "CD154": ("isotype", "FMO"),
-    "CD154-2": ("isotype", "FMO"),
-    "CD40-Ig": ("secondary",),
-}
-
-CLONES, CD40_IG = ("CD154", "CD154-2"), "CD40-Ig"
 
 
 @dataclass(frozen=True)
@@ -60,7 +53,7 @@ class _Tubes:
 
 def cells(tubes: Sequence[GatedTube], population: str, marker: str = "target") -> Floats:
     """Return a marker's compensated linear values of one population, replicate tubes pooled, (n,)."""
-    parts = [tube.linear(marker, population) for tube in tubes if population in tube.places]
+    parts = [tube.linear(marker, population) for tube in tubes if population in tube.indices]
     return np.concatenate(parts) if parts else np.empty(0)
 
 
@@ -79,11 +72,10 @@ def assess(
     ``alone`` marks a control that has no other to be judged against. ``refusals`` are tubes that could not be read.
     ``laboratory`` are its own limits: the spread of the healthy decides the limits of detection.
     """
-    sample = gated.sample
-    tubes = _Tubes(gated)
+    assay, sample, tubes = current_assay(), gated.sample, _Tubes(gated)
     planned = tuple(
         reagent
-        for reagent in TARGET_REAGENTS
+        for reagent in assay.targets
         if any(tube.reagent == reagent and tube.stimulation == "stimulated" for tube in sample.tubes)
     )
     reagents: dict[str, Expression] = {}
@@ -99,7 +91,8 @@ def assess(
                 own = with_laboratory(limits, laboratory, reagent)
                 comparisons[reagent] = compare(expression, control.reagents[reagent], own, by_fit=by_fit)
     own = {reagent: with_laboratory(limits, laboratory, reagent) for reagent in reagents}
-    weighed = weigh(reagents, control.reagents if control else {}, own, CD40_IG)
+    theirs = control.reagents if control else {}
+    weighed = weigh(reagents, theirs, own, assay.function)
     comparisons = {reagent: replace(one, **weighed.reagents.get(reagent, {})) for reagent, one in comparisons.items()}
     return Case(
         sample=sample,
@@ -118,7 +111,7 @@ def assess(
         replicates=replicate_groups(gated, reagents, limits),
         independence=_independence(tubes, reagents, comparisons, control, own),
         joint=weighed.joint,
-        binding=binding_of(reagents, comparisons, control.reagents if control else {}, CLONES, CD40_IG),
+        binding=binding_of(reagents, comparisons, theirs, assay.expression, assay.function),
         volts=target_volts(gated),
     )
 
@@ -139,7 +132,7 @@ def _independence(
     for reagent, expression in reagents.items():
         if expression.expected is None:
             continue
-        stimulated = [tube for tube in tubes.of(reagent, stimulated=True) if ACTIVATED in tube.places]
+        stimulated = [tube for tube in tubes.of(reagent, stimulated=True) if ACTIVATED in tube.indices]
         target, cd69, cd3 = (
             np.concatenate([tube.scaled(marker, ACTIVATED) for tube in stimulated]).astype(np.float64)
             for marker in ("target", "CD69", "CD3")
@@ -155,7 +148,7 @@ def _independence(
 
 
 def target_volts(gated: GatedSample) -> dict[str, tuple[float, ...]]:
-    """Return the voltages of each detector of a stimulated target, of all tubes; none where the files tell none."""
+    """Return the voltages of each detector of a stimulated target, of all tubes; none where the files state none."""
     found: dict[str, set[float]] = {}
     for tube in gated.tubes:
         events = tube.signal.events
@@ -168,11 +161,11 @@ def target_volts(gated: GatedSample) -> dict[str, tuple[float, ...]]:
 def control_case(cases: Sequence[Case], limits: Mapping[str, Any]) -> ControlCase:
     """Return what controls, each assessed by itself, say together."""
     reagents = {}
-    lent = [
+    terms_of = [
         {reagent: control_terms(expression, limits) for reagent, expression in case.reagents.items()} for case in cases
     ]
-    for reagent in TARGET_REAGENTS:
-        having = [terms[reagent] for terms in lent if reagent in terms]
+    for reagent in current_assay().targets:
+        having = [terms[reagent] for terms in terms_of if reagent in terms]
         if having and len(having) == len([case for case in cases if reagent in case.planned]):
             reagents[reagent] = combine(having, limits["mixture"])
     return ControlCase(
@@ -180,7 +173,7 @@ def control_case(cases: Sequence[Case], limits: Mapping[str, Any]) -> ControlCas
         reagents=reagents,
         activation_percent=activation_percents(cases),
         failures=tuple(failure for case in cases for failure in control_failures(case, limits)[0]),
-        disagreement=disagreement(lent),
+        disagreement=disagreement(terms_of),
         reagent_failures=together([control_failures(case, limits)[1] for case in cases]),
         volts=together([case.volts for case in cases]),
         ages=tuple(age_band(case.sample.age_years) for case in cases),
@@ -195,7 +188,7 @@ def control_case(cases: Sequence[Case], limits: Mapping[str, Any]) -> ControlCas
 
 
 def together(several: Sequence[Mapping[str, Sequence[Any]]]) -> dict[str, tuple[Any, ...]]:
-    """Return the entries of several mappings of lists as one, each list joined, without what is told twice."""
+    """Return the entries of several mappings of lists as one, each list joined, each entry once."""
     names = dict.fromkeys(name for one in several for name in one)
     return {name: tuple(dict.fromkeys(value for one in several for value in one.get(name, ()))) for name in names}
 
@@ -213,22 +206,19 @@ def activation_percents(cases: Sequence[Case]) -> dict[str, float]:
 def _missing(sample: Sample, planned: Sequence[str]) -> dict[str, str]:
     """Return, for each reagent, what the sheet of tubes lacks."""
     there = {tube.reagent for tube in sample.tubes if tube.stimulation == "stimulated"}
+    backgrounds = {reagent: current_assay().targets[reagent].backgrounds for reagent in planned}
     return {
-        reagent: f"No stimulated {' or '.join(BACKGROUNDS[reagent])} tube: {reagent} has no background of its own. "
+        reagent: f"No stimulated {' or '.join(backgrounds[reagent])} tube: {reagent} has no background of its own. "
         "Add one to the sheet of tubes."
         for reagent in planned
-        if not there & set(BACKGROUNDS[reagent])
+        if not there & set(backgrounds[reagent])
     }
 
 
 def _measure(
-    tubes: _Tubes,
-    reagent: str,
-    control: ControlCase | None,
-    overrides: Sequence[Override],
-    limits: Mapping[str, Any],
+    tubes: _Tubes, reagent: str, control: ControlCase | None, overrides: Sequence[Override], limits: Mapping[str, Any]
 ) -> Expression | None:
-    stimulated = [tube for tube in tubes.of(reagent, stimulated=True) if ACTIVATED in tube.places]
+    stimulated = [tube for tube in tubes.of(reagent, stimulated=True) if ACTIVATED in tube.indices]
     if not stimulated:
         return None
     detector = stimulated[0].signal.events.markers["target"]
@@ -273,7 +263,7 @@ def _anchor(
     """
     bins, enough = int(limits["mixture"]["bins"]), int(limits["gating"]["min_events"])
     scale = tubes.gated.scales[detector]
-    for background in BACKGROUNDS[reagent]:
+    for background in current_assay().targets[reagent].backgrounds:
         own = [
             tube for tube in tubes.of(background, stimulated=True) if tube.signal.events.markers["target"] == detector
         ]
@@ -295,17 +285,17 @@ def _anchor(
         mine = Anchor(counts, UNSTIMULATED, names, exact=False, floor=floor, change=change)
         if change is not None:
             return mine
-    theirs = _lent(control, reagent, enough, activated)
+    theirs = _control_background(control, reagent, enough, activated)
     return mine if theirs is None or (theirs.resting and mine is not None) else theirs
 
 
-def _lent(control: ControlCase | None, reagent: str, enough: int, activated: Floats) -> Anchor | None:
-    """Return the background that the controls lend, None where they have none or too few cells of it."""
-    lent = control.reagents.get(reagent) if control else None
-    if lent is None or lent.background.sum() < enough:
+def _control_background(control: ControlCase | None, reagent: str, enough: int, activated: Floats) -> Anchor | None:
+    """Return the background of the controls, None where they have none or too few cells of it."""
+    theirs = control.reagents.get(reagent) if control else None
+    if theirs is None or theirs.background.sum() < enough:
         return None
-    floor = max((one for one in (lent.floor, lowest_written(activated)) if one is not None), default=None)
-    return Anchor(lent.background, f"control's {lent.background_source}", (), exact=False, floor=floor)
+    floor = max((one for one in (theirs.floor, lowest_written(activated)) if one is not None), default=None)
+    return Anchor(theirs.background, f"control's {theirs.background_source}", (), exact=False, floor=floor)
 
 
 def lowest_written(*several: Floats) -> float | None:
@@ -319,14 +309,14 @@ def lowest_written(*several: Floats) -> float | None:
 
 def _activation(tubes: _Tubes, reagent: str) -> Activation:
     read = tubes.of(reagent, stimulated=True)
-    stimulated = [tube for tube in read if CD8_NEGATIVE in tube.places]
-    resting = [tube for tube in tubes.unstimulated() if CD8_NEGATIVE in tube.places]
+    stimulated = [tube for tube in read if CD8_NEGATIVE in tube.indices]
+    resting = [tube for tube in tubes.unstimulated() if CD8_NEGATIVE in tube.indices]
     ratio = None
     if stimulated and resting:
         high, low = cd69_median(stimulated[0]), cd69_median(resting[0])
         if high is not None and low is not None:
             ratio = high / max(low, floor_of(resting[0], "CD69", tubes.gated.scales))
-    events = sum(tube.count(ACTIVATED) for tube in stimulated if ACTIVATED in tube.places)
+    events = sum(tube.count(ACTIVATED) for tube in stimulated if ACTIVATED in tube.indices)
     return Activation(_percent(stimulated), _percent(resting), ratio, events if read else None)
 
 
@@ -334,6 +324,6 @@ def _percent(tubes: Sequence[GatedTube]) -> float | None:
     """Return the CD69+ percent of CD3+CD8- cells (of the CD4+ ones, where CD4 is gated), tubes pooled, or None without
     cells or without the gate.
     """
-    gated = [tube for tube in tubes if ACTIVATED in tube.places]
-    parents = sum(tube.count(CD4_POSITIVE if CD4_POSITIVE in tube.places else CD8_NEGATIVE) for tube in gated)
+    gated = [tube for tube in tubes if ACTIVATED in tube.indices]
+    parents = sum(tube.count(CD4_POSITIVE if CD4_POSITIVE in tube.indices else CD8_NEGATIVE) for tube in gated)
     return 100 * sum(tube.count(ACTIVATED) for tube in gated) / parents if parents else None

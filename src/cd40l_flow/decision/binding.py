@@ -48,7 +48,7 @@ def binding_of(
         own = math.log(mine.mfi_all_ratio_high / mine.mfi_all_ratio_low) / 2
         width = math.hypot(own, math.log(above / below) / 2)
         return Binding(found, found * math.exp(-width), found * math.exp(width))
-    # No more than the background: a ratio has no logarithm, the interval of the median tells how much it could be.
+    # No more than the background: a ratio has no logarithm, the interval of the median says how much it could be.
     if expression.mfi_all_high is None or expression.mfi_background is None:
         return None
     most = max(expression.mfi_all_high - expression.mfi_background, 0.0) / of / below

@@ -4,50 +4,24 @@ reagents together, which may settle what one of them leaves open and must not sp
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cd40l_flow.assay.effects import (
-    ABSENT,
-    EVERY,
-    FUNCTIONAL_DEFECT,
-    INDETERMINATE,
-    MOSAIC,
-    NORMAL,
-    REDUCED,
-    SQUARED,
-    TOLD,
-    Guard,
-)
-from cd40l_flow.assay.rules import ODDS, RULES, Condition, Measures, Outcome, Rule, check, evaluate
+from cd40l_flow.assay.effects import ALL_CALLS, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.rules import BETWEEN, DISCORDANT, GREY_ZONE, MISSED, NOT_TESTED, ODDS, UNRESOLVED
+from cd40l_flow.decision.applied import Guard
 from cd40l_flow.decision.case import Case
-from cd40l_flow.decision.quality import positive_fraction, usable_fit
-from cd40l_flow.mixture.model import Comparison
+from cd40l_flow.decision.rule_logic import Measures, Outcome, check, evaluate
+from cd40l_flow.decision.rule_measures import SAMPLE, every_measure
 
-CD154, CLONE_2, CD40_IG = "CD154", "CD154-2", "CD40-Ig"
-CLONES = (CD154, CLONE_2)
-NOT_TESTED = "not tested"
-GREY_ZONE, UNRESOLVED, BETWEEN = "MOSAIC_GREY_ZONE", "REDUCED_VS_MOSAIC", "BETWEEN_LIMITS"
-FEW, MISFIT = "TOO_FEW_EVENTS", "MODEL_MISFIT"
 # Reasons of a sub-call that only say that no rule was met: all reagents together may settle it.
 UNDECIDED = (BETWEEN, GREY_ZONE, UNRESOLVED)
-# Why there is no call where the odds are those of a call and this measure is not what it must be.
-MISSED: Mapping[str, str] = {"expressing_events": FEW, "shape_distance": MISFIT, "mosaic_odds": GREY_ZONE}
-# Guards that tell why no rule was met, for they are of the measures themselves.
+# Guards that explain why no rule was met, for they are of the measures themselves.
 OF_MEASURES = ("FIT_UNSTABLE", "HIGH_BACKGROUND")
-# What the pseudo-reagent of the sample's own measures is called.
-SAMPLE = "sample"
 # Reasons that make a CD40-Ig result no result at all: as if the tube had not been made.
-INVALID = (
-    "TUBE_MISSING",
-    "TOO_FEW_EVENTS",
-    "ACTIVATION_FAILED",
-    "LOW_SEPARATION",
-    "CONTROL_ABSENT",
-    "CONTROL_FAILED",
-)
+INVALID = ("TUBE_MISSING", "TOO_FEW_EVENTS", "ACTIVATION_FAILED", "LOW_SEPARATION", "CONTROL_ABSENT", "CONTROL_FAILED")
 # Those of them that leave nothing to measure: what could not be computed is their consequence.
 NOTHING_MEASURED = ("TUBE_MISSING", "TOO_FEW_EVENTS")
 
@@ -81,96 +55,6 @@ class Decision:
     odds: Mapping[str, float] = field(default_factory=dict)
 
 
-# CD154 sub-call x CD40-Ig sub-call -> call and reason. A CD40-Ig sub-call that is INDETERMINATE stands here as its
-# reason where that is a grey zone or unresolved, and as NOT_TESTED where it is no result at all. What is not listed
-# stays INDETERMINATE for CD40-Ig's own reasons. A functional defect has its own rule, which goes before this table.
-DISCORDANT = (INDETERMINATE, "READOUT_DISCORDANT")
-TABLE: Mapping[tuple[str, str], tuple[str, str]] = {
-    (NORMAL, NORMAL): (NORMAL, ""),
-    (NORMAL, REDUCED): DISCORDANT,
-    (NORMAL, MOSAIC): DISCORDANT,
-    (NORMAL, ABSENT): DISCORDANT,
-    (NORMAL, GREY_ZONE): (INDETERMINATE, GREY_ZONE),
-    (NORMAL, NOT_TESTED): (INDETERMINATE, "FUNCTION_NOT_TESTED"),
-    (ABSENT, ABSENT): (ABSENT, ""),
-    (ABSENT, NORMAL): DISCORDANT,
-    (ABSENT, REDUCED): DISCORDANT,
-    (ABSENT, MOSAIC): DISCORDANT,
-    (ABSENT, NOT_TESTED): (ABSENT, "FUNCTION_NOT_TESTED"),
-    (REDUCED, REDUCED): (REDUCED, ""),
-    # CD40-Ig is the dimmer stain: what CD154 shows it may not resolve.
-    (REDUCED, UNRESOLVED): (REDUCED, ""),
-    (REDUCED, GREY_ZONE): (REDUCED, ""),
-    (REDUCED, NORMAL): DISCORDANT,
-    (REDUCED, MOSAIC): DISCORDANT,
-    (REDUCED, ABSENT): DISCORDANT,
-    (REDUCED, NOT_TESTED): (REDUCED, "FUNCTION_NOT_TESTED"),
-    (MOSAIC, MOSAIC): (MOSAIC, ""),
-    (MOSAIC, GREY_ZONE): (MOSAIC, ""),
-    (MOSAIC, NORMAL): DISCORDANT,
-    (MOSAIC, REDUCED): DISCORDANT,
-    (MOSAIC, ABSENT): DISCORDANT,
-    (MOSAIC, NOT_TESTED): (MOSAIC, "FUNCTION_NOT_TESTED"),
-}
-
-
-def measures_of(case: Case, reagent: str, limits: Mapping[str, Any]) -> Measures:
-    """Return the named measures of one reagent that rules compare; None is not known. Fractions are 0 to 1."""
-    expression, comparison = case.reagents[reagent], case.comparison(reagent)
-    high = expression.percent_positive_high
-    by_fit = usable_fit(expression, limits)
-    negative = expression.negative_fraction
-    # Where a fit can be used, positive cells lie where it says; else they are those above the threshold.
-    expressing = None
-    if by_fit and negative is not None:
-        expressing = (1 - negative) * expression.events
-    elif expression.percent_positive is not None:
-        expressing = expression.percent_positive / 100 * expression.events
-    calls, guards, bright = limits["calls"], limits["guards"], comparison.bright_events
-    return {
-        "normal_odds": comparison.normal_odds,
-        "mosaic_odds": comparison.mosaic_odds,
-        "reduced_odds": comparison.reduced_odds,
-        "absent_odds": comparison.absent_odds,
-        "odds_min": math.log(float(limits["odds"]["call_odds"])),
-        "mosaic_odds_min": _mosaic_needs([comparison], limits),
-        "positive_high": None if high is None else high / 100,
-        "positive_fraction": positive_fraction(expression, limits),
-        "level": comparison.mfi_all_ratio,
-        "shape_distance": comparison.shape_distance,
-        "mutant_fraction": comparison.mutant_fraction,
-        "bright_fraction": None if bright is None else bright / expression.events,
-        "expressing_events": expressing,
-        "expressing_events_min": max(
-            float(calls["minor_fraction_min"]) * expression.events, float(guards["minor_quantify"])
-        ),
-    }
-
-
-def sample_measures(case: Case, limits: Mapping[str, Any]) -> Measures:
-    """Return the named measures of the sample as a whole: the odds by all reagents together, and binding."""
-    binding = case.binding
-    return {
-        **{f"joint_{call}": odds for call, odds in case.joint.items()},
-        "binding_ratio": None if binding is None else binding.ratio,
-        "binding_ratio_high": None if binding is None else binding.high,
-        "odds_min": math.log(float(limits["odds"]["call_odds"])),
-        "mosaic_odds_min": _mosaic_needs(list(case.comparisons.values()), limits),
-    }
-
-
-def _mosaic_needs(comparisons: Sequence[Comparison], limits: Mapping[str, Any]) -> float:
-    """Return the ln odds that a mosaic needs by these reagents together.
-
-    Twice those of a call where its mutant cells express a part: the law of one kind of cells in an unusual person may
-    look like that of two, and no healthy people tell how unusual it can be. Every reagent shows that law, so each must
-    say as much.
-    """
-    needed = math.log(float(limits["odds"]["call_odds"]))
-    residual = any(one.residual_kept is not None for one in comparisons)
-    return SQUARED * len(comparisons) * needed if residual else needed
-
-
 def decide(case: Case, guards: tuple[Guard, ...], limits: Mapping[str, Any], *, require_function: bool) -> Decision:
     """Return the call of a sample with its whole trace.
 
@@ -185,12 +69,6 @@ def decide(case: Case, guards: tuple[Guard, ...], limits: Mapping[str, Any], *, 
         alone=case.alone,
         require_function=require_function,
     )
-
-
-def every_measure(case: Case, limits: Mapping[str, Any]) -> dict[str, Measures]:
-    """Return the named measures of every reagent that was measured, and those of the sample under ``SAMPLE``."""
-    measures = {reagent: measures_of(case, reagent, limits) for reagent in case.planned if reagent in case.reagents}
-    return measures | {SAMPLE: sample_measures(case, limits)}
 
 
 def decide_on(
@@ -213,9 +91,9 @@ def decide_on(
         call, reasons = _alone(guards)
     else:
         call, reasons = _combine(guards, subcalls, functional, together, limits, require_function)
-    fired = [guard for guard in guards if guard.fired]
-    reasons += [guard.code for guard in fired if guard.code in TOLD]
-    qc = "fail" if any(guard.blocks == EVERY for guard in fired) else "warn" if fired else "pass"
+    rows, fired = current_assay().guard, [guard for guard in guards if guard.fired]
+    reasons += [guard.code for guard in fired if rows[guard.code].warns]
+    qc = "fail" if any(guard.blocks == ALL_CALLS for guard in fired) else "warn" if fired else "pass"
     pattern = _pattern(subcalls, functional)
     odds = {
         name.removeprefix("joint_"): value
@@ -236,12 +114,12 @@ def _subcall(
         return SubCall(reagent, call, call, codes, ())
     if measures is None:
         return SubCall(reagent, INDETERMINATE, INDETERMINATE, _codes(relevant, INDETERMINATE), ())
-    outcomes = tuple(evaluate(rule, measures, limits) for rule in RULES)
+    outcomes = tuple(evaluate(rule, measures, limits) for rule in current_assay().rules)
     pattern, reason = first(outcomes, measures)
     reasons = _codes(relevant, pattern)
     call = INDETERMINATE if reasons else pattern
     if reason and not reasons:
-        doubtful = [guard.code for guard in relevant if guard.stands_in_the_way and guard.code in OF_MEASURES]
+        doubtful = [guard.code for guard in relevant if guard.blocking and guard.code in OF_MEASURES]
         reasons = (*dict.fromkeys(doubtful), reason)
     return SubCall(reagent, call, pattern, reasons, outcomes)
 
@@ -249,11 +127,9 @@ def _subcall(
 def _codes(guards: Sequence[Guard], call: str) -> tuple[str, ...]:
     """Return the codes of the guards that take away a call, each once; those that take away every call always count.
 
-    What could not be computed is told only where nothing fired: it is mostly the consequence of what did.
+    What could not be computed is a reason only where nothing fired: it is mostly the consequence of what did.
     """
-    standing = [
-        guard for guard in guards if guard.stands_in_the_way and (guard.blocks == EVERY or call in guard.blocks)
-    ]
+    standing = [guard for guard in guards if guard.blocking and (guard.blocks == ALL_CALLS or call in guard.blocks)]
     fired = [guard for guard in standing if guard.fired]
     return tuple(dict.fromkeys(guard.code for guard in fired or standing))
 
@@ -294,24 +170,12 @@ def _undecided(outcomes: Sequence[Outcome], measures: Measures) -> str:
     )
 
 
-# CD154 is there, and CD40-Ig does not bind to it: by the odds, and by the ratio of their levels.
-FUNCTIONAL = Rule(
-    FUNCTIONAL_DEFECT,
-    0,
-    (
-        Condition("joint_FUNCTIONAL_DEFECT", ">=", "odds_min"),
-        Condition("binding_ratio_high", "<=", "functional_ratio_max"),
-    ),
-)
-# Two readouts that are like the control's, or reduced, must be so alike.
-ALIKE = Condition("binding_ratio", ">=", "binding_ratio_min")
-
-
 def _functional(measures: Mapping[str, Measures], together: Measures, limits: Mapping[str, Any]) -> Outcome | None:
     """Return the rule of a functional defect evaluated; None without both readouts."""
-    if not together or CD40_IG not in measures or not any(reagent in measures for reagent in CLONES):
+    assay = current_assay()
+    if not together or assay.function not in measures or not set(assay.expression) & set(measures):
         return None
-    return evaluate(FUNCTIONAL, together, limits)
+    return evaluate(assay.functional, together, limits)
 
 
 def _settled(call: str, subcalls: Mapping[str, SubCall], together: Measures) -> bool:
@@ -335,7 +199,7 @@ def _settled(call: str, subcalls: Mapping[str, SubCall], together: Measures) -> 
 
 def _cd154(subcalls: Mapping[str, SubCall]) -> tuple[str, tuple[str, ...]]:
     """Return the CD154 sub-call of one or two clones: they must agree."""
-    clones = [subcalls[reagent] for reagent in CLONES if reagent in subcalls]
+    clones = [subcalls[reagent] for reagent in current_assay().expression if reagent in subcalls]
     if not clones:
         return INDETERMINATE, ("TUBE_MISSING",)
     unsure = [clone for clone in clones if clone.call == INDETERMINATE]
@@ -355,12 +219,12 @@ def _combine(
     require_function: bool,
 ) -> tuple[str, list[str]]:
     hard = _codes([guard for guard in guards if not guard.reagent], INDETERMINATE)
-    # What else is wrong is told too: it is what the laboratory must mend before it repeats the assay.
+    # What else is wrong is a reason too: the laboratory must correct it before it repeats the assay.
     others = [code for subcall in subcalls.values() for code in subcall.reasons if code not in UNDECIDED]
     if hard:
         return INDETERMINATE, [*hard, *others]
     cd154, why = _cd154(subcalls)
-    binding = subcalls.get(CD40_IG)
+    binding = subcalls.get(current_assay().function)
     valid = binding is not None and not _not_valid(binding, guards)
     if valid and _is_defect(functional, subcalls):
         blocking = _codes(guards, FUNCTIONAL_DEFECT)
@@ -376,18 +240,18 @@ def _combine(
     if not valid or binding is None:
         # What cannot support a call may still speak against it: a worse assay must not lead to a call.
         if binding is not None and not _unjudged(binding):
-            against = TABLE.get((cd154, binding.pattern), DISCORDANT)[0] != cd154
+            against = current_assay().calls.get((cd154, binding.pattern), DISCORDANT)[0] != cd154
             if against and binding.pattern != INDETERMINATE:
                 return INDETERMINATE, ["READOUT_DISCORDANT", *others]
             if against or (functional is not None and functional.met is not False and cd154 in (NORMAL, REDUCED)):
                 return INDETERMINATE, ["FUNCTION_NOT_TESTED", *others]
-        call, reason = TABLE[cd154, NOT_TESTED]
+        call, reason = current_assay().calls[cd154, NOT_TESTED]
         if cd154 == NORMAL and not require_function:
             call = NORMAL
         return call, [reason, *others]
     key = binding.reasons[0] if binding.reasons in ((GREY_ZONE,), (UNRESOLVED,)) else binding.call
-    if (cd154, key) in TABLE:
-        call, reason = TABLE[cd154, key]
+    if (cd154, key) in current_assay().calls:
+        call, reason = current_assay().calls[cd154, key]
         if call != INDETERMINATE:
             return _alike(call, together, limits) if _together(call, together) else (INDETERMINATE, [_rival(together)])
         return call, [reason] if reason else []
@@ -409,7 +273,7 @@ def _rival(together: Measures) -> str:
 
 def _alike(call: str, together: Measures, limits: Mapping[str, Any]) -> tuple[str, list[str]]:
     """Return a call of both readouts, unless CD40-Ig binds less than CD154 lets expect."""
-    if call in (NORMAL, REDUCED) and check(ALIKE, together, limits).met is not True:
+    if call in (NORMAL, REDUCED) and check(current_assay().alike, together, limits).met is not True:
         return INDETERMINATE, ["READOUT_DISCORDANT"]
     return call, []
 
@@ -418,7 +282,7 @@ def _is_defect(functional: Outcome | None, subcalls: Mapping[str, SubCall]) -> b
     """Return whether CD40-Ig does not bind a CD154 that is there; guards of either readout leave nothing to say."""
     if functional is None or functional.met is not True:
         return False
-    clones = [subcalls[reagent] for reagent in CLONES if reagent in subcalls]
+    clones = [subcalls[reagent] for reagent in current_assay().expression if reagent in subcalls]
     return all(
         clone.call in (NORMAL, REDUCED)
         or (clone.call == clone.pattern == INDETERMINATE and set(clone.reasons) <= {BETWEEN, GREY_ZONE})
@@ -441,7 +305,7 @@ def _not_valid(binding: SubCall, guards: Sequence[Guard]) -> bool:
 
 
 def _unjudged(binding: SubCall) -> bool:
-    """Return whether a CD40-Ig tube has no background of any kind: it then tells no more than one that was not made."""
+    """Return whether a CD40-Ig tube has no background of any kind: it then says no more than one that was not made."""
     return "TUBE_MISSING" in binding.reasons and not binding.outcomes
 
 
@@ -453,6 +317,7 @@ def _alone(guards: tuple[Guard, ...]) -> tuple[str, list[str]]:
 
 def _pattern(subcalls: Mapping[str, SubCall], functional: Outcome | None) -> str:
     """Return what the measures alone say of CD154, for words about a sample that gets no call."""
-    cd154 = next((subcalls[reagent].pattern for reagent in CLONES if reagent in subcalls), INDETERMINATE)
+    clones = current_assay().expression
+    cd154 = next((subcalls[reagent].pattern for reagent in clones if reagent in subcalls), INDETERMINATE)
     defect = functional is not None and functional.met and cd154 in (NORMAL, REDUCED)
     return FUNCTIONAL_DEFECT if defect else cd154

@@ -159,10 +159,10 @@ class Case:
     ``reagents`` are those that could be measured; ``planned`` those with a stimulated tube in the sheet; ``missing``
     maps reagent -> what the sheet lacks; ``control`` is None when there is none to compare with (``alone``: a single
     control, judged by its own guards). ``laboratory`` are its own limits, if it has any, and ``cytometers`` the
-    instruments (``$CYT``) that the tubes name. ``uncut`` is the same sample without the cuts in time, None where
-    nothing was cut. ``joint`` are the natural-log odds of each call by all reagents together;
+    instruments (``$CYT``) that the tubes name. ``without_time_qc`` is the same sample without the cuts in time, None
+    where nothing was cut. ``joint`` are the natural-log odds of each call by all reagents together;
     ``volts`` the voltages of each detector of a stimulated target. ``replicates`` are the tubes that were pooled.
-    ``untold`` says by reagent why no fraction of it is shown (`as_shown`).
+    ``not_shown`` says by reagent why no fraction of it is shown (`as_shown`).
     """
 
     sample: Sample
@@ -178,13 +178,13 @@ class Case:
     control: ControlCase | None
     laboratory: Laboratory | None = None
     cytometers: tuple[str, ...] = ()
-    uncut: Uncut | None = None
+    without_time_qc: WithoutTimeQC | None = None
     replicates: tuple[ReplicateGroup, ...] = ()
     independence: Mapping[str, Independence] = field(default_factory=dict)
     joint: Mapping[str, float] = field(default_factory=dict)
     binding: Binding | None = None
     volts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    untold: Mapping[str, str] = field(default_factory=dict)
+    not_shown: Mapping[str, str] = field(default_factory=dict)
 
     def comparison(self, reagent: str) -> Comparison:
         """Return a reagent beside the control's, empty where there is no control."""
@@ -192,7 +192,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Uncut:
+class WithoutTimeQC:
     """What a sample would have been without its cuts in time: call, reasons, and whether the call is the same.
 
     ``change_points`` is the largest change of a population's percent of parent in any tube, percentage points.

@@ -7,16 +7,20 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from cd40l_flow.assay.effects import INDETERMINATE, Guard
-from cd40l_flow.assay.rules import MEASURE_WORDS, RULES, Measures, check
-from cd40l_flow.decision.calls import ALIKE, FUNCTIONAL, SAMPLE, Decision, SubCall, decide_on, every_measure
+from cd40l_flow.assay.effects import INDETERMINATE
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.rules import MEASURE_WORDS
+from cd40l_flow.decision.applied import Guard
+from cd40l_flow.decision.calls import Decision, SubCall, decide_on
 from cd40l_flow.decision.case import Case
+from cd40l_flow.decision.rule_logic import Measures, check
+from cd40l_flow.decision.rule_measures import SAMPLE, every_measure
 
-# Changes told of each reagent.
+# Most changes that are listed for each reagent.
 MOST = 2
 # How far beyond a limit a changed measure is put, relative to the limit; smaller than any measure means.
 NUDGE = 1e-9
-# Limits near zero are no scale to tell a distance by.
+# Limits near zero are no scale for a distance.
 LEAST_SCALE = 0.05
 
 
@@ -68,9 +72,9 @@ def would_change(
     def decided(changed: Mapping[str, Measures], guards: tuple[Guard, ...]) -> Decision:
         return decide_on(changed, case.planned, guards, chosen, alone=case.alone, require_function=require_function)
 
-    told = list(_without_checks(decision, decided(measures, ()), case.alone))
-    if case.alone or told:
-        return tuple(told)
+    changes = list(_without_checks(decision, decided(measures, ()), case.alone))
+    if case.alone or changes:
+        return tuple(changes)
     for reagent in measures:
         steps = list(_steps(reagent, measures[reagent], chosen))
         for size in (1, 2):
@@ -94,14 +98,14 @@ def would_change(
                 if len(found) == MOST:
                     break
             if found:
-                told += found.values()
+                changes += found.values()
                 break
-    return tuple(sorted(told, key=lambda change: sum(step.distance for step in change.steps)))
+    return tuple(sorted(changes, key=lambda change: sum(step.distance for step in change.steps)))
 
 
 def _without_checks(decision: Decision, free: Decision, alone: bool) -> Iterator[Change]:
     """Yield that the call rests on checks, when it does, and what the measures would give without them."""
-    standing = [guard for guard in decision.guards if guard.stands_in_the_way and guard.code in decision.reasons]
+    standing = [guard for guard in decision.guards if guard.blocking and guard.code in decision.reasons]
     blocking = [guard for guard in standing if guard.blocks]
     if decision.call != INDETERMINATE or not blocking or free.call == INDETERMINATE:
         return
@@ -112,7 +116,8 @@ def _without_checks(decision: Decision, free: Decision, alone: bool) -> Iterator
         decision.call,
         free.call,
         (),
-        f"The call rests on {codes}. If that were mended, {basis} would give {free.call}; repeat before reading them.",
+        f"The call rests on {codes}. If that were corrected, {basis} would give {free.call}; repeat before reading "
+        "them.",
     )
 
 
@@ -120,9 +125,9 @@ def _steps(reagent: str, measures: Measures, limits: Mapping[str, Any]) -> Itera
     """Yield, for each limit a measure is compared with, the step to its other side, each once."""
     seen = set()
     if reagent == SAMPLE:
-        conditions = [*FUNCTIONAL.needs, ALIKE]
+        conditions = [*current_assay().functional.needs, current_assay().alike]
     else:
-        conditions = [c for rule in RULES for group in (rule.needs, *rule.either) for c in group]
+        conditions = [c for rule in current_assay().rules for group in (rule.needs, *rule.either) for c in group]
     for condition in conditions:
         checked = check(condition, measures, limits)
         if checked.met is None or checked.value is None or checked.limit is None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.mixture.detection import detectable
 from cd40l_flow.mixture.distances import distances
 from cd40l_flow.mixture.histogram import centres
@@ -35,14 +36,14 @@ def compare(
 
 
 def agreeing(comparisons: Mapping[str, Comparison]) -> dict[str, Comparison]:
-    """Return the comparisons of one sample's reagents, each told how far the other readout's mutant fraction lies.
+    """Return the comparisons of one sample's reagents, each with the distance of the other readout's mutant fraction.
 
     It is the same blood, so what differs between people is the same in both: the difference counts in standard errors
-    of counting alone. The other readout of CD40-Ig is CD154, of every CD154 clone it is CD40-Ig.
+    of counting alone. The other readout of the function is the first clone, of every clone it is the function.
     """
-    found = {}
+    assay, found = current_assay(), {}
     for reagent, mine in comparisons.items():
-        theirs = comparisons.get("CD154" if reagent == "CD40-Ig" else "CD40-Ig")
+        theirs = comparisons.get(assay.expression[0] if reagent == assay.function else assay.function)
         if theirs is not None and theirs.mutant_fraction is not None and mine.mutant_fraction is not None:
             error = math.hypot(mine.mutant_error or 0.0, theirs.mutant_error or 0.0)
             apart = mine.mutant_fraction - theirs.mutant_fraction
@@ -112,7 +113,7 @@ def _mutants(expression: Expression, control: ControlExpression, limits: Mapping
     healthy_sd = float(mixture["healthy_negative_sd"])
     healthy = math.sqrt(1 + 1 / control.count) * healthy_sd / expressing
     of_control = (1 - raw) * sd_c / expressing
-    # The counting error is told by the intervals of sample and control: they hold the overlap of the components too.
+    # The counting error comes from the intervals of sample and control: they hold the overlap of the components too.
     lob, lod = detection_limits(healthy_sd, negative_c, (high - low) / (2 * Z95), sd_c, mixture, controls=control.count)
     common = Z95 * math.hypot(healthy, of_control)
     values: dict[str, Any] = {

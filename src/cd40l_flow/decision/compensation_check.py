@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cd40l_flow.base.model import BACKGROUND_REAGENTS
+from cd40l_flow.assay.cd40l import CD8_NEGATIVE, CD8_POSITIVE
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.decision.case import Slope
-from cd40l_flow.gating.model import CD8_NEGATIVE, CD8_POSITIVE, GatedTube
+from cd40l_flow.gating.model import GatedTube
 from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, median, quantiles
 
 ENOUGH = 150  # the medians of two thirds are then known to a quarter of a robust SD
@@ -20,15 +21,15 @@ def slopes(tubes: Sequence[GatedTube]) -> tuple[Slope, ...]:
     """Return how the target follows CD69 and CD3 in each stimulated tube, where there are enough cells.
 
     Cells that do not express (of background tubes CD3+CD8-, of others CD3+CD8+, most of which do not) are ordered by
-    the marker; told is the target of the upper third less that of the lower, by their medians (of CD8+ cells by the
-    40th percentile). In tubes that hold a target only CD69 is asked: the CD8+ cells that express have less CD3.
+    the marker; the residue is the target of the upper third less that of the lower, by their medians (of CD8+ cells by
+    the 40th percentile). In tubes that hold a target only CD69 is asked: the CD8+ cells that express have less CD3.
     """
     found = []
     for tube in tubes:
         sheet = tube.signal.events.tube
-        background = sheet.reagent in BACKGROUND_REAGENTS
+        background = sheet.reagent in current_assay().background_of
         population = CD8_NEGATIVE if background else CD8_POSITIVE
-        if population not in tube.places or tube.count(population) < ENOUGH:
+        if population not in tube.indices or tube.count(population) < ENOUGH:
             continue
         # Of CD8+ cells a fifth may express, which lifts the median; spread of CD69-bright ones lowers the quartile.
         level = 0.5 if background else 0.4

@@ -1,4 +1,4 @@
-"""What the controls of a run lend to every sample: their measures combined, and the shapes to borrow."""
+"""The terms that a run's controls give to every sample: their measures combined, and the shape of their positives."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def with_titration(terms: ControlExpression, expression: Expression, limits: Map
 
 
 def prior_of(fit: Fit, mixture: Mapping[str, Any]) -> Prior:
-    """Return what a control's fit tells of the positive cells of a sample; ``mixture`` is that group of the limits."""
+    """Return what a control's fit says of the positive cells of a sample; ``mixture`` is that group of the limits."""
     covariance = np.asarray(np.linalg.inv(fit.information), dtype=np.float64)
     return lent(fit.positive, covariance[3:6, 3:6], mixture, fit.bend_covariance)
 

@@ -1,4 +1,4 @@
-"""What the histogram alone cannot tell: whether the stain, the gain, the control and the kind of cells are what they
+"""What the histogram alone cannot show: whether the stain, the gain, the control and the kind of cells are what they
 should be, and whether the model fits at all.
 """
 
@@ -8,13 +8,14 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cd40l_flow.assay.effects import INFANT_CALLS, NOTHING, SQUARED, Guard, beyond, guard
+from cd40l_flow.assay.effects import INFANT_CALLS, NO_CALLS, SQUARED
 from cd40l_flow.decision.ages import age_band, younger_than
+from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.case import Case
 from cd40l_flow.mixture.model import ControlExpression, Expression
 
 MOSTLY = 0.5  # share of negatives from which their place is that of the whole tube
-# What tells a sticky background from a tube that was not stained: how far its cells may lie below resting cells with
+# What parts a sticky background from a tube that was not stained: how far its cells may lie below resting cells with
 # the same stain, and below the control's background, robust SD.
 BELOW_RESTING, BELOW_CONTROL = 0.15, 0.4
 SURE = 2.0  # standard errors by which a dependence must differ from none
@@ -55,7 +56,7 @@ def _stain(expression: Expression, control: ControlExpression | None, limits: Ma
     """Yield whether the cells lie below their own background, as those do that were not stained.
 
     A sticky isotype control does the same to cells without the target. Resting cells with the same stain and the
-    control's background tell the two apart: stained cells lie no lower than these.
+    control's background distinguish the two: stained cells lie no lower than these.
     """
     shift, negative = expression.shift, expression.negative_fraction
     if negative is not None and negative < MOSTLY:
@@ -65,7 +66,7 @@ def _stain(expression: Expression, control: ControlExpression | None, limits: Ma
     fired = None if unknown else beyond(shift, least, above=False)
     message = "Place of the cells against their background."
     if not fired and shift is not None and expression.anchor.resting and control is not None:
-        # A tube that was not stained moved its own background down: what tells is the control's, moved as well.
+        # A tube that was not stained moved its own background down: the control's, moved as well, shows it.
         beside = _beside_background(expression, control, shift)
         if beside is not None and beside < least:
             fired, shift, message = True, beside, "Place of the cells against the controls' background."
@@ -93,23 +94,23 @@ def _beside_background(expression: Expression, control: ControlExpression, shift
 def _gain(case: Case, expression: Expression, control: ControlExpression, limits: Mapping[str, Any]) -> Iterator[Guard]:
     """Yield whether sample and controls were measured at one voltage.
 
-    Where no file tells, the width of the background must do.
+    Where no file states it, the width of the background must do.
     """
     assert case.control is not None
     mine, theirs = (volts.get(expression.detector, ()) for volts in (case.volts, case.control.volts))
     if mine and theirs:
         ratio = max((a / b for a in mine for b in theirs), key=lambda ratio: abs(math.log(ratio)))
         most = float(limits["guards"]["gain_ratio_max"])
-        told = "Voltage of the target's detector over the controls'."
+        message = "Voltage of the target's detector over the controls'."
     else:
         if not (control.background.sum() and expression.anchor.counts.sum()) or not expression.anchor.exact:
             return
         dark = expression.anchor.component(expression.scale).linear_sd
         ratio = dark / control.component(expression.scale).linear_sd
         most = float(limits["guards"]["background_ratio_max"])
-        told = "Width of the background over the controls'; the files tell no voltage."
+        message = "Width of the background over the controls'; the files tell no voltage."
     yield guard(
-        "GAIN_MISMATCH", abs(math.log(ratio)) > math.log(most), told,
+        "GAIN_MISMATCH", abs(math.log(ratio)) > math.log(most), message,
         reagent=expression.reagent, value=ratio, limit=most if ratio > 1 else 1 / most, unit="x",
     )  # fmt: skip
 
@@ -122,7 +123,7 @@ def _beside_control(case: Case, reagent: str) -> Guard:
     return guard(
         "CONTROL_DOUBTFUL", fired, "Mutant fraction: below 0 where the control has more negatives than the sample.",
         reagent=reagent, value=f, limit=None if blank is None else -blank, unit="fraction",
-        blocks=None if fired else NOTHING,
+        blocks=None if fired else NO_CALLS,
     )  # fmt: skip
 
 
@@ -146,7 +147,7 @@ def _negatives(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[
             message += " Among strongly stimulated cells with usual CD3 there are two kinds all the same."
         yield guard(
             "NEGATIVES_DEPENDENT", fired, message, reagent=reagent, value=one.log_ratio,
-            limit=math.copysign(most, one.log_ratio), unit="ln odds ratio", blocks=NOTHING if persists else None,
+            limit=math.copysign(most, one.log_ratio), unit="ln odds ratio", blocks=NO_CALLS if persists else None,
         )  # fmt: skip
 
 
@@ -159,5 +160,5 @@ def _misfit(expression: Expression, limits: Mapping[str, Any]) -> Guard:
     fired = None if value is None or p is None else value > most and p < BY_CHANCE
     return guard(
         "MODEL_MISFIT", fired, "Cells that the fit puts elsewhere than they are, beyond chance.",
-        reagent=expression.reagent, value=value, limit=most, unit="fraction", blocks=None if fired else NOTHING,
+        reagent=expression.reagent, value=value, limit=most, unit="fraction", blocks=None if fired else NO_CALLS,
     )  # fmt: skip

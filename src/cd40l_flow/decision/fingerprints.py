@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from cd40l_flow.assay.cd40l import CD3_POSITIVE, CD8_NEGATIVE, LYMPHOCYTES, TIME
 from cd40l_flow.decision.case import Difference
-from cd40l_flow.gating.model import CD3_POSITIVE, CD8_NEGATIVE, LYMPHOCYTES, TIME, GatedTube
+from cd40l_flow.gating.model import GatedTube
 from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, quantiles
 
 ENOUGH = 100
@@ -60,7 +61,7 @@ def _shares(tubes: Sequence[GatedTube], population: str, parent: str) -> list[_P
     """Return a population's percent of a parent, percentage points."""
     found = []
     for tube in tubes:
-        if population not in tube.places or parent not in tube.places or tube.count(parent) < ENOUGH:
+        if population not in tube.indices or parent not in tube.indices or tube.count(parent) < ENOUGH:
             continue
         count, total = tube.count(population), tube.count(parent)
         # Agresti and Coull's two and two keep the error above 0 where no cell or every cell is positive.
@@ -79,7 +80,7 @@ def _medians(tubes: Sequence[GatedTube]) -> tuple[list[_Print], list[_Print]]:
         if boundary is None:
             continue
         # Not the gated ones: another donor's lymphocytes may lie outside the scatter gate.
-        places = tube.places[TIME].take(np.flatnonzero(tube.scaled("CD3", TIME) > boundary.scaled))
+        places = tube.indices[TIME].take(np.flatnonzero(tube.scaled("CD3", TIME) > boundary.scaled))
         if places.size < ENOUGH:
             continue
         scatter, sheet = tube.signal.events.scatter, tube.signal.events.tube
@@ -102,7 +103,7 @@ def _worst(
     """Return the pair of tubes whose difference is largest beside its limit, None where there is no pair.
 
     ``across`` multiplies the limit between stimulated and unstimulated tubes; None compares within a state only. Of
-    logarithms the ``ratio`` is told, percent of the smaller one.
+    logarithms the ``ratio`` is given, percent of the smaller one.
     """
     found = []
     for one, other in combinations(prints, 2):

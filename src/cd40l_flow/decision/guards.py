@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cd40l_flow.assay.effects import EVERY, NORMAL, Guard
+from cd40l_flow.assay.effects import ALL_CALLS, NORMAL
 from cd40l_flow.decision.agreement import agreement_guards
+from cd40l_flow.decision.applied import Guard
 from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.doubts import doubt_guards, infant_guard
 from cd40l_flow.decision.reagent_guards import no_background, reagent_guards
@@ -50,7 +51,7 @@ def control_failures(case: Case, limits: Mapping[str, Any]) -> tuple[tuple[str, 
     for found in guards:
         of_tubes = _is_lacking(found) or (found.fired is None and bool(lacking & {"", found.reagent}))
         counts = (found.code, found.reagent) not in OF_OTHERS and not of_tubes
-        if found.stands_in_the_way and NORMAL in found.blocks and counts:
+        if found.blocking and NORMAL in found.blocks and counts:
             text = f"Control {case.sample.sample}: {found.message}"
             if found.reagent:
                 by_reagent.setdefault(found.reagent, []).append(f"{text} ({found.reagent})")
@@ -71,7 +72,7 @@ def tubes_lacking(case: Case, limits: Mapping[str, Any]) -> dict[str, tuple[str,
 
 
 def _is_lacking(found: Guard) -> bool:
-    return found.code == "TUBE_MISSING" and bool(found.fired) and found.blocks == EVERY
+    return found.code == "TUBE_MISSING" and bool(found.fired) and found.blocks == ALL_CALLS
 
 
 # The guards of a control that speak of the run's other controls.

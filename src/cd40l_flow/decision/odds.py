@@ -41,7 +41,7 @@ NO_TILT = (0.0, 0.0, 0.0)
 # Standard errors of the negative fraction's logit between the best fit and all that a hypothesis allows, beyond which
 # it is not looked at.
 FAR = 10.0
-MOST = 999.0  # natural logarithm: beyond it nothing is told
+MOST = 999.0  # natural logarithm: odds beyond it are cut off there
 Evidences = Mapping[str, Evidence]
 
 
@@ -125,18 +125,18 @@ def weigh(
     binding: str,
 ) -> Weighed:
     """Return the odds of a sample; ``limits`` are all groups of limits by reagent, ``binding`` shows function."""
-    told: dict[str, dict[str, float | None]] = {}
+    weighed: dict[str, dict[str, float | None]] = {}
     evidences, people = {}, {}
     for reagent, expression in expressions.items():
         found = reagent_evidences(expression, controls[reagent], limits[reagent]) if reagent in controls else None
         if found is None:
             continue
         evidences[reagent], people[reagent] = found
-        told[reagent] = _measures(evidences[reagent], expression, controls[reagent])
+        weighed[reagent] = _measures(evidences[reagent], expression, controls[reagent])
     if not evidences:
         return Weighed({}, {})
     shared = limits[next(iter(evidences))]
-    return Weighed(told, joint_odds(evidences, people, binding, shared))
+    return Weighed(weighed, joint_odds(evidences, people, binding, shared))
 
 
 def _measures(found: Evidences, expression: Expression, control: ControlExpression) -> dict[str, float | None]:

@@ -19,7 +19,7 @@ def fit_is_stable(expression: Expression, limits: Mapping[str, Any]) -> bool | N
 def usable_fit(expression: Expression, limits: Mapping[str, Any]) -> bool:
     """Return whether the positive fraction may come from the fit: stable, and its components far enough apart.
 
-    Beside a borrowed background it must be told by the cells too (`not_carried`).
+    With a background that is not the sample's own the cells must show it too (`not_carried`).
     """
     return bool(
         fit_is_stable(expression, limits)
@@ -30,7 +30,7 @@ def usable_fit(expression: Expression, limits: Mapping[str, Any]) -> bool:
 
 
 def not_carried(expression: Expression, limits: Mapping[str, Any]) -> str:
-    """Return in words why a fraction of the fit may not be told beside a borrowed background; empty where it may.
+    """Return in words why a fraction of the fit may not be shown beside a background not the sample's own; else empty.
 
     The background of other cells may lie elsewhere. Where the expressing cells are no population of their own, or the
     negative ones do not lie where the background says, any fraction explains the cells as well as another.

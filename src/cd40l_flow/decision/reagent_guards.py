@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cd40l_flow.assay.effects import NOTHING, Guard, beyond, guard
-from cd40l_flow.decision.case import Case
+from cd40l_flow.assay.effects import NO_CALLS
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.decision.applied import Guard, beyond, guard
+from cd40l_flow.decision.case import Activation, Case
 from cd40l_flow.decision.quality import positive_fraction
 from cd40l_flow.mixture.model import Expression
-
-# Least positive cells of a healthy control, percent, by reagent: keys of the guards' limits.
-CONTROL_LEAST = {
-    "CD154": "control_positive_min",
-    "CD154-2": "control_positive_min",
-    "CD40-Ig": "control_cd40ig_positive_min",
-}
 
 
 def reagent_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[Guard]:
@@ -36,6 +31,7 @@ def reagent_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Itera
     yield from _activation(case, reagent, limits)
     # What lies beside a background that is none says nothing of the cells.
     if expression is not None and (missing is None or not missing.blocks):
+        yield from _checks(expression, limits["guards"])
         yield from _background(case, expression, limits)
         yield _fit(expression)
         yield from _against_control(case, expression, limits)
@@ -55,56 +51,48 @@ def no_background(case: Case, reagent: str) -> Guard | None:
     if anchor.change is None:
         why = "Resting cells do not stand in: the CD8+ cells of both tubes do not tell what stimulation does to them."
         return guard("TUBE_MISSING", True, f"{missing} {why}", reagent=reagent)
-    told = (
+    moved = (
         f"Unstimulated cells stand in, moved by {anchor.change.shift:+.1f} robust SD and with noise of "
         f"{anchor.change.widening:.1f} as CD8+ cells of the same tubes were."
     )
-    return guard("TUBE_MISSING", True, f"{missing} {told}", reagent=reagent, blocks=NOTHING)
+    return guard("TUBE_MISSING", True, f"{missing} {moved}", reagent=reagent, blocks=NO_CALLS)
 
 
 def _activation(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[Guard]:
-    guards, activation = limits["guards"], case.activation.get(reagent)
+    guards, found = limits["guards"], case.activation.get(reagent) or Activation(None, None, None)
     least = float(guards["cd69_percent_min"])
     if case.control is not None and reagent in case.control.activation_percent:
         least = max(least, float(guards["cd69_of_control_min"]) * case.control.activation_percent[reagent])
     if case.sample.role == "control":
         least = max(least, float(guards["cd69_control_min"]))
+    most, ratio = float(guards["cd69_unstimulated_max"]), float(guards["cd69_median_ratio_min"])
     for value, limit, unit, above, message in (
-        (
-            activation.percent if activation else None,
-            least,
-            "%",
-            False,
-            "CD69+ percent of CD3+CD8- cells, stimulated.",
-        ),
-        (
-            activation.median_ratio if activation else None,
-            float(guards["cd69_median_ratio_min"]),
-            "x",
-            False,
-            "CD69 median of CD3+CD8- cells, stimulated over unstimulated.",
-        ),
-        (
-            activation.unstimulated_percent if activation else None,
-            float(guards["cd69_unstimulated_max"]),
-            "%",
-            True,
-            "CD69+ percent of CD3+CD8- cells, unstimulated.",
-        ),
+        (found.percent, least, "%", False, "CD69+ percent of CD3+CD8- cells, stimulated."),
+        (found.median_ratio, ratio, "x", False, "CD69 median of CD3+CD8- cells, stimulated over unstimulated."),
+        (found.unstimulated_percent, most, "%", True, "CD69+ percent of CD3+CD8- cells, unstimulated."),
     ):
         fired = beyond(value, limit, above=above)
         yield guard("ACTIVATION_FAILED", fired, message, reagent=reagent, value=value, limit=limit, unit=unit)
 
 
+def _checks(expression: Expression, limits: Mapping[str, Any]) -> Iterator[Guard]:
+    """Yield the guards that the assay's table states as a measure and a limit; ``limits`` is the group ``guards``."""
+    for row in current_assay().guards:
+        check = row.check
+        if check is None:
+            continue
+        value = getattr(expression, check.measure)
+        if value is None and check.if_known:
+            continue
+        limit = float(limits[check.limit] if isinstance(check.limit, str) else check.limit)
+        yield guard(
+            row.code, beyond(value, limit, above=check.above), check.message,
+            reagent=expression.reagent, value=value, limit=limit, unit=check.unit,
+        )  # fmt: skip
+
+
 def _background(case: Case, expression: Expression, limits: Mapping[str, Any]) -> Iterator[Guard]:
     guards, reagent = limits["guards"], expression.reagent
-    resting = expression.unstimulated_percent_positive
-    if resting is not None:
-        limit = float(guards["unstimulated_cd154_max"])
-        yield guard(
-            "HIGH_BACKGROUND", beyond(resting, limit, above=True), "Unstimulated CD3+CD8- cells above the threshold.",
-            reagent=reagent, value=resting, limit=limit, unit="%",
-        )  # fmt: skip
     shift = expression.background_shift
     if shift is not None and expression.anchor.change is None:
         # A stimulated background as anchor has moved with the cells; any other leaves the shift in the measures. Of
@@ -114,7 +102,7 @@ def _background(case: Case, expression: Expression, limits: Mapping[str, Any]) -
             "HIGH_BACKGROUND", beyond(abs(shift), limit, above=True),
             "Shift of the stimulated background against resting cells.",
             reagent=reagent, value=shift, limit=limit, unit="robust SD",
-            blocks=NOTHING if expression.anchor.exact else None,
+            blocks=NO_CALLS if expression.anchor.exact else None,
         )  # fmt: skip
     control = None if case.control is None else case.control.reagents.get(reagent)
     if control is None or not (control.background.sum() and expression.anchor.counts.sum()):
@@ -142,7 +130,8 @@ def _against_control(case: Case, expression: Expression, limits: Mapping[str, An
     guards, reagent = limits["guards"], expression.reagent
     if case.sample.role == "control":
         fraction = positive_fraction(expression, limits)
-        percent, least = None if fraction is None else 100 * fraction, float(guards[CONTROL_LEAST[reagent]])
+        percent = None if fraction is None else 100 * fraction
+        least = float(guards[current_assay().targets[reagent].control_positive])
         yield guard(
             "CONTROL_FAILED", beyond(percent, least, above=False), "Positive cells of the control.",
             reagent=reagent, value=percent, limit=least, unit="%",

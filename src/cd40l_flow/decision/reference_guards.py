@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cd40l_flow import ENGINE_VERSION
-from cd40l_flow.assay.effects import EVERY, NOTHING, Guard, guard
+from cd40l_flow.assay.effects import ALL_CALLS, NO_CALLS
+from cd40l_flow.decision.applied import Guard, guard
 from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.laboratory import Laboratory
 
@@ -41,9 +42,9 @@ def _mismatch(case: Case, own: Laboratory) -> Guard:
     ]
     if ENGINE_VERSION not in own.engine_versions:
         strange.append(f"analysis of version {ENGINE_VERSION}")
-    told = ", ".join(dict.fromkeys(strange))
-    message = f"The laboratory's limits have not seen: {told}." if told else "The laboratory's limits apply."
-    return guard("REFERENCE_MISMATCH", bool(told), message)
+    unknown = ", ".join(dict.fromkeys(strange))
+    message = f"The laboratory's limits have not seen: {unknown}." if unknown else "The laboratory's limits apply."
+    return guard("REFERENCE_MISMATCH", bool(unknown), message)
 
 
 def _chart(case: Case, reagent: str, own: Laboratory, limits: Mapping[str, Any]) -> Iterator[Guard]:
@@ -74,5 +75,5 @@ def _chart(case: Case, reagent: str, own: Laboratory, limits: Mapping[str, Any])
             value=value,
             limit=spread.limit(side * (fails if hard else far)),
             unit=unit,
-            blocks=EVERY if hard else NOTHING,
+            blocks=ALL_CALLS if hard else NO_CALLS,
         )

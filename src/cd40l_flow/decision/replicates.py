@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from cd40l_flow.assay.effects import NOTHING, Guard, guard
-from cd40l_flow.base.model import BACKGROUND_REAGENTS, Floats, Tube
+from cd40l_flow.assay.cd40l import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE, TIME
+from cd40l_flow.assay.effects import NO_CALLS
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.base.model import Floats, Tube
+from cd40l_flow.decision.applied import Guard, guard
 from cd40l_flow.decision.case import Case, Difference, Replicate, ReplicateGroup
-from cd40l_flow.gating.model import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE, TIME, GatedSample, GatedTube
+from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.mixture.histogram import edges, histogram
 from cd40l_flow.mixture.medians import median_interval
 from cd40l_flow.mixture.model import Expression
@@ -21,7 +24,7 @@ from cd40l_flow.signal.quantiles import median
 from cd40l_flow.signal.scale import Scale
 
 CODE = "REPLICATE_DISCORDANT"
-FEWEST = 20  # cells; of fewer nothing can be told, and they hardly count among those of the other tube
+FEWEST = 20  # cells; of fewer nothing can be said, and they hardly count among those of the other tube
 STANDARD_ERRORS = 4.0
 # The distance of two empirical laws of one population exceeds c sqrt(1/n + 1/m) with probability 2 exp(-2 c^2)
 # (Smirnov 1948, doi:10.1214/aoms/1177730256): here as seldom as a normal value lies beyond four standard errors.
@@ -41,7 +44,7 @@ def replicate_groups(
     for tube in gated.tubes:
         sheet = _tube(tube)
         # A background belongs to a detector: of two clones on two detectors each has its own.
-        detector = tube.signal.events.markers["target"] if sheet.reagent in BACKGROUND_REAGENTS else ""
+        detector = tube.signal.events.markers["target"] if sheet.reagent in current_assay().background_of else ""
         together.setdefault((sheet.stimulation, sheet.reagent, detector), []).append(tube)
     return tuple(
         _group(tubes, gated.scales, reagents, limits) for tubes in together.values() if len(tubes) > 1
@@ -53,22 +56,22 @@ def replicate_guards(case: Case) -> Iterator[Guard]:
     for group in case.replicates:
         what = f"{group.stimulation} {group.reagent}"
         beyond = [one for one in group.differences if one.value > one.limit]
-        told = beyond or sorted(group.differences, key=lambda one: one.value / one.limit)[-1:]
+        shown = beyond or sorted(group.differences, key=lambda one: one.value / one.limit)[-1:]
         # Resting cells fix the CD69 boundary and stand beside every reagent; no reagent is measured against an unused
         # background, whose replicates only warn.
         unused = group.stimulation == "stimulated" and not group.serves
         for reagent in group.serves or ("",):
-            for one in told:
+            for one in shown:
                 message = f"{one.what} in the replicates {' and '.join(one.tubes)} ({what}): may they be pooled?"
                 yield guard(
                     CODE, one.value > one.limit, message, reagent=reagent, value=one.value, limit=one.limit,
-                    unit=one.unit, blocks=NOTHING if unused else None,
+                    unit=one.unit, blocks=NO_CALLS if unused else None,
                 )  # fmt: skip
-            if not told:
+            if not shown:
                 # Tubes too small to compare only warn: what makes them small has its own guard.
                 names = " and ".join(one.fcs for one in group.replicates)
                 message = f"Too few cells to compare the replicates {names} ({what})."
-                yield guard(CODE, None, message, reagent=reagent, blocks=NOTHING)
+                yield guard(CODE, None, message, reagent=reagent, blocks=NO_CALLS)
 
 
 def level_free_distance(one: Floats, other: Floats, scale: Scale, percent: float) -> float:
@@ -101,7 +104,7 @@ def _group(
     stimulated = sheet.stimulation == "stimulated"
     if not stimulated:
         serves: tuple[str, ...] = ()
-    elif sheet.reagent in BACKGROUND_REAGENTS:
+    elif sheet.reagent in current_assay().background_of:
         serves = tuple(name for name, found in reagents.items() if names & set(found.anchor.tubes))
     else:
         serves = (sheet.reagent,)
@@ -119,17 +122,17 @@ def _group(
 
 
 def _replicate(tube: GatedTube, population: str, threshold: float | None) -> Replicate:
-    cells = tube.linear("target", population) if population in tube.places else np.empty(0)
-    parent = CD4_POSITIVE if CD4_POSITIVE in tube.places else CD8_NEGATIVE
-    active = ACTIVATED in tube.places
-    told = cells.size >= FEWEST
+    cells = tube.linear("target", population) if population in tube.indices else np.empty(0)
+    parent = CD4_POSITIVE if CD4_POSITIVE in tube.indices else CD8_NEGATIVE
+    active = ACTIVATED in tube.indices
+    enough = cells.size >= FEWEST
     return Replicate(
         fcs=_tube(tube).fcs,
         cells=int(cells.size),
         cd69_percent=100 * tube.count(ACTIVATED) / tube.count(parent) if active and tube.count(parent) else None,
-        cd69_median=median(tube.linear("CD69", population)) if told else None,
-        target_median=median(cells) if told else None,
-        percent_above=100 * float(np.mean(cells > threshold)) if told and threshold is not None else None,
+        cd69_median=median(tube.linear("CD69", population)) if enough else None,
+        target_median=median(cells) if enough else None,
+        percent_above=100 * float(np.mean(cells > threshold)) if enough and threshold is not None else None,
     )
 
 
@@ -168,7 +171,7 @@ def _shares(one: GatedTube, other: GatedTube, gate: str, parent: str, points: fl
     """Return the difference of a population's percent of its parent; None where either holds too few cells."""
     shares, variance = [], 0.0
     for tube in (one, other):
-        if gate not in tube.places or parent not in tube.places or tube.count(parent) < FEWEST:
+        if gate not in tube.indices or parent not in tube.indices or tube.count(parent) < FEWEST:
             return None
         count, total = tube.count(gate), tube.count(parent)
         shares.append(100 * count / total)
@@ -185,7 +188,7 @@ def _cd69(one: GatedTube, other: GatedTube, percent: float) -> Difference | None
         return None
     logs, variance = [], 0.0
     for tube in (one, other):
-        if ACTIVATED not in tube.places or tube.count(ACTIVATED) < FEWEST:
+        if ACTIVATED not in tube.indices or tube.count(ACTIVATED) < FEWEST:
             return None
         values = tube.linear("CD69", ACTIVATED)
         low, high = median_interval(values)
@@ -200,7 +203,7 @@ def _cd69(one: GatedTube, other: GatedTube, percent: float) -> Difference | None
 
 
 def _binned(tube: GatedTube, population: str, bins: int) -> Floats | None:
-    if population not in tube.places or tube.count(population) < FEWEST:
+    if population not in tube.indices or tube.count(population) < FEWEST:
         return None
     return histogram(tube.scaled("target", population), bins)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cd40l_flow.assay.effects import EVERY, NOTHING, Guard, beyond, guard
+from cd40l_flow.assay.effects import ALL_CALLS, NO_CALLS
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.case import Case
 
 
@@ -14,7 +16,7 @@ def sample_guards(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
     yield from _files(case)
     yield from _control(case)
     if case.sample.role != "control":
-        yield from _drugs(case)
+        yield from _answers(case)
         yield from _blood(case, limits)
     yield from _acquisition(case, limits)
     yield _compensation(case, limits)
@@ -30,8 +32,9 @@ def _files(case: Case) -> Iterator[Guard]:
             True,
             "No unstimulated tube: the CD69 boundary and activation rest on none. Add one to the sheet of tubes.",
         )
-    if "CD154" not in case.planned and "CD154-2" not in case.planned:
-        yield guard("TUBE_MISSING", True, "No stimulated CD154 tube. Add one to the sheet of tubes.")
+    clones = current_assay().expression
+    if not set(clones) & set(case.planned):
+        yield guard("TUBE_MISSING", True, f"No stimulated {clones[0]} tube. Add one to the sheet of tubes.")
 
 
 def _control(case: Case) -> Iterator[Guard]:
@@ -54,36 +57,28 @@ def _control(case: Case) -> Iterator[Guard]:
             yield guard("CONTROL_FAILED", True, " ".join(texts), reagent=reagent)
 
 
-def _drugs(case: Case) -> Iterator[Guard]:
-    sample = case.sample
-    drug = sample.calcineurin_inhibitor
-    yield guard("DRUG_CNI", drug == "yes", f"Calcineurin inhibitor: {drug}.")
-    yield guard("DRUG_STATUS_UNKNOWN", drug not in ("yes", "no"), f"Calcineurin inhibitor: {drug}.")
-    yield guard("STEROID", sample.steroid == "yes", f"Steroid: {sample.steroid}.")
-    yield guard("ANTI_CD154", sample.anti_cd154 == "yes", f"Therapeutic anti-CD154: {sample.anti_cd154}.")
+def _answers(case: Case) -> Iterator[Guard]:
+    """Yield the guards that an answer of the samples sheet fires."""
+    for row in current_assay().guards:
+        if row.answer:
+            answer = getattr(case.sample, row.answer)
+            fired = answer not in ("yes", "no") if row.if_unknown else answer == "yes"
+            yield guard(row.code, fired, row.message.format(answer))
 
 
 def _blood(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
     sample, guards = case.sample, limits["guards"]
     age, warn, refuse = sample.collected_h, float(guards["collected_warn_h"]), float(guards["collected_max_h"])
     too_old = age is not None and age > refuse
-    yield guard(
-        "SAMPLE_AGE",
-        beyond(age, warn, above=True),
-        "Time from collection to stimulation." if age is not None else "Time from collection is not known.",
-        value=age,
-        limit=refuse if too_old else warn,
-        unit="h",
-        blocks=EVERY if too_old else NOTHING,
-    )
+    fired, limit, blocks = beyond(age, warn, above=True), warn, NO_CALLS
+    if too_old:
+        limit, blocks = refuse, ALL_CALLS
+    message = "Time from collection to stimulation." if age is not None else "Time from collection is not known."
+    yield guard("SAMPLE_AGE", fired, message, value=age, limit=limit, unit="h", blocks=blocks)
     accepted = {str(name).lower() for name in guards["anticoagulants"]}
     given = sample.anticoagulant
-    yield guard(
-        "ANTICOAGULANT",
-        None if not given else given.lower() not in accepted,
-        f"Anticoagulant: {given or 'not known'}.",
-        blocks=None if given else NOTHING,
-    )
+    fired, message = given.lower() not in accepted if given else None, f"Anticoagulant: {given or 'not known'}."
+    yield guard("ANTICOAGULANT", fired, message, blocks=None if given else NO_CALLS)
     unknown = [name for name, value in (("sex", sample.sex), ("transplant", sample.transplant)) if value == "unknown"]
     yield guard(
         "ID_CONFLICT",
@@ -104,64 +99,47 @@ def _acquisition(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
         ),
     ):
         hard = beyond(value, float(acquisition[refuse]), above=True)
-        yield guard(
-            "ACQ_QC",
-            beyond(value, float(acquisition[warn]), above=True),
-            f"{message}, worst tube.",
-            value=value,
-            limit=float(acquisition[refuse if hard else warn]),
-            unit="%",
-            blocks=EVERY if hard else NOTHING,
-        )
+        limit, blocks = float(acquisition[refuse if hard else warn]), ALL_CALLS if hard else NO_CALLS
+        fired = beyond(value, float(acquisition[warn]), above=True)
+        yield guard("ACQ_QC", fired, f"{message}, worst tube.", value=value, limit=limit, unit="%", blocks=blocks)
     for names, yes, no in (
         (checks.untimed, "Steadiness in time could not be assessed", "Every tube has its time."),
         (checks.drifting, "The signal changes within what is kept of the acquisition", "No signal drifts."),
     ):
         yield guard("ACQ_QC", bool(names), f"{yes}: {', '.join(names)}." if names else no)
-    yield _uncut(case, float(acquisition["change_points"]))
+    yield _without_time_qc(case, float(acquisition["change_points"]))
 
 
-def _uncut(case: Case, limit: float) -> Guard:
+def _without_time_qc(case: Case, limit: float) -> Guard:
     """Return whether the cuts in time make the call, or change what the gates hold."""
-    if case.uncut is None:
+    if case.without_time_qc is None:
         return guard("ACQ_QC", False, "Nothing was cut in time: the call rests on all events.")
-    uncut = case.uncut
-    if not uncut.same_call:
-        return guard("ACQ_QC", True, f"The call rests on what was cut in time: without the cut it is {uncut.call}.")
-    changed = beyond(uncut.change_points, limit, above=True)
+    without = case.without_time_qc
+    if not without.same_call:
+        return guard("ACQ_QC", True, f"The call rests on what was cut in time: without the cut it is {without.call}.")
+    changed = beyond(without.change_points, limit, above=True)
     message = "Largest change of a gate by what was cut in time; without the cut the call is the same."
-    return guard("ACQ_QC", changed, message, value=uncut.change_points, limit=limit, unit="points")
+    return guard("ACQ_QC", changed, message, value=without.change_points, limit=limit, unit="points")
 
 
 def _compensation(case: Case, limits: Mapping[str, Any]) -> Guard:
     residue, limit = case.checks.residue, float(limits["guards"]["residue_max"])
     fired = None if residue is None else beyond(abs(residue), limit, above=True)
-    return guard(
-        "NO_COMP",
-        fired,
-        "How far the target follows CD69 or CD3 in cells that do not express it: spillover left, or taken twice.",
-        value=residue,
-        limit=limit,
-        unit="robust SD",
-        blocks=NOTHING if fired is None else EVERY,
-    )
+    message = "How far the target follows CD69 or CD3 in cells that do not express it: spillover left, or taken twice."
+    blocks = NO_CALLS if fired is None else ALL_CALLS
+    return guard("NO_COMP", fired, message, value=residue, limit=limit, unit="robust SD", blocks=blocks)
 
 
 def _tubes(case: Case) -> Iterator[Guard]:
     checks = case.checks
     for difference in checks.differences:
-        yield guard(
-            "ID_CONFLICT",
-            beyond(difference.value, difference.limit, above=True),
-            f"{difference.what} in {' and '.join(difference.tubes)}: one donor or two?",
-            value=difference.value,
-            limit=difference.limit,
-            unit=difference.unit,
-            blocks=EVERY,
-        )
+        value, limit, unit = difference.value, difference.limit, difference.unit
+        message = f"{difference.what} in {' and '.join(difference.tubes)}: one donor or two?"
+        fired = beyond(value, limit, above=True)
+        yield guard("ID_CONFLICT", fired, message, value=value, limit=limit, unit=unit, blocks=ALL_CALLS)
     if not checks.differences:
         # Tubes too small to compare only warn: what makes them small has its own guard.
-        yield guard("ID_CONFLICT", None, "No two tubes with enough cells to compare the donor.", blocks=NOTHING)
+        yield guard("ID_CONFLICT", None, "No two tubes with enough cells to compare the donor.", blocks=NO_CALLS)
     for code, found, yes, no in (
         (
             "TUBE_SWAP",
@@ -183,4 +161,4 @@ def _tubes(case: Case) -> Iterator[Guard]:
         ),
     ):
         message = "No tubes with enough cells to compare." if found is None else yes if found else no
-        yield guard(code, found, message, blocks=NOTHING if found is None else EVERY)
+        yield guard(code, found, message, blocks=NO_CALLS if found is None else ALL_CALLS)

@@ -22,6 +22,7 @@ def as_shown(case: Case, limits: Mapping[str, Any]) -> Case:
     theirs = frozenset() if case.control is None else case.control.not_carried
     if not dropped and not theirs:
         return case
+    without = case.without_time_qc
     return replace(
         case,
         reagents={
@@ -32,8 +33,8 @@ def as_shown(case: Case, limits: Mapping[str, Any]) -> Case:
             reagent: _without_mutants(beside) if reagent in theirs or reagent in dropped else beside
             for reagent, beside in case.comparisons.items()
         },
-        untold=dropped,
-        uncut=None if case.uncut is None else replace(case.uncut, case=as_shown(case.uncut.case, limits)),
+        not_shown=dropped,
+        without_time_qc=without and replace(without, case=as_shown(without.case, limits)),
     )
 
 

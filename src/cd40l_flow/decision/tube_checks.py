@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from cd40l_flow.base.model import BACKGROUND_REAGENTS, Tube
+from cd40l_flow.assay.cd40l import ACTIVATED, CD8_NEGATIVE, LYMPHOCYTES
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.base.model import Tube
 from cd40l_flow.decision.case import TubeCheck
 from cd40l_flow.decision.compensation_check import slopes
 from cd40l_flow.decision.fingerprints import differences
 from cd40l_flow.gating.density import HIGH, counted, density_of, find_valleys
-from cd40l_flow.gating.model import ACTIVATED, CD8_NEGATIVE, LYMPHOCYTES, GatedSample, GatedTube
+from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.gating.working import ends_of
 from cd40l_flow.signal.acquisition import Mask
 from cd40l_flow.signal.quantiles import median
@@ -55,10 +57,10 @@ def check_tubes(gated: GatedSample, limits: Mapping[str, Any]) -> TubeCheck:
     )
 
 
-def largest_change(cut: GatedSample, uncut: GatedSample) -> float:
+def largest_change(cut: GatedSample, without: GatedSample) -> float:
     """Return the largest change of a population's percent of parent between two gatings of the same tubes, points."""
     changes = [0.0]
-    for one, other in zip(cut.tubes, uncut.tubes, strict=True):
+    for one, other in zip(cut.tubes, without.tubes, strict=True):
         for population in one.populations:
             before, after = other.percent(population.population), population.percent_of_parent
             # The population of events kept in time is the cut itself.
@@ -77,7 +79,7 @@ def cd69_median(tube: GatedTube) -> float | None:
 
 
 def _median(tube: GatedTube, marker: str) -> float | None:
-    if CD8_NEGATIVE not in tube.places or tube.count(CD8_NEGATIVE) < 50:
+    if CD8_NEGATIVE not in tube.indices or tube.count(CD8_NEGATIVE) < 50:
         return None
     return median(tube.linear(marker, CD8_NEGATIVE))
 
@@ -120,7 +122,7 @@ def _markers_swapped(
     compared = False
     for rest in unstimulated:
         for background in stimulated:
-            if _tube(background).reagent not in BACKGROUND_REAGENTS:
+            if _tube(background).reagent not in current_assay().background_of:
                 continue
             raised = tuple(_raised(background, rest, marker, scales) for marker in ("target", "CD69"))
             if None in raised:
@@ -156,16 +158,16 @@ def _cd3_cd8_swapped(gated: GatedSample) -> bool | None:
     Each marker is split by itself, for gates rest on the labels. Bright cells are asked: where T cells are few, most of
     the CD8-dim cells are NK cells. All tubes must say so: their labels were compared when they were read.
     """
-    told = []
+    swapped = []
     for tube in gated.tubes:
-        if LYMPHOCYTES not in tube.places or tube.count(LYMPHOCYTES) < ENOUGH:
+        if LYMPHOCYTES not in tube.indices or tube.count(LYMPHOCYTES) < ENOUGH:
             continue
         cd3, cd8 = (_split(tube, marker, gated.scales) for marker in ("CD3", "CD8"))
         if cd3 is None or cd8 is None:
             continue
         t_of_cd8, cd8_of_t = float(cd3[0][cd8[1]].mean()), float(cd8[0][cd3[1]].mean())
-        told.append(t_of_cd8 < LEAST_T_OF_CD8 and cd8_of_t > t_of_cd8 + CLEARLY)
-    return all(told) if told else None
+        swapped.append(t_of_cd8 < LEAST_T_OF_CD8 and cd8_of_t > t_of_cd8 + CLEARLY)
+    return all(swapped) if swapped else None
 
 
 def _split(tube: GatedTube, marker: str, scales: Mapping[str, Scale]) -> tuple[Mask, Mask] | None:

@@ -10,15 +10,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from cd40l_flow.assay.effects import (
-    ABSENT,
-    FUNCTIONAL_DEFECT,
-    INDETERMINATE,
-    MOSAIC,
-    NORMAL,
-    REDUCED,
-)
-from cd40l_flow.decision.calls import CD40_IG, CLONES, Decision
+from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.decision.calls import Decision
 from cd40l_flow.decision.case import Case
 from cd40l_flow.mixture.model import Comparison
 
@@ -140,7 +134,7 @@ def _functional(case: Case, decision: Decision) -> list[str]:
 def _indeterminate(case: Case, decision: Decision) -> list[str]:
     if case.sample.role == "control":
         return ["This control does not meet its limits: its run cannot be called."]
-    said = ["No call can be made. Repeat the assay once the causes below are mended."]
+    said = ["No call can be made. Repeat the assay once the causes below are corrected."]
     if "FUNCTION_NOT_TESTED" in decision.reasons and decision.pattern == NORMAL:
         said = ["CD154 expression normal; function not tested: X-linked hyper-IgM syndrome is not excluded."]
     elif set(decision.reasons) <= set(UNDECIDED):
@@ -156,7 +150,7 @@ def _indeterminate(case: Case, decision: Decision) -> list[str]:
             f"{ratio:,.0f} to 1 against all else, and {PATTERN.get(second, 'two readouts of different kinds')} next."
         )
     calls = {reagent: subcall.call for reagent, subcall in decision.subcalls.items()}
-    if decision.pattern == NORMAL and calls.get(CD40_IG) == MOSAIC:
+    if decision.pattern == NORMAL and calls.get(current_assay().function) == MOSAIC:
         said.append(BINDING_MOSAIC)
     if decision.pattern in PATTERN and "FUNCTION_NOT_TESTED" not in decision.reasons:
         said.append(f"The measures alone would read: {PATTERN[decision.pattern]}. This is not a result.")
@@ -208,7 +202,8 @@ def _context(case: Case, decision: Decision, limits: Mapping[str, Any]) -> list[
 
 def _beside(case: Case) -> Comparison:
     """Return CD154 beside the control's, of the clone that was stained."""
-    return next((case.comparison(reagent) for reagent in CLONES if reagent in case.comparisons), Comparison())
+    clones = current_assay().expression
+    return next((case.comparison(reagent) for reagent in clones if reagent in case.comparisons), Comparison())
 
 
 def _lod(case: Case) -> str:

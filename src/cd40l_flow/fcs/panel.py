@@ -4,35 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.tables import TARGET, Assay
 from cd40l_flow.base.errors import TubeError
-from cd40l_flow.base.model import MARKERS, REQUIRED_MARKERS, TARGET_REAGENTS, Detector, Header
+from cd40l_flow.base.model import Detector, Header
 from cd40l_flow.fcs.scatter import find_scatter, is_time, scatter_name
 
-# The reagents whose background a tube is, in the order in which its detector is looked for.
-BACKGROUND_OF = {"isotype": ("CD154", "CD154-2"), "FMO": ("CD154", "CD154-2"), "secondary": ("CD40-Ig",)}
-
-# Nothing is gated on CD45 and it may well be stained twice, so its label is not looked for.
-ONLY_NAMED = ("CD45",)
-
-_REMEDY = "Name the detector under `panels` in the configuration, such as `CD3: {detector: APC-A}`, or mend the labels."
+_REMEDY = (
+    "Name the detector under `panels` in the configuration, such as `CD3: {detector: APC-A}`, or correct the labels."
+)
 
 
+@cache
 def _word(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9])", re.IGNORECASE)
 
 
-_CD154 = _word(r"CD154[a-e]?|CD40[ _/-]?L(?:G|igand)?")
-_CD40_IG = _word(r"CD40[ _/-]?(?:mu|hu|m|h)?[ _-]?(?:IgG?|Fc)\d?[a-c]?")
-_LABELS = {
-    "CD3": _word("CD3[a-e]?"),
-    "CD8": _word("CD8[a-e]?"),
-    "CD69": _word("CD69[a-e]?"),
-    "CD4": _word("CD4[a-e]?"),
-    # "CD45 RA" with a space is the isoform, not the pan-leukocyte marker.
-    "CD45": _word(r"CD45[a-e]?(?![ _/-]?R(?:[ABCO]|[^A-Za-z0-9]|$))"),
-}
-_TARGETS = {"CD154": _CD154, "CD154-2": _CD154, "CD40-Ig": _CD40_IG}
 # These words say viability wherever they stand ...
 _VIABILITY = _word(r"viab(?:le|ility)|via[ _-]?dye|live[ _/-]?dead|l[_/-]?d|zombie|fv[ds]\d*|dead(?: ?cells?)?")
 # ... while dyes that also label antibodies say so only as a label ($PnS) that names no antigen.
@@ -54,13 +43,14 @@ def find_markers(
     background this one is), then the labels. Raises TubeError (CHANNEL_MAP) naming every missing or ambiguous marker
     at once; ``name`` is what the message calls the tube.
     """
+    assay = current_assay()
     problems: list[str] = []
     found: dict[str, str] = {}
     given: set[str] = set()
     taken: set[str] = set()
-    for marker in MARKERS:
+    for marker in assay.marker_names:
         detector = panel_detector(panel, marker)
-        if detector is None and marker == "target":
+        if detector is None and marker == TARGET:
             detector = target_detector
         if detector is None:
             continue
@@ -70,42 +60,45 @@ def find_markers(
             problems.append(f"{marker}: detector {detector} is not in the file")
         else:
             found[marker] = detector
-    for marker in (marker for marker in MARKERS if marker not in given and marker not in ONLY_NAMED):
+    for marker in (row.name for row in assay.markers if row.name not in given and row.by_label):
         candidates = [detector for detector in _labelled(header, marker, reagent) if detector not in taken]
         if len(candidates) == 1:
             found[marker] = candidates[0]
         elif candidates:
             problems.append(f"{marker}: ambiguous, {' or '.join(candidates)}")
-        elif marker in REQUIRED_MARKERS:
+        elif marker in assay.required_markers:
             other = "other " if taken else ""
             problems.append(f"{_shown(marker, reagent)}: no {other}detector carries this label")
     problems += _doubled(header, found)
     if problems:
         raise TubeError("CHANNEL_MAP", name, f"{'; '.join(problems)}. The file has {describe(header)}.", _REMEDY)
-    return {marker: found[marker] for marker in MARKERS if marker in found}
+    return {marker: found[marker] for marker in assay.marker_names if marker in found}
 
 
 def find_roles(header: Header) -> tuple[dict[str, list[str]], list[str]]:
     """Return detector -> roles that a panel without entries would give it, and what it would not find or not decide.
 
-    The target is looked for under both of its names, for a file does not say which reagent it was stained with.
+    The target is looked for under each of its names, for a file does not say which reagent it was stained with.
     """
+    assay = current_assay()
     roles: dict[str, list[str]] = {}
-    problems = []
-    wanted = [(marker, marker, "CD154") for marker in MARKERS if marker != "target"]
-    wanted += [(f"target ({reagent})", "target", reagent) for reagent in ("CD154", "CD40-Ig")]
+    problems: list[str] = []
+    names = _named_targets(assay)
+    target = next(row for row in assay.markers if row.name == TARGET)
+    wanted = [(row.name, row, "") for row in assay.markers if row is not target]
+    wanted += [(_shown(TARGET, reagent), target, reagent) for reagent in names]
     targets = 0
     for role, marker, reagent in wanted:
-        found = _labelled(header, marker, reagent)
-        targets += marker == "target" and len(found) == 1
+        found = _labelled(header, marker.name, reagent)
+        targets += marker is target and len(found) == 1
         if len(found) == 1:
             roles.setdefault(found[0], []).append(role)
-        elif found and marker not in ONLY_NAMED:
+        elif found and marker.by_label:
             problems.append(f"{role}: ambiguous, {' or '.join(found)}")
-        elif marker in REQUIRED_MARKERS and marker != "target":
+        elif marker.required and marker is not target:
             problems.append(f"{role}: no detector carries this label")
     if not targets:
-        problems.append("target: no detector carries a label of CD154 or CD40-Ig")
+        problems.append(f"{TARGET}: no detector carries a label of {' or '.join(names)}")
     try:
         scatter = find_scatter(header, {}, "")
     except TubeError:
@@ -139,7 +132,7 @@ def background_detector(reagent: str, targets: Mapping[str, str]) -> str | None:
 
     ``targets`` maps reagent -> detector of the sample's stimulated tubes; None when there is none, or for other tubes.
     """
-    return next((targets[each] for each in BACKGROUND_OF.get(reagent, ()) if each in targets), None)
+    return next((targets[each] for each in current_assay().background_of.get(reagent, ()) if each in targets), None)
 
 
 def awaited(reagent: str, targets: Mapping[str, str], lost: Mapping[str, str]) -> str | None:
@@ -149,7 +142,7 @@ def awaited(reagent: str, targets: Mapping[str, str], lost: Mapping[str, str]) -
     """
     if background_detector(reagent, targets) is not None:
         return None
-    return next((lost[each] for each in BACKGROUND_OF.get(reagent, ()) if each in lost), None)
+    return next((lost[each] for each in current_assay().background_of.get(reagent, ()) if each in lost), None)
 
 
 def is_fluorescence(detector: Detector) -> bool:
@@ -182,10 +175,18 @@ def _says(text: str, marker: str, reagent: str, dyes: bool) -> bool:
         if _VIABILITY.search(text):
             return True
         return dyes and bool(_VIABILITY_DYE.search(text)) and not _ANTIGEN.search(text)
-    if marker == "target":
-        reagents = (reagent,) if reagent in TARGET_REAGENTS else BACKGROUND_OF.get(reagent, ())
-        return any(_TARGETS[each].search(text) for each in reagents)
-    return bool(_LABELS[marker].search(text))
+    assay = current_assay()
+    if marker == TARGET:
+        reagents = (reagent,) if reagent in assay.targets else assay.background_of.get(reagent, ())
+        return any(_word(assay.targets[each].labels).search(text) for each in reagents)
+    labels = next(row.labels for row in assay.markers if row.name == marker)
+    return bool(labels and _word(labels).search(text))
+
+
+def _named_targets(assay: Assay) -> list[str]:
+    """Return the targets that labels distinguish: of several clones with the same labels the first."""
+    labels = [target.labels for target in assay.targets.values()]
+    return [name for at, name in enumerate(assay.targets) if labels.index(labels[at]) == at]
 
 
 def _one_measure(detectors: Sequence[Detector]) -> list[Detector]:
@@ -213,4 +214,4 @@ def _doubled(header: Header, found: Mapping[str, str]) -> list[str]:
 
 
 def _shown(marker: str, reagent: str) -> str:
-    return f"target ({reagent})" if marker == "target" else marker
+    return f"{TARGET} ({reagent})" if marker == TARGET else marker

@@ -75,7 +75,7 @@ def find_scatter(header: Header, panel: Mapping[str, object], name: str) -> Scat
     """Return the scatter detectors and time: the panel's own, else by their names.
 
     An area goes before an unnamed measure before a height; a detector whose name has no laser before the blue one
-    before others; side before back scatter. Height and width are told only where the file has an area too, for they
+    before others; side before back scatter. Height and width are given only where the file has an area too, for they
     serve to find doublets. A panel with ``scatter: none`` leaves all of it out. ``name`` is what messages call the
     tube. Raises TubeError (CHANNEL_MAP) when forward or side scatter is missing.
     """

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts, population_name
 from cd40l_flow.figures.binned import Counts, Densities
 from cd40l_flow.figures.gating import GATE, gate_lines
@@ -23,7 +24,6 @@ _SIZES = ((100, 64), (200, 52), (math.inf, 44))
 _LEVELS = ("#ffffff", "#c3d6ea", "#8fb4d8", "#4f8ac2", "#245b99", "#0a234c")
 _LINE, _NOTHING, _HATCH, _FILL = 6, 7, 8, 3
 _COLOURS = np.array([hex_rgb(colour) for colour in (*_LEVELS, GATE, "#eceff2", "#c9d0d7")], dtype=np.int32)
-_REAGENTS = ("CD154", "CD154-2", "CD40-Ig")
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,10 @@ def contact_sheets(samples: Iterable[Densities], count: int) -> list[Sheet]:
 
 def _order(name: tuple[str, str]) -> tuple[int, int, str]:
     kind, what = name
+    reagents = list(current_assay().targets)
     populations = list(load_texts()["populations"])
     if kind == "target":
-        return 0, _REAGENTS.index(what) if what in _REAGENTS else len(_REAGENTS), what
+        return 0, reagents.index(what) if what in reagents else len(reagents), what
     return 1, populations.index(what) if what in populations else len(populations), what
 
 
@@ -83,7 +84,7 @@ def _cells(densities: Densities, size: int) -> dict[tuple[str, str], Cells]:
         if counts is not None:
             found["target", target["reagent"]] = _histogram(counts, target.get("threshold"), size)
     tubes = [tube for tube in densities.index["tubes"] if tube["stimulation"] == "stimulated"]
-    chosen = next((tube for name in _REAGENTS for tube in tubes if tube["reagent"] == name), None)
+    chosen = next((tube for name in current_assay().targets for tube in tubes if tube["reagent"] == name), None)
     for panel in chosen["panels"] if chosen else ():
         counts = None if "missing" in panel else densities.counts(panel["array"])
         if counts is not None:

@@ -13,14 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cd40l_flow.assay.cd40l import CD8_NEGATIVE
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.disk import write_whole
 from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.decision.case import Case
 from cd40l_flow.figures.axes import Axis
 from cd40l_flow.figures.evidence import Curves
-from cd40l_flow.figures.panels import TARGET_LABEL, draw_panels, fluorescence_axis
+from cd40l_flow.figures.panels import draw_panels, fluorescence_axis
 from cd40l_flow.figures.pictures import draw_pictures
-from cd40l_flow.gating.model import CD8_NEGATIVE, GatedSample, GatedTube
+from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.mixture.histogram import HIGH as SCALE_HIGH
 from cd40l_flow.mixture.histogram import LOW as SCALE_LOW
 from cd40l_flow.mixture.histogram import histogram
@@ -85,14 +87,14 @@ def write_densities(arrays: Mapping[str, Any], path: Path) -> str:
 
 def _target(gated: GatedSample, expression: Expression, arrays: dict[str, Any]) -> dict[str, Any]:
     """Return the index entry of one reagent's histograms, and add its arrays."""
-    label = TARGET_LABEL.get(expression.reagent, expression.reagent)
+    label = current_assay().title(expression.reagent)
     axis = Axis(f"{label} ({expression.detector})", SCALE_LOW, SCALE_HIGH, expression.scale)
     resting = [
         tube.scaled("target", CD8_NEGATIVE)
         for tube in gated.tubes
         if tube.signal.events.tube.stimulation == "unstimulated"
         and tube.signal.events.tube.reagent == expression.reagent
-        and CD8_NEGATIVE in tube.places
+        and CD8_NEGATIVE in tube.indices
     ]
     key = expression.reagent.lower().replace("-", "")
     told: dict[str, Any] = {
@@ -167,7 +169,7 @@ def _rebin(counts: Floats) -> Floats:
 def _activation(gated: GatedSample, case: Case, arrays: dict[str, Any]) -> dict[str, Any] | None:
     """Return the index entry of CD69, stimulated over unstimulated, of CD3+CD8- cells, and add its arrays."""
     groups: dict[str, list[Singles]] = {"stimulated": [], "unstimulated": []}
-    chosen: Sequence[GatedTube] = [tube for tube in gated.tubes if CD8_NEGATIVE in tube.places]
+    chosen: Sequence[GatedTube] = [tube for tube in gated.tubes if CD8_NEGATIVE in tube.indices]
     for tube in chosen:
         sheet = tube.signal.events.tube
         if sheet.stimulation == "unstimulated" or sheet.reagent == (case.planned[0] if case.planned else ""):

@@ -37,7 +37,7 @@ class Curves:
             "curve": self._name(evidence.curve, evidence, axis),
             "reference": self._name(evidence.reference, evidence, axis),
             "valleys": [at(valley.position) for valley in evidence.valleys],
-            "control": axis.at(found.lent) if found.lent is not None else None,
+            "control": axis.at(found.control) if found.control is not None else None,
         }
 
     def _name(self, curve: Density | None, evidence: Evidence, axis: Axis) -> str | None:

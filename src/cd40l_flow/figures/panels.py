@@ -9,27 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.base.model import Floats, Singles
-from cd40l_flow.figures.axes import Axis
-from cd40l_flow.figures.evidence import Curves
-from cd40l_flow.gating.model import (
-    ACTIVATED,
-    CD3_POSITIVE,
-    CD4_POSITIVE,
-    CD8_NEGATIVE,
-    GATE_POPULATION,
+from cd40l_flow.assay.cd40l import (
     LYMPHOCYTES,
     SINGLETS,
     TIME,
-    VIABLE,
-    Boundary,
-    GatedSample,
-    GatedTube,
-    Numbers,
-    Places,
-    ScatterGate,
-    taken,
 )
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.base.model import Floats, Singles
+from cd40l_flow.figures.axes import Axis
+from cd40l_flow.figures.evidence import Curves
+from cd40l_flow.gating.model import Boundary, EventIndices, GatedSample, GatedTube, Indices, ScatterGate, take
 from cd40l_flow.gating.scatter_steps import NO_SCATTER
 from cd40l_flow.gating.singlets import singlet_ratio
 from cd40l_flow.mixture.histogram import HIGH, LOW
@@ -37,16 +26,7 @@ from cd40l_flow.signal.prepare import TubeSignal
 
 CELLS = 128
 CHUNK = 1 << 16  # events at a time: they stay in the processor's cache
-TARGET_LABEL = {"CD154-2": "CD154 (clone 2)"}
-# Population, the marker that cuts it out, its boundary, and on which side the population lies.
-THRESHOLDS = (
-    (VIABLE, "viability", "viability_high", "below"),
-    (CD3_POSITIVE, "CD3", "cd3_low", "above"),
-    (CD8_NEGATIVE, "CD8", "cd8_high", "below"),
-    (CD4_POSITIVE, "CD4", "cd4_low", "above"),
-    (ACTIVATED, "CD69", "cd69_low", "above"),
-)
-NO_EVENTS: Places = np.empty(0, dtype=np.int32)
+NO_EVENTS: EventIndices = np.empty(0, dtype=np.int32)
 SINGLET_ENDS = ("singlet_low", "singlet_high")
 
 
@@ -55,7 +35,7 @@ class _Drawn:
     """An axis of a panel and the cells of events on it: numbers of events, (n,), to their cells, (n,)."""
 
     axis: Axis
-    cells: Callable[[Numbers], NDArray[np.uint8]]
+    cells: Callable[[Indices], NDArray[np.uint8]]
 
 
 def _all(axis: Axis, values: NDArray[Any]) -> _Drawn:
@@ -63,12 +43,12 @@ def _all(axis: Axis, values: NDArray[Any]) -> _Drawn:
     every = np.empty(values.size, dtype=np.uint8)
     for begin in range(0, values.size, CHUNK):
         every[begin : begin + CHUNK] = axis.cells(values[begin : begin + CHUNK], CELLS)
-    return _Drawn(axis, lambda places: taken(every, places))
+    return _Drawn(axis, lambda places: take(every, places))
 
 
 def _some(axis: Axis, values: NDArray[Any]) -> _Drawn:
     """Return an axis that one panel has: the events of that panel are laid on it."""
-    return _Drawn(axis, lambda places: axis.cells(taken(values, places), CELLS))
+    return _Drawn(axis, lambda places: axis.cells(take(values, places), CELLS))
 
 
 def draw_panels(
@@ -96,17 +76,19 @@ def draw_panels(
         fsc = _all(Axis(scatter.fsc, 0.0, tops[0]), signal.stored(scatter.fsc))
         ssc = _all(Axis(scatter.ssc, 0.0, tops[1]), signal.stored(scatter.ssc))
         _add_scatter(strip, gated, tube, fsc, ssc)
-    for population, marker, gate, side in THRESHOLDS:
-        if marker not in signal.scaled:
-            if population != CD4_POSITIVE:
+    marker_gates = [gate for gate in current_assay().gates if gate.marker]
+    for gate in marker_gates:
+        population, (boundary,) = gate.population, gate.boundaries
+        if gate.marker not in signal.scaled:
+            if not gate.only_if:
                 strip.panels.append({"population": population, "missing": "not stained"})
             continue
-        if population == CD4_POSITIVE and population not in {*tube.places, *tube.failed}:
+        if gate.only_if and population not in {*tube.indices, *tube.failed}:
             continue
-        axis, values = fluorescence_axis(gated, signal, marker), signal.scaled[marker]
+        axis, values = fluorescence_axis(gated, signal, gate.marker), signal.scaled[gate.marker]
         x = _some(axis, values)
-        y = target if marker == "CD69" else ssc
-        strip.add(population, x, y, _threshold(tube.boundary(gate), axis, side), gate)
+        y = target if gate is marker_gates[-1] else ssc
+        strip.add(population, x, y, _threshold(tube.boundary(boundary), axis, gate.keep), boundary)
     return strip.panels, strip.arrays
 
 
@@ -141,7 +123,7 @@ class _Strip:
             return
         parent = tube.failed[population] if counted is None else counted.parent
         name = f"{self.prefix}{len(self.panels)}"
-        inside = tube.places[parent]
+        inside = tube.indices[parent]
         self.arrays[name] = _counts(inside, x, y)
         found = tube.found.get(evidence)
         panel = {
@@ -164,7 +146,7 @@ def fluorescence_axis(gated: GatedSample, signal: TubeSignal, marker: str) -> Ax
     """Return the logicle axis of a marker of a tube."""
     detector = signal.events.markers[marker]
     reagent = signal.events.tube.reagent
-    label = TARGET_LABEL.get(reagent, reagent) if marker == "target" else marker
+    label = current_assay().title(reagent) if marker == "target" else marker
     return Axis(f"{label} ({detector})", LOW, HIGH, gated.scales[detector])
 
 
@@ -177,7 +159,9 @@ def _why(gated: GatedSample, population: str, signal: TubeSignal) -> str:
 
 def _doubts(tube: GatedTube, population: str) -> dict[str, Any]:
     """Return how a population's boundaries were found, whether a person set one, and what to doubt."""
-    boundaries = [boundary for boundary in tube.boundaries if GATE_POPULATION[boundary.gate] == population]
+    boundaries = [
+        boundary for boundary in tube.boundaries if current_assay().population_of(boundary.gate) == population
+    ]
     gates: list[Boundary | ScatterGate] = [*boundaries]
     if population == LYMPHOCYTES and tube.scatter_gate is not None:
         gates.insert(0, tube.scatter_gate)
@@ -188,7 +172,7 @@ def _doubts(tube: GatedTube, population: str) -> dict[str, Any]:
     }
 
 
-def _counts(places: Places, x: _Drawn, y: _Drawn) -> NDArray[np.uint32]:
+def _counts(places: EventIndices, x: _Drawn, y: _Drawn) -> NDArray[np.uint32]:
     """Return the (128, 128) counts of events in the cells of two axes, [x, y]."""
     counts = np.zeros(CELLS * CELLS, dtype=np.uint32)
     for begin in range(0, places.size, CHUNK):
@@ -229,12 +213,12 @@ def _ratio(tube: GatedTube) -> _Drawn | None:
     scatter = tube.signal.events.scatter
     name = f"{scatter.fsc} / {scatter.fsc_height}" if scatter.fsc_height else str(scatter.fsc_width)
 
-    def ratio(places: Numbers) -> Singles:
+    def ratio(places: Indices) -> Singles:
         found: Singles = np.asarray(singlet_ratio(tube.signal, places))
         # Without a height there is no ratio: such events count at the axis's lower end.
         return np.nan_to_num(found, nan=0.0) if np.isnan(found).any() else found
 
-    lymphocytes = tube.places.get(LYMPHOCYTES, tube.places["all"])
+    lymphocytes = tube.indices.get(LYMPHOCYTES, tube.indices["all"])
     looked = tube.found["singlet_low"].evidence if "singlet_low" in tube.found else None
     low, high = 0.0, 1.0
     if looked is not None:

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from cd40l_flow.assay.cd40l import VIABLE
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.errors import Cd40lFlowError
-from cd40l_flow.base.model import MARKERS, Job
-from cd40l_flow.gating.model import VIABLE
+from cd40l_flow.base.model import Job
 from cd40l_flow.interop.tube_values import linear_values, read_again
 from cd40l_flow.result.gate_shapes import GateTree, membership
 from cd40l_flow.result.gate_tree import gate_trees
@@ -49,7 +50,8 @@ def write_h5ad(result: Mapping[str, Any], job: Job, path: Path, population: str 
         raise Cd40lFlowError(
             "AnnData files need anndata, which is not installed: pip install 'cd40l-flow[anndata]'."
         ) from None
-    names = (*SCATTER, *(marker for marker in MARKERS if any(marker in tube["markers"] for tube in result["tubes"])))
+    read = {marker for tube in result["tubes"] for marker in tube["markers"]}
+    names = (*SCATTER, *(marker for marker in current_assay().marker_names if marker in read))
     trees = gate_trees(result)
     gates = tuple(dict.fromkeys(gate.name for tree in trees for gate in tree.gates))
     tables, linear, logicle = [], [], []

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from cd40l_flow.gating.model import CD8_NEGATIVE, CD8_POSITIVE, LYMPHOCYTES, SINGLETS, TIME
+from cd40l_flow.assay.cd40l import CD8_NEGATIVE, CD8_POSITIVE, LYMPHOCYTES, SINGLETS, TIME
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.interop.drawn_gates import Drawn, End
 from cd40l_flow.result.gate_shapes import Band, Box, Either, Gate, GateTree, Polygon, Side
 from cd40l_flow.result.gate_tree import IN_RANGE, KEPT
@@ -13,7 +14,6 @@ from cd40l_flow.result.gate_tree import IN_RANGE, KEPT
 # What a program may change by writing a gate down again; anything less is no move. Of a logicle axis, of other values.
 SAME_SCALED, SAME = 1e-3, 1e-3
 SAME_SECONDS = 0.05
-SIDES = ("lymph_fsc_low", "lymph_fsc_high", "lymph_ssc_low", "lymph_ssc_high")
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def _scatter(shape: object, drawn: Drawn) -> tuple[dict[str, float], list[str]]:
     sizes = (old[1] - old[0],) * 2 + (old[3] - old[2],) * 2
     changed = {
         name: value
-        for name, value, before, size in zip(SIDES, new, old, sizes, strict=True)
+        for name, value, before, size in zip(current_assay().boundaries(LYMPHOCYTES), new, old, sizes, strict=True)
         if not _close(value, before, size)
     }
     if changed:

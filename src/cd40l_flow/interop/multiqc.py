@@ -14,6 +14,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.base.disk import write_whole
 from cd40l_flow.cohort.cells import safe
@@ -166,7 +167,7 @@ def _general(results: Sequence[Result]) -> str:
 
 def _negative_fractions(results: Sequence[Result]) -> str:
     """Return the negative fractions of both reagents as points of one strip each."""
-    names = {"CD154": "cd154_negative_fraction", "CD40-Ig": "cd40ig_negative_fraction"}
+    names = {one.name: f"{one.key}_negative_fraction" for one in current_assay().targets.values() if one.expected}
     data = {}
     for result in results:
         found = {name: _measure(reagent, "negative_fraction")(result) for reagent, name in names.items()}

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.errors import Cd40lFlowError
-from cd40l_flow.base.model import BACKGROUND_REAGENTS, Events, Floats, Job
+from cd40l_flow.base.model import Events, Floats, Job
 from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.signal.compensation import compensate
 
@@ -27,7 +28,7 @@ def read_again(fcs: str, result: Mapping[str, Any], job: Job) -> list[Events]:
             continue
         tube = next(tube for tube in job.sample.tubes if (tube.fcs, tube.reagent) == (fcs, row["reagent"]))
         panel = job.settings["panels"][tube.panel] or {}
-        target = row["markers"]["target"] if tube.reagent in BACKGROUND_REAGENTS else None
+        target = row["markers"]["target"] if tube.reagent in current_assay().background_of else None
         events = read_events(tube, panel, job.settings["spillover"], target)
         if events.digest != row["digest"]:
             raise ChangedEventsError(

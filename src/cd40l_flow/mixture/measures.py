@@ -46,7 +46,7 @@ def fit(
     scale: Scale,
     limits: Mapping[str, Any],
     *,
-    reagent: str = "CD154",
+    reagent: str = "",
     detector: str = "",
     tubes: tuple[str, ...] = (),
     control: ControlExpression | None = None,

@@ -190,7 +190,7 @@ class Comparison:
     logarithms, each against all other explanations together (`odds`); ``residual_kept`` is what the mutant cells of a
     mosaic keep of the level, where a residual allele explains them best. ``shape_distance`` is how far the spread of
     the signal lies from the controls', in standard deviations between people. ``agreement`` is how far the mutant
-    fraction lies above the other readout's (CD154 and CD40-Ig), in standard errors. ``bright_events`` counts cells at
+    fraction lies above the other readout's, in standard errors. ``bright_events`` counts cells at
     the control's positive level (above its 10th percentile) beyond the background's.
     """
 

@@ -2,8 +2,8 @@
 
 Stimulated cells have more light of their own, bind more that is not specific, and carry CD69, whose dye spreads noise
 into the target's detector: resting cells alone are too dim and too narrow a background. CD8+ T cells of the same two
-tubes have gone through all of that, and few of them express CD154: where their lower part went, the others without
-CD154 went as well. Light that is added moves them, its noise is added to theirs.
+tubes have gone through all of that, and few of them express the target: where their lower part went, the others
+without it went as well. Light that is added moves them, its noise is added to theirs.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from statistics import NormalDist
 
 import numpy as np
 
+from cd40l_flow.assay.cd40l import CD8_POSITIVE
 from cd40l_flow.base.model import Floats
-from cd40l_flow.gating.model import CD8_POSITIVE, GatedTube
+from cd40l_flow.gating.model import GatedTube
 from cd40l_flow.signal.censoring import pile
 from cd40l_flow.signal.quantiles import quantiles
 from cd40l_flow.signal.scale import robust_sd
@@ -115,7 +116,7 @@ def _cd8(tubes: Sequence[GatedTube], *, activated: bool) -> Floats:
     parts = []
     for tube in tubes:
         boundary = tube.boundary("cd69_low")
-        if CD8_POSITIVE not in tube.places or (activated and boundary is None):
+        if CD8_POSITIVE not in tube.indices or (activated and boundary is None):
             continue
         values = tube.linear("target", CD8_POSITIVE)
         if activated and boundary is not None:

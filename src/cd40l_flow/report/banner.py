@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts, reason_texts
 from cd40l_flow.result.numbers import (
     format_against,
@@ -80,7 +81,7 @@ def shown_subcalls(result: Result) -> Mapping[str, Any]:
 
 
 def _reagent_order(item: tuple[str, Any]) -> int:
-    order = ("CD154", "CD154-2", "CD40-Ig")
+    order = list(current_assay().targets)
     return order.index(item[0]) if item[0] in order else len(order)
 
 

@@ -7,21 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cd40l_flow.assay.effects import (
-    ABSENT,
-    BLOCKS,
-    EVERY,
-    FUNCTIONAL_DEFECT,
-    INDETERMINATE,
-    MOSAIC,
-    NORMAL,
-    REDUCED,
-    TOLD,
-)
-from cd40l_flow.assay.rules import MEASURE_WORDS, RULES, Condition, Rule
+from cd40l_flow.assay.effects import ABSENT, ALL_CALLS, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.rules import MEASURE_WORDS
+from cd40l_flow.assay.tables import Condition, Rule
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.base.schema import load_schema
-from cd40l_flow.decision.calls import FUNCTIONAL, TABLE
 
 IN_ORDER = (FUNCTIONAL_DEFECT, ABSENT, MOSAIC, REDUCED, NORMAL)
 WORDS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
@@ -97,6 +88,8 @@ def decision_table() -> str:
 
 
 def _lines() -> Iterator[str]:
+    assay = current_assay()
+    rows = assay.guard
     yield from (
         "# How a call is made",
         "",
@@ -105,16 +98,16 @@ def _lines() -> Iterator[str]:
         "## Checks",
         "",
         CHECKS,
-        f"Every call: {', '.join(f'`{code}`' for code, blocked in BLOCKS.items() if blocked == EVERY)}.",
+        f"Every call: {', '.join(f'`{code}`' for code, row in rows.items() if row.blocks == ALL_CALLS)}.",
         "",
         f"| code | {' | '.join(IN_ORDER)} | |",
         f"|---|{'|'.join(':---:' for _ in IN_ORDER)}|---|",
     )
-    for code, blocked in BLOCKS.items():
-        if blocked == EVERY:
+    for code, row in rows.items():
+        if row.blocks == ALL_CALLS:
             continue
-        marks = " | ".join("✗" if call in blocked else "" for call in IN_ORDER)
-        effect = "warns" if code in TOLD or not blocked else ""
+        marks = " | ".join("✗" if call in row.blocks else "" for call in IN_ORDER)
+        effect = "warns" if row.warns or not row.blocks else ""
         yield f"| `{code}` | {marks} | {effect} |"
     yield from (
         "",
@@ -126,7 +119,7 @@ def _lines() -> Iterator[str]:
         RULES_READ,
         "| place | sub-call | all of | and of each line one |",
         "|---:|---|---|---|",
-        *(_rule(rule) for rule in sorted(RULES, key=lambda rule: rule.place)),
+        *(_rule(rule) for rule in sorted(assay.rules, key=lambda rule: rule.place)),
         "",
         NO_RULE,
         "## A functional defect",
@@ -135,7 +128,7 @@ def _lines() -> Iterator[str]:
         "",
         "| call | all of | and of each line one |",
         "|---|---|---|",
-        _rule(FUNCTIONAL, place=False),
+        _rule(assay.functional, place=False),
         "",
         "## From sub-calls to the call",
         "",
@@ -144,7 +137,7 @@ def _lines() -> Iterator[str]:
         "|---|---|---|---|",
         *(
             f"| {cd154} | {binding} | {_strong(call)} | {f'`{reason}`' if reason else ''} |"
-            for (cd154, binding), (call, reason) in TABLE.items()
+            for (cd154, binding), (call, reason) in assay.calls.items()
         ),
         "",
         "## Reason codes",

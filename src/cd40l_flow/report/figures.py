@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts, population_name, reason_texts
 from cd40l_flow.figures.binned import Densities
 from cd40l_flow.figures.gating import draw_panels
@@ -17,7 +18,6 @@ Result = Mapping[str, Any]
 View = dict[str, Any]
 
 _KEYS = ("sample", "control", "background", "unstimulated", "negative", "positive", "total", "threshold")
-_EXPECTED = ("CD154", "CD154-2", "CD40-Ig")
 
 
 class Subject(NamedTuple):
@@ -53,7 +53,9 @@ def target_views(subject: Subject, control: Subject | None) -> list[View]:
         *(target["reagent"] for target in subject.densities.index["targets"]),
     }
     return [
-        _target_view(subject, control, reagent) for reagent in _EXPECTED if reagent != "CD154-2" or reagent in named
+        _target_view(subject, control, name)
+        for name, reagent in current_assay().targets.items()
+        if reagent.expected or name in named
     ]
 
 

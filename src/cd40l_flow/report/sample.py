@@ -18,6 +18,7 @@ from cd40l_flow.report.pages import read_asset, security_policy, template
 from cd40l_flow.report.replicates import replicate_views
 from cd40l_flow.report.review import gate_verdicts, review_view
 from cd40l_flow.report.tables import (
+    compared_populations,
     gate_rows,
     guard_rows,
     measures_table,
@@ -78,6 +79,8 @@ def render_report(
     drawn = [rules(prefix, styles) for prefix, styles in lines.items()]
     style = "\n".join([read_asset("style.css", "report.css", "review.css"), *drawn])
     script = read_asset("review.js")
+    beside = [result, *control_results[:1]]
+    compared = compared_populations(beside)
     context: dict[str, Any] = {
         "t": load_texts(),
         "svg": svg,
@@ -106,7 +109,8 @@ def render_report(
         "rules": rule_rows(result),
         "messages": message_rows(result, not_shown),
         "gates": gate_rows(result),
-        "tubes": [rows for rows in map(tube_rows, [result, *control_results[:1]]) if rows is not None],
+        "compared": [load_texts()["sections"]["tubes"]["shares"].get(name, name) for name in compared],
+        "tubes": [rows for each in beside if (rows := tube_rows(each, compared)) is not None],
         "methods": method_rows(result),
         "miflowcyt": method_sections(result),
         "configuration": configuration_view(result),

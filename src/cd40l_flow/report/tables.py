@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cd40l_flow.assay.cd40l import ACTIVATED, TIME
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts, population_name, reason_texts
 from cd40l_flow.result.numbers import (
     format_against,
@@ -20,70 +22,11 @@ from cd40l_flow.result.numbers import (
 Result = Mapping[str, Any]
 View = dict[str, Any]
 
-_REAGENTS = ("CD154", "CD154-2", "CD40-Ig")
-_MEASURE_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (
-        "share",
-        (
-            "events",
-            "percent_positive",
-            "relative_positive",
-            "negative_fraction",
-            "mutant_fraction",
-            "lob",
-            "lod",
-            "limit_counting",
-            "limit_with_healthy_spread",
-            "bright_events",
-            "unstimulated_percent_positive",
-        ),
-    ),
-    (
-        "brightness",
-        ("mfi_positive", "mfi_ratio", "mfi_all", "mfi_all_ratio", "mfi_background", "stain_index", "threshold"),
-    ),
-    ("odds", ("normal_odds", "mosaic_odds", "reduced_odds", "absent_odds")),
-    (
-        "fit",
-        (
-            "separation",
-            "shift",
-            "valley",
-            "dip_p",
-            "agreement",
-            "residual_kept",
-            "shape_distance",
-            "overdispersion",
-            "negatives_by_cd69",
-            "negatives_by_cd3",
-            "margin_events",
-            "borrowed",
-            "goodness",
-            "misplaced",
-            "model_error",
-            "background_shift",
-            "linear_width_ratio",
-        ),
-    ),
-    (
-        "secondary",
-        (
-            "ks_background",
-            "ks_control",
-            "overton_background",
-            "overton_control",
-            "recovery",
-            "drawn_detected",
-        ),
-    ),
-)
-_COMPARED = ("lymphocytes", "singlets", "viable", "CD3+", "CD3+CD8-", "CD3+CD8+", "CD3+CD8-CD69+")
-
 
 def measures_table(result: Result, controls: Sequence[Result]) -> View | None:
     """Return the measures, one column for each reagent and sample; None when nothing was measured."""
     subjects = [result, *controls]
-    reagents = [name for name in _REAGENTS if any(subject["reagents"].get(name) for subject in subjects)]
+    reagents = [name for name in current_assay().targets if any(subject["reagents"].get(name) for subject in subjects)]
     if not reagents:
         return None
     columns = [(reagent, subject) for reagent in reagents for subject in subjects]
@@ -92,7 +35,7 @@ def measures_table(result: Result, controls: Sequence[Result]) -> View | None:
         "subjects": [{"sample": subject["sample"], "own": subject is result} for _, subject in columns],
         "groups": [
             {"name": name, "rows": [_measure_row(measure, columns) for measure in measures]}
-            for name, measures in _MEASURE_GROUPS
+            for name, measures in current_assay().measures.items()
         ],
         "facts": _measure_facts(columns),
     }
@@ -230,8 +173,16 @@ def _plain(value: float | None) -> str:
     return (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", "−")
 
 
-def tube_rows(result: Result) -> View | None:
-    """Return the tubes of one sample compared, with the spread of each column; None when no tube was read."""
+def compared_populations(results: Sequence[Result]) -> list[str]:
+    """Return the populations that tubes are compared by: those of the assay's gates, an optional one where it is."""
+    assay = current_assay()
+    there = {each["population"] for result in results for tube in result["tubes"] for each in tube["populations"]}
+    optional = {gate.population for gate in assay.gates if gate.only_if} - there
+    return [name for name in assay.populations if name != TIME and name not in optional]
+
+
+def tube_rows(result: Result, compared: Sequence[str]) -> View | None:
+    """Return the tubes of one sample compared by some populations, with the spread of each; None without a tube."""
     words = load_texts()["sections"]["tubes"]
     read = [tube for tube in result["tubes"] if tube["status"] == "ok"]
     if not read:
@@ -244,14 +195,14 @@ def tube_rows(result: Result) -> View | None:
             "removed": _share(tube.get("removed_percent")),
             "margin": _share(tube.get("margin_percent")),
             "time_problem": tube.get("time_problem") or "",
-            "shares": [_share(share.get(name)) for name in _COMPARED],
+            "shares": [_share(share.get(name)) for name in compared],
         }
         for tube, share in zip(read, shares, strict=True)
     ]
     spread = []
-    for name in _COMPARED:
+    for name in compared:
         # Resting and activated cells differ in CD69 by design: only the stimulated tubes are compared.
-        stimulated_only = name == "CD3+CD8-CD69+"
+        stimulated_only = name == ACTIVATED
         found = [
             share[name]
             for tube, share in zip(read, shares, strict=True)

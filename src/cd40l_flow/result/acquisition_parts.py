@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from cd40l_flow.base.model import Floats, Spillover
-from cd40l_flow.decision.case import Case, Uncut
+from cd40l_flow.decision.case import Case, WithoutTimeQC
 from cd40l_flow.fcs.spillover import condition_number
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.signal.prepare import TubeSignal
@@ -21,7 +21,7 @@ def acquisition_rows(gated: GatedSample, case: Case) -> dict[str, Any]:
     """
     return {
         "tubes": [_tube(tube.signal) for tube in gated.tubes],
-        "uncut": _uncut(case.uncut) if case.uncut is not None else None,
+        "uncut": _uncut(case.without_time_qc) if case.without_time_qc is not None else None,
     }
 
 
@@ -54,7 +54,7 @@ def _ends(time: Floats | None) -> list[float] | None:
     return [float(time.min()), float(time.max())] if time is not None and time.size else None
 
 
-def _uncut(uncut: Uncut) -> dict[str, Any]:
+def _uncut(uncut: WithoutTimeQC) -> dict[str, Any]:
     return {
         "call": uncut.call,
         "reasons": list(uncut.reasons),

@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow import ENGINE_VERSION
-from cd40l_flow.assay.effects import FUNCTIONAL_DEFECT, Guard
-from cd40l_flow.assay.rules import Outcome
+from cd40l_flow.assay.effects import FUNCTIONAL_DEFECT
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.model import Job, Sample
 from cd40l_flow.decision.ages import age_band
-from cd40l_flow.decision.calls import CD40_IG, CD154, CLONE_2, Decision
+from cd40l_flow.decision.applied import Guard
+from cd40l_flow.decision.calls import Decision
 from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.change import Change
 from cd40l_flow.decision.control import to_json
 from cd40l_flow.decision.laboratory import healthy_sd, level_sd
-from cd40l_flow.gating.lending import lent_gates
+from cd40l_flow.decision.rule_logic import Outcome
+from cd40l_flow.gating.control_gates import control_gates
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.mixture.model import ControlExpression, Expression
 from cd40l_flow.result.acquisition_parts import acquisition_rows, slope_rows, spillover_remarks
@@ -50,7 +52,7 @@ def result_of(
     run; empty for a test sample.
     """
     sample = job.sample
-    first = next((reagent for reagent in (CD154, CLONE_2, CD40_IG) if reagent in case.planned), None)
+    first = next((reagent for reagent in current_assay().targets if reagent in case.planned), None)
     activated = case.activation[first].events if first else None
     result = {
         "schema_version": SCHEMA_VERSION,
@@ -103,7 +105,7 @@ def result_of(
             "failures": [*failures, *(text for texts in reagent_failures.values() for text in texts)],
             "reagent_failures": {reagent: list(texts) for reagent, texts in reagent_failures.items()},
             "scatter_tops": scatter_tops(gated),
-            "gates": lent_gates(gated),
+            "gates": control_gates(gated),
         }
         if sample.role == "control"
         else None,
@@ -253,10 +255,10 @@ def _messages(gated: GatedSample, case: Case) -> list[dict[str, Any]]:
             text = (
                 f"{reagent}: the background is borrowed ({expression.anchor.source}); the interval allows for a shift."
             )
-            if reagent in case.untold:
+            if reagent in case.not_shown:
                 text = (
                     f"{reagent}: the background is borrowed ({expression.anchor.source}). No share of not expressing "
-                    f"cells is told, for {case.untold[reagent]}."
+                    f"cells is told, for {case.not_shown[reagent]}."
                 )
             told.append({"code": "BACKGROUND", "severity": "warning", "tube": None, "text": text})
         if case.sample.role != "control" and expression.negative_fraction is not None and expression.borrowed == 0:

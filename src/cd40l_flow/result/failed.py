@@ -12,7 +12,8 @@ from typing import Any
 
 from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.assay.effects import INDETERMINATE
-from cd40l_flow.base.model import TARGET_REAGENTS, Tube
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.base.model import Tube
 from cd40l_flow.cohort.job import PlannedJob
 from cd40l_flow.decision.ages import age_band
 from cd40l_flow.result.build import clean, configuration, metadata
@@ -31,7 +32,7 @@ def failed_result(planned: PlannedJob, why: str) -> dict[str, Any]:
     sample = job.sample
     message = f"{sample.sample}: {why}"
     control = sample.role == "control"
-    reagents = [name for name in TARGET_REAGENTS if any(_measures(tube, name) for tube in sample.tubes)]
+    reagents = [name for name in current_assay().targets if any(_measures(tube, name) for tube in sample.tubes)]
     guard = {"code": CODE, "reagent": None, "fired": True, "effect": "hard", "value": None, "limit": None, "unit": ""}
     result = {
         "schema_version": SCHEMA_VERSION,

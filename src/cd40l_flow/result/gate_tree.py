@@ -8,20 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from cd40l_flow.base.errors import Cd40lFlowError
-from cd40l_flow.base.model import Spillover
-from cd40l_flow.fcs.panel import BACKGROUND_OF
-from cd40l_flow.gating.model import (
+from cd40l_flow.assay.cd40l import (
     ACTIVATED,
-    CD3_POSITIVE,
-    CD4_POSITIVE,
-    CD8_NEGATIVE,
-    CD8_POSITIVE,
     LYMPHOCYTES,
     SINGLETS,
     TIME,
-    VIABLE,
 )
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.base.errors import Cd40lFlowError
+from cd40l_flow.base.model import Spillover
 from cd40l_flow.result.gate_shapes import Band, Box, Either, Gate, GateTree, Polygon, Shape, Side
 from cd40l_flow.signal.scale import Scale
 
@@ -29,15 +24,6 @@ IN_RANGE, KEPT = "in_range", "time_kept_"
 # Numbers of a result have ten digits.
 DIGITS = 1e-9
 OPEN = 1e30  # channel values: a side that nothing lies beyond
-# Which boundary on which marker makes a population, and whether it keeps what lies above.
-THRESHOLDS = {
-    VIABLE: ("viability_high", "viability", False),
-    CD3_POSITIVE: ("cd3_low", "CD3", True),
-    CD8_NEGATIVE: ("cd8_high", "CD8", False),
-    CD8_POSITIVE: ("cd8_high", "CD8", True),
-    CD4_POSITIVE: ("cd4_low", "CD4", True),
-    ACTIVATED: ("cd69_low", "CD69", True),
-}
 
 
 def gate_trees(result: Mapping[str, Any]) -> list[GateTree]:
@@ -149,18 +135,20 @@ def _shape(
     scales: Mapping[str, Scale],
 ) -> tuple[Shape | None, tuple[str, ...]]:
     """Return the shape of a population's gate and its boundaries; None for a tube that the gate left as it was."""
+    assay = current_assay()
+    names = assay.boundaries(name)
     if name == LYMPHOCYTES:
         polygon = next((row for row in rows if row["gate"] == LYMPHOCYTES and row.get("vertices")), None)
         if polygon is None or course["scatter"]["fsc"] is None:
             return None, ()
-        return _outline(polygon), ("lymph_fsc_low", "lymph_fsc_high", "lymph_ssc_low", "lymph_ssc_high")
+        return _outline(polygon), names
     if name == SINGLETS:
-        return _singlets(course, rows), ("singlet_low", "singlet_high")
-    boundary, marker, above = THRESHOLDS[name]
-    row = _row(rows, boundary, markers.get(marker)) if marker in markers else None
+        return _singlets(course, rows), names
+    gate, above = assay.thresholds[name]
+    row = _row(rows, gate.boundaries[0], markers.get(gate.marker)) if gate.marker in markers else None
     if row is None:
         return None, ()
-    return _threshold(row, scales[row["detector"]], above=above), (boundary,)
+    return _threshold(row, scales[row["detector"]], above=above), gate.boundaries
 
 
 def _outline(row: Mapping[str, Any]) -> Shape:
@@ -215,7 +203,7 @@ def _targets(
             continue
         reagent = row["population"].removesuffix("+")
         for tube in tubes:
-            concerns = reagent == tube["reagent"] or reagent in BACKGROUND_OF.get(tube["reagent"], ())
+            concerns = reagent == tube["reagent"] or reagent in current_assay().background_of.get(tube["reagent"], ())
             if concerns and tube["markers"]["target"] == row["detector"]:
                 box = _threshold(row, scales[row["detector"]], above=True)
                 yield Gate(row["population"], ACTIVATED, box, ("target_low",))

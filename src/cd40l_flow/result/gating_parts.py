@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from cd40l_flow.assay.cd40l import LYMPHOCYTES
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.model import Override, Sample, Singles, Tube
 from cd40l_flow.decision.assess import target_override
 from cd40l_flow.decision.case import Case, Refusal
 from cd40l_flow.gating.found import Found
-from cd40l_flow.gating.model import GATE_POPULATION, LYMPHOCYTES, Boundary, GatedSample, GatedTube
+from cd40l_flow.gating.model import Boundary, GatedSample, GatedTube
 from cd40l_flow.result.acquisition_parts import spillover_row
 
 
@@ -106,8 +108,8 @@ def _without_gate(gated: GatedSample) -> list[dict[str, Any]]:
     told = {}
     for tube in gated.tubes:
         for gate, found in tube.found.items():
-            if GATE_POPULATION.get(gate, gate) in tube.failed and gate not in told:
-                row = _empty_gate(gate, GATE_POPULATION.get(gate, gate))
+            if current_assay().population_of(gate) in tube.failed and gate not in told:
+                row = _empty_gate(gate, current_assay().population_of(gate))
                 told[gate] = row | {"method": found.method, "flag": found.flag, "evidence": _evidence(found)}
     return list(told.values())
 
@@ -128,7 +130,7 @@ def _evidence(found: Found | None) -> dict[str, Any] | None:
         "modes": [at(mode) for mode in evidence.modes],
         "valleys": [{"position": at(valley.position), "depth": valley.depth} for valley in evidence.valleys],
         "quantile": at(evidence.quantile) if evidence.quantile is not None else None,
-        "control": found.lent,
+        "control": found.control,
     }
 
 
@@ -138,7 +140,7 @@ def _empty_gate(gate: str, population: str) -> dict[str, Any]:
 
 
 def _gate(boundary: Boundary, found: Found | None) -> dict[str, Any]:
-    return _empty_gate(boundary.gate, GATE_POPULATION[boundary.gate]) | {
+    return _empty_gate(boundary.gate, current_assay().population_of(boundary.gate)) | {
         "tube": boundary.tube or None,
         "detector": boundary.detector,
         "value": boundary.value,

@@ -10,9 +10,9 @@ from statistics import fmean, stdev
 from typing import Any
 
 from cd40l_flow.assay.effects import INDETERMINATE, NORMAL
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.disk import write_whole
 from cd40l_flow.base.errors import Cd40lFlowError
-from cd40l_flow.base.model import TARGET_REAGENTS
 from cd40l_flow.base.plain_json import digest_of
 from cd40l_flow.decision.compare import detection_limits
 from cd40l_flow.decision.laboratory import CHARTED
@@ -40,7 +40,7 @@ def collect(results: Sequence[tuple[str, Result]], limits: Mapping[str, Any]) ->
             f"{len(results)} results hold no healthy control that met its limits: there is nothing to make limits of. "
             "Name more results folders; each report says which limit its control failed."
         )
-    reagents = [name for name in TARGET_REAGENTS if any(name in row["reagents"] for row in kept)]
+    reagents = [name for name in current_assay().targets if any(name in row["reagents"] for row in kept)]
     content = {
         "schema_version": SCHEMA_VERSION,
         "engine_versions": sorted({result["engine_version"] for result, found in failures if not found}),

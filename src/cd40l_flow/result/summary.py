@@ -8,33 +8,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.disk import write_whole
 from cd40l_flow.cohort.cells import safe
 from cd40l_flow.result.review_state import ReviewState, review_state
 from cd40l_flow.result.reviews import read_reviews
 
-_MEASURES = (
-    "percent_positive",
-    "percent_positive_low",
-    "percent_positive_high",
-    "mfi_positive",
-    "mfi_ratio",
-    "relative_positive",
-    "negative_fraction",
-    "negative_fraction_low",
-    "negative_fraction_high",
-    "mutant_fraction",
-    "mutant_fraction_low",
-    "mutant_fraction_high",
-    "separation",
-)
-_PREFIXES = (("cd154", "CD154"), ("cd40ig", "CD40-Ig"))
+_FIRST = ("sample", "run", "role", "sex", "call", "cd154_call", "cd40ig_call", "reasons", "qc", "review")
+_THEN = ("reviewed_call", "activated_events", "cd69_percent")
 
-SUMMARY_COLUMNS: tuple[str, ...] = (
-    *("sample", "run", "role", "sex", "call", "cd154_call", "cd40ig_call", "reasons", "qc", "review", "reviewed_call"),
-    *("activated_events", "cd69_percent"),
-    *(f"{prefix}_{measure}" for prefix, _ in _PREFIXES for measure in _MEASURES),
-)
+
+def summary_columns() -> tuple[str, ...]:
+    """Return every column of the summary, in order; those of reagents are the assay's."""
+    return (*_FIRST, *_THEN, *current_assay().columns)
 
 
 def format_cell(value: float | str | None) -> str:
@@ -58,11 +44,13 @@ def summary_row(result: Mapping[str, Any], review: ReviewState) -> dict[str, str
     row["reviewed_call"] = review.reviewed_call
     row["activated_events"] = format_cell(result["activated_events"])
     row["cd69_percent"] = format_cell(result["cd69_percent"])
-    for prefix, reagent in _PREFIXES:
-        row[f"{prefix}_call"] = str(subcalls.get(reagent, {}).get("call", ""))
-        values = result["reagents"].get(reagent) or {}
-        row |= {f"{prefix}_{measure}": format_cell(_clipped(measure, values.get(measure))) for measure in _MEASURES}
-    return {column: safe(row[column]) for column in SUMMARY_COLUMNS}
+    for target in current_assay().targets.values():
+        row[f"{target.key}_call"] = str(subcalls.get(target.name, {}).get("call", ""))
+    for column, (reagent, measure) in current_assay().columns.items():
+        if measure != "call":
+            values = result["reagents"].get(reagent) or {}
+            row[column] = format_cell(_clipped(measure, values.get(measure)))
+    return {column: safe(row[column]) for column in summary_columns()}
 
 
 def _clipped(measure: str, value: float | None) -> float | None:
@@ -81,7 +69,7 @@ def write_summary(
     reviews = read_reviews(map(Path, review_files))
     rows = (summary_row(result, review_state(result, digest, reviews)) for result, digest in results)
     text = io.StringIO()
-    writer = csv.DictWriter(text, SUMMARY_COLUMNS, delimiter="\t", lineterminator="\n")
+    writer = csv.DictWriter(text, summary_columns(), delimiter="\t", lineterminator="\n")
     writer.writeheader()
     writer.writerows(sorted(rows, key=lambda row: row["sample"]))
     write_whole(out_path, text.getvalue())

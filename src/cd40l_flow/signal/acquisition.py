@@ -84,7 +84,7 @@ class Acquisition:
     steadiness: Steadiness
     ceilings: Mapping[str, float] = field(default_factory=dict)
 
-    def uncut(self) -> Acquisition:
+    def without_time_qc(self) -> Acquisition:
         """Return the same acquisition with nothing cut in time."""
         nothing = replace(self.steadiness, steady=np.ones_like(self.keep), stretches=())
         return replace(self, keep=self.in_range, removed_percent=0.0, steadiness=nothing)

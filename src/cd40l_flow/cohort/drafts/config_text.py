@@ -1,11 +1,13 @@
-"""The drafted configuration: what the headers tell, what somebody must fill in, and what every key is for."""
+"""The drafted configuration: what the headers say, what somebody must fill in, and what every key is for."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 
-from cd40l_flow.base.model import MARKERS, REQUIRED_MARKERS, Header
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.tables import TARGET
+from cd40l_flow.base.model import Header
 from cd40l_flow.cohort.config import UNFILLED
 from cd40l_flow.fcs.panel import find_roles
 
@@ -13,24 +15,25 @@ Layout = tuple[tuple[str, str], ...]
 
 
 def layout(header: Header) -> Layout:
-    """Return marker and detector of everything that labels tell for certain: equal layouts share a panel."""
+    """Return marker and detector of everything that labels give for certain: equal layouts share a panel."""
     roles, _ = find_roles(header)
     found = {role.split(" (")[0]: detector for detector, names in roles.items() for role in names}
-    return tuple((marker, found[marker]) for marker in MARKERS if marker in found and marker != "target")
+    known = [marker for marker in current_assay().marker_names if marker in found and marker != TARGET]
+    return tuple((marker, found[marker]) for marker in known)
 
 
 def panels_of(headers: Sequence[Header]) -> dict[str, Layout]:
-    """Return panel -> what its labels tell; the first, which most files have, is ``default``."""
+    """Return panel -> what its labels give; the first, which most files have, is ``default``."""
     layouts = [layout(header) for header in headers]
     ranked = sorted(set(layouts), key=lambda each: (-layouts.count(each), each))
     return {"default" if n == 0 else f"panel{n + 1}": each for n, each in enumerate(ranked)}
 
 
-def unlabelled(told: Layout, headers: Sequence[Header]) -> list[str]:
-    """Return the markers of a panel that no label tells; the target is told where one of its files labels it."""
+def unlabelled(labelled: Layout, headers: Sequence[Header]) -> list[str]:
+    """Return the markers of a panel that no label gives; the target is known where one of its files labels it."""
     roles = {role for header in headers for names in find_roles(header)[0].values() for role in names}
-    known = {marker for marker, _ in told} | ({"target"} if any(role.startswith("target") for role in roles) else set())
-    return [marker for marker in REQUIRED_MARKERS if marker not in known]
+    known = {marker for marker, _ in labelled} | ({TARGET} if any(role.startswith(TARGET) for role in roles) else set())
+    return [marker for marker in current_assay().required_markers if marker not in known]
 
 
 def config_text(
@@ -55,21 +58,22 @@ def config_text(
         "# marker: {detector: NAME}, for what labels do not tell; the column `panel` of the tubes names it.",
         "panels:",
     ]
-    for name, told in panels.items():
-        lines += _panel(name, told, headers[name])
+    for name, labelled in panels.items():
+        lines += _panel(name, labelled, headers[name])
     return "\n".join(lines) + "\n"
 
 
-def _panel(name: str, told: Layout, headers: Sequence[Header]) -> list[str]:
-    missing = unlabelled(told, headers)
+def _panel(name: str, labelled: Layout, headers: Sequence[Header]) -> list[str]:
+    missing = unlabelled(labelled, headers)
     example = headers[0]
     lines = [f"  {name}:{'' if missing else ' {}'}"]
-    lines += [f"    # {marker}: {detector}, by its label" for marker, detector in told]
+    lines += [f"    # {marker}: {detector}, by its label" for marker, detector in labelled]
     if missing:
         lines += [f"    {marker}: {{detector: {UNFILLED}}}" for marker in missing]
         shown = [f"{each.name} ({each.label})" if each.label else each.name for each in example.detectors]
         lines.append(f"    # the files have: {' '.join(', '.join(shown).split())}")
-    optional = [marker for marker in MARKERS if marker not in (*REQUIRED_MARKERS, *dict(told))]
+    named = {*current_assay().required_markers, *dict(labelled)}
+    optional = [marker for marker in current_assay().marker_names if marker not in named]
     if missing and optional:
         lines.append(f"    # where the tubes were stained for them, likewise: {', '.join(optional)}")
     if example.spillover is None:

@@ -49,7 +49,7 @@ def _begins_as_fcs(path: Path) -> bool:
 
 
 def read_file(folder: Path, path: str) -> tuple[File, Header | None, str]:
-    """Return a file with what its name and header tell, the header, and what is wrong with it (empty: nothing)."""
+    """Return a file with what its name and header say, the header, and what is wrong with it (empty: nothing)."""
     levels = read_path(path)
     outer = path.split("/")[:-1]
     folders = tuple("/".join(outer[:depth]) for depth in range(len(outer), 0, -1))

@@ -18,7 +18,7 @@ _EMPTY = frozenset(("", "NA", "N/A", "NONE", "NOREAD", "UNKNOWN", "0", "-"))
 
 
 def identity(recording: Recording) -> dict[str, str]:
-    """Return keyword -> digest of its value, for the keywords of one file that may tell whose it is."""
+    """Return keyword -> digest of its value, for the keywords of one file that may show whose it is."""
     first, last = recording.text.segment
     content = bytes(recording.content[first : last + 1])
     cut = re.escape(content[:1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.cohort.drafts.names import Level, Part, read_name
 
 STIMULATED, UNSTIMULATED = "stimulated", "unstimulated"
@@ -13,8 +14,6 @@ _OTHER = {STIMULATED: UNSTIMULATED, UNSTIMULATED: STIMULATED}
 _PLAIN_NEGATIONS = frozenset(
     ("without", "ohne", "nicht", "sans", "sin", "senza", "sem", "zonder", "not", "minus", "neg", "negative", "negativ")
 )
-_BACKGROUNDS = {"isotype": ("CD154", "CD154-2"), "FMO": ("CD154", "CD154-2"), "secondary": ("CD40-Ig",)}
-_TARGETS = ("CD154", "CD154-2", "CD40-Ig")
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Scene:
-    """What the whole folder tells of its words.
+    """What the whole folder says of its words.
 
     ``confirmed`` are phrases that are not certain by themselves, but alternate with plain words in the tubes of the
     same people. ``plus`` says on which side of words of stimulation a plus stands anywhere (``before``, ``after``,
@@ -45,7 +44,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Kind:
-    """What a tube is; what is not known is empty, and ``doubts`` ask. ``labelled``: only a label tells the reagent."""
+    """What a tube is; what is not known is empty, and ``doubts`` ask. ``labelled``: only a label gives the reagent."""
 
     stimulation: str
     reagent: str
@@ -58,7 +57,7 @@ def kind_of(
 ) -> Kind:
     """Return what a tube is by its levels (file first), the paths of its folders (inner first) and ``$PnN`` -> label.
 
-    ``alone``: no other tube of its sample is like it, so that the label of its detector tells the reagent for certain.
+    ``alone``: no other tube of its sample is like it, so that the label of its detector gives the reagent for certain.
     """
     doubts: list[str] = []
     stimulation = _stimulation(levels, folders, scene, doubts)
@@ -135,12 +134,12 @@ def plus_signs(levels: Sequence[Level]) -> set[str]:
 
 def _stimulation(levels: Sequence[Level], folders: Sequence[str], scene: Scene, doubts: list[str]) -> str:
     value, place = "", ""
-    told = [
+    named = [
         ("the file's name", "", levels[0]),
         *(("a folder", *pair) for pair in zip(folders, levels[1:], strict=True)),
     ]
     plain = any(said(level, scene) for level in levels)
-    for where, path, level in told:
+    for where, path, level in named:
         words = said(level, scene) if plain else _hours(level)
         values = {word.value for word in words}
         if not words or (path and len(values) > 1):
@@ -194,22 +193,22 @@ def _quoted(words: Sequence[Said]) -> str:
 def _reagent(
     levels: Sequence[Level], labels: Mapping[str, str], scene: Scene, doubts: list[str], *, alone: bool
 ) -> tuple[str, bool]:
-    label = label_reagent(labels)
+    assay, label = current_assay(), label_reagent(labels)
     for level in levels:
         parts = level.of("reagent")
         if not parts:
             continue
         meanings = {part.meaning for part in parts}
-        back, targets = meanings & set(_BACKGROUNDS), meanings & set(_TARGETS)
+        back, targets = meanings & set(assay.background_of), meanings & set(assay.targets)
         text = " and ".join(f"'{part.text}'" for part in parts)
-        if len(back) > 1 or (not back and {"CD40-Ig"} < targets):
+        if len(back) > 1 or (not back and {assay.function} < targets):
             doubts.append(f"which reagent? A name says {text}")
             return "", False
-        reagent = back.pop() if back else "CD154-2" if "CD154-2" in targets else targets.pop()
-        if reagent in _BACKGROUNDS and targets and not targets & set(_BACKGROUNDS[reagent]):
-            doubts.append(
-                f"{reagent} is the background of {' or '.join(_BACKGROUNDS[reagent])}, but a name says {text}"
-            )
+        # Of several clones that a name says, the last is the one that is numbered.
+        reagent = back.pop() if back else max(targets, key=assay.reagent_names.index)
+        served = assay.background_of.get(reagent, ())
+        if served and targets and not targets & set(served):
+            doubts.append(f"{reagent} is the background of {' or '.join(served)}, but a name says {text}")
         elif not all(part.sure for part in parts):
             doubts.append(f"{reagent}, or does {text} only number the tube?")
         _ask_of_background(level, reagent, labels, doubts)
@@ -231,7 +230,7 @@ def named_reagents(levels: Sequence[Level]) -> set[str]:
 def template_label(files: Sequence[tuple[Sequence[Level], Mapping[str, str]]]) -> str:
     """Return the reagent that labels name in every file where it is right for some by their names; else empty.
 
-    Such labels come with a template: that they name one reagent on the tubes of another tells nothing.
+    Such labels come with a template: that they name one reagent on the tubes of another says nothing.
     """
     labels = {label_reagent(labels) for _, labels in files} - {""}
     label = labels.pop() if len(labels) == 1 else ""
@@ -246,8 +245,13 @@ def label_reagent(labels: Mapping[str, str]) -> str:
 
 def _compatible(named: str, labelled: str) -> bool:
     """Tell whether a template's label may stand on this tube: one panel serves a target, its clones and background."""
-    families = ({"CD154", "CD154-2", "isotype", "FMO"}, {"CD40-Ig", "secondary", "FMO"})
-    return any({named, labelled} <= family for family in families)
+    targets = current_assay().targets
+    for target in targets.values():
+        clones = [name for name, other in targets.items() if other.labels == target.labels]
+        # FMO is a way to make the background of any stain.
+        if {named, labelled} <= {*clones, *target.backgrounds, "FMO"}:
+            return True
+    return False
 
 
 def _ask_of_background(level: Level, reagent: str, labels: Mapping[str, str], doubts: list[str]) -> None:

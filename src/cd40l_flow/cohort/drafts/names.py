@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.cohort.drafts.words import Word, cut, folded, look_up
 
 _ATOM = re.compile(r"[^\W_]+")
@@ -163,7 +164,7 @@ def _gates(text: str, parts: Sequence[Part]) -> list[Part]:
     found = []
     for part in parts:
         signed = part.after and part.role in ("reagent", "marker")
-        if exported and signed and part.meaning in ("CD154", "CD154-2", "CD40-Ig", "other"):
+        if exported and signed and part.meaning in (*current_assay().targets, "other"):
             part = replace(part, role="gate")
         found.append(part)
     return found

@@ -1,4 +1,4 @@
-"""Which files belong to one blood sample: those whose names agree in all that does not tell or number the tube."""
+"""Which files belong to one blood sample: those whose names agree in all that does not identify or number the tube."""
 
 from __future__ import annotations
 
@@ -10,16 +10,7 @@ from cd40l_flow.cohort.drafts import slots
 from cd40l_flow.cohort.drafts.ids import ascii_id, joined, unused
 from cd40l_flow.cohort.drafts.kinds import Kind, Scene, kind_of
 from cd40l_flow.cohort.drafts.names import Level, Part
-from cd40l_flow.cohort.drafts.tokens import (
-    CONTEXT,
-    SILENT,
-    Token,
-    common,
-    core_of,
-    key_of,
-    tokens_of,
-    without,
-)
+from cd40l_flow.cohort.drafts.tokens import CONTEXT, SILENT, Token, common, core_of, key_of, tokens_of, without
 
 # Roles of parts that may turn out to be words or numbers of tubes.
 _VARYING = ("rest", "number", "stimulation", "negation", "with", "run")
@@ -31,7 +22,7 @@ _ALTERNATING = 0.6
 class File:
     """A file to be drafted: its path in the folder, the levels of the path, the paths of its folders from the inside.
 
-    ``labels`` is ``$PnN`` -> label, ``identity`` keyword -> digest of a value of the header that may tell a person.
+    ``labels`` is ``$PnN`` -> label, ``identity`` keyword -> digest of a value of the header that may identify a person.
     """
 
     path: str
@@ -43,7 +34,7 @@ class File:
 
 @dataclass(frozen=True)
 class Grouping:
-    """What every file's sample rests on: its tokens, those words that tell the tube, and numbers that are not certain.
+    """What every file's sample rests on: its tokens, words that identify the tube, and numbers that are not certain.
 
     ``counted`` are numbers and wells left out as counts of the files that may be people all the same.
     ``common`` are the files whose sample is named by what all files share, ``places`` those whose name, found once in
@@ -64,13 +55,13 @@ class Grouping:
 
 @dataclass(frozen=True)
 class Sample:
-    """A sample of the draft: its name, its files, what told it (``core``) and when (``context``), and from where."""
+    """A sample of the draft: its name, its files, what identifies it (``core``), when (``context``), and from where."""
 
     name: str
     files: tuple[str, ...]
     core: tuple[str, ...]
     context: tuple[str, ...]
-    told: str
+    read_from: str
 
 
 def find_samples(files: Mapping[str, File], scene: Scene) -> tuple[Grouping, Scene]:
@@ -90,7 +81,7 @@ def _group(files: Mapping[str, File], kinds: Mapping[str, Kind], scene: Scene, *
     shared = common([each.kept for each in read.values()]) if len(files) > 1 else common([])
     kept = {path: without(each.kept, shared) for path, each in read.items()}
     if _keys(kept.values()) < _keys([each.kept for each in read.values()]):
-        # What is in all names tells people apart by its place: 1-2 and 2-1.
+        # What is in all names distinguishes people by its place: 1-2 and 2-1.
         shared = common([])
         kept = {path: each.kept for path, each in read.items()}
     trailing = {path: each.trailing for path, each in read.items()}
@@ -105,7 +96,7 @@ def _group(files: Mapping[str, File], kinds: Mapping[str, Kind], scene: Scene, *
     counted = slots.perhaps_people(_counters(whole, kept), kept, pairs)
     bare = {path for path in files if not core_of(kept[path])}
     if bare and shared:
-        # What all files share tells nobody apart, but names those of whom nothing else is known.
+        # What all files share distinguishes nobody, but names those of whom nothing else is known.
         back = {path: [each for each in read[path].kept if shared[each.slot] and _tells(each)] for path in files}
         kept = {path: _in_order((*back[path], *kept[path])) for path in files}
     kept = _by_header(files, kept)
@@ -163,7 +154,7 @@ def _without_words_of_tubes(
 
 
 def _by_header(files: Mapping[str, File], kept: Mapping[str, tuple[Token, ...]]) -> dict[str, tuple[Token, ...]]:
-    """Keep files apart whose names tell no one but whose headers differ in a keyword that groups them."""
+    """Keep files apart whose names identify no one but whose headers differ in a keyword that groups them."""
     result = dict(kept)
     bare = [
         path
@@ -236,7 +227,7 @@ def name_samples(files: Mapping[str, File], grouping: Grouping) -> list[Sample]:
 
 
 def _wishes(file: File, tokens: Sequence[Token]) -> list[str]:
-    """Return texts that may name a sample, from the shortest that tells it to the longest."""
+    """Return texts that may name a sample, from the shortest that identifies it to the longest."""
     levels = _told_levels(file, [token for token in tokens if _tells(token)])
     context = _told_levels(file, [token for token in tokens if not _tells(token)])
     if not levels:
@@ -255,10 +246,7 @@ def _told_levels(file: File, tokens: Sequence[Token]) -> list[tuple[int, str]]:
     seen: set[str] = set()
     for depth, level in enumerate(file.levels):
         place = 0 if depth == 0 else depth - len(file.levels)
-        parts = sorted(
-            (token.part for token in tokens if token.place == place),
-            key=lambda part: part.start,
-        )
+        parts = sorted((token.part for token in tokens if token.place == place), key=lambda part: part.start)
         new = [part for part in parts if part.key not in seen or part.role == "number" and place == 0]
         if new:
             found.append((place, joined(level.text, new)))
@@ -276,5 +264,5 @@ def _told(file: File, tokens: Sequence[Token]) -> str:
 
 
 def silent_words(grouping: Grouping, path: str) -> set[tuple[int, str]]:
-    """Return what of a file's names tells neither sample nor tube."""
+    """Return what of a file's names identifies neither sample nor tube."""
     return {token.slot for token in grouping.silent[path] if token.part.role in SILENT}

@@ -28,17 +28,17 @@ def ask(
         [sample.files for sample in samples], {path: each.identity for path, each in files.items()}, pairs
     )
     for number, groups in parts.items():
-        _tell(found, samples[number].files, f"one sample? The headers tell {_parted(groups)} apart")
+        _ask(found, samples[number].files, f"one sample? The headers tell {_parted(groups)} apart")
     _ask_between(samples, pairs, found)
     for path, token in grouping.counted.items():
-        _tell(found, [path], f"does '{token.part.text}' only count the files, or is it a person with this one tube?")
+        _ask(found, [path], f"does '{token.part.text}' only count the files, or is it a person with this one tube?")
     for path, tokens in grouping.doubtful.items():
         texts = " ".join(token.part.text for token in tokens)
         found[path].append(f"is '{texts}' at the end of the name another person, or a replicate?")
     return found
 
 
-def _tell(found: dict[str, list[str]], paths: Iterable[str], question: str) -> None:
+def _ask(found: dict[str, list[str]], paths: Iterable[str], question: str) -> None:
     for path in paths:
         if question not in found[path]:
             found[path].append(question)
@@ -63,23 +63,23 @@ def _ask_one(
     contexts: int,
     found: dict[str, list[str]],
 ) -> None:
-    """Ask of one sample: where no name tells it, where a kind of tube is there twice, where its names differ."""
+    """Ask of one sample: where no name identifies it, where a kind of tube is there twice, where its names differ."""
     header = any(token.part.role == "header" for token in grouping.tokens[sample.files[0]])
     specimen = any(token.part.role == "specimen" for token in grouping.tokens[sample.files[0]])
     if not sample.core and not (specimen and contexts > 1):
-        _tell(found, sample.files, f"which sample? No part of the names tells; {sample.told}")
+        _ask(found, sample.files, f"which sample? No part of the names tells; {sample.read_from}")
     if header:
-        _tell(found, sample.files, "which sample? The names do not tell; headers put these files together")
+        _ask(found, sample.files, "which sample? The names do not tell; headers put these files together")
     common = [path for path in sample.files if path in grouping.common and not header]
-    # A number, a well or a day that differs may be all that tells two people apart whose names are one word.
+    # A number, a well or a day that differs may be all that distinguishes two people whose names are one word.
     places = {_numbered(files[path]) for path in common}
     if common and (people > 1 or len(places) > 1):
-        _tell(found, common, f"which sample? {sample.told} stands in the names of all files")
+        _ask(found, common, f"which sample? {sample.read_from} stands in the names of all files")
     alone = [path for path in sample.files if _only_a_place(grouping, path)]
-    _tell(found, alone, f"is {sample.told} the sample, or the well it was measured from?")
+    _ask(found, alone, f"is {sample.read_from} the sample, or the well it was measured from?")
     spelled = {_spelling(grouping, path) for path in sample.files}
     if len(spelled) > 1:
-        _tell(found, sample.files, f"one sample? Written {' and '.join(repr(text) for text in sorted(spelled)[:4])}")
+        _ask(found, sample.files, f"one sample? Written {' and '.join(repr(text) for text in sorted(spelled)[:4])}")
     twice: dict[tuple[str, str], list[str]] = defaultdict(list)
     for path in sample.files:
         if all(pairs[path]):
@@ -90,7 +90,7 @@ def _ask_one(
             words = (
                 f"{len(paths)} tubes are {stimulation} {reagent}: replicates, repeats, or another person or reagent?"
             )
-            _tell(found, paths, f"{words} {_named(paths)}")
+            _ask(found, paths, f"{words} {_named(paths)}")
 
 
 def _numbered(file: File) -> tuple[str, ...]:
@@ -136,7 +136,7 @@ def _ask_silent(
             if not settled[word]:
                 having = [path for path in sample.files if word in words[path]]
                 others = [path for path in sample.files if word not in words[path]]
-                _tell(
+                _ask(
                     found,
                     sample.files,
                     f"one sample? '{word[1]}' stands in {_parted([having])}, not in {_named(others)}",
@@ -159,7 +159,7 @@ def _ask_between(samples: Sequence[Sample], pairs: Mapping[str, tuple[str, str]]
                 other for other in group if other.core != sample.core and (exact or _complete(sample, other, pairs))
             ]
             if others:
-                _tell(
+                _ask(
                     found,
                     sample.files,
                     f"is {sample.name} one sample with {others[0].name}? The names are nearly the same",
@@ -168,7 +168,7 @@ def _ask_between(samples: Sequence[Sample], pairs: Mapping[str, tuple[str, str]]
         for sample in group:
             rest = [other for other in group if other is not sample and _complete(sample, other, pairs)]
             if rest:
-                _tell(
+                _ask(
                     found,
                     sample.files,
                     f"is {sample.name} one sample with {rest[0].name}? Together they have one set of tubes",
@@ -181,7 +181,7 @@ def _ask_between(samples: Sequence[Sample], pairs: Mapping[str, tuple[str, str]]
         for sample in group:
             for other in group:
                 if other.core != sample.core and sample.context == other.context and _complete(sample, other, pairs):
-                    _tell(
+                    _ask(
                         found,
                         sample.files,
                         f"is {sample.name} one sample with {other.name}? Together they have one set of tubes",

@@ -1,4 +1,4 @@
-"""Which parts of the names only number or place the tube: told by how they vary over the whole folder."""
+"""Which parts of the names only number or place the tube: seen by how they vary over the whole folder."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def course(values: Mapping[str, Hashable], rests: Mapping[str, Hashable]) -> str
 def numbers_kept(
     files: Mapping[str, Sequence[Token]], trailing: Mapping[str, Sequence[Token]]
 ) -> tuple[dict[str, list[Token]], dict[str, tuple[Token, ...]]]:
-    """Return which of the numbers at the ends of names tell samples apart, and those of which that is not certain.
+    """Return which of the numbers at the ends of names distinguish samples, and those of which that is not certain.
 
     ``files`` are the other tokens. A number that differs in every file of a rest only counts them. One that returns
-    tells people, or replicates: where the rest tells no one, or counts higher than replicates do, it is people.
+    counts people, or replicates: where the rest identifies no one, or counts higher than replicates do, it is people.
     """
     kept: dict[str, list[Token]] = {file: [] for file in files}
     doubtful: dict[str, tuple[Token, ...]] = {}
@@ -56,15 +56,15 @@ def numbers_kept(
                 kept[file].append(trailing[file][slot])
                 if found == CROSSING:
                     doubtful[file] = (*doubtful.get(file, ()), trailing[file][slot])
-    told = len({key_of(tokens) for tokens in files.values()})
+    samples = len({key_of(tokens) for tokens in files.values()})
     counts = len({key_of(tokens) for tokens in kept.values()})
-    return kept, {} if told == 1 and counts > _MOST_REPLICATES else doubtful
+    return kept, {} if samples == 1 and counts > _MOST_REPLICATES else doubtful
 
 
 def leading_counters(files: Mapping[str, Sequence[Token]], kinds: Mapping[str, tuple[str, str]]) -> dict[str, Token]:
-    """Return file -> the first number of its name, where that counts the files: it differs in all, and never tells.
+    """Return file -> the first number of its name, where that counts the files: it differs in all and identifies none.
 
-    It never tells where the rest of the names makes samples that have no kind of tube twice.
+    It identifies nothing where the rest of the names makes samples that have no kind of tube twice.
     """
     found = {}
     for file, tokens in files.items():
@@ -99,15 +99,15 @@ def perhaps_people(
 
 
 def _initials(tokens: Sequence[Token]) -> bool:
-    told = [token for token in tokens if token.part.role not in CONTEXT]
-    return bool(told) and all(token.part.role == "rest" and token.key.isalpha() for token in told)
+    names = [token for token in tokens if token.part.role not in CONTEXT]
+    return bool(names) and all(token.part.role == "rest" and token.key.isalpha() for token in names)
 
 
 def plate_wells(files: Mapping[str, Sequence[Token]], folder: Callable[[str], str]) -> dict[str, Token]:
     """Return file -> the token that is a well of a plate; empty unless the whole folder looks like plates.
 
     That is: the last such name in each file, or the first, is found once in its folder, fills a grid, and the rest of
-    the names tells more than one sample, among whose files it never returns.
+    the names identifies more than one sample, among whose files it never returns.
     """
     return _wells_at(-1, files, folder) or _wells_at(0, files, folder)
 

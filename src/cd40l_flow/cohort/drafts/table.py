@@ -5,18 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.cohort.drafts.folder import cell
 
-# What a run of one sample needs: the column's name, the stimulation, and the reagents of which one is enough.
-NEEDED = (
-    ("stim CD154", "stimulated", ("CD154",)),
-    ("background", "stimulated", ("isotype", "FMO")),
-    ("unstim", "unstimulated", ("CD154", "isotype", "FMO")),
-    ("CD40-Ig", "stimulated", ("CD40-Ig",)),
-    ("secondary", "stimulated", ("secondary",)),
-)
 MOST_LINES = 60
-_LONGEST_TOLD = 60
+_LONGEST_ORIGIN = 60
 
 
 class _Kind(Protocol):
@@ -41,9 +34,22 @@ class _Sample(Protocol):
     @property
     def control(self) -> bool: ...
     @property
-    def told(self) -> str: ...
+    def read_from(self) -> str: ...
     @property
     def tubes(self) -> Sequence[_Tube]: ...
+
+
+def _needed() -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+    """Return what a sample needs, each with the column's name, the stimulation and reagents of which one is enough."""
+    assay = current_assay()
+    first, function = assay.targets[assay.expression[0]], assay.targets[assay.function]
+    return (
+        (f"stim {first.name}", "stimulated", (first.name,)),
+        ("background", "stimulated", first.backgrounds),
+        ("unstim", "unstimulated", (first.name, *first.backgrounds)),
+        (function.name, "stimulated", (function.name,)),
+        (" or ".join(function.backgrounds), "stimulated", function.backgrounds),
+    )
 
 
 def needed(sample: _Sample) -> dict[str, list[str]]:
@@ -54,7 +60,7 @@ def needed(sample: _Sample) -> dict[str, list[str]]:
             for tube in sample.tubes
             if tube.kind.stimulation == stimulation and tube.kind.reagent in reagents
         ]
-        for name, stimulation, reagents in NEEDED
+        for name, stimulation, reagents in _needed()
     }
 
 
@@ -63,7 +69,7 @@ def table(samples: Sequence[_Sample]) -> str:
 
     ``other`` are tubes that are none of these or whose kind is not known, ``asked`` those with a question.
     """
-    heads = ["sample", "run", "role", *(name for name, _, _ in NEEDED), "other", "asked", "the sample was read from"]
+    heads = ["sample", "run", "role", *(name for name, _, _ in _needed()), "other", "asked", "the sample was read from"]
     rows = [heads, *(_row(sample) for sample in samples[:MOST_LINES])]
     widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -77,7 +83,7 @@ def _row(sample: _Sample) -> list[str]:
     counts = [str(len(each)) if each else "-" for each in tubes.values()]
     other = len(sample.tubes) - sum(len(each) for each in tubes.values())
     asked = sum(bool(tube.doubts) for tube in sample.tubes)
-    told = cell(sample.told)
-    told = told if len(told) <= _LONGEST_TOLD else f"{told[: _LONGEST_TOLD - 3]}..."
+    origin = cell(sample.read_from)
+    origin = origin if len(origin) <= _LONGEST_ORIGIN else f"{origin[: _LONGEST_ORIGIN - 3]}..."
     role = "control" if sample.control else "test"
-    return [sample.name, sample.run, role, *counts, str(other or ""), str(asked or ""), told]
+    return [sample.name, sample.run, role, *counts, str(other or ""), str(asked or ""), origin]

@@ -1,4 +1,4 @@
-"""What of a file's path may tell a person or a blood sample, and what of it only tells or numbers the tube."""
+"""What of a file's path may identify a person or a blood sample, and what of it only names or numbers the tube."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from cd40l_flow.cohort.drafts.kinds import Scene
 from cd40l_flow.cohort.drafts.names import Level, Part
 
-# Roles that tell a person, and those that tell when, in which run or specimen a sample was measured.
+# Roles that identify a person, and those that say when, in which run or specimen a sample was measured.
 PERSON = ("rest", "kin", "control", "person", "number", "well", "header")
 CONTEXT = ("date", "run", "specimen")
 # What is never part of a sample's name, but must not differ within one sample without a reason.
@@ -44,8 +44,8 @@ class Token:
 class Tokens:
     """The tokens of one file, by what they may be.
 
-    ``kept`` may tell the sample; ``trailing`` are the numbers at the end of the file's name, after what tells the
-    tube; ``silent`` are the words that tell neither.
+    ``kept`` may identify the sample; ``trailing`` are the numbers at the end of the file's name, after what names the
+    tube; ``silent`` are the words that do neither.
     """
 
     kept: tuple[Token, ...]
@@ -54,9 +54,9 @@ class Tokens:
 
 
 def tokens_of(levels: Sequence[Level], scene: Scene, *, all_words: bool) -> Tokens:
-    """Return the tokens of a file. ``all_words``: every word of stimulation tells the tube, also one that is not plain.
+    """Return the tokens of a file. ``all_words``: every word of stimulation names the tube, also one that is not plain.
 
-    Otherwise a word that is not plain stays where a plain one beside it tells the tube already: it may be initials.
+    Otherwise a word that is not plain stays where a plain one beside it names the tube already: it may be initials.
     """
     kept: list[Token] = []
     silent: list[Token] = []
@@ -89,15 +89,15 @@ def _turns(parts: Sequence[Part], at: int) -> bool:
 
 
 def _trailing(parts: Sequence[Part]) -> set[int]:
-    """Return the positions of the numbers at the end of a name, where something before them tells the tube."""
+    """Return the positions of the numbers at the end of a name, where something before them names the tube."""
     found = set()
     for at in range(len(parts) - 1, -1, -1):
         if parts[at].role == "number" and not parts[at].before:
             found.add(at)
         elif parts[at].role not in _ENDS_AFTER and not (parts[at].role == "well" and found == set()):
             break
-    tells = ("stimulation", "reagent", "unclear", "filler", "specimen", "well")
-    return {at for at in found if any(part.role in tells for part in parts[:at])} if found else found
+    names_tube = ("stimulation", "reagent", "unclear", "filler", "specimen", "well")
+    return {at for at in found if any(part.role in names_tube for part in parts[:at])} if found else found
 
 
 def common(tokens: Iterable[Sequence[Token]]) -> Counter[tuple[int, str]]:
@@ -129,7 +129,7 @@ def key_of(tokens: Sequence[Token]) -> tuple[str, ...]:
 
 
 def core_of(tokens: Sequence[Token]) -> tuple[str, ...]:
-    """Return the key of what tells the person alone, without date, run and specimen."""
+    """Return the key of what identifies the person alone, without date, run and specimen."""
     return key_of([token for token in tokens if token.part.role not in CONTEXT])
 
 
