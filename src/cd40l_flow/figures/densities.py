@@ -122,14 +122,14 @@ def _scatter(gated: GatedSample, expression: Expression, arrays: dict[str, Any])
 
     ``percents`` are of these cells: CD69+ without and with the target, CD69- without and with.
     """
-    tubes = [tube for tube in gated.tubes if CD8_NEGATIVE in tube.places]
+    tubes = [tube for tube in gated.tubes if CD8_NEGATIVE in tube.indices]
     own = [tube for tube in tubes if tube.signal.events.tube.reagent == expression.reagent]
     chosen = {
         "unstimulated": [tube for tube in own if tube.signal.events.tube.stimulation == "unstimulated"],
         "background": [tube for tube in tubes if tube.signal.events.tube.fcs in expression.anchor.tubes],
         "stimulated": [tube for tube in own if tube.signal.events.tube.stimulation == "stimulated"],
     }
-    label = TARGET_LABEL.get(expression.reagent, expression.reagent)
+    label = current_assay().title(expression.reagent)
     across = Axis(f"{label} ({expression.detector})", SCALE_LOW, SCALE_HIGH, expression.scale)
     up = fluorescence_axis(gated, tubes[0].signal, "CD69")
     boundary = next((found for tube in own if (found := tube.boundary("cd69_low"))), None)
