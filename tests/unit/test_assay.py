@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from cd40l_flow.assay.lookup import current_assay, using
 from cd40l_flow.assay.tables import Assay, Check, Gate, GuardRow
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.base.model import Sample
+from cd40l_flow.base.schema import load_schema
 from cd40l_flow.cohort.config import default_limits
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.gating.finders import FINDERS
@@ -97,6 +99,14 @@ def test_the_assay_at_work_is_the_laboratorys_again_after_another() -> None:
     with using(made_up()):
         assert current_assay() is not before
     assert current_assay() is before
+
+
+def test_the_documentation_and_the_schema_name_what_the_tables_name(root: Path) -> None:
+    text = (root / "config" / "README.md").read_text(encoding="utf-8")
+    for name in (*CD40L.reagent_names, *CD40L.marker_names, *CD40L.override_names):
+        assert f"`{name}`" in text, name
+    (panel,) = load_schema("config.schema.yaml")["properties"]["panels"]["patternProperties"].values()
+    assert set(CD40L.marker_names) <= set(panel["properties"])
 
 
 def test_what_the_tables_name_is_there() -> None:

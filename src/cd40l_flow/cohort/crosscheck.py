@@ -216,6 +216,7 @@ def _overrides(
     for placed in tubes:
         fcs_of[placed.sample].append(placed.tube.fcs)
     set_at: dict[tuple[str, str, str], Row] = {}
+    not_negative = {name for name, row in current_assay().gate_of.items() if row.unit in ("ratio", "seconds")}
     for row in sheet.rows:
         name, tube, gate, value = (row.cells[key] for key in ("sample", "tube", "gate", "value"))
         fatal = partial(_fatal, sheet.file, row)
@@ -231,7 +232,7 @@ def _overrides(
         if first is not row:
             message = f"{gate} of '{name}' is set on line {first.line} already."
             problems.append(fatal("gate", message, "Keep one of the two rows."))
-        if value < 0 and gate.startswith(("singlet_", "time_")):
+        if value < 0 and gate in not_negative:
             problems.append(fatal("value", f"found {value:g}.", "A ratio and a time cannot be below 0."))
     for (name, tube, gate), row in set_at.items():
         upper = set_at.get((name, tube, gate.removesuffix("_low") + "_high"))

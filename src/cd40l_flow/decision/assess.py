@@ -11,6 +11,7 @@ import numpy as np
 from cd40l_flow.assay.cd40l import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE
 from cd40l_flow.assay.effects import MOSAIC
 from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.tables import TARGET, TARGET_GATE
 from cd40l_flow.base.model import Floats, Override, Sample
 from cd40l_flow.decision.ages import age_band
 from cd40l_flow.decision.agreement import disagreement
@@ -51,7 +52,7 @@ class _Tubes:
         return [tube for tube in self.gated.tubes if tube.signal.events.tube.stimulation == "unstimulated"]
 
 
-def cells(tubes: Sequence[GatedTube], population: str, marker: str = "target") -> Floats:
+def cells(tubes: Sequence[GatedTube], population: str, marker: str = TARGET) -> Floats:
     """Return a marker's compensated linear values of one population, replicate tubes pooled, (n,)."""
     parts = [tube.linear(marker, population) for tube in tubes if population in tube.indices]
     return np.concatenate(parts) if parts else np.empty(0)
@@ -152,7 +153,7 @@ def target_volts(gated: GatedSample) -> dict[str, tuple[float, ...]]:
     found: dict[str, set[float]] = {}
     for tube in gated.tubes:
         events = tube.signal.events
-        detector = events.header.detector(events.markers.get("target", ""))
+        detector = events.header.detector(events.markers.get(TARGET, ""))
         if events.tube.stimulation == "stimulated" and detector is not None and detector.voltage is not None:
             found.setdefault(detector.name, set()).add(detector.voltage)
     return {name: tuple(sorted(volts)) for name, volts in found.items()}
@@ -221,7 +222,7 @@ def _measure(
     stimulated = [tube for tube in tubes.of(reagent, stimulated=True) if ACTIVATED in tube.indices]
     if not stimulated:
         return None
-    detector = stimulated[0].signal.events.markers["target"]
+    detector = stimulated[0].signal.events.markers[TARGET]
     activated = cells(stimulated, ACTIVATED)
     anchor = _anchor(tubes, reagent, detector, control, limits, activated)
     if anchor is None or activated.size == 0:
@@ -243,7 +244,7 @@ def _measure(
 
 def target_override(overrides: Sequence[Override], tubes: Sequence[str]) -> Override | None:
     """Return the override of a reagent's threshold, given the reagent's tubes (``fcs``): one for a tube goes first."""
-    chosen = [override for override in overrides if override.gate == "target_low" and override.tube in ("", *tubes)]
+    chosen = [override for override in overrides if override.gate == TARGET_GATE and override.tube in ("", *tubes)]
     return max(chosen, key=lambda override: override.tube != "", default=None)
 
 
@@ -264,9 +265,7 @@ def _anchor(
     bins, enough = int(limits["mixture"]["bins"]), int(limits["gating"]["min_events"])
     scale = tubes.gated.scales[detector]
     for background in current_assay().targets[reagent].backgrounds:
-        own = [
-            tube for tube in tubes.of(background, stimulated=True) if tube.signal.events.markers["target"] == detector
-        ]
+        own = [tube for tube in tubes.of(background, stimulated=True) if tube.signal.events.markers[TARGET] == detector]
         values = cells(own, ACTIVATED)
         if values.size >= enough:
             names = tuple(tube.signal.events.tube.fcs for tube in own)
@@ -274,7 +273,7 @@ def _anchor(
             return Anchor(histogram(scale.forward(values), bins), background, names, exact=True, floor=floor)
     mine = None
     # Resting cells with the same stain: another reagent's background is another.
-    resting = [tube for tube in tubes.of(reagent, stimulated=False) if tube.signal.events.markers["target"] == detector]
+    resting = [tube for tube in tubes.of(reagent, stimulated=False) if tube.signal.events.markers[TARGET] == detector]
     values = cells(resting, CD8_NEGATIVE)
     if values.size >= enough:
         names = tuple(tube.signal.events.tube.fcs for tube in resting)

@@ -32,7 +32,7 @@ def doubt_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterato
     if control is None:
         return
     yield from _gain(case, expression, control, limits)
-    yield _beside_control(case, reagent)
+    yield _control_doubtful(case, reagent)
     yield from _negatives(case, reagent, limits)
     yield _misfit(expression, limits)
 
@@ -115,7 +115,7 @@ def _gain(case: Case, expression: Expression, control: ControlExpression, limits
     )  # fmt: skip
 
 
-def _beside_control(case: Case, reagent: str) -> Guard:
+def _control_doubtful(case: Case, reagent: str) -> Guard:
     """Return whether the sample has too few negatives for its control to be healthy, or well stimulated."""
     beside = case.comparison(reagent)
     f, blank = beside.mutant_fraction, beside.lob

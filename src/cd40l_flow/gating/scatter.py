@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cd40l_flow.assay.cd40l import LYMPHOCYTES
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.gating.density import Counts, Density, Ends, counted, density_of, find_valleys, spread_out
 from cd40l_flow.gating.found import Evidence, Found, joined, no_gate
@@ -323,14 +325,10 @@ def _smooth(cells: Counts, weights: Counts) -> Floats:
     return counts
 
 
-def rectangle(gate: ScatterGate, sides: dict[str, Boundary]) -> ScatterGate:
-    """Return the scatter gate as a rectangle with the given sides (``lymph_fsc_low`` ...); other sides from the
-    polygon.
-    """
+def rectangle(gate: ScatterGate, sides: Mapping[str, Boundary]) -> ScatterGate:
+    """Return the scatter gate as a rectangle with the given sides, by their names; other sides from the polygon."""
     low, high = gate.vertices.min(axis=0), gate.vertices.max(axis=0)
-    x0 = sides["lymph_fsc_low"].value if "lymph_fsc_low" in sides else float(low[0])
-    x1 = sides["lymph_fsc_high"].value if "lymph_fsc_high" in sides else float(high[0])
-    y0 = sides["lymph_ssc_low"].value if "lymph_ssc_low" in sides else float(low[1])
-    y1 = sides["lymph_ssc_high"].value if "lymph_ssc_high" in sides else float(high[1])
+    ends = zip(current_assay().boundaries(LYMPHOCYTES), (low[0], high[0], low[1], high[1]), strict=True)
+    x0, x1, y0, y1 = (sides[name].value if name in sides else float(end) for name, end in ends)
     vertices = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
     return ScatterGate(gate.fsc, gate.ssc, vertices, "override", gate.flag, gate.vertices, tuple(sides.values()))

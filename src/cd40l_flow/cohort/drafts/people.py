@@ -97,7 +97,7 @@ def _group(files: Mapping[str, File], kinds: Mapping[str, Kind], scene: Scene, *
     bare = {path for path in files if not core_of(kept[path])}
     if bare and shared:
         # What all files share distinguishes nobody, but names those of whom nothing else is known.
-        back = {path: [each for each in read[path].kept if shared[each.slot] and _tells(each)] for path in files}
+        back = {path: [each for each in read[path].kept if shared[each.slot] and _identifies(each)] for path in files}
         kept = {path: _in_order((*back[path], *kept[path])) for path in files}
     kept = _by_header(files, kept)
     silent = {path: (*read[path].silent, *words[path]) for path in files}
@@ -127,7 +127,7 @@ def _keys(tokens: Iterable[Sequence[Token]]) -> int:
     return len({key_of(each) for each in tokens})
 
 
-def _tells(token: Token) -> bool:
+def _identifies(token: Token) -> bool:
     return token.part.role not in CONTEXT
 
 
@@ -222,14 +222,14 @@ def name_samples(files: Mapping[str, File], grouping: Grouping) -> list[Sample]:
         taken.add(name.casefold())
         tokens = grouping.tokens[paths[0]]
         context = key_of([token for token in tokens if token.part.role in CONTEXT])
-        samples.append(Sample(name, tuple(paths), core_of(tokens), context, _told(files[paths[0]], tokens)))
+        samples.append(Sample(name, tuple(paths), core_of(tokens), context, _origin(files[paths[0]], tokens)))
     return sorted(samples, key=lambda sample: sample.name.casefold())
 
 
 def _wishes(file: File, tokens: Sequence[Token]) -> list[str]:
     """Return texts that may name a sample, from the shortest that identifies it to the longest."""
-    levels = _told_levels(file, [token for token in tokens if _tells(token)])
-    context = _told_levels(file, [token for token in tokens if not _tells(token)])
+    levels = _named_levels(file, [token for token in tokens if _identifies(token)])
+    context = _named_levels(file, [token for token in tokens if not _identifies(token)])
     if not levels:
         return ["-".join(text for _, text in context)]
     texts = [text for _, text in levels]
@@ -237,7 +237,7 @@ def _wishes(file: File, tokens: Sequence[Token]) -> list[str]:
     return ["-".join(every[:size]) for size in range(1, len(every) + 1)]
 
 
-def _told_levels(file: File, tokens: Sequence[Token]) -> list[tuple[int, str]]:
+def _named_levels(file: File, tokens: Sequence[Token]) -> list[tuple[int, str]]:
     """Return place and text of what tokens say, the file's name first, then folders from the inside.
 
     A folder that only repeats what was said is left out.
@@ -254,11 +254,11 @@ def _told_levels(file: File, tokens: Sequence[Token]) -> list[tuple[int, str]]:
     return found
 
 
-def _told(file: File, tokens: Sequence[Token]) -> str:
+def _origin(file: File, tokens: Sequence[Token]) -> str:
     """Return where a sample's name was read, in words: the text and its place."""
     if any(token.part.role == "header" for token in tokens):
         return "the headers alone"
-    levels = _told_levels(file, [token for token in tokens if _tells(token)]) or _told_levels(file, tokens)
+    levels = _named_levels(file, [token for token in tokens if _identifies(token)]) or _named_levels(file, tokens)
     words = [f"'{text}' in {'the file name' if place == 0 else 'a folder'}" for place, text in levels[:2]]
     return ", ".join(words) or "no name tells"
 
