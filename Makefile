@@ -15,7 +15,7 @@ export OPENBLAS_NUM_THREADS := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lock bench clean
+.PHONY: help demo test check lock bench mutants clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ lock: $(INSTALLED) ## resolve the dependencies of pyproject.toml anew
 
 bench: $(INSTALLED) ## measure accuracy and speed
 	$(BIN)/python -m benchmarks
+
+mutants: $(INSTALLED) ## break single lines of the science and see whether a test notices
+	$(BIN)/python -m benchmarks.mutants
 
 clean: ## remove what the demo and the tools left behind
 	rm -rf test_data/results test_data/logs test_data/.snakemake test_data/.cd40l-flow build dist
