@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -55,15 +54,6 @@ def test_analysis_loads_only_what_it_uses(root: Path, tmp_path: Path, monkeypatc
     assert "cd40l_flow.analyse" in loaded
     assert (tmp_path / "r.json").stat().st_size > 1000
     assert not loaded & {*HEAVY, *PUBLISHING}
-
-
-def test_the_read_back_has_flowkit_without_what_flowkit_does_not_need(require_module: Callable[[str], Path]) -> None:
-    require_module("pyarrow")
-
-    loaded = modules("import cd40l_flow.interop.readback")
-
-    assert {"flowkit", "pandas"} <= loaded
-    assert "pyarrow" not in loaded
 
 
 def test_check_reads_no_events(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
