@@ -52,6 +52,8 @@ BLOCKS: Mapping[str, frozenset[str]] = {
     "INFANT": INFANT_CALLS,
     # Two kinds of expressing cells are one that the law does not fit.
     "MODEL_MISFIT": frozenset({NORMAL}),
+    # A mixture without a background tube is coarser than the fit that it is held against.
+    "SECOND_OPINION": NOTHING,
 }
 # Warnings that belong to the reasons of any call when they fire: the sample or its acquisition was not as it should be.
 TOLD = frozenset({"SAMPLE_AGE", "ANTICOAGULANT", "ACQ_QC", "REFERENCE_MISMATCH"})

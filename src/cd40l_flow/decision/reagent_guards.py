@@ -7,6 +7,7 @@ from typing import Any
 
 from cd40l_flow.assay.effects import NOTHING, Guard, beyond, guard
 from cd40l_flow.decision.case import Case
+from cd40l_flow.decision.doubts import second_opinion
 from cd40l_flow.decision.quality import positive_fraction
 from cd40l_flow.mixture.model import Expression
 
@@ -38,6 +39,9 @@ def reagent_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Itera
     if expression is not None and (missing is None or not missing.blocks):
         yield from _background(case, expression, limits)
         yield _fit(expression)
+        other = second_opinion(expression, limits)
+        if other is not None:
+            yield other
         yield from _against_control(case, expression, limits)
 
 

@@ -29,6 +29,8 @@ _MEASURE_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "percent_positive",
             "relative_positive",
             "negative_fraction",
+            "gmm_negative_fraction",
+            "gmm_components",
             "mutant_fraction",
             "lob",
             "lod",

@@ -28,12 +28,15 @@ _MEASURES = (
     "mutant_fraction_high",
     "separation",
 )
+# Further columns follow those of both reagents, so that none changes its place.
+_SECOND_OPINION = ("gmm_negative_fraction", "gmm_components")
 _PREFIXES = (("cd154", "CD154"), ("cd40ig", "CD40-Ig"))
 
 SUMMARY_COLUMNS: tuple[str, ...] = (
     *("sample", "run", "role", "sex", "call", "cd154_call", "cd40ig_call", "reasons", "qc", "review", "reviewed_call"),
     *("activated_events", "cd69_percent"),
     *(f"{prefix}_{measure}" for prefix, _ in _PREFIXES for measure in _MEASURES),
+    *(f"{prefix}_{measure}" for prefix, _ in _PREFIXES for measure in _SECOND_OPINION),
 )
 
 
@@ -61,7 +64,10 @@ def summary_row(result: Mapping[str, Any], review: ReviewState) -> dict[str, str
     for prefix, reagent in _PREFIXES:
         row[f"{prefix}_call"] = str(subcalls.get(reagent, {}).get("call", ""))
         values = result["reagents"].get(reagent) or {}
-        row |= {f"{prefix}_{measure}": format_cell(_clipped(measure, values.get(measure))) for measure in _MEASURES}
+        row |= {
+            f"{prefix}_{measure}": format_cell(_clipped(measure, values.get(measure)))
+            for measure in (*_MEASURES, *_SECOND_OPINION)
+        }
     return {column: safe(row[column]) for column in SUMMARY_COLUMNS}
 
 
