@@ -236,6 +236,8 @@ def _measures(scenario: Scenario, reagent: str) -> dict[str, Any]:
         "borrowed": 0.1,
         "goodness": 0.4,
         "misplaced": 0.004,
+        "gmm_negative_fraction": round(negative, 3),
+        "gmm_components": 2,
         "model_error": 0.002,
         "at_bound": [],
         "margin_events": 0,

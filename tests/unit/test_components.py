@@ -6,11 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from scipy import special, stats
+from scipy import stats
 
 from cd40l_flow.mixture.components import ELECTRON, TILTS, ashman_d, background_component
 from cd40l_flow.mixture.histogram import centres, edges, histogram, quantile
-from cd40l_flow.mixture.normal import bell_and_share
 from cd40l_flow.mixture.signal_law import Positive, signal_law
 from cd40l_flow.signal.scale import Scale
 
@@ -20,13 +19,6 @@ SCALE = Scale(t=262144.0, w=0.7, m=4.5, a=0.0, source="test")
 
 def dark(seed: int, n: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(150, 70, n)
-
-
-def test_the_normal_distribution_is_scipys() -> None:
-    x = np.linspace(-37, 12, 5001)
-    bell, share = bell_and_share(x)
-    np.testing.assert_allclose(share, special.ndtr(x), rtol=2e-7)
-    np.testing.assert_allclose(bell, math.sqrt(2 * math.pi) * stats.norm.pdf(x), rtol=1e-12)
 
 
 @pytest.mark.parametrize("alpha", [-6.0, -1.5, 2.0])

@@ -271,6 +271,26 @@ DOUBTS: list[tuple[str, str, Case, Case]] = [
         with_measures(make_case(), "CD154", misplaced=0.05, goodness=1e-6),
         with_measures(make_case(), "CD154", misplaced=0.05, goodness=0.2),
     ),
+    # Half as much is a misfit where the second opinion contradicts the fit.
+    (
+        "MODEL_MISFIT",
+        "CD154",
+        with_measures(make_case(), "CD154", misplaced=0.03, goodness=1e-6, gmm_negative_fraction=0.3),
+        with_measures(make_case(), "CD154", misplaced=0.03, goodness=1e-6),
+    ),
+    # Fit 0.10, half its interval 0.011, overlap at D 6 0.00135: 0.062 is allowed either way.
+    (
+        "SECOND_OPINION",
+        "CD154",
+        with_measures(make_case(), "CD154", gmm_negative_fraction=0.163),
+        with_measures(make_case(), "CD154", gmm_negative_fraction=0.162),
+    ),
+    (
+        "SECOND_OPINION",
+        "CD154",
+        with_measures(make_case(), "CD154", gmm_negative_fraction=0.037),
+        with_measures(make_case(), "CD154", gmm_negative_fraction=0.037, separation=2.0),
+    ),
 ]
 
 

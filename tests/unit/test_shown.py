@@ -53,6 +53,7 @@ def test_what_is_not_carried_is_empty_and_said() -> None:
     shown = as_shown(case, limits())
     mine, beside = shown.reagents["CD154"], shown.comparisons["CD154"]
     assert (mine.negative_fraction, mine.negative_fraction_low, mine.negative_fraction_high) == (None, None, None)
+    assert mine.gmm_negative_fraction is None
     assert (beside.mutant_fraction, beside.mutant_fraction_low, beside.mutant_fraction_high) == (None, None, None)
     assert (mine.percent_positive, beside.normal_odds) == (HEALTHY.percent_positive, 9.0)
     assert "no population of their own" in shown.not_shown["CD154"]

@@ -47,6 +47,8 @@ def make_result(sample: str = "P01", **changes: Any) -> dict[str, Any]:
 
 def test_columns_keep_their_names_and_order() -> None:
     expected = [*FIRST.split(), *(f"{reagent}_{name}" for reagent in ("cd154", "cd40ig") for name in MEASURES)]
+    second = ("gmm_negative_fraction", "gmm_components")
+    expected += [f"{reagent}_{name}" for reagent in ("cd154", "cd40ig") for name in second]
     expected += [f"cd154_2_{name}" for name in ("call", *MEASURES)]
 
     assert list(summary_columns()) == expected

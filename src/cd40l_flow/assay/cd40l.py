@@ -113,12 +113,15 @@ GUARDS = (
     GuardRow("INFANT", INFANT_CALLS),
     # Two kinds of expressing cells are one that the law does not fit.
     GuardRow("MODEL_MISFIT", frozenset({NORMAL})),
+    # A mixture without a background tube is coarser than the fit that it is held against.
+    GuardRow("SECOND_OPINION", NO_CALLS),
 )  # fmt: skip
 
 MEASURES = {
     "share": (
-        *("events", "percent_positive", "relative_positive", "negative_fraction", "mutant_fraction", "lob", "lod"),
-        *("limit_counting", "limit_with_healthy_spread", "bright_events", "unstimulated_percent_positive"),
+        *("events", "percent_positive", "relative_positive", "negative_fraction", "gmm_negative_fraction"),
+        *("gmm_components", "mutant_fraction", "lob", "lod", "limit_counting", "limit_with_healthy_spread"),
+        *("bright_events", "unstimulated_percent_positive"),
     ),
     "brightness": (
         *("mfi_positive", "mfi_ratio", "mfi_all", "mfi_all_ratio", "mfi_background", "stain_index", "threshold"),
@@ -138,10 +141,12 @@ _SUMMARY = (
     *("relative_positive", "negative_fraction", "negative_fraction_low", "negative_fraction_high"),
     *("mutant_fraction", "mutant_fraction_low", "mutant_fraction_high", "separation"),
 )
+_SECOND_OPINION = ("gmm_negative_fraction", "gmm_components")
 # New columns stand at the end: what reads the table by position goes on as it did.
 SUMMARY = (
     *((CD154, measure) for measure in _SUMMARY),
     *((CD40_IG, measure) for measure in _SUMMARY),
+    *((reagent, measure) for reagent in (CD154, CD40_IG) for measure in _SECOND_OPINION),
     *((CLONE_2, measure) for measure in ("call", *_SUMMARY)),
 )
 

@@ -19,7 +19,6 @@ _SNAKEFILE = """\
 from cd40l_flow.runtime.worker import start as start_worker
 from cd40l_flow.base.resources import workflow_file
 from cd40l_flow.runtime.run_end import end_of_run, start_of_run
-from cd40l_flow.runtime.scheduler import lift_rate_limit
 
 
 # No worker on a cluster: there every submission starts its own processes.
@@ -27,7 +26,6 @@ onstart:
     start_of_run(workflow)
     if workflow.local_exec:
         start_worker()
-        lift_rate_limit(workflow)
 
 
 onsuccess:

@@ -9,6 +9,7 @@ from cd40l_flow.assay.effects import NO_CALLS
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.case import Activation, Case
+from cd40l_flow.decision.doubts import second_opinion
 from cd40l_flow.decision.quality import positive_fraction
 from cd40l_flow.mixture.model import Expression
 
@@ -34,6 +35,9 @@ def reagent_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Itera
         yield from _checks(expression, limits["guards"])
         yield from _background(case, expression, limits)
         yield _fit(expression)
+        other = second_opinion(expression, limits)
+        if other is not None:
+            yield other
         yield from _against_control(case, expression, limits)
 
 

@@ -44,6 +44,7 @@ def _without_fraction(expression: Expression) -> Expression:
         negative_fraction=None,
         negative_fraction_low=None,
         negative_fraction_high=None,
+        gmm_negative_fraction=None,
         model_error=None,
         expected=None,
     )

@@ -1,8 +1,7 @@
-"""What the keywords of an FCS file say of its detectors and its acquisition, as FlowIO interprets them."""
+"""What the keywords of an FCS file say of its detectors and its acquisition."""
 
 from __future__ import annotations
 
-import io
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -36,8 +35,10 @@ def read_keywords(text: Text, layout: Layout, name: str) -> tuple[Header, tuple[
     notes: list[Note] = []
     names = _names(text, layout, notes)
     detectors, amplifiers = [], []
-    for n, channel in enumerate(_channels(text, names, name), start=1):
-        (decades, zero), gain, limit = channel["pne"], channel["png"], range_of(text.keywords, n)
+    for n, detector in enumerate(names, start=1):
+        (decades, zero, gain), limit = _amplifier(text.keywords, n, name), range_of(text.keywords, n)
+        # Some instruments write the gain of their other detectors, or $TIMESTEP, as that of Time, which has none.
+        gain = 1.0 if detector.lower() == "time" else gain
         if not np.isfinite([decades, zero, gain]).all() or not 0 <= decades <= _MOST_DECADES or gain < 0:
             raise refuse(name, "KEYWORD_VALUE", f"$P{n}E or $P{n}G is out of any possible range.", EXPORT_AGAIN)
         if decades > 0 and not zero > 0:
@@ -45,7 +46,7 @@ def read_keywords(text: Text, layout: Layout, name: str) -> tuple[Header, tuple[
             raise refuse(name, "KEYWORD_VALUE", found, EXPORT_AGAIN)
         label = text.keywords.get(f"$P{n}S", "")
         voltage = positive(text.keywords.get(f"$P{n}V", ""))
-        detectors.append(Detector(names[n - 1], label, n - 1, limit, math.inf, voltage, gain))
+        detectors.append(Detector(detector, label, n - 1, limit, math.inf, voltage, gain))
         amplifiers.append((decades, zero))
     unknown = [f"$P{n}R" for n, detector in enumerate(detectors, start=1) if detector.range is None]
     if unknown:
@@ -138,34 +139,16 @@ def _listed(keywords: Any) -> str:
     return ", ".join(every[:_TOLD]) + more
 
 
-def _channels(text: Text, names: Sequence[str], name: str) -> list[Mapping[str, Any]]:
-    """Return what FlowIO makes of each detector's ``$PnE`` and ``$PnG``.
+def _amplifier(keywords: Mapping[str, str], n: int, name: str) -> tuple[float, float, float]:
+    """Return decades and value at zero of ``$PnE``, (0, 0) where it is missing, and ``$PnG``, 1 where it is missing.
 
-    FlowIO is handed a TEXT of the allowed keywords alone, rebuilt so that none of its own offsets matter; its
-    conventions (``4,0`` means ``4,1``; no gain on time) are thereby ours.
+    A log amplifier whose value at zero is 0 has 1, as ``4,0`` means ``4,1`` (FCS 3.1, $PnE). Raises TubeError.
     """
-    import flowio
-
-    keywords = {
-        "$BEGINDATA": "0",
-        "$ENDDATA": "0",
-        "$TOT": "0",
-        "$DATATYPE": "F",
-        "$MODE": "L",
-        "$PAR": str(len(names)),
-    }
-    for n, detector in enumerate(names, start=1):
-        named = {f"$P{n}{letter}": text.keywords.get(f"$P{n}{letter}", "") for letter in "EG"}
-        named |= {f"$P{n}N": detector, f"$P{n}R": "1"}
-        keywords.update({keyword: value.replace("|", "/") for keyword, value in named.items() if value})
-    body = "".join(f"|{keyword}|{value}" for keyword, value in keywords.items()).encode() + b"|"
-    offsets = (58, 57 + len(body), 0, 0, 0, 0)
-    stream = io.BytesIO(b"FCS3.1    " + b"".join(f"{offset:>8}".encode() for offset in offsets) + body)
     try:
-        parsed = flowio.FlowData(stream, only_text=True)
-        return [parsed.channels[n] for n in range(1, len(names) + 1)]
-    except (ValueError, KeyError, IndexError, flowio.exceptions.FlowIOException):
-        found = "a keyword $PnE or $PnG is not a number (two numbers for $PnE)."
+        decades, zero = map(float, (keywords.get(f"$P{n}E") or "0,0").split(","))
+        return decades, zero or float(decades != 0), float(keywords.get(f"$P{n}G") or 1)
+    except ValueError:
+        found = f"$P{n}E or $P{n}G is not a number (two numbers for $PnE)."
         raise refuse(name, "KEYWORD_VALUE", found, EXPORT_AGAIN) from None
 
 

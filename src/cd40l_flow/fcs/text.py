@@ -1,9 +1,8 @@
 """The HEADER and TEXT segments of an FCS file, read through an allow-list.
 
-FlowIO interprets the keywords later; this module stands in front of it because a file may hold what FlowIO takes
-amiss: it drops every ``$`` (``$SPILLOVER`` and ``SPILLOVER`` become one), loses the keyword after an empty value, and
-follows any offset a damaged file gives. It is also where personal data stop: no keyword outside the list gets past
-``read_text``.
+FlowIO is not used for this, because it drops every ``$`` (``$SPILLOVER`` and ``SPILLOVER`` become one), loses the
+keyword after an empty value, and follows any offset a damaged file gives. It is also where personal data stop: no
+keyword outside the list gets past ``read_text``.
 """
 
 from __future__ import annotations

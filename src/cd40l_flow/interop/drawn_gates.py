@@ -129,7 +129,7 @@ def _end(dimension: Any) -> End:
 
 
 def _of_gatingml(path: Path, trees: Sequence[GateTree]) -> tuple[list[Drawn], list[str]]:
-    from cd40l_flow.interop.lean import flowkit
+    import flowkit
 
     try:
         document = flowkit.parse_gating_xml(str(path))

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.components import Background
 from cd40l_flow.mixture.histogram import edges
-from cd40l_flow.mixture.normal import bell_and_share
 
 FEWEST = 15.0  # expected cells in a wide bin
 LEAST_WIDTH = 0.4  # of a wide bin, in robust SD of the background
@@ -72,7 +72,7 @@ def chi_squared_tail(chi: float, freedom: float) -> float:
     """Return the probability of a chi-squared at least so large, to about 0.001 (Wilson & Hilferty 1931)."""
     ninth = 2 / (9 * freedom)
     z = ((chi / freedom) ** (1 / 3) - (1 - ninth)) / math.sqrt(ninth)
-    return float(bell_and_share(np.array([-z]))[1][0])
+    return float(ndtr(-z))
 
 
 def _percentile(freedom: float) -> float:

@@ -12,6 +12,7 @@ from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.components import Background, piled
 from cd40l_flow.mixture.dip import dip, dip_p_value
 from cd40l_flow.mixture.fit import ANCHORED, Fit, Problem, fit_mixture, parameters
+from cd40l_flow.mixture.free_mixture import free_mixture
 from cd40l_flow.mixture.goodness import Goodness, goodness
 from cd40l_flow.mixture.histogram import histogram, quantile
 from cd40l_flow.mixture.interval import profile_interval
@@ -84,7 +85,7 @@ def fit(
     threshold_scaled, outliers = background_threshold(anchor.counts, float(mixture["background_quantile"]))
     if outliers:
         source += ", its outliers left out"
-    automatic = scale.to_linear(threshold_scaled)
+    automatic, automatic_scaled = scale.to_linear(threshold_scaled), threshold_scaled
     overridden = threshold is not None
     if threshold is None:
         threshold = automatic
@@ -104,6 +105,9 @@ def fit(
     margin = cells.activated >= AT_THE_TOP * scale.t
     measurable = histogram(scaled[~margin], bins)
     found = _fit(measurable, background, anchor, control.prior if control else None, limits)
+    # Nearer to the middle of the background than to its upper end: dim cells of real recordings, whose component would
+    # fall below the threshold itself, then count as expressing (up to 0.3 of the cells otherwise).
+    free = free_mixture(counts, (background.median + automatic_scaled) / 2)
     # Cells at the top are positive, whatever the law of the others.
     told = float(measurable.sum()) / max(cells.activated.size, 1)
     return Expression(
@@ -142,6 +146,8 @@ def fit(
         background_shift=(background.median - median(resting)) / background.sd if resting.size else None,
         linear_width_ratio=scale.linear_width / background_sd if background_sd > 0 else None,
         threshold_automatic=automatic if overridden else None,
+        gmm_negative_fraction=free.negative_fraction if free else None,
+        gmm_components=free.components if free else None,
         mixture=found.fit if found else None,
         mfi_all_low=all_low,
         mfi_all_high=all_high,

@@ -9,7 +9,6 @@ import numpy as np
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.histogram import edges, quantile
 from cd40l_flow.mixture.proportion import Z95
-from cd40l_flow.signal.quantiles import selected
 from cd40l_flow.signal.scale import Scale
 
 FEWEST = 10  # cells; the normal approximation of order statistics needs some on either side
@@ -25,9 +24,8 @@ def median_interval(values: Floats) -> tuple[float | None, float | None]:
         return None, None
     half = Z95 * 0.5 * math.sqrt(n)
     low, high = max(math.floor(0.5 * n - half), 0), min(math.ceil(0.5 * n + half), n - 1)
-    least, rest = selected(values.copy(), low)
-    most, _ = selected(rest, high - low)
-    return float(least), float(most)
+    ordered = np.partition(values, (low, high))
+    return float(ordered[low]), float(ordered[high])
 
 
 def log_error(counts: Floats, background: Floats, scale: Scale) -> float | None:

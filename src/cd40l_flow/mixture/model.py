@@ -70,6 +70,7 @@ class Expression:
     puts elsewhere than they are, ``overdispersion`` by what factor the cells scatter more about it than by chance,
     ``model_error`` the standard error of the negative fraction for what the law's shape
     leaves open (its interval holds it), ``at_bound`` the parameters that the data press against a bound of the model.
+    ``gmm_negative_fraction`` and ``gmm_components`` are the second opinion of a free Gaussian mixture (`free_mixture`).
     """
 
     reagent: str
@@ -116,6 +117,8 @@ class Expression:
     overdispersion: float | None = None
     model_error: float | None = None
     at_bound: tuple[str, ...] = ()
+    gmm_negative_fraction: float | None = None
+    gmm_components: int | None = None
 
     @property
     def mfi_above_background(self) -> float | None:

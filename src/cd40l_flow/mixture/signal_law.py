@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from scipy.special import ndtr
 
 from cd40l_flow.base.model import Floats
-from cd40l_flow.mixture.normal import bell_and_share
 
 SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
 SQRT_2PI = math.sqrt(2 * math.pi)
@@ -103,9 +103,10 @@ def _laws(positive: Positive, skews: tuple[float, ...], log_signals: Floats, wei
     spread = math.exp(positive.log_spread)
     standard = (log_signals - positive.level) / spread
     z = standard / unit + b
-    bell, share = bell_and_share(alpha * z)
+    tilted = alpha * z
+    bell = np.exp(-0.5 * tilted * tilted)
     weighed = weights * np.exp(-0.5 * z * z)
-    p = weighed * share
+    p = weighed * ndtr(tilted)
     total = np.maximum(p.sum(axis=1, keepdims=True), TINY)
     p /= total
     # The density times phi / Phi of alpha z, the slope of log Phi; then p's slope in z.

@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 from cd40l_flow import ENGINE_VERSION, __version__
 
-PACKAGES = ("FlowIO", "FlowUtils", "numpy", "Jinja2")
+PACKAGES = ("numpy", "scipy", "scikit-learn", "Jinja2")
 
 
 def provenance() -> dict[str, str]:

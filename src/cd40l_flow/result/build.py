@@ -226,7 +226,7 @@ def _measures(case: Case, expression: Expression) -> dict[str, Any]:
         "threshold", "threshold_source", "mfi_all", "mfi_all_low", "mfi_all_high", "mfi_positive", "mfi_positive_low",
         "mfi_positive_high", "mfi_background", "negative_fraction", "negative_fraction_low",
         "negative_fraction_high", "separation", "stain_index", "shift", "valley", "dip_p", "converged", "borrowed",
-        "goodness", "misplaced", "overdispersion", "model_error",
+        "goodness", "misplaced", "overdispersion", "model_error", "gmm_negative_fraction", "gmm_components",
         "unstimulated_percent_positive", "background_shift", "linear_width_ratio",
     )  # fmt: skip
     told = {name: getattr(expression, name) for name in names} | {"at_bound": list(expression.at_bound)}

@@ -11,9 +11,10 @@ from typing import Any
 from cd40l_flow.base.plain_json import DIGEST
 
 VERSION = "1.0"
-# Measures of a reagent that came since: goodness of fit, odds, and what doubts of them rest on.
+# Measures of a reagent that came since: goodness of fit, second opinion, odds, and what doubts of them rest on.
 _MEASURES = (
     *("goodness", "misplaced", "model_error", "shape_distance", "overdispersion", "residual_kept"),
+    *("gmm_negative_fraction", "gmm_components"),
     *("normal_odds", "mosaic_odds", "reduced_odds", "absent_odds"),
     *("negatives_by_cd69", "negatives_by_cd69_error", "negatives_by_cd3", "negatives_by_cd3_error"),
 )

@@ -1,4 +1,4 @@
-"""What Snakemake's scheduler lacks an option for: going on within a submission, and no limit of jobs a second."""
+"""Settings of a run that no option of Snakemake reaches: its public settings objects, before they are used."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ DEFAULT_LIMIT = (100, 1)
 
 
 def lift_rate_limit(workflow: Any) -> None:
-    """Lift the limit of 100 jobs started in a second, which no option takes away; to be called as the run starts.
+    """Lift the limit of 100 jobs started in a second, on one machine; call it while the jobs are planned.
 
-    For this limit Snakemake 9 starts a timer whenever it has looked for jobs, and looks again when the timer ends, one
-    second later: every job adds one that goes on to the end of the run, so that time is lost with the square of the
-    number of jobs. One machine does not need the limit. Another one, which somebody asked for, stays, and so does
-    everything where Snakemake is built otherwise.
+    For this limit Snakemake 9 starts a timer whenever it has looked for jobs, and looks again when the timer ends: time
+    is lost with the square of the number of jobs. Its own default is no limit, but its command line sets this one and
+    has no value for none. A limit that somebody asked for stays.
     """
-    scheduler: Any = getattr(workflow, "scheduler", None)
-    limit = getattr(scheduler, "job_rate_limiter", None)
-    if (getattr(limit, "max_jobs", None), getattr(limit, "timespan", None)) == DEFAULT_LIMIT:
-        scheduler.job_rate_limiter = None
+    settings = workflow.scheduling_settings
+    limit = None if settings is None else settings.max_jobs_per_timespan
+    if workflow.local_exec and limit is not None and (limit.max_jobs, limit.timespan) == DEFAULT_LIMIT:
+        settings.max_jobs_per_timespan = None
 
 
 def go_on_within_submissions(workflow: Any) -> None:
@@ -28,6 +27,6 @@ def go_on_within_submissions(workflow: Any) -> None:
     ``--keep-going`` does not reach them, and they would leave every sample after the first that fails undone
     (Snakemake's issue 2508).
     """
-    settings: Any = getattr(workflow, "execution_settings", None)
+    settings = workflow.execution_settings
     if settings is not None and not workflow.is_main_process:
         settings.keep_going = True

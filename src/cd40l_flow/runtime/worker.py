@@ -36,7 +36,7 @@ PROGRAM = (
 )
 # What the steps import where they need it, and what libraries' functions import when they are first called.
 STEPS = ("analyse", "cli.main", "cohort.job", "report.index", "report.sample", "result.measures_table")
-THEIRS = ("encodings.cp437", "flowio")
+THEIRS = ("encodings.cp437", "sklearn.mixture")
 
 
 def start() -> None:
