@@ -10,11 +10,11 @@ import pytest
 from cd40l_flow.assay.effects import BLOCKS
 from cd40l_flow.assay.rules import RULES
 from cd40l_flow.assay.texts import load_texts
-from cd40l_flow.base.schema import load_schema
 from cd40l_flow.decision.calls import CD40_IG, CD154, GREY_ZONE, NOT_TESTED, TABLE, UNRESOLVED
 from cd40l_flow.decision.case import Case
 from cd40l_flow.report.decision_table import decision_table
 from cd40l_flow.result.codes import codes
+from cd40l_flow.result.types.fields import REASONS
 from helpers.cases import joint, judge, make_case, with_measures
 
 
@@ -24,7 +24,7 @@ def test_the_page_is_up_to_date(root: Path) -> None:
 
 
 def test_every_code_has_its_words() -> None:
-    known = set(load_schema("result.schema.json")["$defs"]["reason"]["enum"])
+    known = set(REASONS)
     assert set(load_texts()["reasons"]) == known
     assert set(BLOCKS) <= known
     page = decision_table()

@@ -98,10 +98,8 @@ def _load() -> None:
     from cd40l_flow.cli.arguments import parser
     from cd40l_flow.report.pages import TEMPLATES, template
     from cd40l_flow.report.provenance import software
-    from cd40l_flow.result.record import fits
 
     software()
-    fits()
     load_texts()
     load_schema("config.schema.yaml")
     for path in TEMPLATES.glob("*.html.j2"):
