@@ -23,11 +23,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace as replaced
 
 from cd40l_flow.analyse import analyse
 from cd40l_flow.cohort.config import default_limits
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.result.reference import collect, write_reference
+from cd40l_flow.result.types.result import Result
 from cd40l_flow.simulate import SCENARIOS, Scenario, SimulationParameters, healthy_control, write_cohort
 from cd40l_flow.simulate.dialects import DIALECTS, INSTRUMENTS, SIMULATED
 from cd40l_flow.simulate.scenarios import TUBES_WITH_SECOND_CLONE
@@ -164,7 +166,7 @@ def stained(level: float) -> SimulationParameters:
     )
 
 
-def pair_of_controls(seed: int, number: int) -> list[dict[str, Any]]:
+def pair_of_controls(seed: int, number: int) -> list[Result]:
     """Return the results of two healthy controls of one run of the past."""
     random = np.random.default_rng([154, seed, number])
     level = math.exp(random.uniform(math.log(DIMMEST), math.log(BRIGHTEST)))
@@ -176,14 +178,14 @@ def pair_of_controls(seed: int, number: int) -> list[dict[str, Any]]:
     with TemporaryDirectory() as folder, contextlib.chdir(folder):
         write_cohort(Path(), int(random.integers(2**31)), cohort=pair, parameters=stained(level))
         plan = load_plan("config/config.yaml")
-        return [analyse(plan.job(one.sample), {})[0] | {"run": f"P{number:03d}"} for one in pair]
+        return [replaced(analyse(plan.job(one.sample), {})[0], run=f"P{number:03d}") for one in pair]
 
 
 def own_limits(seed: int, pairs: int, processes: int, path: Path) -> dict[str, Any]:
     """Write the reference of a laboratory that kept the results of so many runs, and return its content."""
     with ProcessPoolExecutor(processes) as pool:
         past = [one for pair in pool.map(partial(pair_of_controls, seed), range(pairs)) for one in pair]
-    content = collect([(f"{one['run']}/{one['sample']}", one) for one in past], default_limits())
+    content = collect([(f"{one.run}/{one.sample}", one) for one in past], default_limits())
     write_reference(content, path)
     return content
 
@@ -201,10 +203,10 @@ def judge_run(reference: Path | None, run: tuple[int, Scenario, list[Scenario], 
         lent, lent_arrays = analyse(plan.job(control.sample), {})
         for scenario in tests:
             result, arrays = analyse(plan.job(scenario.sample), {control.sample: lent})
-            calls = {METHODS[0]: result["call"]}
+            calls = {METHODS[0]: result.call}
             for method, positives in zip(METHODS[1:], (by_threshold, by_mixture), strict=True):
                 calls[method] = plain_rules(result, arrays, lent, lent_arrays, positives)
-            cd154 = result["reagents"].get("CD154", {})
+            cd154 = result.numbers("CD154")
             judged.append(
                 Judged(
                     run=seed,
@@ -213,11 +215,11 @@ def judge_run(reference: Path | None, run: tuple[int, Scenario, list[Scenario], 
                     negative_fraction=scenario.negative_fraction,
                     mutant_fraction=1 - (1 - scenario.negative_fraction) / (1 - control.negative_fraction),
                     lod=cd154.get("lod"),
-                    separation=lent["reagents"].get("CD154", {}).get("separation"),
+                    separation=lent.numbers("CD154").get("separation"),
                     expected=expected_of(scenario),
                     calls=calls,
-                    reasons=tuple(result["reasons"]),
-                    pattern=str(result["pattern"]),
+                    reasons=tuple(result.reasons),
+                    pattern=str(result.pattern),
                 )
             )
     return judged
@@ -255,9 +257,9 @@ def by_mixture(counts: np.ndarray, background: np.ndarray) -> tuple[float, float
 
 
 def plain_rules(
-    result: Mapping[str, Any],
+    result: Result,
     arrays: Mapping[str, Any],
-    control: Mapping[str, Any],
+    control: Result,
     control_arrays: Mapping[str, Any],
     positives: Positives,
 ) -> str:
@@ -266,11 +268,11 @@ def plain_rules(
     Files, number of cells and activation are checked as anybody would; then at least 70 % positive is normal, at most
     10 % absent, and what lies between is a mosaic where the positive cells are as bright as the control's.
     """
-    refused = any(tube["status"] == "refused" for tube in result["tubes"])
-    events, activated = result["activated_events"], result["cd69_percent"]
+    refused = any(tube.status == "refused" for tube in result.tubes)
+    events, activated = result.activated_events, result.cd69_percent
     if refused or not events or events < FEWEST_EVENTS or (activated or 0.0) < LEAST_CD69:
         return "INDETERMINATE"
-    if result["metadata"]["calcineurin_inhibitor"] != "no":
+    if result.metadata.calcineurin_inhibitor != "no":
         return "INDETERMINATE"
     found: dict[str, tuple[float, float]] = {}
     for reagent, key in (("CD154", "cd154"), ("CD40-Ig", "cd40ig")):

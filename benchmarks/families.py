@@ -16,13 +16,13 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 from benchmarks.oracle import log_odds
 
 from cd40l_flow.analyse import analyse
 from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.result.types.result import Result
 from cd40l_flow.simulate import MECHANISMS, Mechanism, Scenario, SimulationParameters, write_cohort
 
 OUT = Path(__file__).parent / "families.md"
@@ -108,15 +108,15 @@ def judge(run: tuple[int, Mechanism, Scenario, list[Scenario]]) -> list[Judged]:
 
 
 def judged(
-    mechanism: Mechanism, seed: int, scenario: Scenario, control: Scenario, result: dict[str, Any], seconds: float
+    mechanism: Mechanism, seed: int, scenario: Scenario, control: Scenario, result: Result, seconds: float
 ) -> Judged:
-    call = result["call"]
+    call = result.call
     return Judged(
         family=mechanism.name,
         seed=seed,
         call=call,
-        reasons=tuple(result["reasons"]),
-        qc=result["qc"],
+        reasons=tuple(result.reasons),
+        qc=result.qc,
         right=call in mechanism.scenario.right,
         dangerous=call in mechanism.scenario.dangerous,
         odds=log_odds(scenario, control) if mechanism.plain else None,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
 from cd40l_flow.decision.calls import CD40_IG, CD154, CLONES, Decision
+from cd40l_flow.result.types.decision import Coded, Codes, Term
 
 SYSTEM = "http://loinc.org"
 PANEL = ("98239-7", "CD154 expression and function panel - T cells")
@@ -25,25 +25,27 @@ WORDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def codes(decision: Decision) -> dict[str, Any]:
+def codes(decision: Decision) -> Codes:
     """Return the coded results of a decision: the panel, CD154 and CD40-Ig, each with code, value and words.
 
     A value is given only where the sample has a call: one reagent's sub-call is no result of its own.
     """
-    return _coded({reagent: _of(decision, reagent) for reagent in RESULTS})
+    return _codes(_of(decision, CD154), _of(decision, CD40_IG))
 
 
-def undecided_codes() -> dict[str, Any]:
+def undecided_codes() -> Codes:
     """Return the coded results of a sample about which nothing was decided."""
-    return _coded(dict.fromkeys(RESULTS, INDETERMINATE))
+    return _codes(INDETERMINATE, INDETERMINATE)
 
 
-def _coded(calls: Mapping[str, str]) -> dict[str, Any]:
-    told: dict[str, Any] = {"panel": {"system": SYSTEM, "code": PANEL[0], "name": PANEL[1]}}
-    for reagent, (code, name) in RESULTS.items():
-        value, words = WORDS[calls[reagent]]
-        told[reagent] = {"system": SYSTEM, "code": code, "name": name, "value": value, "words": words}
-    return told
+def _codes(cd154: str, cd40_ig: str) -> Codes:
+    panel = Term(system=SYSTEM, code=PANEL[0], name=PANEL[1])
+    return Codes(panel=panel, cd154=_coded(CD154, cd154), cd40_ig=_coded(CD40_IG, cd40_ig))
+
+
+def _coded(reagent: str, call: str) -> Coded:
+    (code, name), (value, words) = RESULTS[reagent], WORDS[call]
+    return Coded(system=SYSTEM, code=code, name=name, value=value, words=words)
 
 
 def _of(decision: Decision, reagent: str) -> str:

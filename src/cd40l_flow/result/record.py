@@ -36,20 +36,19 @@ _LINE = re.compile(rb'^"digest": "([0-9a-f]{64})",?\n', re.MULTILINE)
 _AGAIN = "Remove it and run the workflow again."
 
 
-def write_record(result: Mapping[str, Any], path: str | Path) -> None:
+def write_record(result: Result, path: str | Path) -> None:
     """Write a result with the digest over itself: equal results are equal bytes, whole or not at all.
 
     Keys are sorted, each of the first level on a line of its own; the digest is that of the file without its own line:
-    ``grep -v '^"digest"' result.json | sha256sum``. ``densities``, the SHA-256 of the file of binned data, is null
-    where the result names none. Raises OSError.
+    ``grep -v '^"digest"' result.json | sha256sum``. Raises OSError.
     """
-    content = {"densities": None, "schema_version": SCHEMA_VERSION, **result, DIGEST: "0" * 64}
+    content = {**msgspec.to_builtins(result), DIGEST: "0" * 64}
     lines = [f"{json.dumps(key)}: {canonical(content[key])}" for key in sorted(content)]
     text = "\n".join(["{", *(f"{line}," for line in lines[:-1]), lines[-1], "}", ""]).encode()
     write_whole(path, _LINE.sub(f'"digest": "{_digest(text)}",\n'.encode(), text, count=1))
 
 
-def read_record(path: str | Path, *, sample: str | None = None, same_engine: bool = True) -> dict[str, Any]:
+def read_record(path: str | Path, *, sample: str | None = None, same_engine: bool = True) -> Result:
     """Return a ``result.json``, proven to be as it was written.
 
     It must be of ``sample``; where none is named, of the sample whose folder it lies in, as
@@ -69,13 +68,12 @@ def read_record(path: str | Path, *, sample: str | None = None, same_engine: boo
     else:
         _of_schema(path, result)
         _unedited(path, content)
-    result["schema_version"] = SCHEMA_VERSION
-    _fitting(path, result)
+    found_result = _fitting(path, result | {"schema_version": SCHEMA_VERSION})
     named = sample if sample is not None else _place(path)
-    if named is not None and result["sample"] != named:
-        found = f"is a result of sample {shown(result['sample'])}, where that of {named} was expected."
+    if named is not None and found_result.sample != named:
+        found = f"is a result of sample {shown(found_result.sample)}, where that of {named} was expected."
         raise RecordError(path, found, f"Every sample has a folder of its own. {_AGAIN}")
-    return result
+    return found_result
 
 
 def _object(path: Path) -> tuple[bytes, dict[str, Any]]:
@@ -119,36 +117,37 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(_LINE.sub(b"", content, count=1)).hexdigest()
 
 
-def _fitting(path: Path, result: Mapping[str, Any]) -> None:
-    """Refuse values that no result holds, and such as contradict each other."""
+def _fitting(path: Path, plain: Mapping[str, Any]) -> Result:
+    """Return the record of plain values; refuse values that no result holds, and such as contradict each other."""
     try:
-        msgspec.convert(result, Result)
+        result = msgspec.convert(plain, Result)
     except msgspec.ValidationError as error:
         # The schema finds all faults, with words for each.
-        found = [(".".join(map(str, place)), message) for place, message, _ in faults(result, load_schema(SCHEMA))]
+        found = [(".".join(map(str, place)), message) for place, message, _ in faults(plain, load_schema(SCHEMA))]
         place, message = found[0] if found else ("result", str(error))
         more = f" ({len(found)} such faults in all.)" if len(found) > 1 else ""
         raise RecordError(path, f"holds what no result holds; {place}: {message}{more}", _AGAIN) from None
     for contradiction in _contradictions(result):
         raise RecordError(path, f"contradicts itself: {contradiction}", _AGAIN)
+    return result
 
 
-def _contradictions(result: Mapping[str, Any]) -> Iterator[str]:
+def _contradictions(result: Result) -> Iterator[str]:
     """Yield what a schema cannot express and a reader of results relies on."""
-    tubes = {tube["fcs"] for tube in result["tubes"]}
-    if (result["role"] == "control") != (result["lent"] is not None):
-        yield f"it is a {result['role']} and lends {'nothing' if result['lent'] is None else 'to others'}."
-    for reagent, measures in result["reagents"].items():
-        if not measures["tubes"] or not tubes.issuperset(measures["tubes"]):
+    tubes = {tube.fcs for tube in result.tubes}
+    if (result.role == "control") != (result.lent is not None):
+        yield f"it is a {result.role} and lends {'nothing' if result.lent is None else 'to others'}."
+    for reagent, measures in result.reagents.items():
+        if not measures.tubes or not tubes.issuperset(measures.tubes):
             yield f"{reagent} is measured in tubes that it does not have."
-    for gate in result["gates"]:
-        on_scale = gate["scaled"] is not None and not gate["gate"].startswith(("singlet_", "time_", "lymph"))
-        if on_scale and gate["detector"] not in result["scales"]:
-            yield f"{gate['gate']} is set on {shown(gate['detector'])}, of which there is no scale."
-    for tube in result["tubes"]:
-        matrix = tube["spillover"]
-        if matrix is not None and {len(matrix["detectors"])} != {len(matrix["matrix"]), *map(len, matrix["matrix"])}:
-            yield f"the spillover matrix of {tube['fcs']} is not square."
+    for gate in result.gates:
+        on_scale = gate.scaled is not None and not gate.gate.startswith(("singlet_", "time_", "lymph"))
+        if on_scale and gate.detector not in result.scales:
+            yield f"{gate.gate} is set on {shown(gate.detector)}, of which there is no scale."
+    for tube in result.tubes:
+        matrix = tube.spillover
+        if matrix is not None and {len(matrix.detectors)} != {len(matrix.matrix), *map(len, matrix.matrix)}:
+            yield f"the spillover matrix of {tube.fcs} is not square."
 
 
 def _place(path: Path) -> str | None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from cd40l_flow.base.disk import write_whole
 from cd40l_flow.cohort.cells import safe
 from cd40l_flow.result.review_state import ReviewState, review_state
 from cd40l_flow.result.reviews import read_reviews
+from cd40l_flow.result.types.result import Result
 
 _MEASURES = (
     "percent_positive",
@@ -49,18 +49,18 @@ def format_cell(value: float | str | None) -> str:
     return repr(float(f"{value:.6g}") + 0.0)
 
 
-def summary_row(result: Mapping[str, Any], review: ReviewState) -> dict[str, str]:
+def summary_row(result: Result, review: ReviewState) -> dict[str, str]:
     """Return the row of one ``result.json`` and its reviews; percents 0 to 100, fractions 0 to 1, missing empty."""
-    subcalls = result["subcalls"]
-    row = {name: format_cell(result[name]) for name in ("sample", "run", "role", "sex", "call", "qc")}
-    row["reasons"] = ";".join(result["reasons"])
+    row = {name: format_cell(getattr(result, name)) for name in ("sample", "run", "role", "sex", "call", "qc")}
+    row["reasons"] = ";".join(result.reasons)
     row["review"] = review.state
     row["reviewed_call"] = review.reviewed_call
-    row["activated_events"] = format_cell(result["activated_events"])
-    row["cd69_percent"] = format_cell(result["cd69_percent"])
+    row["activated_events"] = format_cell(result.activated_events)
+    row["cd69_percent"] = format_cell(result.cd69_percent)
     for prefix, reagent in _PREFIXES:
-        row[f"{prefix}_call"] = str(subcalls.get(reagent, {}).get("call", ""))
-        values = result["reagents"].get(reagent) or {}
+        subcall = result.subcalls.get(reagent)
+        row[f"{prefix}_call"] = subcall.call if subcall is not None else ""
+        values = result.numbers(reagent)
         row |= {f"{prefix}_{measure}": format_cell(_clipped(measure, values.get(measure))) for measure in _MEASURES}
     return {column: safe(row[column]) for column in SUMMARY_COLUMNS}
 
@@ -71,7 +71,7 @@ def _clipped(measure: str, value: float | None) -> float | None:
 
 
 def write_summary(
-    results: Iterable[tuple[Mapping[str, Any], str]], out_path: str | Path, review_files: Sequence[str | Path] = ()
+    results: Iterable[tuple[Result, str]], out_path: str | Path, review_files: Sequence[str | Path] = ()
 ) -> None:
     """Write ``summary.tsv``, one row a result, in the order of the sample ids whatever the order given.
 

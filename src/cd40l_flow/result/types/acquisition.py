@@ -73,7 +73,7 @@ class MeasuresWithoutTimeQc(Record, frozen=True):
 class WithoutTimeQc(Record, frozen=True):
     """The sample without the cuts in time; its controls as they are."""
 
-    call: Call
+    call: Annotated[Call, doc("The call without the cuts.")]
     reasons: Annotated[list[Reason], doc("Why the call is not plainer, or why there is none.")]
     same_call: Annotated[bool, doc("Whether the call is the same.")]
     change_points: Annotated[float, doc("Largest change of a gate's percent of parent, percentage points.")]

@@ -43,7 +43,7 @@ class Titration(Record, frozen=True):
 class ShapePrior(Record, frozen=True):
     """What the control tells of a sample's positive cells."""
 
-    centre: Shape
+    centre: Annotated[Shape, doc("The shape that is likeliest.")]
     covariance: Annotated[
         list[list[float]], doc("Of log spread, skew and electron, differences between people included, (3, 3).")
     ]

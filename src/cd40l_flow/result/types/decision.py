@@ -10,7 +10,7 @@ from cd40l_flow.result.types.fields import Call, Count, Hypothesis, NotNegative,
 class Subcall(Record, frozen=True):
     """What one reagent alone says."""
 
-    call: Call
+    call: Annotated[Call, doc("What the reagent alone is called.")]
     reasons: Annotated[list[Reason], doc("Why, in the order of importance.")]
 
 
@@ -18,7 +18,7 @@ class Guard(Record, frozen=True):
     """One check made before any rule."""
 
     code: Annotated[Annotated[str, Meta(pattern="^[A-Z][A-Z0-9_]*$")], doc("Reason code of the check.")]
-    reagent: Reagent | None
+    reagent: Annotated[Reagent | None, doc("The reagent concerned; null for the whole sample.")]
     fired: Annotated[bool | None, doc("True: the check stopped, limited or warned; null: it could not be evaluated.")]
     effect: Annotated[
         Annotated[str, one_of("hard", "soft", "limits")],
@@ -52,8 +52,8 @@ class Condition(Record, frozen=True):
 class Rule(Record, frozen=True):
     """One row of the table of calls, in the order tried."""
 
-    reagent: Reagent | None
-    call: Call
+    reagent: Annotated[Reagent | None, doc("The reagent concerned; null for the whole sample.")]
+    call: Annotated[Call, doc("The call that the rule makes.")]
     met: Annotated[
         bool | None, doc("True when every condition is met; null when one could not be evaluated and none failed.")
     ]
@@ -90,9 +90,9 @@ class Coded(Record, frozen=True):
 class Codes(Record, frozen=True, rename={"cd154": "CD154", "cd40_ig": "CD40-Ig"}):
     """Coded results for laboratory systems (LOINC)."""
 
-    panel: Term
-    cd154: Coded
-    cd40_ig: Coded
+    panel: Annotated[Term, doc("The term of the panel.")]
+    cd154: Annotated[Coded, doc("Presence of CD154.")]
+    cd40_ig: Annotated[Coded, doc("Presence of what binds CD40-Ig.")]
 
 
 class ChangedMeasure(Record, frozen=True):
@@ -108,9 +108,9 @@ class ChangedMeasure(Record, frozen=True):
 class Change(Record, frozen=True, rename={"before": "from"}):
     """A change that would give another call."""
 
-    reagent: Reagent | None
-    before: Call
-    to: Call
+    reagent: Annotated[Reagent | None, doc("The reagent concerned; null for the whole sample.")]
+    before: Annotated[Call, doc("The call as it is.")]
+    to: Annotated[Call, doc("The call with the change.")]
     text: Annotated[str, doc("The change in words.")]
     changes: Annotated[
         list[ChangedMeasure], doc("Measures that would have to lie elsewhere; empty when a check would have to pass.")

@@ -182,3 +182,12 @@ class Measures(Record, frozen=True):
         float | None, doc("Natural-log odds ratio of not expressing, lower against upper third of CD3.")
     ]
     negatives_by_cd3_error: Annotated[NotNegative | None, doc("Its standard error.")]
+
+    def numbers(self) -> dict[str, float | None]:
+        """Return every number by its name."""
+        values = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return {name: value for name, value in values if _is_number(value)}
+
+
+def _is_number(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))

@@ -138,3 +138,7 @@ class Result(Record, frozen=True):
         doc("Tubes that were pooled, each set with the measures of every tube and how far any two lie apart."),
     ]
     odds: Annotated[Odds, doc("The odds by all reagents together, and the ratio of CD40-Ig over CD154.")]
+
+    def numbers(self, reagent: str) -> dict[str, float | None]:
+        """Return every number of a reagent by its name; nothing where it was not measured."""
+        return self.reagents[reagent].numbers() if reagent in self.reagents else {}

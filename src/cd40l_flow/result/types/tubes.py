@@ -10,7 +10,7 @@ from cd40l_flow.result.types.fields import Count, Digest, NotNegative, Percent, 
 class TubeError(Record, frozen=True):
     """Why the tube was refused."""
 
-    code: Reason
+    code: Annotated[Reason, doc("The reason code of the fault.")]
     message: Annotated[str, doc("The fault in words, with the file's name.")]
 
 
