@@ -82,7 +82,7 @@ def _families(
 ) -> list[Any]:
     """Return families side by side: one row a member, its numbers, and what they say together."""
     texts = load_texts()
-    told = []
+    rows = []
     for family in families:
         members = [
             {
@@ -102,8 +102,8 @@ def _families(
             }
             for member in family["members"]
         ]
-        told.append({"family": family["family"], "members": members, "statements": family["statements"]})
-    return told
+        rows.append({"family": family["family"], "members": members, "statements": family["statements"]})
+    return rows
 
 
 def render_index(

@@ -8,7 +8,7 @@ from typing import Any
 
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.result.order import CALL_ORDER
-from cd40l_flow.result.review_state import GRAVE, ReviewState
+from cd40l_flow.result.review_state import NEED_SECOND_SIGNATURE, ReviewState
 from cd40l_flow.result.reviews import Review, blocked
 from cd40l_flow.result.types.result import Result
 
@@ -74,7 +74,7 @@ def _form(result: Result, digest: str, state: ReviewState) -> View:
         "sample": result.sample,
         "result_digest": digest,
         "automatic_call": result.call,
-        "grave": list(GRAVE),
+        "grave": list(NEED_SECOND_SIGNATURE),
         "signed": [review.reviewer for review in state.signatures] if state.state == "pending" else [],
         "words": words["script"],
         "gate": words["gate"],

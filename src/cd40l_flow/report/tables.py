@@ -121,8 +121,8 @@ def _measure_row(measure: str, columns: Sequence[tuple[str, Result]]) -> View:
 def _measure_facts(columns: Sequence[tuple[str, Result]]) -> list[View]:
     """Return the rows that tell how the numbers were made."""
     words = load_texts()["sections"]["measures"]
-    told = [_facts(subject.reagents.get(reagent)) for reagent, subject in columns]
-    return [{"label": words[name], "cells": [facts[name] or "–" for facts in told]} for name in _FACTS]
+    columns_facts = [_facts(subject.reagents.get(reagent)) for reagent, subject in columns]
+    return [{"label": words[name], "cells": [facts[name] or "–" for facts in columns_facts]} for name in _FACTS]
 
 
 def _facts(values: Measures | None) -> dict[str, str]:
@@ -291,10 +291,10 @@ def _voltages(sample: str, tubes: Sequence[Tube]) -> str:
     differing = sorted(detector for detector, volts in seen.items() if len(volts) > 1)
     if not differing:
         return str(words["voltages_same"].format(sample=sample))
-    told = "; ".join(
+    differences = "; ".join(
         f"{detector} {', '.join(f'{volt:g}' for volt in sorted(seen[detector]))} V" for detector in differing
     )
-    return str(words["voltages_differ"].format(sample=sample, detectors=told))
+    return str(words["voltages_differ"].format(sample=sample, detectors=differences))
 
 
 def method_rows(result: Result) -> list[View]:

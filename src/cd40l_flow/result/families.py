@@ -55,12 +55,12 @@ def families(results: Sequence[Result]) -> list[dict[str, Any]]:
 
 
 def _member(result: Result) -> dict[str, Any]:
-    told = {name: getattr(result, name) for name in ("sample", "run", "sex", "age_band", "call", "qc")}
+    member = {name: getattr(result, name) for name in ("sample", "run", "sex", "age_band", "call", "qc")}
     measured = {
         reagent: {measure: getattr(found, measure) for measure in MEASURES}
         for reagent, found in result.reagents.items()
     }
-    return told | {"reagents": measured}
+    return member | {"reagents": measured}
 
 
 def _statements(members: Sequence[Result]) -> list[str]:

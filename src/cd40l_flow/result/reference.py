@@ -113,19 +113,19 @@ def why(result: Result) -> str:
 
 def _refuse_repeats(controls: Sequence[tuple[str, Result]]) -> None:
     seen: dict[str, tuple[str, Result]] = {}
-    told = []
+    repeats = []
     for path, result in controls:
         digests = [tube.digest for tube in result.tubes if tube.digest]
         first = next((seen[digest] for digest in digests if digest in seen), None)
         if first is not None:
-            told.append(
+            repeats.append(
                 f"{path} ({result.sample} of run {result.run}) holds the data of {first[0]} "
                 f"({first[1].sample} of run {first[1].run})."
             )
         for digest in digests:
             seen.setdefault(digest, (path, result))
-    if told:
-        raise Cd40lFlowError("\n  ".join(["The same control must not count twice. Leave one of each out:", *told]))
+    if repeats:
+        raise Cd40lFlowError("\n  ".join(["The same control must not count twice. Leave one of each out:", *repeats]))
 
 
 def row_of(result: Result) -> dict[str, Any]:

@@ -53,8 +53,8 @@ def foreign(path: Path, result: Result) -> str:
         return "is not of a sample that the sheet of its run has: summary.tsv has no row of it."
     other = [name for name in _SAME if row[name] != getattr(result, name)]
     if other:
-        told = ", ".join(f"{name} {getattr(result, name)}, not {row[name]}" for name in other)
-        return f"is not the sample of that name in the sheet of its run ({told})."
+        differences = ", ".join(f"{name} {getattr(result, name)}, not {row[name]}" for name in other)
+        return f"is not the sample of that name in the sheet of its run ({differences})."
     return ""
 
 

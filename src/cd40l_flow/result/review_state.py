@@ -23,7 +23,7 @@ from cd40l_flow.result.reviews import Review, Reviews, blocked
 from cd40l_flow.result.types.result import Result
 
 STATES = ("unsigned", "pending", "accepted", "overridden", "repeat", "stale")
-GRAVE = ("ABSENT", "FUNCTIONAL_DEFECT")
+NEED_SECOND_SIGNATURE = ("ABSENT", "FUNCTIONAL_DEFECT")
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def needs_second(decision: str, call: str, disagreement: bool) -> str:
     """Return why a decision needs a second person, or nothing."""
     if decision == "override":
         return "override"
-    if decision == "accept" and call in GRAVE:
+    if decision == "accept" and call in NEED_SECOND_SIGNATURE:
         return "grave"
     return "disagreement" if disagreement else ""
 
