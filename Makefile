@@ -15,7 +15,7 @@ export OPENBLAS_NUM_THREADS := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lock bench mutants clean
+.PHONY: help demo test check lock schema bench mutants clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ check: $(INSTALLED) ## check style, types, layers and the workflow
 lock: $(INSTALLED) ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile pyproject.toml --upgrade --all-extras --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
+
+schema: $(INSTALLED) ## write the JSON Schema of a result from its types
+	$(BIN)/python -m cd40l_flow.result.types.json_schema workflow/schemas/result.schema.json
 
 bench: $(INSTALLED) ## measure accuracy and speed
 	$(BIN)/python -m benchmarks

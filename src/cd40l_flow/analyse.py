@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
+
 from cd40l_flow.assay.effects import INDETERMINATE, NORMAL
 from cd40l_flow.assay.lookup import current_assay
-from cd40l_flow.base.errors import TubeError
+from cd40l_flow.base.errors import Cd40lFlowError, TubeError
 from cd40l_flow.base.model import Events, Job, Sample, Tube
 from cd40l_flow.decision.agreement import disagreement
 from cd40l_flow.decision.assess import assess, control_case, together
@@ -29,6 +31,9 @@ from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.gating.strategy import gate
 from cd40l_flow.interop.gate_files import export_messages
 from cd40l_flow.result.build import result_of
+from cd40l_flow.result.gate_tree import scales_of
+from cd40l_flow.result.types.control import Control
+from cd40l_flow.result.types.result import Result
 from cd40l_flow.signal.compensation import compensate
 from cd40l_flow.signal.prepare import TubeSignal, choose_scales, prepare, shared_scales, without_time_qc
 from cd40l_flow.signal.scale import Scale
@@ -43,7 +48,7 @@ class Read:
     refusals: tuple[Refusal, ...]
 
 
-def analyse(job: Job, control_results: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+def analyse(job: Job, control_results: Mapping[str, Result]) -> tuple[Result, dict[str, Any]]:
     """Return the result of one sample and the arrays of its figures.
 
     ``control_results`` maps the names of a test sample's controls to their results; a control is measured together with
@@ -75,8 +80,9 @@ def analyse(job: Job, control_results: Mapping[str, Mapping[str, Any]]) -> tuple
         failures=failures,
         reagent_failures=reagent_failures,
     )
-    result["messages"] += export_messages(result, gated.tubes)
-    tops = [control["lent"]["scatter_tops"] for control in results]
+    messages = [*result.messages, *export_messages(result, gated.tubes)]
+    result = msgspec.structs.replace(result, messages=messages)
+    tops = [control.scatter_tops for control in given_by(results)]
     return result, densities(gated, shown, tops)
 
 
@@ -125,18 +131,16 @@ def _of_control(job: Job) -> _Assay:
     return replace(mine, control=control_case(others, limits), alone=False) if others else mine
 
 
-def _of_test(job: Job, results: Sequence[Mapping[str, Any]]) -> _Assay:
+def _of_test(job: Job, results: Sequence[Result]) -> _Assay:
     """Return a test sample on the scale of its run's controls, to be judged beside them."""
     limits = job.settings["limits"]
-    theirs = {
-        str(tube["digest"]): f"{tube['fcs']} of {result['sample']}" for result in results for tube in result["tubes"]
-    }
+    theirs = {str(tube.digest): f"{tube.fcs} of {result.sample}" for result in results for tube in result.tubes}
     read = _without_others(read_sample(job.sample, job.settings), theirs)
-    scales = shared_scales([_scales(result) for result in results])
+    scales = shared_scales([scales_of(result) for result in results])
     if any(name not in scales for one in read.events for name in one.markers.values()):
         scales = choose_scales(read.events, limits["scale"], "own tubes") | scales
     assay = _assay(job, read, scales, control_from_results(results, limits) if results else None, alone=False)
-    return replace(assay, lent=combined([result["lent"]["gates"] for result in results]))
+    return replace(assay, lent=combined([_gates(control) for control in given_by(results)]))
 
 
 def _assay(job: Job, read: Read, scales: Mapping[str, Scale], control: ControlCase | None, *, alone: bool) -> _Assay:
@@ -145,66 +149,75 @@ def _assay(job: Job, read: Read, scales: Mapping[str, Scale], control: ControlCa
     return _Assay(job, read.sample, signals, used, read.refusals, control, alone)
 
 
-def control_from_results(results: Sequence[Mapping[str, Any]], limits: Mapping[str, Any]) -> ControlCase:
+def control_from_results(results: Sequence[Result], limits: Mapping[str, Any]) -> ControlCase:
     """Return what the results of a sample's controls say together; a reagent counts when every control has it."""
-    lent = [result["lent"] for result in results]
-    reagents = [name for name in lent[0]["reagents"] if all(name in one["reagents"] for one in lent)]
-    percents = [one["activation_percent"] for one in lent]
-    terms = [{name: from_json(plain) for name, plain in one["reagents"].items()} for one in lent]
+    lent = given_by(results)
+    reagents = [name for name in lent[0].reagents if all(name in one.reagents for one in lent)]
+    percents = [one.activation_percent for one in lent]
+    terms = [{name: from_json(msgspec.to_builtins(plain)) for name, plain in one.reagents.items()} for one in lent]
     return ControlCase(
-        names=tuple(result["sample"] for result in results),
+        names=tuple(result.sample for result in results),
         reagents={name: combine([one[name] for one in terms], limits["mixture"]) for name in reagents},
         activation_percent={
             name: sum(one[name] for one in percents) / len(percents)
             for name in percents[0]
             if all(name in one for one in percents)
         },
-        failures=tuple(failure for one in lent for failure in one["failures"] if failure not in _of_reagents(one))
+        failures=tuple(failure for one in lent for failure in one.failures if failure not in _of_reagents(one))
         + tuple(
-            f"Control {result['sample']} is called {result['call']} beside the run's other controls."
+            f"Control {result.sample} is called {result.call} beside the run's other controls."
             for result in results
-            if result["call"] not in (NORMAL, INDETERMINATE)
+            if result.call not in (NORMAL, INDETERMINATE)
         ),
         disagreement=disagreement(terms),
-        reagent_failures=together([one["reagent_failures"] for one in lent]),
+        reagent_failures=together([one.reagent_failures for one in lent]),
         volts=together([_volts(result) for result in results]),
-        ages=tuple(result["age_band"] for result in results),
+        ages=tuple(result.age_band for result in results),
         lacking=together([_lacking(result) for result in results]),
         not_carried=frozenset(
             name
             for result in results
-            for name, measures in result["reagents"].items()
-            if measures["negative_fraction"] is None
+            for name, measures in result.reagents.items()
+            if measures.negative_fraction is None
         ),
     )
 
 
-def _lacking(result: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Return the tubes that a control was not made of, as `tubes_lacking`."""
-    found: dict[str, tuple[str, ...]] = {}
-    for guard in result["guards"]:
-        if guard["code"] == "TUBE_MISSING" and guard["fired"] and guard["effect"] == "hard":
-            name = guard["reagent"] or ""
-            found[name] = (*found.get(name, ()), f"Control {result['sample']}: {guard['message']}")
+def given_by(results: Sequence[Result]) -> list[Control]:
+    """Return what the results of controls give to the samples of their run; raises Cd40lFlowError for another's."""
+    found = [result.lent for result in results if result.lent is not None]
+    if len(found) < len(results):
+        raise Cd40lFlowError("a result that a sample is to be judged against is that of no control.")
     return found
 
 
-def _of_reagents(lent: Mapping[str, Any]) -> list[str]:
-    return [text for texts in lent["reagent_failures"].values() for text in texts]
+def _gates(control: Control) -> dict[str, Mapping[str, Any]]:
+    return {name: msgspec.to_builtins(one) for name, one in control.gates.items()}
 
 
-def _volts(result: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
+def _lacking(result: Result) -> dict[str, tuple[str, ...]]:
+    """Return the tubes that a control was not made of, as `tubes_lacking`."""
+    found: dict[str, tuple[str, ...]] = {}
+    for guard in result.guards:
+        if guard.code == "TUBE_MISSING" and guard.fired and guard.effect == "hard":
+            name = guard.reagent or ""
+            found[name] = (*found.get(name, ()), f"Control {result.sample}: {guard.message}")
+    return found
+
+
+def _of_reagents(control: Control) -> list[str]:
+    return [text for texts in control.reagent_failures.values() for text in texts]
+
+
+def _volts(result: Result) -> dict[str, tuple[float, ...]]:
     """Return the voltages of each detector of a stimulated target, as `target_volts`."""
     found: dict[str, set[float]] = {}
-    for tube in result["tubes"]:
-        name = tube["markers"].get("target", "")
-        if tube["stimulation"] == "stimulated" and name in tube["voltages"]:
-            found.setdefault(name, set()).add(float(tube["voltages"][name]))
+    for tube in result.tubes:
+        name = tube.markers.get("target", "")
+        volts = tube.voltages.get(name)
+        if tube.stimulation == "stimulated" and volts is not None:
+            found.setdefault(name, set()).add(volts)
     return {name: tuple(sorted(volts)) for name, volts in found.items()}
-
-
-def _scales(result: Mapping[str, Any]) -> dict[str, Scale]:
-    return {name: Scale(**values) for name, values in result["scales"].items()}
 
 
 def _overrides(job: Job, sample: Sample) -> list[Any]:

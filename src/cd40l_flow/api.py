@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import ArrayLike
 
 from cd40l_flow.analyse import analyse
@@ -36,6 +37,7 @@ from cd40l_flow.report.provenance import provenance
 from cd40l_flow.report.sample import write_report
 from cd40l_flow.result.made_from import made_from
 from cd40l_flow.result.record import write_record
+from cd40l_flow.result.types.result import Result
 from cd40l_flow.signal.compensation import compensate
 from cd40l_flow.signal.prepare import choose_scales, prepare
 from cd40l_flow.signal.scale import Scale, choose_scale, robust_sd
@@ -49,7 +51,7 @@ class Called:
     drawn from, ``controls`` those it was judged against.
     """
 
-    result: Mapping[str, Any]
+    result: Result
     arrays: Mapping[str, Any]
     controls: tuple[Called, ...] = ()
 
@@ -167,13 +169,13 @@ def _call(sample: str, plan: Plan) -> Called:
 
 
 def _analysed(job: Job, controls: Sequence[Called]) -> Called:
-    theirs = {str(control.result["sample"]): control.result for control in controls}
+    theirs = {str(control.result.sample): control.result for control in controls}
     result, arrays = analyse(job, theirs)
-    return Called({**result, "inputs": made_from(planned(job), result, theirs.values())}, arrays)
+    return Called(structs.replace(result, inputs=made_from(planned(job), result, theirs.values())), arrays)
 
 
 def _written(called: Called, folder: Path) -> tuple[Path, Path]:
     result, densities = folder / "result.json", folder / "densities.npz"
     folder.mkdir()
-    write_record({**called.result, "densities": write_densities(called.arrays, densities)}, result)
+    write_record(structs.replace(called.result, densities=write_densities(called.arrays, densities)), result)
     return result, densities

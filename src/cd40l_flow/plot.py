@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from cd40l_flow.result.types.result import Result
+
 __all__ = ["KINDS", "Person", "histograms", "main", "of", "quadrants", "read"]
 
 
@@ -28,12 +30,12 @@ def read(result: str | Path) -> Person:
     """
     path = Path(result)
     record = read_record(path)
-    return Person(str(record["sample"]), read_densities(path.with_name("densities.npz"), record))
+    return Person(record.sample, read_densities(path.with_name("densities.npz"), record))
 
 
-def of(result: Mapping[str, Any], arrays: Mapping[str, Any]) -> Person:
+def of(result: Result, arrays: Mapping[str, Any]) -> Person:
     """Return a sample as the analysis gives it: its result and the arrays of its figures."""
-    return Person(str(result["sample"]), Densities(json.loads(str(arrays["index"])), arrays))
+    return Person(result.sample, Densities(json.loads(str(arrays["index"])), arrays))
 
 
 def main(sample: Person, control: Person | None = None, reagent: str = "CD154") -> Figure:

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.cohort.job import PlannedJob
 from cd40l_flow.fcs.probe import identity, probe
 from cd40l_flow.result.failed import failed_result, no_densities, note_failure
 from cd40l_flow.result.made_from import made_from
 from cd40l_flow.result.record import read_record
+from cd40l_flow.result.types.result import Result
 
 LONGEST = 300  # characters of an exception's words
 KILLED = 128  # what a shell adds to the number of the signal that ended a process
@@ -46,7 +49,7 @@ class Outputs:
         return cls(folder / "result.json", folder / "densities.npz", gates, folder / "measures.tsv")
 
 
-def analyse_step(planned: PlannedJob, controls: Sequence[Path], outputs: Outputs) -> dict[str, Any]:
+def analyse_step(planned: PlannedJob, controls: Sequence[Path], outputs: Outputs) -> Result:
     """Analyse one sample, write its outputs and return its result.
 
     ``controls`` are the results of its controls. Raises ChangedFileError where a file is not the one that was planned
@@ -61,18 +64,18 @@ def analyse_step(planned: PlannedJob, controls: Sequence[Path], outputs: Outputs
             result = read_record(path)
         except (Cd40lFlowError, OSError) as error:
             raise NoControlError(f"the result of a control cannot be used: {error}") from error
-        theirs[str(result["sample"])] = result
+        theirs[str(result.sample)] = result
     if missing := sorted(set(planned.job.controls) - set(theirs)) if planned.job.sample.role == "test" else []:
         raise NoControlError(f"the results of its controls are not there: {', '.join(missing)}.")
     result, arrays = analyse(planned.job, theirs)
-    result["inputs"] = made_from(planned, result, theirs.values())
+    result = replace(result, inputs=made_from(planned, result, theirs.values()))
     if _looked_at(planned) != before:
         raise ChangedFileError("a file was written to or replaced while it was read.")
     _write(result, arrays, planned, outputs)
     return result
 
 
-def fail_analysis(planned: PlannedJob, outputs: Outputs, why: str) -> dict[str, Any]:
+def fail_analysis(planned: PlannedJob, outputs: Outputs, why: str) -> Result:
     """Write the outputs of a sample whose analysis failed, note the failure, and return the result."""
     result = failed_result(planned, why)
     # First of all, so that the next run tries again whatever becomes of the rest.
@@ -134,11 +137,11 @@ def _looked_at(planned: PlannedJob) -> dict[str, tuple[int, ...] | None]:
     return seen
 
 
-def _write(result: Mapping[str, Any], arrays: Mapping[str, Any], planned: PlannedJob, outputs: Outputs) -> None:
+def _write(result: Result, arrays: Mapping[str, Any], planned: PlannedJob, outputs: Outputs) -> None:
     from cd40l_flow.figures.densities import write_densities
     from cd40l_flow.result.record import write_record
 
-    result = {**result, "densities": write_densities(arrays, outputs.densities)}
+    result = replace(result, densities=write_densities(arrays, outputs.densities))
     if outputs.gates is not None:
         from cd40l_flow.interop.gate_files import write_gates
 

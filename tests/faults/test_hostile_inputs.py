@@ -20,7 +20,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cd40l_flow.analyse import analyse
 from cd40l_flow.base.disk import WriteError, as_on_disk, read_small, write_whole
 from cd40l_flow.base.errors import Cd40lFlowError, InputsError
 from cd40l_flow.cohort.cells import as_text, safe, tab_separated
@@ -32,12 +31,12 @@ from cd40l_flow.interop.multiqc import write_multiqc
 from cd40l_flow.interop.override_lines import append_overrides
 from cd40l_flow.report.sample import write_report
 from cd40l_flow.result.measures_table import write_measures
-from cd40l_flow.result.record import write_record
 from cd40l_flow.result.review_state import review_state
 from cd40l_flow.result.reviews import Reviews
 from cd40l_flow.result.summary import summary_row
 from cd40l_flow.simulate import Scenario, healthy_control, write_cohort
 from helpers.cohorts import cd40l_flow, read_sheet, write_sheet
+from helpers.records import analyse, as_result, write_record
 from helpers.report_samples import SCENARIOS, make_result
 
 SMALL = Scenario("P01", events=3000, background_events=2500, unstimulated_events=2500)
@@ -118,7 +117,7 @@ def test_a_file_may_have_any_name(cohort: Path) -> None:
             write_record(one, Path(f"{one['sample']}.json"))
             write_densities(figures, Path(f"{one['sample']}.npz"))
         write_report("P01.json", "P01.npz", [("C01.json", "C01.npz")], "report.html", {})
-        write_measures(result, Path("measures.tsv"))
+        write_measures(as_result(result), Path("measures.tsv"))
 
     names = {tube["fcs"] for one in (control, result) for tube in one["tubes"]}
     assert result["call"] == "NORMAL"
@@ -516,9 +515,10 @@ def test_no_table_holds_a_formula(tmp_path: Path) -> None:
     """Run, tube and reason are free text: in every table that is written they are cells of text."""
     result = make_result(SCENARIOS["NORMAL"]) | {"run": FORMULA}
     result["tubes"][0]["fcs"] = "@cmd.fcs"
-    row = summary_row(result, review_state(result, "0" * 64, Reviews()))
+    record = as_result(result)
+    row = summary_row(record, review_state(record, "0" * 64, Reviews()))
     (tmp_path / "summary.tsv").write_text(tab_separated([list(row), list(row.values())]), encoding="utf-8")
-    write_measures(result, tmp_path / "measures.tsv")
+    write_measures(as_result(result), tmp_path / "measures.tsv")
     write_multiqc([result], tmp_path / "multiqc/cd40l_flow_mqc.json")
     line = {"sample": "P01", "tube": "-a.fcs", "gate": "cd69_low", "value": "-5.5", "by": "+me", "reason": FORMULA}
     append_overrides([line], tmp_path / "overrides.tsv")

@@ -37,7 +37,7 @@ from cd40l_flow.result.review_state import digest_of, review_state
 from cd40l_flow.result.reviews import read_reviews
 from helpers.cases import limits
 from helpers.cohorts import make_cohort
-from helpers.controls import many_controls
+from helpers.controls import many_controls, whole_result
 from helpers.records import seal
 from helpers.review_files import override, verdict
 
@@ -186,7 +186,9 @@ class Bench:
         for sample in SAMPLES:
             shutil.copytree(self.samples / sample, self.work / sample)
         reference = folder / "reference.json"
-        write_reference(collect([(str(n), one) for n, one in enumerate(many_controls(12))], limits()), reference)
+        write_reference(
+            collect([(str(n), whole_result(one)) for n, one in enumerate(many_controls(12))], limits()), reference
+        )
         self.reference = reference.read_bytes()
         self.result = read_record(self.work / "P05" / "result.json")
 
@@ -306,8 +308,8 @@ class Bench:
 
     def _reviews(self, source: random.Random, tally: Tally) -> str:
         result = self.samples / "P05" / "result.json"
-        told = {"sample": "P05", "result_digest": digest_of(result), "automatic_call": self.result["call"]}
-        tube = {name: self.result["tubes"][0][key] for name, key in TUBE.items()}
+        told = {"sample": "P05", "result_digest": digest_of(result), "automatic_call": self.result.call}
+        tube = {name: getattr(self.result.tubes[0], key) for name, key in TUBE.items()}
         good = override("REDUCED", gates=[verdict(**tube)], **told)
         path = self.work.parent / "review.json"
         path.write_bytes(self._damaged(json.dumps(good).encode(), [result.read_bytes()], source, tally, JSON_TEXT))

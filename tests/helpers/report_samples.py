@@ -447,6 +447,7 @@ def make_result(scenario: Scenario) -> dict[str, Any]:
         "age_band": "1-2 y",
         "controls": list(scenario.controls),
         "family": "",
+        "inputs": {"job": "", "files": {}, "controls": {}},
         "reference": None,
         "metadata": {
             "transplant": "no",

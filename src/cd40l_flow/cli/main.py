@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cd40l_flow.base.errors import Cd40lFlowError, InputsError, RecordError
 from cd40l_flow.cli.arguments import CONFIG, REVIEWS, SAMPLES, parser
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cd40l_flow.base.model import Job
     from cd40l_flow.cohort.job import PlannedJob
     from cd40l_flow.result.cohort import Entry
+    from cd40l_flow.result.types.result import Result
     from cd40l_flow.steps import Outputs
 
 
@@ -224,13 +225,13 @@ def _analyse_job(job: PlannedJob, control_results: Sequence[Path], outputs: Outp
     if failure:
         # Outside the handler: what the failed step held is let go of first.
         result = fail_analysis(job, outputs, failure)
-    reasons = f" ({', '.join(result['reasons'])})" if result["reasons"] else ""
-    events = result["activated_events"]
+    reasons = f" ({', '.join(result.reasons)})" if result.reasons else ""
+    events = result.activated_events
     cells = "no activated cells measured" if events is None else f"{events} activated cells"
-    print(f"analyse {job.job.sample.sample}: {result['call']}{reasons}, {cells}, {_used(start)}", file=sys.stderr)
-    for message in result["messages"]:
-        if message["severity"] == "error":
-            print(f"  {message['code']}: {message['text']}", file=sys.stderr)
+    print(f"analyse {job.job.sample.sample}: {result.call}{reasons}, {cells}, {_used(start)}", file=sys.stderr)
+    for message in result.messages:
+        if message.severity == "error":
+            print(f"  {message.code}: {message.text}", file=sys.stderr)
     return not failure
 
 
@@ -248,7 +249,7 @@ def _report(options: argparse.Namespace) -> int:
         return 0
     controls, reviews = ([Path(path) for path in paths] for paths in (options.controls, options.reviews))
     if options.shown_controls:
-        names = sorted(read_record(result)["controls"])
+        names = sorted(read_record(result).controls)
         controls = [result.parent.parent / name / "result.json" for name in names]
     _write_report(result, controls, Path(options.out), reviews)
     return 0
@@ -285,7 +286,7 @@ def _figures(options: argparse.Namespace) -> int:
 
     path = Path(options.result)
     record = read_record(path)
-    sample, beside = read(path), [path.parent.parent / name / path.name for name in sorted(record["controls"])]
+    sample, beside = read(path), [path.parent.parent / name / path.name for name in sorted(record.controls)]
     missing = [str(one) for one in beside[:1] if not one.is_file()]
     for one in missing:
         print(f"  {one} is not there: the sample is drawn without its control.", file=sys.stderr)
@@ -296,7 +297,7 @@ def _figures(options: argparse.Namespace) -> int:
     out = Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
     for reagent in reagents:
-        name = out / f"{record['sample']}_{reagent.lower().replace('-', '')}.{options.format}"
+        name = out / f"{record.sample}_{reagent.lower().replace('-', '')}.{options.format}"
         write_whole(name, encoded(main_figure(sample, control, reagent), options.format))
         print(name)
     return 0
@@ -316,7 +317,7 @@ def _export(options: argparse.Namespace) -> int:
     result = read_record(options.result)
     told = []
     if all(gates) or options.h5ad:
-        job = read_job(options.job).job if options.job else load_plan(options.configfile).job(result["sample"])
+        job = read_job(options.job).job if options.job else load_plan(options.configfile).job(result.sample)
     if all(gates):
         from cd40l_flow.interop.export import export_gates
 
@@ -331,7 +332,7 @@ def _export(options: argparse.Namespace) -> int:
         from cd40l_flow.interop.anndata_file import write_h5ad
 
         told.append(f"{write_h5ad(result, job, Path(options.h5ad), options.population)} events as AnnData")
-    print(f"export {result['sample']}: {', '.join(told)}, {_used(start)}", file=sys.stderr)
+    print(f"export {result.sample}: {', '.join(told)}, {_used(start)}", file=sys.stderr)
     return 0
 
 
@@ -364,7 +365,7 @@ def _override(options: argparse.Namespace) -> int:
     wrote = f"{added} lines added to {options.out}" if found.lines else "no boundary was moved"
     if added < len(found.lines):
         wrote += f"; {len(found.lines) - added} were in it already"
-    print(f"override {result['sample']}: {wrote}", file=sys.stderr)
+    print(f"override {result.sample}: {wrote}", file=sys.stderr)
     return 0
 
 
@@ -405,7 +406,7 @@ def _summarize(options: argparse.Namespace) -> int:
     count, faults = 0, []
     if options.summary:
 
-        def rows() -> Iterator[tuple[Mapping[str, Any], str]]:
+        def rows() -> Iterator[tuple[Result, str]]:
             nonlocal count
             for entry in entries():
                 count += 1
@@ -441,7 +442,7 @@ def _reference(options: argparse.Namespace) -> int:
             refused.append(str(error))
             continue
         # Of other samples nothing is taken but their number.
-        if result["role"] == "control" and (why := foreign(place, result)):
+        if result.role == "control" and (why := foreign(place, result)):
             refused.append(f"{place}: {why}")
         else:
             results.append((str(place), result))
@@ -450,7 +451,7 @@ def _reference(options: argparse.Namespace) -> int:
     content = collect(results, limits)
     write_reference(content, Path(options.out))
     print("\n".join(tell(content, int(limits["reference"]["fewest_controls"]))), file=sys.stderr)
-    unproven = [result["sample"] for _, result in results if result["digest"] is None and result["role"] == "control"]
+    unproven = [result.sample for _, result in results if result.digest is None and result.role == "control"]
     if unproven:
         text = ", ".join(unproven[:10]) + (", ..." if len(unproven) > 10 else "")
         print(

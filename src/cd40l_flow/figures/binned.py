@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from cd40l_flow.base.errors import RecordError
 from cd40l_flow.base.plain_json import JsonFault, read_bounded
+from cd40l_flow.result.types.result import Result
 
 Counts = NDArray[np.float64]
 MOST_BYTES = 1_000_000_000  # of five tubes 130 kB
@@ -68,12 +69,12 @@ class Densities:
 NOTHING = Densities({"tubes": [], "targets": [], "activation": None}, {})
 
 
-def read_densities(path: str | Path, result: Mapping[str, Any]) -> Densities:
+def read_densities(path: str | Path, result: Result) -> Densities:
     """Read the ``densities.npz`` of a result; its arrays are unpacked when they are asked for.
 
     Raises RecordError for a file that is not the one that was written with the result, byte for byte.
     """
-    if result["densities"] is None:
+    if result.densities is None:
         raise RecordError(path, "is not named by the result beside it.", _AGAIN)
     try:
         content = read_bounded(path, MOST_BYTES)
@@ -81,7 +82,7 @@ def read_densities(path: str | Path, result: Mapping[str, Any]) -> Densities:
         raise RecordError(path, "is not there.", _AGAIN) from None
     except JsonFault as error:
         raise RecordError(path, str(error), _AGAIN) from None
-    if hashlib.sha256(content).hexdigest() != result["densities"]:
+    if hashlib.sha256(content).hexdigest() != result.densities:
         found = "is not the file that was written with the result beside it: its digest is another one."
         raise RecordError(path, found, _AGAIN)
     arrays = _Packed(content)

@@ -8,8 +8,8 @@ from typing import Any
 from cd40l_flow.cohort.config import default_limits
 from cd40l_flow.decision.laboratory import CHARTED, Spread
 from cd40l_flow.result.reference import row_of, spread, values_of
+from cd40l_flow.result.types.result import Result
 
-Result = Mapping[str, Any]
 Row = Mapping[str, Any]
 
 
@@ -20,7 +20,7 @@ def control_charts(results: Sequence[Result], reference: Mapping[str, Any] | Non
     lot; a chart has ``low_3sd`` to ``high_3sd`` in the unit of the measure, its ``points`` the history in order of
     month, then the controls of now, each ``in``, ``warn``, ``fail`` or ``unknown``.
     """
-    now = [row_of(result) for result in results if result["role"] == "control" and result["reagents"]]
+    now = [row_of(result) for result in results if result.role == "control" and result.reagents]
     own = _own(results)
     history = [row for row in (reference["controls"] if reference else []) if (row["run"], row["sample"]) not in own]
     limits = default_limits()["reference"]
@@ -37,7 +37,7 @@ def control_charts(results: Sequence[Result], reference: Mapping[str, Any] | Non
 
 def _own(results: Sequence[Result]) -> set[tuple[str, str]]:
     """Return run and sample of the controls of now: where the history holds them already, they are shown once."""
-    return {(result["run"], result["sample"]) for result in results if result["role"] == "control"}
+    return {(result.run, result.sample) for result in results if result.role == "control"}
 
 
 def _of(rows: Sequence[Row], reagent: str, cytometer: str, lot: str) -> list[Row]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.result.numbers import format_limit, format_measure, measure_base, measure_kind, operator_sign
+from cd40l_flow.result.types.result import Result
 
 WIDTH, HEIGHT = 560, 112
 _LEFT, _RIGHT, _MIDDLE, _HALF = 26.0, 534.0, 58.0, 30.0
@@ -21,8 +21,6 @@ _MARGIN = 0.03
 _RULED_BY = {"positive_fraction": "percent_positive", "positive_level": "mfi_ratio", "positive": "percent_positive"}
 # Measures that no rule tests, and the check that does.
 _CHECKED_BY = {"cd69_percent": "ACTIVATION_FAILED", "activated_events": "TOO_FEW_EVENTS"}
-
-Result = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,7 @@ def _draw_strip(row: Mapping[str, str], results: Sequence[Result]) -> Strip:
         shown = format_measure(measure, value)
         beyond = "" if -_MARGIN <= line.share(value) <= 1 + _MARGIN else shown
         place = (line.x(value), round(_MIDDLE + heights[position], 1))
-        told = f"{results[number]['sample']}: {shown}"
+        told = f"{results[number].sample}: {shown}"
         marks.append(Mark(number, _kind(results[number]), *place, told, beyond))
     # Controls come last: the marks the others are judged by must not be hidden.
     marks.sort(key=lambda mark: mark.kind == "control")
@@ -136,9 +134,8 @@ def _draw_strip(row: Mapping[str, str], results: Sequence[Result]) -> Strip:
 
 def _value(result: Result, reagent: str, measure: str) -> float | None:
     if not reagent:
-        return result[measure]  # type: ignore[no-any-return]
-    value: float | None = (result["reagents"].get(reagent) or {}).get(measure)
-    return value
+        return getattr(result, measure)  # type: ignore[no-any-return]
+    return result.numbers(reagent).get(measure)
 
 
 def _limits(results: Sequence[Result], reagent: str, measure: str) -> list[tuple[str, float, float]]:
@@ -175,22 +172,22 @@ def _placed(limits: Sequence[tuple[str, float, float]], line: _Line) -> Iterator
 def _ruled(result: Result, reagent: str, measure: str) -> list[tuple[str, str, float]]:
     found = []
     factor = 100.0 if measure_kind(measure) == "percent" else 1.0
-    for rule in result["rules"]:
-        for condition in rule["conditions"] if rule["reagent"] == reagent else ():
-            base = measure_base(condition["measure"])[0]
-            if _RULED_BY.get(base, base) == measure and condition["limit"] is not None:
-                word = load_texts()["calls"][rule["call"]]["word"]
-                found.append((word, operator_sign(condition["op"]), float(condition["limit"]) * factor))
+    for rule in result.rules:
+        for condition in rule.conditions if rule.reagent == reagent else ():
+            base = measure_base(condition.measure)[0]
+            if _RULED_BY.get(base, base) == measure and condition.limit is not None:
+                word = load_texts()["calls"][rule.call]["word"]
+                found.append((word, operator_sign(condition.op), float(condition.limit) * factor))
     return found
 
 
 def _checked(result: Result, measure: str) -> list[tuple[str, str, float]]:
     """Return the limit of the check that tested this very value."""
-    code, value = _CHECKED_BY.get(measure), result.get(measure)
+    code, value = _CHECKED_BY.get(measure), getattr(result, measure, None)
     return [
-        ("", "≥", float(guard["limit"]))
-        for guard in result["guards"]
-        if code is not None and guard["code"] == code and guard["limit"] is not None and guard["value"] == value
+        ("", "≥", float(guard.limit))
+        for guard in result.guards
+        if code is not None and guard.code == code and guard.limit is not None and guard.value == value
     ][:1]
 
 
@@ -203,6 +200,6 @@ def _stack(column: Sequence[int]) -> dict[int, float]:
 
 
 def _kind(result: Result) -> str:
-    if result["role"] == "control":
+    if result.role == "control":
         return "control"
-    return "open" if result["call"] == "INDETERMINATE" else "test"
+    return "open" if result.call == "INDETERMINATE" else "test"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from cd40l_flow.base.disk import write_whole
 from cd40l_flow.base.errors import Cd40lFlowError
@@ -12,6 +11,7 @@ from cd40l_flow.base.model import Job
 from cd40l_flow.cohort.cells import tab_separated
 from cd40l_flow.interop.gate_files import exported, write_gates
 from cd40l_flow.interop.readback import Row, read_back, read_tube
+from cd40l_flow.result.types.result import Result
 
 COLUMNS = ("tube", "gate", "result", "own", "gatingml", "wsp", "differing", "events_read_by")
 
@@ -21,7 +21,7 @@ class ExportError(Cd40lFlowError):
 
 
 def export_gates(
-    result: Mapping[str, Any], job: Job, gates_xml: Path, wsp: Path, table: Path, *, written: bool = False
+    result: Result, job: Job, gates_xml: Path, wsp: Path, table: Path, *, written: bool = False
 ) -> list[Row]:
     """Write the gates of a sample as Gating-ML and FlowJo workspace, read both back, and write the comparison.
 
@@ -39,7 +39,7 @@ def export_gates(
         rows = read_back(gates_xml, wsp, trees, (read_tube(tree, result, job) for tree in trees))
         different = [row for row in rows if not row.agrees]
         if different:
-            raise ExportError(_difference(str(result["sample"]), different, gates_xml, wsp, written=written))
+            raise ExportError(_difference(str(result.sample), different, gates_xml, wsp, written=written))
         write_whole(table, as_table(rows))
     except BaseException:
         for path in mine:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,8 @@ from cd40l_flow.interop.gatingml import gatingml
 from cd40l_flow.interop.tube_values import part_of, stored_values
 from cd40l_flow.result.gate_shapes import GateTree, membership
 from cd40l_flow.result.gate_tree import gate_trees
+from cd40l_flow.result.types.decision import Message
+from cd40l_flow.result.types.result import Result
 
 DIFFERENT = "EXPORT"
 ENOUGH = 20_000  # events of a tube, for a gate that is misdrawn to be seen
@@ -24,7 +25,7 @@ NO_TUBE = "There are no gates: no tube of this sample could be read."
 WITHHELD = "There are no gates: written down, they do not hold the events of the result. Its messages tell which."
 
 
-def export_messages(result: Mapping[str, Any], tubes: Sequence[GatedTube]) -> Iterator[dict[str, Any]]:
+def export_messages(result: Result, tubes: Sequence[GatedTube]) -> Iterator[Message]:
     """Yield an error for every tube whose gates, drawn from the result alone, do not hold the events that gating found.
 
     Of large ``tubes`` every k-th event is looked at. Such gates are not given to other programs.
@@ -42,23 +43,23 @@ def export_messages(result: Mapping[str, Any], tubes: Sequence[GatedTube]) -> It
         if told:
             text = (
                 f"{tree.fcs}: gates drawn from the numbers of the result hold other events ({', '.join(told)} of "
-                f"{some[0].values.shape[0]}). The result stands; its gates are not exported. Tell the makers."
+                f"{some[0].values.shape[0]}). The result stands; its gates are not exported. Please report this."
             )
-            yield {"code": DIFFERENT, "severity": "error", "tube": tree.fcs, "text": text}
+            yield Message(code=DIFFERENT, severity="error", tube=tree.fcs, text=text)
 
 
-def exported(result: Mapping[str, Any]) -> tuple[list[GateTree], str]:
+def exported(result: Result) -> tuple[list[GateTree], str]:
     """Return the gates of a result that are given to other programs, and where there are none, why."""
-    if any(message["code"] == DIFFERENT for message in result["messages"]):
+    if any(message.code == DIFFERENT for message in result.messages):
         return [], WITHHELD
     trees = gate_trees(result)
     return trees, "" if trees else NO_TUBE
 
 
-def write_gates(result: Mapping[str, Any], job: Job, gates_xml: Path, wsp: Path) -> None:
+def write_gates(result: Result, job: Job, gates_xml: Path, wsp: Path) -> None:
     """Write the gates of a sample as Gating-ML and as FlowJo workspace; without gates the files say why."""
     trees, why = exported(result)
     paths = {tube.fcs: tube.path for tube in job.sample.tubes}
     headers = {tree.fcs: read_header(paths[tree.fcs], tree.fcs) for tree in trees}
-    write_whole(gates_xml, gatingml(str(result["sample"]), trees, why))
+    write_whole(gates_xml, gatingml(str(result.sample), trees, why))
     write_whole(wsp, workspace(trees, headers, why))

@@ -9,7 +9,7 @@ then overwrite one another. Of tab-separated text it takes the first column as i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.base.disk import write_whole
 from cd40l_flow.cohort.cells import safe
+from cd40l_flow.result.types.result import Result
 
-Result = Mapping[str, Any]
 Content = dict[str, Any]
 Rows = dict[str, dict[str, Any]]
 
@@ -44,7 +44,7 @@ _CALL_COLOURS = [
 
 def multiqc_files(results: Sequence[Result]) -> dict[str, str]:
     """Return file name -> text of every section, samples in the order of their ids."""
-    ordered = sorted(results, key=lambda result: str(result["sample"]))
+    ordered = sorted(results, key=lambda result: str(result.sample))
     return {
         f"{PREFIX}_mqc.json": _calls(ordered),
         f"{PREFIX}_general_mqc.tsv": _general(ordered),
@@ -86,7 +86,7 @@ def _calls(results: Sequence[Result]) -> str:
     names = ("sample", "run", "role", "call")
     head = "".join(f"<th>{name}</th>" for name in names)
     rows = "\n".join(
-        f"<tr>{''.join(f'<td>{escape(str(result[name]))}</td>' for name in names)}</tr>" for result in results
+        f"<tr>{''.join(f'<td>{escape(getattr(result, name))}</td>' for name in names)}</tr>" for result in results
     )
     content = {
         "id": f"{PREFIX}_calls",
@@ -101,8 +101,7 @@ def _calls(results: Sequence[Result]) -> str:
 
 def _measure(reagent: str, name: str) -> Callable[[Result], float | None]:
     def value(result: Result) -> float | None:
-        found: float | None = (result["reagents"].get(reagent) or {}).get(name)
-        return found
+        return result.numbers(reagent).get(name)
 
     return value
 
@@ -116,7 +115,7 @@ def _general(results: Sequence[Result]) -> str:
     columns: list[tuple[str, Callable[[Result], Any], Content]] = [
         (
             "call",
-            lambda result: result["call"],
+            lambda result: result.call,
             {
                 "title": "Call",
                 "description": "The automatic call; a reviewer's is in summary.tsv",
@@ -131,7 +130,7 @@ def _general(results: Sequence[Result]) -> str:
         ),
         (
             "activated_events",
-            lambda result: result["activated_events"],
+            lambda result: result.activated_events,
             {
                 "title": "Activated",
                 "description": "Live single CD3+CD8-CD69+ events",
@@ -142,7 +141,7 @@ def _general(results: Sequence[Result]) -> str:
         ),
         (
             "cd69_percent",
-            lambda result: result["cd69_percent"],
+            lambda result: result.cd69_percent,
             _percent("CD69+", "CD69+ of CD3+CD8- cells, stimulated", "RdYlBu"),
         ),
         (
@@ -161,7 +160,7 @@ def _general(results: Sequence[Result]) -> str:
         "plot_type": "generalstats",
         "headers": [{name: header} for name, _, header in columns],
     }
-    rows = {result["sample"]: {name: read(result) for name, read, _ in columns} for result in results}
+    rows = {result.sample: {name: read(result) for name, read, _ in columns} for result in results}
     return _table(configuration, [name for name, _, _ in columns], rows)
 
 
@@ -171,7 +170,7 @@ def _negative_fractions(results: Sequence[Result]) -> str:
     data = {}
     for result in results:
         found = {name: _measure(reagent, "negative_fraction")(result) for reagent, name in names.items()}
-        data[result["sample"]] = {name: value for name, value in found.items() if value is not None}
+        data[result.sample] = {name: value for name, value in found.items() if value is not None}
     configuration = {
         "id": f"{PREFIX}_negative_fraction",
         **_PARENT,
@@ -197,12 +196,12 @@ def _runs(results: Sequence[Result]) -> str:
     """Return one row a run: whether its controls held, how many samples got which call."""
     words = load_texts()["calls"]
     data: Rows = {}
-    for run in sorted({str(result["run"]) for result in results}):
-        mine = [result for result in results if result["run"] == run]
-        controls = [result for result in mine if result["role"] == "control"]
-        failed = [result["sample"] for result in controls if result["call"] != "NORMAL"]
+    for run in sorted({str(result.run) for result in results}):
+        mine = [result for result in results if result.run == run]
+        controls = [result for result in mine if result.role == "control"]
+        failed = [result.sample for result in controls if result.call != "NORMAL"]
         status = "no control" if not controls else "control failed" if failed else "control in range"
-        tests = [result["call"] for result in mine if result["role"] == "test"]
+        tests = [result.call for result in mine if result.role == "test"]
         data[run] = {"status": status, "samples": len(tests)} | {call: tests.count(call) for call in words}
     headers: dict[str, Content] = {
         "status": {

@@ -7,7 +7,6 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cd40l_flow.base.disk import read_small, write_whole
 from cd40l_flow.base.errors import Cd40lFlowError
@@ -15,6 +14,7 @@ from cd40l_flow.cohort.cells import as_text, tab_separated
 from cd40l_flow.interop.drawn_gates import by_tube, read_drawn
 from cd40l_flow.interop.moved_gates import Move, moves, together
 from cd40l_flow.result.gate_tree import gate_trees
+from cd40l_flow.result.types.result import Result
 
 COLUMNS = ("sample", "tube", "gate", "value", "by", "reason")
 MOST_BYTES = 256 << 20
@@ -29,7 +29,7 @@ class Found:
     told: tuple[str, ...]
 
 
-def find_overrides(result: Mapping[str, Any], file: Path, *, by: str, reason: str, tube: str | None = None) -> Found:
+def find_overrides(result: Result, file: Path, *, by: str, reason: str, tube: str | None = None) -> Found:
     """Return the overrides that lead from a result's gates to those of a file, of one ``tube`` (``fcs``) or all.
 
     Only boundaries that differ are told. Raises Cd40lFlowError for a file that cannot be read, a tube that is not the
@@ -41,7 +41,7 @@ def find_overrides(result: Mapping[str, Any], file: Path, *, by: str, reason: st
     trees = gate_trees(result)
     if tube is not None and tube not in {tree.fcs for tree in trees}:
         known = ", ".join(tree.fcs for tree in trees)
-        raise Cd40lFlowError(f"--tube {tube}: no tube of {result['sample']} with gates; there are {known}.")
+        raise Cd40lFlowError(f"--tube {tube}: no tube of {result.sample} with gates; there are {known}.")
     drawn, told = read_drawn(file, trees)
     trees_of = {tree.fcs: tree for tree in trees}
     found: list[Move] = []
@@ -50,11 +50,11 @@ def find_overrides(result: Mapping[str, Any], file: Path, *, by: str, reason: st
             moved, remarks = moves(trees_of[fcs], gates)
             found += moved
             told += remarks
-    reagents = {name: measures["tubes"] for name, measures in result["reagents"].items()}
+    reagents = {name: measures.tubes for name, measures in result.reagents.items()}
     told += _unused(found, reagents)
     lines = [
         {
-            "sample": str(result["sample"]),
+            "sample": str(result.sample),
             "tube": move.fcs,
             "gate": move.boundary,
             "value": f"{move.value:.7g}",

@@ -18,6 +18,7 @@ from cd40l_flow.base.model import Events, Floats, Job
 from cd40l_flow.interop.flowjo import sample_names
 from cd40l_flow.interop.tube_values import part_of, read_again, stored_values
 from cd40l_flow.result.gate_shapes import GateTree, membership
+from cd40l_flow.result.types.result import Result
 from cd40l_flow.signal.acquisition import Mask
 from cd40l_flow.signal.compensation import compensate
 
@@ -73,7 +74,7 @@ class Row:
         )
 
 
-def read_tube(tree: GateTree, result: Mapping[str, Any], job: Job) -> TubeEvents:
+def read_tube(tree: GateTree, result: Result, job: Job) -> TubeEvents:
     """Return the events of a tree's file, decoded by FlowKit where it reads the same values as we do; raises as
     `read_again`.
     """

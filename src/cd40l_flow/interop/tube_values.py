@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.base.model import Events, Floats, Job
 from cd40l_flow.fcs.reader import read_events
+from cd40l_flow.result.types.result import Result
 from cd40l_flow.signal.compensation import compensate
 
 
@@ -17,20 +17,20 @@ class ChangedEventsError(Cd40lFlowError):
     """A file holds other events than those its sample was analysed with."""
 
 
-def read_again(fcs: str, result: Mapping[str, Any], job: Job) -> list[Events]:
+def read_again(fcs: str, result: Result, job: Job) -> list[Events]:
     """Return the events of a file of a result, not compensated: once for each of its reagents (a combined tube).
 
     Raises TubeError where the file cannot be read any more, ChangedEventsError where its events are others.
     """
     found = []
-    for row in result["tubes"]:
-        if row["fcs"] != fcs or row["status"] != "ok":
+    for row in result.tubes:
+        if row.fcs != fcs or row.status != "ok":
             continue
-        tube = next(tube for tube in job.sample.tubes if (tube.fcs, tube.reagent) == (fcs, row["reagent"]))
+        tube = next(tube for tube in job.sample.tubes if (tube.fcs, tube.reagent) == (fcs, row.reagent))
         panel = job.settings["panels"][tube.panel] or {}
-        target = row["markers"]["target"] if tube.reagent in current_assay().background_of else None
+        target = row.markers["target"] if tube.reagent in current_assay().background_of else None
         events = read_events(tube, panel, job.settings["spillover"], target)
-        if events.digest != row["digest"]:
+        if events.digest != row.digest:
             raise ChangedEventsError(
                 f"{fcs}: its events are not those that {job.sample.sample} was analysed with. Analyse it again."
             )

@@ -13,8 +13,9 @@ from cd40l_flow.figures.gating import draw_panels
 from cd40l_flow.figures.target import draw_activation, draw_target
 from cd40l_flow.report.banner import finding, shown_subcalls
 from cd40l_flow.result.numbers import format_measure, format_number
+from cd40l_flow.result.types.result import Result
+from cd40l_flow.result.types.tubes import Tube
 
-Result = Mapping[str, Any]
 View = dict[str, Any]
 
 _KEYS = ("sample", "control", "background", "unstimulated", "negative", "positive", "total", "threshold")
@@ -30,16 +31,16 @@ class Subject(NamedTuple):
 
 def why_absent(result: Result, reagent: str | None = None) -> str:
     """Say in words why a measurement is not there: its refused tubes, its checks, else the sample's faults."""
-    tubes = [tube for tube in result["tubes"] if tube["status"] == "refused"]
-    guards = [guard for guard in result["guards"] if guard["fired"]]
-    found: list[str] = [tube["error"]["message"] for tube in tubes if tube["reagent"] == reagent and tube["error"]]
-    own = [guard for guard in guards if reagent is not None and guard["reagent"] == reagent]
-    found = found or [finding({**guard, "reagent": None}) for guard in own]
-    planned = {tube["reagent"] for tube in result["tubes"] if tube["stimulation"] == "stimulated"}
+    tubes = [tube for tube in result.tubes if tube.status == "refused"]
+    guards = [guard for guard in result.guards if guard.fired]
+    found: list[str] = [tube.error.message for tube in tubes if tube.reagent == reagent and tube.error]
+    own = [guard for guard in guards if reagent is not None and guard.reagent == reagent]
+    found = found or [finding(guard, named=False) for guard in own]
+    planned = {tube.reagent for tube in result.tubes if tube.stimulation == "stimulated"}
     if not found and reagent is not None and reagent not in planned:
         return str(load_texts()["sections"]["target"]["not_planned"])
-    found = found or [message["text"] for message in result["messages"] if message["severity"] == "error"]
-    found = found or [reason_texts(code)["name"] for code in result["reasons"]]
+    found = found or [message.text for message in result.messages if message.severity == "error"]
+    found = found or [reason_texts(code)["name"] for code in result.reasons]
     sentences = [text if text.endswith(".") else f"{text}." for text in dict.fromkeys(found)]
     return " ".join(sentences) or str(load_texts()["not_computed"])
 
@@ -48,8 +49,8 @@ def target_views(subject: Subject, control: Subject | None) -> list[View]:
     """Return the target histograms, patient beside control, one view a reagent; CD154 and CD40-Ig always."""
     result = subject.result
     named = {
-        *result["subcalls"],
-        *result["reagents"],
+        *result.subcalls,
+        *result.reagents,
         *(target["reagent"] for target in subject.densities.index["targets"]),
     }
     return [
@@ -60,8 +61,9 @@ def target_views(subject: Subject, control: Subject | None) -> list[View]:
 
 
 def _target_view(subject: Subject, control: Subject | None, reagent: str) -> View:
-    subcall = (shown_subcalls(subject.result).get(reagent) or {}).get("call")
-    measured = reagent in subject.result["reagents"]
+    subcalls = shown_subcalls(subject.result)
+    subcall = subcalls[reagent].call if reagent in subcalls else None
+    measured = reagent in subject.result.reagents
     left = _target_figure(subject, control, reagent)
     right = {"why": _why_alone(subject.result)} if control is None else _target_figure(control, None, reagent)
     return {
@@ -76,7 +78,7 @@ def _target_view(subject: Subject, control: Subject | None, reagent: str) -> Vie
 def _why_alone(result: Result) -> str:
     """Say in words why no control is shown beside a sample."""
     words = load_texts()["sections"]["target"]
-    named = ", ".join(result["controls"])
+    named = ", ".join(result.controls)
     return str(words["controls_unread"].format(controls=named) if named else words["no_controls"])
 
 
@@ -86,7 +88,7 @@ def _target_figure(subject: Subject, control: Subject | None, reagent: str) -> V
     if target is None:
         why = subject.problem or why_absent(result, reagent)
         return {"why": words["absent"].format(reagent=reagent, why=why), **_who(result)}
-    values = result["reagents"].get(reagent) or {}
+    values = result.numbers(reagent)
     other = control.densities if control is not None else None
     overlays = [name for name in ("background", "unstimulated") if target.get(name)]
     if other is not None and other.target(reagent) is not None:
@@ -98,9 +100,7 @@ def _target_figure(subject: Subject, control: Subject | None, reagent: str) -> V
     percent = format_measure("percent_positive", values.get("percent_positive"))
     negative = format_measure("negative_fraction", values.get("negative_fraction"))
     named = ", ".join(load_texts()["key"][name] for name in keys[1:])
-    alt = words["alt"].format(
-        reagent=reagent, sample=result["sample"], percent=percent, negative=negative, overlays=named
-    )
+    alt = words["alt"].format(reagent=reagent, sample=result.sample, percent=percent, negative=negative, overlays=named)
     drawing = draw_target(subject.densities, target, other)
     events = format_number("events", values.get("events"))
     source = (target.get("names") or {}).get("background")
@@ -110,7 +110,7 @@ def _target_figure(subject: Subject, control: Subject | None, reagent: str) -> V
 
 
 def _who(result: Result) -> View:
-    return {"sample": result["sample"], "role": load_texts()["context"]["roles"][result["role"]]}
+    return {"sample": result.sample, "role": load_texts()["context"]["roles"][result.role]}
 
 
 def activation_views(subject: Subject, control: Subject | None) -> list[View]:
@@ -127,13 +127,11 @@ def activation_views(subject: Subject, control: Subject | None) -> list[View]:
             views.append({"why": words["absent"].format(why=why), **_who(result)})
             continue
         unstimulated = words["overlaid" if activation.get("unstimulated") else "not_available"]
-        percent = format_measure("cd69_percent", result["cd69_percent"])
-        alt = words["alt"].format(sample=result["sample"], percent=percent, unstimulated=unstimulated)
+        percent = format_measure("cd69_percent", result.cd69_percent)
+        alt = words["alt"].format(sample=result.sample, percent=percent, unstimulated=unstimulated)
         numbers = words["percent"].format(percent=percent)
-        if result["activated_events"] is not None:
-            numbers = words["numbers"].format(
-                percent=percent, events=format_number("events", result["activated_events"])
-            )
+        if result.activated_events is not None:
+            numbers = words["numbers"].format(percent=percent, events=format_number("events", result.activated_events))
         drawing = draw_activation(each.densities, activation)
         views.append({"drawing": drawing, "alt": alt, "numbers": numbers, **_who(result)})
     return views
@@ -147,18 +145,16 @@ def gating_views(subject: Subject, control: Subject | None) -> list[View]:
     ]
 
 
-def paired_tubes(
-    result: Result, control: Result | None
-) -> list[tuple[tuple[str, str], Mapping[str, Any] | None, Mapping[str, Any] | None]]:
+def paired_tubes(result: Result, control: Result | None) -> list[tuple[tuple[str, str], Tube | None, Tube | None]]:
     """Pair the tubes of the same stimulation and reagent, replicates in their order; either side may lack one."""
 
-    def grouped(tubes: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
-        groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    def grouped(tubes: Sequence[Tube]) -> dict[tuple[str, str], list[Tube]]:
+        groups: dict[tuple[str, str], list[Tube]] = {}
         for tube in tubes:
-            groups.setdefault((tube["stimulation"], tube["reagent"]), []).append(tube)
+            groups.setdefault((tube.stimulation, tube.reagent), []).append(tube)
         return groups
 
-    mine, others = grouped(result["tubes"]), grouped(control["tubes"] if control is not None else [])
+    mine, others = grouped(result.tubes), grouped(control.tubes if control is not None else [])
     keys = [*mine, *(key for key in others if key not in mine)]
     return [(key, *pair) for key in keys for pair in zip_longest(mine.get(key, []), others.get(key, []))]
 
@@ -166,8 +162,8 @@ def paired_tubes(
 def _tube_pair(
     subject: Subject,
     control: Subject | None,
-    mine: Mapping[str, Any] | None,
-    other: Mapping[str, Any] | None,
+    mine: Tube | None,
+    other: Tube | None,
     key: tuple[str, str],
 ) -> View:
     stimulation, reagent = key
@@ -179,7 +175,7 @@ def _tube_pair(
     columns = [
         {
             "population": population_name(name),
-            "gate": (mine["fcs"], stimulation, reagent, name)
+            "gate": (mine.fcs, stimulation, reagent, name)
             if mine and "drawing" in sides[0]["panels"].get(name, {})
             else None,
             "parent": next(
@@ -192,19 +188,20 @@ def _tube_pair(
     return {"title": title, "sides": sides, "columns": columns}
 
 
-def _tube_side(subject: Subject, tube: Mapping[str, Any] | None, title: str) -> View:
+def _tube_side(subject: Subject, tube: Tube | None, title: str) -> View:
     words = load_texts()["sections"]["gating"]
     result = subject.result
-    view: View = {"who": _who(result), "fcs": tube["fcs"] if tube else "", "panels": {}, "problem": ""}
+    view: View = {"who": _who(result), "fcs": tube.fcs if tube else "", "panels": {}, "problem": ""}
     if tube is None:
-        view["problem"] = words["no_tube"].format(sample=result["sample"])
+        view["problem"] = words["no_tube"].format(sample=result.sample)
         return view
-    view["details"] = [text for text in (tube["clone"], tube["lot"]) if text]
-    if tube["status"] == "refused":
-        error = tube["error"] or {"code": "", "message": ""}
-        view["problem"] = f"{words['refused'].format(code=error['code'])}: {error['message']}"
+    view["details"] = [text for text in (tube.clone, tube.lot) if text]
+    if tube.status == "refused":
+        error = tube.error
+        refused = words["refused"].format(code=error.code if error else "")
+        view["problem"] = f"{refused}: {error.message if error else ''}"
         return view
-    panels = subject.densities.panels(tube["fcs"], tube["stimulation"], tube["reagent"])
+    panels = subject.densities.panels(tube.fcs, tube.stimulation, tube.reagent)
     if not panels:
         view["problem"] = f"{words['no_panels']} {subject.problem}".rstrip()
     drawn = [panel for panel in panels if "missing" not in panel]
@@ -226,7 +223,7 @@ def _panel_words(result: Result, panel: Mapping[str, Any], title: str) -> View:
     population = population_name(panel["population"])
     alt = load_texts()["sections"]["gating"]["alt"].format(
         population=population,
-        sample=result["sample"],
+        sample=result.sample,
         tube=title,
         x=panel["x"]["label"],
         y=panel["y"]["label"],

@@ -19,8 +19,7 @@ from cd40l_flow.result.numbers import format_interval, format_measure, format_nu
 from cd40l_flow.result.order import CALL_ORDER, QC_ORDER, worst_first
 from cd40l_flow.result.review_state import STATES, ReviewState, review_state
 from cd40l_flow.result.reviews import Reviews, read_reviews
-
-Result = Mapping[str, Any]
+from cd40l_flow.result.types.result import Result
 
 _MEASURES = (
     ("cd154_positive", "CD154", "percent_positive"),
@@ -40,23 +39,23 @@ _FAMILY_MEASURES = (
 
 def _row(number: int, result: Result, href: str | None, review: ReviewState) -> dict[str, Any]:
     texts = load_texts()
-    numbers = [_number("events", result["activated_events"]), _number("percent", result["cd69_percent"])]
+    numbers = [_number("events", result.activated_events), _number("percent", result.cd69_percent)]
     for _, reagent, measure in _MEASURES:
-        value = (result["reagents"].get(reagent) or {}).get(measure)
+        value = result.numbers(reagent).get(measure)
         numbers.append({"sort": value, "text": format_measure(measure, value) if value is not None else "–"})
-    reasons = [{"code": code, "name": reason_texts(code)["name"]} for code in result["reasons"]]
-    call = texts["calls"][result["call"]]
+    reasons = [{"code": code, "name": reason_texts(code)["name"]} for code in result.reasons]
+    call = texts["calls"][result.call]
     state = texts["index"]["review"][review.state]
-    words = [result["sample"], result["run"], call["word"], result["call"], result["qc"], review.state, state]
+    words = [result.sample, result.run, call["word"], result.call, result.qc, review.state, state]
     return {
         "number": number,
         "result": result,
         "href": href,
-        "call_rank": CALL_ORDER.index(result["call"]),
-        "qc_rank": QC_ORDER.index(result["qc"]),
+        "call_rank": CALL_ORDER.index(result.call),
+        "qc_rank": QC_ORDER.index(result.qc),
         "word": call["word"],
-        "qc": texts["index"]["qc"][result["qc"]],
-        "role": texts["index"]["roles"][result["role"]],
+        "qc": texts["index"]["qc"][result.qc],
+        "role": texts["index"]["roles"][result.role],
         "review": {
             "state": review.state,
             "rank": _REVIEW_ORDER.index(review.state),
@@ -83,7 +82,7 @@ def _families(
 ) -> list[Any]:
     """Return families side by side: one row a member, its numbers, and what they say together."""
     texts = load_texts()
-    told = []
+    rows = []
     for family in families:
         members = [
             {
@@ -103,8 +102,8 @@ def _families(
             }
             for member in family["members"]
         ]
-        told.append({"family": family["family"], "members": members, "statements": family["statements"]})
-    return told
+        rows.append({"family": family["family"], "members": members, "statements": family["statements"]})
+    return rows
 
 
 def render_index(
@@ -127,13 +126,13 @@ def render_index(
 
     order = sorted(range(len(results)), key=lambda place: worst_first(results[place]))
     ordered, links = [results[place] for place in order], [hrefs[place] for place in order]
-    numbers = {result["sample"]: number for number, result in enumerate(ordered)}
+    numbers = {result.sample: number for number, result in enumerate(ordered)}
     # Number of a row -> why its binned data are not drawn, known once the contact sheets have been.
     damaged: dict[int, str] = {}
     pairs = enumerate((densities[place], results[place]) for place in order) if densities else ()
     binned = (_densities(path, result, number, damaged) for number, (path, result) in pairs)
-    counts = {call: sum(result["call"] == call for result in ordered) for call in CALL_ORDER}
-    reviewed = [(states or {}).get(result["sample"], _UNSIGNED) for result in ordered]
+    counts = {call: sum(result.call == call for result in ordered) for call in CALL_ORDER}
+    reviewed = [(states or {}).get(result.sample, _UNSIGNED) for result in ordered]
     signed = {state: sum(review.state == state for review in reviewed) for state in STATES}
     style, script = read_asset("style.css", "index.css"), read_asset("index.js")
     context = {
@@ -141,7 +140,7 @@ def render_index(
         "style": Markup(style),
         "script": Markup(script),
         "policy": security_policy(style, script),
-        "runs": ", ".join(dict.fromkeys(sorted(result["run"] for result in ordered))),
+        "runs": ", ".join(dict.fromkeys(sorted(result.run for result in ordered))),
         "counts": [(call, count) for call, count in counts.items() if count],
         "signed": [(state, count) for state, count in signed.items() if count],
         "rows": [

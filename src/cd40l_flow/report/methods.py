@@ -7,10 +7,12 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from msgspec.structs import asdict
+
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.base.schema import load_schema, with_defaults
+from cd40l_flow.result.types.result import Result
 
-Result = Mapping[str, Any]
 View = dict[str, Any]
 
 _CONFIG = "config.schema.yaml"
@@ -18,7 +20,7 @@ _CONFIG = "config.schema.yaml"
 
 def configuration_view(result: Result) -> View:
     """Return digest, differences from the defaults and every cut-off of the configuration a result was made with."""
-    used = result["configuration"]
+    used = asdict(result.configuration)
     defaults = with_defaults({}, load_schema(_CONFIG))
     rows = [_row(key, value, _default(defaults, key)) for key, value in _flat(used)]
     canonical = json.dumps(used, sort_keys=True, separators=(",", ":"))
@@ -69,49 +71,45 @@ def _facts(result: Result) -> dict[str, str]:
     texts = load_texts()
     words = texts["sections"]["methods"]["miflowcyt"]
     unknown = str(words["unknown"])
-    metadata, limits = result["metadata"], result["configuration"]["limits"]
-    read = [tube for tube in result["tubes"] if tube["status"] == "ok"]
+    metadata, limits = result.metadata, result.configuration.limits
+    read = [tube for tube in result.tubes if tube.status == "ok"]
 
     def several(values: Iterator[str]) -> str:
         return ", ".join(sorted({value for value in values if value})) or unknown
 
-    def hours(name: str) -> str:
-        return unknown if metadata.get(name) is None else f"{metadata[name]:g} h"
+    def hours(value: float | None) -> str:
+        return unknown if value is None else f"{value:g} h"
 
     def limit(group: str, name: str) -> str:
         return _shown(limits.get(group, {}).get(name))
 
     reagents = "; ".join(
         words["reagent"].format(
-            tube=f"{texts['tube_names'][tube['stimulation']].lower()} {tube['reagent']}",
-            clone=tube["clone"] or unknown,
-            lot=tube["lot"] or unknown,
+            tube=f"{texts['tube_names'][tube.stimulation].lower()} {tube.reagent}",
+            clone=tube.clone or unknown,
+            lot=tube.lot or unknown,
         )
-        for tube in result["tubes"]
+        for tube in result.tubes
     )
-    spillovers = several(
-        str(tube["spillover"]["source"]) if tube.get("spillover") else str(words["compensated"]) for tube in read
-    )
-    by_hand = sum(bool(gate["override"]) for gate in result["gates"])
-    backgrounds = several(
-        (values.get("background") or {}).get("source") or "" for values in result["reagents"].values()
-    )
+    spillovers = several(str(tube.spillover.source) if tube.spillover else str(words["compensated"]) for tube in read)
+    by_hand = sum(bool(gate.override) for gate in result.gates)
+    backgrounds = several(values.background.source if values.background else "" for values in result.reagents.values())
     return {
-        "sample": result["sample"],
-        "run": result["run"],
-        "controls": ", ".join(result["controls"]) or str(texts["context"]["no_controls"]),
-        "anticoagulant": metadata.get("anticoagulant") or unknown,
-        "collected": hours("collected_h"),
-        "stimulation": hours("stimulation_h"),
-        "tubes": str(len(result["tubes"])),
+        "sample": result.sample,
+        "run": result.run,
+        "controls": ", ".join(result.controls) or str(texts["context"]["no_controls"]),
+        "anticoagulant": metadata.anticoagulant or unknown,
+        "collected": hours(metadata.collected_h),
+        "stimulation": hours(metadata.stimulation_h),
+        "tubes": str(len(result.tubes)),
         "read": str(len(read)),
         "reagents": reagents or unknown,
-        "cytometers": several(str(tube.get("cytometer") or "") for tube in read),
-        "months": several(str(tube.get("month") or "") for tube in read),
-        "versions": several(str(tube.get("version") or "") for tube in read),
+        "cytometers": several(str(tube.cytometer or "") for tube in read),
+        "months": several(str(tube.month or "") for tube in read),
+        "versions": several(str(tube.version or "") for tube in read),
         "spillovers": spillovers,
-        "scales": several(str(scale["source"]) for scale in result["scales"].values()),
-        "gates": several(str(gate["method"]) for gate in result["gates"]),
+        "scales": several(str(scale.source) for scale in result.scales.values()),
+        "gates": several(str(gate.method) for gate in result.gates),
         "by_hand": str(by_hand) if by_hand else str(words["none"]),
         "unstimulated_max": limit("gating", "cd69_unstimulated_max_percent"),
         "quantile": limit("mixture", "background_quantile"),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cd40l_flow.assay.texts import load_texts, population_name
 from cd40l_flow.result.numbers import format_number, format_unit
+from cd40l_flow.result.types.result import Result
+from cd40l_flow.result.types.tubes import Replicate, ReplicateDifference
 
 View = dict[str, Any]
-Row = Mapping[str, Any]
 
 _KINDS = {
     "cells": "events",
@@ -20,32 +20,30 @@ _KINDS = {
 }
 
 
-def replicate_views(result: Row) -> list[View]:
+def replicate_views(result: Result) -> list[View]:
     """Return one view for each set of tubes that were pooled; none where no tube has a replicate."""
-    groups: Sequence[Row] = result["replicates"]
     return [
         {
-            "title": f"{load_texts()['tube_names'][group['stimulation']]} · {group['reagent']}",
-            "population": population_name(group["population"]),
-            "rows": [_row(replicate) for replicate in group["replicates"]],
-            "differences": [_difference(one) for one in group["differences"]],
+            "title": f"{load_texts()['tube_names'][group.stimulation]} · {group.reagent}",
+            "population": population_name(group.population),
+            "rows": [_row(replicate) for replicate in group.replicates],
+            "differences": [_difference(one) for one in group.differences],
         }
-        for group in groups
+        for group in result.replicates
     ]
 
 
-def _row(replicate: Row) -> View:
-    cells = [
-        "–" if replicate[name] is None else format_number(kind, replicate[name]) for name, kind in _KINDS.items()
-    ]  # fmt: skip
-    return {"fcs": replicate["fcs"], "cells": cells}
+def _row(replicate: Replicate) -> View:
+    values = ((getattr(replicate, name), kind) for name, kind in _KINDS.items())
+    cells = ["–" if value is None else format_number(kind, value) for value, kind in values]
+    return {"fcs": replicate.fcs, "cells": cells}
 
 
-def _difference(one: Row) -> View:
+def _difference(one: ReplicateDifference) -> View:
     return {
-        "what": one["what"],
-        "tubes": one["tubes"],
-        "value": format_unit(one["unit"], one["value"]),
-        "limit": format_unit(one["unit"], one["limit"], limit=True),
-        "beyond": one["value"] > one["limit"],
+        "what": one.what,
+        "tubes": one.tubes,
+        "value": format_unit(one.unit, one.value),
+        "limit": format_unit(one.unit, one.limit, limit=True),
+        "beyond": one.value > one.limit,
     }

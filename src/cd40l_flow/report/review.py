@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.result.order import CALL_ORDER
-from cd40l_flow.result.review_state import GRAVE, ReviewState
+from cd40l_flow.result.review_state import NEED_SECOND_SIGNATURE, ReviewState
 from cd40l_flow.result.reviews import Review, blocked
+from cd40l_flow.result.types.result import Result
 
 View = dict[str, Any]
 SCHEMA_VERSION = "1.0"
 
 
-def review_view(result: Mapping[str, Any], digest: str, state: ReviewState) -> View:
+def review_view(result: Result, digest: str, state: ReviewState) -> View:
     """Return what the report tells of its reviews, and what its form needs."""
     texts = load_texts()
     words = texts["sections"]["review"]
     calls = texts["calls"]
-    forbidden = [call for call in CALL_ORDER if blocked(result["role"], result["sex"], call)]
-    second = words["second"][state.second].format(call=calls[result["call"]]["word"]) if state.second else ""
+    forbidden = [call for call in CALL_ORDER if blocked(result.role, result.sex, call)]
+    second = words["second"][state.second].format(call=calls[result.call]["word"]) if state.second else ""
     return {
         "state": state.state,
         **words["states"][state.state],
@@ -39,11 +39,11 @@ def review_view(result: Mapping[str, Any], digest: str, state: ReviewState) -> V
         "blocked": words["blocked"].format(calls=", ".join(calls[call]["word"] for call in forbidden))
         if forbidden
         else "",
-        "accept_blocked": result["call"] in forbidden,
+        "accept_blocked": result.call in forbidden,
         "overrides": [
             {"call": call, "word": calls[call]["word"], "blocked": call in forbidden}
             for call in CALL_ORDER
-            if call != result["call"]
+            if call != result.call
         ],
         "form": json.dumps(_form(result, digest, state), sort_keys=True),
     }
@@ -66,15 +66,15 @@ def gate_verdicts(state: ReviewState) -> dict[tuple[str, str, str, str], list[Vi
     return found
 
 
-def _form(result: Mapping[str, Any], digest: str, state: ReviewState) -> View:
+def _form(result: Result, digest: str, state: ReviewState) -> View:
     """Return what the script of the form has to know."""
     words = load_texts()["sections"]["review"]
     return {
         "schema_version": SCHEMA_VERSION,
-        "sample": result["sample"],
+        "sample": result.sample,
         "result_digest": digest,
-        "automatic_call": result["call"],
-        "grave": list(GRAVE),
+        "automatic_call": result.call,
+        "grave": list(NEED_SECOND_SIGNATURE),
         "signed": [review.reviewer for review in state.signatures] if state.state == "pending" else [],
         "words": words["script"],
         "gate": words["gate"],

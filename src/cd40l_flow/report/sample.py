@@ -139,14 +139,14 @@ def write_report(
     Raises RecordError for a result that is not what it says.
     """
     subject = _read_subject(result_path, densities_path)
-    controls, problems = [], [(str(subject.result["sample"]), subject.problem)]
+    controls, problems = [], [(str(subject.result.sample), subject.problem)]
     for pair in control_pairs:
         try:
             controls.append(_read_subject(*pair))
         except RecordError as error:
             problems.append((Path(pair[0]).parent.name, _told(error)))
         else:
-            problems.append((str(controls[-1].result["sample"]), controls[-1].problem))
+            problems.append((controls[-1].result.sample, controls[-1].problem))
     told = [f"{sample} is not shown in full: {problem}" for sample, problem in problems if problem]
     digest = digest_of(result_path)
     state = review_state(subject.result, digest, read_reviews(map(Path, review_files)))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from cd40l_flow.assay.cd40l import CD40_IG, CD154
 from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.decision.calls import Decision
+from cd40l_flow.result.types.decision import Coded, Codes, Term
 
 SYSTEM = "http://loinc.org"
 PANEL = ("98239-7", "CD154 expression and function panel - T cells")
@@ -22,29 +23,27 @@ WORDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def codes(decision: Decision) -> dict[str, Any]:
+def codes(decision: Decision) -> Codes:
     """Return the coded results of a decision: the panel, CD154 and CD40-Ig, each with code, value and words.
 
     A value is given only where the sample has a call: one reagent's sub-call is no result of its own.
     """
-    return _coded({reagent: _of(decision, reagent) for reagent in _coded_reagents()})
+    return _codes(_of(decision, CD154), _of(decision, CD40_IG))
 
 
-def undecided_codes() -> dict[str, Any]:
+def undecided_codes() -> Codes:
     """Return the coded results of a sample about which nothing was decided."""
-    return _coded(dict.fromkeys(_coded_reagents(), INDETERMINATE))
+    return _codes(INDETERMINATE, INDETERMINATE)
 
 
-def _coded_reagents() -> dict[str, tuple[str, str]]:
-    return {name: reagent.loinc for name, reagent in current_assay().targets.items() if reagent.loinc[0]}
+def _codes(cd154: str, cd40_ig: str) -> Codes:
+    panel = Term(system=SYSTEM, code=PANEL[0], name=PANEL[1])
+    return Codes(panel=panel, cd154=_coded(CD154, cd154), cd40_ig=_coded(CD40_IG, cd40_ig))
 
 
-def _coded(calls: Mapping[str, str]) -> dict[str, Any]:
-    told: dict[str, Any] = {"panel": {"system": SYSTEM, "code": PANEL[0], "name": PANEL[1]}}
-    for reagent, (code, name) in _coded_reagents().items():
-        value, words = WORDS[calls[reagent]]
-        told[reagent] = {"system": SYSTEM, "code": code, "name": name, "value": value, "words": words}
-    return told
+def _coded(reagent: str, call: str) -> Coded:
+    (code, name), (value, words) = current_assay().targets[reagent].loinc, WORDS[call]
+    return Coded(system=SYSTEM, code=code, name=name, value=value, words=words)
 
 
 def _of(decision: Decision, reagent: str) -> str:

@@ -7,10 +7,9 @@ Nothing is shown that is not: a result that is cut, of another sample or of othe
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cd40l_flow.base.errors import Cd40lFlowError, RecordError
 from cd40l_flow.cohort.job import PlannedJob, job_path, read_job
@@ -18,6 +17,7 @@ from cd40l_flow.result.failed import failed_result
 from cd40l_flow.result.made_from import state_of
 from cd40l_flow.result.record import read_record
 from cd40l_flow.result.review_state import digest_of
+from cd40l_flow.result.types.result import Result
 
 SUPERSEDED = "superseded"
 
@@ -30,7 +30,7 @@ class Entry:
     """
 
     sample: str
-    result: Mapping[str, Any]
+    result: Result
     path: Path | None
     digest: str
     fault: str = ""
@@ -84,14 +84,14 @@ class Cohort:
         if not self.path(sample).exists():
             return "it has no result: its analysis was not begun, or its result was taken away; the next run does it."
         try:
-            inputs = read_record(self.path(sample), sample=sample).get("inputs") or {}
+            inputs = read_record(self.path(sample), sample=sample).inputs
         except RecordError as error:
             return f"it has no result that can be used: {error.found}"
         if planned is None:
             return ""
-        if inputs.get("job") != planned.digest:
+        if inputs.job != planned.digest:
             return "its result is of other files, rows of the sheets, settings or version than the present ones."
-        changed = [name for name, was in inputs.get("controls", {}).items() if self._state(name) != was]
+        changed = [name for name, was in inputs.controls.items() if self._state(name) != was]
         if changed:
             return f"its result rests on results of controls that are no longer there ({', '.join(sorted(changed))})."
         return ""

@@ -22,11 +22,11 @@ def course(signal: TubeSignal, name: str) -> tuple[dict[str, Any] | None, dict[s
         return None, {}
     rows = np.stack([seen.counts * (BINS / seen.seconds), *seen.shifts.values()]).astype(np.float32)
     cuts = [[(end - seen.begin) / seen.seconds for end in (one.start, one.end)] for one in steadiness.stretches]
-    told = {
+    found = {
         "seconds": seen.seconds,
         "array": name,
         "signals": list(seen.shifts),
         "cut": cuts,
         "limit": steadiness.limits.shift_points,
     }
-    return told, {name: rows}
+    return found, {name: rows}

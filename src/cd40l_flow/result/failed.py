@@ -6,7 +6,6 @@ It is put together from the job alone, so that no fault of the analysis can be a
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,15 @@ from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.model import Tube
 from cd40l_flow.cohort.job import PlannedJob
 from cd40l_flow.decision.ages import age_band
-from cd40l_flow.result.build import clean, configuration, metadata
+from cd40l_flow.result.build import configuration, finished, metadata
 from cd40l_flow.result.codes import undecided_codes
+from cd40l_flow.result.gating_parts import unread_tube
 from cd40l_flow.result.record import SCHEMA_VERSION
+from cd40l_flow.result.types.acquisition import Acquisition
+from cd40l_flow.result.types.control import Control
+from cd40l_flow.result.types.decision import Guard, Message, Odds, Subcall
+from cd40l_flow.result.types.result import Inputs, Result
+from cd40l_flow.result.types.tubes import TubeError
 
 CODE = "ANALYSIS_FAILED"
 FAILURES = "failures.tsv"
@@ -26,49 +31,55 @@ _TEST = ("The analysis of this sample failed: nothing was measured and no call c
 _CONTROL = ("The analysis of this control failed: its run cannot be called.", "Run the workflow again.")
 
 
-def failed_result(planned: PlannedJob, why: str) -> dict[str, Any]:
+def failed_result(planned: PlannedJob, why: str) -> Result:
     """Return the result of a sample that has none of its own; ``why`` is told in it, and must name no person."""
     job = planned.job
     sample = job.sample
     message = f"{sample.sample}: {why}"
     control = sample.role == "control"
     reagents = [name for name in current_assay().targets if any(_measures(tube, name) for tube in sample.tubes)]
-    guard = {"code": CODE, "reagent": None, "fired": True, "effect": "hard", "value": None, "limit": None, "unit": ""}
-    result = {
-        "schema_version": SCHEMA_VERSION,
-        "engine_version": ENGINE_VERSION,
-        **{name: getattr(sample, name) for name in ("sample", "run", "role", "sex", "family")},
-        "age_band": age_band(sample.age_years),
-        "controls": list(job.controls),
-        "reference": None,
-        "metadata": metadata(sample),
-        "configuration": configuration(job.settings),
-        "inputs": {"job": planned.digest, "files": {}, "controls": {}},
-        "call": INDETERMINATE,
-        "pattern": INDETERMINATE,
-        "reasons": [CODE],
-        "qc": "fail",
-        "subcalls": {name: {"call": INDETERMINATE, "reasons": [CODE]} for name in reagents},
-        "statement": list(_CONTROL if control else _TEST),
-        "codes": undecided_codes(),
-        "would_change": [],
-        "guards": [{**guard, "message": message}],
-        "odds": {"joint": {}, "binding_ratio": None},
-        "rules": [],
-        "activated_events": None,
-        "cd69_percent": None,
-        "tubes": [_tube(tube, message) for tube in sample.tubes],
-        "acquisition": {"tubes": [], "uncut": None},
-        "compensation": [],
-        "replicates": [],
-        "gates": [],
-        "scales": {},
-        "reagents": {},
-        "messages": [{"code": CODE, "severity": "error", "tube": None, "text": message}],
-        "lent": _lent(sample.sample, why) if control else None,
-    }
-    cleaned: dict[str, Any] = clean(result)
-    return cleaned
+    guard = Guard(code=CODE, reagent=None, fired=True, effect="hard", value=None, limit=None, unit="", message=message)
+    return finished(
+        Result(
+            digest=None,
+            densities=None,
+            schema_version=SCHEMA_VERSION,
+            engine_version=ENGINE_VERSION,
+            sample=sample.sample,
+            run=sample.run,
+            role=sample.role,
+            sex=sample.sex,
+            family=sample.family,
+            age_band=age_band(sample.age_years),
+            controls=list(job.controls),
+            reference=None,
+            metadata=metadata(sample),
+            configuration=configuration(job.settings),
+            inputs=Inputs(job=planned.digest, files={}, controls={}),
+            call=INDETERMINATE,
+            pattern=INDETERMINATE,
+            reasons=[CODE],
+            qc="fail",
+            subcalls={name: Subcall(call=INDETERMINATE, reasons=[CODE]) for name in reagents},
+            statement=list(_CONTROL if control else _TEST),
+            codes=undecided_codes(),
+            would_change=[],
+            guards=[guard],
+            odds=Odds(joint={}, binding_ratio=None),
+            rules=[],
+            activated_events=None,
+            cd69_percent=None,
+            tubes=[unread_tube(tube, TubeError(code=CODE, message=message)) for tube in sample.tubes],
+            acquisition=Acquisition(tubes=[], uncut=None),
+            compensation=[],
+            replicates=[],
+            gates=[],
+            scales={},
+            reagents={},
+            messages=[Message(code=CODE, severity="error", tube=None, text=message)],
+            lent=_control(sample.sample, why) if control else None,
+        )
+    )
 
 
 def no_densities() -> dict[str, Any]:
@@ -79,9 +90,9 @@ def no_densities() -> dict[str, Any]:
     return {"pictures": np.empty(0, dtype=np.uint8), "index": np.array(json.dumps(index, sort_keys=True))}
 
 
-def is_failed(result: Mapping[str, Any]) -> bool:
+def is_failed(result: Result) -> bool:
     """Return whether a result only says that the analysis failed."""
-    return CODE in result["reasons"]
+    return CODE in result.reasons
 
 
 def note_failure(folder: Path, step: str, why: str) -> None:
@@ -120,29 +131,12 @@ def _measures(tube: Tube, reagent: str) -> bool:
     return tube.reagent == reagent and tube.stimulation == "stimulated"
 
 
-def _tube(tube: Tube, message: str) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        name: getattr(tube, name) for name in ("fcs", "stimulation", "reagent", "panel", "clone", "lot")
-    }
-    names = ("digest", "events", "version", "cytometer", "month", "duration_s", "time_problem", "removed_percent")
-    told |= {"status": "refused", "error": {"code": CODE, "message": message}}
-    return (
-        told
-        | dict.fromkeys((*names, "margin_percent", "spillover"))
-        | {
-            "markers": {},
-            "populations": [],
-            "voltages": {},
-        }
+def _control(sample: str, why: str) -> Control:
+    return Control(
+        reagents={},
+        activation_percent={},
+        failures=[f"Control {sample}: {why}"],
+        reagent_failures={},
+        scatter_tops=(1.0, 1.0),
+        gates={},
     )
-
-
-def _lent(sample: str, why: str) -> dict[str, Any]:
-    return {
-        "reagents": {},
-        "activation_percent": {},
-        "failures": [f"Control {sample}: {why}"],
-        "reagent_failures": {},
-        "scatter_tops": [1.0, 1.0],
-        "gates": {},
-    }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.result.types.result import Result
 
-Result = Mapping[str, Any]
 MEASURES = (
     *("percent_positive", "negative_fraction", "mfi_ratio"),
     *("mutant_fraction", "mutant_fraction_low", "mutant_fraction_high"),
@@ -40,9 +40,9 @@ def families(results: Sequence[Result]) -> list[dict[str, Any]]:
     The sheet says who belongs together, not how they are related, so the words speak of relatives.
     """
     together: dict[str, list[Result]] = {}
-    for result in sorted(results, key=lambda result: str(result["sample"])):
-        if result["family"] and result["role"] == "test":
-            together.setdefault(result["family"], []).append(result)
+    for result in sorted(results, key=lambda result: str(result.sample)):
+        if result.family and result.role == "test":
+            together.setdefault(result.family, []).append(result)
     return [
         {
             "family": name,
@@ -55,26 +55,27 @@ def families(results: Sequence[Result]) -> list[dict[str, Any]]:
 
 
 def _member(result: Result) -> dict[str, Any]:
-    told = {name: result[name] for name in ("sample", "run", "sex", "age_band", "call", "qc")}
+    member = {name: getattr(result, name) for name in ("sample", "run", "sex", "age_band", "call", "qc")}
     measured = {
-        reagent: {measure: found[measure] for measure in MEASURES} for reagent, found in result["reagents"].items()
+        reagent: {measure: getattr(found, measure) for measure in MEASURES}
+        for reagent, found in result.reagents.items()
     }
-    return told | {"reagents": measured}
+    return member | {"reagents": measured}
 
 
 def _statements(members: Sequence[Result]) -> list[str]:
     said = []
     # A transplanted male shows his donor's cells.
-    males = [one for one in members if one["sex"] == "M" and one["metadata"]["transplant"] != "yes"]
-    females = [one for one in members if one["sex"] == "F"]
+    males = [one for one in members if one.sex == "M" and one.metadata.transplant != "yes"]
+    females = [one for one in members if one.sex == "F"]
     for male in males:
         for female in females:
-            kind = _kind(male["call"], female["call"])
+            kind = _kind(male.call, female.call)
             if kind:
-                names = {"male": male["sample"], "male_call": male["call"]}
-                names |= {"female": female["sample"], "female_call": female["call"]}
+                names = {"male": male.sample, "male_call": male.call}
+                names |= {"female": female.sample, "female_call": female.call}
                 said.append(STATEMENTS[kind].format(**names))
-    silent = [str(one["sample"]) for one in members if one["call"] == INDETERMINATE]
+    silent = [str(one.sample) for one in members if one.call == INDETERMINATE]
     if silent:
         said.append(STATEMENTS["open"].format(names=", ".join(silent)))
     return said

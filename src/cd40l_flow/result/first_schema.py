@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cd40l_flow.base.plain_json import DIGEST
+from cd40l_flow.result.types.measures import Measures
 
 VERSION = "1.0"
 # Measures of a reagent that came since: goodness of fit, second opinion, odds, and what doubts of them rest on.
@@ -25,13 +26,14 @@ def is_first(result: Mapping[str, Any]) -> bool:
     return result.get("schema_version") == VERSION and DIGEST not in result
 
 
-def from_first(result: Mapping[str, Any], schema: Mapping[str, Any], version: str) -> dict[str, Any]:
-    """Return a result of schema 1.0 as one of the present ``schema``, whose ``version`` it gets.
+def from_first(result: Mapping[str, Any], version: str) -> dict[str, Any]:
+    """Return a result of schema 1.0 as one of the present schema, whose ``version`` it gets.
 
     Its digest is None, for nothing proves it. What is not built as a result is left as it is, for the schema to refuse.
     """
-    known = schema["$defs"]["measures"]["properties"]
+    known = frozenset(Measures.__struct_fields__)
     since: dict[str, Any] = {"densities": None, DIGEST: None, "replicates": [], "odds": _no_odds()}
+    since["inputs"] = {"job": "", "files": {}, "controls": {}}
     changed = {**since, **result, "schema_version": version}
     if isinstance(reagents := result.get("reagents"), dict):
         changed["reagents"] = {name: _measures(one, known) for name, one in reagents.items()}
@@ -46,7 +48,7 @@ def _no_odds() -> dict[str, Any]:
     return {"joint": {}, "binding_ratio": None}
 
 
-def _measures(found: Any, known: Mapping[str, Any]) -> Any:
+def _measures(found: Any, known: frozenset[str]) -> Any:
     """Return the measures of a reagent, without what only schema 1.0 had: the fit on a wider scale."""
     if not isinstance(found, dict):
         return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from cd40l_flow.base.errors import Problem, RecordError, TubeError
 from cd40l_flow.base.model import Sample, Tube
@@ -13,33 +12,33 @@ from cd40l_flow.fcs.probe import content_digest
 from cd40l_flow.fcs.reader import data_segment, open_recording
 from cd40l_flow.result.failed import is_failed
 from cd40l_flow.result.record import read_record
+from cd40l_flow.result.types.result import Inputs, Result
 
 CODE = "CONTENT"
 # What stands for a control whose analysis failed: its inputs may be the same the next time, and its result another.
 FAILED = "failed"
 
 
-def made_from(
-    planned: PlannedJob, result: Mapping[str, Any], controls: Iterable[Mapping[str, Any]] = ()
-) -> dict[str, Any]:
+def made_from(planned: PlannedJob, result: Result, controls: Iterable[Result] = ()) -> Inputs:
     """Return the ``inputs`` of a result: digests of its job, of every byte of its own files, and of its controls' jobs.
 
     A control's result depends on nothing but its job, so that the job's digest stands for it. What was read is not read
     again.
     """
-    digests = {row["fcs"]: row["digest"] for row in result["tubes"]}
+    digests = {row.fcs: row.digest for row in result.tubes}
     files = {}
     for tube in planned.job.sample.tubes:
         segment = None
-        if digests[tube.fcs]:
-            segment = *data_segment(tube.path, tube.fcs), digests[tube.fcs]
+        if digest := digests[tube.fcs]:
+            segment = *data_segment(tube.path, tube.fcs), digest
         files[tube.fcs] = content_digest(tube.path, segment)
-    return {"job": planned.digest, "files": files, "controls": {str(one["sample"]): state_of(one) for one in controls}}
+    theirs = {one.sample: state_of(one) for one in controls}
+    return Inputs(job=planned.digest, files=files, controls=theirs)
 
 
-def state_of(result: Mapping[str, Any]) -> str:
+def state_of(result: Result) -> str:
     """Return what stands for a control's result where another rests on it."""
-    return FAILED if is_failed(result) else str((result.get("inputs") or {}).get("job", ""))
+    return FAILED if is_failed(result) else result.inputs.job
 
 
 def tube_digest(tube: Tube) -> str | None:
@@ -61,7 +60,7 @@ def changed_contents(samples: Mapping[str, Sample], folder: Path) -> list[Proble
     for name, sample in samples.items():
         path = folder / name / "result.json"
         try:
-            held = (read_record(path).get("inputs") or {}).get("files") or {}
+            held = read_record(path).inputs.files
         except (RecordError, OSError):
             continue
         for tube in sample.tubes:

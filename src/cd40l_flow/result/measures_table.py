@@ -3,40 +3,43 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from cd40l_flow.base.disk import write_whole
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.cohort.cells import tab_separated
+from cd40l_flow.result.types.result import Result
 
 COLUMNS = ("sample", "run", "role", "call", "tube", "reagent", "population", "measure", "value")
 
 
-def measure_rows(result: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def measure_rows(result: Result) -> Iterator[dict[str, Any]]:
     """Yield the numbers of a result: counts and percents of every population of every tube, then every reagent's.
 
     Names and units are those of ``result.json``; what was not computed is left out, empty cells are None.
     """
-    common = {name: result[name] for name in ("sample", "run", "role", "call")}
+    common = {name: getattr(result, name) for name in ("sample", "run", "role", "call")}
     empty = common | dict.fromkeys(("tube", "reagent", "population"))
     for measure in ("activated_events", "cd69_percent"):
-        if result[measure] is not None:
-            yield empty | {"measure": measure, "value": float(result[measure])}
-    for tube in result["tubes"]:
-        here = empty | {"tube": tube["fcs"], "reagent": tube["reagent"]}
-        for row in tube["populations"]:
+        value = getattr(result, measure)
+        if value is not None:
+            yield empty | {"measure": measure, "value": float(value)}
+    for tube in result.tubes:
+        here = empty | {"tube": tube.fcs, "reagent": tube.reagent}
+        for row in tube.populations:
             for measure in ("count", "percent_of_parent"):
-                if row[measure] is not None:
-                    yield here | {"population": row["population"], "measure": measure, "value": float(row[measure])}
-    for reagent, measures in result["reagents"].items():
-        for measure, value in sorted(measures.items()):
-            if isinstance(value, int | float) and not isinstance(value, bool):
+                value = getattr(row, measure)
+                if value is not None:
+                    yield here | {"population": row.population, "measure": measure, "value": float(value)}
+    for reagent, measures in result.reagents.items():
+        for measure, value in sorted(measures.numbers().items()):
+            if value is not None:
                 yield empty | {"reagent": reagent, "measure": measure, "value": float(value)}
 
 
-def write_measures(result: Mapping[str, Any], path: Path) -> int:
+def write_measures(result: Result, path: Path) -> int:
     """Write the table, as Parquet where the name ends so and as tab-separated text else; returns its rows.
 
     Raises Cd40lFlowError where Parquet is asked for and pyarrow is not installed.

@@ -12,5 +12,5 @@ from cd40l_flow.base.errors import Problem
 
 def write_problems(problems: Sequence[Problem], path: Path) -> None:
     """Write problems as JSON, each with file, line, column and remedy; the same problems give the same bytes."""
-    told = {"problems": [problem.as_dict() for problem in problems]}
-    write_whole(path, json.dumps(told, indent=1, sort_keys=True) + "\n")
+    content = {"problems": [problem.as_dict() for problem in problems]}
+    write_whole(path, json.dumps(content, indent=1, sort_keys=True) + "\n")

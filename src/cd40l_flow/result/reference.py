@@ -19,9 +19,9 @@ from cd40l_flow.decision.laboratory import CHARTED
 from cd40l_flow.mixture.between import between
 from cd40l_flow.mixture.proportion import Z95
 from cd40l_flow.result.build import clean
+from cd40l_flow.result.types.result import Result
 
 SCHEMA_VERSION = "1.0"
-Result = Mapping[str, Any]
 
 
 def collect(results: Sequence[tuple[str, Result]], limits: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def collect(results: Sequence[tuple[str, Result]], limits: Mapping[str, Any]) ->
     those of a sample and a control with the controls' median error. Raises Cd40lFlowError when the same data come
     twice, or when there is no healthy control.
     """
-    controls = [(path, result) for path, result in results if result["role"] == "control"]
+    controls = [(path, result) for path, result in results if result.role == "control"]
     _refuse_repeats(controls)
     failures = [(result, why(result)) for _, result in controls]
     kept = sorted((row_of(result) for result, found in failures if not found), key=_order)
@@ -43,7 +43,7 @@ def collect(results: Sequence[tuple[str, Result]], limits: Mapping[str, Any]) ->
     reagents = [name for name in current_assay().targets if any(name in row["reagents"] for row in kept)]
     content = {
         "schema_version": SCHEMA_VERSION,
-        "engine_versions": sorted({result["engine_version"] for result, found in failures if not found}),
+        "engine_versions": sorted({result.engine_version for result, found in failures if not found}),
         "collected": {
             "results": len(results),
             "controls": len(controls),
@@ -64,7 +64,7 @@ def collect(results: Sequence[tuple[str, Result]], limits: Mapping[str, Any]) ->
         "mfi_ratio": {reagent: found for reagent in reagents if (found := _ratio_spread(kept, reagent)) is not None},
         "controls": kept,
         "excluded": sorted(
-            ({"sample": one["sample"], "run": one["run"], "why": found} for one, found in failures if found),
+            ({"sample": one.sample, "run": one.run, "why": found} for one, found in failures if found),
             key=lambda one: (one["run"], one["sample"]),
         ),
     }
@@ -104,54 +104,55 @@ def why(result: Result) -> str:
     That another control of its run failed is not its own fault, and a control in the grey zone stays: to leave out
     healthy donors with many negative cells would make the spread too small.
     """
-    if result["lent"] is None or result["lent"]["failures"]:
-        return " ".join(result["lent"]["failures"]) if result["lent"] else "It lends nothing."
-    if result["call"] not in (NORMAL, INDETERMINATE):
-        return f"It is called {result['call']} beside the run's other controls."
-    return "" if result["reagents"] else "Nothing could be measured."
+    if result.lent is None or result.lent.failures:
+        return " ".join(result.lent.failures) if result.lent else "It lends nothing."
+    if result.call not in (NORMAL, INDETERMINATE):
+        return f"It is called {result.call} beside the run's other controls."
+    return "" if result.reagents else "Nothing could be measured."
 
 
 def _refuse_repeats(controls: Sequence[tuple[str, Result]]) -> None:
     seen: dict[str, tuple[str, Result]] = {}
-    told = []
+    repeats = []
     for path, result in controls:
-        digests = [tube["digest"] for tube in result["tubes"] if tube["digest"]]
+        digests = [tube.digest for tube in result.tubes if tube.digest]
         first = next((seen[digest] for digest in digests if digest in seen), None)
         if first is not None:
-            told.append(
-                f"{path} ({result['sample']} of run {result['run']}) holds the data of {first[0]} "
-                f"({first[1]['sample']} of run {first[1]['run']})."
+            repeats.append(
+                f"{path} ({result.sample} of run {result.run}) holds the data of {first[0]} "
+                f"({first[1].sample} of run {first[1].run})."
             )
         for digest in digests:
             seen.setdefault(digest, (path, result))
-    if told:
-        raise Cd40lFlowError("\n  ".join(["The same control must not count twice. Leave one of each out:", *told]))
+    if repeats:
+        raise Cd40lFlowError("\n  ".join(["The same control must not count twice. Leave one of each out:", *repeats]))
 
 
 def row_of(result: Result) -> dict[str, Any]:
     """Return the row of one control: allow-listed words, and its measures."""
-    read = [tube for tube in result["tubes"] if tube["status"] == "ok"]
+    read = [tube for tube in result.tubes if tube.status == "ok"]
     return {
-        "sample": result["sample"],
-        "run": result["run"],
-        "month": min((tube["month"] for tube in read if tube["month"]), default=""),
-        "cytometer": next((tube["cytometer"] for tube in read), ""),
-        "reagents": {reagent: _control_measures(result, reagent) for reagent in result["reagents"]},
+        "sample": result.sample,
+        "run": result.run,
+        "month": min((tube.month for tube in read if tube.month), default=""),
+        "cytometer": next((tube.cytometer for tube in read), ""),
+        "reagents": {reagent: _control_measures(result, reagent) for reagent in result.reagents},
     }
 
 
 def _control_measures(result: Result, reagent: str) -> dict[str, Any]:
     """Return what of one reagent of a control enters rows and charts; percents 0 to 100, fractions 0 to 1."""
-    found = result["reagents"][reagent]
-    low, high = found["negative_fraction_low"], found["negative_fraction_high"]
-    positive, background = found["mfi_positive"], found["mfi_background"]
-    tube = next(tube for tube in result["tubes"] if tube["fcs"] in found["tubes"])
+    found = result.reagents[reagent]
+    low, high = found.negative_fraction_low, found.negative_fraction_high
+    positive, background = found.mfi_positive, found.mfi_background
+    tube = next(tube for tube in result.tubes if tube.fcs in found.tubes)
+    activation = result.lent.activation_percent if result.lent is not None else {}
     return {
-        "clone": tube["clone"],
-        "lot": tube["lot"],
-        "cd69_percent": result["lent"]["activation_percent"].get(reagent),
-        "percent_positive": found["percent_positive"],
-        "negative_fraction": found["negative_fraction"],
+        "clone": tube.clone,
+        "lot": tube.lot,
+        "cd69_percent": activation.get(reagent),
+        "percent_positive": found.percent_positive,
+        "negative_fraction": found.negative_fraction,
         "negative_fraction_error": None if low is None or high is None else (high - low) / (2 * Z95),
         "mfi_above_background": None if positive is None or background is None else positive - background,
     }

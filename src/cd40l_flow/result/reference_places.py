@@ -7,14 +7,14 @@ cohort that was put among the results, or one that was left behind, has none.
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from cd40l_flow.base.disk import read_small
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.cohort.cells import as_text
 from cd40l_flow.result.cohort import SUPERSEDED
+from cd40l_flow.result.types.result import Result
 
 SUMMARY = "summary.tsv"
 MOST_BYTES = 1_000_000_000
@@ -40,7 +40,7 @@ def find_results(places: Sequence[str | Path]) -> list[Path]:
     return found
 
 
-def foreign(path: Path, result: Mapping[str, Any]) -> str:
+def foreign(path: Path, result: Result) -> str:
     """Return why a result is not of the sheet of the run in whose results it lies; empty where it is.
 
     Where no ``summary.tsv`` lies beside the samples nothing is known, and nothing is said. Raises OSError.
@@ -48,13 +48,13 @@ def foreign(path: Path, result: Mapping[str, Any]) -> str:
     rows = _rows(path.resolve().parent.parent.parent / SUMMARY)
     if rows is None:
         return ""
-    row = rows.get(str(result["sample"]))
+    row = rows.get(str(result.sample))
     if row is None:
         return "is not of a sample that the sheet of its run has: summary.tsv has no row of it."
-    other = [name for name in _SAME if row[name] != result[name]]
+    other = [name for name in _SAME if row[name] != getattr(result, name)]
     if other:
-        told = ", ".join(f"{name} {result[name]}, not {row[name]}" for name in other)
-        return f"is not the sample of that name in the sheet of its run ({told})."
+        differences = ", ".join(f"{name} {getattr(result, name)}, not {row[name]}" for name in other)
+        return f"is not the sample of that name in the sheet of its run ({differences})."
     return ""
 
 

@@ -15,16 +15,15 @@ The rules, for the reviews whose digest is that of the present result:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cd40l_flow.base.errors import Problem
 from cd40l_flow.result.reviews import Review, Reviews, blocked
+from cd40l_flow.result.types.result import Result
 
 STATES = ("unsigned", "pending", "accepted", "overridden", "repeat", "stale")
-GRAVE = ("ABSENT", "FUNCTIONAL_DEFECT")
+NEED_SECOND_SIGNATURE = ("ABSENT", "FUNCTIONAL_DEFECT")
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,9 @@ def digest_of(path: str | Path) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def review_state(result: Mapping[str, Any], digest: str, reviews: Reviews) -> ReviewState:
+def review_state(result: Result, digest: str, reviews: Reviews) -> ReviewState:
     """Return what the reviews say of a result; reviews of other samples are left aside."""
-    mine = reviews.of(str(result["sample"]))
+    mine = reviews.of(str(result.sample))
     current, problems = [], list(mine.problems)
     standing: dict[str, str] = {}
     for review in mine.reviews:
@@ -94,20 +93,20 @@ def needs_second(decision: str, call: str, disagreement: bool) -> str:
     """Return why a decision needs a second person, or nothing."""
     if decision == "override":
         return "override"
-    if decision == "accept" and call in GRAVE:
+    if decision == "accept" and call in NEED_SECOND_SIGNATURE:
         return "grave"
     return "disagreement" if disagreement else ""
 
 
-def _fault(result: Mapping[str, Any], review: Review) -> tuple[str, str, str] | None:
+def _fault(result: Result, review: Review) -> tuple[str, str, str] | None:
     """Return (key, message, remedy) where a well-formed review cannot be one of this result."""
-    if review.automatic_call != result["call"]:
-        message = f"says that the automatic call is {review.automatic_call}; the result says {result['call']}."
+    if review.automatic_call != result.call:
+        message = f"says that the automatic call is {review.automatic_call}; the result says {result.call}."
         return "automatic_call", message, "Sign again in the report; do not edit the file."
-    if blocked(str(result["role"]), str(result["sex"]), review.call):
+    if blocked(str(result.role), str(result.sex), review.call):
         message = f"signs {review.call}, whose words depend on the sex, which the sheet does not tell."
         return "decision", message, "Fill in the sex, run the workflow again and sign the new report."
-    tubes = {(tube["fcs"], tube["stimulation"], tube["reagent"]) for tube in result["tubes"]}
+    tubes = {(tube.fcs, tube.stimulation, tube.reagent) for tube in result.tubes}
     for gate in review.gates:
         if (gate["tube"], gate["stimulation"], gate["reagent"]) not in tubes:
             message = "judges a gate of a tube that the result does not have."

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.disk import write_whole
 from cd40l_flow.cohort.cells import safe
 from cd40l_flow.result.review_state import ReviewState, review_state
 from cd40l_flow.result.reviews import read_reviews
+from cd40l_flow.result.types.result import Result
 
 _FIRST = ("sample", "run", "role", "sex", "call", "cd154_call", "cd40ig_call", "reasons", "qc", "review")
 _THEN = ("reviewed_call", "activated_events", "cd69_percent")
@@ -35,21 +35,20 @@ def format_cell(value: float | str | None) -> str:
     return repr(float(f"{value:.6g}") + 0.0)
 
 
-def summary_row(result: Mapping[str, Any], review: ReviewState) -> dict[str, str]:
+def summary_row(result: Result, review: ReviewState) -> dict[str, str]:
     """Return the row of one ``result.json`` and its reviews; percents 0 to 100, fractions 0 to 1, missing empty."""
-    subcalls = result["subcalls"]
-    row = {name: format_cell(result[name]) for name in ("sample", "run", "role", "sex", "call", "qc")}
-    row["reasons"] = ";".join(result["reasons"])
+    row = {name: format_cell(getattr(result, name)) for name in ("sample", "run", "role", "sex", "call", "qc")}
+    row["reasons"] = ";".join(result.reasons)
     row["review"] = review.state
     row["reviewed_call"] = review.reviewed_call
-    row["activated_events"] = format_cell(result["activated_events"])
-    row["cd69_percent"] = format_cell(result["cd69_percent"])
+    row["activated_events"] = format_cell(result.activated_events)
+    row["cd69_percent"] = format_cell(result.cd69_percent)
     for target in current_assay().targets.values():
-        row[f"{target.key}_call"] = str(subcalls.get(target.name, {}).get("call", ""))
+        subcall = result.subcalls.get(target.name)
+        row[f"{target.key}_call"] = subcall.call if subcall is not None else ""
     for column, (reagent, measure) in current_assay().columns.items():
         if measure != "call":
-            values = result["reagents"].get(reagent) or {}
-            row[column] = format_cell(_clipped(measure, values.get(measure)))
+            row[column] = format_cell(_clipped(measure, result.numbers(reagent).get(measure)))
     return {column: safe(row[column]) for column in summary_columns()}
 
 
@@ -59,7 +58,7 @@ def _clipped(measure: str, value: float | None) -> float | None:
 
 
 def write_summary(
-    results: Iterable[tuple[Mapping[str, Any], str]], out_path: str | Path, review_files: Sequence[str | Path] = ()
+    results: Iterable[tuple[Result, str]], out_path: str | Path, review_files: Sequence[str | Path] = ()
 ) -> None:
     """Write ``summary.tsv``, one row a result, in the order of the sample ids whatever the order given.
 

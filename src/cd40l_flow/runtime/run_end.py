@@ -201,7 +201,7 @@ def _failed(jobs: list[Any]) -> Iterator[tuple[str, str]]:
         try:
             result = read_record(place)
             if is_failed(result):
-                yield str(result["sample"]), str(result["messages"][0]["text"]).partition(": ")[2]
+                yield str(result.sample), result.messages[0].text.partition(": ")[2]
         except (OSError, Cd40lFlowError, LookupError):
             yield place.parent.name, "it has no result."
     for step, rule in (("report", "report_sample"), ("export", "export")):

@@ -98,10 +98,10 @@ def _load() -> None:
     from cd40l_flow.cli.arguments import parser
     from cd40l_flow.report.pages import TEMPLATES, template
     from cd40l_flow.report.provenance import software
-    from cd40l_flow.result.record import fits
+    from cd40l_flow.result.record import resolve_types
 
     software()
-    fits()
+    resolve_types()
     load_texts()
     load_schema("config.schema.yaml")
     for path in TEMPLATES.glob("*.html.j2"):
