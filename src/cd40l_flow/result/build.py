@@ -22,6 +22,7 @@ from cd40l_flow.decision.change import Change
 from cd40l_flow.decision.control import to_json
 from cd40l_flow.decision.laboratory import healthy_sd, level_sd
 from cd40l_flow.decision.rule_logic import Outcome
+from cd40l_flow.gating.control_gates import control_gates
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.mixture.model import ControlExpression, Expression
 from cd40l_flow.result.acquisition_parts import acquisition_rows, slope_rows, spillover_remarks
