@@ -188,11 +188,11 @@ def batch(wildcards):
 
 
 def analysis_memory(wildcards, attempt):
-    """What Slurm must grant an analysis, MB: measured 60 and 2.6 for each MB of its files; the rest is to spare.
+    """What Slurm must grant an analysis, MB: measured 205 and 2.6 for each MB of its files; the rest is to spare.
 
     Two nested Snakemakes in the same submission take 250 more. What has run out of memory gets more at each attempt.
     """
-    return round((500 + 12 * sum(file_sizes(wildcards)) / 1e6) * attempt)
+    return round((650 + 12 * sum(file_sizes(wildcards)) / 1e6) * attempt)
 
 
 def analysis_minutes(wildcards, attempt):
