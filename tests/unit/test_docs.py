@@ -208,7 +208,7 @@ def test_the_python_page_can_be_typed(laboratory: Path, monkeypatch: pytest.Monk
 
     exec(compile(code, "python.md", "exec"), names)
 
-    assert names["called"].result["sample"] == "P05"
+    assert names["called"].result.sample == "P05"
     assert (laboratory / "P05.html").exists()
 
 
