@@ -22,7 +22,6 @@ from cd40l_flow.decision.guards import apply_guards, control_failures
 from cd40l_flow.decision.laboratory import laboratory
 from cd40l_flow.decision.shown import as_shown
 from cd40l_flow.decision.tube_checks import largest_change
-from cd40l_flow.decision.wording import statement
 from cd40l_flow.fcs.panel import awaited, background_detector
 from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.figures.densities import densities
@@ -30,6 +29,7 @@ from cd40l_flow.gating.control_gates import combined
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.gating.strategy import gate
 from cd40l_flow.interop.gate_files import export_messages
+from cd40l_flow.report.wording import statement
 from cd40l_flow.result.build import result_of
 from cd40l_flow.result.gate_tree import scales_of
 from cd40l_flow.result.types.control import Control

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cd40l_flow.decision.ages import age_band, younger_than
+from cd40l_flow.cohort.ages import age_band, younger_than
 
 BANDS = {
     0.0: "under 6 months",

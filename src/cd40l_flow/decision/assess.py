@@ -13,7 +13,7 @@ from cd40l_flow.assay.effects import MOSAIC
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.tables import TARGET, TARGET_GATE
 from cd40l_flow.base.model import Floats, Override, Sample
-from cd40l_flow.decision.ages import age_band
+from cd40l_flow.cohort.ages import age_band
 from cd40l_flow.decision.agreement import disagreement
 from cd40l_flow.decision.binding import binding_of
 from cd40l_flow.decision.case import Activation, Case, ControlCase, Refusal

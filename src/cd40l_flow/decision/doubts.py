@@ -10,7 +10,7 @@ from statistics import NormalDist
 from typing import Any
 
 from cd40l_flow.assay.effects import INFANT_CALLS, NO_CALLS, SQUARED
-from cd40l_flow.decision.ages import age_band, younger_than
+from cd40l_flow.cohort.ages import age_band, younger_than
 from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.case import Case
 from cd40l_flow.mixture.model import ControlExpression, Expression

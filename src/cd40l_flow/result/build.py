@@ -14,7 +14,7 @@ from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.assay.effects import FUNCTIONAL_DEFECT
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.model import Job, Sample
-from cd40l_flow.decision.ages import age_band
+from cd40l_flow.cohort.ages import age_band
 from cd40l_flow.decision.applied import Guard
 from cd40l_flow.decision.calls import Decision
 from cd40l_flow.decision.case import Case

@@ -13,8 +13,8 @@ from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.assay.effects import INDETERMINATE
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.model import Tube
+from cd40l_flow.cohort.ages import age_band
 from cd40l_flow.cohort.job import PlannedJob
-from cd40l_flow.decision.ages import age_band
 from cd40l_flow.result.build import configuration, finished, metadata
 from cd40l_flow.result.codes import undecided_codes
 from cd40l_flow.result.gating_parts import unread_tube
