@@ -79,9 +79,12 @@ def _drawn(counts: Floats) -> Floats:
     total = float(counts.sum())
     number = min(int(total), MOST_CELLS)
     below = np.concatenate(([0.0], np.cumsum(counts)))
-    # np.interp needs rising abscissae: of an empty stretch, its lower end counts.
-    rising = np.concatenate(([True], np.diff(below) > 0))
-    return np.interp((np.arange(number) + 0.5) / max(number, 1) * total, below[rising], edges(counts.size)[rising])
+    rank = (np.arange(number) + 0.5) / max(number, 1) * total
+    # The bin that holds each: none lies in an empty one.
+    at = np.searchsorted(below, rank, side="right") - 1
+    ends = edges(counts.size)
+    found: Floats = ends[at] + (rank - below[at]) / counts[at] * (ends[1] - ends[0])
+    return found
 
 
 def _start(cells: Floats, components: int) -> tuple[Floats, Floats, Floats] | None:
