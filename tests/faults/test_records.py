@@ -242,6 +242,27 @@ def test_a_reference_takes_results_of_the_released_version(tmp_path: Path, capsy
         read_record(path, same_engine=False)
 
 
+def test_a_result_of_schema_1_1_is_read_over_years(tmp_path: Path) -> None:
+    """A control of the demo cohort as version 4 of the analysis wrote it, with a digest that proves it."""
+    path = tmp_path / "samples" / "C01" / "result.json"
+    path.parent.mkdir(parents=True)
+    shutil.copyfile(RELEASED.with_name("result_of_engine_4.json"), path)
+    found, was = read_record(path, same_engine=False), json.loads(path.read_text(encoding="utf-8"))
+    assert found.engine_version == "4"
+    assert found.digest == was["digest"]
+    measures = found.reagents["CD154"]
+    assert measures.negative_fraction == was["reagents"]["CD154"]["negative_fraction"]
+    assert (measures.gmm_negative_fraction, measures.gmm_components) == (None, None)
+    with pytest.raises(RecordError, match=r'has schema version "1\.1"'):
+        read_record(path)
+
+    edited = path.read_text(encoding="utf-8").replace('"call": "NORMAL"', '"call": "ABSENT"')
+    assert edited != path.read_text(encoding="utf-8")
+    path.write_text(edited, encoding="utf-8")
+    with pytest.raises(RecordError, match="was changed after it was written"):
+        read_record(path, same_engine=False)
+
+
 def test_a_reference_takes_only_what_the_sheet_of_its_run_has(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

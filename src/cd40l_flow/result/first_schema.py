@@ -1,4 +1,4 @@
-"""Results of schema 1.0, of version 3 of the analysis and before, as results of the present one.
+"""Results of schema 1.0, of version 3 of the analysis and before, and of 1.1 as results of the present one.
 
 What came since was not measured then: it is null, or empty where the schema has a list. Nothing is worked out anew.
 """
@@ -11,11 +11,12 @@ from typing import Any
 from cd40l_flow.base.plain_json import DIGEST
 from cd40l_flow.result.types.measures import Measures
 
-VERSION = "1.0"
+VERSION, SECOND = "1.0", "1.1"
+_SECOND_OPINION = ("gmm_negative_fraction", "gmm_components")
 # Measures of a reagent that came since: goodness of fit, second opinion, odds, and what doubts of them rest on.
 _MEASURES = (
     *("goodness", "misplaced", "model_error", "shape_distance", "overdispersion", "residual_kept"),
-    *("gmm_negative_fraction", "gmm_components"),
+    *_SECOND_OPINION,
     *("normal_odds", "mosaic_odds", "reduced_odds", "absent_odds"),
     *("negatives_by_cd69", "negatives_by_cd69_error", "negatives_by_cd3", "negatives_by_cd3_error"),
 )
@@ -38,10 +39,33 @@ def from_first(result: Mapping[str, Any], version: str) -> dict[str, Any]:
     if isinstance(reagents := result.get("reagents"), dict):
         changed["reagents"] = {name: _measures(one, known) for name, one in reagents.items()}
     if isinstance(reference := result.get("reference"), dict):
-        changed["reference"] = {"level_sd": {}, **reference}
+        changed["reference"] = _reference(reference)
     if isinstance(lent := result.get("lent"), dict):
         changed["lent"] = {"reagent_failures": {}, **lent, "reagents": _each(lent.get("reagents"), _lent)}
     return changed
+
+
+def is_second(result: Mapping[str, Any]) -> bool:
+    """Tell whether a result is of schema 1.1, of versions 4 and 5 of the analysis."""
+    return result.get("schema_version") == SECOND
+
+
+def from_second(result: Mapping[str, Any], version: str) -> dict[str, Any]:
+    """Return a result of schema 1.1 as one of the present schema: without a second opinion."""
+    changed = {**result, "schema_version": version}
+    if isinstance(reagents := result.get("reagents"), dict):
+        changed["reagents"] = _each(reagents, _without_opinion)
+    if isinstance(reference := result.get("reference"), dict):
+        changed["reference"] = _reference(reference)
+    return changed
+
+
+def _without_opinion(found: Any) -> Any:
+    return {**dict.fromkeys(_SECOND_OPINION), **found} if isinstance(found, dict) else found
+
+
+def _reference(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {"level_sd": {}, **found}
 
 
 def _no_odds() -> dict[str, Any]:

@@ -20,15 +20,13 @@ from cd40l_flow.base.disk import write_whole
 from cd40l_flow.base.errors import RecordError
 from cd40l_flow.base.plain_json import DIGEST, JsonFault, canonical, parse_strictly, read_bounded
 from cd40l_flow.base.schema import faults, load_schema, shown
-from cd40l_flow.result.first_schema import from_first, is_first
+from cd40l_flow.result.first_schema import from_first, from_second, is_first, is_second
 from cd40l_flow.result.types.result import Result
 
 __all__ = ["FILE", "SCHEMA_VERSION", "RecordError", "read_record", "write_record"]
 
 SCHEMA = "result.schema.json"
 SCHEMA_VERSION = "1.2"
-# Results of 1.1 have the same keys.
-_ALIKE = ("1.1", SCHEMA_VERSION)
 FILE = "result.json"
 # A result of five tubes takes 40 kB, a control of ninety less than 2 MB.
 MOST_BYTES = 100_000_000
@@ -59,16 +57,17 @@ def read_record(path: str | Path, *, sample: str | None = None, same_engine: boo
     path = Path(path)
     content, result = _object(path)
     # From what says most about the file to what says least.
-    if same_engine:
-        _of_schema(path, result)
-        _unedited(path, content)
-        _of_engine(path, result)
-    elif is_first(result):
+    if not same_engine and is_first(result):
         result = from_first(result, SCHEMA_VERSION)
     else:
-        _of_schema(path, result)
+        second = not same_engine and is_second(result)
+        if not second:
+            _of_schema(path, result)
         _unedited(path, content)
-    found_result = _fitting(path, result | {"schema_version": SCHEMA_VERSION})
+        if same_engine:
+            _of_engine(path, result)
+        result = from_second(result, SCHEMA_VERSION) if second else result
+    found_result = _fitting(path, result)
     named = sample if sample is not None else _place(path)
     if named is not None and found_result.sample != named:
         found = f"is a result of sample {shown(found_result.sample)}, where that of {named} was expected."
@@ -92,7 +91,7 @@ def _object(path: Path) -> tuple[bytes, dict[str, Any]]:
 
 def _of_schema(path: Path, result: Mapping[str, Any]) -> None:
     found = result.get("schema_version")
-    if found not in _ALIKE:
+    if found != SCHEMA_VERSION:
         what = f"has schema version {shown(found)}" if found is not None else "has no schema version"
         raise RecordError(path, f"{what}, expected {shown(SCHEMA_VERSION)}.", "Run the workflow again.")
 
