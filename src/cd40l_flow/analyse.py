@@ -60,7 +60,7 @@ def analyse(job: Job, control_results: Mapping[str, Result]) -> tuple[Result, di
     gated, case = assay.judge(assay.signals)
     limits = job.settings["limits"]
     decision = _decide(case, job)
-    if any(signal.acquisition.steadiness.stretches for signal in assay.signals):
+    if any(signal.acquisition.time_qc.stretches for signal in assay.signals):
         case = replace(case, without_time_qc=_without_time_qc(assay, gated, decision.call))
         decision = _decide(case, job)
     failures, reagent_failures = control_failures(case, limits) if job.sample.role == "control" else ((), {})

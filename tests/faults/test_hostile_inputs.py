@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cd40l_flow.base.disk import WriteError, as_on_disk, read_small, write_whole
+from cd40l_flow.base.disk import WriteError, as_on_disk, read_small, write_atomically
 from cd40l_flow.base.errors import Cd40lFlowError, InputsError
 from cd40l_flow.cohort.cells import as_text, safe, tab_separated
 from cd40l_flow.cohort.config import load_config
@@ -566,10 +566,10 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_is_told_and_leaves_nothing_half(tiny_disk: Path) -> None:
     """The folder is named, what was there stays, no part is left."""
-    write_whole(tiny_disk / "result.json", "whole")
+    write_atomically(tiny_disk / "result.json", "whole")
 
     with pytest.raises(WriteError, match="the disk is full") as told:
-        write_whole(tiny_disk / "result.json", "x" * 200_000)
+        write_atomically(tiny_disk / "result.json", "x" * 200_000)
 
     assert str(tiny_disk) in str(told.value)
     assert [path.name for path in tiny_disk.iterdir()] == ["result.json"]
@@ -583,7 +583,7 @@ def test_whatever_step_fails_nothing_half_is_left(
 ) -> None:
     """Full, over quota, read only, broken or forbidden: one message with the folder, and the former file."""
     path = tmp_path / "folder/result.json"
-    write_whole(path, "former")
+    write_atomically(path, "former")
 
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(code, os.strerror(code))
@@ -604,7 +604,7 @@ def test_whatever_step_fails_nothing_half_is_left(
     else:
         monkeypatch.setattr(Path, step, fail)
     with pytest.raises(WriteError) as told:
-        write_whole(path, "new")
+        write_atomically(path, "new")
     monkeypatch.undo()
 
     assert isinstance(told.value, Cd40lFlowError) and isinstance(told.value, OSError)

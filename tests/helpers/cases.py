@@ -19,12 +19,12 @@ from cd40l_flow.decision.case import Activation, Case, ControlCase, Difference, 
 from cd40l_flow.decision.guards import apply_guards
 from cd40l_flow.mixture.histogram import centres
 from cd40l_flow.mixture.model import Anchor, Comparison, ControlExpression, Expression
-from cd40l_flow.mixture.signal_law import Positive
+from cd40l_flow.mixture.signal_law import SignalParameters
 from cd40l_flow.signal.scale import Scale
 
 SCALE = Scale(t=262144.0, w=0.5, m=4.5, a=0.0, source="test")
 BINS = 64
-POSITIVE = Positive(level=8.9, log_spread=-0.9, skew=-0.3)
+POSITIVE = SignalParameters(level=8.9, log_spread=-0.9, skew=-0.3)
 EMPTY = np.zeros(BINS)
 DARK = np.round(1000 * np.exp(-0.5 * ((centres(BINS) - 0.2) / 0.05) ** 2))
 TARGETS = ("CD154", "CD40-Ig")

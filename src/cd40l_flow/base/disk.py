@@ -27,7 +27,7 @@ class WriteError(Cd40lFlowError, OSError):
         return str(self.args[0])
 
 
-def write_whole(path: str | Path, content: str | bytes) -> None:
+def write_atomically(path: str | Path, content: str | bytes) -> None:
     """Put a file into its place in one step; its folder is made if need be, text is UTF-8 with line feeds.
 
     Whoever is killed, on whatever machine, leaves the former file or none, never a part of one; two writers of the same

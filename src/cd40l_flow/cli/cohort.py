@@ -56,7 +56,7 @@ def init(options: argparse.Namespace) -> int:
     """Draft sheets and a configuration from a folder of FCS files."""
     from shlex import quote
 
-    from cd40l_flow.base.disk import write_whole
+    from cd40l_flow.base.disk import write_atomically
     from cd40l_flow.base.resources import working_files
     from cd40l_flow.cohort.draft import WORKBOOK, draft
     from cd40l_flow.cohort.workbook import write_workbook
@@ -78,7 +78,7 @@ def init(options: argparse.Namespace) -> int:
         )
     for name, text in files.items():
         path = directory / name
-        write_whole(path, text)
+        write_atomically(path, text)
         print(f"init: {path}")
     if workbook:
         write_workbook(found.sheets, directory / workbook)

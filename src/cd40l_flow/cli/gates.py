@@ -47,13 +47,13 @@ def export(options: argparse.Namespace) -> int:
 
 def _no_export(options: argparse.Namespace) -> int:
     """Write the table that stands for a comparison that was not made, or found a difference."""
-    from cd40l_flow.base.disk import write_whole
+    from cd40l_flow.base.disk import write_atomically
     from cd40l_flow.result.failed import note_failure
     from cd40l_flow.steps import ended
 
     why, folder = ended(options.failed, options.log), Path(options.result).parent
     note_failure(folder, "export", why)
-    write_whole(options.table, f"not read back\n{why}\n")
+    write_atomically(options.table, f"not read back\n{why}\n")
     print(f"export {folder.name}: {why}", file=sys.stderr)
     return 0
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def figures(options: argparse.Namespace) -> int:
     """Draw the main figure of each reagent of a sample."""
-    from cd40l_flow.base.disk import write_whole
+    from cd40l_flow.base.disk import write_atomically
     from cd40l_flow.figures.main_figure import encoded
     from cd40l_flow.plot import main as main_figure
     from cd40l_flow.plot import read
@@ -38,7 +38,7 @@ def figures(options: argparse.Namespace) -> int:
     out.mkdir(parents=True, exist_ok=True)
     for reagent in reagents:
         name = out / f"{record.sample}_{reagent.lower().replace('-', '')}.{options.format}"
-        write_whole(name, encoded(main_figure(sample, control, reagent), options.format))
+        write_atomically(name, encoded(main_figure(sample, control, reagent), options.format))
         print(name)
     return 0
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cd40l_flow.base.disk import write_whole
+from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.cohort.sheets import sheet_schema
 
 # Rows below those drafted for which the lists are offered too.
@@ -59,4 +59,4 @@ def write_workbook(sheets: Mapping[str, tuple[str, Sequence[Sequence[str]]]], pa
                 offered.add(f"{letter}2:{letter}{len(rows) + _ROOM}")
     content = io.BytesIO()
     book.save(content)
-    write_whole(path, content.getvalue())
+    write_atomically(path, content.getvalue())

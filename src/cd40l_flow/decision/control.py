@@ -16,7 +16,7 @@ from cd40l_flow.mixture.medians import above, log_error
 from cd40l_flow.mixture.model import ControlExpression, Expression
 from cd40l_flow.mixture.prior import Prior, combine_priors, lent, read_positive, read_prior
 from cd40l_flow.mixture.proportion import Z95
-from cd40l_flow.mixture.signal_law import Positive
+from cd40l_flow.mixture.signal_law import SignalParameters
 from cd40l_flow.mixture.titration import titrate
 
 
@@ -98,7 +98,7 @@ def combine(terms: Sequence[ControlExpression], mixture: Mapping[str, Any]) -> C
         negative_fraction=_mean([term.negative_fraction for term in terms]),
         negative_fraction_sd=_error([term.negative_fraction_sd for term in terms]),
         separation=min((term.separation for term in terms if term.separation is not None), default=None),
-        positive=Positive(
+        positive=SignalParameters(
             level=math.fsum(shape.level for shape in shapes) / count,
             log_spread=math.fsum(shape.log_spread for shape in shapes) / count,
             skew=math.fsum(shape.skew for shape in shapes) / count,

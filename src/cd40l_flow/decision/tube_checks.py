@@ -46,7 +46,7 @@ def check_tubes(gated: GatedSample, limits: Mapping[str, Any]) -> TubeCheck:
         removed_percent=max((one.removed_percent for one in acquisitions), default=None),
         margin_percent=max((one.margin_percent for one in acquisitions), default=None),
         untimed=tuple(_tube(tube).fcs for tube in gated.tubes if tube.signal.acquisition.problem),
-        drifting=tuple(_tube(tube).fcs for tube in gated.tubes if tube.signal.acquisition.steadiness.drifts),
+        drifting=tuple(_tube(tube).fcs for tube in gated.tubes if tube.signal.acquisition.time_qc.drifts),
         swapped=swapped,
         markers_swapped=_markers_swapped(stimulated, unstimulated, gated.scales),
         cd3_cd8_swapped=_cd3_cd8_swapped(gated),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cd40l_flow.assay.cd40l import CD8_NEGATIVE
 from cd40l_flow.assay.lookup import current_assay
-from cd40l_flow.base.disk import write_whole
+from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.decision.case import Case
 from cd40l_flow.figures.axes import Axis
@@ -81,7 +81,7 @@ def write_densities(arrays: Mapping[str, Any], path: Path) -> str:
             how = zipfile.ZIP_STORED if name == "pictures" else zipfile.ZIP_DEFLATED  # PNGs are compressed already
             archive.writestr(file, array.getbuffer(), how, compresslevel=LEVEL)
     content = buffer.getvalue()
-    write_whole(path, content)
+    write_atomically(path, content)
     return hashlib.sha256(content).hexdigest()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from cd40l_flow.base.disk import write_whole
+from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.base.model import Job
 from cd40l_flow.cohort.cells import tab_separated
@@ -40,7 +40,7 @@ def export_gates(
         different = [row for row in rows if not row.agrees]
         if different:
             raise ExportError(_difference(str(result.sample), different, gates_xml, wsp, written=written))
-        write_whole(table, as_table(rows))
+        write_atomically(table, as_table(rows))
     except BaseException:
         for path in mine:
             path.unlink(missing_ok=True)

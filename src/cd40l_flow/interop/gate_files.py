@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cd40l_flow.base.disk import write_whole
+from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.model import Job
 from cd40l_flow.fcs.reader import read_header
 from cd40l_flow.gating.model import GatedTube
@@ -61,5 +61,5 @@ def write_gates(result: Result, job: Job, gates_xml: Path, wsp: Path) -> None:
     trees, why = exported(result)
     paths = {tube.fcs: tube.path for tube in job.sample.tubes}
     headers = {tree.fcs: read_header(paths[tree.fcs], tree.fcs) for tree in trees}
-    write_whole(gates_xml, gatingml(str(result.sample), trees, why))
-    write_whole(wsp, workspace(trees, headers, why))
+    write_atomically(gates_xml, gatingml(str(result.sample), trees, why))
+    write_atomically(wsp, workspace(trees, headers, why))

@@ -16,7 +16,7 @@ from typing import Any
 
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts
-from cd40l_flow.base.disk import write_whole
+from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.cohort.cells import safe
 from cd40l_flow.result.types.result import Result
 
@@ -58,7 +58,7 @@ def write_multiqc(results: Sequence[Result], out: Path) -> None:
     for former in _FORMER:
         out.with_name(former).unlink(missing_ok=True)
     for name, text in multiqc_files(results).items():
-        write_whole(out.with_name(name), text)
+        write_atomically(out.with_name(name), text)
 
 
 def _table(configuration: Content, columns: Iterable[str], rows: Rows) -> str:

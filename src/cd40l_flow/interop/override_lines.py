@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cd40l_flow.base.disk import read_small, write_whole
+from cd40l_flow.base.disk import read_small, write_atomically
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.cohort.cells import as_text, tab_separated
 from cd40l_flow.interop.drawn_gates import by_tube, read_drawn
@@ -122,5 +122,5 @@ def append_overrides(lines: Sequence[Mapping[str, str]], sheet: Path) -> int:
     before = text.encode("utf-8") if before is None else before
     if before and not before.endswith(b"\n"):
         before += ending.encode("utf-8")
-    write_whole(sheet, before + new.encode("utf-8"))
+    write_atomically(sheet, before + new.encode("utf-8"))
     return len(added)

@@ -11,7 +11,7 @@ TOLERANCE = 1e-12
 
 
 @dataclass(frozen=True)
-class Between:
+class RandomEffects:
     """The mean of values that differ, and their spread net of each one's own error; ``sd`` is of the true values."""
 
     count: int
@@ -19,7 +19,7 @@ class Between:
     sd: float
 
 
-def between(values: Sequence[float], errors: Sequence[float]) -> Between | None:
+def between(values: Sequence[float], errors: Sequence[float]) -> RandomEffects | None:
     """Return mean and SD of the true values behind ``values``, each measured with its own standard error.
 
     Restricted maximum likelihood of the normal random-effects model y_i = m + b_i + e_i, var e_i known, by the fixed
@@ -45,7 +45,7 @@ def between(values: Sequence[float], errors: Sequence[float]) -> Between | None:
         variance = following
         if done:
             break
-    return Between(count, _weighed(values, own, variance)[0], math.sqrt(variance))
+    return RandomEffects(count, _weighed(values, own, variance)[0], math.sqrt(variance))
 
 
 def _weighed(values: Sequence[float], own: Sequence[float], variance: float) -> tuple[float, list[float]]:

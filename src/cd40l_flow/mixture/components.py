@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.histogram import centres, edges, quantile
-from cd40l_flow.mixture.signal_law import Positive, bend_slopes, signal_law
+from cd40l_flow.mixture.signal_law import SignalParameters, bend_slopes, signal_law
 from cd40l_flow.signal.scale import Scale
 
 # The grid of log signals begins at a twentieth of the background's SD, and is the bins' from three of them.
@@ -236,13 +236,13 @@ class Background:
         """Return `move`'s probabilities without slopes, (rows, bins); its parabolas may lie a hair below zero."""
         return np.maximum(self.move(rows, shift, 0)[0], 0.0)
 
-    def positives(self, several: Sequence[Positive]) -> Floats:
+    def positives(self, several: Sequence[SignalParameters]) -> Floats:
         """Return the probabilities of the bins for several laws of one electron, (laws, bins), without derivatives."""
         laws = np.array([signal_law(one, *self.signals)[0] for one in several])
         found: Floats = np.maximum(self.noisy(laws, several[0].electron)[:-1] @ self.lit, 0.0)
         return found
 
-    def positive(self, positive: Positive, *, bending: bool = False) -> tuple[Floats, Floats]:
+    def positive(self, positive: SignalParameters, *, bending: bool = False) -> tuple[Floats, Floats]:
         """Return the probability of each bin, (bins,), and its derivatives by the law's parameters, (4, bins).
 
         With ``bending`` those by its bends follow, (12, bins) in all.

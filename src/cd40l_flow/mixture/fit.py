@@ -21,7 +21,7 @@ from cd40l_flow.mixture.components import TILTS, Background, ashman_d, cut, pile
 from cd40l_flow.mixture.histogram import centres
 from cd40l_flow.mixture.prior import NOTHING_KNOWN, Prior
 from cd40l_flow.mixture.scoring import Optimum, minimise
-from cd40l_flow.mixture.signal_law import BENDS, SKEW_BOUND, Positive
+from cd40l_flow.mixture.signal_law import BENDS, SKEW_BOUND, SignalParameters
 
 SHIFT_SD = 0.3  # of the background's shift, in robust SD: as a uniform shift of up to half a robust SD either way
 # A borrowed background may lie further off, and its shape is worth no more than that of so many cells.
@@ -73,7 +73,7 @@ class Fit:
 
     negative_fraction: float
     shift: float
-    positive: Positive
+    positive: SignalParameters
     tilt: tuple[float, ...]
     log_likelihood: float
     converged: bool
@@ -146,11 +146,11 @@ class Problem:
         centre = replace(self.prior.centre, bends=bends)
         return replace(self, prior=replace(self.prior, centre=centre), bending=None)
 
-    def law(self, theta: Floats) -> Positive:
+    def law(self, theta: Floats) -> SignalParameters:
         """Return the law of the signal at parameters: its bends are the prior's where they are not free."""
         bends = self.prior.centre.bends if self.bending is None else tuple(float(v) for v in theta[PARAMETERS:])
         level, log_spread, skew, electron = (float(v) for v in theta[2:ANCHORED])
-        return Positive(level, log_spread, skew, electron, bends)
+        return SignalParameters(level, log_spread, skew, electron, bends)
 
     def components(self, theta: Floats) -> tuple[Floats, Floats]:
         """Return the probability of each seen bin, (seen,), and its derivatives by the parameters, (9, seen)."""

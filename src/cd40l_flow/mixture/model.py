@@ -13,7 +13,7 @@ from cd40l_flow.mixture.fit import Fit
 from cd40l_flow.mixture.histogram import bin_of
 from cd40l_flow.mixture.prior import Prior
 from cd40l_flow.mixture.resting import Stimulated
-from cd40l_flow.mixture.signal_law import Positive
+from cd40l_flow.mixture.signal_law import SignalParameters
 from cd40l_flow.signal.scale import Scale
 
 UNSTIMULATED = "unstimulated"
@@ -96,7 +96,7 @@ class Expression:
     separation: float | None
     shift: float | None
     converged: bool | None
-    positive: Positive | None
+    positive: SignalParameters | None
     positive_low_scaled: float | None
     expected: Floats | None
     valley: float | None
@@ -159,7 +159,7 @@ class ControlExpression:
     negative_fraction: float | None
     negative_fraction_sd: float | None
     separation: float | None
-    positive: Positive | None
+    positive: SignalParameters | None
     prior: Prior | None
     positive_low_scaled: float | None
     background: Floats

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from cd40l_flow.base.model import Floats
-from cd40l_flow.mixture.signal_law import BENDS, Positive
+from cd40l_flow.mixture.signal_law import BENDS, SignalParameters
 
 # Without a control: a spread of the signal between 0.2 and 1.2 natural logarithms, skewed either way; the level about
 # ten robust SD of the background, so that what is no second population is not taken for a very dim one.
 LEVEL_OF_BACKGROUND, LEVEL_PLAIN = 10.0, 1.5
-PLAIN = Positive(level=0.0, log_spread=math.log(0.5), skew=-0.3)
+PLAIN = SignalParameters(level=0.0, log_spread=math.log(0.5), skew=-0.3)
 ELECTRON_SD = 0.5  # of ln(a photo-electron), between instruments
 PLAIN_COVARIANCE = np.diag((0.45**2, 0.4**2, ELECTRON_SD**2))
 LEVEL_BETWEEN = 1.0  # of a sample's level, from its control's: a standard deviation
@@ -32,7 +32,7 @@ class Prior:
     (8, 8), is of the centre's bends, None where it has none.
     """
 
-    centre: Positive
+    centre: SignalParameters
     covariance: Floats
     level_known: bool = True
     bend_covariance: Floats | None = None
@@ -72,7 +72,7 @@ NOTHING_KNOWN = Prior(PLAIN, PLAIN_COVARIANCE, level_known=False)
 
 
 def lent(
-    positive: Positive, covariance: Floats, mixture: Mapping[str, Any], bend_covariance: Floats | None = None
+    positive: SignalParameters, covariance: Floats, mixture: Mapping[str, Any], bend_covariance: Floats | None = None
 ) -> Prior:
     """Return the prior that a control's fit gives: its shape, how well it is known, and how people differ.
 
@@ -91,7 +91,7 @@ def combine_priors(several: Sequence[Prior | None], mixture: Mapping[str, Any]) 
     count = len(known)
     if count != len(several) or count <= 1:
         return known[0] if count == 1 == len(several) else None
-    centre = Positive(
+    centre = SignalParameters(
         level=math.fsum(one.centre.level for one in known) / count,
         log_spread=math.fsum(one.centre.log_spread for one in known) / count,
         skew=math.fsum(one.centre.skew for one in known) / count,
@@ -142,6 +142,6 @@ def read_prior(plain: Mapping[str, Any]) -> Prior:
     )
 
 
-def read_positive(plain: Mapping[str, Any]) -> Positive:
+def read_positive(plain: Mapping[str, Any]) -> SignalParameters:
     """Return a law of the signal from its plain JSON values."""
-    return Positive(**(dict(plain) | {"bends": tuple(plain["bends"])}))
+    return SignalParameters(**(dict(plain) | {"bends": tuple(plain["bends"])}))

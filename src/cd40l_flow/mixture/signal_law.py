@@ -22,7 +22,7 @@ BEND_WIDTH = 0.6
 
 
 @dataclass(frozen=True)
-class Positive:
+class SignalParameters:
     """What the target adds to the positive cells: the law of ln(signal in channel values), skew-normal (Azzalini 1985).
 
     ``level`` is its mean, exp(``log_spread``) its standard deviation (natural logarithms), ``skew`` its skewness: 0
@@ -46,27 +46,27 @@ class Positive:
         return math.exp(self.level)
 
 
-def signal_law(positive: Positive, log_signals: Floats, weights: Floats) -> Floats:
+def signal_law(positive: SignalParameters, log_signals: Floats, weights: Floats) -> Floats:
     """Return the probabilities of a grid of log signals and their derivatives by the 3 parameters, (4, grid)."""
     law = _straight(positive, log_signals, weights)
     return _bent(law, positive, log_signals) if positive.bends else law
 
 
-def bend_slopes(p: Floats, positive: Positive, log_signals: Floats) -> Floats:
+def bend_slopes(p: Floats, positive: SignalParameters, log_signals: Floats) -> Floats:
     """Return the derivatives of probabilities, (grid,), by the law's bends, (8, grid)."""
     bells, _ = _bells(positive, log_signals)
     slopes: Floats = p * (bells - (bells @ p)[:, None])
     return slopes
 
 
-def _bells(positive: Positive, log_signals: Floats) -> tuple[Floats, Floats]:
+def _bells(positive: SignalParameters, log_signals: Floats) -> tuple[Floats, Floats]:
     """Return the bell curves at each bend and their slopes by the standardised log signal, (8, grid) each."""
     away = ((log_signals - positive.level) / math.exp(positive.log_spread) - BENDS[:, None]) / BEND_WIDTH
     bells: Floats = np.exp(-0.5 * away * away)
     return bells, -away / BEND_WIDTH * bells
 
 
-def _bent(law: Floats, positive: Positive, log_signals: Floats) -> Floats:
+def _bent(law: Floats, positive: SignalParameters, log_signals: Floats) -> Floats:
     """Return a law with its derivatives, (4, grid), bent."""
     bends, spread = np.array(positive.bends), math.exp(positive.log_spread)
     bells, slopes = _bells(positive, log_signals)
@@ -81,7 +81,7 @@ def _bent(law: Floats, positive: Positive, log_signals: Floats) -> Floats:
     return found
 
 
-def _straight(positive: Positive, log_signals: Floats, weights: Floats) -> Floats:
+def _straight(positive: SignalParameters, log_signals: Floats, weights: Floats) -> Floats:
     """Return `signal_law` without bends."""
     skew = min(max(positive.skew, -SKEW_BOUND), SKEW_BOUND)
     if abs(skew) >= LEAST_SKEW:
@@ -97,7 +97,7 @@ def _straight(positive: Positive, log_signals: Floats, weights: Floats) -> Float
     return law
 
 
-def _laws(positive: Positive, skews: tuple[float, ...], log_signals: Floats, weights: Floats) -> Floats:
+def _laws(positive: SignalParameters, skews: tuple[float, ...], log_signals: Floats, weights: Floats) -> Floats:
     """Return `signal_law` at several skews away from 0, (skews, 4, grid)."""
     b, b_slope, alpha, alpha_slope, unit, unit_slope = _azzalinis(skews)
     spread = math.exp(positive.log_spread)

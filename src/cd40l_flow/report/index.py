@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow.assay.texts import load_texts, reason_texts
-from cd40l_flow.base.disk import write_whole
+from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import Problem, RecordError
 from cd40l_flow.figures import contact_sheet, index_charts, index_strips
 from cd40l_flow.figures.binned import NOTHING, Densities, read_densities
@@ -199,4 +199,4 @@ def write_index(
         charts=control_charts(results, reference),
         families=families_of(results),
     )
-    write_whole(out_path, page)
+    write_atomically(out_path, page)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow.assay.texts import load_texts
-from cd40l_flow.base.disk import write_whole
+from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import RecordError
 from cd40l_flow.figures.binned import NOTHING, read_densities
 from cd40l_flow.report.acquisition import acquisition_views, matrix_views, slope_views, uncut_words
@@ -151,5 +151,5 @@ def write_report(
     digest = digest_of(result_path)
     state = review_state(subject.result, digest, read_reviews(map(Path, review_files)))
     page = render_report(subject, controls, provenance, digest, state, told)
-    write_whole(out_path, page)
+    write_atomically(out_path, page)
     return told

@@ -31,8 +31,8 @@ def acquisition_rows(gated: GatedSample, case: Case) -> Acquisition:
 
 
 def _tube(signal: TubeSignal) -> TubeAcquisition:
-    acquisition, steadiness, scatter = signal.acquisition, signal.acquisition.steadiness, signal.events.scatter
-    flow = steadiness.flow
+    acquisition, time_qc, scatter = signal.acquisition, signal.acquisition.time_qc, signal.events.scatter
+    flow = time_qc.flow
     return TubeAcquisition(
         fcs=signal.events.tube.fcs,
         problem=acquisition.problem,
@@ -49,9 +49,9 @@ def _tube(signal: TubeSignal) -> TubeAcquisition:
         removed_percent=acquisition.removed_percent,
         stretches=[
             BadInterval(start=one.start, end=one.end, events=one.events, shifts=dict(one.shifts))
-            for one in steadiness.stretches
+            for one in time_qc.stretches
         ],
-        drifts=dict(steadiness.drifts),
+        drifts=dict(time_qc.drifts),
         flow=Flow(
             events_per_second=flow.median,
             stops=list(flow.stops),

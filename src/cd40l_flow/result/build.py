@@ -335,14 +335,14 @@ def _messages(gated: GatedSample, case: Case) -> list[Message]:
 def _tube_messages(signal: TubeSignal) -> Iterator[Message]:
     """Yield what is to be said of the time and the matrix of one tube."""
     tube = signal.events.tube.fcs
-    acquisition, flow = signal.acquisition, signal.acquisition.steadiness.flow
+    acquisition, flow = signal.acquisition, signal.acquisition.time_qc.flow
     if acquisition.problem:
         yield Message(code="TIME", severity="info", tube=tube, text=f"Time not assessable: {acquisition.problem}")
     for note in signal.events.notes:
         yield Message(code="READING", severity="warning", tube=tube, text=f"{note[0].upper()}{note[1:]}")
     if signal.events.time_note:
         yield Message(code="TIME", severity="info", tube=tube, text=f"Time: {signal.events.time_note}.")
-    for name, change in acquisition.steadiness.drifts.items():
+    for name, change in acquisition.time_qc.drifts.items():
         text = f"{name} changes by {abs(change):.0f} percentile points within what is kept of the acquisition."
         yield Message(code="DRIFT", severity="warning", tube=tube, text=text)
     if flow is not None and flow.stops:

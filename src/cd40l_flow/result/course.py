@@ -16,17 +16,17 @@ def course(signal: TubeSignal, name: str) -> tuple[dict[str, Any] | None, dict[s
     The first row is the rate in events a second, the others are shifts of signals in percentile points. Ends of what
     was cut are fractions of the duration.
     """
-    steadiness = signal.acquisition.steadiness
-    seen = steadiness.course
+    time_qc = signal.acquisition.time_qc
+    seen = time_qc.course
     if seen is None or not seen.seconds:
         return None, {}
     rows = np.stack([seen.counts * (BINS / seen.seconds), *seen.shifts.values()]).astype(np.float32)
-    cuts = [[(end - seen.begin) / seen.seconds for end in (one.start, one.end)] for one in steadiness.stretches]
+    cuts = [[(end - seen.begin) / seen.seconds for end in (one.start, one.end)] for one in time_qc.stretches]
     found = {
         "seconds": seen.seconds,
         "array": name,
         "signals": list(seen.shifts),
         "cut": cuts,
-        "limit": steadiness.limits.shift_points,
+        "limit": time_qc.limits.shift_points,
     }
     return found, {name: rows}

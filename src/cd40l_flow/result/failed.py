@@ -116,7 +116,7 @@ def write_failed_report(path: Path, sample: str, why: str) -> None:
     """Write the page that stands for a report that could not be made; it shows no call."""
     from html import escape
 
-    from cd40l_flow.base.disk import write_whole
+    from cd40l_flow.base.disk import write_atomically
 
     told = f"The report of sample {sample} could not be made: {why}"
     page = (
@@ -124,7 +124,7 @@ def write_failed_report(path: Path, sample: str, why: str) -> None:
         f"<body><h1>No report of {escape(sample)}</h1><p>{escape(told)}</p>"
         "<p>Its result is in summary.tsv and result.json. Run the workflow again.</p></body></html>\n"
     )
-    write_whole(path, page)
+    write_atomically(path, page)
 
 
 def _measures(tube: Tube, reagent: str) -> bool:

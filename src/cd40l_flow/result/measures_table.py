@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cd40l_flow.base.disk import write_whole
+from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.cohort.cells import tab_separated
 from cd40l_flow.result.types.result import Result
@@ -46,10 +46,10 @@ def write_measures(result: Result, path: Path) -> int:
     """
     rows = list(measure_rows(result))
     if path.suffix == ".parquet":
-        write_whole(path, _parquet(rows))
+        write_atomically(path, _parquet(rows))
         return len(rows)
     numbered = (row | {"value": f"{row['value']:.10g}"} for row in rows)
-    write_whole(path, tab_separated([COLUMNS, *([row[name] for name in COLUMNS] for row in numbered)]))
+    write_atomically(path, tab_separated([COLUMNS, *([row[name] for name in COLUMNS] for row in numbered)]))
     return len(rows)
 
 

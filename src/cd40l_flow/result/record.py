@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from cd40l_flow import ENGINE_VERSION
-from cd40l_flow.base.disk import write_whole
+from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import RecordError
 from cd40l_flow.base.plain_json import DIGEST, JsonFault, canonical, parse_strictly, read_bounded
 from cd40l_flow.base.schema import faults, load_schema, shown
@@ -43,7 +43,7 @@ def write_record(result: Result, path: str | Path) -> None:
     content = {**msgspec.to_builtins(result), DIGEST: "0" * 64}
     lines = [f"{json.dumps(key)}: {canonical(content[key])}" for key in sorted(content)]
     text = "\n".join(["{", *(f"{line}," for line in lines[:-1]), lines[-1], "}", ""]).encode()
-    write_whole(path, _LINE.sub(f'"digest": "{_digest(text)}",\n'.encode(), text, count=1))
+    write_atomically(path, _LINE.sub(f'"digest": "{_digest(text)}",\n'.encode(), text, count=1))
 
 
 def read_record(path: str | Path, *, sample: str | None = None, same_engine: bool = True) -> Result:

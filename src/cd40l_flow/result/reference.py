@@ -11,7 +11,7 @@ from typing import Any
 
 from cd40l_flow.assay.effects import INDETERMINATE, NORMAL
 from cd40l_flow.assay.lookup import current_assay
-from cd40l_flow.base.disk import write_whole
+from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.base.plain_json import digest_of
 from cd40l_flow.decision.compare import detection_limits
@@ -74,7 +74,7 @@ def collect(results: Sequence[tuple[str, Result]], limits: Mapping[str, Any]) ->
 
 def write_reference(content: Mapping[str, Any], path: Path) -> None:
     """Write a reference as JSON, keys sorted: equal content is equal bytes."""
-    write_whole(path, json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    write_atomically(path, json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def tell(content: Mapping[str, Any], fewest: int) -> Iterator[str]:

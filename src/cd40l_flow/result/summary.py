@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cd40l_flow.assay.lookup import current_assay
-from cd40l_flow.base.disk import write_whole
+from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.cohort.cells import safe
 from cd40l_flow.result.review_state import ReviewState, review_state
 from cd40l_flow.result.reviews import read_reviews
@@ -71,4 +71,4 @@ def write_summary(
     writer = csv.DictWriter(text, summary_columns(), delimiter="\t", lineterminator="\n")
     writer.writeheader()
     writer.writerows(sorted(rows, key=lambda row: row["sample"]))
-    write_whole(out_path, text.getvalue())
+    write_atomically(out_path, text.getvalue())

@@ -16,11 +16,11 @@ from cd40l_flow.signal.acquisition import (
     FEWEST_EVENTS,
     Acquisition,
     Mask,
-    Steadiness,
     SteadyLimits,
+    TimeQC,
     ceiling,
     reaching,
-    steady_stretches,
+    steady_intervals,
     top_of,
 )
 from cd40l_flow.signal.censoring import pile, top_pile
@@ -145,10 +145,10 @@ def _acquisition(events: Events, scaled: Mapping[str, Singles], limits: SteadyLi
         in_range &= ~reaching(column, ceilings[name])
     problem = events.time_problem
     if events.time is None:
-        found = Steadiness(np.ones_like(in_range))
+        found = TimeQC(np.ones_like(in_range))
     else:
         signals = watched(events, scaled)
-        found = steady_stretches(events.time, signals, signals.pop("target"), limits)
+        found = steady_intervals(events.time, signals, signals.pop("target"), limits)
         if in_range.size < FEWEST_EVENTS:
             problem = f"{in_range.size} events are too few to judge steadiness (from {FEWEST_EVENTS})"
     return Acquisition(
@@ -157,6 +157,6 @@ def _acquisition(events: Events, scaled: Mapping[str, Singles], limits: SteadyLi
         removed_percent=100 * float(np.mean(~found.steady)),
         margin_percent=events.top_percent or 0.0,
         problem=problem,
-        steadiness=found,
+        time_qc=found,
         ceilings=ceilings,
     )
