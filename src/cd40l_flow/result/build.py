@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -35,12 +34,11 @@ from cd40l_flow.result.types.decision import Change as ChangeRecord
 from cd40l_flow.result.types.decision import Guard as GuardRecord
 from cd40l_flow.result.types.gates import LogicleScale
 from cd40l_flow.result.types.measures import Measures
+from cd40l_flow.result.types.plain import clean, finished, from_dataclass
 from cd40l_flow.result.types.result import Configuration, Inputs, Metadata, Reference, Result
 from cd40l_flow.result.types.tubes import ReplicateGroup
 from cd40l_flow.signal.prepare import TubeSignal
 
-T = TypeVar("T")
-DIGITS = 10
 NO_INPUTS = Inputs(job="", files={}, controls={})
 
 
@@ -113,23 +111,6 @@ def result_of(
     )
 
 
-def finished(result: Result) -> Result:
-    """Return a result as it is written: plain values, floats rounded, what is not finite None, each in its range.
-
-    Raises msgspec.ValidationError for a value that no result may hold.
-    """
-    return msgspec.convert(clean(msgspec.to_builtins(result, enc_hook=_of_numpy)), Result)
-
-
-def _of_numpy(value: Any) -> Any:
-    return value.tolist()
-
-
-def from_dataclass(value: Any, kind: type[T]) -> T:
-    """Return a dataclass as the record with the same keys."""
-    return msgspec.convert(clean(asdict(value)), kind)
-
-
 def _control(
     gated: GatedSample,
     case: Case,
@@ -150,20 +131,6 @@ def _control(
         scatter_tops=scatter_tops(gated),
         gates={name: ControlGate(**one) for name, one in control_gates(gated).items()},
     )
-
-
-def clean(value: Any) -> Any:
-    """Return plain JSON values: numpy numbers as Python's, floats rounded, what is not finite as None."""
-    if isinstance(value, Mapping):
-        return {str(key): clean(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [clean(item) for item in value]
-    if hasattr(value, "tolist"):
-        return clean(value.tolist())
-    if isinstance(value, float):
-        # Ten digits: more than any measure means, fewer than machines differ in.
-        return float(f"{value:.{DIGITS}g}") + 0.0 if math.isfinite(value) else None
-    return value
 
 
 def _reference(case: Case, limits: Mapping[str, Any]) -> Reference | None:

@@ -15,13 +15,14 @@ from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.model import Tube
 from cd40l_flow.cohort.ages import age_band
 from cd40l_flow.cohort.job import PlannedJob
-from cd40l_flow.result.build import configuration, finished, metadata
+from cd40l_flow.result.build import configuration, metadata
 from cd40l_flow.result.codes import undecided_codes
 from cd40l_flow.result.gating_parts import unread_tube
 from cd40l_flow.result.record import SCHEMA_VERSION
 from cd40l_flow.result.types.acquisition import Acquisition
 from cd40l_flow.result.types.control import Control
 from cd40l_flow.result.types.decision import Guard, Message, Odds, Subcall
+from cd40l_flow.result.types.plain import finished
 from cd40l_flow.result.types.result import Inputs, Result
 from cd40l_flow.result.types.tubes import TubeError
 

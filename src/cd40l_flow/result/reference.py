@@ -18,7 +18,7 @@ from cd40l_flow.decision.compare import detection_limits
 from cd40l_flow.decision.laboratory import CHARTED
 from cd40l_flow.mixture.between import between
 from cd40l_flow.mixture.proportion import Z95
-from cd40l_flow.result.build import clean
+from cd40l_flow.result.types.plain import clean
 from cd40l_flow.result.types.result import Result
 
 SCHEMA_VERSION = "1.0"
