@@ -84,7 +84,7 @@ def fail_analysis(planned: PlannedJob, outputs: Outputs, why: str) -> Result:
     return result
 
 
-def told(error: BaseException, job: PlannedJob | None) -> str:
+def words_of(error: BaseException, job: PlannedJob | None) -> str:
     """Return an exception's class and words, without what may have come out of a file.
 
     The words of our own errors are made for it. Of others what stands in quotes, and every value of a keyword in the
@@ -110,9 +110,9 @@ def masked(text: str, job: PlannedJob | None) -> str:
 
 
 def tell_traceback(error: BaseException, job: PlannedJob | None) -> None:
-    """Print where an exception came from, for the log, with its words as `told` gives them."""
+    """Print where an exception came from, for the log, with its words as `words_of` gives them."""
     frames = "".join(traceback.format_tb(error.__traceback__))
-    print(f"Traceback (most recent call last):\n{frames}{told(error, job)}", file=sys.stderr)
+    print(f"Traceback (most recent call last):\n{frames}{words_of(error, job)}", file=sys.stderr)
 
 
 def ended(code: int, log: str) -> str:

@@ -356,7 +356,7 @@ class Bench:
             assert str(error).startswith(f"{path}: ") or "P05" in str(error)
             return "refused"
         assert all(_number(line["value"]) for line in found.lines), found.lines
-        return "other" if found.lines or found.told else "same"
+        return "other" if found.lines or found.messages else "same"
 
 
 KINDS = ("results", "sealed results", "densities", "references", "reviews", "configurations", "workspaces")

@@ -70,7 +70,7 @@ def analyse(options: argparse.Namespace) -> int:
 
 def _analyse_job(job: PlannedJob, control_results: Sequence[Path], outputs: Outputs, log: str) -> bool:
     """Analyse one sample; what fails is written as a result that says so. Return whether it went well."""
-    from cd40l_flow.steps import analyse_step, fail_analysis, tell_traceback, told
+    from cd40l_flow.steps import analyse_step, fail_analysis, tell_traceback, words_of
 
     start = time.perf_counter()
     failure = ""
@@ -78,7 +78,7 @@ def _analyse_job(job: PlannedJob, control_results: Sequence[Path], outputs: Outp
         result = analyse_step(job, control_results, outputs)
     except Exception as error:  # noqa: BLE001  whatever it is, it costs this sample and no other
         tell_traceback(error, job)
-        failure = told(error, job) + (f" (see {log})" if log else "")
+        failure = words_of(error, job) + (f" (see {log})" if log else "")
     if failure:
         # Outside the handler: what the failed step held is let go of first.
         result = fail_analysis(job, outputs, failure)

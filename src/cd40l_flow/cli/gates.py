@@ -24,7 +24,7 @@ def export(options: argparse.Namespace) -> int:
     if any(gates) != all(gates) or not (any(gates) or options.measures or options.h5ad):
         raise Cd40lFlowError("export: name --gatingml, --wsp and --table together, or --measures, or --h5ad.")
     result = read_record(options.result)
-    told = []
+    messages = []
     if all(gates) or options.h5ad:
         job = read_job(options.job).job if options.job else load_plan(options.configfile).job(result.sample)
     if all(gates):
@@ -32,16 +32,18 @@ def export(options: argparse.Namespace) -> int:
 
         rows = export_gates(result, job, *(Path(path) for path in gates), written=options.read_back)
         tubes = len({row.tube for row in rows})
-        told.append(f"{len(rows)} gates of {tubes} tubes read back with equal counts" if rows else "no tube to gate")
+        messages.append(
+            f"{len(rows)} gates of {tubes} tubes read back with equal counts" if rows else "no tube to gate"
+        )
     if options.measures:
         from cd40l_flow.result.measures_table import write_measures
 
-        told.append(f"{write_measures(result, Path(options.measures))} measures")
+        messages.append(f"{write_measures(result, Path(options.measures))} measures")
     if options.h5ad:
         from cd40l_flow.interop.anndata_file import write_h5ad
 
-        told.append(f"{write_h5ad(result, job, Path(options.h5ad), options.population)} events as AnnData")
-    print(f"export {result.sample}: {', '.join(told)}, {used(start)}", file=sys.stderr)
+        messages.append(f"{write_h5ad(result, job, Path(options.h5ad), options.population)} events as AnnData")
+    print(f"export {result.sample}: {', '.join(messages)}, {used(start)}", file=sys.stderr)
     return 0
 
 
@@ -67,7 +69,7 @@ def override(options: argparse.Namespace) -> int:
     reason = options.reason if options.reason is not None else _ask("--reason", "Why: ")
     result = read_record(options.result)
     found = find_overrides(result, Path(options.file), by=by, reason=reason, tube=options.tube)
-    for remark in found.told:
+    for remark in found.messages:
         print(f"  {remark}", file=sys.stderr)
     added = append_overrides(found.lines, Path(options.out)) if found.lines else 0
     for line in found.lines:

@@ -88,8 +88,8 @@ def summarize(options: argparse.Namespace) -> int:
             for place in cohort.supersede([sample for sample, _ in faults]):
                 print(f"  moved away, for it is no present result: {place}", file=sys.stderr)
     written = [out for out in (options.summary, options.index, options.multiqc) if out]
-    told = f"{count} samples: " if options.summary else ""
-    print(f"summarize: {told}{', '.join(written)}", file=sys.stderr)
+    how_many = f"{count} samples: " if options.summary else ""
+    print(f"summarize: {how_many}{', '.join(written)}", file=sys.stderr)
     for sample, fault in faults:
         print(f"  {sample}: {fault}", file=sys.stderr)
     return 0

@@ -75,8 +75,8 @@ def find_layouts(text: Text, file_size: int, name: str) -> tuple[Layout, ...]:
         raise refuse(name, "NO_EVENTS", "the file holds no events ($TOT is 0).", _ACQUIRE_AGAIN)
     starts = _find_starts(text, events, sum(widths), file_size, name)
     return tuple(
-        Layout(start, events, types, big_endian, widths, masks, (*notes, *told))
-        for start, told in starts
+        Layout(start, events, types, big_endian, widths, masks, (*notes, *stated))
+        for start, stated in starts
         for big_endian in orders
     )
 
@@ -174,7 +174,7 @@ def _find_starts(
     """
     size = events * event_bytes
     pairs = {"HEADER": text.header_data, "TEXT": text.text_data}
-    told = " and ".join(f"{a} to {b} ({b - a + 1} bytes, {where})" for where, (a, b) in pairs.items() if b > a)
+    stated = " and ".join(f"{a} to {b} ({b - a + 1} bytes, {where})" for where, (a, b) in pairs.items() if b > a)
     for excess in (0, 1):
         starts = {
             first for first, last in pairs.values() if first >= HEADER_BYTES and last - first + 1 == size + excess
@@ -194,7 +194,7 @@ def _find_starts(
             raise refuse(name, "SEGMENTS_OVERLAP", found, EXPORT_AGAIN)
         return [(start, tuple(_offset_notes(text, start, size, excess))) for start in sorted(apart)]
     expected = f"$TOT {events} x {event_bytes} bytes an event = {size} bytes"
-    found = f"DATA at bytes {told or 'that neither HEADER nor TEXT gives'}; expected {expected}."
+    found = f"DATA at bytes {stated or 'that neither HEADER nor TEXT gives'}; expected {expected}."
     raise refuse(name, "DATA_SIZE", found, EXPORT_AGAIN)
 
 

@@ -29,7 +29,7 @@ class Chain:
 
 def follow_chain(content: memoryview, text: Text) -> Chain:
     """Return the data sets that ``$NEXTDATA`` chains; it counts from the first byte of its own data set."""
-    starts, told, notes = [0], [], []
+    starts, messages, notes = [0], [], []
     current = text
     while step := current.number("$NEXTDATA"):
         start = starts[-1] + step
@@ -48,11 +48,11 @@ def follow_chain(content: memoryview, text: Text) -> Chain:
         try:
             current = read_text(content[start:], "")
         except TubeError:
-            told.append(f"number {len(starts)} at byte {start} (unreadable)")
+            messages.append(f"number {len(starts)} at byte {start} (unreadable)")
             break
-        told.append(f"number {len(starts)} at byte {start} ({current.number('$TOT') or 0} events)")
-    if told:
-        message = f"the file holds {len(starts)} data sets; the first is read, not {', '.join(told)}."
+        messages.append(f"number {len(starts)} at byte {start} ({current.number('$TOT') or 0} events)")
+    if messages:
+        message = f"the file holds {len(starts)} data sets; the first is read, not {', '.join(messages)}."
         notes.insert(0, Note("DATASETS", message))
     return Chain(tuple(starts), tuple(notes))
 
@@ -73,9 +73,9 @@ def check_crc(content: memoryview, text: Text, layout: Layout, chain: Chain, nam
     if found is None:
         return
     last, word = found
-    told = _crc_values(word)
+    messages = _crc_values(word)
     data_end = layout.start + layout.size - 1
-    if 0 in told or any(told & values for end in {last, data_end} for values in _checksums(content[: end + 1])):
+    if 0 in messages or any(messages & values for end in {last, data_end} for values in _checksums(content[: end + 1])):
         return
     raise refuse(name, "CRC", f"its checksum (CRC, at byte {last + 1}) does not fit its bytes.", EXPORT_AGAIN)
 

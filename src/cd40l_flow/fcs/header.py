@@ -93,13 +93,13 @@ def with_range(detector: Detector, limit: float | None, decades: float, zero: fl
 
 def unknown_range(name: str, roles: Mapping[str, str]) -> TubeError:
     """Return the error of a tube whose detectors of some roles, role -> detector, have no range."""
-    told = ", ".join(f"{detector} ({role})" for role, detector in roles.items())
+    listed = ", ".join(f"{detector} ({role})" for role, detector in roles.items())
     role, detector = next(iter(roles.items()))
     remedy = (
         "Export the file again, or write the range, the largest value that the detector can give, into the panel, as "
         f"`{role}: {{detector: {detector}, range: 262144}}`."
     )
-    return refuse(name, "KEYWORD_VALUE", f"$PnR is missing, 0 or no number for {told}.", remedy)
+    return refuse(name, "KEYWORD_VALUE", f"$PnR is missing, 0 or no number for {listed}.", remedy)
 
 
 def _names(text: Text, layout: Layout, notes: list[Note]) -> list[str]:
@@ -124,13 +124,13 @@ def _amplifier_notes(
     float_log = [n for n in log if layout.types[n - 1] != "I"]
     both = [n for n in log if detectors[n - 1].gain not in (0.0, 1.0)]
     missing = [n for n in range(1, len(amplifiers) + 1) if not text.keywords.get(f"$P{n}E")]
-    told = (
+    listed = (
         ("AMPLIFIER_ZERO", zero, "a log amplifier whose lowest value is 0, read as 1"),
         ("AMPLIFIER_FLOAT", float_log, "a log amplifier on floating-point values, which must be linear"),
         ("AMPLIFIER_GAIN", both, "a log amplifier with a gain ($PnG)"),
         ("AMPLIFIER_MISSING", missing, "missing, read as linear"),
     )
-    return [Note(code, f"{_listed(f'$P{n}E' for n in found)}: {what}.") for code, found, what in told if found]
+    return [Note(code, f"{_listed(f'$P{n}E' for n in found)}: {what}.") for code, found, what in listed if found]
 
 
 def _listed(keywords: Any) -> str:

@@ -42,7 +42,7 @@ class Inspection:
             {"detector": each.name, "marker": each.label, "range": each.range, "mean": mean}
             for each, mean in zip(header.detectors if header else (), self.means, strict=True)
         ]
-        told: dict[str, Any] = {
+        described: dict[str, Any] = {
             "file": self.file,
             "status": "refused" if self.error else "ok",
             "version": header.version if header else None,
@@ -55,8 +55,8 @@ class Inspection:
             "problems": [{"code": note.code, "message": note.message} for note in self.notes],
         }
         if self.error:
-            told["error"] = {"code": self.error.code, "message": self.error.message}
-        return told
+            described["error"] = {"code": self.error.code, "message": self.error.message}
+        return described
 
 
 def inspect_file(path: str | Path) -> Inspection:
@@ -103,9 +103,9 @@ def inspect_recording(recording: Recording) -> Inspection:
     )
 
 
-def _order(told: str, big_endian: bool) -> str:
+def _order(described: str, big_endian: bool) -> str:
     """Return ``$BYTEORD`` as digits and commas; values of one byte may come with any text, which is not passed on."""
-    digits = told.replace(" ", "")
+    digits = described.replace(" ", "")
     if digits and len(digits) <= 15 and all(sign in "12345678," for sign in digits):
         return digits
     return "4,3,2,1" if big_endian else "1,2,3,4"

@@ -230,7 +230,7 @@ def read_events(tube: Tube, panel: Mapping[str, object], spillover: str, target_
         time, problem, note = seconds_of(stored[:, -1].astype(np.float64), step, clock.range or 0.0)
     stored = stored[:, : len(columns)]
     notes = tag_notes(recording, columns)
-    recording, told = settle_amplifiers(recording, dict(zip(columns, stored.T, strict=True)), panel.get("amplifier"))
+    recording, stated = settle_amplifiers(recording, dict(zip(columns, stored.T, strict=True)), panel.get("amplifier"))
     values = recording.linear(columns, stored)
     if events.spillover is not None:
         used = [recording.header.detectors[index[name]] for name in events.spillover.detectors]
@@ -245,7 +245,7 @@ def read_events(tube: Tube, panel: Mapping[str, object], spillover: str, target_
         time_note=note,
         digest=recording.digest(),
         notes=tuple(note.message for note in recording.notes if note.code in DOUBTS)
-        + tuple(note.message for note in (*notes, *told)),
+        + tuple(note.message for note in (*notes, *stated)),
     )
 
 
@@ -295,20 +295,20 @@ def tag_notes(recording: Recording, columns: Iterable[int]) -> list[Note]:
 
 
 def settle_amplifiers(
-    recording: Recording, stored: Mapping[int, Floats | Singles], told: object = None
+    recording: Recording, stored: Mapping[int, Floats | Singles], stated: object = None
 ) -> tuple[Recording, list[Note]]:
     """Return the recording with its log amplifiers as its floating-point values say, and what to tell of it.
 
     ``stored`` are values by the positions of their detectors, (events,) each. Floating-point values beside a log
     amplifier are linear where any is negative, above its range or no whole number, for channel numbers are none of
-    that. ``told``, ``linear`` or ``log`` from the panel, decides before the values do.
+    that. ``stated``, ``linear`` or ``log`` from the panel, decides before the values do.
     """
     log = recording.log_floats(stored)
     if not log:
         return recording, []
     detectors = [recording.header.detectors[column] for column in log]
     numbers = all(_channel_numbers(stored[each.index], each.range) for each in detectors)
-    linear = told == "linear" or (told is None and not numbers)
+    linear = stated == "linear" or (stated is None and not numbers)
     if linear:
         recording = recording.with_linear(recording.log_floats(range(len(recording.amplifiers))))
     word = "as linear" if linear else "as channel numbers of a log amplifier"

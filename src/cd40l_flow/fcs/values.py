@@ -96,9 +96,9 @@ def check_finite(values: Floats | Singles, names: Sequence[str], name: str) -> N
 
 def refuse_not_finite(counts: Sequence[int], names: Sequence[str], name: str) -> None:
     """Raise TubeError (FILE_INTEGRITY) when any detector has values that are NaN or infinite."""
-    told = ", ".join(f"{count} in {column}" for count, column in zip(counts, names, strict=True) if count)
-    if told:
-        raise refuse(name, "NOT_FINITE", f"values that are not finite numbers: {told}.", EXPORT_AGAIN)
+    where = ", ".join(f"{count} in {column}" for count, column in zip(counts, names, strict=True) if count)
+    if where:
+        raise refuse(name, "NOT_FINITE", f"values that are not finite numbers: {where}.", EXPORT_AGAIN)
 
 
 def _firsts(layout: Layout) -> list[int]:

@@ -58,8 +58,8 @@ def _ticks(low: float, high: float, scale: Scale | None) -> tuple[tuple[float, s
         return tuple((round(float(at), 6), _plain(float(value))) for at, value in zip(fractions, values, strict=True))
     shown = [value for value in DECADES if not value or abs(value) >= 1.5 * scale.linear_width]
     places = (scale.forward(np.array(shown)) - low) / (high - low)
-    told = zip(places.tolist(), shown, strict=True)
-    return tuple((round(place, 6), _power(value)) for place, value in told if 0 <= place <= 1)
+    ticks = zip(places.tolist(), shown, strict=True)
+    return tuple((round(place, 6), _power(value)) for place, value in ticks if 0 <= place <= 1)
 
 
 @lru_cache(maxsize=256)

@@ -62,7 +62,7 @@ def _chart(
     usual = Spread(**spread(values, log=CHARTED[measure])) if values else None
     warn, fail = float(limits["chart_warn_sd"]), float(limits["chart_fail_sd"])
     bounds = {"low_3sd": -fail, "low_2sd": -warn, "high_2sd": warn, "high_3sd": fail}
-    told = {name: usual.limit(sds) if usual else None for name, sds in bounds.items()}
+    bands = {name: usual.limit(sds) if usual else None for name, sds in bounds.items()}
     points = [
         {
             "sample": row["sample"],
@@ -70,7 +70,7 @@ def _chart(
             "month": row["month"],
             "value": row["reagents"][reagent][measure],
             "current": current,
-            "status": _status(row["reagents"][reagent][measure], told),
+            "status": _status(row["reagents"][reagent][measure], bands),
         }
         for rows, current in ((past, False), (present, True))
         for row in rows
@@ -84,7 +84,7 @@ def _chart(
         "count": len(values),
         "mean": usual.limit(0.0) if usual and usual.sd is not None else None,
         "sd": usual.sd if usual else None,
-        **told,
+        **bands,
         "few": len(values) < int(limits["fewest_controls"]),
         "points": points,
     }

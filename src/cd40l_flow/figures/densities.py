@@ -52,10 +52,10 @@ def densities(gated: GatedSample, case: Case, control_tops: Sequence[Sequence[fl
         panels, counts = draw_panels(gated, tube, tops, f"t{number}p", curves)
         drawn.update(counts)
         sheet = tube.signal.events.tube
-        told, bins = course(tube.signal, f"t{number}c")
+        entry, bins = course(tube.signal, f"t{number}c")
         arrays |= bins
         names = {"fcs": sheet.fcs, "stimulation": sheet.stimulation, "reagent": sheet.reagent}
-        tubes.append({**names, "panels": panels, "course": told})
+        tubes.append({**names, "panels": panels, "course": entry})
     arrays |= curves.arrays
     arrays["pictures"] = draw_pictures(tubes, drawn)
     arrays |= {name: counts.astype(np.min_scalar_type(counts.max())) for name, counts in drawn.items()}
@@ -97,7 +97,7 @@ def _target(gated: GatedSample, expression: Expression, arrays: dict[str, Any]) 
         and CD8_NEGATIVE in tube.indices
     ]
     key = expression.reagent.lower().replace("-", "")
-    told: dict[str, Any] = {
+    entry: dict[str, Any] = {
         "reagent": expression.reagent,
         "axis": axis.describe(),
         "threshold": axis.at(expression.threshold_scaled),
@@ -111,10 +111,10 @@ def _target(gated: GatedSample, expression: Expression, arrays: dict[str, Any]) 
         "fit_positive": _rebin(expression.expected[1]) if expression.expected is not None else None,
     }
     for name, counts in curves.items():
-        told[name] = f"{key}_{name}" if counts is not None else None
+        entry[name] = f"{key}_{name}" if counts is not None else None
         if counts is not None:
             arrays[f"{key}_{name}"] = counts.astype(np.float32)
-    return told
+    return entry
 
 
 def _scatter(gated: GatedSample, expression: Expression, arrays: dict[str, Any]) -> dict[str, Any]:
@@ -178,7 +178,7 @@ def _activation(gated: GatedSample, case: Case, arrays: dict[str, Any]) -> dict[
         return None
     axis = fluorescence_axis(gated, chosen[0].signal, "CD69")
     boundary = chosen[0].boundary("cd69_low")
-    told: dict[str, Any] = {
+    entry: dict[str, Any] = {
         "axis": axis.describe(),
         "threshold": axis.at(boundary.scaled) if boundary else None,
         "stimulated": "cd69_stimulated",
@@ -187,4 +187,4 @@ def _activation(gated: GatedSample, case: Case, arrays: dict[str, Any]) -> dict[
     for name, parts in groups.items():
         if parts:
             arrays[f"cd69_{name}"] = histogram(np.concatenate(parts), BINS).astype(np.float32)
-    return told
+    return entry

@@ -65,7 +65,7 @@ def _draw(chart: Mapping[str, Any], numbers: Mapping[str, int]) -> Chart:
     marks = []
     for position, point in enumerate(points):
         where = ", ".join(part for part in (point["run"], point["month"]) if part)
-        told = words["point"].format(
+        hover = words["point"].format(
             sample=point["sample"],
             where=where,
             value=format_measure(measure, point["value"]),
@@ -74,7 +74,7 @@ def _draw(chart: Mapping[str, Any], numbers: Mapping[str, int]) -> Chart:
         number = numbers.get(point["sample"]) if point["current"] else None
         status = point["status"] if point["current"] else "past"
         x = round(_LEFT + (position + 0.5) * step, 1)
-        marks.append(Point(number, status, x, place(point["value"]), told))
+        marks.append(Point(number, status, x, place(point["value"]), hover))
     past = sum(not point["current"] for point in points)
     label = measure_label(measure)
     kind = " · ".join(

@@ -117,8 +117,8 @@ def _draw_strip(row: Mapping[str, str], results: Sequence[Result]) -> Strip:
         shown = format_measure(measure, value)
         beyond = "" if -_MARGIN <= line.share(value) <= 1 + _MARGIN else shown
         place = (line.x(value), round(_MIDDLE + heights[position], 1))
-        told = f"{results[number].sample}: {shown}"
-        marks.append(Mark(number, _kind(results[number]), *place, told, beyond))
+        hover = f"{results[number].sample}: {shown}"
+        marks.append(Mark(number, _kind(results[number]), *place, hover, beyond))
     # Controls come last: the marks the others are judged by must not be hidden.
     marks.sort(key=lambda mark: mark.kind == "control")
     missing = len(results) - len(found)
@@ -149,13 +149,13 @@ def _limits(results: Sequence[Result], reagent: str, measure: str) -> list[tuple
     together: dict[tuple[float, float], list[str]] = {}
     for name, limits in found.items():
         together.setdefault((min(limits), max(limits)), []).append(name)
-    told = []
+    hover = []
     for (low, high), names in sorted(together.items()):
         ends = [format_limit(measure, round(end, 3)) for end in (low, high)]
         # A range of limits is told by its ends, unless they read alike.
         value = ends[0] if ends[0] == ends[1] else f"{ends[0]} – {ends[1]}"
-        told.append((f"{', '.join(names)} {value}".strip(), low, high))
-    return told
+        hover.append((f"{', '.join(names)} {value}".strip(), low, high))
+    return hover
 
 
 def _placed(limits: Sequence[tuple[str, float, float]], line: _Line) -> Iterator[Limit]:

@@ -190,13 +190,13 @@ def _polygon(gate: ScatterGate | None, x: Axis, y: Axis) -> dict[str, Any] | Non
         return None
 
     def fractions(vertices: Floats) -> list[list[float]]:
-        told: list[list[float]] = np.column_stack([x.fraction(vertices[:, 0]), y.fraction(vertices[:, 1])]).tolist()
-        return told
+        shape: list[list[float]] = np.column_stack([x.fraction(vertices[:, 0]), y.fraction(vertices[:, 1])]).tolist()
+        return shape
 
-    told: dict[str, Any] = {"kind": "polygon", "vertices": fractions(gate.vertices)}
+    shape: dict[str, Any] = {"kind": "polygon", "vertices": fractions(gate.vertices)}
     if gate.automatic is not None:
-        told["automatic"] = fractions(gate.automatic)
-    return told
+        shape["automatic"] = fractions(gate.automatic)
+    return shape
 
 
 def _time_band(tube: GatedTube, seconds: Axis) -> dict[str, Any] | None:
@@ -237,11 +237,11 @@ def _singlet_band(tube: GatedTube, x: Axis) -> dict[str, Any] | None:
     ends = [one for one in map(tube.boundary, SINGLET_ENDS) if one is not None]
     if not ends:
         return None
-    told: dict[str, Any] = {"kind": "band", "segments": [_upright(x.at(end.value)) for end in ends]}
+    shape: dict[str, Any] = {"kind": "band", "segments": [_upright(x.at(end.value)) for end in ends]}
     automatic = [end.automatic for end in ends if end.automatic is not None]
     if automatic:
-        told["automatic"] = [_upright(x.at(value)) for value in automatic]
-    return told
+        shape["automatic"] = [_upright(x.at(value)) for value in automatic]
+    return shape
 
 
 def _upright(at: float) -> list[list[float]]:

@@ -135,8 +135,9 @@ def _detectors(result: Result, name: str) -> str:
 def _done(result: Result, population: str) -> dict[str, str]:
     """Return what was done to the events: text by name, JSON where it is more than a word."""
     matrices = {tube.fcs: to_builtins(tube.spillover) for tube in result.tubes if tube.status == "ok"}
-    told = {name: to_builtins(getattr(result, name)) for name in TOLD} | {"spillover": matrices}
+    described = {name: to_builtins(getattr(result, name)) for name in TOLD} | {"spillover": matrices}
     plain = {
-        name: value if isinstance(value, str) else json.dumps(value, sort_keys=True) for name, value in told.items()
+        name: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+        for name, value in described.items()
     }
     return plain | {"population": population, "format": FORMAT, "engine_version": str(result.engine_version)}

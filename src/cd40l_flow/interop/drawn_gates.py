@@ -62,7 +62,7 @@ def read_drawn(path: Path, trees: Sequence[GateTree]) -> tuple[list[Drawn], list
     kind = etree.QName(root).localname
     if kind not in ("Workspace", "Gating-ML"):
         raise Cd40lFlowError(f"{path}: found <{kind}>; expected a FlowJo 10 workspace (.wsp) or a Gating-ML 2.0 file.")
-    drawn, told = _of_workspace(root, trees) if kind == "Workspace" else _of_gatingml(path, trees)
+    drawn, messages = _of_workspace(root, trees) if kind == "Workspace" else _of_gatingml(path, trees)
     if not drawn:
         tubes = ", ".join(tree.fcs for tree in trees)
         raise Cd40lFlowError(
@@ -74,7 +74,7 @@ def read_drawn(path: Path, trees: Sequence[GateTree]) -> tuple[list[Drawn], list
             f"{path}: an end or a corner that is no finite number (NaN or infinity) in {'; '.join(wrong)}. Draw these "
             "gates again and save the file; nothing was written."
         )
-    return drawn, told
+    return drawn, messages
 
 
 def _is_finite(drawn: Drawn) -> bool:
@@ -84,16 +84,16 @@ def _is_finite(drawn: Drawn) -> bool:
 
 def _of_workspace(root: Any, trees: Sequence[GateTree]) -> tuple[list[Drawn], list[str]]:
     drawn: list[Drawn] = []
-    told = []
+    messages = []
     names = {name: fcs for fcs, name in sample_names(trees).items()} | {tree.fcs: tree.fcs for tree in trees}
     for node in root.iterfind("SampleList/Sample/SampleNode"):
         name = node.get("name", "")
         fcs = names.get(name, names.get(name.replace("\\", "/").rpartition("/")[2]))
         if fcs is None:
-            told.append(f"{name}: no tube of this sample; its gates are left alone.")
+            messages.append(f"{name}: no tube of this sample; its gates are left alone.")
             continue
         drawn += [_population(fcs, element) for element in node.iter("Population")]
-    return drawn, told
+    return drawn, messages
 
 
 def _population(fcs: str, element: Any) -> Drawn:
@@ -139,10 +139,10 @@ def _of_gatingml(path: Path, trees: Sequence[GateTree]) -> tuple[list[Drawn], li
             f"({type(error).__name__}: {error}). Ranges, rectangles and polygons are; nothing was written."
         ) from None
     known = {tree.identifier(gate.name): (tree, gate.name) for tree in trees for gate in tree.gates}
-    drawn, told = [], []
+    drawn, messages = [], []
     for name, place in document.get_gate_ids():
         if name not in known:
-            told.append(f"{name}: no gate of this sample; it is left alone.")
+            messages.append(f"{name}: no gate of this sample; it is left alone.")
             continue
         tree, population = known[name]
         gate = document.get_gate(name, place)
@@ -161,7 +161,7 @@ def _of_gatingml(path: Path, trees: Sequence[GateTree]) -> tuple[list[Drawn], li
             for corner in getattr(gate, "vertices", ())
         )
         drawn.append(Drawn(tree.fcs, population, ends, tuple((x, y) for x, y in corners)))
-    return drawn, told
+    return drawn, messages
 
 
 def _transform(path: Path, document: Any, dimension: Any) -> Any | None:

@@ -49,7 +49,7 @@ def export_gates(
 
 
 def _difference(sample: str, rows: Sequence[Row], gates_xml: Path, wsp: Path, *, written: bool) -> str:
-    told = [
+    unequal = [
         f"  {row.tube}, {row.gate}: "
         + (f"{row.result} events by the result, " if row.result is not None else "")
         + f"{row.own} by its gates, {row.gatingml} by Gating-ML ({row.differing} differ), {row.wsp} by the workspace"
@@ -57,7 +57,7 @@ def _difference(sample: str, rows: Sequence[Row], gates_xml: Path, wsp: Path, *,
     ]
     what = f"do not use {gates_xml} and {wsp}" if written else "no file was left"
     title = f"{sample}: the exported gates, read back by FlowKit, hold other events; {what}. Tell the makers:"
-    return "\n".join([title, *told])
+    return "\n".join([title, *unequal])
 
 
 def as_table(rows: Sequence[Row]) -> str:

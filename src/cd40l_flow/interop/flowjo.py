@@ -78,14 +78,14 @@ def _add_matrix(parent: Any, spillover: Spillover, number: str) -> None:
     matrix = etree.SubElement(parent, qualified(TRANSFORMS, "spilloverMatrix"), attributes)
     parameters = etree.SubElement(matrix, qualified(DATATYPES, "parameters"))
     for detector in spillover.detectors:
-        told = {qualified(DATATYPES, "name"): detector, "userProvidedCompInfix": COMPENSATED + detector}
-        etree.SubElement(parameters, qualified(DATATYPES, "parameter"), told)
+        attrs = {qualified(DATATYPES, "name"): detector, "userProvidedCompInfix": COMPENSATED + detector}
+        etree.SubElement(parameters, qualified(DATATYPES, "parameter"), attrs)
     for dye, row in zip(spillover.detectors, spillover.matrix.tolist(), strict=True):
-        told = {qualified(DATATYPES, "parameter"): dye, "userProvidedCompInfix": COMPENSATED + dye}
-        element = etree.SubElement(matrix, qualified(TRANSFORMS, "spillover"), told)
+        attrs = {qualified(DATATYPES, "parameter"): dye, "userProvidedCompInfix": COMPENSATED + dye}
+        element = etree.SubElement(matrix, qualified(TRANSFORMS, "spillover"), attrs)
         for detector, value in zip(spillover.detectors, row, strict=True):
-            told = {qualified(DATATYPES, "parameter"): detector, qualified(TRANSFORMS, "value"): repr(value)}
-            etree.SubElement(element, qualified(TRANSFORMS, "coefficient"), told)
+            attrs = {qualified(DATATYPES, "parameter"): detector, qualified(TRANSFORMS, "value"): repr(value)}
+            etree.SubElement(element, qualified(TRANSFORMS, "coefficient"), attrs)
 
 
 def _add_scales(sample: Any, tree: GateTree) -> None:
@@ -93,9 +93,9 @@ def _add_scales(sample: Any, tree: GateTree) -> None:
     for detector, scale in sorted(tree.scales.items()):
         for name in dict.fromkeys((detector, _parameter(tree, detector))):
             terms = {"T": scale.t, "W": scale.w, "M": scale.m, "A": scale.a}
-            told = {qualified(TRANSFORMS, term): repr(value) for term, value in terms.items()}
+            attrs = {qualified(TRANSFORMS, term): repr(value) for term, value in terms.items()}
             logicle = etree.SubElement(
-                element, qualified(TRANSFORMS, "logicle"), {qualified(TRANSFORMS, "length"): "256"} | told
+                element, qualified(TRANSFORMS, "logicle"), {qualified(TRANSFORMS, "length"): "256"} | attrs
             )
             etree.SubElement(logicle, qualified(DATATYPES, "parameter"), {qualified(DATATYPES, "name"): name})
 
@@ -103,14 +103,14 @@ def _add_scales(sample: Any, tree: GateTree) -> None:
 def _add_keywords(sample: Any, header: Header) -> None:
     """Add the few keywords that tell files apart: no other can be trusted not to name a person."""
     element = etree.SubElement(sample, "Keywords")
-    told = {"FJ_FCS_VERSION": header.version.removeprefix("FCS"), "$TOT": str(header.events)}
-    told["$PAR"] = str(len(header.detectors))
+    attrs = {"FJ_FCS_VERSION": header.version.removeprefix("FCS"), "$TOT": str(header.events)}
+    attrs["$PAR"] = str(len(header.detectors))
     for detector in header.detectors:
         number = detector.index + 1
-        told[f"$P{number}N"] = detector.name
+        attrs[f"$P{number}N"] = detector.name
         if detector.range is not None:
-            told[f"$P{number}R"] = f"{detector.range:g}"
-    for name, value in told.items():
+            attrs[f"$P{number}R"] = f"{detector.range:g}"
+    for name, value in attrs.items():
         etree.SubElement(element, "Keyword", name=name, value=value)
 
 
@@ -127,14 +127,14 @@ def _add_gates(node: Any, tree: GateTree, parent: str, path: str) -> None:
         return
     populations = etree.SubElement(node, "Subpopulations")
     for gate in below:
-        told = {"name": gate.name, "annotation": "", "owningGroup": ""}
+        attrs = {"name": gate.name, "annotation": "", "owningGroup": ""}
         if isinstance(gate.shape, Either):
-            element = etree.SubElement(populations, "OrNode", told)
+            element = etree.SubElement(populations, "OrNode", attrs)
             dependents = etree.SubElement(element, "Dependents")
             for name in gate.shape.names:
                 etree.SubElement(dependents, "Dependent", name=f"{path}{name}")
         else:
-            element = etree.SubElement(populations, "Population", told)
+            element = etree.SubElement(populations, "Population", attrs)
             _add_gate(element, tree, gate)
         _add_gates(element, tree, gate.name, f"{path}{gate.name}/")
 
@@ -147,8 +147,8 @@ def _add_gate(population: Any, tree: GateTree, gate: Gate) -> None:
     common = {"eventsInside": "1", "annoOffsetX": "0", "annoOffsetY": "0", "tint": "#000000", "isTinted": "0"}
     match gate.shape:
         case Box(sides):
-            told = common | {"percentX": "0", "percentY": "0"} | ends
-            box = etree.SubElement(element, qualified(GATING, "RectangleGate"), told)
+            attrs = common | {"percentX": "0", "percentY": "0"} | ends
+            box = etree.SubElement(element, qualified(GATING, "RectangleGate"), attrs)
             for side in sides:
                 _add_dimension(box, tree, side)
         case Polygon(x, y, vertices):
@@ -164,8 +164,8 @@ def _identity(tree: GateTree, name: str) -> str:
 
 def _add_dimension(element: Any, tree: GateTree, side: Side) -> None:
     ends = {"min": side.low, "max": side.high}
-    told = {qualified(GATING, name): repr(value) for name, value in ends.items() if value is not None}
-    dimension = etree.SubElement(element, qualified(GATING, "dimension"), told)
+    attrs = {qualified(GATING, name): repr(value) for name, value in ends.items() if value is not None}
+    dimension = etree.SubElement(element, qualified(GATING, "dimension"), attrs)
     etree.SubElement(
         dimension,
         qualified(DATATYPES, "fcs-dimension"),
@@ -180,8 +180,8 @@ def _add_polygon(
     vertices: Sequence[tuple[float, float]],
     attributes: Mapping[str, str],
 ) -> None:
-    told = {"quadId": "-1", "gateResolution": "256", **attributes}
-    polygon = etree.SubElement(element, qualified(GATING, "PolygonGate"), told)
+    attrs = {"quadId": "-1", "gateResolution": "256", **attributes}
+    polygon = etree.SubElement(element, qualified(GATING, "PolygonGate"), attrs)
     for detector in detectors:
         _add_dimension(polygon, tree, Side(detector))
     for vertex in vertices:

@@ -35,14 +35,14 @@ def export_messages(result: Result, tubes: Sequence[GatedTube]) -> Iterator[Mess
         step = max(1, readings[0].signal.events.values.shape[0] // ENOUGH)
         some = [part_of(tube.signal.events, slice(None, None, step)) for tube in readings]
         found = membership(tree, stored_values(some, tree.detectors))
-        told = []
+        differing = []
         for name in tree.counts:
             other = np.count_nonzero(found[name] != readings[0].mask(name)[::step]) if name in found else "all"
             if other:
-                told.append(f"{name} {other}")
-        if told:
+                differing.append(f"{name} {other}")
+        if differing:
             text = (
-                f"{tree.fcs}: gates drawn from the numbers of the result hold other events ({', '.join(told)} of "
+                f"{tree.fcs}: gates drawn from the numbers of the result hold other events ({', '.join(differing)} of "
                 f"{some[0].values.shape[0]}). The result stands; its gates are not exported. Please report this."
             )
             yield Message(code=DIFFERENT, severity="error", tube=tree.fcs, text=text)

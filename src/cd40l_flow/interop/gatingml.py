@@ -57,8 +57,8 @@ def _add_transformations(root: Any, tree: GateTree, names: Names) -> None:
         key = _scale(tree, detector)
         if key not in names:
             names[key] = f"logicle_{len(names) + 1}"
-            told = {qualified(TRANSFORMS, term): repr(value) for term, value in terms.items()}
-            etree.SubElement(_transformation(root, names[key]), qualified(TRANSFORMS, "logicle"), told)
+            attrs = {qualified(TRANSFORMS, term): repr(value) for term, value in terms.items()}
+            etree.SubElement(_transformation(root, names[key]), qualified(TRANSFORMS, "logicle"), attrs)
     for gate in tree.gates:
         if isinstance(gate.shape, Band) and _ratio(gate.shape) not in names:
             key = _ratio(gate.shape)
@@ -115,16 +115,16 @@ def _add_matrix(root: Any, matrix: Spillover | None, there: list[tuple[str, Spil
     for row in matrix.matrix.tolist():
         spectrum = etree.SubElement(element, qualified(TRANSFORMS, "spectrum"))
         for value in row:
-            told = {qualified(TRANSFORMS, "value"): repr(value)}
-            etree.SubElement(spectrum, qualified(TRANSFORMS, "coefficient"), told)
+            attrs = {qualified(TRANSFORMS, "value"): repr(value)}
+            etree.SubElement(spectrum, qualified(TRANSFORMS, "coefficient"), attrs)
 
 
 def _add_gate(root: Any, tree: GateTree, gate: Gate, changes: Mapping[tuple[object, ...], str], matrix: str) -> None:
     kinds = {Box: "RectangleGate", Band: "RectangleGate", Polygon: "PolygonGate", Either: "BooleanGate"}
-    told = {qualified(GATING, "id"): tree.identifier(gate.name)}
+    attrs = {qualified(GATING, "id"): tree.identifier(gate.name)}
     if gate.parent:
-        told[qualified(GATING, "parent_id")] = tree.identifier(gate.parent)
-    element = etree.SubElement(root, qualified(GATING, kinds[type(gate.shape)]), told)
+        attrs[qualified(GATING, "parent_id")] = tree.identifier(gate.parent)
+    element = etree.SubElement(root, qualified(GATING, kinds[type(gate.shape)]), attrs)
     words = [f"tube {tree.fcs}", f"population {gate.name}", *(f"boundary {name}" for name in gate.boundaries)]
     _tell(element, "; ".join(words))
     match gate.shape:
@@ -163,8 +163,8 @@ def _add_side(element: Any, tree: GateTree, side: Side, changes: Mapping[tuple[o
 
 
 def _dimension(element: Any, matrix: str, ends: Mapping[str, float | None], change: str | None = None) -> Any:
-    told = {qualified(GATING, "compensation-ref"): matrix}
+    attrs = {qualified(GATING, "compensation-ref"): matrix}
     if change is not None:
-        told[qualified(GATING, "transformation-ref")] = change
-    told |= {qualified(GATING, name): repr(float(end)) for name, end in ends.items() if end is not None}
-    return etree.SubElement(element, qualified(GATING, "dimension"), told)
+        attrs[qualified(GATING, "transformation-ref")] = change
+    attrs |= {qualified(GATING, name): repr(float(end)) for name, end in ends.items() if end is not None}
+    return etree.SubElement(element, qualified(GATING, "dimension"), attrs)

@@ -29,27 +29,27 @@ class Move:
 def moves(tree: GateTree, drawn: Sequence[Drawn]) -> tuple[list[Move], list[str]]:
     """Return the boundaries of a tube that were moved, and what is to be told of gates that could not be taken."""
     found: list[Move] = []
-    told: list[str] = []
+    messages: list[str] = []
     known = {_plain(gate.name): gate for gate in tree.gates}
     seen: dict[str, Drawn] = {}
     for one in drawn:
         gate = known.get(_plain(one.gate))
         if gate is None:
-            told.append(f"{one.fcs}: {one.gate!r} is no gate of the result; it is left alone.")
+            messages.append(f"{one.fcs}: {one.gate!r} is no gate of the result; it is left alone.")
         elif gate.name in seen:
-            told.append(f"{one.fcs}: {one.gate!r} is there more than once; the first is taken.")
+            messages.append(f"{one.fcs}: {one.gate!r} is there more than once; the first is taken.")
         else:
             seen[gate.name] = one
     for gate in tree.gates:
         other = seen.get(gate.name)
         if other is None:
             if not isinstance(gate.shape, Either):
-                told.append(f"{tree.fcs}: {gate.name!r} is not in the file; its boundaries stay as they are.")
+                messages.append(f"{tree.fcs}: {gate.name!r} is not in the file; its boundaries stay as they are.")
             continue
         new, remarks = _moved(tree, gate, other)
-        told += [f"{tree.fcs}: {gate.name!r} {remark}." for remark in remarks]
+        messages += [f"{tree.fcs}: {gate.name!r} {remark}." for remark in remarks]
         found += [Move(tree.fcs, name, gate.name, value) for name, value in new.items()]
-    return found, told
+    return found, messages
 
 
 def _plain(name: str) -> str:
@@ -142,8 +142,8 @@ def _scatter(shape: object, drawn: Drawn) -> tuple[dict[str, float], list[str]]:
         if not _close(value, before, size)
     }
     if changed:
-        told = f"was moved: it becomes its bounding rectangle, with {', '.join(changed)} as drawn"
-        return changed, [told if drawn.vertices else "was moved: a rectangle takes the place of the polygon"]
+        messages = f"was moved: it becomes its bounding rectangle, with {', '.join(changed)} as drawn"
+        return changed, [messages if drawn.vertices else "was moved: a rectangle takes the place of the polygon"]
     if isinstance(shape, Polygon) and not _same_corners(corners, drawn.vertices, sizes):
         return {}, ["has other corners, but the same bounding rectangle: overrides know sides alone, it is left alone"]
     return {}, []

@@ -26,7 +26,7 @@ class Found:
     """The lines to add, as cells by column, and what is to be told of the file."""
 
     lines: tuple[Mapping[str, str], ...]
-    told: tuple[str, ...]
+    messages: tuple[str, ...]
 
 
 def find_overrides(result: Result, file: Path, *, by: str, reason: str, tube: str | None = None) -> Found:
@@ -42,16 +42,16 @@ def find_overrides(result: Result, file: Path, *, by: str, reason: str, tube: st
     if tube is not None and tube not in {tree.fcs for tree in trees}:
         known = ", ".join(tree.fcs for tree in trees)
         raise Cd40lFlowError(f"--tube {tube}: no tube of {result.sample} with gates; there are {known}.")
-    drawn, told = read_drawn(file, trees)
+    drawn, messages = read_drawn(file, trees)
     trees_of = {tree.fcs: tree for tree in trees}
     found: list[Move] = []
     for fcs, gates in by_tube(drawn):
         if tube is None or fcs == tube:
             moved, remarks = moves(trees_of[fcs], gates)
             found += moved
-            told += remarks
+            messages += remarks
     reagents = {name: measures.tubes for name, measures in result.reagents.items()}
-    told += _unused(found, reagents)
+    messages += _unused(found, reagents)
     lines = [
         {
             "sample": str(result.sample),
@@ -63,7 +63,7 @@ def find_overrides(result: Result, file: Path, *, by: str, reason: str, tube: st
         }
         for move in together(found, trees, reagents)
     ]
-    return Found(tuple(lines), tuple(dict.fromkeys(told)))
+    return Found(tuple(lines), tuple(dict.fromkeys(messages)))
 
 
 def _unused(found: Sequence[Move], reagents: Mapping[str, Sequence[str]]) -> list[str]:
@@ -71,7 +71,7 @@ def _unused(found: Sequence[Move], reagents: Mapping[str, Sequence[str]]) -> lis
 
     Raises Cd40lFlowError where pooled tubes disagree.
     """
-    told = []
+    messages = []
     for reagent, tubes in reagents.items():
         moved = [move for move in found if move.population == f"{reagent}+"]
         own = [move for move in moved if move.fcs in tubes]
@@ -79,8 +79,10 @@ def _unused(found: Sequence[Move], reagents: Mapping[str, Sequence[str]]) -> lis
             places = ", ".join(f"{move.value:.6g} in {move.fcs}" for move in own)
             raise Cd40lFlowError(f"{reagent}+ was moved to {places}: pooled tubes have one threshold. Move both alike.")
         if moved and not own:
-            told.append(f"{reagent}+ was moved in {moved[0].fcs}; its threshold is set in {', '.join(tubes)} alone.")
-    return told
+            messages.append(
+                f"{reagent}+ was moved in {moved[0].fcs}; its threshold is set in {', '.join(tubes)} alone."
+            )
+    return messages
 
 
 def append_overrides(lines: Sequence[Mapping[str, str]], sheet: Path) -> int:

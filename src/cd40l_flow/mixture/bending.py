@@ -67,10 +67,10 @@ def bend(gradient: Floats, information: Floats, held: NDArray[np.bool_], known: 
     lever[rest] = -np.linalg.solve(information[np.ix_(rest, rest)] + ROUNDING * np.eye(rest.size), mixed)
     score = -gradient[own:] - lever[rest].T @ gradient[rest]
     values, vectors = np.linalg.eigh(information[own:, own:] + mixed.T @ lever[rest])
-    told = values > TOLD
-    if not told.any():
+    informed = values > TOLD
+    if not informed.any():
         return Bend(0.0, 0.0, lever[0])
-    values, vectors = values[told], vectors[:, told]
+    values, vectors = values[informed], vectors[:, informed]
     squares = (score @ vectors) ** 2 / values
     before = 0.0 if known is None else values * np.einsum("ij,ik,kj->j", vectors, known, vectors)
     spread = 1 + before + np.outer(AMPLITUDES**2, values)

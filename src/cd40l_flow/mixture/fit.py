@@ -243,10 +243,10 @@ def fit_mixture(
     """
     problem = Problem(counts, background, prior or NOTHING_KNOWN, shift_max, borrowed=borrowed)
     straight = problem.solve(*(starts or find_starts(problem)))
-    told = _bend(problem, straight)
-    covariance = told.covariance(problem.prior.bend_covariance)
+    bend_found = _bend(problem, straight)
+    covariance = bend_found.covariance(problem.prior.bend_covariance)
     if covariance is None:
-        return _fit(problem, straight, straight.information, told.doubt, None)
+        return _fit(problem, straight, straight.information, bend_found.doubt, None)
     bent = replace(problem, bending=covariance)
     start = np.append(straight.theta, problem.prior.bends)
     optimum = minimise(bent.objective, start, *bent.bounds(), bent.longest, BENT_GAIN)

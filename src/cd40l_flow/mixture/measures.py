@@ -109,7 +109,7 @@ def fit(
     # fall below the threshold itself, then count as expressing (up to 0.3 of the cells otherwise).
     free = free_mixture(counts, (background.median + automatic_scaled) / 2)
     # Cells at the top are positive, whatever the law of the others.
-    told = float(measurable.sum()) / max(cells.activated.size, 1)
+    measurable_share = float(measurable.sum()) / max(cells.activated.size, 1)
     return Expression(
         reagent=reagent,
         detector=detector,
@@ -128,9 +128,9 @@ def fit(
         mfi_positive=mfi_positive,
         mfi_background=background_mfi,
         stain_index=(mfi_positive - background_mfi) / (2 * background_sd) if mfi_positive is not None else None,
-        negative_fraction=told * found.fit.negative_fraction if found else None,
-        negative_fraction_low=told * found.low if found else None,
-        negative_fraction_high=told * found.high if found else None,
+        negative_fraction=measurable_share * found.fit.negative_fraction if found else None,
+        negative_fraction_low=measurable_share * found.low if found else None,
+        negative_fraction_high=measurable_share * found.high if found else None,
         separation=found.fit.separation if found else None,
         shift=found.fit.shift if found else None,
         converged=found.fit.converged if found else None,
@@ -157,7 +157,7 @@ def fit(
         goodness=found.goodness.p if found and found.goodness else None,
         misplaced=found.goodness.misplaced if found and found.goodness else None,
         overdispersion=found.goodness.overdispersion if found and found.goodness else None,
-        model_error=told * found.fit.model_error if found else None,
+        model_error=measurable_share * found.fit.model_error if found else None,
         at_bound=found.fit.at_bound if found else (),
     )
 

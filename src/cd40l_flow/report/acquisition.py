@@ -35,22 +35,22 @@ def _side(subject: Subject, tube: Tube | None, title: str) -> View:
     if tube is None or tube.status == "refused":
         return {}
     words, result = load_texts()["sections"]["acquisition"], subject.result
-    told = next((row for row in result.acquisition.tubes if row.fcs == tube.fcs), None)
+    acquired = next((row for row in result.acquisition.tubes if row.fcs == tube.fcs), None)
     view: View = {"sample": result.sample, "fcs": tube.fcs}
     course = subject.densities.course(tube.fcs, tube.stimulation, tube.reagent)
-    if told is None or course is None:
-        why = subject.problem.rstrip(".") or (told.problem if told is not None else "")
+    if acquired is None or course is None:
+        why = subject.problem.rstrip(".") or (acquired.problem if acquired is not None else "")
         return view | {"why": words["absent"].format(why=why or load_texts()["unknown"])}
-    found = [_stretch(stretch) for stretch in told.stretches]
+    found = [_stretch(stretch) for stretch in acquired.stretches]
     found += [
         words["drift"].format(name=name, points=format_number("number", abs(change)))
-        for name, change in told.drifts.items()
+        for name, change in acquired.drifts.items()
     ]
-    flow = told.flow
+    flow = acquired.flow
     if flow and flow.stops:
         longest = max(end - begin for begin, end in flow.stops)
         found.append(words["stops"].format(count=len(flow.stops), longest=format_number("number", longest)))
-    removed = format_number("percent", told.removed_percent)
+    removed = format_number("percent", acquired.removed_percent)
     alt = words["alt"].format(
         tube=title, sample=result.sample, removed=removed, found=" ".join(found) or words["nothing"]
     )
@@ -58,7 +58,7 @@ def _side(subject: Subject, tube: Tube | None, title: str) -> View:
         "drawing": draw_course(subject.densities, course),
         "signals": course["signals"],
         "numbers": words["removed"].format(removed=removed),
-        "found": [*found, *([told.note] if told.note else [])],
+        "found": [*found, *([acquired.note] if acquired.note else [])],
         "alt": alt,
     }
 

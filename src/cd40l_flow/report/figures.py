@@ -105,8 +105,8 @@ def _target_figure(subject: Subject, control: Subject | None, reagent: str) -> V
     events = format_number("events", values.get("events"))
     source = (target.get("names") or {}).get("background")
     background = words["background"].format(source=source) if source else ""
-    told = {"numbers": (percent, negative, events), "background": background}
-    return {"drawing": drawing, "alt": alt, "keys": keys, **told, **_who(result)}
+    captions = {"numbers": (percent, negative, events), "background": background}
+    return {"drawing": drawing, "alt": alt, "keys": keys, **captions, **_who(result)}
 
 
 def _who(result: Result) -> View:

@@ -20,8 +20,8 @@ def provenance() -> dict[str, str]:
 @cache
 def software() -> dict[str, str]:
     """Return label -> version of the software; what is installed does not change while this process runs."""
-    told = {
+    versions = {
         "cd40l-flow": f"{__version__} (engine {ENGINE_VERSION})",
         "Python": platform.python_version(),
     }
-    return told | {name: version(name) for name in PACKAGES}
+    return versions | {name: version(name) for name in PACKAGES}

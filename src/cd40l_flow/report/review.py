@@ -56,13 +56,13 @@ def gate_verdicts(state: ReviewState) -> dict[tuple[str, str, str, str], list[Vi
     for review in (review for review, standing in state.history if standing == "stands"):
         for gate in review.gates:
             key = (gate["tube"], gate["stimulation"], gate["reagent"], gate["population"])
-            told = {
+            row = {
                 "name": review.reviewer,
                 "verdict": gate["verdict"],
                 "word": words[gate["verdict"]],
                 "comment": gate["comment"],
             }
-            found.setdefault(key, []).append(told)
+            found.setdefault(key, []).append(row)
     return found
 
 

@@ -147,9 +147,9 @@ def write_report(
             problems.append((Path(pair[0]).parent.name, _told(error)))
         else:
             problems.append((controls[-1].result.sample, controls[-1].problem))
-    told = [f"{sample} is not shown in full: {problem}" for sample, problem in problems if problem]
+    messages = [f"{sample} is not shown in full: {problem}" for sample, problem in problems if problem]
     digest = digest_of(result_path)
     state = review_state(subject.result, digest, read_reviews(map(Path, review_files)))
-    page = render_report(subject, controls, provenance, digest, state, told)
+    page = render_report(subject, controls, provenance, digest, state, messages)
     write_atomically(out_path, page)
-    return told
+    return messages

@@ -119,10 +119,10 @@ def write_failed_report(path: Path, sample: str, why: str) -> None:
 
     from cd40l_flow.base.disk import write_atomically
 
-    told = f"The report of sample {sample} could not be made: {why}"
+    sentence = f"The report of sample {sample} could not be made: {why}"
     page = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>No report</title></head>\n'
-        f"<body><h1>No report of {escape(sample)}</h1><p>{escape(told)}</p>"
+        f"<body><h1>No report of {escape(sample)}</h1><p>{escape(sentence)}</p>"
         "<p>Its result is in summary.tsv and result.json. Run the workflow again.</p></body></html>\n"
     )
     write_atomically(path, page)

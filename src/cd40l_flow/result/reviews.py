@@ -160,10 +160,10 @@ def _read_bytes(path: Path) -> tuple[bytes, list[tuple[str, str, str]]]:
     except FileNotFoundError:
         return b"", [("", "cannot be read: it is not there any more.", "Copy it again.")]
     except JsonFault as error:
-        told = str(error)
-        if told.startswith("is larger"):
-            return b"", [("", f"{told.removesuffix('.')}: no report saves such a file.", _SAVE_AGAIN)]
-        return b"", [("", told, "Copy it again.")]
+        messages = str(error)
+        if messages.startswith("is larger"):
+            return b"", [("", f"{messages.removesuffix('.')}: no report saves such a file.", _SAVE_AGAIN)]
+        return b"", [("", messages, "Copy it again.")]
 
 
 def _parse(content: bytes) -> tuple[Any, list[tuple[str, str, str]]]:
@@ -179,26 +179,26 @@ def _faults(value: Any) -> list[tuple[str, str, str]]:
 
     if not isinstance(value, dict):
         return [("", f"holds {shown(value)} in place of a review.", _SAVE_AGAIN)]
-    told = [
+    messages = [
         (".".join(map(str, path)), message, remedy or _SAVE_AGAIN)
         for path, message, remedy in faults(value, load_schema(SCHEMA))
     ]
-    told = list(dict.fromkeys(told))
-    if told:
-        return told
+    messages = list(dict.fromkeys(messages))
+    if messages:
+        return messages
     try:
         datetime.strptime(value["signed_at"], "%Y-%m-%dT%H:%M:%SZ")
     except ValueError:
-        told.append(("signed_at", f"found {shown(value['signed_at'])}, which is no date.", _SAVE_AGAIN))
+        messages.append(("signed_at", f"found {shown(value['signed_at'])}, which is no date.", _SAVE_AGAIN))
     if not any(sign.isalpha() for sign in value["reviewer"]):
-        told.append(("reviewer", f"found {shown(value['reviewer'])}, expected a name.", _SAVE_AGAIN))
+        messages.append(("reviewer", f"found {shown(value['reviewer'])}, expected a name.", _SAVE_AGAIN))
     if value["decision"] == "override" and value["reviewed_call"] == value["automatic_call"]:
         remedy = "To agree with the automatic call, accept it."
-        told.append(("reviewed_call", f"overrides {value['automatic_call']} by the same call.", remedy))
+        messages.append(("reviewed_call", f"overrides {value['automatic_call']} by the same call.", remedy))
     places = [(gate["tube"], gate["stimulation"], gate["reagent"], gate["population"]) for gate in value["gates"]]
     if len(set(places)) < len(places):
-        told.append(("gates", "judges one gate twice.", _SAVE_AGAIN))
-    return told
+        messages.append(("gates", "judges one gate twice.", _SAVE_AGAIN))
+    return messages
 
 
 def _review(file: str, value: Mapping[str, Any]) -> Review:

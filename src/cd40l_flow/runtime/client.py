@@ -80,9 +80,9 @@ def alike() -> list[object]:
     The installation, groups, mounts, priority, processors, what was read at the start, control group and limits.
     Raises OSError.
     """
-    told = [*BUILD_ID, os.getgroups(), os.readlink("/proc/self/ns/mnt"), os.nice(0), sorted(os.sched_getaffinity(0))]
-    told.append(sorted(item for item in os.environ.items() if item[0].startswith(AT_START)))
+    parts = [*BUILD_ID, os.getgroups(), os.readlink("/proc/self/ns/mnt"), os.nice(0), sorted(os.sched_getaffinity(0))]
+    parts.append(sorted(item for item in os.environ.items() if item[0].startswith(AT_START)))
     for name in ("cgroup", "limits"):
         with open(f"/proc/self/{name}") as file:
-            told.append(file.read())
-    return told
+            parts.append(file.read())
+    return parts

@@ -23,7 +23,7 @@ from cd40l_flow.result.cohort import Cohort, Entry
 from cd40l_flow.result.failed import failures, is_failed, note_failure, write_failed_report
 from cd40l_flow.result.record import read_record
 from cd40l_flow.result.review_state import digest_of
-from cd40l_flow.steps import Outputs, fail_analysis, tell_traceback, told
+from cd40l_flow.steps import Outputs, fail_analysis, tell_traceback, words_of
 
 MOST_NAMED = 50
 # Analyses that the end of a run makes up for, two seconds each: those of a few submissions. Where more were lost it is
@@ -168,7 +168,7 @@ def _make_report(job: Any) -> bool:
         why = f"it ended with exit code {code}." if code else ""
     except Exception as error:  # noqa: BLE001  it costs this report and no other
         tell_traceback(error, None)
-        why = told(error, None)
+        why = words_of(error, None)
     if why:
         note_failure(result.parent, "report", why)
         write_failed_report(out, result.parent.name, why)

@@ -201,12 +201,12 @@ def _between(edges: Index, ends: Index, sums: Floats) -> Floats:
 
 def _shifts(parts: list[Segment], first: int, last: int) -> dict[str, float]:
     """Return the largest shift of each signal that made a stretch bad, percentile points."""
-    told: dict[str, float] = {}
+    strongest: dict[str, float] = {}
     for part in parts:
         if part.bad and part.first < last and part.last > first:
             for name in part.bad:
-                told[name] = max(told.get(name, 0.0), part.shifts[name], key=abs)
-    return told
+                strongest[name] = max(strongest.get(name, 0.0), part.shifts[name], key=abs)
+    return strongest
 
 
 def _drift(signal: Ranks, means: Floats, kept: Floats, levels: Sequence[float]) -> float:

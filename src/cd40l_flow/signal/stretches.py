@@ -71,8 +71,8 @@ def segments(watched: Mapping[str, tuple[Ranks, Floats]], limit: float) -> list[
     found = []
     for at, (first, last) in enumerate(zip(edges[ends[:-1]], edges[ends[1:]], strict=True)):
         bad = tuple(name for name, is_bad in zip(names, beyond[:, at], strict=True) if is_bad)
-        told = [dict(zip(names, map(float, column[:, at]), strict=True)) for column in (levels, shifts)]
-        found.append(Segment(int(first), int(last), told[0], told[1], bad))
+        rows = [dict(zip(names, map(float, column[:, at]), strict=True)) for column in (levels, shifts)]
+        found.append(Segment(int(first), int(last), rows[0], rows[1], bad))
     return found
 
 

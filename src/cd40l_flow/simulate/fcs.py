@@ -191,8 +191,8 @@ def _assemble(
         if last == end:
             break
         last, text = end, _text(dialect, keywords, detectors, events, begin, end)
-    told = (begin, end) if end <= MOST_IN_HEADER else (0, 0)
-    header = f"{dialect.version}    " + "".join(f"{offset:>8}" for offset in (first, begin - 1, *told, 0, 0))
+    stated = (begin, end) if end <= MOST_IN_HEADER else (0, 0)
+    header = f"{dialect.version}    " + "".join(f"{offset:>8}" for offset in (first, begin - 1, *stated, 0, 0))
     return header.ljust(first).encode() + text + data
 
 
