@@ -41,7 +41,7 @@ lock: $(INSTALLED) ## resolve the dependencies of pyproject.toml anew
 		--no-annotate --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
 
 schema: $(INSTALLED) ## write the JSON Schema of a result from its types
-	$(BIN)/python -m cd40l_flow.result.types.json_schema workflow/schemas/result.schema.json
+	$(BIN)/python -P -m cd40l_flow.result.types.json_schema workflow/schemas/result.schema.json
 
 bench: $(INSTALLED) ## measure accuracy and speed
 	$(BIN)/python -m benchmarks

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,6 +14,7 @@ from cd40l_flow.assay.effects import ALL_CALLS
 from cd40l_flow.assay.lookup import current_assay, using
 from cd40l_flow.assay.tables import Assay, Check, Gate, GuardRow
 from cd40l_flow.assay.texts import load_texts
+from cd40l_flow.base.errors import RecordError
 from cd40l_flow.base.model import Sample
 from cd40l_flow.base.schema import load_schema
 from cd40l_flow.cohort.config import default_limits
@@ -24,8 +24,10 @@ from cd40l_flow.gating.strategy import STEPS
 from cd40l_flow.mixture.model import Expression
 from cd40l_flow.report.decision_table import decision_table
 from cd40l_flow.result.gate_tree import gate_trees
+from cd40l_flow.result.record import read_record, write_record
 from cd40l_flow.result.review_state import ReviewState
 from cd40l_flow.result.summary import summary_columns, summary_row
+from cd40l_flow.result.types.result import Result
 from cd40l_flow.simulate import healthy_control, write_cohort
 
 REAGENT, GATE, GUARD = "CD154-3", Gate("T cells", "positive", ("t_low",), "CD3", from_control=True), "DIM_STAIN"
@@ -47,7 +49,7 @@ def made_up() -> Assay:
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def result(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Result]:
     """Yield the result of a control whose second clone the sheet calls by the made-up name, the assay still at work."""
     folder = tmp_path_factory.mktemp("assay")
     scenario = replace(healthy_control(), stimulated=(CD154, "CD154-2", "isotype"))
@@ -62,36 +64,44 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
         yield analyse(load_plan("config/config.yaml").job(scenario.sample), {})[0]
 
 
-def test_a_made_up_reagent_is_measured(result: dict[str, Any]) -> None:
-    assert list(result["subcalls"]) == [CD154, REAGENT]
-    measured = result["reagents"][REAGENT]
-    assert measured["percent_positive"] == pytest.approx(result["reagents"][CD154]["percent_positive"], abs=5)
-    assert measured["background"]["source"] == "isotype"
+def test_a_made_up_reagent_is_measured(result: Result) -> None:
+    assert list(result.subcalls) == [CD154, REAGENT]
+    measured = result.reagents[REAGENT]
+    assert measured.percent_positive == pytest.approx(result.reagents[CD154].percent_positive, abs=5)
+    assert measured.background.source == "isotype"
 
 
-def test_a_made_up_gate_is_drawn_moved_and_exported(result: dict[str, Any]) -> None:
-    row = next(gate for gate in result["gates"] if gate["gate"] == "t_low")
-    assert (row["population"], row["value"], row["override"]["by"]) == ("T cells", 700.0, "AB")
-    assert row["automatic"] is not None
-    for tube in result["tubes"]:
-        parents = {each["population"]: each["parent"] for each in tube["populations"]}
+def test_a_made_up_gate_is_drawn_moved_and_exported(result: Result) -> None:
+    row = next(gate for gate in result.gates if gate.gate == "t_low")
+    assert (row.population, row.value, row.override and row.override.by) == ("T cells", 700.0, "AB")
+    assert row.automatic is not None
+    for tube in result.tubes:
+        parents = {each.population: each.parent for each in tube.populations}
         assert (parents["T cells"], parents[CD3_POSITIVE]) == ("viable", "T cells")
     assert all("t_low" in [name for gate in tree.gates for name in gate.boundaries] for tree in gate_trees(result))
-    assert result["lent"]["gates"]["t_low"]["scaled"] == row["scaled"]
+    assert result.lent is not None and result.lent.gates["t_low"].scaled == row.scaled
 
 
-def test_a_made_up_guard_takes_the_calls_away(result: dict[str, Any]) -> None:
-    found = [guard for guard in result["guards"] if guard["code"] == GUARD]
-    assert [guard["reagent"] for guard in found] == [CD154, REAGENT]
-    assert all(guard["fired"] and guard["limit"] == 1e6 for guard in found)
-    assert (result["call"], result["reasons"]) == ("INDETERMINATE", [GUARD])
+def test_a_made_up_guard_takes_the_calls_away(result: Result) -> None:
+    found = [guard for guard in result.guards if guard.code == GUARD]
+    assert [guard.reagent for guard in found] == [CD154, REAGENT]
+    assert all(guard.fired and guard.limit == 1e6 for guard in found)
+    assert (result.call, result.reasons) == ("INDETERMINATE", [GUARD])
     assert f"`{GUARD}`" in decision_table()
 
 
-def test_a_made_up_column_is_filled(result: dict[str, Any]) -> None:
+def test_a_result_of_the_made_up_assay_is_read_back_by_it_alone(result: Result, tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    write_record(result, path)
+    assert read_record(path).reasons == [GUARD]
+    with using(CD40L), pytest.raises(RecordError, match="holds what no result holds"):
+        read_record(path)
+
+
+def test_a_made_up_column_is_filled(result: Result) -> None:
     row = summary_row(result, ReviewState("unsigned", "", (), (), "", ()))
     assert summary_columns()[-1] == "cd154_3_percent_positive"
-    assert float(row["cd154_3_percent_positive"]) == pytest.approx(result["reagents"][REAGENT]["percent_positive"])
+    assert float(row["cd154_3_percent_positive"]) == pytest.approx(result.reagents[REAGENT].percent_positive)
 
 
 def test_the_assay_at_work_is_the_laboratorys_again_after_another() -> None:

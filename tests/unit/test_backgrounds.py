@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cd40l_flow.assay.cd40l import ACTIVATED, CD8_NEGATIVE, CD8_POSITIVE
 from cd40l_flow.decision import assess
 from cd40l_flow.decision.case import ControlCase
-from cd40l_flow.gating.model import ACTIVATED, CD8_NEGATIVE, CD8_POSITIVE
 from cd40l_flow.mixture.model import Anchor
 from helpers.cases import LENT, SCALE, limits
 
@@ -30,7 +30,7 @@ class _Tube:
         random = np.random.default_rng(sum(map(ord, reagent + stimulation)))
         own = {ACTIVATED: mean, CD8_NEGATIVE: mean} | ({CD8_POSITIVE: mean} if cd8 else {})
         self.values = {name: random.normal(at, 60.0, CELLS) for name, at in own.items()}
-        self.places = {name: np.arange(CELLS) for name in own}
+        self.indices = {name: np.arange(CELLS) for name in own}
         tube = SimpleNamespace(reagent=reagent, stimulation=stimulation, fcs=f"{reagent}-{stimulation}.fcs")
         self.signal = SimpleNamespace(events=SimpleNamespace(tube=tube, markers={"target": "PE-A"}))
 

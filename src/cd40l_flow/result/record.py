@@ -16,11 +16,13 @@ from typing import Any
 import msgspec
 
 from cd40l_flow import ENGINE_VERSION
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import RecordError
 from cd40l_flow.base.plain_json import DIGEST, JsonFault, canonical, parse_strictly, read_bounded
 from cd40l_flow.base.schema import faults, load_schema, shown
 from cd40l_flow.result.first_schema import from_first, from_second, is_first, is_second
+from cd40l_flow.result.types.fields import OF_CALLS
 from cd40l_flow.result.types.result import Result
 
 __all__ = ["FILE", "SCHEMA_VERSION", "RecordError", "read_record", "write_record"]
@@ -120,6 +122,8 @@ def _fitting(path: Path, plain: Mapping[str, Any]) -> Result:
     """Return the record of plain values; refuse values that no result holds, and such as contradict each other."""
     try:
         result = msgspec.convert(plain, Result)
+        if foreign := _foreign(result):
+            raise msgspec.ValidationError(f"The assay does not have {', '.join(foreign)}.")
     except msgspec.ValidationError as error:
         # The schema finds all faults, with words for each.
         found = [(".".join(map(str, place)), message) for place, message, _ in faults(plain, load_schema(SCHEMA))]
@@ -129,6 +133,20 @@ def _fitting(path: Path, plain: Mapping[str, Any]) -> Result:
     for contradiction in _contradictions(result):
         raise RecordError(path, f"contradicts itself: {contradiction}", _AGAIN)
     return result
+
+
+def _foreign(result: Result) -> list[str]:
+    """Return the names of reagents and reasons in a result that the assay does not have."""
+    assay, control, cuts = current_assay(), result.lent, result.acquisition.uncut
+    reasons = {*result.reasons, *(tube.error.code for tube in result.tubes if tube.error is not None)}
+    reasons.update(*(subcall.reasons for subcall in result.subcalls.values()), cuts.reasons if cuts is not None else ())
+    targets = {*result.subcalls, *result.reagents, *(guard.reagent for guard in result.guards)}
+    targets |= {*(rule.reagent for rule in result.rules), *(change.reagent for change in result.would_change)}
+    if control is not None:
+        targets |= {*control.reagents, *control.activation_percent, *control.reagent_failures}
+    names = {tube.reagent for tube in result.tubes} - set(assay.reagent_names)
+    names |= {name for name in targets if name is not None and name not in assay.targets}
+    return sorted(names | reasons - {*assay.guard, *OF_CALLS})
 
 
 def _contradictions(result: Result) -> Iterator[str]:

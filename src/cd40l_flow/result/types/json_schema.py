@@ -1,6 +1,6 @@
 """The JSON Schema of a result, made from its types.
 
-``python -m cd40l_flow.result.types.json_schema FILE`` writes it.
+``python -P -m cd40l_flow.result.types.json_schema FILE`` writes it.
 """
 
 import json

@@ -5,7 +5,19 @@ from typing import Annotated
 from msgspec import Meta
 
 from cd40l_flow.assay.cd40l import CD40L
-from cd40l_flow.result.types.fields import Count, Digest, NotNegative, Percent, Reason, Record, Stimulation, doc, one_of
+from cd40l_flow.result.types.fields import (
+    NAME,
+    Count,
+    Digest,
+    NotNegative,
+    Percent,
+    Reason,
+    Record,
+    Stimulation,
+    doc,
+    name_of,
+    one_of,
+)
 
 
 class TubeError(Record, frozen=True):
@@ -41,7 +53,7 @@ class Tube(Record, frozen=True):
 
     fcs: Annotated[str, doc("The text of the tube sheet; the tube's name everywhere.")]
     stimulation: Annotated[Stimulation, doc("As the sheet says.")]
-    reagent: Annotated[Annotated[str, one_of(*CD40L.reagent_names)], doc("As the sheet says.")]
+    reagent: Annotated[Annotated[str, name_of(NAME, *CD40L.reagent_names)], doc("As the sheet says.")]
     panel: Annotated[str, doc("Panel of the configuration.")]
     clone: Annotated[str, doc("Antibody clone, or empty.")]
     lot: Annotated[str, doc("Reagent lot, or empty.")]
