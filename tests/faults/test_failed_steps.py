@@ -191,7 +191,7 @@ def test_a_single_target_that_was_killed_is_made_again(bench: NewBench, demo_res
 
 
 def test_what_ctrl_c_left_unbegun_gets_no_result(bench: NewBench, demo_results: Path, tmp_path: Path) -> None:
-    samples = ("C01", "P01", "P03")
+    samples = ("C01", "P01", "P02", "P03", "P04", "P05")
     site = bench(make_cohort(tmp_path / "cohort", samples))
     for sample in samples:
         site.ask_for(sample, "sleep 120")
