@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 
 import flowio
 import numpy as np
-from benchmarks.families import Donors, donor
+from benchmarks.families import LEVEL_SD, SPREAD_SD, Donors, donor
 from benchmarks.real_cells import MAKERS, Blood, stains
 from benchmarks.timing import ROOT
 
@@ -35,7 +35,6 @@ INSTRUMENT, TOP = "aurora", 4_194_304.0
 TARGET_DETECTOR = "PE-A"
 STAINED = ("cd154", "cd40ig")
 BINDING_LEVEL = 0.6  # CD40-Ig is the dimmer stain
-LEVEL_SD, SPREAD_SD = 0.25, 0.07  # natural logarithms, between people
 
 
 @dataclass(frozen=True)

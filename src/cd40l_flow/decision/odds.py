@@ -69,7 +69,7 @@ def reagent_evidences(
         borrowed=not expression.anchor.exact,
     )
     faintest = math.log(NEAREST * background.linear_sd) - prior.centre.level
-    said = hypotheses(people, people.negative, events, faintest, limits)
+    said = hypotheses(people, events, faintest, limits)
     near = parameters(fit)
     found: dict[str, Evidence] = {}
     width = math.sqrt(max(float(np.linalg.inv(fit.information)[0, 0]) * dispersion, 1e-12))
@@ -105,7 +105,7 @@ def _residual_in_control(control: ControlExpression, people: People, scale: Scal
     near = np.array([math.log(negative / (1 - negative)) if negative > 0 else -LOGIT_BOUND, 0.0, *law, *NO_TILT])
     problem = Problem(control.counts, background, prior, float(limits["mixture"]["shift_max"]))
     faintest = math.log(NEAREST * background.linear_sd) - centre.level
-    said = hypotheses(people, negative, events, faintest, limits)
+    said = hypotheses(replace(people, negative=negative), events, faintest, limits)
     one, two = (evidence(problem, said[name], negative, near).log for name in (h.NORMAL, h.RESIDUAL))
     return max(two - one, 0.0) / events
 
@@ -160,7 +160,7 @@ def _likeliest_first(negative: float, level: float, people: People) -> tuple[str
     """Return the names of the hypotheses, the one that the best fit looks like first: the others may be given up."""
     if negative > 0.9:
         first = h.ABSENT
-    elif negative - people.negative > people.blank * (1 - people.negative):
+    elif negative - people.negative > people.mosaic_excess.low:
         first = h.MOSAIC
     else:
         first = h.REDUCED if level < -2 * people.level_sd else h.NORMAL
@@ -241,11 +241,10 @@ def _together(name: str, found: Sequence[Evidences], people: Sequence[People], r
 
 def _share_law(name: str, people: People) -> h.Normal | h.Above:
     """Return the law of a hypothesis's fraction: beyond that of the healthy, or of a residual allele the mutants'."""
-    healthy = 1 - people.negative
     if name == h.MOSAIC:
-        return h.Above(people.blank * healthy, people.negative_sd)
+        return people.mosaic_excess
     if name == h.RESIDUAL:
-        return h.Above(people.blank, people.negative_sd / healthy)
+        return people.mutants
     return h.Normal(0.0, people.negative_sd)
 
 

@@ -88,6 +88,16 @@ class People:
     control_level_sd: float
     blank: float
 
+    @property
+    def mosaic_excess(self) -> Above:
+        """The law of a mosaic's negative fraction less that of a healthy sample."""
+        return Above(self.blank * (1 - self.negative), self.negative_sd)
+
+    @property
+    def mutants(self) -> Above:
+        """The law of the share of mutant cells among the expressing ones of a residual allele."""
+        return Above(self.blank, self.negative_sd / (1 - self.negative))
+
     @classmethod
     def of(cls, control: ControlExpression, limits: Mapping[str, Any]) -> People | None:
         """Return how a sample may differ from its controls; None where these tell no fraction or shape.
@@ -120,24 +130,21 @@ class People:
         )
 
 
-def hypotheses(
-    people: People, negative: float, events: float, faintest: float, limits: Mapping[str, Any]
-) -> dict[str, Hypothesis]:
-    """Return the hypotheses by name for a sample of so many cells of which a healthy one has this negative fraction.
+def hypotheses(people: People, events: float, faintest: float, limits: Mapping[str, Any]) -> dict[str, Hypothesis]:
+    """Return the hypotheses by name for a sample of so many cells.
 
     ``faintest`` is the lowest ln level that can be told from none, beside the control's.
     """
     odds = limits["odds"]
-    healthy, level = Normal(negative, people.negative_sd), Normal(0.0, people.level_sd)
+    healthy, level = Normal(people.negative, people.negative_sd), Normal(0.0, people.level_sd)
     bright = max(LEAST_BRIGHT, min(FEWEST_BRIGHT / max(events, 1.0), 0.5))
-    mutants = Above(people.blank, people.negative_sd / (1 - negative))
     residual = Normal(math.log(float(odds["residual_level"])), float(odds["residual_level_sd"]))
-    low = negative + people.blank * (1 - negative)
+    low = people.negative + people.mosaic_excess.low
     traces = Normal(max(ABSENT_LEVEL, faintest + 0.3), ABSENT_LEVEL_SD)
     return {
         NORMAL: Hypothesis(NORMAL, healthy, level),
         MOSAIC: Hypothesis(MOSAIC, Above(low, people.negative_sd), level, most_negative=1 - bright),
-        RESIDUAL: Hypothesis(RESIDUAL, healthy, level, residual=residual, mutants=mutants),
+        RESIDUAL: Hypothesis(RESIDUAL, healthy, level, residual=residual, mutants=people.mutants),
         REDUCED: Hypothesis(REDUCED, healthy, reduced(people, odds)),
         ABSENT: Hypothesis(ABSENT, Normal(ABSENT_LOGIT, ABSENT_LOGIT_SD, logit=True), traces),
     }
