@@ -188,8 +188,9 @@ def joint_odds(
 ) -> dict[str, float]:
     """Return the natural-log odds of each call of a sample against the likeliest other.
 
-    So a sample of which another call is true gets this one at odds of 100 in less than one of 100 cases, whichever
-    other that is (Markov's inequality for likelihood ratios; Royall 1997, Statistical Evidence).
+    As far as people are as the hypotheses say, a sample of which another call is true gets this one at odds of 100 in
+    less than one of 100 cases, whichever other that is; a mosaic, which has two explanations, in less than two
+    (Markov's inequality for likelihood ratios; Royall 1997, Statistical Evidence).
 
     ``binding`` is the reagent that shows function. What fits no call, two readouts of different kinds, is the rival
     `DISCORDANT`.

@@ -57,8 +57,9 @@ Spread, skew and photo-electron of the signal have the control's law under all o
 integrated over all of that (Laplace's approximation at its best fit, MacKay 2003, chapter 27), the counts divided by
 their overdispersion about the free fit, chi-squared over its 95th percentile (Wedderburn 1974,
 doi:10.1093/biomet/61.3.439).
-Odds are of one call against the likeliest other, as natural logarithms: 4.6 is 100 to 1. So a sample of which another
-call is true gets this one in less than one of 100 cases (Markov's inequality for likelihood ratios; Royall 1997).
+Odds are of one call against the likeliest other, as natural logarithms: 4.6 is 100 to 1. As far as people
+are as these laws say, a sample of which another call is true gets this one in less than one of 100 cases, MOSAIC of
+its two explanations in less than two (Markov's inequality for likelihood ratios; Royall 1997).
 
 All reagents together are one blood: negative fraction and level of two readouts may differ by no more than 0.015 and
 0.1 (standard deviations) beyond counting, and what healthy people differ by counts once. Their rival is that the
