@@ -23,12 +23,13 @@ from cd40l_flow.base.model import Floats
 from cd40l_flow.cohort.config import parse_config
 from cd40l_flow.decision.control import control_terms
 from cd40l_flow.mixture.components import background_component
-from cd40l_flow.mixture.fit import Problem, fit_mixture
+from cd40l_flow.mixture.fit import fit_mixture
 from cd40l_flow.mixture.histogram import centres, histogram, quantile
 from cd40l_flow.mixture.interval import profile_interval
 from cd40l_flow.mixture.measures import TargetCells, fit
 from cd40l_flow.mixture.model import Anchor, ControlExpression, Expression
 from cd40l_flow.mixture.prior import NOTHING_KNOWN
+from cd40l_flow.mixture.problem import Problem
 from cd40l_flow.signal.scale import Scale
 
 ROOT = Path(__file__).resolve().parent

@@ -20,11 +20,11 @@ from benchmarks.timing import ROOT
 from cd40l_flow.base.model import Floats
 from cd40l_flow.decision.control import control_terms
 from cd40l_flow.mixture.components import Background, background_component
-from cd40l_flow.mixture.fit import Problem, find_starts
 from cd40l_flow.mixture.histogram import bin_of, histogram
 from cd40l_flow.mixture.measures import TargetCells, fit
 from cd40l_flow.mixture.model import Anchor, Expression
 from cd40l_flow.mixture.prior import NOTHING_KNOWN, Prior
+from cd40l_flow.mixture.problem import Problem, find_starts
 from cd40l_flow.mixture.proportion import wilson
 from cd40l_flow.mixture.signal_law import BENDS
 

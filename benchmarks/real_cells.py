@@ -16,9 +16,9 @@ from benchmarks.mixture import limits
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.bending import LEAST
 from cd40l_flow.mixture.components import background_component
-from cd40l_flow.mixture.fit import Problem, find_starts
 from cd40l_flow.mixture.histogram import bin_of, histogram
 from cd40l_flow.mixture.prior import NOTHING_KNOWN
+from cd40l_flow.mixture.problem import Problem, find_starts
 from cd40l_flow.mixture.signal_law import BENDS
 from cd40l_flow.signal.scale import Scale, choose_scale, robust_sd
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from cd40l_flow.mixture.components import ELECTRON, ELECTRON_BOUNDS, Background, background_component
-from cd40l_flow.mixture.fit import PARAMETERS, Problem
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.prior import lent
+from cd40l_flow.mixture.problem import PARAMETERS, Problem
 from cd40l_flow.mixture.signal_law import SignalParameters
 from cd40l_flow.signal.scale import Scale
 

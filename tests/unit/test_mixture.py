@@ -13,10 +13,11 @@ from scipy import optimize, stats
 
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.components import TILTS, Background, background_component
-from cd40l_flow.mixture.fit import ANCHORED, PARAMETERS, Fit, Problem, find_starts, fit_mixture, parameters
+from cd40l_flow.mixture.fit import Fit, fit_mixture, parameters
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.interval import ROOT_95, profile_interval
 from cd40l_flow.mixture.prior import NOTHING_KNOWN, Prior, lent
+from cd40l_flow.mixture.problem import ANCHORED, PARAMETERS, Problem, find_starts
 from cd40l_flow.mixture.signal_law import SignalParameters
 from cd40l_flow.mixture.weight_error import weight_error
 from cd40l_flow.signal.scale import Scale

@@ -18,9 +18,10 @@ from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, MOSAIC, NORMAL, 
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture import hypotheses as h
 from cd40l_flow.mixture.evidence import LEVEL, Evidence, evidence
-from cd40l_flow.mixture.fit import LOGIT_BOUND, NEAREST, Problem, parameters
+from cd40l_flow.mixture.fit import parameters
 from cd40l_flow.mixture.hypotheses import People, hypotheses
 from cd40l_flow.mixture.model import ControlExpression, Expression
+from cd40l_flow.mixture.problem import LOGIT_BOUND, NEAREST, Problem
 from cd40l_flow.signal.scale import Scale
 
 DISCORDANT = "DISCORDANT"

@@ -14,7 +14,15 @@ import numpy as np
 
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.components import TILTS, piled
-from cd40l_flow.mixture.fit import (
+from cd40l_flow.mixture.hypotheses import (
+    Hypothesis,
+    Normal,
+    fraction_penalty,
+    level_penalty,
+    log_share,
+)
+from cd40l_flow.mixture.prior import Prior
+from cd40l_flow.mixture.problem import (
     ANCHORED,
     BORROWED_CELLS,
     BORROWED_SHIFT_SD,
@@ -25,14 +33,6 @@ from cd40l_flow.mixture.fit import (
     STRAY,
     Problem,
 )
-from cd40l_flow.mixture.hypotheses import (
-    Hypothesis,
-    Normal,
-    fraction_penalty,
-    level_penalty,
-    log_share,
-)
-from cd40l_flow.mixture.prior import Prior
 from cd40l_flow.mixture.scoring import Optimum, minimise
 
 LOG_2PI = math.log(2 * math.pi)

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from cd40l_flow.base.model import Floats
-from cd40l_flow.mixture.fit import LOGIT_BOUND, Fit, Problem, parameters
+from cd40l_flow.mixture.fit import Fit, parameters
+from cd40l_flow.mixture.problem import LOGIT_BOUND, Problem
 
 ROOT_95 = 1.959963984540054  # root of the 95th percentile of chi-squared with 1 degree of freedom
 CLOSE = 0.05  # of the root of the likelihood ratio, in standard errors, at which an end is found

@@ -17,8 +17,9 @@ import numpy as np
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.components import Background, background_component
 from cd40l_flow.mixture.detection import Titration, detectable
-from cd40l_flow.mixture.fit import SHIFT_SD, Fit, fit_mixture, parameters
+from cd40l_flow.mixture.fit import Fit, fit_mixture, parameters
 from cd40l_flow.mixture.prior import Prior
+from cd40l_flow.mixture.problem import SHIFT_SD
 from cd40l_flow.mixture.weight_error import weight_error
 
 SIZES = (500, 1000, 2000, 5000, 10_000, 20_000)

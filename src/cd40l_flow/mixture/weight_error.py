@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cd40l_flow.base.model import Floats
-from cd40l_flow.mixture.fit import ANCHORED
+from cd40l_flow.mixture.problem import ANCHORED
 
 
 @dataclass(frozen=True)
