@@ -12,7 +12,6 @@ from cd40l_flow.assay.effects import INDETERMINATE, NORMAL
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.errors import Cd40lFlowError, TubeError
 from cd40l_flow.base.model import Events, Job, Sample, Tube
-from cd40l_flow.decision.agreement import disagreement
 from cd40l_flow.decision.assess import assess, control_case, together
 from cd40l_flow.decision.calls import Decision, decide
 from cd40l_flow.decision.case import Case, ControlCase, Refusal, WithoutTimeQC
@@ -20,6 +19,7 @@ from cd40l_flow.decision.change import would_change
 from cd40l_flow.decision.control import combine, control_terms, from_json, with_titration
 from cd40l_flow.decision.guards import apply_guards, control_failures
 from cd40l_flow.decision.laboratory import laboratory
+from cd40l_flow.decision.reference_guards import disagreement
 from cd40l_flow.decision.shown import as_shown
 from cd40l_flow.decision.tube_checks import largest_change
 from cd40l_flow.fcs.panel import awaited, background_detector

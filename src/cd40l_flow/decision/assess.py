@@ -14,7 +14,6 @@ from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.tables import TARGET, TARGET_GATE
 from cd40l_flow.base.model import Floats, Override, Sample
 from cd40l_flow.cohort.ages import age_band
-from cd40l_flow.decision.agreement import disagreement
 from cd40l_flow.decision.binding import binding_of
 from cd40l_flow.decision.case import Activation, Case, ControlCase, Refusal
 from cd40l_flow.decision.compare import agreeing, compare
@@ -24,6 +23,7 @@ from cd40l_flow.decision.independence import Independence, independence
 from cd40l_flow.decision.laboratory import Laboratory, with_laboratory
 from cd40l_flow.decision.odds import reagent_evidences, reagent_odds, weigh
 from cd40l_flow.decision.quality import not_carried, usable_fit
+from cd40l_flow.decision.reference_guards import disagreement
 from cd40l_flow.decision.replicates import replicate_groups
 from cd40l_flow.decision.tube_checks import cd69_median, check_tubes, floor_of
 from cd40l_flow.gating.model import GatedSample, GatedTube

@@ -9,10 +9,10 @@ from typing import Any
 
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.mixture.detection import detectable
-from cd40l_flow.mixture.distances import distances
 from cd40l_flow.mixture.histogram import centres
 from cd40l_flow.mixture.medians import above, log_error
 from cd40l_flow.mixture.model import Comparison, ControlExpression, Expression
+from cd40l_flow.mixture.model_free import distances
 from cd40l_flow.mixture.proportion import Z95
 
 

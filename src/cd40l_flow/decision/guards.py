@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from cd40l_flow.assay.effects import ALL_CALLS, NORMAL
-from cd40l_flow.decision.agreement import agreement_guards
 from cd40l_flow.decision.applied import Guard
 from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.doubts import doubt_guards, infant_guard
 from cd40l_flow.decision.reagent_guards import no_background, reagent_guards
-from cd40l_flow.decision.reference_guards import reference_guards
+from cd40l_flow.decision.reference_guards import agreement_guards, reference_guards
 from cd40l_flow.decision.replicates import replicate_guards
 from cd40l_flow.decision.sample_guards import sample_guards
 

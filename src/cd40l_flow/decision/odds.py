@@ -271,7 +271,7 @@ def _log_convolved(value: float, variance: float, law: h.Normal | h.Above) -> fl
     """Return the log density of a value of a law that was measured with an error of this variance."""
     if isinstance(law, h.Normal):
         return _log_normal(value - law.mean, law.sd**2 + variance)
-    return h.log_share((value - law.low) / math.sqrt(law.sd**2 + variance))[0] - math.log(1 - law.low)
+    return h.log_share((value - law.low) / math.sqrt(law.sd**2 + variance))[0] - law.log_width
 
 
 def _log_normal(x: float, variance: float) -> float:

@@ -16,14 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.base.model import Floats
-from cd40l_flow.mixture.histogram import centres, edges, quantile
+from cd40l_flow.mixture.histogram import centres, cumulated, cut, edge_densities, edges, quantile, spread_below
 from cd40l_flow.mixture.signal_law import SignalParameters, bend_slopes, signal_law
 from cd40l_flow.signal.scale import Scale
 
 # The grid of log signals begins at a twentieth of the background's SD, and is the bins' from three of them.
 FAINTEST, BRIGHT, FAINT_STEP = 0.05, 3.0, 0.04
 WIDE_STEP = 0.15
-FLOOR_REACH = 12  # bins above a floor whose density tells how wide what lies beneath is
 # Of the smoothing of a background, in SD n^(-1/5): the normal reference rule (Silverman 1986, equation 3.28). Less of
 # it leaves noise of the tube in the shape, which a large dim sample takes for cells that express.
 KERNEL = 1.0
@@ -257,34 +256,6 @@ class Background:
         return np.maximum(p[0], 0.0), slopes
 
 
-def piled(rows: Floats, floor: int, below: float = 0.0) -> Floats:
-    """Return rows of bins, (..., bins), with all up to a floor in its bin, and ``below`` in those beneath."""
-    if floor <= 0:
-        return rows
-    found = rows.copy()
-    found[..., floor] = rows[..., : floor + 1].sum(axis=-1)
-    found[..., :floor] = below
-    return found
-
-
-def spread_below(counts: Floats, floor: int) -> Floats:
-    """Return binned cells, (bins,), with those piled at a floor spread beneath it, (bins,).
-
-    They are laid out as the lower half of a normal law that meets the density just above the floor: what a pile of
-    censored values hides is no known shape, but it is no peak.
-    """
-    pile = float(counts[: floor + 1].sum())
-    if floor <= 0 or pile <= 0:
-        return counts
-    above = counts[floor + 1 : floor + 1 + FLOOR_REACH]
-    density = float(above.mean()) if above.size else 0.0
-    # In bins; as wide as the bins beneath have room for, where next to nothing lies above.
-    room = max((floor + 1) / 3, 0.5)
-    sd = min(math.sqrt(2 / math.pi) * pile / density, room) if density > 0 else room
-    half = np.exp(-0.5 * ((np.arange(floor + 1) - floor) / sd) ** 2)
-    return np.concatenate((pile * half / half.sum(), counts[floor + 1 :]))
-
-
 def background_component(counts: Floats, scale: Scale, floor: int = 0) -> Background:
     """Return the negative component of binned background values, (bins,), on a scale; at least one event is needed.
 
@@ -315,34 +286,6 @@ def background_component(counts: Floats, scale: Scale, floor: int = 0) -> Backgr
     linear = scale.inverse(np.array([low, high]))
     linear_sd = float(linear[1] - linear[0]) / 2
     return Background(counts, smooth / smooth.sum(), median, sd, linear_sd, scale, bins, floor)
-
-
-def cut(counts: Floats, bins: int) -> Floats:
-    """Return the first bins, (bins,), the last of them with all above it."""
-    return np.append(counts[: bins - 1], counts[bins - 1 :].sum())
-
-
-def edge_densities(rows: Floats) -> Floats:
-    """Return densities at the edges of equal bins from their probabilities, (..., bins), in shares per bin, (..., bins
-    + 1): the slope of the quartic through five points of the cumulative distribution.
-    """
-    padded = np.zeros((*rows.shape[:-1], rows.shape[-1] + 4))
-    padded[..., 2:-2] = rows
-    found: Floats = (7 * (padded[..., 1:-2] + padded[..., 2:-1]) - padded[..., :-3] - padded[..., 3:]) / 12
-    return found
-
-
-def cumulated(p: Floats, places: Floats) -> Floats:
-    """Return the sum of bins, (bins,), below places counted in bins, (n,), by Hermite's cubic between the edges."""
-    left = np.minimum(places.astype(np.intp), p.size - 1)
-    t = places - left
-    density = edge_densities(p)
-    inside, first, second = p[left], density[left], density[left + 1]
-    below = np.concatenate(([0.0], np.cumsum(p)))
-    found: Floats = below[left] + t * (
-        first + t * (3 * inside - 2 * first - second + t * (first + second - 2 * inside))
-    )
-    return found
 
 
 def ashman_d(mean_a: float, sd_a: float, mean_b: float, sd_b: float) -> float:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cd40l_flow.base.model import Floats
-from cd40l_flow.mixture.components import TILTS, piled
+from cd40l_flow.mixture.components import TILTS
+from cd40l_flow.mixture.histogram import piled
 from cd40l_flow.mixture.hypotheses import (
     Hypothesis,
     Normal,

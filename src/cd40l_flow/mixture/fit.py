@@ -16,8 +16,8 @@ import numpy as np
 
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.bending import Bend, bend
-from cd40l_flow.mixture.components import TILTS, Background, ashman_d, piled
-from cd40l_flow.mixture.histogram import centres
+from cd40l_flow.mixture.components import TILTS, Background, ashman_d
+from cd40l_flow.mixture.histogram import centres, piled
 from cd40l_flow.mixture.prior import NOTHING_KNOWN, Prior
 from cd40l_flow.mixture.problem import ANCHORED, PARAMETERS, Problem, find_starts
 from cd40l_flow.mixture.scoring import Optimum, minimise

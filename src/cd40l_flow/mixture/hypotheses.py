@@ -36,10 +36,16 @@ class Normal:
 
 @dataclass(frozen=True)
 class Above:
-    """A flat law of a negative fraction from ``low`` up to 1, its lower edge blurred by ``sd``."""
+    """A flat law of a share of cells from ``low`` up to ``high``, its lower edge blurred by ``sd``."""
 
     low: float
     sd: float
+    high: float = 1.0
+
+    @property
+    def log_width(self) -> float:
+        """Minus the log density within."""
+        return math.log(max(self.high - self.low, 1e-3))
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ class People:
     @property
     def mosaic_excess(self) -> Above:
         """The law of a mosaic's negative fraction less that of a healthy sample."""
-        return Above(self.blank * (1 - self.negative), self.negative_sd)
+        return Above(self.blank * (1 - self.negative), self.negative_sd, 1 - self.negative)
 
     @property
     def mutants(self) -> Above:
@@ -178,7 +184,7 @@ def fraction_penalty(law: Normal | Above, logit: float) -> tuple[float, float, f
         return value, slope + z / law.sd * rate, curve + (rate / law.sd) ** 2
     z = (x - law.low) / law.sd
     log, hazard = log_share(z)
-    value += math.log(max(1 - law.low, 1e-3)) - log
+    value += law.log_width - log
     return value, slope - hazard / law.sd * rate, curve + hazard * (hazard + z) * (rate / law.sd) ** 2
 
 

@@ -13,8 +13,8 @@ from functools import cached_property
 import numpy as np
 
 from cd40l_flow.base.model import Floats
-from cd40l_flow.mixture.components import TILTS, Background, cut, piled
-from cd40l_flow.mixture.histogram import centres
+from cd40l_flow.mixture.components import TILTS, Background
+from cd40l_flow.mixture.histogram import centres, cut, piled
 from cd40l_flow.mixture.prior import Prior
 from cd40l_flow.mixture.scoring import Optimum, minimise
 from cd40l_flow.mixture.signal_law import BENDS, SKEW_BOUND, SignalParameters

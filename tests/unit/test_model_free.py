@@ -1,4 +1,4 @@
-"""Distances of histograms against scipy and closed forms, errors of medians against repeated draws."""
+"""Distances of histograms against scipy, a valley by hand, errors of medians against repeated draws."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from scipy import stats
 
 from cd40l_flow.base.model import Floats
-from cd40l_flow.mixture.distances import distances
-from cd40l_flow.mixture.histogram import histogram
+from cd40l_flow.mixture.histogram import centres, histogram
 from cd40l_flow.mixture.medians import above, log_error
+from cd40l_flow.mixture.model_free import distances, valley_depth
 from cd40l_flow.signal.scale import Scale
 
 BINS = 512
@@ -94,3 +94,13 @@ def test_cells_above_a_threshold() -> None:
     counts = np.ones(13)  # bins of 0.1 from -0.2
     assert above(counts, 1.05).tolist() == pytest.approx([0.0] * 12 + [0.5])
     assert above(counts, -1.0).sum() == 13
+
+
+def test_the_depth_of_a_valley_by_hand() -> None:
+    counts = np.zeros(BINS)
+    counts[(centres(BINS) > 0.1) & (centres(BINS) < 0.2)] = 10
+    counts[(centres(BINS) > 0.6) & (centres(BINS) < 0.7)] = 40
+    assert valley_depth(counts, 0.15, 0.65) == pytest.approx(1.0)
+    assert valley_depth(counts + 5, 0.15, 0.65) == pytest.approx(1 - 5 / 15)
+    assert valley_depth(np.full(BINS, 7.0), 0.15, 0.65) == pytest.approx(0.0)
+    assert valley_depth(counts, 0.65, 0.15) is None
