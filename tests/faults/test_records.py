@@ -28,7 +28,7 @@ from cd40l_flow.cohort.config import default_limits, draft_config
 from cd40l_flow.cohort.reference import load_reference
 from cd40l_flow.figures.binned import read_densities
 from cd40l_flow.interop.override_lines import find_overrides
-from cd40l_flow.result.record import read_record
+from cd40l_flow.result.record import foreign_names, read_record
 from cd40l_flow.result.reference import collect, write_reference
 from cd40l_flow.result.reviews import read_reviews
 from cd40l_flow.result.summary import write_summary
@@ -510,11 +510,11 @@ def test_the_types_agree_with_the_schema() -> None:
 
 
 def fits(value: Any) -> bool:
+    """Return whether a reader takes a value: its types fit, and its names are those of the assay."""
     try:
-        msgspec.convert(value, Result)
+        return not foreign_names(msgspec.convert(value, Result))
     except msgspec.ValidationError:
         return False
-    return True
 
 
 def without_points(value: Any) -> Any:

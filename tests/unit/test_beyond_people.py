@@ -55,7 +55,7 @@ def test_a_mosaic_begins_where_few_healthy_people_lie() -> None:
 
 def test_the_hypothesis_of_a_mosaic_begins_at_the_limit_of_blank() -> None:
     found = people(smallest_mosaic=1.0)
-    said = hypotheses(found, found.negative, 5000, -3.0, limits())
+    said = hypotheses(found, 5000, -3.0, limits())
     mosaic = said[MOSAIC].negative
     assert isinstance(mosaic, Above)
     # A mutant fraction f takes that share of the cells that would express.
@@ -64,4 +64,4 @@ def test_the_hypothesis_of_a_mosaic_begins_at_the_limit_of_blank() -> None:
     assert said[NORMAL].negative.sd == pytest.approx(found.negative_sd)
     # At most so many are negative that 2 % of the cells, or 50 of them, are left to express.
     assert said[MOSAIC].most_negative == pytest.approx(0.98)
-    assert hypotheses(found, found.negative, 500, -3.0, limits())[MOSAIC].most_negative == pytest.approx(0.90)
+    assert hypotheses(found, 500, -3.0, limits())[MOSAIC].most_negative == pytest.approx(0.90)
