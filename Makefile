@@ -15,14 +15,14 @@ export OPENBLAS_NUM_THREADS := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lock bench clean
+.PHONY: help demo test check lock schema bench mutants clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## analyse the simulated cohort of test_data and print the calls
 	$(BIN)/snakemake $(DEMO) --cores $(CORES)
-	@$(BIN)/python -P -m cd40l_flow.outputs.table test_data/results/summary.tsv
+	@$(BIN)/python -P -m cd40l_flow.result.table test_data/results/summary.tsv
 	@echo "Reports: $(CURDIR)/test_data/results/index.html"
 
 test: check ## run all checks and all tests
@@ -40,8 +40,14 @@ lock: $(INSTALLED) ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile pyproject.toml --upgrade --all-extras --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
 
+schema: $(INSTALLED) ## write the JSON Schema of a result from its types
+	$(BIN)/python -P -m cd40l_flow.result.types.json_schema workflow/schemas/result.schema.json
+
 bench: $(INSTALLED) ## measure accuracy and speed
 	$(BIN)/python -m benchmarks
+
+mutants: $(INSTALLED) ## break single lines of the science and see whether a test notices
+	$(BIN)/python -m benchmarks.mutants
 
 clean: ## remove what the demo and the tools left behind
 	rm -rf test_data/results test_data/logs test_data/.snakemake test_data/.cd40l-flow build dist

@@ -10,10 +10,10 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from cd40l_flow.analyse import analyse
-from cd40l_flow.inputs.plan import load_plan
+from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.result.types.result import Result
 from cd40l_flow.simulate import write_cohort
 
 TARGET = 0.02  # greatest difference allowed, where the assay is able to measure
@@ -84,7 +84,7 @@ def measure(directory: Path, name: str) -> Cohort:
     """Analyse a simulated cohort, with what the workflow calls for each sample, and set it beside its truth."""
     with contextlib.chdir(directory):
         plan = load_plan("config/config.yaml")
-        results: dict[str, dict[str, Any]] = {}
+        results: dict[str, Result] = {}
         # Controls first: the others take their results.
         for sample in sorted(plan.samples.values(), key=lambda sample: sample.role != "control"):
             controls = () if sample.role == "control" else plan.controls[sample.sample]
@@ -97,12 +97,12 @@ def measure(directory: Path, name: str) -> Cohort:
     return Cohort(name, tuple(measured), tuple(calls))
 
 
-def _measured(truth: dict[str, str], result: dict[str, Any]) -> Measured:
-    found = result["reagents"].get(truth["reagent"], {})
+def _measured(truth: dict[str, str], result: Result) -> Measured:
+    found = result.numbers(truth["reagent"])
     return Measured(
         sample=truth["sample"],
         reagent=truth["reagent"],
-        cells=found.get("events") or 0,
+        cells=int(found.get("events") or 0),
         separation=found.get("separation"),
         asked=float(truth["negative_fraction_asked"]),
         realised=float(truth["negative_fraction_realised"]),
@@ -112,9 +112,9 @@ def _measured(truth: dict[str, str], result: dict[str, Any]) -> Measured:
     )
 
 
-def _called(truth: dict[str, str], result: dict[str, Any]) -> Called:
+def _called(truth: dict[str, str], result: Result) -> Called:
     expected = tuple(filter(None, truth["expected_reasons"].split(";")))
-    return Called(truth["sample"], result["call"], tuple(result["reasons"]), truth["expected_call"], expected)
+    return Called(truth["sample"], result.call, tuple(result.reasons), truth["expected_call"], expected)
 
 
 def simulated(seed: int) -> Cohort:

@@ -9,7 +9,7 @@ from benchmarks.physical import SCALE, Physics, Sample
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr
 
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.base.model import Floats
 
 BINS = 256
 NODES, SIGNALS = 24, 120  # of the quadratures over background light and over the signal

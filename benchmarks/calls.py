@@ -25,7 +25,8 @@ from typing import Any
 import numpy as np
 
 from cd40l_flow.analyse import analyse
-from cd40l_flow.inputs.plan import load_plan
+from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.result.types.result import Result
 from cd40l_flow.simulate import SCENARIOS, Scenario, SimulationParameters, healthy_control, write_cohort
 from cd40l_flow.simulate.dialects import DIALECTS, INSTRUMENTS, SIMULATED
 from cd40l_flow.simulate.scenarios import TUBES_WITH_SECOND_CLONE
@@ -138,7 +139,7 @@ def _of_donor(scenario: Scenario, negative: float) -> Scenario:
 
 def kind_of(scenario: Scenario) -> str:
     """Return what a scenario is in truth."""
-    if scenario.expected_call == "INDETERMINATE" and READ_AS_MEANT not in scenario.sample:
+    if scenario.right == {"INDETERMINATE"} and READ_AS_MEANT not in scenario.sample:
         return "failed"
     if scenario.expected_call == "MOSAIC" or "carrier" in scenario.sample:
         return "mosaic"
@@ -181,10 +182,10 @@ def judge_run(donors_known: bool, run: tuple[int, Scenario, list[Scenario], floa
         lent, lent_arrays = analyse(plan.job(control.sample), {})
         for scenario in tests:
             result, arrays = analyse(plan.job(scenario.sample), {control.sample: lent})
-            calls = {METHODS[0]: result["call"]}
+            calls = {METHODS[0]: result.call}
             for method, positives in zip(METHODS[1:], (by_threshold, by_mixture), strict=True):
                 calls[method] = plain_rules(result, arrays, lent, lent_arrays, positives)
-            cd154 = result["reagents"].get("CD154", {})
+            cd154 = result.numbers("CD154")
             judged.append(
                 Judged(
                     run=seed,
@@ -193,11 +194,11 @@ def judge_run(donors_known: bool, run: tuple[int, Scenario, list[Scenario], floa
                     negative_fraction=scenario.negative_fraction,
                     mutant_fraction=1 - (1 - scenario.negative_fraction) / (1 - control.negative_fraction),
                     lod=cd154.get("lod"),
-                    separation=lent["reagents"].get("CD154", {}).get("separation"),
+                    separation=lent.numbers("CD154").get("separation"),
                     expected=expected_of(scenario),
                     calls=calls,
-                    reasons=tuple(result["reasons"]),
-                    pattern=str(result["pattern"]),
+                    reasons=tuple(result.reasons),
+                    pattern=str(result.pattern),
                 )
             )
     return judged
@@ -235,9 +236,9 @@ def by_mixture(counts: np.ndarray, background: np.ndarray) -> tuple[float, float
 
 
 def plain_rules(
-    result: Mapping[str, Any],
+    result: Result,
     arrays: Mapping[str, Any],
-    control: Mapping[str, Any],
+    control: Result,
     control_arrays: Mapping[str, Any],
     positives: Positives,
 ) -> str:
@@ -246,11 +247,11 @@ def plain_rules(
     Files, number of cells and activation are checked as anybody would; then at least 70 % positive is normal, at most
     10 % absent, and what lies between is a mosaic where the positive cells are as bright as the control's.
     """
-    refused = any(tube["status"] == "refused" for tube in result["tubes"])
-    events, activated = result["activated_events"], result["cd69_percent"]
+    refused = any(tube.status == "refused" for tube in result.tubes)
+    events, activated = result.activated_events, result.cd69_percent
     if refused or not events or events < FEWEST_EVENTS or (activated or 0.0) < LEAST_CD69:
         return "INDETERMINATE"
-    if result["metadata"]["calcineurin_inhibitor"] != "no":
+    if result.metadata.calcineurin_inhibitor != "no":
         return "INDETERMINATE"
     found: dict[str, tuple[float, float]] = {}
     for reagent, key in (("CD154", "cd154"), ("CD40-Ig", "cd40ig")):

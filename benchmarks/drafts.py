@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.drafts_schemes import FEW, LAST, MISSING, PEOPLE, SECOND, TUNED, Scheme, Tube, composed, folder
 
-from cd40l_flow.inputs.draft import draft
+from cd40l_flow.cohort.draft import draft
 
 ROOT = Path(__file__).parents[1]
 NAMES = ("FSC-A", "SSC-A", "FITC-A", "PE-A", "APC-A", "PerCP-A", "Time")

@@ -18,13 +18,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 from benchmarks.oracle import log_odds
 
 from cd40l_flow.analyse import analyse
-from cd40l_flow.inputs.plan import load_plan
+from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.result.types.result import Result
 from cd40l_flow.simulate import MECHANISMS, Mechanism, Scenario, SimulationParameters, write_cohort
 
 OUT = Path(__file__).parent / "families.md"
@@ -120,15 +120,15 @@ def judge(donors: Donors, run: tuple[int, Mechanism, Scenario, list[Scenario]]) 
     return found
 
 
-def judged(mechanism: Mechanism, seed: int, result: dict[str, Any], odds: float | None, seconds: float) -> Judged:
+def judged(mechanism: Mechanism, seed: int, result: Result, odds: float | None, seconds: float) -> Judged:
     """Return a result as judged by its mechanism."""
-    call = result["call"]
+    call = result.call
     return Judged(
         family=mechanism.name,
         seed=seed,
         call=call,
-        reasons=tuple(result["reasons"]),
-        qc=result["qc"],
+        reasons=tuple(result.reasons),
+        qc=result.qc,
         right=call in mechanism.scenario.right,
         dangerous=call in mechanism.scenario.dangerous,
         odds=odds,

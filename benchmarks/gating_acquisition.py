@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from benchmarks.gating_samples import Known, Mask, cohort, tube_of_events
 
-from cd40l_flow.inputs.model import Events
+from cd40l_flow.base.model import Events
 from cd40l_flow.signal.acquisition import at_the_top
 from cd40l_flow.signal.prepare import choose_scales, prepare
 from cd40l_flow.simulate import DIALECTS, INSTRUMENTS, Fault, varied

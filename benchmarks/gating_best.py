@@ -14,9 +14,9 @@ import numpy as np
 from benchmarks.gating_samples import Mask, f1
 from numpy.typing import NDArray
 
+from cd40l_flow.base.model import Floats
 from cd40l_flow.gating.model import GatedTube, ScatterGate
 from cd40l_flow.gating.singlets import singlet_ratio
-from cd40l_flow.inputs.model import Floats
 
 # Steps of a threshold: quantiles of the true cells and of all events.
 STEPS = 1024

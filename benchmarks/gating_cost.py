@@ -16,22 +16,15 @@ from typing import Any
 import flowkit as fk
 from benchmarks.gating_samples import cohort, gated
 
-from cd40l_flow.gating.model import (
-    ACTIVATED,
-    CD3_POSITIVE,
-    CD8_NEGATIVE,
-    LYMPHOCYTES,
-    SINGLETS,
-    VIABLE,
-    Boundary,
-    GatedTube,
-)
+from cd40l_flow.assay.cd40l import ACTIVATED, CD3_POSITIVE, CD8_NEGATIVE, LYMPHOCYTES, SINGLETS, VIABLE
+from cd40l_flow.base.model import Events
+from cd40l_flow.fcs.reader import read_events
+from cd40l_flow.fcs.spillover import FROM_FILE
+from cd40l_flow.figures.evidence import Curves
+from cd40l_flow.figures.panels import draw_panels
+from cd40l_flow.gating.model import Boundary, GatedTube
 from cd40l_flow.gating.strategy import gate
-from cd40l_flow.inputs.fcs import read_events
-from cd40l_flow.inputs.model import Events
-from cd40l_flow.inputs.spillover import FROM_FILE
-from cd40l_flow.outputs.evidence import Curves
-from cd40l_flow.outputs.panels import draw_panels, scatter_tops
+from cd40l_flow.result.gating_parts import scatter_tops
 from cd40l_flow.signal.prepare import choose_scales, prepare
 from cd40l_flow.simulate import Scenario
 

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.analyse import read_sample
-from cd40l_flow.gating.model import ACTIVATED, GatedSample, GatedTube
+from cd40l_flow.assay.cd40l import ACTIVATED
+from cd40l_flow.base.model import Events, Job
+from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.gating.strategy import gate
-from cd40l_flow.inputs.model import Events, Job
-from cd40l_flow.inputs.plan import load_plan
 from cd40l_flow.signal.prepare import choose_scales, prepare
 from cd40l_flow.signal.scale import Scale
 from cd40l_flow.simulate import Scenario, SimulationParameters, write_cohort
@@ -93,7 +94,7 @@ def tube_of_events(known: Known, stimulation: str, reagent: str) -> Events:
 def activated(tube: GatedTube) -> Mask:
     """Return which events are gated as the assay's cells, (events,); none where the gate could not be drawn."""
     nothing: Mask = np.zeros(tube.signal.events.values.shape[0], dtype=np.bool_)
-    return tube.mask(ACTIVATED) if ACTIVATED in tube.places else nothing
+    return tube.mask(ACTIVATED) if ACTIVATED in tube.indices else nothing
 
 
 # What an instrument cannot measure is told of every sample of it, which is no doubt about this one.

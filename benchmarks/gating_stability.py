@@ -10,8 +10,9 @@ from benchmarks.gating_real import REAL, real_samples
 from benchmarks.gating_samples import Known, activated, cohort, gated, tube_of
 from numpy.typing import NDArray
 
-from cd40l_flow.gating.model import CD8_NEGATIVE, GatedSample
-from cd40l_flow.inputs.model import Events
+from cd40l_flow.assay.cd40l import CD8_NEGATIVE
+from cd40l_flow.base.model import Events
+from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.signal.prepare import choose_scales
 from cd40l_flow.simulate import varied
 from cd40l_flow.simulate.cells import DEBRIS
@@ -122,7 +123,7 @@ def _count(sample: GatedSample) -> int:
     tube = tube_of(sample, "stimulated", "CD154") or sample.tubes[0]
     mask = activated(tube)
     return int(
-        np.count_nonzero(mask if mask.any() else tube.mask(CD8_NEGATIVE) if CD8_NEGATIVE in tube.places else mask)
+        np.count_nonzero(mask if mask.any() else tube.mask(CD8_NEGATIVE) if CD8_NEGATIVE in tube.indices else mask)
     )
 
 

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 
 from cd40l_flow.analyse import analyse
-from cd40l_flow.inputs.plan import load_plan
+from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.result.types.result import Result
 from cd40l_flow.simulate import Fault, Scenario, SimulationParameters, fcs_name, simulate_tube, varied, write_cohort
 from cd40l_flow.simulate.cells import CD4_T, CD8_DIM_T, CD8_T, DOUBLE_NEGATIVE_T, B
 
@@ -148,9 +148,9 @@ def _print(
     )
 
 
-def _codes(result: dict[str, Any]) -> tuple[str, ...]:
+def _codes(result: Result) -> tuple[str, ...]:
     """Return the codes that accuse a tube, of the guards that leave no call standing."""
-    blocking = {guard["code"] for guard in result["guards"] if guard["fired"] and guard["effect"] == BLOCKS}
+    blocking = {guard.code for guard in result.guards if guard.fired and guard.effect == BLOCKS}
     return tuple(sorted(blocking & set(ACCUSING)))
 
 

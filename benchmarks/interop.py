@@ -12,12 +12,12 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.timing import ROOT
 
-from cd40l_flow.cli import main as command
-from cd40l_flow.inputs.job import job_to_json
-from cd40l_flow.inputs.plan import load_plan
-from cd40l_flow.outputs.export import export_gates
-from cd40l_flow.outputs.readback import Row
-from cd40l_flow.outputs.record import read_record
+from cd40l_flow.cli.main import main as command
+from cd40l_flow.cohort.job import job_to_json
+from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.interop.export import export_gates
+from cd40l_flow.interop.readback import Row
+from cd40l_flow.result.record import read_record
 from cd40l_flow.simulate import DIALECTS, INSTRUMENTS, Fault, Scenario, write_cohort
 
 SEED = 20260101

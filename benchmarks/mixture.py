@@ -19,16 +19,17 @@ from benchmarks import rivals
 from benchmarks.bound import cramer_rao
 from benchmarks.physical import SCALE, Sample, draw_sample
 
-from cd40l_flow.config import parse_config
-from cd40l_flow.expression.components import background_component
-from cd40l_flow.expression.control import control_terms
-from cd40l_flow.expression.histogram import centres, histogram, quantile
-from cd40l_flow.expression.interval import profile_interval
-from cd40l_flow.expression.measures import TargetCells, fit
-from cd40l_flow.expression.mixture import Problem, fit_mixture
-from cd40l_flow.expression.model import Anchor, ControlExpression, Expression
-from cd40l_flow.expression.prior import NOTHING_KNOWN
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.base.model import Floats
+from cd40l_flow.cohort.config import parse_config
+from cd40l_flow.decision.control import control_terms
+from cd40l_flow.mixture.components import background_component
+from cd40l_flow.mixture.fit import fit_mixture
+from cd40l_flow.mixture.histogram import centres, histogram, quantile
+from cd40l_flow.mixture.interval import profile_interval
+from cd40l_flow.mixture.measures import TargetCells, fit
+from cd40l_flow.mixture.model import Anchor, ControlExpression, Expression
+from cd40l_flow.mixture.prior import NOTHING_KNOWN
+from cd40l_flow.mixture.problem import Problem
 from cd40l_flow.signal.scale import Scale
 
 ROOT = Path(__file__).resolve().parent

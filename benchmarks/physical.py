@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.base.model import Floats
 from cd40l_flow.signal.scale import Scale
 
 SCALE = Scale(t=262144.0, w=0.7, m=4.5, a=0.0, source="benchmark")

@@ -53,7 +53,7 @@ def flowcal(path: str) -> np.ndarray:
 
 
 def own(path: str) -> np.ndarray:
-    from cd40l_flow.inputs.fcs import open_recording
+    from cd40l_flow.fcs.reader import open_recording
 
     recording = open_recording(path)
     return recording.stored(range(len(recording.header.detectors)))
@@ -71,7 +71,7 @@ READERS: dict[str, tuple[str, Callable[[str], np.ndarray]]] = {
 
 def means(reader: str, path: str) -> dict[str, object]:
     if reader == "cd40l-flow":
-        from cd40l_flow.inputs.inspect import inspect_file
+        from cd40l_flow.fcs.inspect import inspect_file
 
         told = inspect_file(path).as_dict()
         if told["status"] == "refused":
@@ -94,7 +94,7 @@ def plain(path: str) -> None:
 
 
 def scan(path: str) -> None:
-    from cd40l_flow.inputs.fcs import open_recording
+    from cd40l_flow.fcs.reader import open_recording
 
     open_recording(path).columns()
 
@@ -104,7 +104,7 @@ def everything(path: str) -> None:
 
 
 def needed(path: str) -> None:
-    from cd40l_flow.inputs.fcs import open_recording
+    from cd40l_flow.fcs.reader import open_recording
 
     open_recording(path).stored(NEEDED)
 
@@ -135,7 +135,7 @@ def main() -> None:
         for path in paths:
             print(json.dumps(means(reader, path)), flush=True)
     elif task == "inspect":
-        from cd40l_flow.cli import main as command
+        from cd40l_flow.cli.main import main as command
 
         command(["inspect", "--json", paths[0]])
         print(json.dumps({"peak_mb": peak_mb()}))

@@ -17,16 +17,16 @@ from benchmarks.real_cells import MAKERS, SHIFT_MAX, Blood, Stain, binned, stain
 from benchmarks.sample_case import judged
 from benchmarks.timing import ROOT
 
-from cd40l_flow.expression.components import Background, background_component
-from cd40l_flow.expression.control import control_terms
-from cd40l_flow.expression.histogram import bin_of, histogram
-from cd40l_flow.expression.measures import TargetCells, fit
-from cd40l_flow.expression.mixture import Problem, find_starts
-from cd40l_flow.expression.model import Anchor, Expression
-from cd40l_flow.expression.prior import NOTHING_KNOWN, Prior
-from cd40l_flow.expression.proportion import wilson
-from cd40l_flow.expression.signal_law import BENDS
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.base.model import Floats
+from cd40l_flow.decision.control import control_terms
+from cd40l_flow.mixture.components import Background, background_component
+from cd40l_flow.mixture.histogram import bin_of, histogram
+from cd40l_flow.mixture.measures import TargetCells, fit
+from cd40l_flow.mixture.model import Anchor, Expression
+from cd40l_flow.mixture.prior import NOTHING_KNOWN, Prior
+from cd40l_flow.mixture.problem import Problem, find_starts
+from cd40l_flow.mixture.proportion import wilson
+from cd40l_flow.mixture.signal_law import BENDS
 
 SIZES = (500, 2000, 5000, 20_000)
 HALF_SIZES = (500, 800)  # of the smaller recordings a half has no more expressing cells

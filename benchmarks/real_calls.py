@@ -26,8 +26,8 @@ from benchmarks.real_cells import MAKERS, Blood, stains
 from benchmarks.timing import ROOT
 
 from cd40l_flow.analyse import analyse
-from cd40l_flow.inputs.model import Floats
-from cd40l_flow.inputs.plan import load_plan
+from cd40l_flow.base.model import Floats
+from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.simulate import Scenario, healthy_control, write_cohort
 
 # Values of this instrument are compensated before they are written: another signal spills nowhere.

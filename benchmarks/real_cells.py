@@ -13,13 +13,13 @@ import flowio
 import numpy as np
 from benchmarks.mixture import limits
 
-from cd40l_flow.expression.bending import LEAST
-from cd40l_flow.expression.components import background_component
-from cd40l_flow.expression.histogram import bin_of, histogram
-from cd40l_flow.expression.mixture import Problem, find_starts
-from cd40l_flow.expression.prior import NOTHING_KNOWN
-from cd40l_flow.expression.signal_law import BENDS
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.base.model import Floats
+from cd40l_flow.mixture.bending import LEAST
+from cd40l_flow.mixture.components import background_component
+from cd40l_flow.mixture.histogram import bin_of, histogram
+from cd40l_flow.mixture.prior import NOTHING_KNOWN
+from cd40l_flow.mixture.problem import Problem, find_starts
+from cd40l_flow.mixture.signal_law import BENDS
 from cd40l_flow.signal.scale import Scale, choose_scale, robust_sd
 
 FCS = Path(__file__).resolve().parents[2] / "shared" / "fcs"

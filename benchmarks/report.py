@@ -20,9 +20,9 @@ SAMPLE, CONTROL = "P05", "C01"
 # Code that a new process runs, and what it stands for.
 PARTS = {
     "Python alone": "pass",
-    "with the command line": "import cd40l_flow.cli",
-    "with numpy": "import cd40l_flow.cli, numpy",
-    "with Jinja2 and the texts": "import jinja2; from cd40l_flow.outputs.texts import load_texts; load_texts()",
+    "with the command line": "import cd40l_flow.cli.main",
+    "with numpy": "import cd40l_flow.cli.main, numpy",
+    "with Jinja2 and the texts": "import jinja2; from cd40l_flow.assay.texts import load_texts; load_texts()",
     "with matplotlib's renderer (not used)": "from matplotlib.backends import backend_agg",
     "with matplotlib's pyplot (not used)": "import matplotlib.pyplot",
 }
@@ -51,7 +51,7 @@ def main() -> None:
         directory = Path(folder)
         (directory / "config").symlink_to(ROOT / "test_data" / "config")
         (directory / "fcs").symlink_to(ROOT / "test_data" / "fcs")
-        tool = [sys.executable, "-m", "cd40l_flow.cli"]
+        tool = [sys.executable, "-m", "cd40l_flow.cli.main"]
         subprocess.run([*tool, "run", "--sample", SAMPLE], cwd=directory, env=_environment(), check=True)
         results = directory / "results" / "samples"
         paths = ["--result", f"{results}/{SAMPLE}/result.json", "--controls", f"{results}/{CONTROL}/result.json"]

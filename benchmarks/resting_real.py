@@ -17,10 +17,11 @@ from benchmarks.gating_real import CONFIGURATIONS, REAL
 from benchmarks.gating_samples import Known, gated
 
 from cd40l_flow.analyse import read_sample
-from cd40l_flow.expression.resting import stimulated
-from cd40l_flow.gating.model import ACTIVATED, CD8_NEGATIVE, GatedSample
-from cd40l_flow.inputs.model import Floats
-from cd40l_flow.inputs.plan import load_plan
+from cd40l_flow.assay.cd40l import ACTIVATED, CD8_NEGATIVE
+from cd40l_flow.base.model import Floats
+from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.gating.model import GatedSample
+from cd40l_flow.mixture.resting import stimulated
 from cd40l_flow.signal.scale import robust_sd
 
 FOLDER, TARGET = "activation", "Alexa Fluor 647-A"
@@ -65,7 +66,7 @@ def _compared(sample: GatedSample, detector: str) -> Iterator[Beside]:
     active = [tube for tube in sample.tubes if tube.signal.events.tube.stimulation == "stimulated"]
     own = np.concatenate([tube.linear("target", CD8_NEGATIVE) for tube in resting])
     for tube in active:
-        if ACTIVATED not in tube.places or tube.count(ACTIVATED) < 50:
+        if ACTIVATED not in tube.indices or tube.count(ACTIVATED) < 50:
             continue
         truth = tube.linear("target", ACTIVATED)
         change = stimulated(own, resting, [tube])

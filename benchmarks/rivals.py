@@ -13,7 +13,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_ndtr
 
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.base.model import Floats
 
 MOST_COMPONENTS = 4
 NEAR = 2.0  # robust SD of the background within which a component counts as negative

@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 from benchmarks.physical import SCALE, Physics
 
-from cd40l_flow.config import parse_config
-from cd40l_flow.expression.calls import SubCall, decide
-from cd40l_flow.expression.case import Activation, Case, ControlCase, TubeCheck
-from cd40l_flow.expression.compare import compare
-from cd40l_flow.expression.control import control_terms
-from cd40l_flow.expression.guards import apply_guards
-from cd40l_flow.expression.histogram import histogram
-from cd40l_flow.expression.measures import TargetCells, fit
-from cd40l_flow.expression.model import Anchor, Comparison, ControlExpression, Expression
-from cd40l_flow.expression.quality import usable_fit
-from cd40l_flow.inputs.model import Sample
+from cd40l_flow.base.model import Sample
+from cd40l_flow.cohort.config import parse_config
+from cd40l_flow.decision.calls import SubCall, decide
+from cd40l_flow.decision.case import Activation, Case, ControlCase, TubeCheck
+from cd40l_flow.decision.compare import compare
+from cd40l_flow.decision.control import control_terms
+from cd40l_flow.decision.guards import apply_guards
+from cd40l_flow.decision.quality import usable_fit
+from cd40l_flow.mixture.histogram import histogram
+from cd40l_flow.mixture.measures import TargetCells, fit
+from cd40l_flow.mixture.model import Anchor, Comparison, ControlExpression, Expression
 
 REAGENT = "CD154"
 BACKGROUND_CELLS, CONTROL_CELLS = 5000, 10_000

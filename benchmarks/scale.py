@@ -60,7 +60,7 @@ def write(sizes: Sequence[int], out: Path, arguments: Sequence[str] = ()) -> Non
             copy_results(demo, directory, size)
             for name, file in (("summary", "summary.tsv"), ("index", "index.html")):
                 rows[size][name] = measure(
-                    [sys.executable, "-m", "cd40l_flow.cli", "summarize", "--samples", "config/samples.tsv"]
+                    [sys.executable, "-m", "cd40l_flow.cli.main", "summarize", "--samples", "config/samples.tsv"]
                     + [f"--{name}", f"results/{file}"],
                     directory,
                 )

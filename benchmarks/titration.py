@@ -19,12 +19,12 @@ from benchmarks.physical import SCALE, Physics, draw_physics
 from benchmarks.sample_case import BACKGROUND_CELLS, CONTROL_CELLS, lent_control, limits
 from benchmarks.timing import ROOT
 
-from cd40l_flow.expression.components import background_component
-from cd40l_flow.expression.control import prior_of, with_titration
-from cd40l_flow.expression.detection import detectable
-from cd40l_flow.expression.histogram import histogram
-from cd40l_flow.expression.mixture import fit_mixture
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.base.model import Floats
+from cd40l_flow.decision.control import prior_of, with_titration
+from cd40l_flow.mixture.components import background_component
+from cd40l_flow.mixture.detection import detectable
+from cd40l_flow.mixture.fit import fit_mixture
+from cd40l_flow.mixture.histogram import histogram
 
 SEPARATIONS = (2.5, 3.0, 4.0, 6.0, 8.0)
 SIZES = (500, 1000, 2000, 5000)

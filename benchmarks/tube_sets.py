@@ -16,14 +16,14 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 from benchmarks.families import HELD_OUT, Donors, donor
 from benchmarks.resting_real import compared, rows
 
 from cd40l_flow.analyse import analyse
-from cd40l_flow.inputs.plan import load_plan
+from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.result.types.result import Result
 from cd40l_flow.simulate import INSTRUMENTS, Scenario, SimulationParameters, healthy_control, named, write_cohort
 
 OUT = Path(__file__).parent / "tube_sets.md"
@@ -133,31 +133,29 @@ def judged(
     seed: int,
     scenario: Scenario,
     control: Scenario,
-    result: Mapping[str, Any],
-    lent: Mapping[str, Any],
+    result: Result,
+    lent: Result,
 ) -> Judged:
     """Return a sample judged by its result; ``lent`` is that of its control."""
-    call = result["call"]
+    call = result.call
     return Judged(
         tubes=tubes.name,
         instrument=scenario.instrument,
         kind=scenario.sample,
         seed=seed,
         call=call,
-        reasons=tuple(result["reasons"]),
+        reasons=tuple(result.reasons),
         right=call in scenario.right,
         dangerous=call in scenario.dangerous,
-        separation=(lent["reagents"].get("CD154") or {}).get("separation"),
+        separation=lent.numbers("CD154").get("separation"),
         shown=_shown(scenario, control, result),
     )
 
 
-def _shown(
-    scenario: Scenario, control: Scenario, result: Mapping[str, Any]
-) -> dict[str, tuple[float, float, float, float]]:
+def _shown(scenario: Scenario, control: Scenario, result: Result) -> dict[str, tuple[float, float, float, float]]:
     """Return the fractions that the result shows: value, interval, truth of the donor."""
     found = {}
-    for reagent, values in result["reagents"].items():
+    for reagent, values in result.reagents.items():
         # What a tube holds that was not stained is cells without the target.
         binds = reagent not in scenario.unstained and (reagent != "CD40-Ig" or scenario.function > 0)
         negative = scenario.negative_fraction if binds else 1.0
@@ -166,7 +164,7 @@ def _shown(
             "mutant_fraction": 1 - (1 - negative) / (1 - control.negative_fraction),
         }
         for name, truth in truths.items():
-            one = tuple(values[f"{name}{end}"] for end in ("", "_low", "_high"))
+            one = tuple(getattr(values, f"{name}{end}") for end in ("", "_low", "_high"))
             if None not in one:
                 found[f"{reagent} {name}"] = (*one, truth)
     return found

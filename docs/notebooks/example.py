@@ -67,7 +67,7 @@ print(f"Ashman's D         {found.separation:.1f}")
 
 # %%
 called = cd.call("test_data/config/config.yaml", "P05", directory="test_data")
-called.result["call"], called.result["reasons"], called.result["statement"]
+called.result.call, called.result.reasons, called.result.statement
 
 # %% [markdown]
 # ## Report

@@ -6,30 +6,36 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cd40l_flow.errors import TubeError
-from cd40l_flow.expression.agreement import disagreement
-from cd40l_flow.expression.assess import assess, control_case, together
-from cd40l_flow.expression.calls import Decision, decide
-from cd40l_flow.expression.case import Case, ControlCase, Refusal, Uncut
-from cd40l_flow.expression.change import would_change
-from cd40l_flow.expression.control import combine, control_terms, from_json, with_titration
-from cd40l_flow.expression.effects import INDETERMINATE, NORMAL
-from cd40l_flow.expression.guards import apply_guards, control_failures
-from cd40l_flow.expression.laboratory import laboratory
-from cd40l_flow.expression.shown import as_shown
-from cd40l_flow.expression.tube_checks import largest_change
-from cd40l_flow.expression.wording import statement
-from cd40l_flow.gating.lending import combined
+import msgspec
+
+from cd40l_flow.assay.effects import INDETERMINATE, NORMAL
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.base.errors import Cd40lFlowError, TubeError
+from cd40l_flow.base.model import Events, Job, Sample, Tube
+from cd40l_flow.decision.assess import assess, control_case, together
+from cd40l_flow.decision.calls import Decision, decide
+from cd40l_flow.decision.case import Case, ControlCase, Refusal, WithoutTimeQC
+from cd40l_flow.decision.change import would_change
+from cd40l_flow.decision.control import combine, control_terms, from_json, with_titration
+from cd40l_flow.decision.guards import apply_guards, control_failures
+from cd40l_flow.decision.laboratory import laboratory
+from cd40l_flow.decision.reference_guards import disagreement
+from cd40l_flow.decision.shown import as_shown
+from cd40l_flow.decision.tube_checks import largest_change
+from cd40l_flow.fcs.panel import awaited, background_detector
+from cd40l_flow.fcs.reader import read_events
+from cd40l_flow.figures.densities import densities
+from cd40l_flow.gating.control_gates import combined
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.gating.strategy import gate
-from cd40l_flow.inputs.fcs import read_events
-from cd40l_flow.inputs.model import Events, Job, Sample, Tube
-from cd40l_flow.inputs.panel import BACKGROUND_OF, awaited, background_detector
-from cd40l_flow.outputs.densities import densities
-from cd40l_flow.outputs.gate_files import export_messages
-from cd40l_flow.outputs.result import result_of
+from cd40l_flow.interop.gate_files import export_messages
+from cd40l_flow.report.wording import statement
+from cd40l_flow.result.build import result_of
+from cd40l_flow.result.gate_tree import scales_of
+from cd40l_flow.result.types.control import Control
+from cd40l_flow.result.types.result import Result
 from cd40l_flow.signal.compensation import compensate
-from cd40l_flow.signal.prepare import TubeSignal, choose_scales, prepare, shared_scales, uncut
+from cd40l_flow.signal.prepare import TubeSignal, choose_scales, prepare, shared_scales, without_time_qc
 from cd40l_flow.signal.scale import Scale
 
 
@@ -42,7 +48,7 @@ class Read:
     refusals: tuple[Refusal, ...]
 
 
-def analyse(job: Job, control_results: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+def analyse(job: Job, control_results: Mapping[str, Result]) -> tuple[Result, dict[str, Any]]:
     """Return the result of one sample and the arrays of its figures.
 
     ``control_results`` maps the names of a test sample's controls to their results; a control is measured together with
@@ -54,8 +60,8 @@ def analyse(job: Job, control_results: Mapping[str, Mapping[str, Any]]) -> tuple
     gated, case = assay.judge(assay.signals)
     limits = job.settings["limits"]
     decision = _decide(case, job)
-    if any(signal.acquisition.steadiness.stretches for signal in assay.signals):
-        case = replace(case, uncut=_uncut(assay, gated, decision.call))
+    if any(signal.acquisition.time_qc.stretches for signal in assay.signals):
+        case = replace(case, without_time_qc=_without_time_qc(assay, gated, decision.call))
         decision = _decide(case, job)
     failures, reagent_failures = control_failures(case, limits) if job.sample.role == "control" else ((), {})
     lent = {
@@ -74,8 +80,9 @@ def analyse(job: Job, control_results: Mapping[str, Mapping[str, Any]]) -> tuple
         failures=failures,
         reagent_failures=reagent_failures,
     )
-    result["messages"] += export_messages(result, gated.tubes)
-    tops = [control["lent"]["scatter_tops"] for control in results]
+    messages = [*result.messages, *export_messages(result, gated.tubes)]
+    result = msgspec.structs.replace(result, messages=messages)
+    tops = [control.scatter_tops for control in given_by(results)]
     return result, densities(gated, shown, tops)
 
 
@@ -105,11 +112,11 @@ def _decide(case: Case, job: Job) -> Decision:
     return decide(case, apply_guards(case, limits), limits, require_function=bool(job.settings["require_function"]))
 
 
-def _uncut(assay: _Assay, cut: GatedSample, call: str) -> Uncut:
+def _without_time_qc(assay: _Assay, cut: GatedSample, call: str) -> WithoutTimeQC:
     """Return what the sample would have been without the cuts in time, its controls as they are."""
-    gated, case = assay.judge([uncut(signal) for signal in assay.signals])
+    gated, case = assay.judge([without_time_qc(signal) for signal in assay.signals])
     decision = _decide(case, assay.job)
-    return Uncut(decision.call, decision.reasons, decision.call == call, largest_change(cut, gated), case)
+    return WithoutTimeQC(decision.call, decision.reasons, decision.call == call, largest_change(cut, gated), case)
 
 
 def _of_control(job: Job) -> _Assay:
@@ -124,18 +131,16 @@ def _of_control(job: Job) -> _Assay:
     return replace(mine, control=control_case(others, limits), alone=False) if others else mine
 
 
-def _of_test(job: Job, results: Sequence[Mapping[str, Any]]) -> _Assay:
+def _of_test(job: Job, results: Sequence[Result]) -> _Assay:
     """Return a test sample on the scale of its run's controls, to be judged beside them."""
     limits = job.settings["limits"]
-    theirs = {
-        str(tube["digest"]): f"{tube['fcs']} of {result['sample']}" for result in results for tube in result["tubes"]
-    }
+    theirs = {str(tube.digest): f"{tube.fcs} of {result.sample}" for result in results for tube in result.tubes}
     read = _without_others(read_sample(job.sample, job.settings), theirs)
-    scales = shared_scales([_scales(result) for result in results])
+    scales = shared_scales([scales_of(result) for result in results])
     if any(name not in scales for one in read.events for name in one.markers.values()):
         scales = choose_scales(read.events, limits["scale"], "own tubes") | scales
     assay = _assay(job, read, scales, control_from_results(results, limits) if results else None, alone=False)
-    return replace(assay, lent=combined([result["lent"]["gates"] for result in results]))
+    return replace(assay, lent=combined([_gates(control) for control in given_by(results)]))
 
 
 def _assay(job: Job, read: Read, scales: Mapping[str, Scale], control: ControlCase | None, *, alone: bool) -> _Assay:
@@ -144,66 +149,75 @@ def _assay(job: Job, read: Read, scales: Mapping[str, Scale], control: ControlCa
     return _Assay(job, read.sample, signals, used, read.refusals, control, alone)
 
 
-def control_from_results(results: Sequence[Mapping[str, Any]], limits: Mapping[str, Any]) -> ControlCase:
+def control_from_results(results: Sequence[Result], limits: Mapping[str, Any]) -> ControlCase:
     """Return what the results of a sample's controls say together; a reagent counts when every control has it."""
-    lent = [result["lent"] for result in results]
-    reagents = [name for name in lent[0]["reagents"] if all(name in one["reagents"] for one in lent)]
-    percents = [one["activation_percent"] for one in lent]
-    terms = [{name: from_json(plain) for name, plain in one["reagents"].items()} for one in lent]
+    lent = given_by(results)
+    reagents = [name for name in lent[0].reagents if all(name in one.reagents for one in lent)]
+    percents = [one.activation_percent for one in lent]
+    terms = [{name: from_json(msgspec.to_builtins(plain)) for name, plain in one.reagents.items()} for one in lent]
     return ControlCase(
-        names=tuple(result["sample"] for result in results),
+        names=tuple(result.sample for result in results),
         reagents={name: combine([one[name] for one in terms], limits["mixture"]) for name in reagents},
         activation_percent={
             name: sum(one[name] for one in percents) / len(percents)
             for name in percents[0]
             if all(name in one for one in percents)
         },
-        failures=tuple(failure for one in lent for failure in one["failures"] if failure not in _of_reagents(one))
+        failures=tuple(failure for one in lent for failure in one.failures if failure not in _of_reagents(one))
         + tuple(
-            f"Control {result['sample']} is called {result['call']} beside the run's other controls."
+            f"Control {result.sample} is called {result.call} beside the run's other controls."
             for result in results
-            if result["call"] not in (NORMAL, INDETERMINATE)
+            if result.call not in (NORMAL, INDETERMINATE)
         ),
         disagreement=disagreement(terms),
-        reagent_failures=together([one["reagent_failures"] for one in lent]),
+        reagent_failures=together([one.reagent_failures for one in lent]),
         volts=together([_volts(result) for result in results]),
-        ages=tuple(result["age_band"] for result in results),
+        ages=tuple(result.age_band for result in results),
         lacking=together([_lacking(result) for result in results]),
         not_carried=frozenset(
             name
             for result in results
-            for name, measures in result["reagents"].items()
-            if measures["negative_fraction"] is None
+            for name, measures in result.reagents.items()
+            if measures.negative_fraction is None
         ),
     )
 
 
-def _lacking(result: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Return the tubes that a control was not made of, as `tubes_lacking`."""
-    found: dict[str, tuple[str, ...]] = {}
-    for guard in result["guards"]:
-        if guard["code"] == "TUBE_MISSING" and guard["fired"] and guard["effect"] == "hard":
-            name = guard["reagent"] or ""
-            found[name] = (*found.get(name, ()), f"Control {result['sample']}: {guard['message']}")
+def given_by(results: Sequence[Result]) -> list[Control]:
+    """Return what the results of controls give to the samples of their run; raises Cd40lFlowError for another's."""
+    found = [result.lent for result in results if result.lent is not None]
+    if len(found) < len(results):
+        raise Cd40lFlowError("a result that a sample is to be judged against is that of no control.")
     return found
 
 
-def _of_reagents(lent: Mapping[str, Any]) -> list[str]:
-    return [text for texts in lent["reagent_failures"].values() for text in texts]
+def _gates(control: Control) -> dict[str, Mapping[str, Any]]:
+    return {name: msgspec.to_builtins(one) for name, one in control.gates.items()}
 
 
-def _volts(result: Mapping[str, Any]) -> dict[str, tuple[float, ...]]:
+def _lacking(result: Result) -> dict[str, tuple[str, ...]]:
+    """Return the tubes that a control was not made of, as `tubes_lacking`."""
+    found: dict[str, tuple[str, ...]] = {}
+    for guard in result.guards:
+        if guard.code == "TUBE_MISSING" and guard.fired and guard.effect == "hard":
+            name = guard.reagent or ""
+            found[name] = (*found.get(name, ()), f"Control {result.sample}: {guard.message}")
+    return found
+
+
+def _of_reagents(control: Control) -> list[str]:
+    return [text for texts in control.reagent_failures.values() for text in texts]
+
+
+def _volts(result: Result) -> dict[str, tuple[float, ...]]:
     """Return the voltages of each detector of a stimulated target, as `target_volts`."""
     found: dict[str, set[float]] = {}
-    for tube in result["tubes"]:
-        name = tube["markers"].get("target", "")
-        if tube["stimulation"] == "stimulated" and name in tube["voltages"]:
-            found.setdefault(name, set()).add(float(tube["voltages"][name]))
+    for tube in result.tubes:
+        name = tube.markers.get("target", "")
+        volts = tube.voltages.get(name)
+        if tube.stimulation == "stimulated" and volts is not None:
+            found.setdefault(name, set()).add(volts)
     return {name: tuple(sorted(volts)) for name, volts in found.items()}
-
-
-def _scales(result: Mapping[str, Any]) -> dict[str, Scale]:
-    return {name: Scale(**values) for name, values in result["scales"].items()}
 
 
 def _overrides(job: Job, sample: Sample) -> list[Any]:
@@ -218,8 +232,8 @@ def read_sample(sample: Sample, settings: Mapping[str, Any]) -> Read:
     targets: dict[str, str] = {}
     lost: dict[str, str] = {}
     # Background tubes come last, for they look where the stimulated tube has its target.
-    for tube in sorted(sample.tubes, key=lambda tube: tube.reagent in BACKGROUND_OF):
-        tells = tube.stimulation == "stimulated" and tube.reagent not in BACKGROUND_OF
+    for tube in sorted(sample.tubes, key=lambda tube: tube.reagent in current_assay().background_of):
+        tells = tube.stimulation == "stimulated" and tube.reagent not in current_assay().background_of
         if tube.fcs in refused:
             refusals[tube] = Refusal(tube.fcs, "FILE_INTEGRITY", f"{tube.fcs}: {refused[tube.fcs]}")
             if tells:

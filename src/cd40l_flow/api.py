@@ -15,27 +15,29 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import ArrayLike
 
 from cd40l_flow.analyse import analyse
-from cd40l_flow.config import default_limits
-from cd40l_flow.errors import Cd40lFlowError
-from cd40l_flow.expression.assess import cells
-from cd40l_flow.expression.histogram import histogram
-from cd40l_flow.expression.measures import TargetCells
-from cd40l_flow.expression.measures import fit as measure
-from cd40l_flow.expression.model import Anchor, Expression
+from cd40l_flow.base.errors import Cd40lFlowError
+from cd40l_flow.base.model import Events, Floats, Job, Override, Sample, Tube
+from cd40l_flow.cohort.config import default_limits
+from cd40l_flow.cohort.job import planned
+from cd40l_flow.cohort.plan import Plan, load_plan
+from cd40l_flow.decision.assess import cells
+from cd40l_flow.fcs.reader import read_events
+from cd40l_flow.figures.densities import write_densities
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.gating.strategy import gate as gate_sample
-from cd40l_flow.inputs.fcs import read_events
-from cd40l_flow.inputs.job import planned
-from cd40l_flow.inputs.model import Events, Floats, Job, Override, Sample, Tube
-from cd40l_flow.inputs.plan import Plan, load_plan
-from cd40l_flow.outputs.densities import write_densities
-from cd40l_flow.outputs.made_from import made_from
-from cd40l_flow.outputs.provenance import provenance
-from cd40l_flow.outputs.record import write_record
-from cd40l_flow.outputs.report import write_report
+from cd40l_flow.mixture.histogram import histogram
+from cd40l_flow.mixture.measures import TargetCells
+from cd40l_flow.mixture.measures import fit as measure
+from cd40l_flow.mixture.model import Anchor, Expression
+from cd40l_flow.report.provenance import provenance
+from cd40l_flow.report.sample import write_report
+from cd40l_flow.result.made_from import made_from
+from cd40l_flow.result.record import write_record
+from cd40l_flow.result.types.result import Result
 from cd40l_flow.signal.compensation import compensate
 from cd40l_flow.signal.prepare import choose_scales, prepare
 from cd40l_flow.signal.scale import Scale, choose_scale, robust_sd
@@ -49,7 +51,7 @@ class Called:
     drawn from, ``controls`` those it was judged against.
     """
 
-    result: Mapping[str, Any]
+    result: Result
     arrays: Mapping[str, Any]
     controls: tuple[Called, ...] = ()
 
@@ -167,13 +169,13 @@ def _call(sample: str, plan: Plan) -> Called:
 
 
 def _analysed(job: Job, controls: Sequence[Called]) -> Called:
-    theirs = {str(control.result["sample"]): control.result for control in controls}
+    theirs = {str(control.result.sample): control.result for control in controls}
     result, arrays = analyse(job, theirs)
-    return Called({**result, "inputs": made_from(planned(job), result, theirs.values())}, arrays)
+    return Called(structs.replace(result, inputs=made_from(planned(job), result, theirs.values())), arrays)
 
 
 def _written(called: Called, folder: Path) -> tuple[Path, Path]:
     result, densities = folder / "result.json", folder / "densities.npz"
     folder.mkdir()
-    write_record({**called.result, "densities": write_densities(called.arrays, densities)}, result)
+    write_record(structs.replace(called.result, densities=write_densities(called.arrays, densities)), result)
     return result, densities

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cd40l_flow.errors import Cd40lFlowError
-from cd40l_flow.inputs.job import PlannedJob
-from cd40l_flow.inputs.probe import identity, probe
-from cd40l_flow.outputs.failed import failed_result, no_densities, note_failure
-from cd40l_flow.outputs.made_from import made_from
-from cd40l_flow.outputs.record import read_record
+from msgspec.structs import replace
+
+from cd40l_flow.base.errors import Cd40lFlowError
+from cd40l_flow.cohort.job import PlannedJob
+from cd40l_flow.fcs.probe import identity, probe
+from cd40l_flow.result.failed import failed_result, no_densities, note_failure
+from cd40l_flow.result.made_from import made_from
+from cd40l_flow.result.record import read_record
+from cd40l_flow.result.types.result import Result
 
 LONGEST = 300  # characters of an exception's words
 KILLED = 128  # what a shell adds to the number of the signal that ended a process
@@ -46,7 +49,7 @@ class Outputs:
         return cls(folder / "result.json", folder / "densities.npz", gates, folder / "measures.tsv")
 
 
-def analyse_step(planned: PlannedJob, controls: Sequence[Path], outputs: Outputs) -> dict[str, Any]:
+def analyse_step(planned: PlannedJob, controls: Sequence[Path], outputs: Outputs) -> Result:
     """Analyse one sample, write its outputs and return its result.
 
     ``controls`` are the results of its controls. Raises ChangedFileError where a file is not the one that was planned
@@ -61,18 +64,18 @@ def analyse_step(planned: PlannedJob, controls: Sequence[Path], outputs: Outputs
             result = read_record(path)
         except (Cd40lFlowError, OSError) as error:
             raise NoControlError(f"the result of a control cannot be used: {error}") from error
-        theirs[str(result["sample"])] = result
+        theirs[str(result.sample)] = result
     if missing := sorted(set(planned.job.controls) - set(theirs)) if planned.job.sample.role == "test" else []:
         raise NoControlError(f"the results of its controls are not there: {', '.join(missing)}.")
     result, arrays = analyse(planned.job, theirs)
-    result["inputs"] = made_from(planned, result, theirs.values())
+    result = replace(result, inputs=made_from(planned, result, theirs.values()))
     if _looked_at(planned) != before:
         raise ChangedFileError("a file was written to or replaced while it was read.")
     _write(result, arrays, planned, outputs)
     return result
 
 
-def fail_analysis(planned: PlannedJob, outputs: Outputs, why: str) -> dict[str, Any]:
+def fail_analysis(planned: PlannedJob, outputs: Outputs, why: str) -> Result:
     """Write the outputs of a sample whose analysis failed, note the failure, and return the result."""
     result = failed_result(planned, why)
     # First of all, so that the next run tries again whatever becomes of the rest.
@@ -81,7 +84,7 @@ def fail_analysis(planned: PlannedJob, outputs: Outputs, why: str) -> dict[str, 
     return result
 
 
-def told(error: BaseException, job: PlannedJob | None) -> str:
+def words_of(error: BaseException, job: PlannedJob | None) -> str:
     """Return an exception's class and words, without what may have come out of a file.
 
     The words of our own errors are made for it. Of others what stands in quotes, and every value of a keyword in the
@@ -107,9 +110,9 @@ def masked(text: str, job: PlannedJob | None) -> str:
 
 
 def tell_traceback(error: BaseException, job: PlannedJob | None) -> None:
-    """Print where an exception came from, for the log, with its words as `told` gives them."""
+    """Print where an exception came from, for the log, with its words as `words_of` gives them."""
     frames = "".join(traceback.format_tb(error.__traceback__))
-    print(f"Traceback (most recent call last):\n{frames}{told(error, job)}", file=sys.stderr)
+    print(f"Traceback (most recent call last):\n{frames}{words_of(error, job)}", file=sys.stderr)
 
 
 def ended(code: int, log: str) -> str:
@@ -134,17 +137,17 @@ def _looked_at(planned: PlannedJob) -> dict[str, tuple[int, ...] | None]:
     return seen
 
 
-def _write(result: Mapping[str, Any], arrays: Mapping[str, Any], planned: PlannedJob, outputs: Outputs) -> None:
-    from cd40l_flow.outputs.densities import write_densities
-    from cd40l_flow.outputs.record import write_record
+def _write(result: Result, arrays: Mapping[str, Any], planned: PlannedJob, outputs: Outputs) -> None:
+    from cd40l_flow.figures.densities import write_densities
+    from cd40l_flow.result.record import write_record
 
-    result = {**result, "densities": write_densities(arrays, outputs.densities)}
+    result = replace(result, densities=write_densities(arrays, outputs.densities))
     if outputs.gates is not None:
-        from cd40l_flow.outputs.gate_files import write_gates
+        from cd40l_flow.interop.gate_files import write_gates
 
         write_gates(result, planned.job, *outputs.gates)
     if outputs.measures is not None:
-        from cd40l_flow.outputs.measures_table import write_measures
+        from cd40l_flow.result.measures_table import write_measures
 
         write_measures(result, outputs.measures)
     # The result comes last: where it lies, everything else does.
@@ -153,7 +156,7 @@ def _write(result: Mapping[str, Any], arrays: Mapping[str, Any], planned: Planne
 
 def _keyword_values(job: PlannedJob) -> list[str]:
     """Return the values of all keywords in a job's files, the longest first; of what cannot be read nothing."""
-    from cd40l_flow.inputs.fcs import open_recording
+    from cd40l_flow.fcs.reader import open_recording
 
     values: set[str] = set()
     for path in job.probes:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from cd40l_flow.outputs.index import render_index
-from cd40l_flow.outputs.report import write_report
+from cd40l_flow.report.index import render_index
+from cd40l_flow.report.sample import write_report
 from helpers import report_samples as made
 from helpers.pages import PROVENANCE
+from helpers.records import as_result
 from helpers.review_files import repeat, write_review
 
 
@@ -37,7 +38,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     results = [made.make_result(scenario) | {"sample": f"P{n}"} for n, scenario in enumerate(made.SCENARIOS.values())]
     files = [folder / name / "densities.npz" for name in made.SCENARIOS]
     family = {"family": "F1", "members": results[:2], "statements": ["They support each other."]}
-    index = render_index(results, ["#"] * len(results), densities=files, families=[family])
+    index = render_index([as_result(one) for one in results], ["#"] * len(results), densities=files, families=[family])
     found["index"] = folder / "index.html"
     found["index"].write_text(index, encoding="utf-8")
     return found

@@ -8,15 +8,16 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from cd40l_flow.outputs.cohort import named_entries
-from cd40l_flow.outputs.index import render_index, write_index
-from cd40l_flow.outputs.order import CALL_ORDER
-from cd40l_flow.outputs.record import write_record
-from cd40l_flow.outputs.review_state import digest_of
+from cd40l_flow.report.index import render_index, write_index
+from cd40l_flow.result.cohort import named_entries
+from cd40l_flow.result.order import CALL_ORDER
+from cd40l_flow.result.review_state import digest_of
 from helpers import report_samples as made
 from helpers.pages import Open, complaints
+from helpers.records import as_result, write_record
 
 CHARTS = [
     {
@@ -167,7 +168,7 @@ def test_charts_and_families_are_drawn(opened: Open, tmp_path: Path) -> None:
         for result in results[:2]
     ]
     families = [{"family": "F1", "members": members, "statements": ["They support each other."]}]
-    page = render_index(results, ["a", "b", "c"], charts=CHARTS, families=families)
+    page = render_index([as_result(one) for one in results], ["a", "b", "c"], charts=CHARTS, families=families)
     (tmp_path / "index.html").write_text(page, encoding="utf-8")
     one = opened(tmp_path / "index.html")
 
@@ -198,9 +199,10 @@ def test_the_worst_come_first(index: Path, opened: Open) -> None:
 @pytest.mark.parametrize("evil", ["<script>window.hit = 1</script>", "\"><img src=x onerror='window.hit=1'>"])
 def test_text_of_the_inputs_stays_text(evil: str, opened: Open, tmp_path: Path) -> None:
     result = made.make_result(made.SCENARIOS["NORMAL"]) | {"sample": evil, "run": evil}
+    record = msgspec.structs.replace(as_result(result | {"sample": "P01"}), sample=evil)
     family = {"family": evil, "members": [{**result, "age_band": evil}], "statements": [evil]}
     charts = [CHARTS[0] | {"cytometer": evil, "points": [CHARTS[0]["points"][0] | {"sample": evil}]}]  # type: ignore[index]
-    page = render_index([result], ["samples/x/report.html"], charts=charts, families=[family])
+    page = render_index([record], ["samples/x/report.html"], charts=charts, families=[family])
     (tmp_path / "index.html").write_text(page, encoding="utf-8")
     one = opened(tmp_path / "index.html")
     one.page.locator(".pick").click()

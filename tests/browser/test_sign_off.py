@@ -12,11 +12,11 @@ import pytest
 from jsonschema import Draft202012Validator
 from playwright.sync_api import Page
 
-from cd40l_flow.outputs.record import write_record
-from cd40l_flow.outputs.review_state import digest_of
-from cd40l_flow.resources import workflow_file
+from cd40l_flow.base.resources import workflow_file
+from cd40l_flow.result.review_state import digest_of
 from helpers import report_samples as made
 from helpers.pages import Open, Reported
+from helpers.records import write_record
 
 Make = Callable[[made.Scenario], Reported]
 

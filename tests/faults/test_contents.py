@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.inputs.probe import BLOCK, content_digest, probe
+from cd40l_flow.fcs.probe import BLOCK, content_digest, probe
 from faults.conftest import Bench
 from helpers.cohorts import (
     cd40l_flow,

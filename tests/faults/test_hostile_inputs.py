@@ -20,25 +20,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cd40l_flow.analyse import analyse
-from cd40l_flow.config import load_config
-from cd40l_flow.disk import as_on_disk, read_small
-from cd40l_flow.errors import Cd40lFlowError, InputsError
-from cd40l_flow.inputs.cells import as_text, safe, tab_separated
-from cd40l_flow.inputs.draft import draft
-from cd40l_flow.inputs.plan import load_plan
-from cd40l_flow.outputs.densities import write_densities
-from cd40l_flow.outputs.measures_table import write_measures
-from cd40l_flow.outputs.multiqc import write_multiqc
-from cd40l_flow.outputs.override_lines import append_overrides
-from cd40l_flow.outputs.record import write_record
-from cd40l_flow.outputs.report import write_report
-from cd40l_flow.outputs.review_state import review_state
-from cd40l_flow.outputs.reviews import Reviews
-from cd40l_flow.outputs.summary import summary_row
-from cd40l_flow.outputs.whole import WriteError, write_whole
+from cd40l_flow.base.disk import WriteError, as_on_disk, read_small, write_atomically
+from cd40l_flow.base.errors import Cd40lFlowError, InputsError
+from cd40l_flow.cohort.cells import as_text, safe, tab_separated
+from cd40l_flow.cohort.config import load_config
+from cd40l_flow.cohort.draft import draft
+from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.figures.densities import write_densities
+from cd40l_flow.interop.multiqc import write_multiqc
+from cd40l_flow.interop.override_lines import append_overrides
+from cd40l_flow.report.sample import write_report
+from cd40l_flow.result.measures_table import write_measures
+from cd40l_flow.result.review_state import review_state
+from cd40l_flow.result.reviews import Reviews
+from cd40l_flow.result.summary import summary_row
 from cd40l_flow.simulate import Scenario, healthy_control, write_cohort
 from helpers.cohorts import cd40l_flow, read_sheet, write_sheet
+from helpers.records import analyse, as_result, write_record
 from helpers.report_samples import SCENARIOS, make_result
 
 SMALL = Scenario("P01", events=3000, background_events=2500, unstimulated_events=2500)
@@ -119,7 +117,7 @@ def test_a_file_may_have_any_name(cohort: Path) -> None:
             write_record(one, Path(f"{one['sample']}.json"))
             write_densities(figures, Path(f"{one['sample']}.npz"))
         write_report("P01.json", "P01.npz", [("C01.json", "C01.npz")], "report.html", {})
-        write_measures(result, Path("measures.tsv"))
+        write_measures(as_result(result), Path("measures.tsv"))
 
     names = {tube["fcs"] for one in (control, result) for tube in one["tubes"]}
     assert result["call"] == "NORMAL"
@@ -281,7 +279,7 @@ drop = ctypes.CDLL(None, use_errno=True).prctl
 for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
     if drop(24, capability, 0, 0, 0):  # PR_CAPBSET_DROP
         sys.exit("prctl: " + os.strerror(ctypes.get_errno()))
-os.execv(sys.executable, [sys.executable, "-m", "cd40l_flow.cli", *sys.argv[1:]])
+os.execv(sys.executable, [sys.executable, "-m", "cd40l_flow.cli.main", *sys.argv[1:]])
 """
 
 
@@ -293,7 +291,7 @@ def test_files_without_permission_cost_their_own_sample(cohort: Path) -> None:
         (cohort / "fcs" / name).chmod(0)
 
     def as_nobody(*arguments: str) -> subprocess.CompletedProcess[str]:
-        start = ["-c", WITHOUT_OVERRIDE] if os.geteuid() == 0 else ["-m", "cd40l_flow.cli"]
+        start = ["-c", WITHOUT_OVERRIDE] if os.geteuid() == 0 else ["-m", "cd40l_flow.cli.main"]
         command = [sys.executable, *start, *arguments, "--directory", str(cohort)]
         return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
@@ -325,7 +323,7 @@ def test_a_configuration_or_sheet_that_is_no_file_is_told(
     path.unlink()
     make(path)
 
-    command = [sys.executable, "-m", "cd40l_flow.cli", "check", "--directory", str(cohort)]
+    command = [sys.executable, "-m", "cd40l_flow.cli.main", "check", "--directory", str(cohort)]
     command += ["--configfile", str(cohort / "config/config.yaml")]
     process = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
@@ -517,10 +515,11 @@ def test_no_table_holds_a_formula(tmp_path: Path) -> None:
     """Run, tube and reason are free text: in every table that is written they are cells of text."""
     result = make_result(SCENARIOS["NORMAL"]) | {"run": FORMULA}
     result["tubes"][0]["fcs"] = "@cmd.fcs"
-    row = summary_row(result, review_state(result, "0" * 64, Reviews()))
+    record = as_result(result)
+    row = summary_row(record, review_state(record, "0" * 64, Reviews()))
     (tmp_path / "summary.tsv").write_text(tab_separated([list(row), list(row.values())]), encoding="utf-8")
-    write_measures(result, tmp_path / "measures.tsv")
-    write_multiqc([result], tmp_path / "multiqc/cd40l_flow_mqc.json")
+    write_measures(as_result(result), tmp_path / "measures.tsv")
+    write_multiqc([record], tmp_path / "multiqc/cd40l_flow_mqc.json")
     line = {"sample": "P01", "tube": "-a.fcs", "gate": "cd69_low", "value": "-5.5", "by": "+me", "reason": FORMULA}
     append_overrides([line], tmp_path / "overrides.tsv")
 
@@ -567,10 +566,10 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_is_told_and_leaves_nothing_half(tiny_disk: Path) -> None:
     """The folder is named, what was there stays, no part is left."""
-    write_whole(tiny_disk / "result.json", "whole")
+    write_atomically(tiny_disk / "result.json", "whole")
 
     with pytest.raises(WriteError, match="the disk is full") as told:
-        write_whole(tiny_disk / "result.json", "x" * 200_000)
+        write_atomically(tiny_disk / "result.json", "x" * 200_000)
 
     assert str(tiny_disk) in str(told.value)
     assert [path.name for path in tiny_disk.iterdir()] == ["result.json"]
@@ -584,7 +583,7 @@ def test_whatever_step_fails_nothing_half_is_left(
 ) -> None:
     """Full, over quota, read only, broken or forbidden: one message with the folder, and the former file."""
     path = tmp_path / "folder/result.json"
-    write_whole(path, "former")
+    write_atomically(path, "former")
 
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(code, os.strerror(code))
@@ -605,7 +604,7 @@ def test_whatever_step_fails_nothing_half_is_left(
     else:
         monkeypatch.setattr(Path, step, fail)
     with pytest.raises(WriteError) as told:
-        write_whole(path, "new")
+        write_atomically(path, "new")
     monkeypatch.undo()
 
     assert isinstance(told.value, Cd40lFlowError) and isinstance(told.value, OSError)
@@ -635,5 +634,5 @@ def test_every_writer_writes_whole(root: Path) -> None:
         if any(word in path.read_text(encoding="utf-8") for word in (".write_text(", ".write_bytes(", 'open("w'))
     }
 
-    # Beside the one function a page of the manual, which the developer writes.
-    assert writers == {"disk.py", "outputs/decision_table.py"}
+    # Beside the one function a page of the manual and a schema, which the developer writes.
+    assert writers == {"base/disk.py", "report/decision_table.py", "result/types/json_schema.py"}

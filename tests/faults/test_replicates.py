@@ -14,19 +14,18 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from cd40l_flow.analyse import analyse
-from cd40l_flow.expression.assess import assess
-from cd40l_flow.expression.case import Difference
-from cd40l_flow.expression.histogram import histogram
-from cd40l_flow.expression.replicates import level_free_distance, replicate_groups
-from cd40l_flow.inputs.plan import Plan, load_plan
-from cd40l_flow.outputs.densities import write_densities
-from cd40l_flow.outputs.record import write_record
-from cd40l_flow.outputs.report import write_report
-from cd40l_flow.schema import load_schema
+from cd40l_flow.base.schema import load_schema
+from cd40l_flow.cohort.plan import Plan, load_plan
+from cd40l_flow.decision.assess import assess
+from cd40l_flow.decision.case import Difference
+from cd40l_flow.decision.replicates import level_free_distance, replicate_groups
+from cd40l_flow.figures.densities import write_densities
+from cd40l_flow.mixture.histogram import histogram
+from cd40l_flow.report.sample import write_report
 from cd40l_flow.simulate import Scenario
 from helpers.cases import SCALE
 from helpers.cohorts import cd40l_flow
+from helpers.records import analyse, write_record
 from helpers.replicates import LIMITS, USUAL, add_replicate, honest_pair, with_control
 
 HEALTHY = Scenario("P01")

@@ -9,21 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from cd40l_flow.config import parse_config
-from cd40l_flow.expression.binding import Binding
-from cd40l_flow.expression.calls import CD40_IG, CLONES, Decision, decide
-from cd40l_flow.expression.case import Activation, Case, ControlCase, Difference, TubeCheck
-from cd40l_flow.expression.guards import apply_guards
-from cd40l_flow.expression.histogram import centres
-from cd40l_flow.expression.model import Anchor, Comparison, ControlExpression, Expression
-from cd40l_flow.expression.rules import ODDS
-from cd40l_flow.expression.signal_law import Positive
-from cd40l_flow.inputs.model import Sample
+from cd40l_flow.assay.cd40l import CD40_IG, CD40L
+from cd40l_flow.assay.rules import ODDS
+from cd40l_flow.base.model import Sample
+from cd40l_flow.cohort.config import parse_config
+from cd40l_flow.decision.binding import Binding
+from cd40l_flow.decision.calls import Decision, decide
+from cd40l_flow.decision.case import Activation, Case, ControlCase, Difference, TubeCheck
+from cd40l_flow.decision.guards import apply_guards
+from cd40l_flow.mixture.histogram import centres
+from cd40l_flow.mixture.model import Anchor, Comparison, ControlExpression, Expression
+from cd40l_flow.mixture.signal_law import SignalParameters
 from cd40l_flow.signal.scale import Scale
 
 SCALE = Scale(t=262144.0, w=0.5, m=4.5, a=0.0, source="test")
 BINS = 64
-POSITIVE = Positive(level=8.9, log_spread=-0.9, skew=-0.3)
+POSITIVE = SignalParameters(level=8.9, log_spread=-0.9, skew=-0.3)
 EMPTY = np.zeros(BINS)
 DARK = np.round(1000 * np.exp(-0.5 * ((centres(BINS) - 0.2) / 0.05) ** 2))
 TARGETS = ("CD154", "CD40-Ig")
@@ -67,6 +68,8 @@ HEALTHY = Expression(
     converged=True,
     goodness=0.5,
     misplaced=0.0,
+    gmm_negative_fraction=0.1,
+    gmm_components=2,
     overdispersion=1.0,
     positive=POSITIVE,
     positive_low_scaled=0.6,
@@ -245,7 +248,7 @@ def joint(patterns: dict[str, str], ln: float = 15.0) -> dict[str, float]:
 
 def binding(patterns: dict[str, str]) -> Binding | None:
     """Return how much CD40-Ig the CD154 that is there binds, of the patterns; None without both readouts."""
-    there = [patterns[clone] for clone in CLONES if patterns.get(clone) in ("NORMAL", "REDUCED")]
+    there = [patterns[clone] for clone in CD40L.expression if patterns.get(clone) in ("NORMAL", "REDUCED")]
     if CD40_IG not in patterns or not there:
         return None
     level = {"NORMAL": 1.0, "REDUCED": 0.3, "MOSAIC": 0.1, "ABSENT": 0.01}

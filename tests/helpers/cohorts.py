@@ -132,7 +132,7 @@ def replace_file(directory: Path, fcs: str, content: bytes) -> None:
 
 def cd40l_flow(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
-    command = [sys.executable, "-m", "cd40l_flow.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "cd40l_flow.cli.main", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from cd40l_flow import ENGINE_VERSION
+from cd40l_flow.result.types.measures import Measures
+from cd40l_flow.result.types.result import Result
 from helpers import report_samples as made
+from helpers.records import as_result
 
 
 def control_result(sample: str = "C01", run: str = "R1", **changes: Any) -> dict[str, Any]:
@@ -64,6 +67,20 @@ def full_control(result: Mapping[str, Any]) -> dict[str, Any]:
     tubes = [{**whole["tubes"][0], **tube} for tube in result["tubes"]]
     lent = {**whole["lent"], **result["lent"]}
     return {**whole, **result, "reagents": whole["reagents"], "tubes": tubes, "lent": lent}
+
+
+def whole_result(part: Mapping[str, Any]) -> Result:
+    """Return a record of what of a result is told: the rest is that of another one, no other number is known."""
+    base = made.make_result(made.CONTROL if part.get("role") == "control" else made.SCENARIOS["NORMAL"])
+    lent = made.make_result(made.CONTROL)["lent"]
+    measures = dict.fromkeys(Measures.__struct_fields__) | {"tubes": [], "at_bound": []}
+    changed = {
+        "reagents": {name: measures | values for name, values in part.get("reagents", {}).items()},
+        "tubes": [base["tubes"][0] | tube for tube in part.get("tubes", [])],
+        "metadata": base["metadata"] | part.get("metadata", {}),
+        "lent": part["lent"] and lent | part["lent"] if "lent" in part else base["lent"],
+    }
+    return as_result(base | part | changed)
 
 
 def many_controls(count: int, seed: int = 1, **changes: Any) -> list[dict[str, Any]]:

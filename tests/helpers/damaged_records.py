@@ -23,21 +23,21 @@ from typing import Any
 
 import yaml
 
-from cd40l_flow.cli import main
-from cd40l_flow.errors import Cd40lFlowError, InputsError, RecordError
-from cd40l_flow.expression.laboratory import laboratory
-from cd40l_flow.inputs.plain_json import digest_of as content_digest
-from cd40l_flow.inputs.plan import load_plan
-from cd40l_flow.inputs.reference import limits_of, load_reference
-from cd40l_flow.outputs.figures import read_densities
-from cd40l_flow.outputs.override_lines import find_overrides
-from cd40l_flow.outputs.record import read_record
-from cd40l_flow.outputs.reference import collect, write_reference
-from cd40l_flow.outputs.review_state import digest_of, review_state
-from cd40l_flow.outputs.reviews import read_reviews
+from cd40l_flow.base.errors import Cd40lFlowError, InputsError, RecordError
+from cd40l_flow.base.plain_json import digest_of as content_digest
+from cd40l_flow.cli.main import main
+from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.cohort.reference import limits_of, load_reference
+from cd40l_flow.decision.laboratory import laboratory
+from cd40l_flow.figures.binned import read_densities
+from cd40l_flow.interop.override_lines import find_overrides
+from cd40l_flow.result.record import read_record
+from cd40l_flow.result.reference import collect, write_reference
+from cd40l_flow.result.review_state import digest_of, review_state
+from cd40l_flow.result.reviews import read_reviews
 from helpers.cases import limits
 from helpers.cohorts import make_cohort
-from helpers.controls import many_controls
+from helpers.controls import many_controls, whole_result
 from helpers.records import seal
 from helpers.review_files import override, verdict
 
@@ -186,7 +186,9 @@ class Bench:
         for sample in SAMPLES:
             shutil.copytree(self.samples / sample, self.work / sample)
         reference = folder / "reference.json"
-        write_reference(collect([(str(n), one) for n, one in enumerate(many_controls(12))], limits()), reference)
+        write_reference(
+            collect([(str(n), whole_result(one)) for n, one in enumerate(many_controls(12))], limits()), reference
+        )
         self.reference = reference.read_bytes()
         self.result = read_record(self.work / "P05" / "result.json")
 
@@ -306,8 +308,8 @@ class Bench:
 
     def _reviews(self, source: random.Random, tally: Tally) -> str:
         result = self.samples / "P05" / "result.json"
-        told = {"sample": "P05", "result_digest": digest_of(result), "automatic_call": self.result["call"]}
-        tube = {name: self.result["tubes"][0][key] for name, key in TUBE.items()}
+        told = {"sample": "P05", "result_digest": digest_of(result), "automatic_call": self.result.call}
+        tube = {name: getattr(self.result.tubes[0], key) for name, key in TUBE.items()}
         good = override("REDUCED", gates=[verdict(**tube)], **told)
         path = self.work.parent / "review.json"
         path.write_bytes(self._damaged(json.dumps(good).encode(), [result.read_bytes()], source, tally, JSON_TEXT))
@@ -354,7 +356,7 @@ class Bench:
             assert str(error).startswith(f"{path}: ") or "P05" in str(error)
             return "refused"
         assert all(_number(line["value"]) for line in found.lines), found.lines
-        return "other" if found.lines or found.told else "same"
+        return "other" if found.lines or found.messages else "same"
 
 
 KINDS = ("results", "sealed results", "densities", "references", "reviews", "configurations", "workspaces")

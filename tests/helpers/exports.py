@@ -12,10 +12,10 @@ from typing import Any
 
 from lxml import etree
 
-from cd40l_flow.cli import main
-from cd40l_flow.inputs.job import planned, write_job
-from cd40l_flow.inputs.plan import load_plan
-from cd40l_flow.outputs.readback import Row
+from cd40l_flow.cli.main import main
+from cd40l_flow.cohort.job import planned, write_job
+from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.interop.readback import Row
 from cd40l_flow.simulate import Scenario, write_cohort
 
 NAMES = ("gates.gatingml.xml", "gates.wsp", "gates.readback.tsv")

@@ -62,7 +62,7 @@ def shells(process: int) -> list[int]:
 def within(kind: str, what: str, arguments: list[str]) -> int:
     """Run the command in this process, with a fault in it."""
     from cd40l_flow import analyse
-    from cd40l_flow.cli import main as command
+    from cd40l_flow.cli.main import main as command
 
     gate = analyse.gate
 

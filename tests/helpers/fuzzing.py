@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cd40l_flow.errors import TubeError
-from cd40l_flow.inputs.fcs import Recording, parse_recording
-from cd40l_flow.inputs.inspect import inspect_recording, refused
-from cd40l_flow.inputs.spillover import choose_spillover
-from cd40l_flow.outputs.inspection import as_json, as_text
+from cd40l_flow.base.errors import TubeError
+from cd40l_flow.fcs.inspect import inspect_recording, refused
+from cd40l_flow.fcs.reader import Recording, parse_recording
+from cd40l_flow.fcs.spillover import choose_spillover
+from cd40l_flow.result.inspection import as_json, as_text
 
 SECONDS = 2.0
 ALLOCATED = 64 << 20

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cd40l_flow.base.model import Events, Override, Sample, Tube
+from cd40l_flow.base.schema import load_schema, with_defaults
+from cd40l_flow.fcs.panel import background_detector
+from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.gating.strategy import gate
-from cd40l_flow.inputs.fcs import read_events
-from cd40l_flow.inputs.model import Events, Override, Sample, Tube
-from cd40l_flow.inputs.panel import background_detector
-from cd40l_flow.schema import load_schema, with_defaults
 from cd40l_flow.signal.prepare import choose_scales, prepare
 from cd40l_flow.simulate import Scenario, SimulationParameters, fcs_name, simulate_tube, write_cohort
 
@@ -58,11 +58,11 @@ def gate_events(
     events: Sequence[Events],
     overrides: Sequence[Override] = (),
     limits: Mapping[str, Any] = GATING_LIMITS,
-    lent: Mapping[str, Mapping[str, Any]] | None = None,
+    control_gates_of_run: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> GatedSample:
     """Gate tubes on scales of their own."""
     scales = choose_scales(events, SCALE_LIMITS, "own tubes")
-    return gate(sample, [prepare(one, scales) for one in events], scales, overrides, limits, lent)
+    return gate(sample, [prepare(one, scales) for one in events], scales, overrides, limits, control_gates_of_run)
 
 
 def resampled(events: Events, seed: int) -> Events:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from cd40l_flow.outputs.report import write_report
+from cd40l_flow.report.sample import write_report
 
 PROVENANCE = {"Report written": "2026-01-05 09:00 UTC"}
 

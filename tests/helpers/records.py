@@ -9,15 +9,43 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cd40l_flow.outputs.densities import write_densities
-from cd40l_flow.outputs.record import write_record
+import msgspec
+
+import cd40l_flow.analyse
+import cd40l_flow.result.record
+from cd40l_flow.base.model import Job
+from cd40l_flow.figures.densities import write_densities
+from cd40l_flow.result.types.result import Result
 
 
-def write_pair(folder: Path, result: Mapping[str, Any], arrays: Mapping[str, Any]) -> tuple[Path, Path]:
+def as_result(plain: Mapping[str, Any] | Result) -> Result:
+    """Return plain values as the record."""
+    return plain if isinstance(plain, Result) else msgspec.convert(plain, Result)
+
+
+def as_plain(result: Result) -> dict[str, Any]:
+    """Return a record as the plain values of its file."""
+    plain: dict[str, Any] = json.loads(json.dumps(msgspec.to_builtins(result)))
+    return plain
+
+
+def analyse(job: Job, controls: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the result of a sample, and of its controls, as plain values; and the arrays of its figures."""
+    result, arrays = cd40l_flow.analyse.analyse(job, {name: as_result(one) for name, one in controls.items()})
+    return as_plain(result), arrays
+
+
+def write_record(result: Mapping[str, Any] | Result, path: Path) -> None:
+    """Write plain values as the record they make."""
+    cd40l_flow.result.record.write_record(as_result(result), path)
+
+
+def write_pair(folder: Path, result: Mapping[str, Any] | Result, arrays: Mapping[str, Any]) -> tuple[Path, Path]:
     """Write ``result.json`` and ``densities.npz`` of a sample and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = folder / "result.json", folder / "densities.npz"
-    write_record({**result, "densities": write_densities(arrays, paths[1])}, paths[0])
+    named = write_densities(arrays, paths[1])
+    write_record(msgspec.structs.replace(as_result(result), densities=named), paths[0])
     return paths
 
 

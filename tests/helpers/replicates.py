@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from cd40l_flow.base.model import Events, Sample, Tube
+from cd40l_flow.fcs.panel import background_detector
+from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.gating.strategy import gate
-from cd40l_flow.inputs.fcs import read_events
-from cd40l_flow.inputs.model import Events, Sample, Tube
-from cd40l_flow.inputs.panel import background_detector
 from cd40l_flow.signal.compensation import compensate
 from cd40l_flow.signal.prepare import choose_scales, prepare
 from cd40l_flow.simulate import (

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow import ENGINE_VERSION
-from cd40l_flow.outputs.pictures import draw_pictures
-from cd40l_flow.outputs.record import SCHEMA_VERSION
+from cd40l_flow.figures.pictures import draw_pictures
+from cd40l_flow.result.record import SCHEMA_VERSION
 from helpers.acquisition_samples import acquisition, course, matrix, slopes
 from helpers.records import write_pair
 
@@ -236,6 +236,8 @@ def _measures(scenario: Scenario, reagent: str) -> dict[str, Any]:
         "borrowed": 0.1,
         "goodness": 0.4,
         "misplaced": 0.004,
+        "gmm_negative_fraction": round(negative, 3),
+        "gmm_components": 2,
         "model_error": 0.002,
         "at_bound": [],
         "margin_events": 0,
@@ -445,6 +447,7 @@ def make_result(scenario: Scenario) -> dict[str, Any]:
         "age_band": "1-2 y",
         "controls": list(scenario.controls),
         "family": "",
+        "inputs": {"job": "", "files": {}, "controls": {}},
         "reference": None,
         "metadata": {
             "transplant": "no",

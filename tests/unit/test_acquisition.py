@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cd40l_flow.inputs.model import Floats
-from cd40l_flow.signal.acquisition import Acquisition, SteadyLimits, steady_stretches
+from cd40l_flow.base.model import Floats
+from cd40l_flow.signal.acquisition import Acquisition, SteadyLimits, steady_intervals
 from cd40l_flow.signal.flow_rate import flow_rate
 from cd40l_flow.signal.ranks import rank
 from helpers.acquisitions import record
@@ -32,7 +32,7 @@ def test_a_clog_is_cut_to_its_edges(
 ) -> None:
     made = record(seed, events, stimulation=stimulation, clog=clog, rate=rate)
 
-    found = steady_stretches(made.time, made.signals, made.target)
+    found = steady_intervals(made.time, made.signals, made.target)
 
     assert np.mean(~found.steady[made.bad]) >= 0.95
     assert np.mean(~found.steady[~made.bad]) <= 0.01
@@ -45,7 +45,7 @@ def test_a_clean_file_loses_nothing(seed: int) -> None:
     events = (1_200, 3_000, 9_000, 40_000)[seed % 4]
     made = record(100 + seed, events, stimulation=("stimulated", "unstimulated")[seed % 2])
 
-    found = steady_stretches(made.time, made.signals, made.target)
+    found = steady_intervals(made.time, made.signals, made.target)
 
     assert found.steady.all()
     assert (found.stretches, found.drifts) == ((), {})
@@ -61,7 +61,7 @@ def test_two_clogs_are_told_apart() -> None:
     made = record(9, 20_000, clog=(0.2, 0.25), spoil=second)
     made.bad[14_000:15_000] = True
 
-    found = steady_stretches(made.time, made.signals, made.target)
+    found = steady_intervals(made.time, made.signals, made.target)
 
     assert len(found.stretches) == 2
     # Whole ticks of the clock are cut: what is told in seconds is the cut.
@@ -79,7 +79,7 @@ def test_after_a_jump_of_gain_the_larger_part_is_kept(from_event: int) -> None:
     made = record(10, 20_000, spoil=jump)
     smaller = np.arange(20_000) >= from_event if from_event > 10_000 else np.arange(20_000) < from_event
 
-    found = steady_stretches(made.time, made.signals, made.target)
+    found = steady_intervals(made.time, made.signals, made.target)
 
     assert np.mean(found.steady[smaller]) < 0.01
     assert np.mean(found.steady[~smaller]) > 0.99
@@ -91,7 +91,7 @@ def test_slow_drift_is_told_and_cut_only_beyond_the_limit() -> None:
             values[:, 3:-1] *= (1 - by * np.linspace(0, 1, len(values)))[:, None]
 
         made = record(5, 20_000, spoil=spoil)
-        found = steady_stretches(made.time, made.signals, made.target)
+        found = steady_intervals(made.time, made.signals, made.target)
         removed.append(float(np.mean(~found.steady)))
         return dict(found.drifts)
 
@@ -109,7 +109,7 @@ def test_the_target_is_watched_and_decides_nothing() -> None:
 
     made = record(5, 20_000, spoil=fade)
 
-    found = steady_stretches(made.time, made.signals, made.target)
+    found = steady_intervals(made.time, made.signals, made.target)
 
     assert found.steady.all()
     assert abs(found.drifts["target"]) > 20
@@ -121,7 +121,7 @@ def test_a_stop_is_told_and_costs_nothing() -> None:
 
     made = record(5, 20_000, spoil=stop)
 
-    found = steady_stretches(made.time, made.signals, made.target)
+    found = steady_intervals(made.time, made.signals, made.target)
 
     assert found.steady.all()
     assert found.flow is not None
@@ -137,7 +137,7 @@ def test_a_bubble_is_cut_though_its_cells_look_well() -> None:
     time = np.concatenate((made.time, made.time[9_000] + np.linspace(0, 0.1, 200)))
     signals = {name: np.concatenate((values, values[copied])) for name, values in made.signals.items()}
 
-    found = steady_stretches(time, signals)
+    found = steady_intervals(time, signals)
 
     assert np.mean(~found.steady[20_000:]) > 0.95
     assert np.mean(~found.steady[:20_000]) < 0.005
@@ -159,7 +159,7 @@ def test_a_coarse_clock_makes_no_rhythm() -> None:
 
 
 def test_too_few_events_are_not_judged() -> None:
-    found = steady_stretches(np.arange(200.0), {"FSC": np.repeat([0.0, 1.0], 100)})
+    found = steady_intervals(np.arange(200.0), {"FSC": np.repeat([0.0, 1.0], 100)})
 
     assert found.steady.all()
     assert found.flow is None
@@ -180,15 +180,15 @@ def test_percentiles_keep_the_order_and_are_even() -> None:
 
 def test_without_the_cut_only_the_margins_are_left_out() -> None:
     made = record(5, 6_000, clog=(0.4, 0.6))
-    steadiness = steady_stretches(made.time, made.signals)
+    time_qc = steady_intervals(made.time, made.signals)
     in_range = np.arange(6_000) % 100 != 0
-    cut = Acquisition(steadiness.steady & in_range, in_range, 20.0, 0.1, "", steadiness)
+    cut = Acquisition(time_qc.steady & in_range, in_range, 20.0, 0.1, "", time_qc)
 
-    uncut = cut.uncut()
+    uncut = cut.without_time_qc()
 
     np.testing.assert_array_equal(uncut.keep, in_range)
     assert (uncut.removed_percent, uncut.margin_percent) == (0.0, 0.1)
-    assert uncut.steadiness.stretches == ()
+    assert uncut.time_qc.stretches == ()
 
 
 def test_the_defaults_are_those_of_the_configuration() -> None:
@@ -198,6 +198,6 @@ def test_the_defaults_are_those_of_the_configuration() -> None:
 def test_the_limit_decides() -> None:
     made = record(5, 20_000, clog=(0.4, 0.5))
 
-    lax = steady_stretches(made.time, made.signals, None, replace(SteadyLimits(), shift_points=50.0))
+    lax = steady_intervals(made.time, made.signals, None, replace(SteadyLimits(), shift_points=50.0))
 
     assert lax.steady.all()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import cd40l_flow.api as cd
-from cd40l_flow.errors import Cd40lFlowError, InputsError
+from cd40l_flow.base.errors import Cd40lFlowError, InputsError
 from cd40l_flow.gating.model import GatedSample
 from helpers.cohorts import make_cohort
 from helpers.records import write_pair
@@ -41,20 +41,20 @@ def test_what_is_gated_and_fitted_is_what_the_workflow_finds(gated: GatedSample,
 
     alone = cd.fit(activated, cd.target_cells(gated, "isotype"), scale=scale)
 
-    measured = called.result["reagents"]["CD154"]
-    assert activated.size == pytest.approx(called.result["activated_events"], rel=0.02)
-    assert alone.percent_positive == pytest.approx(measured["percent_positive"], abs=1)
-    assert alone.negative_fraction == pytest.approx(measured["negative_fraction"], abs=0.02)
+    measured = called.result.reagents["CD154"]
+    assert activated.size == pytest.approx(called.result.activated_events, rel=0.02)
+    assert alone.percent_positive == pytest.approx(measured.percent_positive, abs=1)
+    assert alone.negative_fraction == pytest.approx(measured.negative_fraction, abs=0.02)
 
 
 def test_a_call_is_the_workflow_s(called: cd.Called, demo_results: Path, tmp_path: Path) -> None:
     """result.json is the same, byte for byte, and so is that of the control."""
     for one in (called, *called.controls):
         write_pair(tmp_path, one.result, one.arrays)
-        theirs = demo_results / "results/samples" / one.result["sample"] / "result.json"
+        theirs = demo_results / "results/samples" / one.result.sample / "result.json"
         assert json.loads((tmp_path / "result.json").read_text())["call"] == json.loads(theirs.read_text())["call"]
         assert (tmp_path / "result.json").read_bytes() == theirs.read_bytes()
-    assert [one.result["sample"] for one in called.controls] == ["C01"]
+    assert [one.result.sample for one in called.controls] == ["C01"]
 
 
 def test_a_report_is_written(called: cd.Called, tmp_path: Path) -> None:

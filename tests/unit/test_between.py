@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from cd40l_flow.expression.between import between
+from cd40l_flow.mixture.between import between
 
 
 def restricted_likelihood(variance: float, values: np.ndarray, errors: np.ndarray) -> float:

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cd40l_flow.expression.binding import Binding
-from cd40l_flow.expression.calls import CD40_IG, CD154, CLONE_2, TABLE, UNDECIDED
-from cd40l_flow.expression.case import Activation, Case, ControlCase, Disagreement, Refusal
-from cd40l_flow.expression.effects import ABSENT, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
-from cd40l_flow.expression.model import Comparison, Expression
-from cd40l_flow.expression.rules import ODDS
+from cd40l_flow.assay.cd40l import CD40_IG, CD154, CLONE_2
+from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.assay.rules import CALLS, ODDS
+from cd40l_flow.decision.binding import Binding
+from cd40l_flow.decision.calls import UNDECIDED
+from cd40l_flow.decision.case import Activation, Case, ControlCase, Disagreement, Refusal
+from cd40l_flow.mixture.model import Comparison, Expression
 from helpers.cases import (
     ACTIVE,
     CHECKS,
@@ -62,7 +63,7 @@ def test_the_table(cd154: str, binding: str) -> None:
 
 
 def test_no_default_to_normal() -> None:
-    assert [key for key, (call, _) in TABLE.items() if call == NORMAL] == [(NORMAL, NORMAL)]
+    assert [key for key, (call, _) in CALLS.items() if call == NORMAL] == [(NORMAL, NORMAL)]
 
 
 @pytest.mark.parametrize("pattern", [NORMAL, ABSENT, REDUCED, MOSAIC])

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from cd40l_flow.expression.calls import CD40_IG, CD154, SAMPLE, decide_on, every_measure
-from cd40l_flow.expression.case import Case
-from cd40l_flow.expression.change import Change, would_change
-from cd40l_flow.expression.guards import apply_guards
+from cd40l_flow.assay.cd40l import CD40_IG, CD154
+from cd40l_flow.decision.calls import decide_on
+from cd40l_flow.decision.case import Case
+from cd40l_flow.decision.change import Change, would_change
+from cd40l_flow.decision.guards import apply_guards
+from cd40l_flow.decision.rule_measures import SAMPLE, every_measure
 from helpers.cases import ACTIVE, control_alone, joint, judge, limits, make_case, with_measures
 
 

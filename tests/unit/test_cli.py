@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cd40l_flow import __version__
-from cd40l_flow.cli import main
+from cd40l_flow.cli.main import main
 
 COMMANDS = ("check", "run", "analyse", "report", "summarize", "simulate")
 

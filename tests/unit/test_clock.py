@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cd40l_flow.inputs.clock import seconds_of
+from cd40l_flow.fcs.clock import seconds_of
 
 
 @pytest.mark.parametrize(("counter", "span"), [(2**16, 262144.0), (2**18, 262144.0), (1024, 1024.0), (2**20, 262144.0)])

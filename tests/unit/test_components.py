@@ -6,12 +6,11 @@ import math
 
 import numpy as np
 import pytest
-from scipy import special, stats
+from scipy import stats
 
-from cd40l_flow.expression.components import ELECTRON, TILTS, ashman_d, background_component
-from cd40l_flow.expression.histogram import centres, edges, histogram, quantile
-from cd40l_flow.expression.normal import bell_and_share
-from cd40l_flow.expression.signal_law import Positive, signal_law
+from cd40l_flow.mixture.components import ELECTRON, TILTS, ashman_d, background_component
+from cd40l_flow.mixture.histogram import centres, edges, histogram, quantile
+from cd40l_flow.mixture.signal_law import SignalParameters, signal_law
 from cd40l_flow.signal.scale import Scale
 
 BINS = 512
@@ -22,25 +21,18 @@ def dark(seed: int, n: int) -> np.ndarray:
     return np.random.default_rng(seed).normal(150, 70, n)
 
 
-def test_the_normal_distribution_is_scipys() -> None:
-    x = np.linspace(-37, 12, 5001)
-    bell, share = bell_and_share(x)
-    np.testing.assert_allclose(share, special.ndtr(x), rtol=2e-7)
-    np.testing.assert_allclose(bell, math.sqrt(2 * math.pi) * stats.norm.pdf(x), rtol=1e-12)
-
-
 @pytest.mark.parametrize("alpha", [-6.0, -1.5, 2.0])
 def test_the_signals_law_is_scipys_skew_normal(alpha: float) -> None:
     law = stats.skewnorm(alpha, loc=6.0, scale=0.5)
     mean, variance, skew = (float(value) for value in law.stats(moments="mvs"))
     grid = np.linspace(0, 12, 2001)
-    found = signal_law(Positive(mean, 0.5 * math.log(variance), skew), grid, np.gradient(grid))[0]
+    found = signal_law(SignalParameters(mean, 0.5 * math.log(variance), skew), grid, np.gradient(grid))[0]
     np.testing.assert_allclose(found, law.pdf(grid) * (grid[1] - grid[0]), atol=1e-6)
 
 
 def test_without_skew_it_is_normal() -> None:
     grid = np.linspace(0, 12, 1001)
-    found = signal_law(Positive(6.0, math.log(0.5), 0.0), grid, np.gradient(grid))[0]
+    found = signal_law(SignalParameters(6.0, math.log(0.5), 0.0), grid, np.gradient(grid))[0]
     np.testing.assert_allclose(found, stats.norm(6.0, 0.5).pdf(grid) * (grid[1] - grid[0]), atol=1e-4)
 
 
@@ -48,12 +40,12 @@ def test_without_skew_it_is_normal() -> None:
 def test_slopes_of_the_positive_component(skew: float) -> None:
     background = background_component(histogram(SCALE.forward(dark(1, 5000)), BINS), SCALE)
     theta = np.array([6.0, math.log(0.45), skew, 0.3])
-    _, slopes = background.positive(Positive(*theta))
+    _, slopes = background.positive(SignalParameters(*theta))
     for index in range(4):
         step = np.zeros(4)
         step[index] = 1e-5
-        up, _ = background.positive(Positive(*(theta + step)))
-        down, _ = background.positive(Positive(*(theta - step)))
+        up, _ = background.positive(SignalParameters(*(theta + step)))
+        down, _ = background.positive(SignalParameters(*(theta - step)))
         np.testing.assert_allclose(slopes[index], (up - down) / 2e-5, atol=2e-6)
 
 
@@ -67,7 +59,7 @@ def test_positive_cells_are_background_and_signal_added(level: float, electron: 
     signal = np.exp(random.normal(level, 0.4, n))
     size = tube.electron(electron)
     cells = dark(3, n) + random.poisson(signal / size) * size
-    expected, _ = tube.positive(Positive(level, math.log(0.4), 0.0, electron))
+    expected, _ = tube.positive(SignalParameters(level, math.log(0.4), 0.0, electron))
     found = histogram(SCALE.forward(cells), BINS) / n
     assert expected.sum() == pytest.approx(1.0, abs=1e-6)
     # Total variation distance; counting alone makes about 0.007 of it.
@@ -195,14 +187,14 @@ def test_the_smoothed_tube_is_nearer_to_the_truth_than_the_tube(monkeypatch: pyt
         return float(np.mean([1e4 * many @ np.log(many / background_component(tube, SCALE).smooth) for tube in tubes]))
 
     usual = lost()
-    monkeypatch.setattr("cd40l_flow.expression.components.KERNEL", 0.5)
+    monkeypatch.setattr("cd40l_flow.mixture.components.KERNEL", 0.5)
     assert usual < 0.75 * lost()
 
 
 def test_bins_left_out_change_nothing_below() -> None:
     background = background_component(histogram(SCALE.forward(dark(9, 5000)), BINS), SCALE)
     short = background.upto(400)
-    law = Positive(6.5, math.log(0.4), -0.4)
+    law = SignalParameters(6.5, math.log(0.4), -0.4)
     whole, part = background.positive(law)[0], short.positive(law)[0]
     np.testing.assert_allclose(part[:-1], whole[:399], atol=1e-9)
     assert part.sum() == pytest.approx(1.0, abs=1e-6)

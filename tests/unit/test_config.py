@@ -10,8 +10,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from cd40l_flow.config import Config, draft_config, load_config
-from cd40l_flow.schema import load_schema
+from cd40l_flow.base.schema import load_schema
+from cd40l_flow.cohort.config import Config, draft_config, load_config
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = [f"{name}.schema.yaml" for name in ("config", "samples", "tubes", "overrides")]

@@ -7,26 +7,26 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.expression.calls import CD40_IG, CD154, GREY_ZONE, NOT_TESTED, TABLE, UNRESOLVED
-from cd40l_flow.expression.case import Case
-from cd40l_flow.expression.effects import BLOCKS
-from cd40l_flow.expression.rules import RULES
-from cd40l_flow.outputs.codes import codes
-from cd40l_flow.outputs.decision_table import decision_table
-from cd40l_flow.outputs.texts import load_texts
-from cd40l_flow.schema import load_schema
+from cd40l_flow.assay.cd40l import CD40_IG, CD154
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.rules import CALLS, GREY_ZONE, NOT_TESTED, RULES, UNRESOLVED
+from cd40l_flow.assay.texts import load_texts
+from cd40l_flow.decision.case import Case
+from cd40l_flow.report.decision_table import decision_table
+from cd40l_flow.result.codes import codes
+from cd40l_flow.result.types.fields import REASONS
 from helpers.cases import joint, judge, make_case, with_measures
 
 
 def test_the_page_is_up_to_date(root: Path) -> None:
     written = (root / "docs" / "decision-table.md").read_text(encoding="utf-8")
-    assert written == decision_table(), "run: python -m cd40l_flow.outputs.decision_table docs/decision-table.md"
+    assert written == decision_table(), "run: python -m cd40l_flow.report.decision_table docs/decision-table.md"
 
 
 def test_every_code_has_its_words() -> None:
-    known = set(load_schema("result.schema.json")["$defs"]["reason"]["enum"])
+    known = set(REASONS)
     assert set(load_texts()["reasons"]) == known
-    assert set(BLOCKS) <= known
+    assert set(current_assay().guard) <= known
     page = decision_table()
     for code, words in load_texts()["reasons"].items():
         assert words["what"] and words["remedy"]
@@ -52,9 +52,9 @@ def of_table(cd154: str, binding: str) -> Case:
     return make_case({CD154: cd154, CD40_IG: binding})
 
 
-@pytest.mark.parametrize(("cd154", "binding"), list(TABLE))
+@pytest.mark.parametrize(("cd154", "binding"), list(CALLS))
 def test_every_row_of_the_table_is_reached(cd154: str, binding: str) -> None:
-    decision, (call, reason) = judge(of_table(cd154, binding)), TABLE[cd154, binding]
+    decision, (call, reason) = judge(of_table(cd154, binding)), CALLS[cd154, binding]
     if binding == "ABSENT" and cd154 in ("NORMAL", "REDUCED"):
         call, reason = "FUNCTIONAL_DEFECT", ""  # its own rule goes before the table
     assert (decision.call, decision.reasons) == (call, (reason,) if reason else ())
@@ -74,11 +74,11 @@ def test_every_row_of_the_table_is_reached(cd154: str, binding: str) -> None:
 def test_coded_results(patterns: tuple[str, str], cd154: str, binding: str) -> None:
     """LOINC knows present and absent; where the sample has no call neither reagent has a result."""
     told = codes(judge(make_case(dict(zip((CD154, CD40_IG), patterns, strict=True)))))
-    assert told["panel"]["code"] == "98239-7"
-    assert (told[CD154]["code"], told[CD154]["value"]) == ("98240-5", cd154)
-    assert (told[CD40_IG]["code"], told[CD40_IG]["value"]) == ("98241-3", binding)
+    assert told.panel.code == "98239-7"
+    assert (told.cd154.code, told.cd154.value) == ("98240-5", cd154)
+    assert (told.cd40_ig.code, told.cd40_ig.value) == ("98241-3", binding)
 
 
 def test_coded_function_that_was_not_tested() -> None:
-    assert codes(judge(make_case({CD154: "ABSENT"})))[CD40_IG]["value"] == "indeterminate"
-    assert codes(judge(make_case({"CD154-2": "ABSENT", CD40_IG: "ABSENT"})))[CD154]["value"] == "absent"
+    assert codes(judge(make_case({CD154: "ABSENT"}))).cd40_ig.value == "indeterminate"
+    assert codes(judge(make_case({"CD154-2": "ABSENT", CD40_IG: "ABSENT"}))).cd154.value == "absent"

@@ -13,10 +13,9 @@ import flowio
 import numpy as np
 import pytest
 
-from cd40l_flow.analyse import analyse
-from cd40l_flow.inputs.fcs import read_events
-from cd40l_flow.inputs.model import Events, Tube
-from cd40l_flow.inputs.plan import load_plan
+from cd40l_flow.base.model import Events, Tube
+from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.signal.prepare import choose_scales, prepare
 from cd40l_flow.simulate import (
     CLIPPED,
@@ -34,6 +33,7 @@ from cd40l_flow.simulate import (
 )
 from cd40l_flow.simulate.fcs import encode_fcs
 from cd40l_flow.simulate.variation import FEWEST_EVENTS, MOST_EVENTS
+from helpers.records import analyse
 
 SEED = 23
 PARAMETERS = SimulationParameters()

@@ -16,9 +16,9 @@ import nbformat
 import pytest
 from docs.notebook import NOTEBOOK, SCRIPT, executed
 
-from cd40l_flow.arguments import parser
-from cd40l_flow.cli import COMMANDS
-from cd40l_flow.resources import working_files
+from cd40l_flow.base.resources import working_files
+from cd40l_flow.cli.arguments import parser
+from cd40l_flow.cli.main import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/*.md"), *ROOT.glob("docs/*/*.md")])
@@ -208,7 +208,7 @@ def test_the_python_page_can_be_typed(laboratory: Path, monkeypatch: pytest.Monk
 
     exec(compile(code, "python.md", "exec"), names)
 
-    assert names["called"].result["sample"] == "P05"
+    assert names["called"].result.sample == "P05"
     assert (laboratory / "P05.html").exists()
 
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cd40l_flow.errors import TubeError
-from cd40l_flow.inputs.check import _check_sample
-from cd40l_flow.inputs.fcs import parse_recording, read_events
-from cd40l_flow.inputs.inspect import inspect_file
-from cd40l_flow.inputs.model import Events, Sample, Tube
+from cd40l_flow.base.errors import TubeError
+from cd40l_flow.base.model import Events, Sample, Tube
+from cd40l_flow.cohort.check import _check_sample
+from cd40l_flow.fcs.inspect import inspect_file
+from cd40l_flow.fcs.reader import parse_recording, read_events
 from helpers.fcs_files import NAMES, Fcs
 
 CASES = Path(__file__).parents[3] / "shared" / "cases" / "fcs"

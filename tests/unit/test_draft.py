@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.cli import main
-from cd40l_flow.inputs.draft import WORKBOOK
-from cd40l_flow.inputs.sheets import SAMPLES, TUBES, read_sheet
+from cd40l_flow.cli.main import main
+from cd40l_flow.cohort.draft import WORKBOOK
+from cd40l_flow.cohort.sheets import SAMPLES, TUBES, read_sheet
 from helpers.fcs_files import Fcs
 
 TEST_DATA = Path(__file__).parents[2] / "test_data"

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cd40l_flow.inputs.draft import DraftTube, draft_samples
-from cd40l_flow.inputs.drafts.ids import ascii_id
-from cd40l_flow.inputs.drafts.kinds import Kind, Scene, kind_of
-from cd40l_flow.inputs.drafts.names import read_path
-from cd40l_flow.inputs.drafts.people import File
-from cd40l_flow.inputs.drafts.words import look_up, table
+from cd40l_flow.cohort.draft import DraftTube, draft_samples
+from cd40l_flow.cohort.drafts.ids import ascii_id
+from cd40l_flow.cohort.drafts.kinds import Kind, Scene, kind_of
+from cd40l_flow.cohort.drafts.names import read_path
+from cd40l_flow.cohort.drafts.people import File
+from cd40l_flow.cohort.drafts.words import look_up, table
 
 WORDS = Path(__file__).parents[3] / "shared" / "cases" / "drafts" / "words.tsv"
 TUBES = ("unstim_CD154", "stim_CD154", "stim_isotype", "stim_CD40-Ig", "stim_secondary")

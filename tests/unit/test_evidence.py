@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cd40l_flow.figures.axes import Axis
+from cd40l_flow.figures.evidence import POINTS, Curves
 from cd40l_flow.gating.density import density
 from cd40l_flow.gating.found import Evidence, Found, no_gate
 from cd40l_flow.gating.thresholds import find_cd8
-from cd40l_flow.outputs.axes import Axis
-from cd40l_flow.outputs.evidence import POINTS, Curves
 
 
 def two_peaks() -> np.ndarray:
@@ -54,7 +54,7 @@ def test_positions_of_a_ratio_are_told_as_ratios_and_the_controls_beside() -> No
     evidence = Evidence(curve, "inside", (0.0, 1.0), reference=curve, origin=1.0, unit=0.4)
     curves = Curves()
 
-    told = curves.describe(Found(1.2, "test", evidence=evidence, lent=1.3), Axis("ratio", 1.0, 1.4))
+    told = curves.describe(Found(1.2, "test", evidence=evidence, control=1.3), Axis("ratio", 1.0, 1.4))
 
     assert told is not None
     assert (np.argmax(curves.arrays[told["curve"]]) + 0.5) / POINTS == pytest.approx(0.5, abs=0.03)

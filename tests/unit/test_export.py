@@ -14,21 +14,24 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from cd40l_flow.cli import main
-from cd40l_flow.errors import Cd40lFlowError
-from cd40l_flow.inputs.plan import load_plan
-from cd40l_flow.outputs import gate_tree
-from cd40l_flow.outputs.anndata_file import write_h5ad
-from cd40l_flow.outputs.export import export_gates
-from cd40l_flow.outputs.gate_shapes import Box
-from cd40l_flow.outputs.gate_tree import _threshold, gate_trees
-from cd40l_flow.outputs.measures_table import measure_rows, write_measures
-from cd40l_flow.outputs.record import write_record
+from cd40l_flow.base.errors import Cd40lFlowError
+from cd40l_flow.cli.main import main
+from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.interop.anndata_file import write_h5ad
+from cd40l_flow.interop.export import export_gates
+from cd40l_flow.result import gate_tree
+from cd40l_flow.result.gate_shapes import Box
+from cd40l_flow.result.gate_tree import _threshold, gate_trees
+from cd40l_flow.result.gating_parts import _empty_gate
+from cd40l_flow.result.measures_table import measure_rows, write_measures
+from cd40l_flow.result.types.gates import Gate
 from cd40l_flow.signal.scale import Scale
 from cd40l_flow.simulate import Fault, Scenario
 from helpers.cohorts import read_sheet
 from helpers.exports import NAMES, Lab, inside, make_lab
+from helpers.records import as_result, write_record
 
 STIMULATED = "C01_stim_cd154.fcs"
 PLANTED = {"$SRC": "Jane-Planted", "$FIL": "Jane-Planted.fcs", "PATIENT": "Jane-Planted", "$OP": "Jane-Planted"}
@@ -143,8 +146,8 @@ def test_gates_that_hold_other_events_than_the_result_counts_are_told_and_not_ex
     wrong = make_lab(tmp_path / "wrong")
     right = gate_tree._threshold
 
-    def lower(row: Any, scale: Scale, *, above: bool) -> Box:
-        return right(row | {"scaled": row["scaled"] - 0.05}, scale, above=above)
+    def lower(row: Gate, scale: Scale, *, above: bool) -> Box:
+        return right(replace(row, scaled=(row.scaled or 0.0) - 0.05), scale, above=above)
 
     monkeypatch.setattr(gate_tree, "_threshold", lower)
     wrong.analyse()
@@ -165,7 +168,7 @@ def test_events_that_were_exchanged_since_are_not_exported(lab: Lab, tmp_path: P
     files = [tmp_path / name for name in NAMES]
 
     with inside(lab.directory), pytest.raises(Cd40lFlowError, match=f"{STIMULATED}: .* Analyse it again"):
-        export_gates(result, load_plan("config/config.yaml").job("C01"), files[0], files[1], files[2])
+        export_gates(as_result(result), load_plan("config/config.yaml").job("C01"), files[0], files[1], files[2])
 
     assert not list(tmp_path.iterdir())
 
@@ -179,7 +182,7 @@ def test_cuts_in_time_and_gates_of_one_tube_are_exported(tmp_path: Path) -> None
     assert lab.export() == 0
 
     assert {row.gate for row in lab.rows() if row.tube == STIMULATED} >= {"time_kept_1", "time_kept_2", "time"}
-    (tree,) = [tree for tree in gate_trees(lab.result) if tree.fcs == STIMULATED]
+    (tree,) = [tree for tree in gate_trees(as_result(lab.result)) if tree.fcs == STIMULATED]
     shapes = {gate.name: gate.shape for gate in tree.gates}
     assert isinstance(shapes["lymphocytes"], Box)
 
@@ -239,7 +242,9 @@ def test_a_threshold_parts_the_values_that_gating_parts(value: float, steps: int
     """Gating keeps ``scaled > boundary`` of 32-bit values; the exported end must stand between the same two."""
     scale = Scale(262144.0, w, 4.5, 0.0, "test")
     boundary = float(f"{scale.to_scaled(value):.10g}")
-    box = _threshold({"scaled": boundary, "detector": "APC-A"}, scale, above=True)
+    box = _threshold(
+        replace(_empty_gate("cd69_low", "CD69+", "test"), scaled=boundary, detector="APC-A"), scale, above=True
+    )
     near = np.float32(value)
     for _ in range(abs(steps)):
         near = np.nextafter(near, np.float32(np.copysign(np.inf, steps)))
@@ -252,8 +257,8 @@ def test_a_threshold_parts_the_values_that_gating_parts(value: float, steps: int
 def test_the_long_table_has_every_number_once(lab: Lab, tmp_path: Path) -> None:
     result = lab.result
 
-    rows = list(measure_rows(result))
-    assert write_measures(result, tmp_path / "measures.tsv") == len(rows)
+    rows = list(measure_rows(as_result(result)))
+    assert write_measures(as_result(result), tmp_path / "measures.tsv") == len(rows)
 
     keys = [(row["tube"], row["reagent"], row["population"], row["measure"]) for row in rows]
     assert len(set(keys)) == len(keys)
@@ -268,9 +273,9 @@ def test_the_long_table_as_parquet_is_the_same(lab: Lab, tmp_path: Path, require
     require_module("pyarrow")
     from pyarrow import parquet
 
-    write_measures(lab.result, tmp_path / "measures.parquet")
+    write_measures(as_result(lab.result), tmp_path / "measures.parquet")
 
-    assert parquet.read_table(tmp_path / "measures.parquet").to_pylist() == list(measure_rows(lab.result))
+    assert parquet.read_table(tmp_path / "measures.parquet").to_pylist() == list(measure_rows(as_result(lab.result)))
 
 
 @pytest.mark.parametrize(
@@ -300,7 +305,9 @@ def test_gated_events_as_anndata(lab: Lab, tmp_path: Path, require_module: Calla
     import anndata
 
     with inside(lab.directory):
-        events = write_h5ad(lab.result, load_plan("config/config.yaml").job("C01"), tmp_path / "events.h5ad", "CD3+")
+        events = write_h5ad(
+            as_result(lab.result), load_plan("config/config.yaml").job("C01"), tmp_path / "events.h5ad", "CD3+"
+        )
 
     data = anndata.read_h5ad(tmp_path / "events.h5ad")
     counts = {

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from cd40l_flow.outputs.families import families
+from cd40l_flow.result.families import families
+from helpers.controls import whole_result
 
 CALLS = ("NORMAL", "REDUCED", "ABSENT", "MOSAIC", "FUNCTIONAL_DEFECT", "INDETERMINATE")
 
@@ -24,7 +25,7 @@ def relative(sample: str, sex: str, call: str, **changes: Any) -> dict[str, Any]
 
 
 def said(*members: dict[str, Any]) -> str:
-    (family,) = families(list(members))
+    (family,) = families([whole_result(one) for one in members])
     return " ".join(family["statements"])
 
 
@@ -32,7 +33,12 @@ def test_members_stand_side_by_side() -> None:
     other = relative("P9", "M", "NORMAL", family="F2")
     alone = relative("P8", "M", "NORMAL", family="")
     control = relative("C01", "F", "NORMAL", role="control")
-    (family,) = families([relative("P2", "F", "MOSAIC"), other, alone, control, relative("P1", "M", "ABSENT")])
+    (family,) = families(
+        [
+            whole_result(one)
+            for one in (relative("P2", "F", "MOSAIC"), other, alone, control, relative("P1", "M", "ABSENT"))
+        ]
+    )
     assert family["family"] == "F1"
     assert [(one["sample"], one["call"]) for one in family["members"]] == [("P1", "ABSENT"), ("P2", "MOSAIC")]
     assert family["members"][0]["reagents"]["CD154"]["mutant_fraction"] == 0.5
@@ -70,4 +76,5 @@ def test_no_pair_is_called_anything_forbidden() -> None:
 
 def test_order_does_not_matter() -> None:
     pair = [relative("P1", "M", "ABSENT"), relative("P2", "F", "MOSAIC")]
-    assert families(pair) == families(pair[::-1])
+    both = [whole_result(one) for one in pair]
+    assert families(both) == families(both[::-1])

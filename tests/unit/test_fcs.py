@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cd40l_flow.errors import TubeError
-from cd40l_flow.inputs.check import check_files
-from cd40l_flow.inputs.fcs import open_recording, parse_recording, read_events, read_header
-from cd40l_flow.inputs.model import Job, Sample, Tube
+from cd40l_flow.base.errors import TubeError
+from cd40l_flow.base.model import Job, Sample, Tube
+from cd40l_flow.cohort.check import check_files
+from cd40l_flow.fcs.reader import open_recording, parse_recording, read_events, read_header
 from helpers.fcs_files import LABELS, NAMES, Fcs, dialects
 
 REAL = Path(os.environ.get("CD40L_FLOW_FCS", Path(__file__).parents[2] / ".." / "shared" / "fcs"))

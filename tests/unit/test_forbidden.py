@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cd40l_flow.outputs.texts import load_texts
+from cd40l_flow.assay.texts import load_texts
 
 # A screening assay neither makes a diagnosis nor clears anybody.
 FORBIDDEN = (

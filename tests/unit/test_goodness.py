@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cd40l_flow.expression.components import Background, background_component, piled, spread_below
-from cd40l_flow.expression.goodness import Goodness, chi_squared_tail, goodness
-from cd40l_flow.expression.histogram import bin_of, histogram
-from cd40l_flow.expression.interval import profile_interval
-from cd40l_flow.expression.mixture import Fit, Problem, fit_mixture
-from cd40l_flow.expression.prior import NOTHING_KNOWN
-from cd40l_flow.expression.signal_law import BENDS, Positive, bend_slopes, signal_law
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.base.model import Floats
+from cd40l_flow.mixture.components import Background, background_component
+from cd40l_flow.mixture.fit import Fit, fit_mixture
+from cd40l_flow.mixture.goodness import Goodness, chi_squared_tail, goodness
+from cd40l_flow.mixture.histogram import bin_of, histogram, piled, spread_below
+from cd40l_flow.mixture.interval import profile_interval
+from cd40l_flow.mixture.prior import NOTHING_KNOWN
+from cd40l_flow.mixture.problem import Problem
+from cd40l_flow.mixture.signal_law import BENDS, SignalParameters, bend_slopes, signal_law
 from cd40l_flow.signal.scale import Scale
 
 BINS = 512
@@ -104,7 +105,7 @@ def test_bends_are_a_law_with_right_slopes() -> None:
     bends = np.array([0.3, -0.2, 0.5, 0.0, 0.1, -0.4, 0.6, 0.2])
 
     def law(theta: Floats, bent: Floats) -> Floats:
-        return signal_law(Positive(*(float(v) for v in theta), 0.0, tuple(bent)), grid, weights)
+        return signal_law(SignalParameters(*(float(v) for v in theta), 0.0, tuple(bent)), grid, weights)
 
     theta = np.array([6.0, -0.2, -0.6])
     at = law(theta, bends)
@@ -113,12 +114,14 @@ def test_bends_are_a_law_with_right_slopes() -> None:
     for index, step in enumerate(1e-5 * np.eye(3)):
         difference = (law(theta + step, bends)[0] - law(theta - step, bends)[0]) / 2e-5
         np.testing.assert_allclose(at[1 + index], difference, atol=1e-6)
-    slopes = bend_slopes(at[0], Positive(6.0, -0.2, -0.6), grid)
+    slopes = bend_slopes(at[0], SignalParameters(6.0, -0.2, -0.6), grid)
     for index, step in enumerate(1e-5 * np.eye(BENDS.size)):
         difference = (law(theta, bends + step)[0] - law(theta, bends - step)[0]) / 2e-5
         np.testing.assert_allclose(slopes[index], difference, atol=1e-8)
     # Without bends it is the skew-normal itself.
-    np.testing.assert_allclose(law(theta, np.zeros(8))[0], signal_law(Positive(6.0, -0.2, -0.6), grid, weights)[0])
+    np.testing.assert_allclose(
+        law(theta, np.zeros(8))[0], signal_law(SignalParameters(6.0, -0.2, -0.6), grid, weights)[0]
+    )
 
 
 @pytest.mark.parametrize("negative", [0.1, 0.5])

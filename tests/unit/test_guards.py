@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 
 from cd40l_flow import ENGINE_VERSION
-from cd40l_flow.expression.case import (
+from cd40l_flow.assay.effects import ALL_CALLS, NO_CALLS, NORMAL
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.base.model import Tube
+from cd40l_flow.decision.applied import Guard
+from cd40l_flow.decision.case import (
     Activation,
     Case,
     ControlCase,
@@ -18,16 +22,14 @@ from cd40l_flow.expression.case import (
     Refusal,
     Replicate,
     ReplicateGroup,
-    Uncut,
+    WithoutTimeQC,
 )
-from cd40l_flow.expression.effects import BLOCKS, EVERY, NORMAL, NOTHING, Guard
-from cd40l_flow.expression.guards import apply_guards, control_failures, tubes_lacking
-from cd40l_flow.expression.histogram import centres
-from cd40l_flow.expression.independence import Dependence, Independence
-from cd40l_flow.expression.laboratory import Laboratory, Spread
-from cd40l_flow.expression.model import Anchor
-from cd40l_flow.expression.resting import Stimulated
-from cd40l_flow.inputs.model import Tube
+from cd40l_flow.decision.guards import apply_guards, control_failures, tubes_lacking
+from cd40l_flow.decision.independence import Dependence, Independence
+from cd40l_flow.decision.laboratory import Laboratory, Spread
+from cd40l_flow.mixture.histogram import centres
+from cd40l_flow.mixture.model import Anchor
+from cd40l_flow.mixture.resting import Stimulated
 from helpers.cases import (
     ACTIVE,
     ALIKE,
@@ -98,7 +100,7 @@ def checked(**changes: Any) -> Case:
 def uncut(**changes: Any) -> Case:
     """Return a case of which something was cut in time."""
     case = make_case()
-    return replace(case, uncut=replace(Uncut("NORMAL", (), True, 1.0, case), **changes))
+    return replace(case, without_time_qc=replace(WithoutTimeQC("NORMAL", (), True, 1.0, case), **changes))
 
 
 def measured(**changes: Any) -> Case:
@@ -269,6 +271,26 @@ DOUBTS: list[tuple[str, str, Case, Case]] = [
         with_measures(make_case(), "CD154", misplaced=0.05, goodness=1e-6),
         with_measures(make_case(), "CD154", misplaced=0.05, goodness=0.2),
     ),
+    # Half as much is a misfit where the second opinion contradicts the fit.
+    (
+        "MODEL_MISFIT",
+        "CD154",
+        with_measures(make_case(), "CD154", misplaced=0.03, goodness=1e-6, gmm_negative_fraction=0.3),
+        with_measures(make_case(), "CD154", misplaced=0.03, goodness=1e-6),
+    ),
+    # Fit 0.10, half its interval 0.011, overlap at D 6 0.00135: 0.062 is allowed either way.
+    (
+        "SECOND_OPINION",
+        "CD154",
+        with_measures(make_case(), "CD154", gmm_negative_fraction=0.163),
+        with_measures(make_case(), "CD154", gmm_negative_fraction=0.162),
+    ),
+    (
+        "SECOND_OPINION",
+        "CD154",
+        with_measures(make_case(), "CD154", gmm_negative_fraction=0.037),
+        with_measures(make_case(), "CD154", gmm_negative_fraction=0.037, separation=2.0),
+    ),
 ]
 
 
@@ -306,7 +328,7 @@ def test_an_infant_beside_an_adult_is_no_mosaic_and_not_reduced() -> None:
 
 def test_every_code_has_an_edge() -> None:
     # A failed analysis is no guard: nothing is measured that could have an edge.
-    assert {edge[0] for edge in (*EDGES, *DOUBTS)} == set(BLOCKS) - {"ANALYSIS_FAILED"}
+    assert {edge[0] for edge in (*EDGES, *DOUBTS)} == set(current_assay().guard) - {"ANALYSIS_FAILED"}
 
 
 def test_control_limits_are_stricter() -> None:
@@ -331,7 +353,7 @@ def test_control_limits_are_stricter() -> None:
         (measured(converged=None), "FIT_UNSTABLE", "CD154"),
     ],
 )
-def test_what_cannot_be_computed_stands_in_the_way(case: Case, code: str, reagent: str) -> None:
+def test_what_cannot_be_computed_blocking(case: Case, code: str, reagent: str) -> None:
     assert fires(case, code, reagent) is None
     decision = judge(case)
     assert (decision.call, decision.reasons) == ("INDETERMINATE", (code,))
@@ -364,7 +386,7 @@ def test_unknown_background_information_only_warns(case: Case, code: str) -> Non
 def test_the_second_limit_takes_every_call_away(mild: Case, severe: Case) -> None:
     assert judge(mild).call == "NORMAL"
     assert judge(severe).call == "INDETERMINATE"
-    worst = [guard for guard in apply_guards(severe, limits()) if guard.fired and guard.blocks == EVERY]
+    worst = [guard for guard in apply_guards(severe, limits()) if guard.fired and guard.blocks == ALL_CALLS]
     assert worst and worst[0].value is not None and worst[0].limit is not None
     assert worst[0].value > worst[0].limit
 
@@ -423,7 +445,7 @@ MOVED = replace(RESTING, change=Stimulated(offset=20.0, noise=40.0, shift=0.3, w
 
 @pytest.mark.parametrize(
     ("anchor", "blocks"),
-    [(MOVED, NOTHING), (RESTING, EVERY), (replace(RESTING, source="control's isotype"), EVERY)],
+    [(MOVED, NO_CALLS), (RESTING, ALL_CALLS), (replace(RESTING, source="control's isotype"), ALL_CALLS)],
     ids=["moved as stimulation does", "as they were", "another donor's"],
 )
 def test_unstimulated_cells_stand_in_only_where_it_is_known_what_stimulation_does(
@@ -467,7 +489,7 @@ def test_effects_name_what_is_left() -> None:
     assert names["TOO_FEW_EVENTS"] == "hard"
     assert names["DRUG_CNI"] == "limits"
     assert names["ACQ_QC"] == "soft"
-    assert NORMAL not in BLOCKS["DRUG_CNI"]
+    assert NORMAL not in current_assay().guard["DRUG_CNI"].blocks
 
 
 def test_a_control_two_sd_off_is_warned_of_and_three_off_has_failed() -> None:

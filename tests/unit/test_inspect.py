@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cd40l_flow.cli import main
-from cd40l_flow.inputs.inspect import inspect_file
-from cd40l_flow.outputs.inspection import as_text
+from cd40l_flow.cli.main import main
+from cd40l_flow.fcs.inspect import inspect_file
+from cd40l_flow.result.inspection import as_text
 from helpers.fcs_files import NAMES, SPILLOVER, Fcs, chained, dialects
 
 FIELDS = (
@@ -200,7 +200,7 @@ def test_the_table_shows_markers_roles_and_problems(tmp_path: Path) -> None:
 
 def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "cd40l_flow.cli", "inspect", *arguments],
+        [sys.executable, "-m", "cd40l_flow.cli.main", "inspect", *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -286,7 +286,7 @@ def test_memory_stays_within_the_file_and_a_little(tmp_path: Path) -> None:
     path.write_bytes(Fcs(events=events, header_zero=True).bytes(values.tobytes()))
     # The peak of the program itself: what a process is said to have used may be its parent's.
     script = (
-        "import re, sys; from cd40l_flow.cli import main; main(['inspect', '--json', sys.argv[1]]);"
+        "import re, sys; from cd40l_flow.cli.main import main; main(['inspect', '--json', sys.argv[1]]);"
         "print(re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1])"
     )
     done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)

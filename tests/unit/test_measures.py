@@ -9,15 +9,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cd40l_flow.expression.compare import agreeing, compare
-from cd40l_flow.expression.control import combine, control_terms, from_json, to_json
-from cd40l_flow.expression.histogram import histogram
-from cd40l_flow.expression.measures import TargetCells, fit
-from cd40l_flow.expression.medians import median_interval
-from cd40l_flow.expression.model import Anchor, Comparison, Expression
-from cd40l_flow.expression.proportion import percent_positive, wilson
-from cd40l_flow.expression.quality import usable_fit
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.base.model import Floats
+from cd40l_flow.decision.compare import agreeing, compare
+from cd40l_flow.decision.control import combine, control_terms, from_json, to_json
+from cd40l_flow.decision.quality import usable_fit
+from cd40l_flow.mixture.histogram import histogram
+from cd40l_flow.mixture.measures import TargetCells, fit
+from cd40l_flow.mixture.medians import median_interval
+from cd40l_flow.mixture.model import Anchor, Comparison, Expression
+from cd40l_flow.mixture.proportion import percent_positive, wilson
 from cd40l_flow.signal.scale import Scale
 from helpers.cases import HEALTHY, LENT, limits
 
@@ -313,7 +313,7 @@ def test_medians_lie_within_their_intervals() -> None:
 
 
 def test_the_example_in_the_documentation_runs() -> None:
-    from cd40l_flow.expression import measures
+    from cd40l_flow.mixture import measures
 
     result = doctest.testmod(measures)
     assert result.attempted >= 10

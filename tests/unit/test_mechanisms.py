@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from cd40l_flow.analyse import analyse
-from cd40l_flow.inputs.plan import load_plan
+from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.simulate import named, write_cohort
+from helpers.records import analyse
 
 SEED = 20_261
 AFFECTED = {"ABSENT", "REDUCED", "MOSAIC", "FUNCTIONAL_DEFECT"}

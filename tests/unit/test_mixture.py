@@ -11,14 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from cd40l_flow.expression.components import TILTS, Background, background_component
-from cd40l_flow.expression.histogram import histogram
-from cd40l_flow.expression.interval import ROOT_95, profile_interval
-from cd40l_flow.expression.mixture import ANCHORED, PARAMETERS, Fit, Problem, find_starts, fit_mixture, parameters
-from cd40l_flow.expression.prior import NOTHING_KNOWN, Prior, lent
-from cd40l_flow.expression.signal_law import Positive
-from cd40l_flow.expression.weight_error import weight_error
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.base.model import Floats
+from cd40l_flow.mixture.components import TILTS, Background, background_component
+from cd40l_flow.mixture.fit import Fit, fit_mixture, parameters
+from cd40l_flow.mixture.histogram import histogram
+from cd40l_flow.mixture.interval import ROOT_95, profile_interval
+from cd40l_flow.mixture.prior import NOTHING_KNOWN, Prior, lent
+from cd40l_flow.mixture.problem import ANCHORED, PARAMETERS, Problem, find_starts
+from cd40l_flow.mixture.signal_law import SignalParameters
+from cd40l_flow.mixture.weight_error import weight_error
 from cd40l_flow.signal.scale import Scale
 
 BINS = 512
@@ -49,7 +50,7 @@ def background(random: np.random.Generator, n: int = 5000) -> Background:
 def known(level: float = BRIGHT) -> Prior:
     """Return what a good control of this shape would lend."""
     skew = float(stats.skewnorm(ALPHA).stats(moments="s"))
-    return lent(Positive(level, math.log(SPREAD), skew), np.diag((0.02**2, 0.06**2, 0.3**2)), MIXTURE)
+    return lent(SignalParameters(level, math.log(SPREAD), skew), np.diag((0.02**2, 0.06**2, 0.3**2)), MIXTURE)
 
 
 def problem(seed: int = 1, level: float = BRIGHT, n: int = 2000, fraction: float = 0.4) -> Problem:

@@ -10,22 +10,24 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.outputs.multiqc import multiqc_files, write_multiqc
+from cd40l_flow.interop.multiqc import multiqc_files, write_multiqc
+from cd40l_flow.result.types.result import Result
+from helpers.controls import whole_result
 
 
-def result(
-    sample: str, call: str, role: str = "test", run: str = "R1", **reagents: dict[str, float]
-) -> dict[str, object]:
+def result(sample: str, call: str, role: str = "test", run: str = "R1", **reagents: dict[str, float]) -> Result:
     """Return what MultiQC is told of, of one result."""
-    return {
-        "sample": sample,
-        "run": run,
-        "role": role,
-        "call": call,
-        "activated_events": 3000,
-        "cd69_percent": 94.5,
-        "reagents": {name.replace("_", "-"): values for name, values in reagents.items()},
-    }
+    return whole_result(
+        {
+            "sample": sample,
+            "run": run,
+            "role": role,
+            "call": call,
+            "activated_events": 3000,
+            "cd69_percent": 94.5,
+            "reagents": {name.replace("_", "-"): values for name, values in reagents.items()},
+        }
+    )
 
 
 COHORT = [

@@ -9,17 +9,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cd40l_flow.expression import hypotheses as h
-from cd40l_flow.expression.control import control_terms
-from cd40l_flow.expression.effects import ABSENT, FUNCTIONAL_DEFECT, MOSAIC, NORMAL, REDUCED
-from cd40l_flow.expression.evidence import Evidence
-from cd40l_flow.expression.histogram import histogram
-from cd40l_flow.expression.hypotheses import Above, Normal, People, fraction_penalty, log_share
-from cd40l_flow.expression.independence import independence
-from cd40l_flow.expression.measures import TargetCells, fit
-from cd40l_flow.expression.model import Anchor, ControlExpression, Expression
-from cd40l_flow.expression.odds import _shared, joint_odds, reagent_evidences, reagent_odds
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.base.model import Floats
+from cd40l_flow.decision.control import control_terms
+from cd40l_flow.decision.independence import independence
+from cd40l_flow.decision.odds import _log_convolved, _shared, joint_odds, reagent_evidences, reagent_odds
+from cd40l_flow.mixture import hypotheses as h
+from cd40l_flow.mixture.evidence import Evidence
+from cd40l_flow.mixture.histogram import histogram
+from cd40l_flow.mixture.hypotheses import Above, Normal, People, fraction_penalty, log_share
+from cd40l_flow.mixture.measures import TargetCells, fit
+from cd40l_flow.mixture.model import Anchor, ControlExpression, Expression
 from cd40l_flow.signal.scale import Scale
 from helpers.cases import limits
 
@@ -152,6 +152,16 @@ def test_one_value_beyond_an_edge_counts_once() -> None:
     alone = sum(integral([value]) for value in values)
     together = integral([(value, math.hypot(error, apart)) for value, error in values])
     assert _shared(values, law, apart) == pytest.approx(together - alone, abs=1e-3)
+
+
+def test_a_mosaic_has_one_law_alone_and_beside_another_reagent() -> None:
+    """Its fraction has the same density as a prior of one reagent and as what several reagents share."""
+    people = People(0.1, 0.05, 0.35, 0.25, 0.12)
+    alone = h.hypotheses(people, 5000, -4.0, limits())[h.MOSAIC].negative
+    for fraction in (0.15, 0.25, 0.5, 0.8):
+        rate = fraction * (1 - fraction)  # of the fraction in its logit
+        prior = -fraction_penalty(alone, math.log(fraction / (1 - fraction)))[0] - math.log(rate)
+        assert _log_convolved(fraction - people.negative, 0.0, people.mosaic_excess) == pytest.approx(prior, abs=1e-12)
 
 
 def evidences(**logs: float) -> Mapping[str, Evidence]:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cd40l_flow.outputs.gate_tree import gate_trees
+from cd40l_flow.result.gate_tree import gate_trees
 from helpers.cohorts import read_sheet
 from helpers.exports import Lab, make_lab
+from helpers.records import as_result
 
 GATING = "{http://www.isac-net.org/std/Gating-ML/v2.0/gating}"
 DATA = "{http://www.isac-net.org/std/Gating-ML/v2.0/datatypes}"
@@ -101,7 +102,7 @@ def test_a_moved_gate_survives_the_way_to_the_report(lab: Lab) -> None:
 
 
 def test_the_same_from_gatingml(lab: Lab) -> None:
-    (tree,) = [tree for tree in gate_trees(lab.result) if tree.fcs == STIMULATED]
+    (tree,) = [tree for tree in gate_trees(as_result(lab.result)) if tree.fcs == STIMULATED]
     scale = tree.scales[lab.result["tubes"][1]["markers"]["CD69"]]
 
     def change(root: Any) -> None:

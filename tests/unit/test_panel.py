@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from cd40l_flow.errors import TubeError
-from cd40l_flow.inputs.model import Detector, Header
-from cd40l_flow.inputs.panel import find_markers
-from cd40l_flow.inputs.scatter import find_scatter, is_time, scatter_name
+from cd40l_flow.base.errors import TubeError
+from cd40l_flow.base.model import Detector, Header
+from cd40l_flow.fcs.panel import find_markers
+from cd40l_flow.fcs.scatter import find_scatter, is_time, scatter_name
 
 SOUND = {"FITC-A": "CD8", "PE-A": "CD154", "APC-A": "CD3", "PerCP-A": "CD69"}
 

@@ -12,10 +12,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from cd40l_flow.outputs.drawing import Drawing, Label, svg
-from cd40l_flow.outputs.pictures import draw_pictures
-from cd40l_flow.outputs.report import write_report
-from cd40l_flow.outputs.review_state import digest_of
+from cd40l_flow.figures.drawing import Drawing, Label, svg
+from cd40l_flow.figures.pictures import draw_pictures
+from cd40l_flow.report.sample import write_report
+from cd40l_flow.result.review_state import digest_of
 from helpers import report_samples as made
 from helpers.records import write_pair
 

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from cd40l_flow.base.model import Floats
 from cd40l_flow.gating import cd69, thresholds
 from cd40l_flow.gating.density import Density, Ends, counted, density, density_of, find_valleys
-from cd40l_flow.inputs.model import Floats
 from cd40l_flow.signal.scale import Scale, robust_sd
 
 SCALE = Scale(t=10_000.0, w=0.5, m=4.5, a=0.0, source="test")

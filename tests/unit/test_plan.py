@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.config import load_config
-from cd40l_flow.errors import InputsError
-from cd40l_flow.inputs.job import job_from_json, job_to_json
-from cd40l_flow.inputs.plan import Plan, load_plan, make_plan
+from cd40l_flow.base.errors import InputsError
+from cd40l_flow.cohort.config import load_config
+from cd40l_flow.cohort.job import job_from_json, job_to_json
+from cd40l_flow.cohort.plan import Plan, load_plan, make_plan
 
 SHEETS = {
     "samples": """sample run role sex age_years control ward

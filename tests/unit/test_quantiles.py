@@ -1,4 +1,4 @@
-"""Medians and quantiles by selection, against NumPy's."""
+"""Medians and quantiles, against NumPy's."""
 
 from __future__ import annotations
 

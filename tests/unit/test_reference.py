@@ -11,23 +11,25 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from cd40l_flow.cli import main
-from cd40l_flow.config import default_limits, parse_config
-from cd40l_flow.errors import Cd40lFlowError, InputsError
-from cd40l_flow.expression.laboratory import healthy_sd, laboratory, level_sd, with_laboratory
-from cd40l_flow.inputs.plain_json import digest_of
-from cd40l_flow.inputs.plan import load_plan
-from cd40l_flow.inputs.reference import limits_of, read_reference
-from cd40l_flow.outputs.record import write_record
-from cd40l_flow.outputs.reference import collect, tell, write_reference
-from cd40l_flow.outputs.reference_places import find_results
-from cd40l_flow.schema import load_schema
+from cd40l_flow.base.errors import Cd40lFlowError, InputsError
+from cd40l_flow.base.plain_json import digest_of
+from cd40l_flow.base.schema import load_schema
+from cd40l_flow.cli.main import main
+from cd40l_flow.cohort.config import default_limits, parse_config
+from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.cohort.reference import limits_of, read_reference
+from cd40l_flow.decision.laboratory import healthy_sd, laboratory, level_sd, with_laboratory
+from cd40l_flow.result.reference import collect, tell, write_reference
+from cd40l_flow.result.reference_places import find_results
 from helpers.cases import limits
-from helpers.controls import control_result, full_control, many_controls
+from helpers.controls import control_result, full_control, many_controls, whole_result
+from helpers.records import write_record
 
 
 def collected(results: list[dict[str, Any]]) -> dict[str, Any]:
-    return collect([(f"{number}.json", result) for number, result in enumerate(results)], default_limits())
+    return collect(
+        [(f"{number}.json", whole_result(result)) for number, result in enumerate(results)], default_limits()
+    )
 
 
 def test_it_fits_its_schema_and_its_digest() -> None:
@@ -103,8 +105,8 @@ def test_without_a_healthy_control_there_is_nothing() -> None:
 
 def test_only_allowed_words_enter() -> None:
     named = control_result()
-    named["tubes"][0] |= {"operator": "Jane Roe", "date": "2026-05-14"}
-    named["metadata"] = {"age": 31}
+    named["tubes"][0] |= {"panel": "Jane Roe", "time_problem": "2026-05-14"}
+    named |= {"statement": ["Jane Roe"], "metadata": {"show": {"operator": "Jane Roe", "date": "2026-05-14"}}}
     text = json.dumps(collected([named, control_result("C02", "R2")]))
     assert "Jane" not in text and "2026-05-14" not in text and '"2026-05"' in text
 

@@ -13,25 +13,27 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from cd40l_flow.outputs.drawing import polyline, staircase
-from cd40l_flow.outputs.figures import readable_ticks
-from cd40l_flow.outputs.index import render_index
-from cd40l_flow.outputs.index_strips import draw_strips
-from cd40l_flow.outputs.numbers import format_against, format_interval, format_limit, format_measure, format_unit
-from cd40l_flow.outputs.order import CALL_ORDER
-from cd40l_flow.outputs.pictures import draw_pictures
-from cd40l_flow.outputs.png import encode_png
-from cd40l_flow.outputs.record import write_record
-from cd40l_flow.outputs.report import write_report
-from cd40l_flow.outputs.texts import load_texts
-from cd40l_flow.resources import workflow_file
+from cd40l_flow.assay.texts import load_texts
+from cd40l_flow.base.resources import workflow_file
+from cd40l_flow.figures.binned import readable_ticks
+from cd40l_flow.figures.drawing import polyline, staircase
+from cd40l_flow.figures.index_strips import draw_strips
+from cd40l_flow.figures.pictures import draw_pictures
+from cd40l_flow.figures.png import encode_png
+from cd40l_flow.report.index import render_index
+from cd40l_flow.report.sample import write_report
+from cd40l_flow.result.numbers import format_against, format_interval, format_limit, format_measure, format_unit
+from cd40l_flow.result.order import CALL_ORDER
+from cd40l_flow.result.types.fields import REASONS
+from cd40l_flow.result.types.result import Result
 from helpers import report_samples as made
 from helpers.acquisition_samples import NO_TIME
-from helpers.records import write_pair
+from helpers.records import as_result, write_pair, write_record
 
 SECTIONS = (
     *("call", "why", "numbers", "target", "activation", "gating", "measures", "checks", "rules", "messages"),
@@ -161,8 +163,8 @@ def test_the_schema_describes_every_key_and_refuses_unknown_ones(schema: dict[st
 def test_every_code_of_the_schema_has_its_words(schema: dict[str, Any]) -> None:
     texts = load_texts()
 
-    assert sorted(texts["reasons"]) == sorted(schema["$defs"]["reason"]["enum"])
-    assert sorted(texts["calls"]) == sorted(schema["$defs"]["call"]["enum"]) == sorted(CALL_ORDER)
+    assert sorted(texts["reasons"]) == sorted(REASONS)
+    assert sorted(texts["calls"]) == sorted(schema["properties"]["call"]["enum"]) == sorted(CALL_ORDER)
     assert all(told["name"] and told["what"] and told["remedy"] for told in texts["reasons"].values())
     words = json.dumps(texts).lower()
     assert [phrase for phrase in FORBIDDEN if phrase in words] == []
@@ -307,7 +309,7 @@ def test_text_of_the_inputs_stays_text(folder: Path, control: tuple[Path, Path])
 
     assert html.count("<script") == 1
     assert html.count("&lt;script&gt;") > 15
-    index = render_index([result | {"sample": evil}], ["samples/x/report.html"])
+    index = render_index([msgspec.structs.replace(as_result(result), sample=evil)], ["samples/x/report.html"])
     assert index.count("<script") == 1
 
 
@@ -481,7 +483,7 @@ def test_a_staircase_is_the_outline_of_a_histogram() -> None:
     }
 
 
-def cohort() -> list[dict[str, Any]]:
+def cohort() -> list[Result]:
     """Return one result of each call and a control, in no order, with a value beyond the axis."""
     results = [
         made.make_result(replace(scenario, sample=f"P{number}"))
@@ -489,19 +491,19 @@ def cohort() -> list[dict[str, Any]]:
     ]
     results.append(made.make_result(made.CONTROL))
     results[0]["reagents"]["CD154"]["percent_positive"] = 131.0
-    return results
+    return [as_result(result) for result in results]
 
 
 def test_the_index_is_worst_first_with_links_and_numbers() -> None:
     results = cohort()
-    html = render_index(results, [f"samples/{result['sample']}/report.html" for result in results])
+    html = render_index(results, [f"samples/{result.sample}/report.html" for result in results])
     page = Page(html)
 
     rows = [attributes for attributes in page.all("tr") if "data-call" in attributes]
     calls = [attributes["data-call"] or "" for attributes in rows]
     assert calls == sorted(calls, key=CALL_ORDER.index)
     assert len(rows) == len(results)
-    assert {f"samples/{result['sample']}/report.html" for result in results} <= {a.get("href") for a in page.all("a")}
+    assert {f"samples/{result.sample}/report.html" for result in results} <= {a.get("href") for a in page.all("a")}
     assert "Too few activated cells" in page.text
     assert "7 samples in R1" in page.text
     assert [phrase for phrase in FORBIDDEN if phrase in html.lower()] == []
@@ -510,7 +512,7 @@ def test_the_index_is_worst_first_with_links_and_numbers() -> None:
 
 def test_the_index_does_not_depend_on_the_order_given() -> None:
     results = cohort()
-    hrefs = [result["sample"] for result in results]
+    hrefs = [result.sample for result in results]
 
     assert render_index(results, hrefs) == render_index(results[::-1], hrefs[::-1])
 

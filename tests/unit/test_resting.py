@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from cd40l_flow.expression.resting import Stimulated, stimulated
-from cd40l_flow.gating.model import CD8_POSITIVE
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.assay.cd40l import CD8_POSITIVE
+from cd40l_flow.base.model import Floats
+from cd40l_flow.mixture.resting import Stimulated, stimulated
 from cd40l_flow.signal.scale import robust_sd
 
 CELLS = 2000
@@ -28,7 +28,7 @@ class _Tube:
 
     target: Floats
     cd69: Floats
-    places: tuple[str, ...] = field(default=(CD8_POSITIVE,))
+    indices: tuple[str, ...] = field(default=(CD8_POSITIVE,))
 
     def linear(self, marker: str, population: str) -> Floats:
         assert population == CD8_POSITIVE

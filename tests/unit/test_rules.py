@@ -10,23 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cd40l_flow.expression.calls import first, measures_of
-from cd40l_flow.expression.case import Case
-from cd40l_flow.expression.evidence import Evidence
-from cd40l_flow.expression.hypotheses import NAMES
-from cd40l_flow.expression.odds import reagent_odds
-from cd40l_flow.expression.rules import (
-    MEASURE_WORDS,
-    ODDS,
-    RULES,
-    Condition,
-    Outcome,
-    Rule,
-    check,
-    evaluate,
-    every,
-    some,
-)
+from cd40l_flow.assay.rules import MEASURE_WORDS, ODDS, RULES
+from cd40l_flow.assay.tables import Condition, Rule
+from cd40l_flow.decision.calls import first
+from cd40l_flow.decision.case import Case
+from cd40l_flow.decision.odds import reagent_odds
+from cd40l_flow.decision.rule_logic import Outcome, check, evaluate, every, some
+from cd40l_flow.decision.rule_measures import measures_of
+from cd40l_flow.mixture.evidence import Evidence
+from cd40l_flow.mixture.hypotheses import NAMES
 from helpers.cases import limits, make_case, with_measures
 
 Measures = dict[str, float | None]

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cd40l_flow.errors import Problem
-from cd40l_flow.inputs.sheets import OVERRIDES, SAMPLES, TUBES, Sheet, read_sheet
+from cd40l_flow.base.errors import Problem
+from cd40l_flow.cohort.sheets import OVERRIDES, SAMPLES, TUBES, Sheet, read_sheet
 
 HEADER = "sample\trun\trole\tsex\tage_years\n"
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from cd40l_flow.expression.control import control_terms
-from cd40l_flow.expression.model import UNSTIMULATED, Anchor
-from cd40l_flow.expression.quality import not_carried, usable_fit
-from cd40l_flow.expression.resting import Stimulated
-from cd40l_flow.expression.shown import as_shown
+from cd40l_flow.decision.control import control_terms
+from cd40l_flow.decision.quality import not_carried, usable_fit
+from cd40l_flow.decision.shown import as_shown
+from cd40l_flow.mixture.model import UNSTIMULATED, Anchor
+from cd40l_flow.mixture.resting import Stimulated
 from helpers.cases import DARK, HEALTHY, limits, make_case, with_measures
 
 MOVED = Stimulated(offset=20.0, noise=40.0, shift=0.3, widening=0.8)
@@ -53,9 +53,10 @@ def test_what_is_not_carried_is_empty_and_said() -> None:
     shown = as_shown(case, limits())
     mine, beside = shown.reagents["CD154"], shown.comparisons["CD154"]
     assert (mine.negative_fraction, mine.negative_fraction_low, mine.negative_fraction_high) == (None, None, None)
+    assert mine.gmm_negative_fraction is None
     assert (beside.mutant_fraction, beside.mutant_fraction_low, beside.mutant_fraction_high) == (None, None, None)
     assert (mine.percent_positive, beside.normal_odds) == (HEALTHY.percent_positive, 9.0)
-    assert "no population of their own" in shown.untold["CD154"]
+    assert "no population of their own" in shown.not_shown["CD154"]
     assert shown.reagents["CD40-Ig"].negative_fraction == case.reagents["CD40-Ig"].negative_fraction
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cd40l_flow.inputs.model import Events, Spillover
-from cd40l_flow.signal.acquisition import at_the_top, steady_stretches
+from cd40l_flow.base.model import Events, Spillover
+from cd40l_flow.signal.acquisition import at_the_top, steady_intervals
 from cd40l_flow.signal.compensation import compensate
 from cd40l_flow.signal.prepare import choose_scales, prepare, shared_scales
 from cd40l_flow.simulate import Fault, Scenario, SimulationParameters
@@ -114,7 +114,7 @@ def test_pure_noise_is_not_cut(seed: int) -> None:
         "bimodal": np.where(random.random(20_000) < 0.5, 0.2, 0.8),
     }
 
-    assert steady_stretches(np.sort(random.uniform(0, 60, 20_000)), signals).steady.all()
+    assert steady_intervals(np.sort(random.uniform(0, 60, 20_000)), signals).steady.all()
 
 
 def test_a_shift_of_the_signal_is_cut_wherever_it_lies_and_in_any_order() -> None:
@@ -123,12 +123,12 @@ def test_a_shift_of_the_signal_is_cut_wherever_it_lies_and_in_any_order() -> Non
     bad = (time > 20) & (time < 26)
     signal = random.normal(0.5, 0.1, time.size) - 0.2 * bad
 
-    keep = steady_stretches(time, {"signal": signal}).steady
+    keep = steady_intervals(time, {"signal": signal}).steady
     order = random.permutation(time.size)
 
     assert np.mean(keep[bad]) < 0.01
     assert np.mean(keep[~bad]) > 0.99
-    np.testing.assert_array_equal(steady_stretches(time[order], {"signal": signal[order]}).steady, keep[order])
+    np.testing.assert_array_equal(steady_intervals(time[order], {"signal": signal[order]}).steady, keep[order])
 
 
 def test_the_top_is_the_range_or_where_values_pile_up() -> None:

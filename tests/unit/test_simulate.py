@@ -12,7 +12,7 @@ import flowio
 import numpy as np
 import pytest
 
-from cd40l_flow.errors import Cd40lFlowError
+from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.simulate import (
     DIALECTS,
     FAULTS,

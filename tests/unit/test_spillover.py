@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cd40l_flow.errors import TubeError
-from cd40l_flow.inputs.model import Detector, Spillover
-from cd40l_flow.inputs.spillover import (
+from cd40l_flow.base.errors import TubeError
+from cd40l_flow.base.model import Detector, Spillover
+from cd40l_flow.fcs.spillover import (
     choose_spillover,
     condition_number,
     looks_transformed,

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cd40l_flow.gating.lending import combined, lent_gates
-from cd40l_flow.gating.model import ACTIVATED, CD3_POSITIVE, CD8_NEGATIVE, CD8_POSITIVE
-from cd40l_flow.inputs.model import Override
+from cd40l_flow.assay.cd40l import ACTIVATED, CD3_POSITIVE, CD8_NEGATIVE, CD8_POSITIVE
+from cd40l_flow.base.model import Override
+from cd40l_flow.gating.control_gates import combined, control_gates
 from cd40l_flow.simulate import Scenario, SimulationParameters
 from helpers.gating_samples import GATING_LIMITS, Simulated, gate_events, resampled, shuffled, simulate_sample
 
@@ -131,7 +131,7 @@ def test_a_sample_without_t_cells_has_no_gate_and_says_so(healthy: Simulated) ->
 
     gated = gate_events(healthy.sample, bare)
 
-    assert all(ACTIVATED not in tube.places for tube in gated.tubes)
+    assert all(ACTIVATED not in tube.indices for tube in gated.tubes)
     assert gated.flags
 
 
@@ -152,12 +152,12 @@ def test_few_singlets_viable_or_cd3_positive_cells_are_warned_of(healthy: Simula
     assert not [flag for flag in usual.flags if flag.startswith("fewer ")]
 
 
-def test_a_control_lends_its_boundaries_to_samples_that_have_too_few_cells(healthy: Simulated) -> None:
+def test_a_control_gives_its_boundaries_to_samples_that_have_too_few_cells(healthy: Simulated) -> None:
     control = gate_events(healthy.sample, healthy.events)
-    lent = combined([lent_gates(control)])
+    given = combined([control_gates(control)])
     few = [replace(events, values=events.values[:60], time=None) for events in healthy.events]
 
-    gated = gate_events(healthy.sample, few, lent=lent)
+    gated = gate_events(healthy.sample, few, control_gates_of_run=given)
 
     for name in ("viability_high", "cd3_low", "cd8_high", "cd69_low"):
         mine, theirs = gated.tubes[1].boundary(name), control.tubes[1].boundary(name)
@@ -168,8 +168,8 @@ def test_a_control_lends_its_boundaries_to_samples_that_have_too_few_cells(healt
         assert "the control's boundary is used" in mine.flag
 
 
-def test_several_controls_lend_the_mean_of_what_they_share(healthy: Simulated) -> None:
-    one = lent_gates(gate_events(healthy.sample, healthy.events))
+def test_several_controls_give_the_mean_of_what_they_share(healthy: Simulated) -> None:
+    one = control_gates(gate_events(healthy.sample, healthy.events))
     moved = {name: {**gate, "scaled": gate["scaled"] + 0.1} for name, gate in one.items() if "scaled" in gate}
     elsewhere = {name: {**gate, "detector": "other"} for name, gate in moved.items()}
 

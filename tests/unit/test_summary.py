@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from cd40l_flow.outputs.record import write_record
-from cd40l_flow.outputs.review_state import ReviewState, digest_of
-from cd40l_flow.outputs.summary import SUMMARY_COLUMNS, format_cell, summary_row, write_summary
+from cd40l_flow.result.review_state import ReviewState, digest_of
+from cd40l_flow.result.summary import format_cell, summary_columns, summary_row, write_summary
 from helpers import report_samples as made
+from helpers.controls import whole_result
+from helpers.records import write_record
 from helpers.review_files import make_review, override, write_review
 
 FIRST = "sample run role sex call cd154_call cd40ig_call reasons qc review reviewed_call activated_events cd69_percent"
@@ -47,8 +48,11 @@ def make_result(sample: str = "P01", **changes: Any) -> dict[str, Any]:
 
 def test_columns_keep_their_names_and_order() -> None:
     expected = [*FIRST.split(), *(f"{reagent}_{name}" for reagent in ("cd154", "cd40ig") for name in MEASURES)]
+    second = ("gmm_negative_fraction", "gmm_components")
+    expected += [f"{reagent}_{name}" for reagent in ("cd154", "cd40ig") for name in second]
+    expected += [f"cd154_2_{name}" for name in ("call", *MEASURES)]
 
-    assert list(SUMMARY_COLUMNS) == expected
+    assert list(summary_columns()) == expected
 
 
 @pytest.mark.parametrize(
@@ -71,7 +75,7 @@ def test_a_cell_is_a_count_in_full_or_six_digits_or_nothing(value: float | str |
 
 
 def test_a_row_keeps_units_and_leaves_what_is_missing_empty() -> None:
-    row = summary_row(make_result(), UNSIGNED)
+    row = summary_row(whole_result(make_result()), UNSIGNED)
 
     assert row["cd154_percent_positive"] == "33.3333"
     assert row["cd154_negative_fraction"] == "0.0"
@@ -81,7 +85,7 @@ def test_a_row_keeps_units_and_leaves_what_is_missing_empty() -> None:
 
 
 def test_the_file_is_in_the_order_of_the_ids_whatever_the_order_given(tmp_path: Path) -> None:
-    found = [(make_result(name), "") for name in ("P10", "C01", "P02")]
+    found = [(whole_result(make_result(name)), "") for name in ("P10", "C01", "P02")]
     write_summary(found, tmp_path / "one.tsv")
     write_summary(found[::-1], tmp_path / "two.tsv")
 
@@ -89,7 +93,7 @@ def test_the_file_is_in_the_order_of_the_ids_whatever_the_order_given(tmp_path: 
     assert text == (tmp_path / "two.tsv").read_bytes()
     lines = text.decode().splitlines()
     assert [line.split("\t")[0] for line in lines] == ["sample", "C01", "P02", "P10"]
-    assert {line.count("\t") for line in lines} == {len(SUMMARY_COLUMNS) - 1}
+    assert {line.count("\t") for line in lines} == {len(summary_columns()) - 1}
     assert b"\r" not in text
 
 
@@ -102,7 +106,7 @@ def test_reviews_enter_the_summary_and_leave_the_automatic_call(tmp_path: Path) 
     other = write_review(tmp_path / "reviews", "3.json", make_review(sample="P02"))
 
     def row(*files: Path) -> tuple[str, ...]:
-        write_summary([(make_result(), digest_of(path))], tmp_path / "summary.tsv", files)
+        write_summary([(whole_result(make_result()), digest_of(path))], tmp_path / "summary.tsv", files)
         header, line = (text.split("\t") for text in (tmp_path / "summary.tsv").read_text().splitlines())
         cells = dict(zip(header, line, strict=True))
         return cells["call"], cells["review"], cells["reviewed_call"]

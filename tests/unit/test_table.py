@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from cd40l_flow.outputs.summary import SUMMARY_COLUMNS
-from cd40l_flow.outputs.table import calls_table
+from cd40l_flow.result.summary import summary_columns
+from cd40l_flow.result.table import calls_table
 
 
 def test_columns_are_aligned_and_blanks_shown() -> None:
     """Numbers stand right, words left, what is missing is a dash, reasons come last."""
-    empty = dict.fromkeys(SUMMARY_COLUMNS, "")
+    empty = dict.fromkeys(summary_columns(), "")
     rows = [
         empty | {"sample": "C01", "run": "R1", "call": "NORMAL", "activated_events": "5210", "qc": "pass"},
         empty

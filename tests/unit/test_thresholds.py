@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cd40l_flow.gating import cd69, thresholds
 from cd40l_flow.gating.density import STEP, density
-from cd40l_flow.gating.found import Found, beside_control
+from cd40l_flow.gating.found import Found, compare_with_control
 from cd40l_flow.signal.scale import Scale
 
 SCALE = Scale(t=262144.0, w=0.6, m=4.5, a=0.0, source="test")
@@ -33,7 +33,7 @@ def find_cd8(values: np.ndarray) -> Found:
 
 
 def find_cd4(values: np.ndarray) -> Found:
-    return thresholds.find_cd4(density(values))
+    return thresholds.find_positive(density(values), "CD4", "CD3+CD8-")
 
 
 def find_cd69(resting: np.ndarray, stimulated: np.ndarray, scale: Scale, most: float) -> Found:
@@ -148,10 +148,10 @@ def test_the_controls_boundary_serves_where_none_is_found_and_tells_how_far_othe
     valley = find_cd3(peaks((0.2, 0.04, 800), (0.7, 0.05, 3000)), SCALE)
     assert valley.position is not None
 
-    borrowed = beside_control(none, 0.4, 0.1, 3000, 200)
-    near = beside_control(valley, valley.position + 0.05, 0.1, 3800, 200)
-    far = beside_control(valley, valley.position + 0.2, 0.1, 3800, 200)
-    few = beside_control(valley, valley.position + 0.05, 0.1, 150, 200)
+    borrowed = compare_with_control(none, 0.4, 0.1, 3000, 200)
+    near = compare_with_control(valley, valley.position + 0.05, 0.1, 3800, 200)
+    far = compare_with_control(valley, valley.position + 0.2, 0.1, 3800, 200)
+    few = compare_with_control(valley, valley.position + 0.05, 0.1, 150, 200)
 
     assert (borrowed.position, borrowed.method) == (0.4, "the control's boundary")
     assert "no CD3+ cells" in borrowed.flag
@@ -160,7 +160,7 @@ def test_the_controls_boundary_serves_where_none_is_found_and_tells_how_far_othe
     assert "0.20 of the scale below the control's" in far.flag
     assert few.position == valley.position + 0.05
     assert "only 150 events" in few.flag
-    assert beside_control(none, None, 0.1, 3000, 200) is none
+    assert compare_with_control(none, None, 0.1, 3000, 200) is none
 
 
 def test_cd4_lies_in_the_valley_or_nowhere() -> None:

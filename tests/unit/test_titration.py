@@ -9,13 +9,13 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from cd40l_flow.expression.components import Background, background_component
-from cd40l_flow.expression.detection import Titration, combine_titrations, detectable, read_titration
-from cd40l_flow.expression.histogram import histogram
-from cd40l_flow.expression.mixture import Fit, fit_mixture
-from cd40l_flow.expression.prior import Prior, lent
-from cd40l_flow.expression.titration import FRACTIONS, SIZES, titrate
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.base.model import Floats
+from cd40l_flow.mixture.components import Background, background_component
+from cd40l_flow.mixture.detection import Titration, combine_titrations, detectable, read_titration
+from cd40l_flow.mixture.fit import Fit, fit_mixture
+from cd40l_flow.mixture.histogram import histogram
+from cd40l_flow.mixture.prior import Prior, lent
+from cd40l_flow.mixture.titration import FRACTIONS, SIZES, titrate
 from cd40l_flow.signal.scale import Scale
 from helpers.cases import limits
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.expression.case import Difference, TubeCheck
-from cd40l_flow.expression.fingerprints import differences
-from cd40l_flow.expression.tube_checks import check_tubes, largest_change
+from cd40l_flow.base.model import Sample, Tube
+from cd40l_flow.decision.case import Difference, TubeCheck
+from cd40l_flow.decision.fingerprints import differences
+from cd40l_flow.decision.tube_checks import check_tubes, largest_change
+from cd40l_flow.fcs.panel import background_detector
+from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.gating.strategy import gate
-from cd40l_flow.inputs.fcs import read_events
-from cd40l_flow.inputs.model import Sample, Tube
-from cd40l_flow.inputs.panel import background_detector
-from cd40l_flow.signal.prepare import choose_scales, prepare, uncut
+from cd40l_flow.signal.prepare import choose_scales, prepare, without_time_qc
 from cd40l_flow.simulate import Fault, Scenario, SimulationParameters, fcs_name, write_cohort
 from helpers.cases import limits
 
@@ -170,13 +170,13 @@ def test_a_wrong_matrix_shows_as_a_slope(fault: str, sign: int, tmp_path: Path) 
 
 def test_nothing_is_compared_without_gates(healthy: GatedSample) -> None:
     assert differences(healthy.tubes[:1], LIMITS["gating"]) == ()
-    bare = [replace(tube, places={}, boundaries=(), populations=()) for tube in healthy.tubes]
+    bare = [replace(tube, indices={}, boundaries=(), populations=()) for tube in healthy.tubes]
     assert differences(bare, LIMITS["gating"]) == ()
 
 
 def test_the_largest_change_is_that_of_any_gate_but_the_cut(tmp_path: Path) -> None:
     clogged = gated(tmp_path, replace(SIZE, faults=(Fault("clog"),)))
-    signals = [uncut(tube.signal) for tube in clogged.tubes]
+    signals = [without_time_qc(tube.signal) for tube in clogged.tubes]
     without = gate(clogged.sample, signals, clogged.scales, [], LIMITS["gating"])
 
     assert clogged.tubes[1].signal.acquisition.removed_percent > 20

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.config import parse_config
-from cd40l_flow.inputs.model import Sample, Tube
-from cd40l_flow.inputs.tube_sets import tube_set_problems
+from cd40l_flow.base.model import Sample, Tube
+from cd40l_flow.cohort.config import parse_config
+from cd40l_flow.cohort.tube_sets import tube_set_problems
 
 TWO = ("unstimulated CD154", "stimulated CD154")
 WHOLE = (*TWO, "stimulated isotype", "stimulated CD40-Ig", "stimulated secondary")

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from cd40l_flow.analyse import analyse
-from cd40l_flow.inputs.plan import load_plan
+from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.simulate import Fault, Scenario, SimulationParameters, healthy_control, write_cohort
+from helpers.records import analyse
 
 Result = dict[str, Any]
 CLOGGED = Scenario("clogged", faults=(Fault("clog"),))

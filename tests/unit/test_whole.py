@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.outputs.whole import write_whole
+from cd40l_flow.base.disk import write_atomically
 
 
 def test_it_writes_what_it_is_given_and_nothing_else(tmp_path: Path) -> None:
-    write_whole(tmp_path / "new" / "text", "µ\n")
-    write_whole(tmp_path / "new" / "bytes", b"\r\n")
+    write_atomically(tmp_path / "new" / "text", "µ\n")
+    write_atomically(tmp_path / "new" / "bytes", b"\r\n")
 
     assert (tmp_path / "new" / "text").read_bytes() == b"\xc2\xb5\n"
     assert (tmp_path / "new" / "bytes").read_bytes() == b"\r\n"
@@ -34,7 +34,7 @@ def test_a_fault_leaves_the_former_file(
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(type(fault)):
-        write_whole(path, "new")
+        write_atomically(path, "new")
 
     assert [one.read_bytes() for one in tmp_path.iterdir()] == ([former] if former is not None else [])
 
@@ -45,7 +45,7 @@ def test_a_killed_writer_leaves_no_part_under_the_name(tmp_path: Path) -> None:
     child = os.fork()
     if child == 0:
         os.fsync = lambda _: os._exit(9)  # type: ignore[assignment]
-        write_whole(path, "x" * 100_000)
+        write_atomically(path, "x" * 100_000)
         os._exit(0)
     _, status = os.waitpid(child, 0)
 
@@ -56,7 +56,7 @@ def test_a_killed_writer_leaves_no_part_under_the_name(tmp_path: Path) -> None:
 def test_two_writers_do_not_mix(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     texts = [letter * 300_000 for letter in "abcd"]
-    writers = [threading.Thread(target=write_whole, args=(path, text)) for text in texts]
+    writers = [threading.Thread(target=write_atomically, args=(path, text)) for text in texts]
     for writer in writers:
         writer.start()
     for writer in writers:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import openpyxl
 
-from cd40l_flow.inputs.sheets import SAMPLES, TUBES, read_sheet
-from cd40l_flow.inputs.workbook import write_workbook
+from cd40l_flow.cohort.sheets import SAMPLES, TUBES, read_sheet
+from cd40l_flow.cohort.workbook import write_workbook
 
 SAMPLE_ROWS = [
     ["sample", "run", "role", "sex", "family"],

@@ -14,17 +14,21 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.client import KILLED, WORKER
+from cd40l_flow.runtime.client import KILLED, WORKER
 from helpers.fcs_files import Fcs
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is a worker on Linux alone")
 
 NOBODY = 65534
 # What the workflow does: start a worker, then run until standard input ends.
-STARTS = "import os, sys, cd40l_flow.worker as w; w.start(); print(os.environ[w.WORKER], flush=True); sys.stdin.read()"
+STARTS = (
+    "import os, sys, cd40l_flow.runtime.worker as w; w.start();"
+    "print(os.environ[w.WORKER], flush=True); sys.stdin.read()"
+)
 # A worker by itself, to be tampered with before.
 SERVES = (
-    "import os, socket, sys, cd40l_flow.worker as w; listener = socket.socket(socket.AF_UNIX); listener.bind('');"
+    "import os, socket, sys, cd40l_flow.runtime.worker as w;"
+    "listener = socket.socket(socket.AF_UNIX); listener.bind('');"
     "print(listener.getsockname()[1:].decode(), flush=True); w.serve(listener.detach())"
 )
 # A client that tells what it got, None where the worker did not take it.
@@ -106,7 +110,7 @@ def processes(name: str) -> list[int]:
 def ask(name: str, *arguments: str, first: str = "", **options: object) -> str:
     """Return what a client prints that tells what the worker answered; ``first`` is done before it asks."""
     program = (
-        "import os, sys, cd40l_flow.client as client; client.leave_out_current_directory()\n"
+        "import os, sys, cd40l_flow.runtime.client as client; client.leave_out_current_directory()\n"
         f"import marshal, socket; sys.argv_name = sys.argv[1]; {first}\n{ASKS}"
     )
     command = [sys.executable, "-P", "-c", program, name, *arguments]
@@ -411,8 +415,8 @@ def test_what_a_forked_process_cannot_take_from_its_client_is_done_by_the_client
 
 
 def test_under_a_limit_of_memory_there_is_no_worker() -> None:
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30)); import cd40l_flow.worker as w"
-    program = f"{limit}; w.start(); import os; print(w.WORKER in os.environ)"
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))"
+    program = f"{limit}; import cd40l_flow.runtime.worker as w; w.start(); import os; print(w.WORKER in os.environ)"
 
     assert subprocess.check_output([sys.executable, "-P", "-c", program], text=True) == "False\n"
 
@@ -448,7 +452,7 @@ def test_an_update_while_it_lives_is_done_by_the_client(
 
     assert ask(name) == "code None"
     assert ask(name, env=environment, first="client.BUILD_ID[0] = '0.0.1'") == "code None"
-    path = copy / "expression" / "__init__.py"
+    path = copy / "decision" / "__init__.py"
     path.write_bytes(path.read_bytes())
     assert ask(name, env=environment) == "code None"
 

@@ -11,10 +11,10 @@ import flowio
 import numpy as np
 import pytest
 
-from cd40l_flow.errors import TubeError
-from cd40l_flow.inputs.fcs import open_recording
-from cd40l_flow.inputs.inspect import Inspection, inspect_file
-from cd40l_flow.outputs.inspection import as_json, as_text
+from cd40l_flow.base.errors import TubeError
+from cd40l_flow.fcs.inspect import Inspection, inspect_file
+from cd40l_flow.fcs.reader import open_recording
+from cd40l_flow.result.inspection import as_json, as_text
 
 # Which rule of the standard each refused file breaks, found by hand.
 REFUSED = {
@@ -94,3 +94,22 @@ def test_the_values_are_those_flowio_gives(zoo: list[dict[str, str]], recordings
         np.testing.assert_array_equal(values, expected, err_msg=row["file"])
         compared += 1
     assert compared >= 95
+
+
+def test_amplifiers_gains_and_names_are_those_flowio_gives(root: Path, recordings: Path) -> None:
+    paths = [*(root / "test_data").rglob("*.fcs"), *recordings.rglob("*.fcs")]
+    compared = 0
+    for path in paths:
+        try:
+            recording = open_recording(path)
+            with warnings.catch_warnings(), path.open("rb") as stream:
+                warnings.simplefilter("ignore")
+                channels = flowio.FlowData(stream, only_text=True).channels
+        except (TubeError, ValueError, KeyError, UnicodeDecodeError, flowio.exceptions.FlowIOException):
+            continue
+        read = recording.header.detectors
+        assert [channels[n]["pne"] for n in range(1, len(read) + 1)] == [*recording.amplifiers], path.name
+        assert [channels[n]["png"] for n in range(1, len(read) + 1)] == [one.gain for one in read], path.name
+        assert [channels[n]["pnn"].strip() for n in range(1, len(read) + 1)] == [one.name for one in read], path.name
+        compared += 1
+    assert compared >= 0.9 * len(paths) > 100

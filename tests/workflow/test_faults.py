@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.analyse import analyse
-from cd40l_flow.inputs.plan import load_plan
+from cd40l_flow.cohort.plan import load_plan
 from helpers.cohorts import (
     DEMO,
     Run,
@@ -27,6 +26,7 @@ from helpers.cohorts import (
     run_once,
     summary_lines,
 )
+from helpers.records import analyse
 
 
 @dataclass(frozen=True)

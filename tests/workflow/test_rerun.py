@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.config import default_limits
-from cd40l_flow.outputs.reference import collect, write_reference
+from cd40l_flow.cohort.config import default_limits
+from cd40l_flow.result.reference import collect, write_reference
 from helpers.cohorts import (
     TWO_RUNS,
     Run,
@@ -25,7 +25,7 @@ from helpers.cohorts import (
     reverse_sheets,
     write_sheet,
 )
-from helpers.controls import many_controls
+from helpers.controls import many_controls, whole_result
 
 CONTROLS = ("C01", "P01", "P02")  # of both runs
 
@@ -136,6 +136,8 @@ def test_a_reference_reruns_everything_and_again_when_it_changes(cohort: Path, w
 
 def write(cohort: Path, controls: int) -> str:
     """Write the limits of so many healthy controls; return their digest."""
-    content = collect([(str(number), one) for number, one in enumerate(many_controls(controls))], default_limits())
+    content = collect(
+        [(str(number), whole_result(one)) for number, one in enumerate(many_controls(controls))], default_limits()
+    )
     write_reference(content, cohort / "config" / "reference.json")
     return str(content["digest"])

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from cd40l_flow.analyse import analyse
-from cd40l_flow.cli import main
-from cd40l_flow.config import default_limits
-from cd40l_flow.inputs.plan import load_plan
-from cd40l_flow.inputs.reference import digest_of
-from cd40l_flow.outputs.reference import collect, write_reference
+from cd40l_flow.cli.main import main
+from cd40l_flow.cohort.config import default_limits
+from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.cohort.reference import digest_of
+from cd40l_flow.result.reference import collect, write_reference
 from cd40l_flow.simulate import SCENARIOS, Fault, Scenario, failed_control, healthy_control, write_cohort
 from cd40l_flow.simulate.scenarios import TUBES_WITH_SECOND_CLONE
-from helpers.controls import many_controls
+from helpers.controls import many_controls, whole_result
+from helpers.records import analyse
 
 SEED = 11
 Result = dict[str, Any]
@@ -247,7 +247,7 @@ def test_the_limits_of_the_laboratory_are_used_and_told(tmp_path: Path) -> None:
     plain = run.result("healthy")
     cytometer = plain["tubes"][0]["cytometer"]
     history = many_controls(25, cytometer=cytometer, lot="LOT1")
-    content = collect([(str(number), result) for number, result in enumerate(history)], default_limits())
+    content = collect([(str(number), whole_result(result)) for number, result in enumerate(history)], default_limits())
     write_reference(content, tmp_path / "config" / "reference.json")
     with (tmp_path / "config" / "config.yaml").open("a", encoding="utf-8") as file:
         file.write("reference: config/reference.json\n")
@@ -261,7 +261,10 @@ def test_the_limits_of_the_laboratory_are_used_and_told(tmp_path: Path) -> None:
     assert wider == (sd > default_limits()["mixture"]["healthy_negative_sd"])
     assert judged["reagents"]["CD154"]["lob"] != plain["reagents"]["CD154"]["lob"]
     other = collect(
-        [(str(number), result) for number, result in enumerate(many_controls(25, cytometer=cytometer, lot="LOT9"))],
+        [
+            (str(number), whole_result(result))
+            for number, result in enumerate(many_controls(25, cytometer=cytometer, lot="LOT9"))
+        ],
         default_limits(),
     )
     write_reference(other, tmp_path / "config" / "reference.json")
@@ -269,7 +272,7 @@ def test_the_limits_of_the_laboratory_are_used_and_told(tmp_path: Path) -> None:
     assert (run.result("healthy")["call"], run.result("healthy")["reasons"]) == ("NORMAL", ["REFERENCE_MISMATCH"])
     assert run.result("carrier")["reasons"] == ["REFERENCE_MISMATCH"]
     # A control that lies far from the laboratory's fails its run.
-    strict = collect([(str(number), one) for number, one in enumerate(history)], default_limits())
+    strict = collect([(str(number), whole_result(one)) for number, one in enumerate(history)], default_limits())
     for spread in strict["limits"].values():
         spread["percent_positive"] |= {"mean": 60.0, "sd": 1.0}
     strict["digest"] = digest_of(strict)

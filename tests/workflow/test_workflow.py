@@ -241,7 +241,7 @@ def test_a_bug_is_not_passed_over(demo_results: Path, workflow: Run, tmp_path: P
 
 def test_table_of_calls_ends_the_demo(demo_results: Path) -> None:
     process = subprocess.run(
-        [sys.executable, "-m", "cd40l_flow.outputs.table", str(demo_results / "results" / "summary.tsv")],
+        [sys.executable, "-m", "cd40l_flow.result.table", str(demo_results / "results" / "summary.tsv")],
         capture_output=True,
         text=True,
         check=True,

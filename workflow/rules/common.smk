@@ -9,16 +9,16 @@ from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
 
 from cd40l_flow import ENGINE_VERSION
-from cd40l_flow.errors import InputsError
-from cd40l_flow.inputs.job import JOBS, PART_NAMES, directory_key, job_path, part_digests, planned, read_job, write_job
-from cd40l_flow.inputs.plan import load_plan
-from cd40l_flow.inputs.probe import content_digest, probe
-from cd40l_flow.outputs.failed import failures
-from cd40l_flow.outputs.problems import write_problems
-from cd40l_flow.outputs.reviews import files_by_sample, fingerprints, review_files
-from cd40l_flow.run_end import RETRIES, end_of_run, start_of_run
-from cd40l_flow.scheduler import go_on_within_submissions, lift_rate_limit
-from cd40l_flow.worker import start as start_worker
+from cd40l_flow.base.errors import InputsError
+from cd40l_flow.cohort.job import JOBS, PART_NAMES, directory_key, job_path, part_digests, planned, read_job, write_job
+from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.fcs.probe import content_digest, probe
+from cd40l_flow.result.failed import failures
+from cd40l_flow.result.problems import write_problems
+from cd40l_flow.result.reviews import files_by_sample, fingerprints, review_files
+from cd40l_flow.runtime.run_end import RETRIES, end_of_run, start_of_run
+from cd40l_flow.runtime.scheduler import go_on_within_submissions, lift_rate_limit
+from cd40l_flow.runtime.worker import start as start_worker
 
 # One file says what is analysed, and cd40l-flow reads the same one: values from elsewhere would be silently left out.
 AS_MODULE = workflow.modifier.namespace is not None
@@ -188,11 +188,11 @@ def batch(wildcards):
 
 
 def analysis_memory(wildcards, attempt):
-    """What Slurm must grant an analysis, MB: measured 60 and 2.6 for each MB of its files; the rest is to spare.
+    """What Slurm must grant an analysis, MB: measured 205 and 2.6 for each MB of its files; the rest is to spare.
 
     Two nested Snakemakes in the same submission take 250 more. What has run out of memory gets more at each attempt.
     """
-    return round((500 + 12 * sum(file_sizes(wildcards)) / 1e6) * attempt)
+    return round((650 + 12 * sum(file_sizes(wildcards)) / 1e6) * attempt)
 
 
 def analysis_minutes(wildcards, attempt):
@@ -212,6 +212,8 @@ def shown_controls(wildcards):
 
 def control_results(wildcards):
     """The results that a test sample is judged against; a control is measured together with the others of its run."""
+    # Input is asked for before Snakemake makes its scheduler, and after it knows whether it runs on one machine.
+    lift_rate_limit(workflow)
     return [] if is_control(wildcards.sample) else shown_controls(wildcards)
 
 

@@ -1,4 +1,4 @@
-"""The CD69 boundary: what stimulation added to the unstimulated cells, told from them with the fewest errors."""
+"""The CD69 boundary: what stimulation added to the unstimulated cells, parted from them with the fewest errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def find_cd69(resting: Density, active: Density, scale: Scale, max_percent: floa
     cells, ``resting`` of the unstimulated tubes.
 
     The unstimulated tube sets the least: at most ``max_percent`` of its cells lie above, or, where some carry CD69
-    already, at most that percent of a normal peak of resting cells; the flag tells when more are above. From there on
+    already, at most that percent of a normal peak of resting cells; the flag says when more are above. From there on
     up lies the boundary that parts what stimulation added from the unstimulated cells with the largest F1; CD69 need
     not have a peak of its own for that. Where nothing was added, ``max_percent`` of the unstimulated cells (or their
     peak + 4 SD, where that is less) is the boundary. Without an unstimulated tube the valley serves alone, flagged.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.gating.restored import restored
-from cd40l_flow.inputs.model import Floats, Singles
 from cd40l_flow.signal.scale import Scale
 
 Counts = NDArray[np.intp]

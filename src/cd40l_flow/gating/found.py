@@ -1,11 +1,11 @@
-"""What every boundary function gives back: a place or none, how it was found, what to doubt, and what was looked at."""
+"""What every finder of a boundary returns: a position or none, how it was found, what to doubt, what was looked at."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from cd40l_flow.base.model import Floats
 from cd40l_flow.gating.density import Density, Valley
-from cd40l_flow.inputs.model import Floats
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Evidence:
 class Found:
     """A boundary looked for: ``position`` on the logicle scale (None: not found), how, and what to doubt.
 
-    Scatter gates have a ``shape`` instead, (k, 2) vertices in channels; ratios a position that is a ratio. ``lent`` is
-    the control's position, where it lent one.
+    Scatter gates have a ``shape`` instead, (k, 2) vertices in channels; ratios a position that is a ratio. ``control``
+    is the position of the control's boundary, where there is one on the same detector.
     """
 
     position: float | None
@@ -43,11 +43,11 @@ class Found:
     flag: str = ""
     evidence: Evidence | None = None
     shape: Floats | None = None
-    lent: float | None = None
+    control: float | None = None
 
 
 def no_gate(reason: str, evidence: Evidence | None = None) -> Found:
-    """Return the word that no boundary was found, and why."""
+    """Return that no boundary was found, and why."""
     return Found(None, "none", reason, evidence)
 
 
@@ -56,20 +56,20 @@ def joined(*flags: str) -> str:
     return "; ".join(dict.fromkeys(flag for flag in flags if flag))
 
 
-def beside_control(found: Found, lent: float | None, limit: float, events: int, fewest: int) -> Found:
+def compare_with_control(found: Found, control: float | None, limit: float, events: int, fewest: int) -> Found:
     """Return a boundary held against the control's, on the same scale.
 
     Where none was found, or in fewer than ``fewest`` events, the control's takes its place and the flag says so; where
-    it lies further than ``limit`` (scale units) from the control's, the flag tells how far.
+    it lies further than ``limit`` (scale units) from the control's, the flag says how far.
     """
-    if lent is None:
+    if control is None:
         return found
     if found.position is None or events < fewest:
         doubt = found.flag if found.position is None else f"only {events} events to find it in"
         flag = f"{doubt}; the control's boundary is used"
-        return replace(found, position=lent, method="the control's boundary", flag=flag, lent=lent)
-    distance = found.position - lent
+        return replace(found, position=control, method="the control's boundary", flag=flag, control=control)
+    distance = found.position - control
     far = ""
     if abs(distance) > limit:
         far = f"{abs(distance):.2f} of the scale {'above' if distance > 0 else 'below'} the control's boundary"
-    return replace(found, flag=joined(found.flag, far), lent=lent)
+    return replace(found, flag=joined(found.flag, far), control=control)

@@ -9,53 +9,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cd40l_flow.base.model import Floats, Sample, Singles
 from cd40l_flow.gating.found import Found
 from cd40l_flow.gating.polygon import inside_convex
-from cd40l_flow.inputs.model import Floats, Sample, Singles
 from cd40l_flow.signal.acquisition import Mask
 from cd40l_flow.signal.prepare import TubeSignal
 from cd40l_flow.signal.scale import Scale
 
-# The hierarchy, in the order it is applied; each population's parent is what stands before it, except CD3+CD8+.
-TIME, LYMPHOCYTES, SINGLETS, VIABLE = "time", "lymphocytes", "singlets", "viable"
-CD3_POSITIVE, CD8_NEGATIVE, CD8_POSITIVE, ACTIVATED = "CD3+", "CD3+CD8-", "CD3+CD8+", "CD3+CD8-CD69+"
-# Only where the configuration asks for it (``limits.gating.cd4_gate``); it then is the parent of CD69+.
-CD4_POSITIVE = "CD3+CD8-CD4+"
-
-# Which population each boundary cuts out.
-GATE_POPULATION = {
-    "time_low": TIME,
-    "time_high": TIME,
-    "lymph_fsc_low": LYMPHOCYTES,
-    "lymph_fsc_high": LYMPHOCYTES,
-    "lymph_ssc_low": LYMPHOCYTES,
-    "lymph_ssc_high": LYMPHOCYTES,
-    "singlet_low": SINGLETS,
-    "singlet_high": SINGLETS,
-    "viability_high": VIABLE,
-    "cd3_low": CD3_POSITIVE,
-    "cd8_high": CD8_NEGATIVE,
-    "cd4_low": CD4_POSITIVE,
-    "cd69_low": ACTIVATED,
-}
-
-
 # Of fewer events a percent says little.
 FEWEST = 100
 # Events by their number in the file.
-Places = NDArray[np.int32]
-Numbers = NDArray[np.int32] | NDArray[np.intp]
+EventIndices = NDArray[np.int32]
+Indices = NDArray[np.int32] | NDArray[np.intp]
 _CHUNK = 1 << 15  # events at a time: what numpy makes of their numbers stays in the processor's cache
 
 
-def taken(values: NDArray[Any], places: Numbers) -> NDArray[Any]:
+def take(values: NDArray[Any], indices: Indices) -> NDArray[Any]:
     """Return the values, (events,), of some events in the order of the file, (n,): as they are where it is all."""
-    if places.size == values.size:
+    if indices.size == values.size:
         return values
-    found = np.empty(places.size, dtype=values.dtype)
-    for begin in range(0, places.size, _CHUNK):
-        part = places[begin : begin + _CHUNK]
-        # All places are there, and clipping spares numpy a copy of what it takes.
+    found = np.empty(indices.size, dtype=values.dtype)
+    for begin in range(0, indices.size, _CHUNK):
+        part = indices[begin : begin + _CHUNK]
+        # All indices are there, and clipping spares numpy a copy of what it takes.
         values.take(part, out=found[begin : begin + _CHUNK], mode="clip")
     return found
 
@@ -123,7 +99,7 @@ class Population:
 
 @dataclass(frozen=True)
 class GatedTube:
-    """A tube with its populations: ``places`` population -> which events, rising and nested; its boundaries and scatter
+    """A tube with its populations (``indices``: population -> which events, rising and nested), boundaries and scatter
     gate.
 
     ``found`` maps the name of a gate (``lymphocytes`` for the polygon) -> what was looked at, also where nothing was
@@ -131,7 +107,7 @@ class GatedTube:
     """
 
     signal: TubeSignal
-    places: Mapping[str, Places]
+    indices: Mapping[str, EventIndices]
     populations: tuple[Population, ...]
     boundaries: tuple[Boundary, ...]
     scatter_gate: ScatterGate | None
@@ -140,22 +116,22 @@ class GatedTube:
 
     def count(self, population: str) -> int:
         """Return the number of events in a population."""
-        return int(self.places[population].size)
+        return int(self.indices[population].size)
 
     def mask(self, population: str) -> Mask:
         """Return which events are in a population, (events,)."""
         mask: Mask = np.zeros(self.signal.events.values.shape[0], dtype=bool)
-        mask[self.places[population]] = True
+        mask[self.indices[population]] = True
         return mask
 
     def scaled(self, marker: str, population: str) -> Singles:
         """Return the logicle values of a marker in a population, (n,)."""
-        return taken(self.signal.scaled[marker], self.places[population])
+        return take(self.signal.scaled[marker], self.indices[population])
 
     def linear(self, marker: str, population: str) -> Floats:
         """Return the compensated linear values of a marker in a population, (n,)."""
         name = self.signal.events.markers[marker]
-        return taken(self.signal.stored(name), self.places[population]).astype(np.float64)
+        return take(self.signal.stored(name), self.indices[population]).astype(np.float64)
 
     def percent(self, population: str) -> float | None:
         """Return the percent of its parent that a population is, or None when the parent is empty."""
@@ -163,7 +139,7 @@ class GatedTube:
 
     def percent_of(self, population: str, whole: str) -> float | None:
         """Return what percent of another population one is, or None where either was not gated or there are too few."""
-        if population not in self.places or whole not in self.places or self.count(whole) < FEWEST:
+        if population not in self.indices or whole not in self.indices or self.count(whole) < FEWEST:
             return None
         return 100 * self.count(population) / self.count(whole)
 

@@ -1,10 +1,12 @@
-"""Which events lie in a convex polygon."""
+"""Convex polygons: which events lie in one, the hull of points, and what a vertical line leaves of one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from cd40l_flow.inputs.model import Floats, Singles
+from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.signal.acquisition import Mask
 
 STRIPS = 512
@@ -14,7 +16,7 @@ SLACK = 1e-6  # of the greatest value: more than single precision rounds, less t
 def inside_convex(vertices: Floats, x: Floats | Singles, y: Floats | Singles) -> Mask:
     """Return which events, (n,), lie within a polygon or on its edge.
 
-    ``vertices`` are its corners, (k, 2), counter-clockwise. Upright strips tell of most events that they are surely
+    ``vertices`` are its corners, (k, 2), counter-clockwise. Upright strips show of most events that they are surely
     inside or surely outside; only the others are held against every side.
     """
     (left, bottom), (right, top) = vertices.min(axis=0), vertices.max(axis=0)
@@ -65,3 +67,32 @@ def _beside(vertices: Floats, x: Floats, y: Floats) -> Mask:
     for (x0, y0), (x1, y1) in zip(vertices, np.roll(vertices, -1, axis=0), strict=True):
         found &= (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) >= 0
     return found
+
+
+def convex_hull(points: Floats) -> Floats:
+    """Return the convex hull of points, (n, 2), as its corners, (k, 2), counter-clockwise (Andrew's monotone chain)."""
+    ordered = sorted(map(tuple, points.tolist()))
+
+    def chain(corners: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+        kept: list[tuple[float, float]] = []
+        for x, y in corners:
+            while len(kept) >= 2:
+                (x0, y0), (x1, y1) = kept[-2:]
+                if (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) > 0:
+                    break
+                kept.pop()
+            kept.append((x, y))
+        return kept[:-1]
+
+    return np.array(chain(ordered) + chain(ordered[::-1]))
+
+
+def right_of(vertices: Floats, edge: float) -> Floats:
+    """Return a polygon without what lies left of a vertical line (Sutherland and Hodgman)."""
+    kept: list[tuple[float, float]] = []
+    for (x0, y0), (x1, y1) in zip(vertices.tolist(), np.roll(vertices, -1, axis=0).tolist(), strict=True):
+        if x0 >= edge:
+            kept.append((x0, y0))
+        if (x0 >= edge) != (x1 >= edge):
+            kept.append((edge, y0 + (edge - x0) / (x1 - x0) * (y1 - y0)))
+    return np.array(kept)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import erfcx, ndtr, ndtri
 
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.base.model import Floats
 
 FEWEST, SMALLEST_SHARE = 10, 0.001
 # Bins to a unit of smoothing, and what it is smoothed by, in bins: an eightieth of the scale.
@@ -23,7 +23,7 @@ NARROWEST, WIDEST = 12.0, 125.0
 # A pile this many times what the seen part of the next population lets expect is one of its own.
 TOO_MANY = 3.0
 DIP = 0.2
-# A population ends at this many SD; a smaller share of it that is cut off does not tell its SD.
+# A population ends at this many SD; a smaller share of it that is cut off does not show its SD.
 FOOT_SD, LEAST_CUT = 3.0, 0.1
 
 
@@ -31,7 +31,7 @@ FOOT_SD, LEAST_CUT = 3.0, 0.1
 class Restored:
     """Counts, (bins,), with piles drawn out; ``foot`` is where the population at the lower end ceases, channels.
 
-    It is its middle + 3 SD as a normal law in channels, None where too little of it is cut off to tell it so.
+    It is its middle + 3 SD as a normal law in channels, None where too little of it is cut off to say so.
     """
 
     counts: Floats
@@ -112,7 +112,7 @@ def _tail(piled: float, tail: Floats, values: Floats, room: float) -> tuple[floa
     ``tail`` is what is seen of it, (bins,), ``values`` the ends of these bins and of more; ``room`` is how far the
     scale reaches beyond. Background is a normal law in channels (noise), not on the scale. The share p of its events
     that is piled is that below z = probit(p) SD; the distance within which the next events lie then gives the SD. The
-    nearest fifth, and at least thirty, tells of the population itself, the half of it of others beyond as well, so the
+    nearest fifth, and at least thirty, shows the population itself, the half of it of others beyond as well, so the
     smaller SD holds.
     """
     held = float(tail.sum())
@@ -160,7 +160,7 @@ def _heights(seen: Floats, spacing: float) -> Floats:
 
 
 def _peaks(heights: Floats) -> list[int]:
-    """Return the places of the maxima, left to right, parted by dips that are deeper than chance makes them."""
+    """Return the indices of the maxima, left to right, parted by dips that are deeper than chance makes them."""
     peaks: list[int] = []
     rising, extreme = True, 0
     window = BLUR * math.sqrt(2 * math.pi)  # bins that one smoothed height rests on

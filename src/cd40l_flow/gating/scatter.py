@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cd40l_flow.assay.cd40l import LYMPHOCYTES
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.gating.density import Counts, Density, Ends, counted, density_of, find_valleys, spread_out
 from cd40l_flow.gating.found import Evidence, Found, joined, no_gate
-from cd40l_flow.gating.model import Boundary, Places, ScatterGate
+from cd40l_flow.gating.model import Boundary, EventIndices, ScatterGate
+from cd40l_flow.gating.polygon import convex_hull, right_of
 from cd40l_flow.gating.scatter_map import SIDE, SQUARES, ScatterMap, Squares
 from cd40l_flow.gating.thresholds import beyond_pile
-from cd40l_flow.inputs.model import Floats, Singles
 from cd40l_flow.signal.acquisition import Mask
 
 RADIUS = 3.6
 VERTICES = 36
 TRIM = 2.7
-# The heart is looked for in cells of 4 x 4 squares.
+# The core is looked for in cells of 4 x 4 squares.
 COARSER = 4
 CELLS = SIDE // COARSER
 FEWEST = 50
@@ -40,8 +43,8 @@ class Scattered:
     squares: Squares
     cd3: Singles
     cd69: Singles
-    dropped: Places
-    dead: Places
+    dropped: EventIndices
+    dead: EventIndices
     stimulated: bool
 
 
@@ -66,7 +69,7 @@ class _Cloud:
 def find_lymphocytes(tubes: Sequence[Scattered], scatter_map: ScatterMap, ends: Ends | None = None) -> Found:
     """Return the region of FSC x SSC where the CD3+ cells lie, widened for blasts: a convex polygon, ``shape``.
 
-    CD3 tells lymphocytes from granulocytes and debris on any instrument ("back-gating"). The region is the ellipse of a
+    CD3 parts lymphocytes from granulocytes and debris on any instrument ("back-gating"). The region is the ellipse of a
     trimmed covariance of the logarithms (scatter is skewed) of the CD3+ cells, stretched to the same ellipse around the
     CD3+ cells with induced CD69, which are larger. It ends where cells shrink and die: below the size at which two of
     three CD3+ cells are dead. ``ends`` are those of the CD3 detector.
@@ -94,20 +97,20 @@ def find_lymphocytes(tubes: Sequence[Scattered], scatter_map: ScatterMap, ends: 
         method, flag = "CD3 mode", "no valley in CD3 before the scatter gate"
     kinds = [_kinds(tube, cuts) for tube in tubes]
     cloud = _cloud(tubes, kinds, len(cuts), scatter_map)
-    heart = _lowest_cut(cloud, len(cuts))
-    if heart is None:
+    lowest = _lowest_cut(cloud, len(cuts))
+    if lowest is None:
         return no_gate(NO_LYMPHOCYTES, evidence)
-    cut, core = heart
+    cut, core = lowest
     centre, covariance = _moments(cloud.points, cloud.positive(cut), core)
     centres = [centre]
     blasts = _blasts(tubes, kinds, cut, len(cuts))
     if blasts.sum() >= FEWEST:
         held = np.flatnonzero(blasts)
         centres.append(_shifted(scatter_map.middles(held), blasts[held], centre, covariance))
-    vertices = _hull(np.vstack([np.exp(_ellipse(place, covariance)) for place in centres]))
+    vertices = convex_hull(np.vstack([np.exp(_ellipse(place, covariance)) for place in centres]))
     seen, edge = _dying(cloud, cut, scatter_map, vertices)
     if edge is not None:
-        vertices = _right_of(vertices, edge)
+        vertices = right_of(vertices, edge)
         method = f"{method}; ends where two of three CD3+ cells are dead"
     return Found(None, method, joined(flag), seen, vertices)
 
@@ -147,22 +150,22 @@ def _cloud(
 
 
 def _lowest_cut(cloud: _Cloud, cuts: int) -> tuple[int, Mask] | None:
-    """Return the lowest cut in CD3 whose positive cells have their heart where T cells are, and that heart's squares.
+    """Return the lowest cut in CD3 whose positive cells have their core where T cells are, and that core's squares.
 
-    Cuts are numbered from 1. Granulocytes bind more of every antibody and may part from other CD3- cells; of the hearts
+    Cuts are numbered from 1. Granulocytes bind more of every antibody and may part from other CD3- cells; of the cores
     that the cuts give that with the least side scatter is the T cells', and cuts that find it within half a natural
     logarithm agree.
     """
-    hearts = []
+    cores = []
     for cut in range(1, cuts + 1):
         positive = cloud.positive(cut)
         if positive.sum() >= FEWEST:
             core = _core(cloud, positive)
-            hearts.append((cut, core, _median(cloud.points[core, 1], positive[core])))
-    if not hearts:
+            cores.append((cut, core, _median(cloud.points[core, 1], positive[core])))
+    if not cores:
         return None
-    least = min(side for _, _, side in hearts)
-    return next((cut, core) for cut, core, side in hearts if side < least + 0.5)
+    least = min(side for _, _, side in cores)
+    return next((cut, core) for cut, core, side in cores if side < least + 0.5)
 
 
 def _median(values: Floats, weights: Counts) -> float:
@@ -254,24 +257,6 @@ def _ellipse(centre: Floats, covariance: Floats) -> Floats:
     return outline
 
 
-def _hull(points: Floats) -> Floats:
-    """Return the convex hull, counter-clockwise (Andrew's monotone chain)."""
-    ordered = sorted(map(tuple, points.tolist()))
-
-    def chain(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-        kept: list[tuple[float, float]] = []
-        for x, y in places:
-            while len(kept) >= 2:
-                (x0, y0), (x1, y1) = kept[-2:]
-                if (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) > 0:
-                    break
-                kept.pop()
-            kept.append((x, y))
-        return kept[:-1]
-
-    return np.array(chain(ordered) + chain(ordered[::-1]))
-
-
 def _dying(cloud: _Cloud, cut: int, scatter_map: ScatterMap, vertices: Floats) -> tuple[Evidence, float | None]:
     """Return the sizes of live and dead CD3+ cells, and the size below which two of three are dead, or None.
 
@@ -304,25 +289,14 @@ def _counted(curve: Density, bandwidth: float) -> Floats:
     return heights
 
 
-def _right_of(vertices: Floats, edge: float) -> Floats:
-    """Return a polygon without what lies left of a vertical line (Sutherland and Hodgman)."""
-    kept: list[tuple[float, float]] = []
-    for (x0, y0), (x1, y1) in zip(vertices.tolist(), np.roll(vertices, -1, axis=0).tolist(), strict=True):
-        if x0 >= edge:
-            kept.append((x0, y0))
-        if (x0 >= edge) != (x1 >= edge):
-            kept.append((edge, y0 + (edge - x0) / (x1 - x0) * (y1 - y0)))
-    return np.array(kept)
-
-
 def _core(cloud: _Cloud, positive: Counts) -> Mask:
-    """Return which squares lie in the heart of the CD3+ cloud in FSC x SSC, (squares,); ``positive`` are its counts.
+    """Return which squares lie in the core of the CD3+ cloud in FSC x SSC, (squares,); ``positive`` are its counts.
 
     The map is the number of CD3+ events times their share in each place: where other cells abound, a few sticky ones
-    among them must not look like T cells. The heart is the connected region above 15 % of the map's peak.
+    among them must not look like T cells. The core is the connected region above 15 % of the map's peak.
     """
-    places = (cloud.held // SIDE // COARSER) * CELLS + (cloud.held % SIDE) // COARSER
-    everything, cd3 = (_smooth(places, weights) for weights in (cloud.counts.sum(axis=0), positive))
+    cells = (cloud.held // SIDE // COARSER) * CELLS + (cloud.held % SIDE) // COARSER
+    everything, cd3 = (_smooth(cells, weights) for weights in (cloud.counts.sum(axis=0), positive))
     score = cd3 * cd3 / np.maximum(everything, 1e-9)
     high_enough = score >= 0.15 * score.max()
     region = np.zeros_like(high_enough)
@@ -337,13 +311,13 @@ def _core(cloud: _Cloud, positive: Counts) -> Mask:
         if np.array_equal(grown, region):
             break
         region = grown
-    mask: Mask = region.ravel()[places]
+    mask: Mask = region.ravel()[cells]
     return mask
 
 
-def _smooth(places: Counts, weights: Counts) -> Floats:
+def _smooth(cells: Counts, weights: Counts) -> Floats:
     """Return the weights added up by cell, (CELLS, CELLS), blurred by one cell in each direction, twice."""
-    counts: Floats = np.bincount(places, weights, CELLS * CELLS).reshape(CELLS, CELLS).astype(np.float64)
+    counts: Floats = np.bincount(cells, weights, CELLS * CELLS).reshape(CELLS, CELLS).astype(np.float64)
     for _ in range(2):
         padded = np.pad(counts, 1, mode="edge")
         across = padded[:-2] + 2 * padded[1:-1] + padded[2:]
@@ -351,14 +325,10 @@ def _smooth(places: Counts, weights: Counts) -> Floats:
     return counts
 
 
-def rectangle(gate: ScatterGate, sides: dict[str, Boundary]) -> ScatterGate:
-    """Return the scatter gate as a rectangle with the given sides (``lymph_fsc_low`` ...); other sides from the
-    polygon.
-    """
+def rectangle(gate: ScatterGate, sides: Mapping[str, Boundary]) -> ScatterGate:
+    """Return the scatter gate as a rectangle with the given sides, by their names; other sides from the polygon."""
     low, high = gate.vertices.min(axis=0), gate.vertices.max(axis=0)
-    x0 = sides["lymph_fsc_low"].value if "lymph_fsc_low" in sides else float(low[0])
-    x1 = sides["lymph_fsc_high"].value if "lymph_fsc_high" in sides else float(high[0])
-    y0 = sides["lymph_ssc_low"].value if "lymph_ssc_low" in sides else float(low[1])
-    y1 = sides["lymph_ssc_high"].value if "lymph_ssc_high" in sides else float(high[1])
+    ends = zip(current_assay().boundaries(LYMPHOCYTES), (low[0], high[0], low[1], high[1]), strict=True)
+    x0, x1, y0, y1 = (sides[name].value if name in sides else float(end) for name, end in ends)
     vertices = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
     return ScatterGate(gate.fsc, gate.ssc, vertices, "override", gate.flag, gate.vertices, tuple(sides.values()))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.gating.density import Counts
-from cd40l_flow.inputs.model import Floats, Singles
 
 # Exponent and first five bits of mantissa of a single-precision number are its piecewise linear logarithm: 32 squares
 # to each doubling, 2 to 3 % wide, far smaller than any population; ten doublings below the largest value.

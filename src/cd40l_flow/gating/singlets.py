@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.gating.density import LOW, Counts, density_of, spread_out
 from cd40l_flow.gating.found import Evidence, Found, no_gate
-from cd40l_flow.gating.model import Numbers, taken
-from cd40l_flow.inputs.model import Floats, Singles
+from cd40l_flow.gating.model import Indices, take
 from cd40l_flow.signal.prepare import TubeSignal
 
 FEWEST = 50
@@ -35,9 +35,9 @@ def find_singlets(ratio: Singles) -> tuple[Found, Found]:
     curve = density_of(spread_out(ends, counts, least, unit))
     mode = curve.middle(0.0, 1.0)
     spread = curve.left_sd(mode, low=LOW)
-    places = tuple(least + unit * (mode + far * spread) for far in (-SD_BELOW, SD_ABOVE))
+    band = tuple(least + unit * (mode + far * spread) for far in (-SD_BELOW, SD_ABOVE))
     evidence = Evidence(curve, "inside", (0.0, 1.0), modes=(mode,), origin=least, unit=unit)
-    low, high = (Found(place, "peak - 4 SD to peak + 3 SD", "", evidence) for place in places)
+    low, high = (Found(end, "peak - 4 SD to peak + 3 SD", "", evidence) for end in band)
     return low, high
 
 
@@ -53,19 +53,19 @@ def _steps(ratio: Singles) -> tuple[Floats, Counts]:
     return ends.view(np.float32).astype(np.float64), counts
 
 
-def singlet_ratio(signal: TubeSignal, places: Numbers) -> Singles | None:
+def singlet_ratio(signal: TubeSignal, indices: Indices) -> Singles | None:
     """Return FSC area over height (a ratio, NaN without height), or FSC width (channel values), of some events, (n,);
     None where the file has neither.
     """
     scatter = signal.events.scatter
     if scatter.fsc is not None and scatter.fsc_height is not None:
-        height = taken(signal.stored(scatter.fsc_height), places)
+        height = take(signal.stored(scatter.fsc_height), indices)
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio: Singles = taken(signal.stored(scatter.fsc), places) / height
+            ratio: Singles = take(signal.stored(scatter.fsc), indices) / height
         flat = height <= 0
         if flat.any():
             ratio[flat] = np.nan
         return ratio
     if scatter.fsc_width is not None:
-        return taken(signal.stored(scatter.fsc_width), places)
+        return take(signal.stored(scatter.fsc_width), indices)
     return None

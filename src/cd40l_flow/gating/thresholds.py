@@ -119,19 +119,19 @@ def find_cd8(curve: Density) -> Found:
     return Found(valley.position, "valley", _shallow(valley.depth), evidence)
 
 
-def find_cd4(curve: Density) -> Found:
-    """Return the boundary above which CD3+CD8- cells are CD4+: the valley, for there is no fallback.
+def find_positive(curve: Density, marker: str, parent: str) -> Found:
+    """Return the boundary above which cells of a population are positive for a marker: the valley, without a fallback.
 
-    PMA takes CD4 off the surface, so this gate is for assays that leave it there.
+    ``curve`` is the density of the marker in the population ``parent``.
     """
     low, high = 0.1, 0.95
     valleys = find_valleys(curve, low, high)
     evidence = Evidence(curve, "above", (low, high), tuple(valleys), (curve.mode(),))
     if curve.total < FEWEST:
-        return no_gate(f"only {curve.total} CD3+CD8- cells: CD4 gate not drawn", evidence)
+        return no_gate(f"only {curve.total} {parent} cells: {marker} gate not drawn", evidence)
     valley = most_parting(curve, valleys)
     if valley is None:
-        return no_gate("one CD4 population only: positive or negative cannot be told", evidence)
+        return no_gate(f"one {marker} population only: positive or negative cannot be told", evidence)
     return Found(valley.position, "valley", _shallow(valley.depth), evidence)
 
 
@@ -154,11 +154,11 @@ def _end_of_flank(curve: Density, mode: float, high: float, last: float = 2.0, e
     """
     top = float(np.interp(mode, curve.grid, curve.height))
     after = (curve.grid >= mode) & (curve.grid <= high)
-    places = []
+    positions = []
     for sd in (1.0, last):
         sunk = curve.grid[after & (curve.height <= top * np.exp(-(sd**2) / 2))]
-        places.append(float(sunk[0]) if sunk.size else high)
-    first, second = places
+        positions.append(float(sunk[0]) if sunk.size else high)
+    first, second = positions
     spread = max((second - first) / (last - 1), NARROWEST_SD)
     return curve.seen(min(second + (end - last) * spread, high))
 

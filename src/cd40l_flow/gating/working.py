@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cd40l_flow.assay.tables import Gate
+from cd40l_flow.base.model import Override, Singles
 from cd40l_flow.gating.density import Density, Ends, counted, density, density_of
-from cd40l_flow.gating.found import Found, beside_control
-from cd40l_flow.gating.model import Boundary, GatedTube, Places, Population, ScatterGate, taken
-from cd40l_flow.inputs.model import Override, Singles
+from cd40l_flow.gating.found import Found, compare_with_control
+from cd40l_flow.gating.model import Boundary, EventIndices, GatedTube, Population, ScatterGate, take
 from cd40l_flow.signal.acquisition import Mask
 from cd40l_flow.signal.prepare import TubeSignal
 from cd40l_flow.signal.scale import Scale
@@ -23,8 +24,8 @@ class WorkingTube:
     """A tube while it is being gated; ``dropped`` are the events that the gate in time left out."""
 
     signal: TubeSignal
-    places: dict[str, Places] = field(default_factory=dict)
-    dropped: Places = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+    indices: dict[str, EventIndices] = field(default_factory=dict)
+    dropped: EventIndices = field(default_factory=lambda: np.empty(0, dtype=np.int32))
     parents: dict[str, str] = field(default_factory=dict)
     boundaries: list[Boundary] = field(default_factory=list)
     scatter_gate: ScatterGate | None = None
@@ -40,29 +41,29 @@ class WorkingTube:
     def values(self, marker: str, population: str) -> Singles:
         """Return the scaled values of a marker in a population, (n,); the last asked for are kept."""
         if self._last is None or self._last[:2] != (marker, population):
-            self._last = (marker, population, taken(self.signal.scaled[marker], self.places[population]))
+            self._last = (marker, population, take(self.signal.scaled[marker], self.indices[population]))
         return self._last[2]
 
-    def narrow(self, population: str, parent: str, passes: Mask | None = None) -> None:
+    def add_population(self, population: str, parent: str, passes: Mask | None = None) -> None:
         """Make a population of the events of its parent that pass, (parents,); of all where ``passes`` is left out."""
-        events = self.places[parent]
-        self.enter(population, parent, events if passes is None else events.take(np.flatnonzero(passes)))
+        events = self.indices[parent]
+        self.add_events(population, parent, events if passes is None else events.take(np.flatnonzero(passes)))
 
-    def enter(self, population: str, parent: str, places: NDArray[np.integer]) -> None:
+    def add_events(self, population: str, parent: str, indices: NDArray[np.integer]) -> None:
         """Make a population of these events of its parent, rising."""
-        self.places[population] = places.astype(np.int32, copy=False)
+        self.indices[population] = indices.astype(np.int32, copy=False)
         self.parents[population] = parent
 
     def finish(self) -> GatedTube:
         """Return the tube with its populations counted."""
-        counts = {name: events.size for name, events in self.places.items()}
+        counts = {name: events.size for name, events in self.indices.items()}
         populations = tuple(
             Population(name, parent, counts[name], 100 * counts[name] / counts[parent] if counts[parent] else None)
             for name, parent in self.parents.items()
         )
         return GatedTube(
             signal=self.signal,
-            places=dict(self.places),
+            indices=dict(self.indices),
             populations=populations,
             boundaries=tuple(self.boundaries),
             scatter_gate=self.scatter_gate,
@@ -90,13 +91,13 @@ def ends_of(signals: Sequence[TubeSignal], marker: str, scales: Mapping[str, Sca
 
 @dataclass
 class Working:
-    """A sample while it is being gated; ``lent`` maps gate -> the control's detector and position (or vertices)."""
+    """A sample while it is being gated; ``control_gates`` as `gate` takes them."""
 
     tubes: list[WorkingTube]
     scales: Mapping[str, Scale]
     overrides: Sequence[Override]
     limits: Mapping[str, Any]
-    lent: Mapping[str, Mapping[str, Any]]
+    control_gates: Mapping[str, Mapping[str, Any]]
     flags: list[str] = field(default_factory=list)
 
     def override(self, gate: str, tube: WorkingTube) -> Override | None:
@@ -119,13 +120,13 @@ class Working:
         """Return where the detector of a marker ends in some tubes."""
         return ends_of([tube.signal for tube in tubes], marker, self.scales)
 
-    def beside_control(self, gate: str, marker: str, found: Found, events: int) -> Found:
-        """Return a boundary held against the control's of the same detector, where it lent one."""
-        lent = self.lent.get(gate)
-        if lent is None or lent["detector"] != self.detector(marker):
+    def compare_with_control(self, gate: Gate, found: Found, events: int) -> Found:
+        """Return a boundary held against the control's of the same detector, where it has one."""
+        control = self.control_gates.get(gate.boundaries[0])
+        if control is None or control["detector"] != self.detector(gate.marker):
             return found
-        limit = float(self.limits[f"{gate.partition('_')[0]}_distance_max"])
-        return beside_control(found, float(lent["scaled"]), limit, events, int(self.limits["min_events"]))
+        limit = float(self.limits[gate.distance])
+        return compare_with_control(found, float(control["scaled"]), limit, events, int(self.limits["min_events"]))
 
     def boundary(
         self, gate: str, tube: WorkingTube, detector: str, found: Found, scale: Scale | None
@@ -142,27 +143,26 @@ class Working:
         scaled = scale.to_scaled(override.value) if scale else override.value
         return set_by_hand(override, detector, scaled, boundary.value if boundary else None, found.flag)
 
-    def threshold(self, gate: str, marker: str, found: Found, population: str, parent: str, others: str = "") -> bool:
-        """Lay one threshold on every tube that has the marker; return whether it could be drawn anywhere.
+    def threshold(self, gate: Gate, found: Found, parent: str) -> bool:
+        """Lay one threshold on every tube that has the gate's marker; return whether it could be drawn anywhere.
 
-        A gate named ``_low`` keeps what lies above it, ``_high`` what lies at or below it. ``others`` names the
-        population of those that do not pass, where they are one.
+        What lies at the boundary lies below it.
         """
         drawn = False
         for tube in self.tubes:
-            if marker not in tube.signal.scaled:
+            if gate.marker not in tube.signal.scaled:
                 continue
-            detector = tube.signal.events.markers[marker]
-            boundary = self.boundary(gate, tube, detector, found, self.scales[detector])
+            detector = tube.signal.events.markers[gate.marker]
+            boundary = self.boundary(gate.boundaries[0], tube, detector, found, self.scales[detector])
             if boundary is None:
-                tube.failed[population] = parent
+                tube.failed[gate.population] = parent
                 continue
-            scaled = tube.values(marker, parent)
+            scaled = tube.values(gate.marker, parent)
             tube.boundaries.append(boundary)
-            passes = scaled > boundary.scaled if gate.endswith("_low") else scaled <= boundary.scaled
-            tube.narrow(population, parent, passes)
-            if others:
-                tube.narrow(others, parent, ~passes)
+            passes = scaled > boundary.scaled if gate.above else scaled <= boundary.scaled
+            tube.add_population(gate.population, parent, passes)
+            if gate.others:
+                tube.add_population(gate.others, parent, ~passes)
             drawn = True
         if not drawn and found.flag:
             self.flags.append(found.flag)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.inputs.model import Events, Floats, Singles
+from cd40l_flow.base.model import Events, Floats, Singles
 from cd40l_flow.signal.bins import Index, united
 from cd40l_flow.signal.course import Course, course, course_edges
 from cd40l_flow.signal.flow_rate import FlowRate, flow_rate
@@ -38,7 +38,7 @@ class SteadyLimits:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class BadInterval:
     """A stretch of time that is cut: seconds, its events, and why.
 
     Every event from ``start`` to ``end``, both included, is cut. ``shifts`` maps each signal that lies too far away to
@@ -52,7 +52,7 @@ class Stretch:
 
 
 @dataclass(frozen=True)
-class Steadiness:
+class TimeQC:
     """What acquisition QC found in time: ``steady`` (events,), False for events to cut.
 
     ``drifts`` maps signal -> the largest difference left in what is kept, percentile points (target among them);
@@ -60,7 +60,7 @@ class Steadiness:
     """
 
     steady: Mask
-    stretches: tuple[Stretch, ...] = ()
+    stretches: tuple[BadInterval, ...] = ()
     drifts: Mapping[str, float] = field(default_factory=dict)
     flow: FlowRate | None = None
     course: Course | None = None
@@ -81,13 +81,13 @@ class Acquisition:
     removed_percent: float
     margin_percent: float
     problem: str
-    steadiness: Steadiness
+    time_qc: TimeQC
     ceilings: Mapping[str, float] = field(default_factory=dict)
 
-    def uncut(self) -> Acquisition:
+    def without_time_qc(self) -> Acquisition:
         """Return the same acquisition with nothing cut in time."""
-        nothing = replace(self.steadiness, steady=np.ones_like(self.keep), stretches=())
-        return replace(self, keep=self.in_range, removed_percent=0.0, steadiness=nothing)
+        nothing = replace(self.time_qc, steady=np.ones_like(self.keep), stretches=())
+        return replace(self, keep=self.in_range, removed_percent=0.0, time_qc=nothing)
 
 
 def at_the_top(values: Floats | Singles, maximum: float) -> Mask:
@@ -120,12 +120,12 @@ def top_of(events: Events, name: str) -> float:
     return detector.maximum - 1.0 if detector else np.inf
 
 
-def steady_stretches(
+def steady_intervals(
     time: Floats,
     signals: Mapping[str, Floats | Singles],
     target: Floats | Singles | None = None,
     limits: SteadyLimits | None = None,
-) -> Steadiness:
+) -> TimeQC:
     """Return which events were acquired while every signal was steady, and what was found.
 
     ``time`` is in seconds, (events,), in any order; ``signals`` are those whose steadiness decides, (events,) each on
@@ -136,7 +136,7 @@ def steady_stretches(
     limits = limits or SteadyLimits()
     steady: Mask = np.ones(time.size, dtype=bool)
     if time.size < FEWEST_EVENTS:
-        return Steadiness(steady)
+        return TimeQC(steady)
     order = None if np.all(time[1:] >= time[:-1]) else np.argsort(time, kind="stable")
     clock = time if order is None else time[order]
     ranks = {}
@@ -171,12 +171,12 @@ def steady_stretches(
         steady = keep
     else:
         steady[order] = keep
-    return Steadiness(steady, stretches, drifts, flow, seen, limits)
+    return TimeQC(steady, stretches, drifts, flow, seen, limits)
 
 
 def _cut(
     clock: Floats, bad: Sequence[tuple[int, int, Mapping[str, float]]], flow: FlowRate
-) -> tuple[Mask, tuple[Stretch, ...]]:
+) -> tuple[Mask, tuple[BadInterval, ...]]:
     """Return which events are kept and what is cut: ``bad`` stretches (first, last + 1, shifts) and bursts."""
     keep: Mask = np.ones(clock.size, dtype=bool)
     stretches = []
@@ -190,7 +190,7 @@ def _cut(
         fresh = int(np.count_nonzero(keep[first:last]))
         if fresh:
             keep[first:last] = False
-            stretches.append(Stretch(float(clock[first]), float(clock[last - 1]), fresh, shifts))
+            stretches.append(BadInterval(float(clock[first]), float(clock[last - 1]), fresh, shifts))
     return keep, tuple(sorted(stretches, key=lambda one: one.start))
 
 
@@ -201,12 +201,12 @@ def _between(edges: Index, ends: Index, sums: Floats) -> Floats:
 
 def _shifts(parts: list[Segment], first: int, last: int) -> dict[str, float]:
     """Return the largest shift of each signal that made a stretch bad, percentile points."""
-    told: dict[str, float] = {}
+    strongest: dict[str, float] = {}
     for part in parts:
         if part.bad and part.first < last and part.last > first:
             for name in part.bad:
-                told[name] = max(told.get(name, 0.0), part.shifts[name], key=abs)
-    return told
+                strongest[name] = max(strongest.get(name, 0.0), part.shifts[name], key=abs)
+    return strongest
 
 
 def _drift(signal: Ranks, means: Floats, kept: Floats, levels: Sequence[float]) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cd40l_flow.inputs.model import Floats, Singles
+from cd40l_flow.base.model import Floats, Singles
 
 FEWEST = 10
 SMALLEST_SHARE = 0.001

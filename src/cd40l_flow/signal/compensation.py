@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cd40l_flow.inputs.model import Events
+from cd40l_flow.base.model import Events
 from cd40l_flow.signal.acquisition import at_the_top, top_of
 
 _CHUNK = 1 << 14  # events at a time: they stay in the processor's cache

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.base.model import Floats
 from cd40l_flow.signal.bins import Index, bin_edges
 
 BINS = 60

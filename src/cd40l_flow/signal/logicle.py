@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.inputs.model import Floats, Singles
+from cd40l_flow.base.model import Floats, Singles
 
 _PIECES = 8  # 2^8 pieces to each doubling of (distance from zero + width)
 _SHIFT = 52 - _PIECES  # a double has 52 bits of mantissa

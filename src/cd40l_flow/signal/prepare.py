@@ -9,24 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from cd40l_flow.inputs.model import BACKGROUND_REAGENTS, Events, Floats, Singles
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.tables import TARGET
+from cd40l_flow.base.model import Events, Floats, Singles
 from cd40l_flow.signal.acquisition import (
     FEWEST_EVENTS,
     Acquisition,
     Mask,
-    Steadiness,
     SteadyLimits,
+    TimeQC,
     ceiling,
     reaching,
-    steady_stretches,
+    steady_intervals,
     top_of,
 )
 from cd40l_flow.signal.censoring import pile, top_pile
 from cd40l_flow.signal.compensation import compensate
 from cd40l_flow.signal.scale import Scale, choose_scale, robust_sd, widest
-
-# Markers whose signal must be steady in time; the target is what the assay asks for and may not decide what is cut.
-STEADY_MARKERS = ("CD3", "CD8", "CD69", "CD4", "viability")
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def choose_scales(tubes: Sequence[Events], limits: Mapping[str, Any], source: st
             pooled.setdefault(name, []).append(column)
             detector = events.header.detector(name)
             tops[name] = max(tops.get(name, 0.0), detector.maximum if detector else 0.0)
-            resting = events.tube.stimulation == "unstimulated" or events.tube.reagent in BACKGROUND_REAGENTS
+            resting = events.tube.stimulation == "unstimulated" or events.tube.reagent in current_assay().background_of
             if marker == "target" and resting:
                 low = pile(column)
                 spread = robust_sd(column, None if low is None else low.value)
@@ -122,16 +121,18 @@ def _stored(events: Events, name: str) -> Singles:
     return column
 
 
-def uncut(signal: TubeSignal) -> TubeSignal:
+def without_time_qc(signal: TubeSignal) -> TubeSignal:
     """Return the same tube with nothing cut in time."""
-    return replace(signal, acquisition=signal.acquisition.uncut())
+    return replace(signal, acquisition=signal.acquisition.without_time_qc())
 
 
 def watched(events: Events, scaled: Mapping[str, Singles]) -> dict[str, Singles]:
     """Return the signals that acquisition QC watches, name -> (events,), the target last; it decides nothing."""
     scatter = (("FSC", events.scatter.fsc), ("SSC", events.scatter.ssc))
     signals = {what: _stored(events, name) for what, name in scatter if name is not None}
-    return signals | {marker: scaled[marker] for marker in (*STEADY_MARKERS, "target") if marker in scaled}
+    # The target is what the assay asks for and may not decide what is cut.
+    steady = (row.name for row in current_assay().markers if row.time_qc)
+    return signals | {marker: scaled[marker] for marker in (*steady, TARGET) if marker in scaled}
 
 
 def _acquisition(events: Events, scaled: Mapping[str, Singles], limits: SteadyLimits) -> Acquisition:
@@ -144,10 +145,10 @@ def _acquisition(events: Events, scaled: Mapping[str, Singles], limits: SteadyLi
         in_range &= ~reaching(column, ceilings[name])
     problem = events.time_problem
     if events.time is None:
-        found = Steadiness(np.ones_like(in_range))
+        found = TimeQC(np.ones_like(in_range))
     else:
         signals = watched(events, scaled)
-        found = steady_stretches(events.time, signals, signals.pop("target"), limits)
+        found = steady_intervals(events.time, signals, signals.pop("target"), limits)
         if in_range.size < FEWEST_EVENTS:
             problem = f"{in_range.size} events are too few to judge steadiness (from {FEWEST_EVENTS})"
     return Acquisition(
@@ -156,6 +157,6 @@ def _acquisition(events: Events, scaled: Mapping[str, Singles], limits: SteadyLi
         removed_percent=100 * float(np.mean(~found.steady)),
         margin_percent=events.top_percent or 0.0,
         problem=problem,
-        steadiness=found,
+        time_qc=found,
         ceilings=ceilings,
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cd40l_flow.inputs.model import Floats, Singles
+from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.signal.logicle import Biexponential, biexponential, forward, inverse, lay
 from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, quantiles
 
@@ -104,7 +104,7 @@ def robust_sd(values: Floats, floor: float | None = None) -> float:
     there and the same upper percentile; NaN where that lies in the pile too.
     """
     low, high = quantiles(values, (ONE_SD_BELOW, ONE_SD_ABOVE))
-    if floor is None or not low <= floor:  # without values both are NaN
+    if floor is None or not low <= floor:
         return (high - low) / 2
     share = float(np.mean(values <= floor))
     return (high - floor) / (1 - NormalDist().inv_cdf(share)) if high > floor else math.nan

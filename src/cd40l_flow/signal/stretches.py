@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.base.model import Floats
 from cd40l_flow.signal.bins import Index
 from cd40l_flow.signal.quantiles import median
 from cd40l_flow.signal.ranks import Ranks
@@ -71,8 +71,8 @@ def segments(watched: Mapping[str, tuple[Ranks, Floats]], limit: float) -> list[
     found = []
     for at, (first, last) in enumerate(zip(edges[ends[:-1]], edges[ends[1:]], strict=True)):
         bad = tuple(name for name, is_bad in zip(names, beyond[:, at], strict=True) if is_bad)
-        told = [dict(zip(names, map(float, column[:, at]), strict=True)) for column in (levels, shifts)]
-        found.append(Segment(int(first), int(last), told[0], told[1], bad))
+        rows = [dict(zip(names, map(float, column[:, at]), strict=True)) for column in (levels, shifts)]
+        found.append(Segment(int(first), int(last), rows[0], rows[1], bad))
     return found
 
 

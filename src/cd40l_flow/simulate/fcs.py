@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.base.model import Floats
 from cd40l_flow.simulate.dialects import Column, Dialect
 from cd40l_flow.simulate.instrument import spillover_matrix
 from cd40l_flow.simulate.parameters import SimulationParameters
@@ -191,8 +191,8 @@ def _assemble(
         if last == end:
             break
         last, text = end, _text(dialect, keywords, detectors, events, begin, end)
-    told = (begin, end) if end <= MOST_IN_HEADER else (0, 0)
-    header = f"{dialect.version}    " + "".join(f"{offset:>8}" for offset in (first, begin - 1, *told, 0, 0))
+    stated = (begin, end) if end <= MOST_IN_HEADER else (0, 0)
+    header = f"{dialect.version}    " + "".join(f"{offset:>8}" for offset in (first, begin - 1, *stated, 0, 0))
     return header.ljust(first).encode() + text + data
 
 

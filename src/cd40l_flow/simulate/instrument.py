@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cd40l_flow.inputs.model import Floats
+from cd40l_flow.base.model import Floats
 from cd40l_flow.simulate.parameters import SimulationParameters
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cd40l_flow.errors import Cd40lFlowError
+from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.simulate.cohort import Fault, Scenario
 from cd40l_flow.simulate.parameters import SimulationParameters
 from cd40l_flow.simulate.scenarios import SCENARIOS, healthy_control

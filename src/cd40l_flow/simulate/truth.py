@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cd40l_flow.disk import write_whole
-from cd40l_flow.inputs.model import TARGET_REAGENTS, Floats
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.base.disk import write_atomically
+from cd40l_flow.base.model import Floats
 from cd40l_flow.simulate.cells import KINDS, target_binding
 from cd40l_flow.simulate.cohort import Scenario
 from cd40l_flow.simulate.parameters import SimulationParameters
@@ -75,7 +76,7 @@ def truth_row(
         "expected_call": scenario.expected_call,
         "expected_reasons": ";".join(scenario.expected_reasons),
     }
-    if stimulation == "stimulated" and reagent in TARGET_REAGENTS:
+    if stimulation == "stimulated" and reagent in current_assay().targets:
         binding = target_binding(parameters, scenario, reagent) / target_binding(
             parameters, Scenario(scenario.sample), reagent
         )
@@ -93,7 +94,7 @@ def truth_row(
 def write_truth(path: Path, rows: Sequence[dict[str, str]]) -> None:
     """Write ``truth.tsv``: one line a tube, in the order given."""
     lines = ["\t".join(TRUTH_COLUMNS), *("\t".join(row[column] for column in TRUTH_COLUMNS) for row in rows)]
-    write_whole(path, "\n".join(lines) + "\n")
+    write_atomically(path, "\n".join(lines) + "\n")
 
 
 def write_events_truth(path: Path, tube: SimulatedTube) -> None:

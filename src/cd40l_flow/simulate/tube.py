@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.inputs.model import BACKGROUND_REAGENTS, Floats
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.base.model import Floats
 from cd40l_flow.simulate.cells import CD4_T, DEBRIS, DOUBLE_NEGATIVE_T, Bools, draw_cells, draw_donor, generator
 from cd40l_flow.simulate.cohort import Scenario
 from cd40l_flow.simulate.instrument import arrivals, detect, spillover_matrix
@@ -101,7 +102,7 @@ def simulate_tube(
     ssc[first] += cells.ssc[second]
 
     scatter = np.column_stack([fsc, height, ssc]) * np.exp(p.scatter_sd * rng.standard_normal((events, 3)))
-    resting = stimulation == "unstimulated" or reagent in BACKGROUND_REAGENTS
+    resting = stimulation == "unstimulated" or reagent in current_assay().background_of
     light = detect(p, molecules, autofluorescence, rng, p.baseline_resting if resting else 1.0)
     signal = np.column_stack([scatter, light])
     clogged = None

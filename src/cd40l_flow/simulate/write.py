@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cd40l_flow.disk import write_whole
+from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.simulate.cohort import Scenario, default_cohort
 from cd40l_flow.simulate.dialects import DIALECTS
 from cd40l_flow.simulate.fcs import encode_fcs
@@ -128,7 +128,7 @@ def write_cohort(
                 path = directory / "fcs" / fcs
                 dialect = DIALECTS[scenario.instrument]
                 content = encode_fcs(tube, reagent, fcs, at, dialect, faults=faults, planted_keywords=planted_keywords)
-                write_whole(path, content)
+                write_atomically(path, content)
                 written.append(path)
             if per_event:
                 path = directory / "truth" / f"{fcs}.npz"
@@ -150,7 +150,7 @@ def write_cohort(
     config = directory / "config"
     panels = sorted({row[TUBE_COLUMNS.index("panel")] for row in tubes} - {DEFAULT_PANEL})
     text = CONFIG.format(panels="".join(COMPENSATED_PANEL.format(panel=panel) for panel in panels))
-    write_whole(config / "config.yaml", text)
+    write_atomically(config / "config.yaml", text)
     _write_sheet(config / "samples.tsv", SAMPLE_COLUMNS, samples)
     _write_sheet(config / "tubes.tsv", TUBE_COLUMNS, tubes)
     _write_sheet(config / "overrides.tsv", OVERRIDE_COLUMNS, [])
@@ -167,4 +167,4 @@ def _cell(value: object) -> str:
 def _write_sheet(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write a tab-separated sheet with a header."""
     lines = ["\t".join(columns), *("\t".join(row) for row in rows)]
-    write_whole(path, "\n".join(lines) + "\n")
+    write_atomically(path, "\n".join(lines) + "\n")

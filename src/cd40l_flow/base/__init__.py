@@ -1,0 +1,1 @@
+"""What every room uses: errors, files on disk, schemas, and the types of samples, tubes and events."""

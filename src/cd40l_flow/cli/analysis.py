@@ -1,0 +1,135 @@
+"""Commands on one sample: run, analyse, report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cd40l_flow.base.errors import Cd40lFlowError
+from cd40l_flow.cli.arguments import SAMPLES
+
+if TYPE_CHECKING:
+    from cd40l_flow.base.model import Job
+    from cd40l_flow.cohort.job import PlannedJob
+    from cd40l_flow.steps import Outputs
+
+
+def run(options: argparse.Namespace) -> int:
+    """Analyse one sample and its controls without Snakemake."""
+    from cd40l_flow.cohort.plan import load_plan
+    from cd40l_flow.result.reviews import files_by_sample
+
+    plan = load_plan(options.configfile)
+    if options.sample not in plan.samples:
+        known = ", ".join(list(plan.samples)[:10]) + (", ..." if len(plan.samples) > 10 else "")
+        raise Cd40lFlowError(f"--sample {options.sample}: not in {plan.config.samples}, which has {known}.")
+    job = plan.job(options.sample)
+    failed = [not _analyse_alone(plan.job(name), []) for name in sorted(job.controls)]
+    results = [SAMPLES / name / "result.json" for name in sorted(job.controls)]
+    # A control is measured together with the others of its run; their results are only shown beside it.
+    failed.append(not _analyse_alone(job, [] if job.sample.role == "control" else results))
+    reviews = files_by_sample(plan.config.reviews).get(options.sample, [])
+    result = SAMPLES / options.sample / "result.json"
+    _write_report(result, results, result.with_name("report.html"), reviews)
+    return int(any(failed))
+
+
+def _analyse_alone(job: Job, control_results: Sequence[Path]) -> bool:
+    """Analyse one sample into its place among the results; return whether that went well."""
+    from cd40l_flow.cohort.job import planned
+    from cd40l_flow.steps import Outputs
+
+    return _analyse_job(planned(job), control_results, Outputs.of(SAMPLES / job.sample.sample), "")
+
+
+def analyse(options: argparse.Namespace) -> int:
+    """Analyse one sample, as a rule asks for it."""
+    from cd40l_flow.cohort.job import read_job
+    from cd40l_flow.steps import Outputs, ended, fail_analysis
+
+    if bool(options.gatingml) != bool(options.wsp):
+        raise Cd40lFlowError("analyse: name --gatingml and --wsp together.")
+    gates = (Path(options.gatingml), Path(options.wsp)) if options.gatingml else None
+    measures = Path(options.measures) if options.measures else None
+    outputs = Outputs(Path(options.result), Path(options.densities), gates, measures)
+    job = read_job(options.job)
+    if options.failed is not None:
+        fail_analysis(job, outputs, ended(options.failed, options.log))
+        print(f"analyse {job.job.sample.sample}: {ended(options.failed, options.log)}", file=sys.stderr)
+        return 0
+    folder = outputs.result.parent.parent
+    names = () if job.job.sample.role == "control" else sorted(job.job.controls)
+    controls = [Path(path) for path in options.controls] or [folder / name / "result.json" for name in names]
+    _analyse_job(job, controls, outputs, options.log)
+    return 0
+
+
+def _analyse_job(job: PlannedJob, control_results: Sequence[Path], outputs: Outputs, log: str) -> bool:
+    """Analyse one sample; what fails is written as a result that says so. Return whether it went well."""
+    from cd40l_flow.steps import analyse_step, fail_analysis, tell_traceback, words_of
+
+    start = time.perf_counter()
+    failure = ""
+    try:
+        result = analyse_step(job, control_results, outputs)
+    except Exception as error:  # noqa: BLE001  whatever it is, it costs this sample and no other
+        tell_traceback(error, job)
+        failure = words_of(error, job) + (f" (see {log})" if log else "")
+    if failure:
+        # Outside the handler: what the failed step held is let go of first.
+        result = fail_analysis(job, outputs, failure)
+    reasons = f" ({', '.join(result.reasons)})" if result.reasons else ""
+    events = result.activated_events
+    cells = "no activated cells measured" if events is None else f"{events} activated cells"
+    print(f"analyse {job.job.sample.sample}: {result.call}{reasons}, {cells}, {used(start)}", file=sys.stderr)
+    for message in result.messages:
+        if message.severity == "error":
+            print(f"  {message.code}: {message.text}", file=sys.stderr)
+    return not failure
+
+
+def report(options: argparse.Namespace) -> int:
+    """Write the report of one sample, as a rule asks for it."""
+    from cd40l_flow.result.failed import note_failure, write_failed_report
+    from cd40l_flow.result.record import read_record
+    from cd40l_flow.steps import ended
+
+    result = Path(options.result)
+    if options.failed is not None:
+        why = ended(options.failed, options.log)
+        note_failure(result.parent, "report", why)
+        write_failed_report(Path(options.out), result.parent.name, why)
+        print(f"report {result.parent.name}: {why}", file=sys.stderr)
+        return 0
+    controls, reviews = ([Path(path) for path in paths] for paths in (options.controls, options.reviews))
+    if options.shown_controls:
+        names = sorted(read_record(result).controls)
+        controls = [result.parent.parent / name / "result.json" for name in names]
+    _write_report(result, controls, Path(options.out), reviews)
+    return 0
+
+
+def _write_report(result: Path, controls: Sequence[Path], out: Path, reviews: Sequence[Path]) -> None:
+    from cd40l_flow.report.provenance import provenance
+    from cd40l_flow.report.sample import write_report
+
+    start = time.perf_counter()
+    pairs = [(path, path.with_name("densities.npz")) for path in controls]
+    for text in write_report(result, result.with_name("densities.npz"), pairs, out, provenance(), reviews):
+        print(f"  {text}", file=sys.stderr)
+    print(f"report {result.parent.name}: {out}, {used(start)}", file=sys.stderr)
+
+
+def used(start: float) -> str:
+    """Return what this process has taken: seconds since ``start``, processor time since it began, most memory."""
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    # Of Linux in kilobytes, of macOS in bytes.
+    memory = used.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    seconds = time.perf_counter() - start
+    return f"{seconds:.1f} s ({used.ru_utime + used.ru_stime:.2f} s of processor time, {memory:.0f} MB)"

@@ -1,0 +1,145 @@
+"""Commands on results: summarize, reference, figures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cd40l_flow.base.errors import Cd40lFlowError, InputsError, RecordError
+from cd40l_flow.cli.arguments import SAMPLES
+
+if TYPE_CHECKING:
+    from cd40l_flow.result.cohort import Entry
+    from cd40l_flow.result.types.result import Result
+
+
+def figures(options: argparse.Namespace) -> int:
+    """Draw the main figure of each reagent of a sample."""
+    from cd40l_flow.base.disk import write_atomically
+    from cd40l_flow.figures.main_figure import encoded
+    from cd40l_flow.plot import main as main_figure
+    from cd40l_flow.plot import read
+    from cd40l_flow.result.record import read_record
+
+    path = Path(options.result)
+    record = read_record(path)
+    sample, beside = read(path), [path.parent.parent / name / path.name for name in sorted(record.controls)]
+    missing = [str(one) for one in beside[:1] if not one.is_file()]
+    for one in missing:
+        print(f"  {one} is not there: the sample is drawn without its control.", file=sys.stderr)
+    control = read(beside[0]) if beside and not missing else None
+    reagents = [str(one["reagent"]) for one in sample.densities.index["scatter"]]
+    if not reagents:
+        raise Cd40lFlowError(f"{path}: nothing was measured, so there is nothing to draw. Its report says why.")
+    out = Path(options.out)
+    out.mkdir(parents=True, exist_ok=True)
+    for reagent in reagents:
+        name = out / f"{record.sample}_{reagent.lower().replace('-', '')}.{options.format}"
+        write_atomically(name, encoded(main_figure(sample, control, reagent), options.format))
+        print(name)
+    return 0
+
+
+def summarize(options: argparse.Namespace) -> int:
+    """Write the outputs of a cohort from its results."""
+    from cd40l_flow.cohort.reference import load_reference
+    from cd40l_flow.report.index import write_index
+    from cd40l_flow.result.cohort import Cohort, named_entries
+    from cd40l_flow.result.reviews import review_files
+    from cd40l_flow.result.summary import write_summary
+
+    reviews = [
+        file for place in options.reviews for file in ([place] if place.endswith(".json") else review_files(place)[0])
+    ]
+    if options.results:
+        cohort = None
+    else:
+        cohort = Cohort(_samples_of(options.samples), SAMPLES.parent, Path(options.jobs) if options.jobs else None)
+
+    def entries() -> Iterator[Entry]:
+        if cohort is not None:
+            return cohort.entries()
+        return iter(named_entries(sorted(map(Path, options.results))))
+
+    # A result may be moved away once the summary is written, so it is the last.
+    if options.index:
+        reference = load_reference(options.reference[0]) if options.reference else None
+        write_index(list(entries()), options.index, reviews, reference)
+    if options.multiqc:
+        from cd40l_flow.interop.multiqc import write_multiqc
+
+        write_multiqc([entry.result for entry in entries()], Path(options.multiqc))
+    count, faults = 0, []
+    if options.summary:
+
+        def rows() -> Iterator[tuple[Result, str]]:
+            nonlocal count
+            for entry in entries():
+                count += 1
+                if entry.fault:
+                    faults.append((entry.sample, entry.fault))
+                yield entry.result, entry.digest
+
+        write_summary(rows(), options.summary, reviews)
+        if cohort is not None and options.jobs:
+            for place in cohort.supersede([sample for sample, _ in faults]):
+                print(f"  moved away, for it is no present result: {place}", file=sys.stderr)
+    written = [out for out in (options.summary, options.index, options.multiqc) if out]
+    how_many = f"{count} samples: " if options.summary else ""
+    print(f"summarize: {how_many}{', '.join(written)}", file=sys.stderr)
+    for sample, fault in faults:
+        print(f"  {sample}: {fault}", file=sys.stderr)
+    return 0
+
+
+def reference(options: argparse.Namespace) -> int:
+    """Make the laboratory's own limits from its healthy controls."""
+    from cd40l_flow.cohort.config import default_limits
+    from cd40l_flow.result.record import read_record
+    from cd40l_flow.result.reference import collect, tell, write_reference
+    from cd40l_flow.result.reference_places import find_results, foreign
+
+    places = find_results(options.results)
+    limits = default_limits()
+    results, refused = [], []
+    for place in places:
+        try:
+            result = read_record(place, same_engine=False)
+        except RecordError as error:
+            refused.append(str(error))
+            continue
+        # Of other samples nothing is taken but their number.
+        if result.role == "control" and (why := foreign(place, result)):
+            refused.append(f"{place}: {why}")
+        else:
+            results.append((str(place), result))
+    for text in refused:
+        print(f"reference: left out: {text}", file=sys.stderr)
+    content = collect(results, limits)
+    write_reference(content, Path(options.out))
+    print("\n".join(tell(content, int(limits["reference"]["fewest_controls"]))), file=sys.stderr)
+    unproven = [result.sample for _, result in results if result.digest is None and result.role == "control"]
+    if unproven:
+        text = ", ".join(unproven[:10]) + (", ..." if len(unproven) > 10 else "")
+        print(
+            f"  of schema 1.0, which has no digest to prove them by: {len(unproven)} controls ({text})", file=sys.stderr
+        )
+    return int(bool(refused))
+
+
+def _samples_of(sheet: str | None) -> list[str]:
+    """Return the samples of a sheet: the paths of thousands do not fit into a command."""
+    from cd40l_flow.cohort.sheets import SAMPLES as COLUMNS
+    from cd40l_flow.cohort.sheets import read_sheet
+
+    if sheet is None:
+        raise Cd40lFlowError(
+            "summarize: no results are named. Name them, or the sheet of their samples with --samples."
+        )
+    rows, problems = read_sheet(sheet, COLUMNS)
+    if problems := [problem for problem in problems if problem.severity == "fatal"]:
+        raise InputsError(problems)
+    return [str(row.cells["sample"]) for row in rows.rows]

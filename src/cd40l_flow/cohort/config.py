@@ -1,0 +1,273 @@
+"""The configuration: what is analysed and by which limits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cd40l_flow.base.disk import as_on_disk, read_small
+from cd40l_flow.base.errors import Problem
+from cd40l_flow.base.resources import read_yaml
+from cd40l_flow.base.schema import faults, load_schema, shown, with_defaults
+from cd40l_flow.base.yaml_text import MOST_BYTES, Misread, misread, refuse_bombs
+
+SCHEMA = "config.schema.yaml"
+SPILLOVER_WORDS = ("file", "none")
+# What a draft says in place of a detector that somebody must name.
+UNFILLED = "WHICH"
+
+_PATHS = ("samples", "tubes", "overrides", "reviews", "fcs_dir", "reference", "spillover")
+# Pairs of limits of which the first must not exceed the second.
+_ORDERED = (
+    ("acquisition", "margin_warn_percent", "margin_fail_percent"),
+    ("acquisition", "removed_warn_percent", "removed_hard_percent"),
+    ("guards", "minor_mention", "minor_quantify"),
+    ("guards", "activated_min", "activated_mosaic"),
+    ("guards", "collected_warn_h", "collected_max_h"),
+    ("calls", "reduced_level_max", "normal_level_min"),
+    ("calls", "functional_ratio_max", "binding_ratio_min"),
+    ("reference", "chart_warn_sd", "chart_fail_sd"),
+)
+
+
+@dataclass(frozen=True)
+class Config:
+    """The configuration with every default filled in; paths as written, relative to the working directory.
+
+    ``limits`` is group -> limit -> value. ``file`` and ``lines`` (key -> line) say where it was read.
+    """
+
+    samples: str
+    tubes: str
+    fcs_dir: str
+    overrides: str | None
+    reviews: str | None
+    spillover: str
+    panels: Mapping[str, Mapping[str, Any]]
+    reference: str | None
+    require_function: bool
+    show_columns: tuple[str, ...]
+    limits: Mapping[str, Mapping[str, Any]]
+    file: str = field(default="", compare=False)
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+    def problem(self, key: str, message: str, remedy: str) -> Problem:
+        """Return a fatal problem at a key, given as ``limits.odds.call_odds``."""
+        return _problem(self.file, self.lines, key, message, remedy)
+
+
+def default_limits() -> dict[str, dict[str, Any]]:
+    """Return every limit at its default, by group."""
+    limits: dict[str, dict[str, Any]] = with_defaults({}, load_schema(SCHEMA)["properties"]["limits"])
+    return limits
+
+
+def load_config(path: str | Path) -> tuple[Config | None, list[Problem]]:
+    """Read and check a configuration; None when a problem is fatal."""
+    config, problems = draft_config(path)
+    return (None if problems else config), problems
+
+
+def draft_config(path: str | Path) -> tuple[Config | None, list[Problem]]:
+    """Read a configuration with defaults in place of what is wrong, so that the sheets it names can be checked as well.
+
+    None only when it is not known which the sheets are. Nothing may be run with it while there are problems.
+    """
+    import yaml
+
+    file = str(path)
+    strange: list[Problem] = []
+    try:
+        text = read_small(path, MOST_BYTES).decode("utf-8-sig")
+        refuse_bombs(text)
+        lines, repeated = _line_numbers(text)
+        strange = [_misread(file, one) for one in misread(text, _booleans())]
+        data = read_yaml(text)
+    except OSError as error:
+        remedy = "Give the path of a configuration, such as config/config.yaml."
+        return None, [_problem(file, {}, "", f"cannot be read: {error.strerror or error}.", remedy)]
+    except UnicodeDecodeError:
+        return None, [_problem(file, {}, "", "is not UTF-8 text.", "Save it as UTF-8.")]
+    except ValueError as error:
+        # A date that the calendar lacks, for instance.
+        return None, strange or [_problem(file, {}, "", f"is not YAML that can be read: {error}.", "Correct it.")]
+    except RecursionError:
+        return None, [_problem(file, {}, "", "is nested too deeply.", "Start from the config.yaml of the project.")]
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = None if mark is None else mark.line + 1
+        message = f"is not YAML that can be read: {getattr(error, 'problem', None) or error}."
+        return None, [Problem("CONFIG", "fatal", message, file, line, remedy="Check the indents, colons and quotes.")]
+    config, problems = parse_config(data, file, lines)
+    reported = {problem.column for problem in strange}
+    problems = [*(problem for problem in problems if problem.column not in reported), *strange]
+    for key in repeated:
+        problems.append(_problem(file, lines, key, "is given twice.", "Keep one of the two."))
+    return config, sorted(problems, key=lambda problem: problem.line or 0)
+
+
+def parse_config(
+    data: Any, file: str = "", lines: Mapping[str, int] | None = None
+) -> tuple[Config | None, list[Problem]]:
+    """Check a configuration that was read already; like `draft_config`."""
+    lines = lines or {}
+    schema = load_schema(SCHEMA)
+    if not isinstance(data, Mapping):
+        message = f"holds {shown(data)} in place of keys and values."
+        return None, [_problem(file, lines, "", message, "Start from the config.yaml of the project.")]
+    problems, bad = [], []
+    for path, message, remedy in [*_bad_numbers(data, ()), *faults(_with_text_keys(data), schema)]:
+        bad.append(path[:2] if path[:1] == ("panels",) else path)
+        key = ".".join(str(part) for part in path)
+        advice = _other_home(path, schema) or _text_for_number(data, path) or remedy
+        problems.append(_problem(file, lines, key, message, advice))
+    filled = with_defaults(_without(_with_text_keys(data), bad), schema)
+    if any(not filled.get(key) for key in schema["required"]):
+        return None, problems
+    filled["panels"] = {"default": {}, **filled["panels"]}
+    filled |= {key: as_on_disk(filled[key]) for key in _PATHS if filled[key] is not None}
+    config = Config(**{**filled, "show_columns": tuple(filled["show_columns"])}, file=file, lines=dict(lines))
+    return config, [*problems, *_sense(config)]
+
+
+def _sense(config: Config) -> Iterator[Problem]:
+    """Yield what a schema cannot express."""
+    if not _is_there(config.fcs_dir, Path.is_dir):
+        remedy = "Write the path of a folder, relative to the working directory."
+        yield config.problem("fcs_dir", f"there is no folder '{config.fcs_dir}'.", remedy)
+    yield from _spillover_problems(config, "spillover", config.spillover)
+    for name, panel in config.panels.items():
+        if "spillover" in panel:
+            yield from _spillover_problems(config, f"panels.{name}.spillover", panel["spillover"])
+        taken: dict[str, str] = {}
+        for marker, entry in panel.items():
+            if not isinstance(entry, Mapping):
+                continue
+            if entry["detector"] == UNFILLED:
+                yield config.problem(
+                    f"panels.{name}.{marker}",
+                    f"still says {UNFILLED}.",
+                    "Write the name of the detector; the draft lists those of the files below.",
+                )
+            elif taken.setdefault(entry["detector"], marker) != marker:
+                yield config.problem(
+                    f"panels.{name}.{marker}",
+                    f"detector '{entry['detector']}' is also that of {taken[entry['detector']]}.",
+                    "Give each marker its own detector.",
+                )
+    for group, low, high in _ORDERED:
+        limits = config.limits[group]
+        if limits[low] > limits[high]:
+            yield config.problem(
+                f"limits.{group}.{low}", f"{limits[low]} exceeds {high}, {limits[high]}.", "Exchange or correct them."
+            )
+
+
+def _is_there(path: str, kind: Callable[[Path], bool]) -> bool:
+    """Return whether there is something of a kind at a path; at one that no file can have there is nothing."""
+    try:
+        return kind(Path(path))
+    except (OSError, ValueError):
+        return False
+
+
+def _spillover_problems(config: Config, key: str, value: str) -> Iterator[Problem]:
+    if value in SPILLOVER_WORDS:
+        return
+    if value.casefold() in SPILLOVER_WORDS:
+        yield config.problem(key, f"found '{value}'.", f"Write {value.casefold()}, in small letters.")
+    elif not _is_there(value, Path.is_file):
+        remedy = "Write file, none or the path of a CSV file, relative to the working directory."
+        yield config.problem(key, f"there is no file '{value}'.", remedy)
+
+
+def _problem(file: str, lines: Mapping[str, int], key: str, message: str, remedy: str) -> Problem:
+    place = key
+    while place and place not in lines:  # a missing key is reported at the line of the object that lacks it
+        place = place.rpartition(".")[0]
+    return Problem("CONFIG", "fatal", message, file, lines.get(place), key or None, None, remedy)
+
+
+def _other_home(path: tuple[str | int, ...], schema: Mapping[str, Any]) -> str:
+    """Return where a limit belongs that stands in the wrong group, or nothing."""
+    groups = schema["properties"]["limits"]["properties"]
+    homes = [group for group, part in groups.items() if path[-1] in part["properties"] and group not in path]
+    return f"It belongs to limits.{homes[0]}." if homes else ""
+
+
+def _misread(file: str, one: Misread) -> Problem:
+    return Problem("CONFIG", "fatal", one.message, file, one.line, one.key, None, one.remedy)
+
+
+def _text_for_number(data: Any, path: tuple[str | int, ...]) -> str:
+    """Return what to write where a number was meant that YAML takes for a text, as 1e3; nothing elsewhere."""
+    for part in path:
+        if not isinstance(data, Mapping) or part not in data:
+            return ""
+        data = data[part]
+    try:
+        number = float(data) if isinstance(data, str) else math.inf
+    except ValueError:
+        return ""
+    return f"YAML takes {data} for a text; write {number:.15g}." if math.isfinite(number) else ""
+
+
+def _booleans() -> frozenset[str]:
+    """Return the keys whose value is true or false."""
+
+    def walk(schema: Mapping[str, Any], prefix: str) -> Iterator[str]:
+        for key, part in schema.get("properties", {}).items():
+            if part.get("type") == "boolean":
+                yield f"{prefix}{key}"
+            yield from walk(part, f"{prefix}{key}.")
+
+    return frozenset(walk(load_schema(SCHEMA), ""))
+
+
+def _bad_numbers(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _bad_numbers(part, (*path, str(key)))
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield path, f"found {value}, expected a finite number.", "Write a number."
+
+
+def _with_text_keys(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _with_text_keys(part) for key, part in value.items()}
+    return value
+
+
+def _without(value: Any, paths: list[tuple[str | int, ...]]) -> Any:
+    """Return a copy of ``value`` without the parts at ``paths``; a bad item takes its whole list with it."""
+    if not isinstance(value, Mapping):
+        return value
+    kept = {}
+    for key, part in value.items():
+        below = [path[1:] for path in paths if path and path[0] == key]
+        if () not in below and not any(isinstance(path[0], int) for path in below):
+            kept[key] = _without(part, below)
+    return kept
+
+
+def _line_numbers(text: str) -> tuple[dict[str, int], list[str]]:
+    """Return the line of every key, as ``limits.odds.call_odds``, and the keys given twice (YAML keeps the last)."""
+    import yaml
+
+    lines: dict[str, int] = {}
+    repeated: list[str] = []
+
+    def walk(node: Any, prefix: str) -> None:
+        if isinstance(node, yaml.MappingNode):
+            for key_node, value_node in node.value:
+                key = f"{prefix}{key_node.value}"
+                if key in lines:
+                    repeated.append(key)
+                lines[key] = key_node.start_mark.line + 1
+                walk(value_node, f"{key}.")
+
+    walk(yaml.compose(text, Loader=yaml.SafeLoader), "")
+    return lines, repeated

@@ -1,0 +1,330 @@
+"""Putting the sheets together: what one sheet says must agree with the others and with the configuration."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.base.disk import as_on_disk
+from cd40l_flow.base.errors import Problem
+from cd40l_flow.base.model import Override, Sample, Tube
+from cd40l_flow.base.schema import listed, nearest, shown
+from cd40l_flow.cohort.config import Config
+from cd40l_flow.cohort.identity import MOST_REPEATS, copies
+from cd40l_flow.cohort.sheets import OVERRIDES, SAMPLES, TUBES, Row, Sheet, read_sheet
+from cd40l_flow.cohort.tube_sets import tube_set_problems
+
+# Names of devices, with any ending (Microsoft, "Naming Files, Paths, and Namespaces").
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """All sheets together; ``refused`` is sample -> fcs -> why that tube may not be used."""
+
+    samples: Mapping[str, Sample]
+    overrides: tuple[Override, ...]
+    refused: Mapping[str, Mapping[str, str]]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class _PlacedTube:
+    line: int
+    sample: str
+    tube: Tube
+
+
+def assemble(config: Config) -> Cohort:
+    """Read the sheets of a configuration and check them against one another.
+
+    With fatal problems the cohort is incomplete: its samples must not be analysed.
+    """
+    problems: list[Problem] = []
+    sheet, found = read_sheet(config.samples, SAMPLES, config.show_columns)
+    problems += found
+    samples, lines = _samples(config, sheet, problems)
+    known = set(lines) if sheet.columns else None
+    tubes = _tubes(config, known, problems)
+    overrides = _overrides(config, known, tubes, problems)
+    refused = _repeated_files(config, tubes, problems)
+    by_sample: dict[str, list[Tube]] = defaultdict(list)
+    for placed in tubes:
+        by_sample[placed.sample].append(placed.tube)
+    samples = {
+        name: replace(samples[name], tubes=tuple(sorted(by_sample[name], key=_tube_order))) for name in sorted(samples)
+    }
+    problems += _replicates(config, tubes, refused)
+    problems += tube_set_problems(config, samples, lines)
+    problems += _missing_controls(config, samples, lines)
+    return Cohort(samples, overrides, refused, tuple(problems))
+
+
+def _fatal(file: str, row: Row, column: str, message: str, remedy: str) -> Problem:
+    return Problem("SHEET", "fatal", message, file, row.line, column, row.cells.get("sample"), remedy)
+
+
+def _samples(config: Config, sheet: Sheet, problems: list[Problem]) -> tuple[dict[str, Sample], dict[str, int]]:
+    """Return the samples whose rows are good, and the line of every sample the sheet names."""
+    if sheet.columns:
+        for column in config.show_columns:
+            if column not in sheet.columns:
+                close = nearest(column, sheet.columns)
+                remedy = f"Did you mean '{close}'?" if close else "Remove it, or add the column to the sheet."
+                problems.append(config.problem("show_columns", f"{sheet.file} has no column '{column}'.", remedy))
+        if not sheet.rows:
+            problems.append(
+                Problem("SHEET", "fatal", "the sheet names no sample.", sheet.file, remedy="Add a row for each sample.")
+            )
+    rows: dict[str, Row] = {}
+    folded: dict[str, str] = {}
+    for row in sheet.rows:
+        name = row.cells["sample"]
+        if name is None:
+            continue
+        other = folded.setdefault(name.casefold().rstrip("."), name)
+        if name in rows:
+            message = f"sample '{name}' is on line {rows[name].line} already."
+            problems.append(_fatal(sheet.file, row, "sample", message, "Give every sample a name of its own."))
+        elif other != name:
+            what = "case" if other.casefold() == name.casefold() else "case or a full stop at the end"
+            message = f"'{name}' differs only in {what} from '{other}' on line {rows[other].line}."
+            problems.append(_fatal(sheet.file, row, "sample", message, "Some computers would mix them up: rename one."))
+        elif _RESERVED.fullmatch(name):
+            message = f"'{name}' is a name that Windows keeps for a device: no folder of it can be opened there."
+            problems.append(_fatal(sheet.file, row, "sample", message, "Give the sample another name."))
+        rows.setdefault(name, row)
+    for column in ("run", "family"):
+        problems += _alike(sheet, column)
+    for row in sheet.rows:
+        problems += _control_problems(sheet.file, row, rows)
+    samples = {}
+    for name, row in rows.items():
+        if row.good:
+            extra = tuple((column, row.text.get(column, "")) for column in config.show_columns)
+            cells = dict(row.cells)
+            del cells["check"]
+            samples[name] = Sample(**cells, extra=extra)
+    return samples, {name: row.line for name, row in rows.items()}
+
+
+def _alike(sheet: Sheet, column: str) -> list[Problem]:
+    """Return a problem of every name that looks like another one of its column and is not the same."""
+    first: dict[str, Row] = {}
+    reported: set[str] = set()
+    problems = []
+    for row in sheet.rows:
+        name = row.cells[column]
+        if not name:
+            continue
+        folded = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+        other = first.setdefault(folded, row)
+        if other.cells[column] != name and name not in reported:
+            reported.add(name)
+            message = (
+                f"'{name}' differs from '{other.cells[column]}' on line {other.line} only in case, spaces or signs "
+            )
+            message += "that look alike."
+            remedy = "If both are one, write them alike; if not, give them names that differ."
+            problems.append(_fatal(sheet.file, row, column, message, remedy))
+    return problems
+
+
+def _control_problems(file: str, row: Row, rows: Mapping[str, Row]) -> list[Problem]:
+    name = row.cells["control"]
+    if name is None:
+        return []
+    fatal = partial(_fatal, file, row, "control")
+    other = rows.get(name)
+    if other is None:
+        close = nearest(name, [key for key, candidate in rows.items() if candidate.cells["role"] == "control"])
+        return [fatal(f"there is no sample '{name}'.", f"Did you mean '{close}'?" if close else "Name a control.")]
+    if name == row.cells["sample"]:
+        return [fatal("a sample cannot be its own control.", "Leave the cell empty or name another control.")]
+    problems = []
+    if other.cells["role"] == "test":
+        problems.append(fatal(f"'{name}' has the role test.", "Name a sample whose role is control."))
+    if None not in (other.cells["run"], row.cells["run"]) and other.cells["run"] != row.cells["run"]:
+        message = f"'{name}' is of run '{other.cells['run']}', this sample of run '{row.cells['run']}'."
+        problems.append(fatal(message, "A sample is judged against a control of its own run."))
+    return problems
+
+
+def _tubes(config: Config, known: set[str] | None, problems: list[Problem]) -> list[_PlacedTube]:
+    """Return the tubes whose rows are good, in the sheet's order; ``known`` is None when the samples are not known."""
+    sheet, found = read_sheet(config.tubes, TUBES)
+    problems += found
+    folders: dict[str, set[str]] = {}
+    tubes = []
+    for row in sheet.rows:
+        cells = dict(row.cells)
+        name, fcs, panel = cells.pop("sample"), cells["fcs"], cells["panel"]
+        del cells["check"]
+        if name is not None and known is not None and name not in known:
+            problems.append(_fatal(sheet.file, row, "sample", *_no_sample(name, known)))
+        if panel is not None and panel not in config.panels:
+            close = nearest(panel, config.panels)
+            remedy = f"Did you mean '{close}'?" if close else "Add it to panels in the configuration."
+            problems.append(_fatal(sheet.file, row, "panel", f"there is no panel '{panel}'.", remedy))
+        if row.good:
+            path = as_on_disk(posixpath.join(config.fcs_dir, fcs))
+            tubes.append(_PlacedTube(row.line, name, Tube(path=path, present=_is_file(path, folders), **cells)))
+    return tubes
+
+
+def _no_sample(name: str, known: set[str]) -> tuple[str, str]:
+    close = nearest(name, sorted(known))
+    return (
+        f"there is no sample '{name}'.",
+        f"Did you mean '{close}'?" if close else "Add it to the samples sheet, or remove this row.",
+    )
+
+
+def _is_file(path: str, folders: dict[str, set[str]]) -> bool:
+    """Tell whether a file is there, listing each folder once: a look at every file is slow on a network drive."""
+    folder, name = os.path.split(path)
+    if folder not in folders:
+        try:
+            with os.scandir(folder or ".") as entries:
+                folders[folder] = {entry.name for entry in entries if entry.is_file()}
+        except OSError:
+            folders[folder] = set()
+    return name in folders[folder]
+
+
+def _tube_order(tube: Tube) -> tuple[object, ...]:
+    stimulated = tube.stimulation == "stimulated"
+    return stimulated, current_assay().reagent_names.index(tube.reagent), tube.fcs, tube.panel, tube.clone, tube.lot
+
+
+def _overrides(
+    config: Config, known: set[str] | None, tubes: Sequence[_PlacedTube], problems: list[Problem]
+) -> tuple[Override, ...]:
+    if config.overrides is None:
+        return ()
+    sheet, found = read_sheet(config.overrides, OVERRIDES)
+    problems += found
+    fcs_of: dict[str, list[str]] = defaultdict(list)
+    for placed in tubes:
+        fcs_of[placed.sample].append(placed.tube.fcs)
+    set_at: dict[tuple[str, str, str], Row] = {}
+    not_negative = {name for name, row in current_assay().gate_of.items() if row.unit in ("ratio", "seconds")}
+    for row in sheet.rows:
+        name, tube, gate, value = (row.cells[key] for key in ("sample", "tube", "gate", "value"))
+        fatal = partial(_fatal, sheet.file, row)
+        if name is not None and known is not None and name not in known:
+            problems.append(fatal("sample", *_no_sample(name, known)))
+        elif name is not None and tube and fcs_of[name] and tube not in fcs_of[name]:
+            close = nearest(tube, fcs_of[name])
+            remedy = f"Did you mean '{close}'?" if close else "Leave it empty for all tubes of the sample."
+            problems.append(fatal("tube", f"sample '{name}' has no tube '{tube}'.", remedy))
+        if not row.good:
+            continue
+        first = set_at.setdefault((name, tube, gate), row)
+        if first is not row:
+            message = f"{gate} of '{name}' is set on line {first.line} already."
+            problems.append(fatal("gate", message, "Keep one of the two rows."))
+        if value < 0 and gate in not_negative:
+            problems.append(fatal("value", f"found {value:g}.", "A ratio and a time cannot be below 0."))
+    for (name, tube, gate), row in set_at.items():
+        upper = set_at.get((name, tube, gate.removesuffix("_low") + "_high"))
+        if upper is not None and gate.endswith("_low") and row.cells["value"] >= upper.cells["value"]:
+            message = f"{gate}, {row.cells['value']:g}, is not below {upper.cells['gate']} on line {upper.line}."
+            problems.append(_fatal(sheet.file, row, "value", message, "Exchange or correct the two values."))
+    return tuple(Override(**set_at[key].cells) for key in sorted(set_at))
+
+
+def _repeated_files(config: Config, tubes: Sequence[_PlacedTube], problems: list[Problem]) -> dict[str, dict[str, str]]:
+    """Find data that stand for two things at once: one file named twice, or a copy of it.
+
+    A combined tube, one file read for several reagents, is no repeat.
+    """
+    first = {path: group[0] for group in copies(placed.tube.path for placed in tubes) for path in group}
+    same: dict[str, list[_PlacedTube]] = defaultdict(list)
+    for placed in tubes:
+        same[posixpath.normpath(first.get(placed.tube.path, placed.tube.path))].append(placed)
+    refused: dict[str, dict[str, str]] = defaultdict(dict)
+    for group in same.values():
+        reagents = {placed.tube.reagent for placed in group}
+        combined = (
+            len({placed.tube.path for placed in group}) == 1
+            and len({placed.sample for placed in group}) == 1
+            and len(reagents) == len(group)
+            and all(placed.tube.stimulation == "stimulated" for placed in group)
+        )
+        if len(group) == 1 or combined:
+            continue
+        for placed in group:
+            # A few of them: of a thousand tubes of the same bytes, each would name all the others.
+            others = list(islice((other for other in group if other is not placed), MOST_REPEATS))
+            beyond = [f"{len(group) - 1 - len(others)} more"] if len(group) - 1 > len(others) else []
+            uses = listed([*sorted({f"{_use(other.tube)} of {other.sample}" for other in others}), *beyond], "and")
+            message = f"the tubes sheet names this file for {_use(placed.tube)} and again for {uses}."
+            own = posixpath.normpath(placed.tube.path)
+            copied = sorted({other.tube.fcs for other in others if posixpath.normpath(other.tube.path) != own})
+            if copied:
+                same_as = listed([*copied, *beyond], "and")
+                message = f"it is the same file as {same_as}, which the tubes sheet names for {uses}."
+            lines = listed([*(str(other.line) for other in others), *beyond], "and")
+            text = f"{shown(placed.tube.fcs)} is named again on line {lines}; neither is used."
+            remedy = "Name each file once; only a stimulated tube may be named for several reagents of its sample."
+            if copied:
+                text = f"{shown(placed.tube.fcs)} is the same file as the one on line {lines}; neither is used."
+                remedy = "Put the right file in the place of the copy."
+            refused[placed.sample][placed.tube.fcs] = f"{message} {remedy}"
+            problems.append(
+                Problem("FILE_INTEGRITY", "sample", text, config.tubes, placed.line, "fcs", placed.sample, remedy)
+            )
+    return dict(refused)
+
+
+def _replicates(
+    config: Config, tubes: Sequence[_PlacedTube], refused: Mapping[str, Mapping[str, str]]
+) -> list[Problem]:
+    """Return a warning of every set of tubes that will be pooled, at the line of the last."""
+    together: dict[tuple[str, str, str], list[_PlacedTube]] = defaultdict(list)
+    for placed in tubes:
+        if placed.tube.fcs not in refused.get(placed.sample, {}):
+            together[placed.sample, placed.tube.stimulation, placed.tube.reagent].append(placed)
+    remedy = "If they are not the same blood, stimulated and stained alike, correct the row that is wrong."
+    return [
+        Problem(
+            "REPLICATES",
+            "warning",
+            f"{listed([shown(one.tube.fcs) for one in group], 'and')} are {'both' if len(group) == 2 else 'all'} "
+            f"{_use(group[0].tube)} of '{name}': their cells are pooled, if they agree.",
+            config.tubes,
+            group[-1].line,
+            "fcs",
+            name,
+            remedy,
+        )
+        for (name, _, _), group in together.items()
+        if len(group) > 1
+    ]
+
+
+def _use(tube: Tube) -> str:
+    return f"{tube.stimulation} {tube.reagent}"
+
+
+def _missing_controls(config: Config, samples: Mapping[str, Sample], lines: Mapping[str, int]) -> list[Problem]:
+    controlled = {sample.run for sample in samples.values() if sample.role == "control"}
+    first: dict[str, str] = {}
+    for name, sample in sorted(samples.items(), key=lambda item: lines[item[0]]):
+        if sample.run not in controlled:
+            first.setdefault(sample.run, name)
+    remedy = "All of its samples end INDETERMINATE. Add the healthy control of that run, or give it the role control."
+    problems = []
+    for run, name in first.items():
+        message = f"run '{run}' has no control."
+        problems.append(Problem("CONTROL_ABSENT", "warning", message, config.samples, lines[name], "run", None, remedy))
+    return problems

@@ -1,0 +1,54 @@
+"""The file of the laboratory's own limits: read, checked, and cut to what results depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cd40l_flow.base.errors import Problem, RecordError
+from cd40l_flow.base.plain_json import DIGEST, JsonFault, digest_of, parse_strictly, read_bounded
+from cd40l_flow.base.schema import faults, load_schema
+from cd40l_flow.cohort.config import Config
+
+SCHEMA = "reference.schema.json"
+REMEDY = "Make it with: cd40l-flow reference RESULTS... --out FILE."
+# A control's row takes 1 kB.
+MOST_BYTES = 500_000_000
+# The rows of the controls: what the limits were made of and the charts are drawn from, no result depends on them.
+ROWS = ("controls", "excluded")
+
+
+def load_reference(path: str | Path) -> dict[str, Any]:
+    """Return a reference file, proven to be as it was written; raises RecordError."""
+    try:
+        content = parse_strictly(read_bounded(path, MOST_BYTES))
+    except FileNotFoundError:
+        raise RecordError(path, "is not there.", REMEDY) from None
+    except JsonFault as error:
+        raise RecordError(path, str(error), REMEDY) from None
+    if not isinstance(content, dict):
+        raise RecordError(path, "holds no reference.", REMEDY)
+    found = [(".".join(map(str, place)), message) for place, message, _ in faults(content, load_schema(SCHEMA))]
+    if found:
+        place, message = found[0]
+        more = f" ({len(found)} problems in all.)" if len(found) > 1 else ""
+        raise RecordError(path, f"{place}: {message}{more}" if place else f"{message}{more}", REMEDY)
+    if content[DIGEST] != digest_of(content):
+        raise RecordError(path, "was changed after it was made: its digest does not fit its content.", REMEDY)
+    return content
+
+
+def read_reference(config: Config) -> tuple[dict[str, Any] | None, list[Problem]]:
+    """Return the laboratory's limits that a configuration names, whole; None without any, or with a problem."""
+    if config.reference is None:
+        return None, []
+    try:
+        return load_reference(config.reference), []
+    except RecordError as error:
+        return None, [config.problem("reference", f"'{error.path}': {error.found}", error.remedy)]
+
+
+def limits_of(content: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return what results depend on: a reference without the rows it was made of."""
+    return None if content is None else {key: value for key, value in content.items() if key not in ROWS}

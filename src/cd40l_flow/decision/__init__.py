@@ -1,0 +1,1 @@
+"""Measures beside the controls', guards, odds and the call of a sample."""

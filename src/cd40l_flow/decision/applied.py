@@ -1,0 +1,58 @@
+"""A guard applied to a sample, and how one is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cd40l_flow.assay.effects import ALL_CALLS
+from cd40l_flow.assay.lookup import current_assay
+
+
+@dataclass(frozen=True)
+class Guard:
+    """One guard applied: ``fired`` is None when it could not be computed, ``blocks`` are the calls it then takes away.
+
+    ``reagent`` is empty for the whole sample. ``value`` and ``limit`` are in ``unit``; ``message`` says it in words.
+    """
+
+    code: str
+    reagent: str
+    fired: bool | None
+    blocks: frozenset[str]
+    value: float | None
+    limit: float | None
+    unit: str
+    message: str
+
+    @property
+    def blocking(self) -> bool:
+        """Whether the guard fired, or ought to have been computable and was not."""
+        return self.fired is not False
+
+    @property
+    def effect(self) -> str:
+        """``hard`` (no call), ``limits`` (some calls), or ``soft`` (a warning)."""
+        return "hard" if self.blocks == ALL_CALLS else "limits" if self.blocks else "soft"
+
+
+def guard(
+    code: str,
+    fired: bool | None,
+    message: str,
+    *,
+    reagent: str = "",
+    value: float | None = None,
+    limit: float | None = None,
+    unit: str = "",
+    blocks: frozenset[str] | None = None,
+) -> Guard:
+    """Return a guard with the effect its code has in the assay's table, unless ``blocks`` says otherwise."""
+    taken_away = current_assay().guard[code].blocks if blocks is None else blocks
+    return Guard(code, reagent, fired, taken_away, value, limit, unit, message)
+
+
+def beyond(value: float | None, limit: float, *, above: bool) -> bool | None:
+    """Return whether a value lies beyond its limit, or None when it is not known (None, NaN)."""
+    if value is None or value != value:
+        return None
+    return value > limit if above else value < limit

@@ -1,0 +1,328 @@
+"""From gated tubes to a case: which cells belong to which reagent, what is their background, every measure of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from cd40l_flow.assay.cd40l import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE
+from cd40l_flow.assay.effects import MOSAIC
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.tables import TARGET, TARGET_GATE
+from cd40l_flow.base.model import Floats, Override, Sample
+from cd40l_flow.cohort.ages import age_band
+from cd40l_flow.decision.binding import binding_of
+from cd40l_flow.decision.case import Activation, Case, ControlCase, Refusal
+from cd40l_flow.decision.compare import agreeing, compare
+from cd40l_flow.decision.control import combine, control_terms
+from cd40l_flow.decision.guards import control_failures, tubes_lacking
+from cd40l_flow.decision.independence import Independence, independence
+from cd40l_flow.decision.laboratory import Laboratory, with_laboratory
+from cd40l_flow.decision.odds import reagent_evidences, reagent_odds, weigh
+from cd40l_flow.decision.quality import not_carried, usable_fit
+from cd40l_flow.decision.reference_guards import disagreement
+from cd40l_flow.decision.replicates import replicate_groups
+from cd40l_flow.decision.tube_checks import cd69_median, check_tubes, floor_of
+from cd40l_flow.gating.model import GatedSample, GatedTube
+from cd40l_flow.mixture.histogram import histogram
+from cd40l_flow.mixture.measures import TargetCells, fit
+from cd40l_flow.mixture.model import UNSTIMULATED, Anchor, Comparison, Expression
+from cd40l_flow.mixture.resting import stimulated
+from cd40l_flow.signal.censoring import pile
+
+
+@dataclass(frozen=True)
+class _Tubes:
+    """The gated tubes of a sample, by what they are."""
+
+    gated: GatedSample
+
+    def of(self, reagent: str, *, stimulated: bool) -> list[GatedTube]:
+        stimulation = "stimulated" if stimulated else "unstimulated"
+        return [
+            tube
+            for tube in self.gated.tubes
+            if tube.signal.events.tube.reagent == reagent and tube.signal.events.tube.stimulation == stimulation
+        ]
+
+    def unstimulated(self) -> list[GatedTube]:
+        return [tube for tube in self.gated.tubes if tube.signal.events.tube.stimulation == "unstimulated"]
+
+
+def cells(tubes: Sequence[GatedTube], population: str, marker: str = TARGET) -> Floats:
+    """Return a marker's compensated linear values of one population, replicate tubes pooled, (n,)."""
+    parts = [tube.linear(marker, population) for tube in tubes if population in tube.indices]
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def assess(
+    gated: GatedSample,
+    refusals: tuple[Refusal, ...],
+    control: ControlCase | None,
+    overrides: Sequence[Override],
+    limits: Mapping[str, Any],
+    *,
+    alone: bool,
+    laboratory: Laboratory | None = None,
+) -> Case:
+    """Return the case of a sample: every reagent measured, and compared where there is a control.
+
+    ``alone`` marks a control that has no other to be judged against. ``refusals`` are tubes that could not be read.
+    ``laboratory`` are its own limits: the spread of the healthy decides the limits of detection.
+    """
+    assay, sample, tubes = current_assay(), gated.sample, _Tubes(gated)
+    planned = tuple(
+        reagent
+        for reagent in assay.targets
+        if any(tube.reagent == reagent and tube.stimulation == "stimulated" for tube in sample.tubes)
+    )
+    reagents: dict[str, Expression] = {}
+    for reagent in planned:
+        expression = _measure(tubes, reagent, control, overrides, limits)
+        if expression is not None:
+            reagents[reagent] = expression
+    comparisons: dict[str, Comparison] = {}
+    if control is not None:
+        for reagent, expression in reagents.items():
+            if reagent in control.reagents:
+                by_fit = usable_fit(expression, limits)
+                own = with_laboratory(limits, laboratory, reagent)
+                comparisons[reagent] = compare(expression, control.reagents[reagent], own, by_fit=by_fit)
+    own = {reagent: with_laboratory(limits, laboratory, reagent) for reagent in reagents}
+    theirs = control.reagents if control else {}
+    weighed = weigh(reagents, theirs, own, assay.function)
+    comparisons = {reagent: replace(one, **weighed.reagents.get(reagent, {})) for reagent, one in comparisons.items()}
+    return Case(
+        sample=sample,
+        alone=alone,
+        refusals=refusals,
+        planned=planned,
+        missing=_missing(sample, planned),
+        unstimulated_missing=not any(tube.stimulation == "unstimulated" for tube in sample.tubes),
+        reagents=reagents,
+        comparisons=agreeing(comparisons),
+        activation={reagent: _activation(tubes, reagent) for reagent in planned},
+        checks=check_tubes(gated, limits["gating"]),
+        control=control,
+        laboratory=laboratory,
+        cytometers=tuple(sorted({tube.signal.events.header.cytometer for tube in gated.tubes})),
+        replicates=replicate_groups(gated, reagents, limits),
+        independence=_independence(tubes, reagents, comparisons, control, own),
+        joint=weighed.joint,
+        binding=binding_of(reagents, comparisons, theirs, assay.expression, assay.function),
+        volts=target_volts(gated),
+    )
+
+
+def _independence(
+    tubes: _Tubes,
+    reagents: Mapping[str, Expression],
+    comparisons: Mapping[str, Comparison],
+    control: ControlCase | None,
+    limits: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Independence]:
+    """Return, for each reagent that could be fitted, how its negatives go with CD69 and CD3.
+
+    Where they do, and there may be a mosaic all the same, the odds of one are those of the cells for which neither
+    matters.
+    """
+    found = {}
+    for reagent, expression in reagents.items():
+        if expression.expected is None:
+            continue
+        stimulated = [tube for tube in tubes.of(reagent, stimulated=True) if ACTIVATED in tube.indices]
+        target, cd69, cd3 = (
+            np.concatenate([tube.scaled(marker, ACTIVATED) for tube in stimulated]).astype(np.float64)
+            for marker in ("target", "CD69", "CD3")
+        )
+        one = independence(target, cd69, cd3, expression.expected)
+        strongest = one.largest
+        asked = strongest is not None and abs(strongest.log_ratio) > float(limits[reagent]["guards"]["dependence_max"])
+        if asked and control is not None and reagent in comparisons and (comparisons[reagent].mosaic_odds or 0.0) > 0:
+            among = reagent_evidences(expression, control.reagents[reagent], limits[reagent], counts=one.inner)
+            one = replace(one, inner_odds=None if among is None else reagent_odds(among[0])[MOSAIC])
+        found[reagent] = one
+    return found
+
+
+def target_volts(gated: GatedSample) -> dict[str, tuple[float, ...]]:
+    """Return the voltages of each detector of a stimulated target, of all tubes; none where the files state none."""
+    found: dict[str, set[float]] = {}
+    for tube in gated.tubes:
+        events = tube.signal.events
+        detector = events.header.detector(events.markers.get(TARGET, ""))
+        if events.tube.stimulation == "stimulated" and detector is not None and detector.voltage is not None:
+            found.setdefault(detector.name, set()).add(detector.voltage)
+    return {name: tuple(sorted(volts)) for name, volts in found.items()}
+
+
+def control_case(cases: Sequence[Case], limits: Mapping[str, Any]) -> ControlCase:
+    """Return what controls, each assessed by itself, say together."""
+    reagents = {}
+    terms_of = [
+        {reagent: control_terms(expression, limits) for reagent, expression in case.reagents.items()} for case in cases
+    ]
+    for reagent in current_assay().targets:
+        having = [terms[reagent] for terms in terms_of if reagent in terms]
+        if having and len(having) == len([case for case in cases if reagent in case.planned]):
+            reagents[reagent] = combine(having, limits["mixture"])
+    return ControlCase(
+        names=tuple(case.sample.sample for case in cases),
+        reagents=reagents,
+        activation_percent=activation_percents(cases),
+        failures=tuple(failure for case in cases for failure in control_failures(case, limits)[0]),
+        disagreement=disagreement(terms_of),
+        reagent_failures=together([control_failures(case, limits)[1] for case in cases]),
+        volts=together([case.volts for case in cases]),
+        ages=tuple(age_band(case.sample.age_years) for case in cases),
+        lacking=together([tubes_lacking(case, limits) for case in cases]),
+        not_carried=frozenset(
+            reagent
+            for case in cases
+            for reagent, expression in case.reagents.items()
+            if not_carried(expression, limits)
+        ),
+    )
+
+
+def together(several: Sequence[Mapping[str, Sequence[Any]]]) -> dict[str, tuple[Any, ...]]:
+    """Return the entries of several mappings of lists as one, each list joined, each entry once."""
+    names = dict.fromkeys(name for one in several for name in one)
+    return {name: tuple(dict.fromkeys(value for one in several for value in one.get(name, ()))) for name in names}
+
+
+def activation_percents(cases: Sequence[Case]) -> dict[str, float]:
+    """Return the mean CD69 percent of the controls' stimulated tubes, per reagent."""
+    percents: dict[str, list[float]] = {}
+    for case in cases:
+        for reagent, activation in case.activation.items():
+            if activation.percent is not None:
+                percents.setdefault(reagent, []).append(activation.percent)
+    return {reagent: sum(values) / len(values) for reagent, values in percents.items()}
+
+
+def _missing(sample: Sample, planned: Sequence[str]) -> dict[str, str]:
+    """Return, for each reagent, what the sheet of tubes lacks."""
+    there = {tube.reagent for tube in sample.tubes if tube.stimulation == "stimulated"}
+    backgrounds = {reagent: current_assay().targets[reagent].backgrounds for reagent in planned}
+    return {
+        reagent: f"No stimulated {' or '.join(backgrounds[reagent])} tube: {reagent} has no background of its own. "
+        "Add one to the sheet of tubes."
+        for reagent in planned
+        if not there & set(backgrounds[reagent])
+    }
+
+
+def _measure(
+    tubes: _Tubes, reagent: str, control: ControlCase | None, overrides: Sequence[Override], limits: Mapping[str, Any]
+) -> Expression | None:
+    stimulated = [tube for tube in tubes.of(reagent, stimulated=True) if ACTIVATED in tube.indices]
+    if not stimulated:
+        return None
+    detector = stimulated[0].signal.events.markers[TARGET]
+    activated = cells(stimulated, ACTIVATED)
+    anchor = _anchor(tubes, reagent, detector, control, limits, activated)
+    if anchor is None or activated.size == 0:
+        return None
+    names = tuple(tube.signal.events.tube.fcs for tube in stimulated)
+    override = target_override(overrides, names)
+    return fit(
+        TargetCells(activated, cells(tubes.of(reagent, stimulated=False), CD8_NEGATIVE)),
+        anchor,
+        tubes.gated.scales[detector],
+        limits,
+        reagent=reagent,
+        detector=detector,
+        tubes=names,
+        control=control.reagents.get(reagent) if control else None,
+        threshold=override.value if override else None,
+    )
+
+
+def target_override(overrides: Sequence[Override], tubes: Sequence[str]) -> Override | None:
+    """Return the override of a reagent's threshold, given the reagent's tubes (``fcs``): one for a tube goes first."""
+    chosen = [override for override in overrides if override.gate == TARGET_GATE and override.tube in ("", *tubes)]
+    return max(chosen, key=lambda override: override.tube != "", default=None)
+
+
+def _anchor(
+    tubes: _Tubes,
+    reagent: str,
+    detector: str,
+    control: ControlCase | None,
+    limits: Mapping[str, Any],
+    activated: Floats,
+) -> Anchor | None:
+    """Return the background of a reagent: the sample's own stimulated one, else its resting cells moved as stimulation
+    moves them, else the control's stimulated one, else resting cells as they are.
+
+    Each is taken only with enough cells (``min_events`` of the gating limits). ``activated`` are the target's values of
+    the sample's activated cells, (n,): where the instrument piles them up is its floor.
+    """
+    bins, enough = int(limits["mixture"]["bins"]), int(limits["gating"]["min_events"])
+    scale = tubes.gated.scales[detector]
+    for background in current_assay().targets[reagent].backgrounds:
+        own = [tube for tube in tubes.of(background, stimulated=True) if tube.signal.events.markers[TARGET] == detector]
+        values = cells(own, ACTIVATED)
+        if values.size >= enough:
+            names = tuple(tube.signal.events.tube.fcs for tube in own)
+            floor = lowest_written(values, activated)
+            return Anchor(histogram(scale.forward(values), bins), background, names, exact=True, floor=floor)
+    mine = None
+    # Resting cells with the same stain: another reagent's background is another.
+    resting = [tube for tube in tubes.of(reagent, stimulated=False) if tube.signal.events.markers[TARGET] == detector]
+    values = cells(resting, CD8_NEGATIVE)
+    if values.size >= enough:
+        names = tuple(tube.signal.events.tube.fcs for tube in resting)
+        change = stimulated(values, resting, tubes.of(reagent, stimulated=True))
+        values = values if change is None else change.of(values)
+        floor = lowest_written(values, activated)
+        counts = histogram(scale.forward(values), bins)
+        mine = Anchor(counts, UNSTIMULATED, names, exact=False, floor=floor, change=change)
+        if change is not None:
+            return mine
+    theirs = _control_background(control, reagent, enough, activated)
+    return mine if theirs is None or (theirs.resting and mine is not None) else theirs
+
+
+def _control_background(control: ControlCase | None, reagent: str, enough: int, activated: Floats) -> Anchor | None:
+    """Return the background of the controls, None where they have none or too few cells of it."""
+    theirs = control.reagents.get(reagent) if control else None
+    if theirs is None or theirs.background.sum() < enough:
+        return None
+    floor = max((one for one in (theirs.floor, lowest_written(activated)) if one is not None), default=None)
+    return Anchor(theirs.background, f"control's {theirs.background_source}", (), exact=False, floor=floor)
+
+
+def lowest_written(*several: Floats) -> float | None:
+    """Return the highest of the lowest values at which cells are piled, (n,) linear values each; None without a pile.
+
+    Compensation spreads a pile: then each cell's own value is known well enough, and there is none.
+    """
+    piles = [found.value for values in several if (found := pile(values)) is not None]
+    return max(piles, default=None)
+
+
+def _activation(tubes: _Tubes, reagent: str) -> Activation:
+    read = tubes.of(reagent, stimulated=True)
+    stimulated = [tube for tube in read if CD8_NEGATIVE in tube.indices]
+    resting = [tube for tube in tubes.unstimulated() if CD8_NEGATIVE in tube.indices]
+    ratio = None
+    if stimulated and resting:
+        high, low = cd69_median(stimulated[0]), cd69_median(resting[0])
+        if high is not None and low is not None:
+            ratio = high / max(low, floor_of(resting[0], "CD69", tubes.gated.scales))
+    events = sum(tube.count(ACTIVATED) for tube in stimulated if ACTIVATED in tube.indices)
+    return Activation(_percent(stimulated), _percent(resting), ratio, events if read else None)
+
+
+def _percent(tubes: Sequence[GatedTube]) -> float | None:
+    """Return the CD69+ percent of CD3+CD8- cells (of the CD4+ ones, where CD4 is gated), tubes pooled, or None without
+    cells or without the gate.
+    """
+    gated = [tube for tube in tubes if ACTIVATED in tube.indices]
+    parents = sum(tube.count(CD4_POSITIVE if CD4_POSITIVE in tube.indices else CD8_NEGATIVE) for tube in gated)
+    return 100 * sum(tube.count(ACTIVATED) for tube in gated) / parents if parents else None

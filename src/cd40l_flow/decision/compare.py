@@ -1,0 +1,167 @@
+"""One reagent beside the controls': ratios, and the mutant fraction with its limits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.mixture.detection import detectable
+from cd40l_flow.mixture.histogram import centres
+from cd40l_flow.mixture.medians import above, log_error
+from cd40l_flow.mixture.model import Comparison, ControlExpression, Expression
+from cd40l_flow.mixture.model_free import distances
+from cd40l_flow.mixture.proportion import Z95
+
+
+def compare(
+    expression: Expression, control: ControlExpression, limits: Mapping[str, Any], *, by_fit: bool
+) -> Comparison:
+    """Return one reagent beside the controls'.
+
+    ``by_fit`` says whether the sample's own positive fraction may be taken from its fit (stable and separate). Mutant
+    fraction f = 1 - (1 - n) / (1 - n_control), below 0 where the sample has fewer negatives; its interval adds, in
+    squares, the errors of sample and control and the spread between healthy people. LoB = 2.33 s, LoD = LoB + 1.645 s
+    with s^2 = (sqrt(1 + 1 / k) SD_healthy / (1 - n_control))^2 + counting error^2, k being the number of controls.
+    """
+    values: dict[str, Any] = {
+        "bright_events": _bright_events(expression, control),
+        "distances": distances(expression.counts, expression.anchor.counts, control.counts),
+    }
+    values |= _relative_positive(expression, control, by_fit=by_fit) | _levels(expression, control)
+    values |= _mutants(expression, control, limits)
+    return Comparison(**values)
+
+
+def agreeing(comparisons: Mapping[str, Comparison]) -> dict[str, Comparison]:
+    """Return the comparisons of one sample's reagents, each with the distance of the other readout's mutant fraction.
+
+    It is the same blood, so what differs between people is the same in both: the difference counts in standard errors
+    of counting alone. The other readout of the function is the first clone, of every clone it is the function.
+    """
+    assay, found = current_assay(), {}
+    for reagent, mine in comparisons.items():
+        theirs = comparisons.get(assay.expression[0] if reagent == assay.function else assay.function)
+        if theirs is not None and theirs.mutant_fraction is not None and mine.mutant_fraction is not None:
+            error = math.hypot(mine.mutant_error or 0.0, theirs.mutant_error or 0.0)
+            apart = mine.mutant_fraction - theirs.mutant_fraction
+            mine = replace(mine, agreement=apart / error if error > 0 else None)
+        found[reagent] = mine
+    return found
+
+
+def _relative_positive(expression: Expression, control: ControlExpression, *, by_fit: bool) -> dict[str, float | None]:
+    """Return the positive fraction over the controls', by the fits where both can be used, with its interval."""
+    if by_fit and control.by_fit:
+        fraction, reference = expression.positive_fraction_by_fit, control.positive_fraction
+        low, high = _less_from_one(expression.negative_fraction_high), _less_from_one(expression.negative_fraction_low)
+    else:
+        fraction, low, high, reference = (
+            None if percent is None else percent / 100
+            for percent in (
+                expression.percent_positive,
+                expression.percent_positive_low,
+                expression.percent_positive_high,
+                control.percent_positive,
+            )
+        )
+    ratio = _ratio(fraction, reference)
+    error = control.positive_fraction_error
+    if None in (ratio, fraction, low, high, reference, error):
+        return {"relative_positive": ratio}
+    assert ratio is not None and fraction is not None and low is not None and high is not None
+    assert reference is not None and error is not None
+    # MOVER for a ratio, to first order: the ends of the numerator, and the relative error of the denominator.
+    common = Z95 * ratio * error / reference
+    return {
+        "relative_positive": ratio,
+        "relative_positive_low": max(ratio - math.hypot((fraction - low) / reference, common), 0.0),
+        "relative_positive_high": ratio + math.hypot((high - fraction) / reference, common),
+    }
+
+
+def _levels(expression: Expression, control: ControlExpression) -> dict[str, float | None]:
+    """Return the MFIs over the controls', background subtracted, with intervals of the errors of both."""
+    counts, dark, scale = expression.counts, expression.anchor.counts, expression.scale
+    positives = above(counts, expression.threshold_scaled)
+    found: dict[str, float | None] = {}
+    for name, ratio, cells, theirs in (
+        ("mfi_ratio", _ratio(expression.mfi_above_background, control.mfi_above_background), positives,
+         control.mfi_error),
+        ("mfi_all_ratio", _ratio(expression.mfi_all_above_background, control.mfi_all_above_background), counts,
+         control.mfi_all_error),
+    ):  # fmt: skip
+        found[name] = ratio
+        own = log_error(cells, dark, scale) if ratio is not None and ratio > 0 and theirs is not None else None
+        if ratio is not None and own is not None and theirs is not None:
+            width = Z95 * math.hypot(own, theirs)
+            found |= {f"{name}_low": ratio * math.exp(-width), f"{name}_high": ratio * math.exp(width)}
+    return found
+
+
+def _mutants(expression: Expression, control: ControlExpression, limits: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the mutant fraction with its interval and limits."""
+    negative, negative_c, sd_c = expression.negative_fraction, control.negative_fraction, control.negative_fraction_sd
+    low, high = expression.negative_fraction_low, expression.negative_fraction_high
+    if negative is None or low is None or high is None or negative_c is None or sd_c is None or negative_c >= 0.99:
+        return {}
+    mixture = limits["mixture"]
+    expressing = 1 - negative_c
+    raw = 1 - (1 - negative) / expressing
+    healthy_sd = float(mixture["healthy_negative_sd"])
+    healthy = math.sqrt(1 + 1 / control.count) * healthy_sd / expressing
+    of_control = (1 - raw) * sd_c / expressing
+    # The counting error comes from the intervals of sample and control: they hold the overlap of the components too.
+    lob, lod = detection_limits(healthy_sd, negative_c, (high - low) / (2 * Z95), sd_c, mixture, controls=control.count)
+    common = Z95 * math.hypot(healthy, of_control)
+    values: dict[str, Any] = {
+        "mutant_fraction": raw,
+        "mutant_fraction_low": raw - math.hypot((negative - low) / expressing, common),
+        "mutant_fraction_high": raw + math.hypot((high - negative) / expressing, common),
+        "mutant_error": math.hypot((high - low) / (2 * Z95) / expressing, of_control),
+        "lob": lob,
+        "lod": lod,
+    }
+    if control.titration is not None:
+        values["titration"] = detectable(control.titration, expression.events, sd_c / expressing, healthy, mixture)
+    return values
+
+
+def detection_limits(
+    healthy_sd: float,
+    negative: float,
+    error: float,
+    control_error: float,
+    mixture: Mapping[str, Any],
+    *,
+    controls: int = 1,
+) -> tuple[float, float]:
+    """Return limit of blank and limit of detection of the mutant fraction (0 to 1).
+
+    ``healthy_sd`` is the SD of the negative fraction among healthy donors, ``negative`` the control's; the errors are
+    the standard errors of the negative fraction of sample and control, of whom there are so many ``controls``.
+    """
+    s = math.hypot(math.sqrt(1 + 1 / controls) * healthy_sd, error, control_error) / (1 - negative)
+    lob = float(mixture["lob_z"]) * s
+    return lob, lob + float(mixture["lod_z"]) * s
+
+
+def _bright_events(expression: Expression, control: ControlExpression) -> float | None:
+    """Return how many cells lie above the 10th percentile of the control's positives, beyond the background's."""
+    if control.positive_low_scaled is None:
+        return None
+    bright = centres(expression.counts.size) > control.positive_low_scaled
+    background = expression.anchor.counts
+    false = float(background[bright].sum() / max(background.sum(), 1.0))
+    return float(expression.counts[bright].sum()) - false * expression.events
+
+
+def _less_from_one(value: float | None) -> float | None:
+    return None if value is None else 1 - value
+
+
+def _ratio(value: float | None, reference: float | None) -> float | None:
+    """Return a ratio, or None where the reference is missing or not positive."""
+    return None if value is None or reference is None or reference <= 0 else value / reference

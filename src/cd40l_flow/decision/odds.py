@@ -1,0 +1,283 @@
+"""The odds of each call: of one reagent, and of all reagents of one blood together.
+
+One blood has one mutant fraction, and what a person expresses more of is found by every reagent: so values that agree
+count once where healthy people differ, and values that do not agree speak for two readouts that are not of one kind.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.base.model import Floats
+from cd40l_flow.mixture import hypotheses as h
+from cd40l_flow.mixture.evidence import LEVEL, Evidence, evidence
+from cd40l_flow.mixture.fit import parameters
+from cd40l_flow.mixture.hypotheses import People, hypotheses
+from cd40l_flow.mixture.model import ControlExpression, Expression
+from cd40l_flow.mixture.problem import LOGIT_BOUND, NEAREST, Problem
+from cd40l_flow.signal.scale import Scale
+
+DISCORDANT = "DISCORDANT"
+CALL_OF: Mapping[str, str] = {
+    h.NORMAL: NORMAL,
+    h.MOSAIC: MOSAIC,
+    h.RESIDUAL: MOSAIC,
+    h.REDUCED: REDUCED,
+    h.ABSENT: ABSENT,
+}
+# What two reagents of one blood may differ by: negative fraction, ln level.
+FRACTION_APART, LEVEL_APART = 0.015, 0.10
+# Minus log density by which a hypothesis may lie behind before its search is given up.
+HOPELESS = 12.0
+# Times what the control shows of a residual allele that a sample must show more: people differ in that too.
+CAUTION = 2.0
+NO_TILT = (0.0, 0.0, 0.0)
+# Standard errors of the negative fraction's logit between the best fit and all that a hypothesis allows, beyond which
+# it is not looked at.
+FAR = 10.0
+MOST = 999.0  # natural logarithm: odds beyond it are cut off there
+Evidences = Mapping[str, Evidence]
+
+
+def reagent_evidences(
+    expression: Expression, control: ControlExpression, limits: Mapping[str, Any], *, counts: Floats | None = None
+) -> tuple[dict[str, Evidence], People] | None:
+    """Return the evidence of every hypothesis of one reagent, and how people differ.
+
+    ``counts``, (bins,), are a part of its cells where not all are to be looked at. None where sample or control could
+    not be fitted.
+    """
+    people = People.of(control, limits)
+    fit, prior = expression.mixture, control.prior
+    cells = expression.counts if counts is None else counts
+    events = float(cells.sum())
+    if people is None or fit is None or prior is None or events == 0:
+        return None
+    background = expression.anchor.component(expression.scale)
+    dispersion = expression.overdispersion or 1.0
+    problem = Problem(
+        cells / dispersion,
+        background,
+        prior,
+        float(limits["mixture"]["shift_max"]),
+        borrowed=not expression.anchor.exact,
+    )
+    faintest = math.log(NEAREST * background.linear_sd) - prior.centre.level
+    said = hypotheses(people, events, faintest, limits)
+    near = parameters(fit)
+    found: dict[str, Evidence] = {}
+    width = math.sqrt(max(float(np.linalg.inv(fit.information)[0, 0]) * dispersion, 1e-12))
+    level = float(near[LEVEL]) - prior.centre.level
+    for name in _likeliest_first(fit.negative_fraction, level, people):
+        best = min((one.value for one in found.values()), default=math.inf)
+        far = said[name].distance(float(near[0])) / width if counts is None and found else 0.0
+        if far > FAR:
+            # So many standard errors from the best fit that a search for its best would be in vain.
+            top = max(one.log for one in found.values())
+            found[name] = Evidence(top - 0.5 * far**2, best + 0.5 * far**2, 0.0, 1.0, 0.0, 1.0)
+        else:
+            found[name] = evidence(problem, said[name], people.negative, near, best + HOPELESS)
+    if found[h.RESIDUAL].log > max(found[h.NORMAL].log, found[h.MOSAIC].log):
+        alike = _residual_in_control(control, people, background.scale, limits) * events / dispersion
+        one = found[h.RESIDUAL]
+        found[h.RESIDUAL] = replace(one, log=one.log - CAUTION * alike)
+    return found, people
+
+
+def _residual_in_control(control: ControlExpression, people: People, scale: Scale, limits: Mapping[str, Any]) -> float:
+    """Return by how much a residual allele explains the control's own cells better than one kind, for each of them.
+
+    Healthy people have dim cells too, which no law of one kind fits: what their control shows as well speaks for no
+    allele.
+    """
+    prior, negative, events = control.prior, control.negative_fraction, float(control.counts.sum())
+    if prior is None or negative is None or events == 0 or not control.background.sum():
+        return 0.0
+    background = control.component(scale)
+    centre = prior.centre
+    law = (centre.level, centre.log_spread, centre.skew, centre.electron)
+    near = np.array([math.log(negative / (1 - negative)) if negative > 0 else -LOGIT_BOUND, 0.0, *law, *NO_TILT])
+    problem = Problem(control.counts, background, prior, float(limits["mixture"]["shift_max"]))
+    faintest = math.log(NEAREST * background.linear_sd) - centre.level
+    said = hypotheses(replace(people, negative=negative), events, faintest, limits)
+    one, two = (evidence(problem, said[name], negative, near).log for name in (h.NORMAL, h.RESIDUAL))
+    return max(two - one, 0.0) / events
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """The odds of each call of a sample: of its reagents, as measures beside the control's, and of all together."""
+
+    reagents: Mapping[str, Mapping[str, Any]]
+    joint: Mapping[str, float]
+
+
+def weigh(
+    expressions: Mapping[str, Expression],
+    controls: Mapping[str, ControlExpression],
+    limits: Mapping[str, Mapping[str, Any]],
+    binding: str,
+) -> Weighed:
+    """Return the odds of a sample; ``limits`` are all groups of limits by reagent, ``binding`` shows function."""
+    weighed: dict[str, dict[str, float | None]] = {}
+    evidences, people = {}, {}
+    for reagent, expression in expressions.items():
+        found = reagent_evidences(expression, controls[reagent], limits[reagent]) if reagent in controls else None
+        if found is None:
+            continue
+        evidences[reagent], people[reagent] = found
+        weighed[reagent] = _measures(evidences[reagent], expression, controls[reagent])
+    if not evidences:
+        return Weighed({}, {})
+    shared = limits[next(iter(evidences))]
+    return Weighed(weighed, joint_odds(evidences, people, binding, shared))
+
+
+def _measures(found: Evidences, expression: Expression, control: ControlExpression) -> dict[str, float | None]:
+    odds = reagent_odds(found)
+    residual = max(found.values(), key=lambda one: one.log) is found[h.RESIDUAL]
+    mine, prior = expression.positive, control.prior
+    distance = None
+    if mine is not None and prior is not None:
+        distance = abs(mine.log_spread - prior.centre.log_spread) / math.sqrt(float(prior.covariance[0, 0]))
+    return {
+        "normal_odds": odds[NORMAL],
+        "mosaic_odds": odds[MOSAIC],
+        "reduced_odds": odds[REDUCED],
+        "absent_odds": odds[ABSENT],
+        "residual_kept": found[h.RESIDUAL].kept if residual else None,
+        "shape_distance": distance,
+    }
+
+
+def _likeliest_first(negative: float, level: float, people: People) -> tuple[str, ...]:
+    """Return the names of the hypotheses, the one that the best fit looks like first: the others may be given up."""
+    if negative > 0.9:
+        first = h.ABSENT
+    elif negative - people.negative > people.mosaic_excess.low:
+        first = h.MOSAIC
+    else:
+        first = h.REDUCED if level < -2 * people.level_sd else h.NORMAL
+    return (first, *(name for name in h.NAMES if name != first))
+
+
+def reagent_odds(found: Evidences) -> dict[str, float]:
+    """Return the natural-log odds of each call of one reagent against the likeliest other."""
+    return _odds({name: one.log for name, one in found.items()})
+
+
+def _odds(logs: Mapping[str, float]) -> dict[str, float]:
+    by_call: dict[str, list[float]] = {}
+    for name, log in logs.items():
+        by_call.setdefault(CALL_OF.get(name, name), []).append(log)
+    sums = {call: _log_sum(parts) for call, parts in by_call.items()}
+    return {
+        call: float(np.clip(own - max(log for other, log in sums.items() if other != call), -MOST, MOST))
+        for call, own in sums.items()
+    }
+
+
+def joint_odds(
+    reagents: Mapping[str, Evidences], people: Mapping[str, People], binding: str, limits: Mapping[str, Any]
+) -> dict[str, float]:
+    """Return the natural-log odds of each call of a sample against the likeliest other.
+
+    As far as people are as the hypotheses say, a sample of which another call is true gets this one at odds of 100 in
+    less than one of 100 cases, whichever other that is; a mosaic, which has two explanations, in less than two
+    (Markov's inequality for likelihood ratios; Royall 1997, Statistical Evidence).
+
+    ``binding`` is the reagent that shows function. What fits no call, two readouts of different kinds, is the rival
+    `DISCORDANT`.
+    """
+    names = list(reagents)
+    odds = limits["odds"]
+    reduced = h.reduced(max(people.values(), key=lambda one: one.control_level_sd), odds)
+    logs: dict[str, float] = {}
+    for name in h.NAMES:
+        logs[name] = _together(name, [reagents[one] for one in names], [people[one] for one in names], reduced)
+    clones = [one for one in names if one != binding]
+    functional: tuple[str, ...] = ()
+    if binding in reagents and clones:
+        functional = (h.NORMAL, h.REDUCED)
+        present = [
+            _together(name, [reagents[one] for one in clones], [people[one] for one in clones], reduced)
+            for name in functional
+        ]
+        logs[FUNCTIONAL_DEFECT] = _log_sum(present) + reagents[binding][h.ABSENT].log
+    mixed = [
+        sum(reagents[one][name].log for one, name in zip(names, combination, strict=True))
+        for combination in product(h.NAMES, repeat=len(names))
+        if not _of_one_kind(dict(zip(names, combination, strict=True)), binding)
+    ]
+    if mixed:
+        logs[DISCORDANT] = _log_sum(mixed) - math.log(float(odds["discordant_odds"]))
+    return _odds(logs)
+
+
+def _of_one_kind(names: Mapping[str, str], binding: str) -> bool:
+    """Return whether reagents say the same, or what a functional defect says."""
+    clones = {CALL_OF[name] for reagent, name in names.items() if reagent != binding}
+    if len({CALL_OF[name] for name in names.values()}) == 1:
+        return True
+    return binding in names and names[binding] == h.ABSENT and len(clones) == 1 and clones <= {NORMAL, REDUCED}
+
+
+def _together(name: str, found: Sequence[Evidences], people: Sequence[People], reduced: h.Normal) -> float:
+    """Return the evidence of one hypothesis for several reagents of one blood."""
+    mine = [one[name] for one in found]
+    log = math.fsum(one.log for one in mine)
+    if name == h.ABSENT or len(mine) < 2:
+        return log
+    widest = max(people, key=lambda one: one.negative_sd)
+    log += _shared([(one.fraction, one.fraction_error) for one in mine], _share_law(name, widest), FRACTION_APART)
+    level = h.Normal(0.0, max(one.level_sd for one in people)) if name != h.REDUCED else reduced
+    return log + _shared([(one.level, one.level_error) for one in mine], level, LEVEL_APART)
+
+
+def _share_law(name: str, people: People) -> h.Normal | h.Above:
+    """Return the law of a hypothesis's fraction: beyond that of the healthy, or of a residual allele the mutants'."""
+    if name == h.MOSAIC:
+        return people.mosaic_excess
+    if name == h.RESIDUAL:
+        return people.mutants
+    return h.Normal(0.0, people.negative_sd)
+
+
+def _shared(values: Sequence[tuple[float, float]], law: h.Normal | h.Above, apart: float) -> float:
+    """Return by how much the evidence of several values grows when they are one value of a law, not several.
+
+    ``values`` are each with its standard error; ``apart`` is the SD by which they may differ all the same.
+    """
+    alone = math.fsum(_log_convolved(value, error**2, law) for value, error in values)
+    # What the values say together is a normal law too, with the chance that they lie as far apart as they do.
+    mean, variance = values[0][0], values[0][1] ** 2 + apart**2
+    together = 0.0
+    for value, error in values[1:]:
+        own = error**2 + apart**2
+        together += _log_normal(value - mean, variance + own)
+        gain = variance / (variance + own)
+        mean, variance = mean + gain * (value - mean), variance * (1 - gain)
+    return together + _log_convolved(mean, variance, law) - alone
+
+
+def _log_convolved(value: float, variance: float, law: h.Normal | h.Above) -> float:
+    """Return the log density of a value of a law that was measured with an error of this variance."""
+    if isinstance(law, h.Normal):
+        return _log_normal(value - law.mean, law.sd**2 + variance)
+    return h.log_share((value - law.low) / math.sqrt(law.sd**2 + variance))[0] - law.log_width
+
+
+def _log_normal(x: float, variance: float) -> float:
+    return -0.5 * (x * x / variance + math.log(2 * math.pi * variance))
+
+
+def _log_sum(logs: Sequence[float]) -> float:
+    top = max(logs)
+    return top + math.log(math.fsum(math.exp(log - top) for log in logs))

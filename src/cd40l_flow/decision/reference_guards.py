@@ -1,0 +1,120 @@
+"""Guards of what a sample is judged against: the run's controls agree, the laboratory's own limits apply and hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from cd40l_flow import ENGINE_VERSION
+from cd40l_flow.assay.effects import ALL_CALLS, NO_CALLS
+from cd40l_flow.decision.applied import Guard, beyond, guard
+from cd40l_flow.decision.case import Case, Disagreement
+from cd40l_flow.decision.laboratory import Laboratory
+from cd40l_flow.mixture.model import ControlExpression
+
+# What of a control is judged by the chart: the words for it, and its unit. MFI is charted only: it follows the
+# instrument's settings.
+JUDGED = {
+    "cd69_percent": ("CD69+ percent", "%"),
+    "percent_positive": ("Percent positive", "%"),
+    "negative_fraction": ("Negative fraction", "fraction"),
+}
+
+
+def reference_guards(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
+    """Yield the guards of the laboratory's limits; none without a reference file."""
+    if case.laboratory is None:
+        return
+    yield _mismatch(case, case.laboratory)
+    if case.sample.role == "control":
+        for reagent in case.reagents:
+            yield from _chart(case, reagent, case.laboratory, limits)
+
+
+def _mismatch(case: Case, own: Laboratory) -> Guard:
+    strange = [f"instrument {name or 'not stated'}" for name in case.cytometers if name not in own.cytometers]
+    for tube in case.sample.tubes:
+        if tube.stimulation == "stimulated" and tube.reagent in own.lots and tube.lot not in own.lots[tube.reagent]:
+            strange.append(f"{tube.reagent} lot {tube.lot or 'not stated'}")
+    strange += [
+        f"{reagent} (in none of its controls)"
+        for reagent in case.planned
+        if reagent not in own.lots and reagent not in own.healthy_negative_sd
+    ]
+    if ENGINE_VERSION not in own.engine_versions:
+        strange.append(f"analysis of version {ENGINE_VERSION}")
+    unknown = ", ".join(dict.fromkeys(strange))
+    message = f"The laboratory's limits have not seen: {unknown}." if unknown else "The laboratory's limits apply."
+    return guard("REFERENCE_MISMATCH", bool(unknown), message)
+
+
+def _chart(case: Case, reagent: str, own: Laboratory, limits: Mapping[str, Any]) -> Iterator[Guard]:
+    """Yield the place of a control on the laboratory's control charts."""
+    chosen = limits["reference"]
+    activation, expression = case.activation.get(reagent), case.reagents[reagent]
+    values = {
+        "cd69_percent": activation.percent if activation else None,
+        "percent_positive": expression.percent_positive,
+        "negative_fraction": expression.negative_fraction,
+    }
+    for measure, (words, unit) in JUDGED.items():
+        spread = own.spreads.get(reagent, {}).get(measure)
+        # Too few controls to know what is usual.
+        if spread is None or not spread.sd or spread.count < int(chosen["fewest_controls"]):
+            continue
+        value = values[measure]
+        distance = None if value is None or value != value else (value - spread.mean) / spread.sd
+        far, fails = float(chosen["chart_warn_sd"]), float(chosen["chart_fail_sd"])
+        hard = distance is None or abs(distance) > fails
+        side = -1 if distance is not None and distance < 0 else 1
+        yield guard(
+            "CONTROL_FAILED",
+            None if distance is None else abs(distance) > far,
+            f"{words} of the control against the laboratory's {spread.count} controls"
+            + ("." if distance is None else f": {distance:+.1f} SD from their mean."),
+            reagent=reagent,
+            value=value,
+            limit=spread.limit(side * (fails if hard else far)),
+            unit=unit,
+            blocks=ALL_CALLS if hard else NO_CALLS,
+        )
+
+
+def disagreement(controls: Sequence[Mapping[str, ControlExpression]]) -> dict[str, Disagreement]:
+    """Return, for each reagent that several controls measured, how far they lie apart."""
+    reagents = dict.fromkeys(reagent for control in controls for reagent in control)
+    found = {}
+    for reagent in reagents:
+        terms = [control[reagent] for control in controls if reagent in control]
+        if len(terms) > 1:
+            fractions = [term.positive_fraction for term in terms]
+            levels = [term.mfi_all_above_background for term in terms]
+            known = [value for value in fractions if value is not None]
+            bright = [value for value in levels if value is not None and value > 0]
+            found[reagent] = Disagreement(
+                max(known) - min(known) if len(known) == len(terms) else None,
+                max(bright) / min(bright) if len(bright) == len(terms) else None,
+            )
+    return found
+
+
+def agreement_guards(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
+    """Yield whether the controls that a sample is judged against agree; nothing of a single one.
+
+    Two that differ cannot both be healthy and well stained, and it is not known which one is right.
+    """
+    if case.control is None or case.sample.role == "control":
+        return
+    names = " and ".join(case.control.names)
+    for reagent, apart in case.control.disagreement.items():
+        if reagent not in case.planned:
+            continue
+        for value, limit, unit, what in (
+            (apart.difference, "control_difference_max", "fraction", "difference of the positive fractions"),
+            (apart.ratio, "control_ratio_max", "x", "ratio of the MFI of all activated cells"),
+        ):
+            most = float(limits["guards"][limit])
+            yield guard(
+                "CONTROL_FAILED", beyond(value, most, above=True), f"Largest {what} of the controls {names}.",
+                reagent=reagent, value=value, limit=most, unit=unit,
+            )  # fmt: skip

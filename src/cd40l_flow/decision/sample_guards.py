@@ -1,0 +1,164 @@
+"""Guards of a whole sample: its files, its control, what the sheet says of it, and what its tubes say of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cd40l_flow.assay.effects import ALL_CALLS, NO_CALLS
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.decision.applied import Guard, beyond, guard
+from cd40l_flow.decision.case import Case
+
+
+def sample_guards(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
+    """Yield every guard that holds for the sample as a whole; ``limits`` are all groups of the configuration's."""
+    yield from _files(case)
+    yield from _control(case)
+    if case.sample.role != "control":
+        yield from _answers(case)
+        yield from _blood(case, limits)
+    yield from _acquisition(case, limits)
+    yield _compensation(case, limits)
+    yield from _tubes(case)
+
+
+def _files(case: Case) -> Iterator[Guard]:
+    for refusal in case.refusals:
+        yield guard(refusal.code, True, refusal.message)
+    if case.unstimulated_missing:
+        yield guard(
+            "TUBE_MISSING",
+            True,
+            "No unstimulated tube: the CD69 boundary and activation rest on none. Add one to the sheet of tubes.",
+        )
+    clones = current_assay().expression
+    if not set(clones) & set(case.planned):
+        yield guard("TUBE_MISSING", True, f"No stimulated {clones[0]} tube. Add one to the sheet of tubes.")
+
+
+def _control(case: Case) -> Iterator[Guard]:
+    if case.alone:
+        return
+    if case.control is None:
+        yield guard(
+            "CONTROL_ABSENT",
+            True,
+            f"Run {case.sample.run} has no healthy control to compare with. Every call of this run stays open.",
+        )
+        return
+    failures = case.control.failures
+    yield guard("CONTROL_FAILED", bool(failures), " ".join(failures) if failures else "The run's control is in range.")
+    for reagent, texts in case.control.lacking.items():
+        if reagent in ("", *case.planned) and reagent not in case.missing:
+            yield guard("TUBE_MISSING", True, " ".join(texts), reagent=reagent)
+    for reagent, texts in case.control.reagent_failures.items():
+        if reagent in case.planned:
+            yield guard("CONTROL_FAILED", True, " ".join(texts), reagent=reagent)
+
+
+def _answers(case: Case) -> Iterator[Guard]:
+    """Yield the guards that an answer of the samples sheet fires."""
+    for row in current_assay().guards:
+        if row.answer:
+            answer = getattr(case.sample, row.answer)
+            fired = answer not in ("yes", "no") if row.if_unknown else answer == "yes"
+            yield guard(row.code, fired, row.message.format(answer))
+
+
+def _blood(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
+    sample, guards = case.sample, limits["guards"]
+    age, warn, refuse = sample.collected_h, float(guards["collected_warn_h"]), float(guards["collected_max_h"])
+    too_old = age is not None and age > refuse
+    fired, limit, blocks = beyond(age, warn, above=True), warn, NO_CALLS
+    if too_old:
+        limit, blocks = refuse, ALL_CALLS
+    message = "Time from collection to stimulation." if age is not None else "Time from collection is not known."
+    yield guard("SAMPLE_AGE", fired, message, value=age, limit=limit, unit="h", blocks=blocks)
+    accepted = {str(name).lower() for name in guards["anticoagulants"]}
+    given = sample.anticoagulant
+    fired, message = given.lower() not in accepted if given else None, f"Anticoagulant: {given or 'not known'}."
+    yield guard("ANTICOAGULANT", fired, message, blocks=None if given else NO_CALLS)
+    unknown = [name for name, value in (("sex", sample.sex), ("transplant", sample.transplant)) if value == "unknown"]
+    yield guard(
+        "ID_CONFLICT",
+        bool(unknown),
+        f"Not known: {', '.join(unknown)}." if unknown else "Sex and transplant are known.",
+    )
+
+
+def _acquisition(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
+    checks, acquisition = case.checks, limits["acquisition"]
+    for value, warn, refuse, message in (
+        (checks.removed_percent, "removed_warn_percent", "removed_hard_percent", "Events cut for unsteady signal"),
+        (
+            checks.margin_percent,
+            "margin_warn_percent",
+            "margin_fail_percent",
+            "Events at the top of the target's range",
+        ),
+    ):
+        hard = beyond(value, float(acquisition[refuse]), above=True)
+        limit, blocks = float(acquisition[refuse if hard else warn]), ALL_CALLS if hard else NO_CALLS
+        fired = beyond(value, float(acquisition[warn]), above=True)
+        yield guard("ACQ_QC", fired, f"{message}, worst tube.", value=value, limit=limit, unit="%", blocks=blocks)
+    for names, yes, no in (
+        (checks.untimed, "Steadiness in time could not be assessed", "Every tube has its time."),
+        (checks.drifting, "The signal changes within what is kept of the acquisition", "No signal drifts."),
+    ):
+        yield guard("ACQ_QC", bool(names), f"{yes}: {', '.join(names)}." if names else no)
+    yield _without_time_qc(case, float(acquisition["change_points"]))
+
+
+def _without_time_qc(case: Case, limit: float) -> Guard:
+    """Return whether the cuts in time make the call, or change what the gates hold."""
+    if case.without_time_qc is None:
+        return guard("ACQ_QC", False, "Nothing was cut in time: the call rests on all events.")
+    without = case.without_time_qc
+    if not without.same_call:
+        return guard("ACQ_QC", True, f"The call rests on what was cut in time: without the cut it is {without.call}.")
+    changed = beyond(without.change_points, limit, above=True)
+    message = "Largest change of a gate by what was cut in time; without the cut the call is the same."
+    return guard("ACQ_QC", changed, message, value=without.change_points, limit=limit, unit="points")
+
+
+def _compensation(case: Case, limits: Mapping[str, Any]) -> Guard:
+    residue, limit = case.checks.residue, float(limits["guards"]["residue_max"])
+    fired = None if residue is None else beyond(abs(residue), limit, above=True)
+    message = "How far the target follows CD69 or CD3 in cells that do not express it: spillover left, or taken twice."
+    blocks = NO_CALLS if fired is None else ALL_CALLS
+    return guard("NO_COMP", fired, message, value=residue, limit=limit, unit="robust SD", blocks=blocks)
+
+
+def _tubes(case: Case) -> Iterator[Guard]:
+    checks = case.checks
+    for difference in checks.differences:
+        value, limit, unit = difference.value, difference.limit, difference.unit
+        message = f"{difference.what} in {' and '.join(difference.tubes)}: one donor or two?"
+        fired = beyond(value, limit, above=True)
+        yield guard("ID_CONFLICT", fired, message, value=value, limit=limit, unit=unit, blocks=ALL_CALLS)
+    if not checks.differences:
+        # Tubes too small to compare only warn: what makes them small has its own guard.
+        yield guard("ID_CONFLICT", None, "No two tubes with enough cells to compare the donor.", blocks=NO_CALLS)
+    for code, found, yes, no in (
+        (
+            "TUBE_SWAP",
+            checks.swapped,
+            "CD69 is higher in an unstimulated tube than in a stimulated one: the tubes look exchanged.",
+            "CD69 is higher in the stimulated tubes.",
+        ),
+        (
+            "MARKER_SWAP",
+            checks.markers_swapped,
+            "In a background tube stimulation raises the target and not CD69: their labels look exchanged.",
+            "CD69 and target behave as their labels say.",
+        ),
+        (
+            "MARKER_SWAP",
+            checks.cd3_cd8_swapped,
+            "Nearly all CD3+ lymphocytes are CD8+ and few CD8+ ones CD3+: the two labels look exchanged.",
+            "CD3 and CD8 behave as their labels say.",
+        ),
+    ):
+        message = "No tubes with enough cells to compare." if found is None else yes if found else no
+        yield guard(code, found, message, blocks=NO_CALLS if found is None else ALL_CALLS)

@@ -1,0 +1,1 @@
+"""FCS files: bytes to events, by a reader that trusts no offset."""

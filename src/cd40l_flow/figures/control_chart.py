@@ -1,0 +1,97 @@
+"""Control charts (Levey-Jennings) as data: the laboratory's history of healthy controls, and the controls of now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cd40l_flow.cohort.config import default_limits
+from cd40l_flow.decision.laboratory import CHARTED, Spread
+from cd40l_flow.result.reference import row_of, spread, values_of
+from cd40l_flow.result.types.result import Result
+
+Row = Mapping[str, Any]
+
+
+def control_charts(results: Sequence[Result], reference: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Return one chart for each reagent, measure, instrument and reagent lot that a control of now was measured with.
+
+    ``reference`` is the laboratory's file, whole, or None. Mean and SD are of its controls of the same instrument and
+    lot; a chart has ``low_3sd`` to ``high_3sd`` in the unit of the measure, its ``points`` the history in order of
+    month, then the controls of now, each ``in``, ``warn``, ``fail`` or ``unknown``.
+    """
+    now = [row_of(result) for result in results if result.role == "control" and result.reagents]
+    own = _own(results)
+    history = [row for row in (reference["controls"] if reference else []) if (row["run"], row["sample"]) not in own]
+    limits = default_limits()["reference"]
+    charts = []
+    for reagent in dict.fromkeys(sorted(reagent for row in now for reagent in row["reagents"])):
+        kinds = {(row["cytometer"], row["reagents"][reagent]["lot"]) for row in now if reagent in row["reagents"]}
+        for measure in CHARTED:
+            for cytometer, lot in sorted(kinds):
+                past = _of(history, reagent, cytometer, lot)
+                present = _of(now, reagent, cytometer, lot)
+                charts.append(_chart(reagent, measure, cytometer, lot, past, present, limits))
+    return charts
+
+
+def _own(results: Sequence[Result]) -> set[tuple[str, str]]:
+    """Return run and sample of the controls of now: where the history holds them already, they are shown once."""
+    return {(result.run, result.sample) for result in results if result.role == "control"}
+
+
+def _of(rows: Sequence[Row], reagent: str, cytometer: str, lot: str) -> list[Row]:
+    found = [
+        row
+        for row in rows
+        if row["cytometer"] == cytometer and reagent in row["reagents"] and row["reagents"][reagent]["lot"] == lot
+    ]
+    return sorted(found, key=lambda row: (row["month"], row["run"], row["sample"]))
+
+
+def _chart(
+    reagent: str,
+    measure: str,
+    cytometer: str,
+    lot: str,
+    past: Sequence[Row],
+    present: Sequence[Row],
+    limits: Mapping[str, Any],
+) -> dict[str, Any]:
+    values = values_of(past, reagent, measure)
+    usual = Spread(**spread(values, log=CHARTED[measure])) if values else None
+    warn, fail = float(limits["chart_warn_sd"]), float(limits["chart_fail_sd"])
+    bounds = {"low_3sd": -fail, "low_2sd": -warn, "high_2sd": warn, "high_3sd": fail}
+    bands = {name: usual.limit(sds) if usual else None for name, sds in bounds.items()}
+    points = [
+        {
+            "sample": row["sample"],
+            "run": row["run"],
+            "month": row["month"],
+            "value": row["reagents"][reagent][measure],
+            "current": current,
+            "status": _status(row["reagents"][reagent][measure], bands),
+        }
+        for rows, current in ((past, False), (present, True))
+        for row in rows
+    ]
+    return {
+        "measure": measure,
+        "reagent": reagent,
+        "cytometer": cytometer,
+        "lot": lot,
+        "scale": "log" if CHARTED[measure] else "linear",
+        "count": len(values),
+        "mean": usual.limit(0.0) if usual and usual.sd is not None else None,
+        "sd": usual.sd if usual else None,
+        **bands,
+        "few": len(values) < int(limits["fewest_controls"]),
+        "points": points,
+    }
+
+
+def _status(value: float | None, bounds: Mapping[str, float | None]) -> str:
+    low_3, low_2, high_2, high_3 = (bounds[name] for name in ("low_3sd", "low_2sd", "high_2sd", "high_3sd"))
+    if value is None or low_3 is None or low_2 is None or high_2 is None or high_3 is None:
+        return "unknown"
+    return "in" if low_2 <= value <= high_2 else "warn" if low_3 <= value <= high_3 else "fail"

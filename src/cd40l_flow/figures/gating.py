@@ -1,0 +1,134 @@
+"""Gating panels: where the events of a parent lie, and where the gate cuts them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cd40l_flow.figures.binned import Densities, readable_ticks
+from cd40l_flow.figures.drawing import Drawing, Label, Style, polyline
+from cd40l_flow.figures.png import data_uri
+
+GATE = "#c2410c"
+DASHED, DOTTED = (6.0, 3.0), (1.6, 2.4)
+# Each line has a dash of its own too, so that colour is never the only sign.
+STYLES: dict[str, Style] = {
+    "line": (GATE, 1.8, None),
+    "hand": (GATE, 1.8, DASHED),
+    "automatic": ("#111111", 1.5, DOTTED),
+    # What a boundary was looked for in, what it was held against, and the control's boundary.
+    "curve": ("#111111", 1.1, None),
+    "valley": ("#111111", 1.6, None),
+    "reference": ("#6b21a8", 1.1, (3.0, 2.0)),
+    "control": ("#0f766e", 1.4, DOTTED),
+    # White below a line keeps it apart from the events.
+    "halo": ("#ffffff", 3.4, None),
+}
+
+_SIDE, _LEFT, _TOP, _RIGHT, _BOTTOM = 128, 31, 20, 6, 31
+# The mean width of a letter of an axis's name.
+_LETTER = 6.4
+# The curve fills this part of the panel's height; ticks at its foot mark valleys.
+_CURVE_HEIGHT, _TICK = 0.3, 0.045
+
+
+def gate_lines(gate: Mapping[str, Any]) -> list[NDArray[np.float64]]:
+    """Return the lines of a gate in axis fractions, each (points, 2)."""
+    if gate["kind"] == "polygon":
+        corners = gate["vertices"]
+        return [np.array([*corners, corners[0]], dtype=float)] if corners else []
+    if gate["kind"] == "band":
+        return [np.array(segment, dtype=float) for segment in gate.get("segments") or []]
+    return [_threshold_line(gate["axis"], gate["at"])] if gate["at"] is not None else []
+
+
+def _threshold_line(axis: str, at: float) -> NDArray[np.float64]:
+    return np.array([(at, 0.0), (at, 1.0)] if axis == "x" else [(0.0, at), (1.0, at)])
+
+
+def draw_panels(panels: Sequence[Mapping[str, Any]], densities: Densities) -> list[Drawing]:
+    """Draw the panels of one tube, none of them marked missing."""
+    return [_draw_panel(panel, densities) for panel in panels]
+
+
+def _draw_panel(panel: Mapping[str, Any], densities: Densities) -> Drawing:
+    marks = _evidence_marks(panel["evidence"], densities) if panel.get("evidence") else []
+    if panel["gate"] is not None:
+        marks += _gate_marks(panel["gate"], bool(panel.get("overridden")))
+    return Drawing(
+        width=_LEFT + _SIDE + _RIGHT,
+        height=_TOP + _SIDE + _BOTTOM,
+        box=(_LEFT, _TOP, _SIDE, _SIDE),
+        marks=tuple(marks),
+        labels=tuple(_labels(panel["x"], panel["y"])),
+        image=data_uri(densities.picture(panel)),
+    )
+
+
+def _path(points: NDArray[np.float64]) -> str:
+    """Return the SVG path of a line in axis fractions, (points, 2)."""
+    return polyline(np.column_stack([points[:, 0], 1 - points[:, 1]]) * _SIDE)
+
+
+def _evidence_marks(evidence: Mapping[str, Any], densities: Densities) -> list[tuple[str, str]]:
+    """Return the curve a boundary was looked for in, what it was held against, the valleys, the control's boundary."""
+    marks = []
+    for name in ("reference", "curve"):
+        heights = densities.counts(evidence[name])
+        if heights is not None:
+            marks.append((f"g-{name}", _curve(heights.tobytes())))
+    marks += [("g-valley", _path(np.array([(at, 0.0), (at, _TICK)]))) for at in evidence["valleys"]]
+    if evidence["control"] is not None:
+        marks.append(("g-control", _path(_threshold_line("x", evidence["control"]))))
+    return marks
+
+
+@lru_cache(maxsize=256)
+def _curve(content: bytes) -> str:
+    """Return the SVG path of a curve, from the bytes of its heights: tubes, and sample and control, share curves."""
+    heights = np.frombuffer(content)
+    places = (np.arange(heights.size) + 0.5) / heights.size
+    return _path(np.column_stack([places, 0.006 + _CURVE_HEIGHT * heights / 255]))
+
+
+def _gate_marks(gate: Mapping[str, Any], overridden: bool) -> list[tuple[str, str]]:
+    """Return the lines of a gate, and of the automatic one where a person moved it."""
+    drawn = [("g-hand" if overridden else "g-line", line) for line in gate_lines(gate)]
+    if overridden:
+        drawn += [("g-automatic", line) for line in _automatic_lines(gate)]
+    paths = [(look, _path(line)) for look, line in drawn]
+    return [mark for look, path in paths for mark in (("g-halo", path), (look, path))]
+
+
+def _automatic_lines(gate: Mapping[str, Any]) -> list[NDArray[np.float64]]:
+    """Return where the automatic gate was, in axis fractions; nothing where the data do not tell."""
+    automatic = gate.get("automatic")
+    if automatic is None:
+        return []
+    if gate["kind"] == "threshold":
+        return [_threshold_line(gate["axis"], automatic)]
+    key = "vertices" if gate["kind"] == "polygon" else "segments"
+    return gate_lines({"kind": gate["kind"], key: automatic})
+
+
+def _labels(x: Mapping[str, Any], y: Mapping[str, Any]) -> list[Label]:
+    floor = _TOP + _SIDE
+    across = [Label(_LEFT + place * _SIDE, floor + 12, words) for _, place, words in readable_ticks(x["ticks"], 0.05)]
+    upward = [
+        Label(_LEFT - 4, floor - place * _SIDE + 3.5, words, anchor="end")
+        for _, place, words in readable_ticks(y["ticks"], 0.0, 0.14)
+    ]
+    return [*across, *upward, _name(x["label"], "middle", floor + 27), _name(y["label"], "start", 11)]
+
+
+def _name(label: str, anchor: str, y: float) -> Label:
+    """Return the name of an axis: in the middle of its axis, or of the panel where it is too long for that."""
+    width = _LEFT + _SIDE + _RIGHT
+    letters = _LETTER * len(label)
+    middle = _LEFT + _SIDE / 2 if letters < _SIDE else width / 2
+    room = width - 4.0 if letters > width - 4 else None
+    return Label(1 if anchor == "start" else middle, y, label, "axis", anchor, room)

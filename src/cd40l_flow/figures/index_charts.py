@@ -1,0 +1,128 @@
+"""Control charts (Levey-Jennings) of the index, drawn as marks of an SVG from the data of the laboratory's controls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cd40l_flow.assay.texts import load_texts
+from cd40l_flow.result.numbers import format_measure, measure_label
+
+WIDTH, HEIGHT = 560, 170
+_LEFT, _RIGHT, _TOP, _BOTTOM = 26.0, 470.0, 12.0, 146.0
+_LIMITS = (("high_3sd", "+3 SD"), ("high_2sd", "+2 SD"), ("mean", ""), ("low_2sd", "−2 SD"), ("low_3sd", "−3 SD"))
+# Lines of text must be this far apart to be read.
+_LINE = 11.0
+
+
+@dataclass(frozen=True)
+class Point:
+    """One control; ``number`` is its place in the index where it is of this cohort, else None."""
+
+    number: int | None
+    status: str
+    x: float
+    y: float
+    words: str
+
+
+@dataclass(frozen=True)
+class Level:
+    """A line across the chart with its words, written at ``text_y``."""
+
+    name: str
+    y: float
+    words: str
+    text_y: float
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One measure of the controls, in their order of time."""
+
+    title: str
+    alt: str
+    note: str
+    points: tuple[Point, ...]
+    levels: tuple[Level, ...]
+    divide: float | None
+
+
+def draw_charts(charts: Sequence[Mapping[str, Any]], numbers: Mapping[str, int]) -> list[Chart]:
+    """Return the drawn charts; ``numbers`` are the places of this cohort's samples by name."""
+    return [_draw(chart, numbers) for chart in charts]
+
+
+def _draw(chart: Mapping[str, Any], numbers: Mapping[str, int]) -> Chart:
+    words = load_texts()["index"]["charts"]
+    measure, points = chart["measure"], [point for point in chart["points"] if point["value"] is not None]
+    log = chart["scale"] == "log" and all(point["value"] > 0 for point in points)
+    drawn = [(name, sign, chart[name]) for name, sign in _LIMITS if chart[name] is not None]
+    place = _axis([*(point["value"] for point in points), *(value for _, _, value in drawn)], log=log)
+    step = (_RIGHT - _LEFT) / max(len(points), 1)
+    marks = []
+    for position, point in enumerate(points):
+        where = ", ".join(part for part in (point["run"], point["month"]) if part)
+        hover = words["point"].format(
+            sample=point["sample"],
+            where=where,
+            value=format_measure(measure, point["value"]),
+            status=words["status"][point["status"]],
+        )
+        number = numbers.get(point["sample"]) if point["current"] else None
+        status = point["status"] if point["current"] else "past"
+        x = round(_LEFT + (position + 0.5) * step, 1)
+        marks.append(Point(number, status, x, place(point["value"]), hover))
+    past = sum(not point["current"] for point in points)
+    label = measure_label(measure)
+    kind = " · ".join(
+        part for part in (chart["cytometer"], chart["lot"] and words["lot"].format(lot=chart["lot"])) if part
+    )
+    outside = sum(point["current"] and point["status"] in ("warn", "fail") for point in points)
+    return Chart(
+        title=f"{chart['reagent']} · {label}" + (f" · {kind}" if kind else ""),
+        alt=words["alt"].format(title=f"{chart['reagent']}, {label}", count=len(points), outside=outside),
+        note=words["alone"]
+        if not chart["count"]
+        else words["few"].format(count=chart["count"])
+        if chart["few"]
+        else "",
+        points=tuple(marks),
+        levels=tuple(_levels(measure, drawn or _ends(points), place)),
+        divide=round(_LEFT + past * step, 1) if 0 < past < len(points) else None,
+    )
+
+
+def _ends(points: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, float]]:
+    """Return highest and lowest value as lines: where there are no limits, they tell the scale."""
+    values = sorted({float(point["value"]) for point in points}, reverse=True)
+    return [("edge", " ", value) for value in dict.fromkeys([values[0], values[-1]])] if values else []
+
+
+def _axis(values: Sequence[float], *, log: bool) -> Any:
+    """Return what gives the height of a value: all of them have room."""
+    scaled = [math.log(value) for value in values if value > 0] if log else list(values)
+    low, high = min(scaled, default=0.0), max(scaled, default=1.0)
+    room = (high - low) * 0.06 or max(abs(high), 1.0) * 0.05
+
+    def place(value: float) -> float:
+        at = math.log(max(value, 1e-12)) if log else value
+        share = (at - low + room) / (high - low + 2 * room)
+        return round(_BOTTOM - min(max(share, 0.0), 1.0) * (_BOTTOM - _TOP), 1)
+
+    return place
+
+
+def _levels(measure: str, drawn: Sequence[tuple[str, str, float]], place: Any) -> list[Level]:
+    """Return the lines from the top down, their words moved apart where they would touch."""
+    levels: list[Level] = []
+    free = 0.0
+    for name, sign, value in drawn:
+        y = place(value)
+        text = max(y + 4, free)
+        free = text + _LINE
+        mean = load_texts()["index"]["charts"]["mean"]
+        levels.append(Level(name, y, f"{sign or mean} {format_measure(measure, value)}".strip(), round(text, 1)))
+    return levels

@@ -1,0 +1,134 @@
+"""What a run can detect: from its titration, the smallest mutant fraction seen at a number of cells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cd40l_flow.base.model import Floats
+
+FINE = 1000  # steps of the search for a limit
+
+
+@dataclass(frozen=True)
+class Titration:
+    """What a run recovers of known mutant fractions, by the fraction and the number of cells.
+
+    ``recovered`` are mutant fractions and ``errors`` their standard errors (sample and its background tube, not the
+    control), each (fractions, sizes). ``drawn_fraction`` is the limit at ``DRAWN_SIZE`` cells, where 100 samples were
+    drawn; ``drawn_detected`` is the share of them above the limit of blank, 0.95 when all is as computed, and
+    ``drawn_error`` their standard deviation over the computed error. Both None where no limit is.
+    """
+
+    fractions: tuple[float, ...]
+    sizes: tuple[int, ...]
+    recovered: tuple[tuple[float, ...], ...]
+    errors: tuple[tuple[float, ...], ...]
+    drawn_size: int
+    drawn_fraction: float | None
+    drawn_detected: float | None
+    drawn_error: float | None
+
+    def at(self, events: float) -> tuple[Floats, Floats]:
+        """Return recovered fractions and errors for a number of cells, (fractions,) each, interpolated in its log."""
+        place = math.log(max(events, 1.0))
+        grid = np.log(np.array(self.sizes, dtype=np.float64))
+        recovered = np.array([np.interp(place, grid, row) for row in self.recovered])
+        # Errors fall as a power of the number: straight lines of logarithms, on beyond the ends with the root of n.
+        beyond = math.exp(-0.5 * (place - min(max(place, float(grid[0])), float(grid[-1]))))
+        errors = np.array([math.exp(np.interp(place, grid, np.log(row))) for row in self.errors]) * beyond
+        return recovered, errors
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The smallest mutant fractions that would be detected with 95 % power; None where none would.
+
+    ``limit_counting`` rests on counting and overlap alone, ``limit_with_healthy_spread`` also on the differences
+    between healthy people: it decides. ``bias`` is that of the fraction recovered at ``limit_counting``, ``recovery``
+    the recovered over the true one. ``drawn_detected`` and ``drawn_error`` are the check by draws (see `Titration`).
+    """
+
+    limit_counting: float | None
+    limit_with_healthy_spread: float | None
+    bias: float | None
+    recovery: float | None
+    drawn_detected: float | None
+    drawn_error: float | None
+
+
+def detectable(
+    titration: Titration, events: int, control_error: float, healthy_error: float, mixture: Mapping[str, Any]
+) -> Limits:
+    """Return the limits for a number of cells.
+
+    ``control_error`` and ``healthy_error`` are standard errors of the mutant fraction, of the control's counting and of
+    the differences between healthy people. A fraction f is detected when what is recovered of it lies ``lod_z`` of its
+    errors above ``lob_z`` of the blank's.
+    """
+    recovered, errors = titration.at(events)
+    fractions = titration.fractions
+    fine = np.linspace(0.0, fractions[-1], FINE)
+    mean, error = np.interp(fine, fractions, recovered), np.interp(fine, fractions, errors)
+    counting = np.hypot(error, control_error * (1 - fine))
+
+    def smallest(spread: float) -> float | None:
+        total = np.hypot(counting, spread)
+        seen = mean - float(mixture["lod_z"]) * total >= float(mixture["lob_z"]) * total[0]
+        # From the first on: above it a wider error must not hide a greater fraction.
+        return float(fine[np.argmax(seen)]) if seen.any() else None
+
+    limit = smallest(0.0)
+    there = None if limit is None else float(np.interp(limit, fine, mean))
+    return Limits(
+        limit_counting=limit,
+        limit_with_healthy_spread=smallest(healthy_error),
+        bias=None if limit is None or there is None else there - limit,
+        recovery=None if not limit or there is None else there / limit,
+        drawn_detected=titration.drawn_detected,
+        drawn_error=titration.drawn_error,
+    )
+
+
+def combine_titrations(several: Sequence[Titration | None]) -> Titration | None:
+    """Return several controls' titrations as one, in any order: mean fractions, errors by their mean square."""
+    known = [one for one in several if one is not None]
+    if len(known) <= 1:
+        return known[0] if known else None
+    first, count = known[0], len(known)
+
+    def cells(of: str, power: float) -> tuple[tuple[float, ...], ...]:
+        tables = [getattr(one, of) for one in known]
+        return tuple(
+            tuple(
+                (math.fsum(table[i][j] ** power for table in tables) / count) ** (1 / power)
+                for j in range(len(first.sizes))
+            )
+            for i in range(len(first.fractions))
+        )
+
+    def mean(of: str) -> float | None:
+        values = [value for one in known if (value := getattr(one, of)) is not None]
+        return math.fsum(values) / len(values) if values else None
+
+    return Titration(
+        fractions=first.fractions,
+        sizes=first.sizes,
+        recovered=cells("recovered", 1),
+        errors=cells("errors", 2),
+        drawn_size=first.drawn_size,
+        drawn_fraction=mean("drawn_fraction"),
+        drawn_detected=mean("drawn_detected"),
+        drawn_error=mean("drawn_error"),
+    )
+
+
+def read_titration(plain: Mapping[str, Any]) -> Titration:
+    """Return a titration from its plain JSON values."""
+    tables = {name: tuple(map(tuple, plain[name])) for name in ("recovered", "errors")}
+    values = dict(plain) | tables | {name: tuple(plain[name]) for name in ("fractions", "sizes")}
+    return Titration(**values)

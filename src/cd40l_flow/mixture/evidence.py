@@ -1,0 +1,252 @@
+"""How well a hypothesis explains the cells: its marginal likelihood, by Laplace's approximation around its best fit.
+
+The likelihood is that of the mixture; the hypothesis adds what it says of the negative fraction and of the level. Data
+that no law of the model fits tell less than their number says: counts are divided by what the misfit of the best fit
+says they are overdispersed by (quasi-likelihood: Wedderburn 1974, doi:10.1093/biomet/61.3.439).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cd40l_flow.base.model import Floats
+from cd40l_flow.mixture.components import TILTS
+from cd40l_flow.mixture.histogram import piled
+from cd40l_flow.mixture.hypotheses import (
+    Hypothesis,
+    Normal,
+    fraction_penalty,
+    level_penalty,
+    log_share,
+)
+from cd40l_flow.mixture.prior import Prior
+from cd40l_flow.mixture.problem import (
+    ANCHORED,
+    BORROWED_CELLS,
+    BORROWED_SHIFT_SD,
+    LARGEST,
+    LOGIT_BOUND,
+    PARAMETERS,
+    SHIFT_SD,
+    STRAY,
+    Problem,
+)
+from cd40l_flow.mixture.scoring import Optimum, minimise
+
+LOG_2PI = math.log(2 * math.pi)
+LEAST_KEPT, MOST_KEPT = 0.03, 0.5  # of the level by mutant cells: more is no second kind of cells
+ENOUGH = 0.02  # log likelihood to be gained at which a search ends
+LEVEL = 2  # the place of the level among the parameters of the mixture
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The marginal likelihood of a hypothesis, natural logarithm, and what the cells say of its two free values.
+
+    ``value`` is minus the log density at its best fit. ``fraction`` is the negative fraction less that expected of a
+    healthy sample (of a residual allele the share of mutants), ``level`` ln of the level over the control's; ``_error``
+    the standard errors of the cells alone, the hypothesis's prior taken out.
+    """
+
+    log: float
+    value: float
+    fraction: float
+    fraction_error: float
+    level: float
+    level_error: float
+    kept: float | None = None
+
+
+@dataclass(frozen=True)
+class _LevelPrior(Prior):
+    """The control's prior of the shape, with the level that a hypothesis says."""
+
+    law: Normal = Normal(0.0, 1.0)
+
+    def penalty(self, law: Floats) -> tuple[float, Floats, Floats]:
+        at = law.copy()
+        at[0] = self.centre.level
+        value, gradient, curvature = super().penalty(at)
+        own, slope, curve = level_penalty(self.law, float(law[0]) - self.centre.level)
+        gradient[0], curvature[0, :], curvature[:, 0] = slope, 0.0, 0.0
+        curvature[0, 0] = curve
+        return value + own, gradient, curvature
+
+
+@dataclass(frozen=True)
+class _Held(Problem):
+    """The mixture under a hypothesis; with two kinds of expressing cells it has two parameters more.
+
+    They are the logit of the share of expressing cells that keep only a part of the level, and ln of what they keep.
+    """
+
+    hypothesis: Hypothesis | None = None
+
+    @property
+    def says(self) -> Hypothesis:
+        assert self.hypothesis is not None
+        return self.hypothesis
+
+    @property
+    def largest(self) -> Floats:
+        """Longest steps of the parameters."""
+        return LARGEST if self.says.residual is None else np.append(LARGEST, (1.0, 0.4))
+
+    def bounds(self) -> tuple[Floats, Floats]:
+        low, high = super().bounds()
+        most = self.says.most_negative
+        if most < 1:
+            high[0] = min(high[0], math.log(most / (1 - most)))
+        if self.says.residual is None:
+            return low, high
+        ends = math.log(LEAST_KEPT), math.log(MOST_KEPT)
+        return np.append(low, (-LOGIT_BOUND, ends[0])), np.append(high, (LOGIT_BOUND, ends[1]))
+
+    def components(self, theta: Floats) -> tuple[Floats, Floats]:
+        if self.says.residual is None:
+            return super().components(theta)
+        logit, shift = (float(v) for v in theta[:2])
+        background = self.seen[1]
+        share, kept = 1 / (1 + math.exp(-float(theta[PARAMETERS]))), float(theta[PARAMETERS + 1])
+        negative = 1 / (1 + math.exp(-logit))
+        own = self.law(theta)
+        p1, p1_slopes = background.positive(own)
+        p2, p2_slopes = background.positive(replace(own, level=own.level + kept))
+        widening = background.widening(own.electron)
+        p0, p0_slopes = background.tilted(theta[ANCHORED:PARAMETERS] + shift * widening)
+        both, both_slopes = (1 - share) * p1 + share * p2, (1 - share) * p1_slopes + share * p2_slopes
+        rows = np.vstack((p0, both, p2 - p1, p2_slopes[:1], p0_slopes, both_slopes))
+        moved, by_shift = background.move(rows, shift, 2)
+        p0, both = np.maximum(moved[:2], 0.0)
+        apart, by_kept, by_tilt, by_law = moved[2], moved[3], moved[4 : 4 + TILTS], moved[4 + TILTS :]
+        by_width = widening @ by_tilt
+        slopes = np.empty((PARAMETERS + 2, p0.size))
+        slopes[0] = negative * (1 - negative) * (p0 - both)
+        slopes[1] = negative * (by_shift[0] + by_width) + (1 - negative) * by_shift[1]
+        slopes[LEVEL:ANCHORED] = (1 - negative) * by_law
+        slopes[ANCHORED - 1] += negative * shift * by_width
+        slopes[ANCHORED:PARAMETERS] = negative * by_tilt
+        slopes[PARAMETERS] = (1 - negative) * share * (1 - share) * apart
+        slopes[PARAMETERS + 1] = (1 - negative) * share * by_kept
+        p = (1 - STRAY) * (negative * p0 + (1 - negative) * both) + STRAY / self.counts.size
+        return piled(p, background.floor, STRAY / self.counts.size), piled((1 - STRAY) * slopes, background.floor)
+
+    def objective(self, theta: Floats) -> tuple[float, Floats, Floats]:
+        p, slopes = self.components(theta)
+        counts, background = self.seen
+        value = -float(counts @ np.log(p))
+        gradient = -(slopes @ (counts / p))
+        information = (slopes / p) @ slopes.T * max(float(counts.sum()), 1.0)
+        shift, tilt = float(theta[1]), theta[ANCHORED:PARAMETERS]
+        shift_sd = BORROWED_SHIFT_SD if self.borrowed else SHIFT_SD
+        tube = float(background.counts.sum())
+        tube = min(tube, BORROWED_CELLS) if self.borrowed else tube
+        value += 0.5 * (shift / shift_sd) ** 2 + 0.5 * tube * float(tilt @ tilt)
+        gradient[1] += shift / shift_sd**2
+        gradient[ANCHORED:PARAMETERS] += tube * tilt
+        at = range(ANCHORED, PARAMETERS)
+        information[1, 1] += 1 / shift_sd**2
+        information[at, at] += tube
+        shape, slope, curve = self.known.penalty(theta[LEVEL:ANCHORED])
+        value += shape
+        gradient[LEVEL:ANCHORED] += slope
+        information[LEVEL:ANCHORED, LEVEL:ANCHORED] += curve
+        for place, (own, own_slope, own_curve) in self._said(theta):
+            value += own
+            gradient[place] += own_slope
+            information[place, place] += own_curve
+        return value, gradient, information
+
+    def _said(self, theta: Floats) -> list[tuple[int, tuple[float, float, float]]]:
+        """Return what the hypothesis says of single parameters: place, and minus the log density with its slopes."""
+        says = self.says
+        said = [(0, fraction_penalty(says.negative, float(theta[0])))]
+        if says.residual is not None and says.mutants is not None:
+            said.append((PARAMETERS, fraction_penalty(says.mutants, float(theta[PARAMETERS]))))
+            said.append((PARAMETERS + 1, level_penalty(says.residual, float(theta[PARAMETERS + 1]))))
+        return said
+
+
+def evidence(
+    problem: Problem, hypothesis: Hypothesis, healthy_negative: float, near: Floats, beat: float = math.inf
+) -> Evidence:
+    """Return the evidence of a hypothesis; ``near`` are the parameters of the best fit, to start from.
+
+    ``healthy_negative`` is the negative fraction expected of a healthy sample. The prior of the problem must know the
+    control's level. A search that will hardly come down to ``beat``, minus a log density, is given up: its evidence is
+    then too small, which makes no difference once another's is that much greater.
+    """
+    prior = problem.prior
+    law = _LevelPrior(prior.centre, prior.covariance, prior.level_known, law=hypothesis.level)
+    held = _Held(
+        problem.counts, problem.background, law, problem.shift_max, borrowed=problem.borrowed, hypothesis=hypothesis
+    )
+    low, high = held.bounds()
+    start = np.clip(_start(prior, hypothesis, near), low, high)
+    best = minimise(held.objective, start, low, high, held.largest, ENOUGH, beat)
+    pressed = 0.0
+    if best.theta[0] >= high[0] and hypothesis.most_negative < 1:
+        pressed = max(-float(held.objective(best.theta)[1][0]), 0.0)
+    return _laplace(best, pressed, hypothesis, prior.centre.level, healthy_negative)
+
+
+def _start(prior: Prior, hypothesis: Hypothesis, near: Floats) -> Floats:
+    """Return where to start from: the best fit moved to what the hypothesis expects."""
+    law = hypothesis.negative
+    start = near.copy()
+    level = float(near[LEVEL]) - prior.centre.level
+    if isinstance(law, Normal):
+        mean = law.mean if law.logit else math.log(law.mean / (1 - law.mean))
+        start[0] = mean if law.logit else min(max(float(near[0]), mean - 0.7), mean + 0.7)
+    else:
+        edge = math.log(law.low / max(1 - law.low, 1e-3))
+        start[0] = max(float(near[0]), edge)
+    reach = 1.5 * hypothesis.level.sd
+    held = min(max(level, hypothesis.level.mean - reach), hypothesis.level.mean + reach)
+    start[LEVEL] = prior.centre.level + held
+    # The shape of another hypothesis's fit leads astray: the control's is the better guess.
+    start[LEVEL + 1 : ANCHORED] = (prior.centre.log_spread, prior.centre.skew, prior.centre.electron)
+    if hypothesis.residual is not None:
+        start[LEVEL] = prior.centre.level + max(level, -0.2)
+        return np.append(start, (0.0, hypothesis.residual.mean))
+    return start
+
+
+def _laplace(
+    best: Optimum, pressed: float, hypothesis: Hypothesis, control_level: float, healthy_negative: float
+) -> Evidence:
+    """Return the evidence from the best fit under a hypothesis and the curvature there.
+
+    ``pressed`` is the slope with which the log likelihood still rises beyond a bound of the negative fraction.
+    """
+    inverse = np.linalg.inv(best.information)
+    _, log_determinant = np.linalg.slogdet(best.information)
+    log = -best.value + 0.5 * (best.theta.size * LOG_2PI - float(log_determinant))
+    x = 1 / (1 + math.exp(-float(best.theta[0])))
+    if pressed > 0:
+        # A bound leaves the flank of a normal law.
+        flank = pressed * math.sqrt(max(float(inverse[0, 0]), 1e-12))
+        log += 0.5 * flank * flank + log_share(-flank)[0]
+    place = 0 if hypothesis.mutants is None else PARAMETERS
+    law = hypothesis.negative if hypothesis.mutants is None else hypothesis.mutants
+    share = 1 / (1 + math.exp(-float(best.theta[place])))
+    said = fraction_penalty(law, float(best.theta[place]))[2]
+    error = _of_cells(float(inverse[place, place]), said) * max(share * (1 - share), 1e-6)
+    level_error = _of_cells(float(inverse[LEVEL, LEVEL]), 1 / hypothesis.level.sd**2)
+    return Evidence(
+        log=log,
+        value=best.value,
+        fraction=x - healthy_negative if hypothesis.mutants is None else share,
+        fraction_error=error,
+        level=float(best.theta[LEVEL]) - control_level,
+        level_error=level_error,
+        kept=None if hypothesis.residual is None else math.exp(float(best.theta[PARAMETERS + 1])),
+    )
+
+
+def _of_cells(variance: float, said: float) -> float:
+    """Return a standard error without what a prior of this precision said."""
+    return 1 / math.sqrt(max(1 / max(variance, 1e-12) - said, 1e-4))

@@ -1,0 +1,186 @@
+"""The reference-anchored mixture: how many of the activated cells do not express the target.
+
+The negative component has the shape of the background tube and may only move a little; the positive one is the
+background with a log-skew-normal signal on top, whose shape the run's controls inform. The weight, the move and the
+signal's law are found by penalised maximum likelihood on binned data. Why it is anchored: a free mixture invents a
+second population in healthy samples and doubles the fraction of a dim one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cd40l_flow.base.model import Floats
+from cd40l_flow.mixture.bending import Bend, bend
+from cd40l_flow.mixture.components import TILTS, Background, ashman_d
+from cd40l_flow.mixture.histogram import centres, piled
+from cd40l_flow.mixture.prior import NOTHING_KNOWN, Prior
+from cd40l_flow.mixture.problem import ANCHORED, PARAMETERS, Problem, find_starts
+from cd40l_flow.mixture.scoring import Optimum, minimise
+from cd40l_flow.mixture.signal_law import BENDS, SignalParameters
+
+# Parameters whose bounds are the model's, by their place, and the log likelihood beyond a bound that is too much to
+# leave: what a photo-electron is, and a weight of none, have bounds of their own.
+BOUNDED = {1: "shift", 2: "level", 3: "log_spread", 4: "skew"} | {ANCHORED + k: "background" for k in range(TILTS)}
+PRESSED = 0.5
+# Of a bent law nothing tells how many cells it has among the negative ones: that share of them (a standard deviation),
+# and in standard errors the most that counts of it (benchmarks/real.md). How many they are is judged as if there were
+# at least so many negative cells: a fit that finds none does not prove that the law has no dim cells. Nor is the
+# error of a fit that finds hardly any or hardly any others the least: it counts as with SOME_NEGATIVE of either.
+UNKNOWN, MOST_UNKNOWN, LEAST_NEGATIVE = 0.25, 3.0, 0.5
+SOME_NEGATIVE = 0.1
+BENT_GAIN = 1e-4  # log likelihood that counts as none for a bent law: a hundredth of a standard error
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted mixture.
+
+    ``negative_fraction`` is the weight of the background's shape (0 to 1), ``shift`` how far it moved, in robust SD of
+    the background; ``log_likelihood`` is penalised; ``separation`` is Ashman's D on the logicle scale, where the
+    positive component has ``positive_mean`` and ``positive_sd``. ``information`` is the expected information on (logit
+    of the negative fraction, shift, level, log spread, skew, electron, and the tilts of the background's shape),
+    (9, 9), what was known before included. ``expected`` are the expected counts of the negative and of the positive
+    component, (2, bins).
+
+    ``bending`` is the covariance that the law's bends had before, (8, 8), and ``bend_covariance`` what it is after;
+    both are None where the law is straight. ``model_error`` is the standard error of the negative fraction for what the
+    law's shape leaves open: its bends, and in a bent law a share of the cells that it hides among the negative ones.
+    ``at_bound`` names the parameters that the data press against a bound of the model: such a fit has not converged to
+    anything.
+    """
+
+    negative_fraction: float
+    shift: float
+    positive: SignalParameters
+    tilt: tuple[float, ...]
+    log_likelihood: float
+    converged: bool
+    separation: float
+    positive_mean: float
+    positive_sd: float
+    information: Floats
+    expected: Floats
+    bending: Floats | None
+    bend_covariance: Floats | None
+    model_error: float
+    at_bound: tuple[str, ...]
+
+
+def fit_mixture(
+    counts: Floats,
+    background: Background,
+    prior: Prior | None,
+    shift_max: float,
+    starts: Sequence[Floats] = (),
+    *,
+    borrowed: bool = False,
+) -> Fit:
+    """Return the best mixture of several deterministic starts.
+
+    ``counts`` are the binned values of the sample, (bins,); ``prior`` what the control tells of the positive component,
+    None without one; ``shift_max`` bounds the shift, in robust SD of the background. ``starts`` replaces the usual
+    starts (for refits near a known solution). A ``borrowed`` background, of other cells than the sample's own tube's,
+    may lie further off and differ in shape.
+    """
+    problem = Problem(counts, background, prior or NOTHING_KNOWN, shift_max, borrowed=borrowed)
+    straight = problem.solve(*(starts or find_starts(problem)))
+    bend_found = _bend(problem, straight)
+    covariance = bend_found.covariance(problem.prior.bend_covariance)
+    if covariance is None:
+        return _fit(problem, straight, straight.information, bend_found.doubt, None)
+    bent = replace(problem, bending=covariance)
+    start = np.append(straight.theta, problem.prior.bends)
+    optimum = minimise(bent.objective, start, *bent.bounds(), bent.longest, BENT_GAIN)
+    held = optimum.information[:PARAMETERS, :PARAMETERS]
+    all_of_it: Floats = np.asarray(np.linalg.inv(optimum.information), dtype=np.float64)
+    information = np.asarray(np.linalg.inv(all_of_it[:PARAMETERS, :PARAMETERS]), dtype=np.float64)
+    error = math.sqrt(max(float(all_of_it[0, 0] - np.linalg.inv(held)[0, 0]), 0.0))
+    return _fit(bent, optimum, information, error, all_of_it[PARAMETERS:, PARAMETERS:])
+
+
+def _bend(problem: Problem, straight: Optimum) -> Bend:
+    """Return what the scores at the best straight fit say of bends."""
+    free = replace(problem, bending=np.eye(BENDS.size))
+    theta = np.append(straight.theta, problem.prior.bends)
+    _, gradient, information = free.objective(theta)
+    low, high = free.bounds()
+    held = ((theta <= low) | (theta >= high))[:PARAMETERS]
+    information[PARAMETERS:, PARAMETERS:] -= np.eye(BENDS.size)
+    return bend(gradient, information, held, problem.prior.bend_covariance)
+
+
+def _fit(
+    problem: Problem, optimum: Optimum, information: Floats, logit_error: float, bend_covariance: Floats | None
+) -> Fit:
+    """Return a fit from the optimum of its problem, its information, (9, 9), and the logit's error of the model."""
+    logit, shift = (float(v) for v in optimum.theta[:2])
+    negative = 1 / (1 + math.exp(-logit))
+    positive = problem.law(optimum.theta)
+    own = optimum.theta[ANCHORED:PARAMETERS]
+    _, background = problem.seen
+    total = float(problem.counts.sum())
+    tilt = own + shift * background.widening(positive.electron)
+    p0, p1 = background.moved(np.vstack((background.tilted(tilt)[0], background.positive(positive)[0])), shift)
+    grid = centres(problem.counts.size)[: p1.size]
+    mean = float(grid @ p1)
+    sd = math.sqrt(max(float((grid - mean) ** 2 @ p1), background.sd**2 / 100))
+    expected = piled(np.vstack((total * negative * p0, total * (1 - negative) * p1)), background.floor)
+    at_bound = _at_bound(problem, optimum)
+    floor = 0.0
+    if problem.bending is not None:
+        some = min(max(negative, SOME_NEGATIVE), 1.0 - SOME_NEGATIVE)
+        error = math.sqrt(max(float(np.linalg.inv(information)[0, 0]), 0.0)) * some * (1 - some)
+        share = max(negative, LEAST_NEGATIVE)
+        hidden = float(p1 @ (share * p0 / np.maximum(share * p0 + (1 - share) * p1, 1e-12)))
+        floor = min(UNKNOWN * (1 - negative) * hidden, MOST_UNKNOWN * error)
+    return Fit(
+        negative_fraction=negative,
+        shift=shift,
+        positive=positive,
+        tilt=tuple(float(v) for v in own),
+        log_likelihood=-optimum.value,
+        converged=optimum.converged and not at_bound,
+        separation=ashman_d(background.median + shift * background.sd, background.sd, mean, sd),
+        positive_mean=mean,
+        positive_sd=sd,
+        information=information,
+        expected=_all_bins(expected, problem.counts.size),
+        bending=problem.bending,
+        bend_covariance=bend_covariance,
+        model_error=math.hypot(logit_error * negative * (1 - negative), floor),
+        at_bound=at_bound,
+    )
+
+
+def _at_bound(problem: Problem, optimum: Optimum) -> tuple[str, ...]:
+    """Return the names of parameters at a bound beyond which the likelihood would gain more than ``PRESSED``."""
+    low, high = problem.bounds()
+    theta = optimum.theta
+    pressing = [(i, at) for i in BOUNDED for at in (low[i], high[i]) if theta[i] == at and low[i] < high[i]]
+    if not pressing:
+        return ()
+    _, gradient, information = problem.objective(theta)
+    found = []
+    for place, at in pressing:
+        outwards = gradient[place] < 0 if at == high[place] else gradient[place] > 0
+        if outwards and gradient[place] ** 2 / (2 * information[place, place]) > PRESSED:
+            found.append(BOUNDED[place])
+    return tuple(dict.fromkeys(found))
+
+
+def _all_bins(seen: Floats, bins: int) -> Floats:
+    """Return rows of the first bins, (rows, seen), with nothing in those above, (rows, bins)."""
+    return np.pad(seen, ((0, 0), (0, bins - seen.shape[1])))
+
+
+def parameters(fit: Fit) -> Floats:
+    """Return a fit as (logit, shift, level, log spread, skew, electron, 3 tilts), to start another fit from."""
+    logit = math.log(fit.negative_fraction / (1 - fit.negative_fraction))
+    positive = fit.positive
+    law = (positive.level, positive.log_spread, positive.skew, positive.electron)
+    return np.array([logit, fit.shift, *law, *fit.tilt])

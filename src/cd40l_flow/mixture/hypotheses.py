@@ -1,0 +1,208 @@
+"""What may be true of one reagent in one sample, and what each says before the cells are looked at.
+
+A hypothesis is a prior of the negative fraction and of the level of the expressing cells beside the control's; shape,
+shift and the background's own errors have the same priors under all of them. The widths are those by which healthy
+people differ, the control among them: with k controls the variance of a difference is 1 + 1 / k times that of people.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cd40l_flow.mixture.model import ControlExpression
+
+NORMAL, MOSAIC, RESIDUAL, REDUCED, ABSENT = "normal", "mosaic", "residual", "reduced", "absent"
+NAMES = (NORMAL, MOSAIC, RESIDUAL, REDUCED, ABSENT)
+WIDE = 5.0
+SQRT_2PI = math.sqrt(2 * math.pi)
+LEAST_BRIGHT, FEWEST_BRIGHT = 0.02, 50.0  # a mosaic's expressing cells: share of all, and number
+ABSENT_LOGIT, ABSENT_LOGIT_SD = 4.2, 1.1  # of the negative fraction: 0.985, with 0.88 and 0.998 two SD away
+# Of laboratories that stain or count otherwise than most: how many, and the range of their healthy negative fractions.
+OTHER_LABORATORIES, OTHER_RANGE = 0.1, 0.5
+ABSENT_LEVEL, ABSENT_LEVEL_SD = -2.8, 0.9  # ln level of what cells express in affected males: traces, and dim
+
+
+@dataclass(frozen=True)
+class Normal:
+    """A normal law of a value, on the scale of the value itself or (``logit``) of its logit."""
+
+    mean: float
+    sd: float
+    logit: bool = False
+
+
+@dataclass(frozen=True)
+class Above:
+    """A flat law of a share of cells from ``low`` up to ``high``, its lower edge blurred by ``sd``."""
+
+    low: float
+    sd: float
+    high: float = 1.0
+
+    @property
+    def log_width(self) -> float:
+        """Minus the log density within."""
+        return math.log(max(self.high - self.low, 1e-3))
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A prior of the negative fraction (0 to 1) and of ln(level over the control's).
+
+    ``most_negative`` is the greatest negative fraction it allows. ``residual`` is the law of ln(what mutant cells keep
+    of the level), None where they keep nothing; ``mutants`` then is the law of their share among the expressing.
+    """
+
+    name: str
+    negative: Normal | Above
+    level: Normal
+    most_negative: float = 1.0
+    residual: Normal | None = None
+    mutants: Above | None = None
+
+    def distance(self, logit: float) -> float:
+        """Return how far the logit of a negative fraction lies from all that the hypothesis allows, 0 within it."""
+        low, high = self._allowed()
+        return max(low - logit, logit - high, 0.0)
+
+    def _allowed(self) -> tuple[float, float]:
+        """Return the ends of the logits within ``WIDE`` standard deviations of the prior."""
+        law = self.negative
+        if isinstance(law, Above):
+            return _logit(law.low - WIDE * law.sd), _logit(self.most_negative)
+        if law.logit:
+            return law.mean - WIDE * law.sd, math.inf
+        return _logit(law.mean - WIDE * law.sd), _logit(law.mean + WIDE * law.sd)
+
+
+@dataclass(frozen=True)
+class People:
+    """What a healthy person expresses beside controls, and by how much people differ (standard deviations).
+
+    ``negative`` is the negative fraction expected of a healthy sample, ``negative_sd`` and ``level_sd`` are by how much
+    its negative fraction and ln level may differ from that and from the controls' level. ``blank`` is the mutant
+    fraction from which a mosaic is one that must be seen. ``control_level_sd`` is by how much the mean ln level of the
+    controls themselves differs from people's.
+    """
+
+    negative: float
+    negative_sd: float
+    level_sd: float
+    control_level_sd: float
+    blank: float
+
+    @property
+    def mosaic_excess(self) -> Above:
+        """The law of a mosaic's negative fraction less that of a healthy sample."""
+        return Above(self.blank * (1 - self.negative), self.negative_sd, 1 - self.negative)
+
+    @property
+    def mutants(self) -> Above:
+        """The law of the share of mutant cells among the expressing ones of a residual allele."""
+        return Above(self.blank, self.negative_sd / (1 - self.negative))
+
+    @classmethod
+    def of(cls, control: ControlExpression, limits: Mapping[str, Any]) -> People | None:
+        """Return how a sample may differ from its controls; None where these tell no fraction or shape.
+
+        The negative fraction that controls share with a healthy sample, the laboratory's mean, is known from two
+        sides: from what healthy people have in laboratories, and from these controls. The two are combined by their
+        precision (a normal random-effects model): so a control with many negatives is taken in part for an unusual one.
+        A tenth of laboratories may find anything up to a half: far from the others only the controls count.
+        """
+        negative, error = control.negative_fraction, control.negative_fraction_sd
+        if negative is None or error is None or control.positive is None or control.prior is None or negative >= 0.99:
+            return None
+        mixture, odds = limits["mixture"], limits["odds"]
+        between, laboratories = float(mixture["healthy_negative_sd"]), float(odds["healthy_negative_mean_sd"])
+        of_controls = between**2 / control.count + error**2
+        usual, variance = float(odds["healthy_negative"]), laboratories**2 + of_controls
+        density = math.exp(-0.5 * (negative - usual) ** 2 / variance) / math.sqrt(2 * math.pi * variance)
+        alike = (1 - OTHER_LABORATORIES) * density
+        alike /= alike + OTHER_LABORATORIES / OTHER_RANGE
+        trust = 1 - alike * of_controls / variance
+        expected = trust * negative + (1 - trust) * usual
+        negative_sd = math.sqrt(between**2 + trust * of_controls)
+        spread = negative_sd / (1 - expected)
+        return cls(
+            negative=expected,
+            negative_sd=negative_sd,
+            level_sd=math.sqrt(1 + 1 / control.count) * float(odds["level_sd"]),
+            control_level_sd=float(odds["level_sd"]) / math.sqrt(control.count),
+            blank=min(float(mixture["lob_z"]) * spread, float(odds["smallest_mosaic"])),
+        )
+
+
+def hypotheses(people: People, events: float, faintest: float, limits: Mapping[str, Any]) -> dict[str, Hypothesis]:
+    """Return the hypotheses by name for a sample of so many cells.
+
+    ``faintest`` is the lowest ln level that can be told from none, beside the control's.
+    """
+    odds = limits["odds"]
+    healthy, level = Normal(people.negative, people.negative_sd), Normal(0.0, people.level_sd)
+    bright = max(LEAST_BRIGHT, min(FEWEST_BRIGHT / max(events, 1.0), 0.5))
+    residual = Normal(math.log(float(odds["residual_level"])), float(odds["residual_level_sd"]))
+    low = people.negative + people.mosaic_excess.low
+    traces = Normal(max(ABSENT_LEVEL, faintest + 0.3), ABSENT_LEVEL_SD)
+    return {
+        NORMAL: Hypothesis(NORMAL, healthy, level),
+        MOSAIC: Hypothesis(MOSAIC, Above(low, people.negative_sd), level, most_negative=1 - bright),
+        RESIDUAL: Hypothesis(RESIDUAL, healthy, level, residual=residual, mutants=people.mutants),
+        REDUCED: Hypothesis(REDUCED, healthy, reduced(people, odds)),
+        ABSENT: Hypothesis(ABSENT, Normal(ABSENT_LOGIT, ABSENT_LOGIT_SD, logit=True), traces),
+    }
+
+
+def reduced(people: People, odds: Mapping[str, Any]) -> Normal:
+    """Return the law of ln(level over the control's) of reduced expression; ``odds`` is that group of the limits.
+
+    Patients differ by ``reduced_level_sd``; beside a control that is dimmer than most they look brighter than they are.
+    """
+    return Normal(
+        math.log(float(odds["reduced_level"])), math.hypot(float(odds["reduced_level_sd"]), people.control_level_sd)
+    )
+
+
+def fraction_penalty(law: Normal | Above, logit: float) -> tuple[float, float, float]:
+    """Return minus the log density of a fraction's logit, its slope and its curvature (never negative).
+
+    Normalised, so that hypotheses can be compared.
+    """
+    x = 1 / (1 + math.exp(-logit))
+    rate = max(x * (1 - x), 1e-12)  # of the fraction in its logit
+    if isinstance(law, Normal) and law.logit:
+        z = (logit - law.mean) / law.sd
+        return 0.5 * z * z + math.log(law.sd * SQRT_2PI), z / law.sd, 1 / law.sd**2
+    # A density of the fraction becomes one of the logit with the factor x (1 - x), of log slope 1 - 2 x.
+    value, slope, curve = -math.log(rate), 2 * x - 1, 2 * rate
+    if isinstance(law, Normal):
+        z = (x - law.mean) / law.sd
+        value += 0.5 * z * z + math.log(law.sd * SQRT_2PI)
+        return value, slope + z / law.sd * rate, curve + (rate / law.sd) ** 2
+    z = (x - law.low) / law.sd
+    log, hazard = log_share(z)
+    value += law.log_width - log
+    return value, slope - hazard / law.sd * rate, curve + hazard * (hazard + z) * (rate / law.sd) ** 2
+
+
+def level_penalty(law: Normal, level: float) -> tuple[float, float, float]:
+    """Return minus the log density of a normal law, its slope and its curvature."""
+    z = (level - law.mean) / law.sd
+    return 0.5 * z * z + math.log(law.sd * SQRT_2PI), z / law.sd, 1 / law.sd**2
+
+
+def log_share(z: float) -> tuple[float, float]:
+    """Return the logarithm of the standard normal distribution function and its slope."""
+    if z < -30.0:  # Mills' ratio: the function itself is nearly 0
+        return -0.5 * z * z - math.log(-z * SQRT_2PI), -z - 1 / z
+    share = 0.5 * math.erfc(-z / math.sqrt(2))
+    return math.log(share), math.exp(-0.5 * z * z) / (SQRT_2PI * share)
+
+
+def _logit(fraction: float) -> float:
+    if not 0 < fraction < 1:
+        return math.copysign(math.inf, fraction - 0.5)
+    return math.log(fraction / (1 - fraction))

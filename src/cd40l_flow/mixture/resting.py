@@ -1,0 +1,125 @@
+"""Resting cells as the background of stimulated ones: moved by what stimulation did to CD8+ cells of the same tubes.
+
+Stimulated cells have more light of their own, bind more that is not specific, and carry CD69, whose dye spreads noise
+into the target's detector: resting cells alone are too dim and too narrow a background. CD8+ T cells of the same two
+tubes have gone through all of that, and few of them express the target: where their lower part went, the others
+without it went as well. Light that is added moves them, its noise is added to theirs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from statistics import NormalDist
+
+import numpy as np
+
+from cd40l_flow.assay.cd40l import CD8_POSITIVE
+from cd40l_flow.base.model import Floats
+from cd40l_flow.gating.model import GatedTube
+from cd40l_flow.signal.censoring import pile
+from cd40l_flow.signal.quantiles import quantiles
+from cd40l_flow.signal.scale import robust_sd
+
+# CD8+ cells that express lie above these quantiles, even where they are a third of all; where the lowest cells are
+# piled up, quantiles as far apart above the pile, up to the highest.
+LOW, HIGH, HIGHEST = 0.05, 0.25, 0.45
+ABOVE_PILE = 0.02
+FEWEST = 100  # cells in each tube: the upper quantile then has an error of 0.14 robust SD
+MOST = 4096  # cells that quantiles are asked of
+# What is taken for the work of stimulation, robust SD of the resting cells; expressing cells lie further off.
+FURTHEST, NOISIEST, MOST_OF = 2.5, 4.0, 0.99
+STEPS = 20  # of the bisection: to a millionth of the noisiest
+NODES = 1024  # of the normal law
+GOLDEN = (math.sqrt(5) - 1) / 2  # steps of this fraction fill an interval evenly, wherever one begins
+
+
+@dataclass(frozen=True)
+class Stimulated:
+    """What stimulation does to cells that do not express: it adds ``offset`` and noise of SD ``noise``, channel values.
+
+    ``shift`` and ``widening`` are the same in robust SD of the resting cells. ``floor`` is the lowest value that the
+    instrument writes of resting cells, None where it writes any.
+    """
+
+    offset: float
+    noise: float
+    shift: float
+    widening: float
+    floor: float | None = None
+
+    def of(self, resting: Floats) -> Floats:
+        """Return resting cells, (n,) channel values, as they would be if stimulated, in rising order before noise."""
+        moved = noisy(np.sort(resting), self.noise) + self.offset
+        return moved if self.floor is None else np.maximum(moved, self.floor + self.offset)
+
+
+def stimulated(resting: Floats, before: Sequence[GatedTube], after: Sequence[GatedTube]) -> Stimulated | None:
+    """Return what stimulation did to CD8+ cells between two sets of tubes with the same stain; None of too few, or
+    where they went so far that they may express themselves.
+
+    ``resting`` are the target's values of the cells to be moved, (n,); of the stimulated CD8+ cells those with CD69
+    count. Where the instrument piles up the lowest cells, only what lies above is asked.
+    """
+    rest, moved = (_fewer(_cd8(tubes, activated=kind)) for tubes, kind in ((before, False), (after, True)))
+    sd = robust_sd(resting)
+    if min(rest.size, moved.size) < FEWEST or not sd > 0:
+        return None
+    piles = [pile(values) for values in (resting, rest, moved)]
+    low = max([LOW, *(found.share + ABOVE_PILE for found in piles if found is not None)])
+    ends = (low, low + HIGH - LOW)
+    if ends[1] > HIGHEST:
+        return None
+    least, most = quantiles(moved, ends)
+    noise = _added(rest, ends, most - least, NOISIEST * sd)
+    offset = most - quantiles(noisy(rest, noise), ends[1:])[0]
+    if abs(offset) > FURTHEST * sd or noise > MOST_OF * NOISIEST * sd:
+        return None
+    floors = [found.value for found in piles[:2] if found is not None]
+    return Stimulated(offset, noise, offset / sd, noise / sd, max(floors, default=None))
+
+
+def noisy(ordered: Floats, noise: float) -> Floats:
+    """Return values, (n,) in rising order, with normal noise of this SD: the same, and spread evenly, every time."""
+    if noise <= 0:
+        return ordered
+    places = (np.arange(ordered.size) * GOLDEN % 1.0 * NODES).astype(np.intp)
+    found: Floats = ordered + noise * _normal()[places]
+    return found
+
+
+def _added(rest: Floats, ends: tuple[float, float], width: float, most: float) -> float:
+    """Return the SD of the noise that sets two quantiles, ``ends``, of ordered resting cells ``width`` apart."""
+    low, high = 0.0, most
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        least, greatest = quantiles(noisy(rest, middle), ends)
+        low, high = (middle, high) if greatest - least < width else (low, middle)
+    return low
+
+
+@cache
+def _normal() -> Floats:
+    law = NormalDist()
+    return np.array([law.inv_cdf((place + 0.5) / NODES) for place in range(NODES)])
+
+
+def _fewer(values: Floats) -> Floats:
+    """Return at most ``MOST`` of some values, in rising order."""
+    return np.sort(values)[:: max(1, math.ceil(values.size / MOST))]
+
+
+def _cd8(tubes: Sequence[GatedTube], *, activated: bool) -> Floats:
+    """Return the target's values of CD8+ cells, (n,); with ``activated`` of those that carry CD69."""
+    parts = []
+    for tube in tubes:
+        boundary = tube.boundary("cd69_low")
+        if CD8_POSITIVE not in tube.indices or (activated and boundary is None):
+            continue
+        values = tube.linear("target", CD8_POSITIVE)
+        if activated and boundary is not None:
+            values = values[tube.linear("CD69", CD8_POSITIVE) > boundary.value]
+        parts.append(values)
+    return np.concatenate(parts) if parts else np.empty(0)

@@ -1,0 +1,133 @@
+"""In-silico titration: the run's own expressing and other cells, mixed at known fractions, analysed as samples.
+
+From a control comes what expressing cells look like in this run, from its background tube what the others do. Mixtures
+of the two, as expected histograms, are fitted as samples are, which tells the bias; the information of the fit tells
+the error, and draws at the limit check it. So a run knows the smallest mutant fraction that it could have seen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from cd40l_flow.base.model import Floats
+from cd40l_flow.mixture.components import Background, background_component
+from cd40l_flow.mixture.detection import Titration, detectable
+from cd40l_flow.mixture.fit import Fit, fit_mixture, parameters
+from cd40l_flow.mixture.prior import Prior
+from cd40l_flow.mixture.problem import SHIFT_SD
+from cd40l_flow.mixture.weight_error import weight_error
+
+SIZES = (500, 1000, 2000, 5000, 10_000, 20_000)
+FRACTIONS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 0.95)
+DRAWS = 100
+DRAWN_SIZE = 2000
+SEED = 154
+
+
+def titrate(
+    counts: Floats,
+    background: Background,
+    fit: Fit,
+    prior: Prior,
+    mixture: Mapping[str, Any],
+    *,
+    control_error: float,
+) -> Titration:
+    """Return the titration of one reagent from a control's binned cells, (bins,), its background and its fit.
+
+    ``prior`` is what the control lends to samples, ``mixture`` that group of the limits, ``control_error`` the standard
+    error of the control's negative fraction.
+    """
+    makes = _Mixtures.of(counts, background, fit, prior, float(mixture["shift_max"]))
+    found = [[makes.analysed(fraction, size) for size in SIZES] for fraction in FRACTIONS]
+    titration = Titration(
+        fractions=FRACTIONS,
+        sizes=SIZES,
+        recovered=tuple(tuple(cell[0] for cell in row) for row in found),
+        errors=tuple(tuple(cell[1] for cell in row) for row in found),
+        drawn_size=DRAWN_SIZE,
+        drawn_fraction=None,
+        drawn_detected=None,
+        drawn_error=None,
+    )
+    relative_error = control_error / (1 - fit.negative_fraction)
+    limit = detectable(titration, DRAWN_SIZE, relative_error, 0.0, mixture).limit_counting
+    if limit is None:
+        return titration
+    _, errors = titration.at(DRAWN_SIZE)
+    blank = float(mixture["lob_z"]) * math.hypot(float(errors[0]), relative_error)
+    drawn = makes.drawn(limit)
+    # The draws share this control; what another draw of it would have changed is added by its error.
+    noise = np.random.default_rng(SEED + 1).standard_normal(drawn.size) * relative_error * (1 - limit)
+    return replace(
+        titration,
+        drawn_fraction=limit,
+        drawn_detected=float(np.mean(drawn + noise > blank)),
+        drawn_error=float(np.std(drawn)) / float(np.interp(limit, FRACTIONS, errors)),
+    )
+
+
+@dataclass(frozen=True)
+class _Mixtures:
+    """The run's own cells to mix: the law of negative and of expressing ones, (bins,), and how they are analysed."""
+
+    background: Background
+    positive: Floats
+    fit: Fit
+    prior: Prior
+    shift_max: float
+
+    @classmethod
+    def of(cls, counts: Floats, background: Background, fit: Fit, prior: Prior, shift_max: float) -> _Mixtures:
+        # Each cell counts as expressing as far as the fit takes it for one.
+        expressing = counts * fit.expected[1] / np.maximum(fit.expected.sum(axis=0), 1e-12)
+        return cls(background, expressing / expressing.sum(), fit, prior, shift_max)
+
+    @property
+    def healthy(self) -> float:
+        """The control's own negative fraction."""
+        return self.fit.negative_fraction
+
+    def law(self, fraction: float, shift: float = 0.0) -> Floats:
+        """Return the probability of each bin at a mutant fraction, (bins,), all cells moved by robust SDs."""
+        negative = self._negative(fraction)
+        moved = self.background.moved(np.vstack((self.background.smooth, self.positive)), shift)
+        p: Floats = negative * moved[0] + (1 - negative) * moved[1]
+        return p
+
+    def _negative(self, fraction: float) -> float:
+        return 1 - (1 - fraction) * (1 - self.healthy)
+
+    def _mutant(self, negative: float) -> float:
+        return 1 - (1 - negative) / (1 - self.healthy)
+
+    def _start(self, fraction: float) -> tuple[Floats]:
+        near = replace(self.fit, negative_fraction=min(max(self._negative(fraction), 1e-4), 1 - 1e-4), shift=0.0)
+        return (parameters(near),)
+
+    def analysed(self, fraction: float, size: int) -> tuple[float, float]:
+        """Return what is recovered of a mutant fraction among a number of cells, and its standard error."""
+        expected = size * self.law(fraction)
+        found = fit_mixture(expected, self.background, self.prior, self.shift_max, self._start(fraction))
+        error = weight_error(found.negative_fraction, found.information).sd
+        if found.bending is None:
+            error = math.hypot(error, found.model_error)
+        return self._mutant(found.negative_fraction), error / (1 - self.healthy)
+
+    def drawn(self, fraction: float) -> Floats:
+        """Return the mutant fractions found in seeded draws of samples, each with a background tube of its own."""
+        random = np.random.default_rng(SEED)
+        found = []
+        for _ in range(DRAWS):
+            shift = float(np.clip(random.normal(0.0, SHIFT_SD), -2 * SHIFT_SD, 2 * SHIFT_SD))
+            counts = random.poisson(DRAWN_SIZE * self.law(fraction, shift)).astype(np.float64)
+            tube = random.poisson(self.background.counts).astype(np.float64)
+            background = background_component(tube, self.background.scale, self.background.floor)
+            fit = fit_mixture(counts, background, self.prior, self.shift_max, self._start(fraction))
+            found.append(self._mutant(fit.negative_fraction))
+        return np.array(found)

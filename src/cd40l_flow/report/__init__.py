@@ -1,0 +1,1 @@
+"""The report of a sample, the index of a cohort, and their reviews."""

@@ -1,0 +1,181 @@
+"""The decision table for readers, from the data that decide: ``python -m cd40l_flow.report.decision_table FILE``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from cd40l_flow.assay.effects import ABSENT, ALL_CALLS, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.rules import MEASURE_WORDS
+from cd40l_flow.assay.tables import Condition, Rule
+from cd40l_flow.assay.texts import load_texts
+from cd40l_flow.base.schema import load_schema
+
+IN_ORDER = (FUNCTIONAL_DEFECT, ABSENT, MOSAIC, REDUCED, NORMAL)
+WORDS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
+INTRODUCTION = """\
+Written by `python -m cd40l_flow.report.decision_table docs/decision-table.md` from the data the program
+decides by; a test fails when the two differ. Values are the defaults of the configuration; a laboratory's own
+are printed in its reports.
+"""
+LOGIC = """\
+First the checks (guards), then a sub-call for each reagent by the odds of what may explain its cells, then one
+table from the sub-calls to the call, and the odds of all reagents together. Every comparison has three outcomes:
+holds, does not hold, not known. What is not known never counts as held, a check that cannot be evaluated stands
+in the way as if it had fired, and nothing falls through to NORMAL.
+"""
+CHECKS = """\
+A check that fires takes the calls marked ✗ away: they become INDETERMINATE with its code. *Warns*: the code
+stands beside the call. Some checks have a further limit that does more or less than this: a fired one says in
+the report what it took away.
+"""
+RULES_READ = """\
+Every rule is evaluated; of those that hold, the one with the smallest place gives the sub-call. Where a rule
+that goes before may or may not hold, for want of a measure, the sub-call is INDETERMINATE.
+"""
+ODDS_READ = """\
+Each explanation of a reagent's cells says beforehand what the negative fraction n and the level of the
+expressing cells (ln over the control's, l) are. k controls of negative fraction x, known with the standard error e,
+know the mean of the healthy with the variance v = `healthy_negative_sd`²/k + e²; laboratories know it too, with
+u = `healthy_negative_mean_sd`². By the weight w = 1 − p v / (u + v) of the controls, a healthy sample is expected
+at c = w x + (1 − w) `healthy_negative`, with s² = `healthy_negative_sd`² + w v. p is the probability that the
+laboratory is like most (a tenth may find anything up to a half). t² = (1 + 1/k) `level_sd`².
+
+- like the healthy: n normal (c, s), l normal (0, t);
+- mosaic: n flat from c + b (1 − c) to 1, its edge blurred by s; l normal (0, t); at least 2 % and 50 expressing cells;
+- residual allele: n and l as of the healthy, and a share of the expressing cells, flat from b, keeps a part of the
+  level, normal (ln `residual_level`, `residual_level_sd`);
+- reduced: n normal (c, s), l normal (ln `reduced_level`, √(`reduced_level_sd`² + `level_sd`²/k));
+- absent: logit of n normal (4.2, 1.1), l normal (−2.8, 0.9).
+
+b = `lob_z` s / (1 − c), at most `smallest_mosaic`, is the smallest mutant fraction that NORMAL must exclude.
+Spread, skew and photo-electron of the signal have the control's law under all of them (`shape_spread_sd`,
+`shape_skew_sd`), shift and shape of the background those of the fit. The evidence of an explanation is its likelihood
+integrated over all of that (Laplace's approximation at its best fit, MacKay 2003, chapter 27), the counts divided by
+their overdispersion about the free fit, chi-squared over its 95th percentile (Wedderburn 1974,
+doi:10.1093/biomet/61.3.439).
+Odds are of one call against the likeliest other, as natural logarithms: 4.6 is 100 to 1. As far as people
+are as these laws say, a sample of which another call is true gets this one in less than one of 100 cases, MOSAIC of
+its two explanations in less than two (Markov's inequality for likelihood ratios; Royall 1997).
+
+All reagents together are one blood: negative fraction and level of two readouts may differ by no more than 0.015 and
+0.1 (standard deviations) beyond counting, and what healthy people differ by counts once. Their rival is that the
+readouts show different kinds of cells (`discordant_odds`). Where a sub-call is only undecided, the odds of all
+together may settle the call, if everything else that its rule wants holds in every reagent; a call that they do not
+support is not made.
+"""
+NO_RULE = """\
+When no rule holds: the likeliest two explanations tell why (NORMAL and MOSAIC `MOSAIC_GREY_ZONE`, REDUCED and MOSAIC
+`REDUCED_VS_MOSAIC`); with the odds reached and too few expressing cells `TOO_FEW_EVENTS`, too wide a signal
+`MODEL_MISFIT`; else `BETWEEN_LIMITS`.
+"""
+TABLE_READ = """\
+NORMAL and REDUCED need CD40-Ig over CD154 (MFI of all activated cells, each over the control's) of at least
+`binding_ratio_min` too, else `READOUT_DISCORDANT`. Two clones of anti-CD154 must agree (`CLONE_DISCORDANT`).
+What is not listed is INDETERMINATE for the reasons of the reagents. "not tested": the sheet has no CD40-Ig tube,
+or its result is not valid while its measures agree with CD154; an invalid one that contradicts, or with which
+something else is wrong too, leaves no call. With `require_function: false` NORMAL without CD40-Ig is NORMAL, with
+the reason `FUNCTION_NOT_TESTED`.
+"""
+LIMITS_READ = "Every limit, with its unit and source: [config/README.md](../config/README.md#limits)."
+
+
+def decision_table() -> str:
+    """Return the page: checks, odds, rules, the table and reason codes; equal data give equal bytes."""
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    assay = current_assay()
+    rows = assay.guard
+    yield from (
+        "# How a call is made",
+        "",
+        INTRODUCTION,
+        LOGIC,
+        "## Checks",
+        "",
+        CHECKS,
+        f"Every call: {', '.join(f'`{code}`' for code, row in rows.items() if row.blocks == ALL_CALLS)}.",
+        "",
+        f"| code | {' | '.join(IN_ORDER)} | |",
+        f"|---|{'|'.join(':---:' for _ in IN_ORDER)}|---|",
+    )
+    for code, row in rows.items():
+        if row.blocks == ALL_CALLS:
+            continue
+        marks = " | ".join("✗" if call in row.blocks else "" for call in IN_ORDER)
+        effect = "warns" if row.warns or not row.blocks else ""
+        yield f"| `{code}` | {marks} | {effect} |"
+    yield from (
+        "",
+        "## Odds",
+        "",
+        ODDS_READ,
+        "## Rules of a reagent",
+        "",
+        RULES_READ,
+        "| place | sub-call | all of | and of each line one |",
+        "|---:|---|---|---|",
+        *(_rule(rule) for rule in sorted(assay.rules, key=lambda rule: rule.place)),
+        "",
+        NO_RULE,
+        "## A functional defect",
+        "",
+        "Before the table, whatever the sub-call of CD40-Ig:",
+        "",
+        "| call | all of | and of each line one |",
+        "|---|---|---|",
+        _rule(assay.functional, place=False),
+        "",
+        "## From sub-calls to the call",
+        "",
+        TABLE_READ,
+        "| CD154 | CD40-Ig | call | reason |",
+        "|---|---|---|---|",
+        *(
+            f"| {cd154} | {binding} | {_strong(call)} | {f'`{reason}`' if reason else ''} |"
+            for (cd154, binding), (call, reason) in assay.calls.items()
+        ),
+        "",
+        "## Reason codes",
+        "",
+        "| code | what happened | what to do |",
+        "|---|---|---|",
+        *(f"| `{code}` | {text['what']} | {text['remedy']} |" for code, text in load_texts()["reasons"].items()),
+        "",
+        LIMITS_READ,
+    )
+
+
+def _rule(rule: Rule, *, place: bool = True) -> str:
+    needs = "<br>".join(_condition(condition) for condition in rule.needs)
+    either = "<br>".join(" *or* ".join(_condition(condition) for condition in group) for group in rule.either)
+    cells = [*([str(rule.place)] if place else []), f"**{rule.call}**", needs, either]
+    return f"| {' | '.join(cells)} |"
+
+
+def _condition(condition: Condition) -> str:
+    name = MEASURE_WORDS[condition.measure][0]
+    limit = condition.limit
+    if isinstance(limit, str):
+        known = _properties("calls").get(limit)
+        limit = f"{known['default']:g} (`{limit}`)" if known else f"the {MEASURE_WORDS[limit][0]}"
+    return f"{name} {WORDS[condition.op]} {limit}"
+
+
+def _properties(group: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = load_schema("config.schema.yaml")["properties"]["limits"]["properties"][group]
+    properties: Mapping[str, Any] = found["properties"]
+    return properties
+
+
+def _strong(call: str) -> str:
+    return call if call == INDETERMINATE else f"**{call}**"
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(decision_table(), encoding="utf-8", newline="\n")

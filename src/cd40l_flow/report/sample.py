@@ -1,0 +1,155 @@
+"""One report: a single HTML file that needs nothing but a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cd40l_flow.assay.texts import load_texts
+from cd40l_flow.base.disk import write_atomically
+from cd40l_flow.base.errors import RecordError
+from cd40l_flow.figures.binned import NOTHING, read_densities
+from cd40l_flow.report.acquisition import acquisition_views, matrix_views, slope_views, uncut_words
+from cd40l_flow.report.banner import banner, identity, key_numbers
+from cd40l_flow.report.figures import Subject, activation_views, gating_views, target_views, why_absent
+from cd40l_flow.report.methods import configuration_view, method_sections
+from cd40l_flow.report.pages import read_asset, security_policy, template
+from cd40l_flow.report.replicates import replicate_views
+from cd40l_flow.report.review import gate_verdicts, review_view
+from cd40l_flow.report.tables import (
+    compared_populations,
+    gate_rows,
+    guard_rows,
+    measures_table,
+    message_rows,
+    method_rows,
+    rule_rows,
+    scale_rows,
+    tube_rows,
+)
+from cd40l_flow.result.record import read_record
+from cd40l_flow.result.review_state import ReviewState, digest_of, review_state
+from cd40l_flow.result.reviews import read_reviews
+
+PathLike = str | Path
+
+
+def _read_subject(result_path: PathLike, densities_path: PathLike) -> Subject:
+    result = read_record(result_path)
+    try:
+        return Subject(result, read_densities(densities_path, result))
+    except RecordError as error:
+        # Every number is in the result: the report is written, and says in place of each figure why it is not there.
+        return Subject(result, NOTHING, _told(error))
+
+
+def _told(error: RecordError) -> str:
+    """Return what is wrong with a file of a step, by its name: a report shall not show where a laboratory keeps it."""
+    return f"{Path(error.path).name} {error.found} {error.remedy}"
+
+
+def render_report(
+    subject: Subject,
+    controls: Sequence[Subject],
+    provenance: Mapping[str, str],
+    digest: str,
+    state: ReviewState,
+    not_shown: Sequence[str] = (),
+) -> str:
+    """Return the report of one sample beside the first of its controls; the others join the table of measures.
+
+    ``digest`` is that of its ``result.json``, which a review is bound to; ``state`` what its reviews amount to;
+    ``not_shown`` what could not be read of it or its controls, in words.
+    """
+    from markupsafe import Markup
+
+    from cd40l_flow.figures import acquisition as figures_acquisition
+    from cd40l_flow.figures import gating as figures_gating
+    from cd40l_flow.figures import target as figures_target
+    from cd40l_flow.figures.drawing import rules, svg
+
+    result, control = subject.result, controls[0] if controls else None
+    control_results = [each.result for each in controls]
+    lines = {
+        "t": figures_target.STYLES,
+        "g": figures_gating.STYLES,
+        "c": figures_acquisition.STYLES,
+    }
+    drawn = [rules(prefix, styles) for prefix, styles in lines.items()]
+    style = "\n".join([read_asset("style.css", "report.css", "review.css"), *drawn])
+    script = read_asset("review.js")
+    beside = [result, *control_results[:1]]
+    compared = compared_populations(beside)
+    context: dict[str, Any] = {
+        "t": load_texts(),
+        "svg": svg,
+        "style": Markup(style),
+        "script": Markup(script),
+        "policy": security_policy(style, script),
+        "result": result,
+        "control": control.result if control is not None else None,
+        "banner": banner(result),
+        "identity": identity(result),
+        "cards": key_numbers(result, control_results),
+        "targets": target_views(subject, control),
+        "activation": activation_views(subject, control),
+        "gating": gating_views(subject, control),
+        "acquisition": acquisition_views(subject, control),
+        "uncut": uncut_words(result),
+        "course_styles": figures_acquisition.STYLES,
+        "matrices": matrix_views(result),
+        "slopes": slope_views(result),
+        "replicates": replicate_views(result),
+        "review": review_view(result, digest, state),
+        "verdicts": gate_verdicts(state),
+        "measures": measures_table(result, control_results),
+        "why_absent": why_absent(result),
+        "guards": guard_rows(result),
+        "rules": rule_rows(result),
+        "messages": message_rows(result, not_shown),
+        "gates": gate_rows(result),
+        "compared": [load_texts()["sections"]["tubes"]["shares"].get(name, name) for name in compared],
+        "tubes": [rows for each in beside if (rows := tube_rows(each, compared)) is not None],
+        "methods": method_rows(result),
+        "miflowcyt": method_sections(result),
+        "configuration": configuration_view(result),
+        "digest": digest,
+        "scales": scale_rows(result),
+        "provenance": list(provenance.items()),
+        "line_styles": figures_target.STYLES,
+        "fill": figures_target.FILL,
+        "gate_styles": figures_gating.STYLES,
+    }
+    return template("report.html.j2").render(context).lstrip()
+
+
+def write_report(
+    result_path: PathLike,
+    densities_path: PathLike,
+    control_pairs: Sequence[tuple[PathLike, PathLike]],
+    out_path: PathLike,
+    provenance: Mapping[str, str],
+    review_files: Sequence[PathLike] = (),
+) -> list[str]:
+    """Write the report of one sample; return what of its figures and controls could not be read, and is not shown.
+
+    ``control_pairs`` are ``result.json`` and ``densities.npz`` of the controls it was judged against, in the order of
+    the result; ``provenance`` is printed as it is, in its order; ``review_files`` are the reviews of the sample.
+    Raises RecordError for a result that is not what it says.
+    """
+    subject = _read_subject(result_path, densities_path)
+    controls, problems = [], [(str(subject.result.sample), subject.problem)]
+    for pair in control_pairs:
+        try:
+            controls.append(_read_subject(*pair))
+        except RecordError as error:
+            problems.append((Path(pair[0]).parent.name, _told(error)))
+        else:
+            problems.append((controls[-1].result.sample, controls[-1].problem))
+    messages = [f"{sample} is not shown in full: {problem}" for sample, problem in problems if problem]
+    digest = digest_of(result_path)
+    state = review_state(subject.result, digest, read_reviews(map(Path, review_files)))
+    page = render_report(subject, controls, provenance, digest, state, messages)
+    write_atomically(out_path, page)
+    return messages

@@ -1,0 +1,58 @@
+"""Codes for laboratory systems: LOINC terms of the panel and its two qualitative results, beside our call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cd40l_flow.assay.cd40l import CD40_IG, CD154
+from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.decision.calls import Decision
+from cd40l_flow.result.types.decision import Coded, Codes, Term
+
+SYSTEM = "http://loinc.org"
+PANEL = ("98239-7", "CD154 expression and function panel - T cells")
+# The terms know present and absent only; our word says what else there is to know.
+PRESENT, NOT_PRESENT = "present", "absent"
+WORDS: Mapping[str, tuple[str, str]] = {
+    NORMAL: (PRESENT, "present, like the control's"),
+    REDUCED: (PRESENT, "present, less than the control's"),
+    MOSAIC: (PRESENT, "present on one of two populations"),
+    ABSENT: (NOT_PRESENT, "absent"),
+    INDETERMINATE: ("indeterminate", "no result"),
+}
+
+
+def codes(decision: Decision) -> Codes:
+    """Return the coded results of a decision: the panel, CD154 and CD40-Ig, each with code, value and words.
+
+    A value is given only where the sample has a call: one reagent's sub-call is no result of its own.
+    """
+    return _codes(_of(decision, CD154), _of(decision, CD40_IG))
+
+
+def undecided_codes() -> Codes:
+    """Return the coded results of a sample about which nothing was decided."""
+    return _codes(INDETERMINATE, INDETERMINATE)
+
+
+def _codes(cd154: str, cd40_ig: str) -> Codes:
+    panel = Term(system=SYSTEM, code=PANEL[0], name=PANEL[1])
+    return Codes(panel=panel, cd154=_coded(CD154, cd154), cd40_ig=_coded(CD40_IG, cd40_ig))
+
+
+def _coded(reagent: str, call: str) -> Coded:
+    (code, name), (value, words) = current_assay().targets[reagent].loinc, WORDS[call]
+    return Coded(system=SYSTEM, code=code, name=name, value=value, words=words)
+
+
+def _of(decision: Decision, reagent: str) -> str:
+    """Return the sub-call that is told of a reagent."""
+    if decision.call == INDETERMINATE:
+        return INDETERMINATE
+    assay = current_assay()
+    if reagent == assay.function:
+        if decision.call == FUNCTIONAL_DEFECT:
+            return ABSENT
+        return decision.subcalls[reagent].call if reagent in decision.subcalls else INDETERMINATE
+    return next(decision.subcalls[clone].call for clone in assay.expression if clone in decision.subcalls)

@@ -1,0 +1,232 @@
+"""The laboratory's own limits from the healthy controls of many result folders: ``cd40l-flow reference``."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from cd40l_flow.assay.effects import INDETERMINATE, NORMAL
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.base.disk import write_atomically
+from cd40l_flow.base.errors import Cd40lFlowError
+from cd40l_flow.base.plain_json import digest_of
+from cd40l_flow.decision.compare import detection_limits
+from cd40l_flow.decision.laboratory import CHARTED
+from cd40l_flow.mixture.between import between
+from cd40l_flow.mixture.proportion import Z95
+from cd40l_flow.result.types.plain import clean
+from cd40l_flow.result.types.result import Result
+
+SCHEMA_VERSION = "1.0"
+
+
+def collect(results: Sequence[tuple[str, Result]], limits: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of a reference file; ``results`` are pairs of path and result, of any role.
+
+    ``limits`` are all groups of the configuration's, at their defaults: the limits of blank and detection printed are
+    those of a sample and a control with the controls' median error. Raises Cd40lFlowError when the same data come
+    twice, or when there is no healthy control.
+    """
+    controls = [(path, result) for path, result in results if result.role == "control"]
+    _refuse_repeats(controls)
+    failures = [(result, why(result)) for _, result in controls]
+    kept = sorted((row_of(result) for result, found in failures if not found), key=_order)
+    if not kept:
+        raise Cd40lFlowError(
+            f"{len(results)} results hold no healthy control that met its limits: there is nothing to make limits of. "
+            "Name more results folders; each report says which limit its control failed."
+        )
+    reagents = [name for name in current_assay().targets if any(name in row["reagents"] for row in kept)]
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "engine_versions": sorted({result.engine_version for result, found in failures if not found}),
+        "collected": {
+            "results": len(results),
+            "controls": len(controls),
+            "used": len(kept),
+            "failed": len(controls) - len(kept),
+            "few": len(kept) < int(limits["reference"]["fewest_controls"]),
+        },
+        "seen": {
+            "months": sorted({row["month"] for row in kept if row["month"]}),
+            "cytometers": sorted({row["cytometer"] for row in kept}),
+            "lots": {reagent: _distinct(kept, reagent, "lot") for reagent in reagents},
+            "clones": {reagent: _distinct(kept, reagent, "clone") for reagent in reagents},
+        },
+        "limits": {reagent: _spreads(kept, reagent) for reagent in reagents},
+        "healthy_negative": {
+            reagent: found for reagent in reagents if (found := _healthy(kept, reagent, limits)) is not None
+        },
+        "mfi_ratio": {reagent: found for reagent in reagents if (found := _ratio_spread(kept, reagent)) is not None},
+        "controls": kept,
+        "excluded": sorted(
+            ({"sample": one.sample, "run": one.run, "why": found} for one, found in failures if found),
+            key=lambda one: (one["run"], one["sample"]),
+        ),
+    }
+    cleaned: dict[str, Any] = clean(content)
+    return cleaned | {"digest": digest_of(cleaned)}
+
+
+def write_reference(content: Mapping[str, Any], path: Path) -> None:
+    """Write a reference as JSON, keys sorted: equal content is equal bytes."""
+    write_atomically(path, json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def tell(content: Mapping[str, Any], fewest: int) -> Iterator[str]:
+    """Yield what a reference says, in lines for a terminal."""
+    collected = content["collected"]
+    yield (
+        f"reference: {collected['used']} healthy controls of {collected['controls']} ({collected['failed']} failed and "
+        f"left out), {len(content['seen']['cytometers'])} instruments, "
+        f"versions of the analysis: {', '.join(content['engine_versions'])}"
+    )
+    if collected["few"]:
+        yield (
+            f"  fewer than {fewest} controls: the limits are provisional. The spread of healthy donors is taken to be "
+            "no smaller than the default, and no control fails by its chart."
+        )
+    for reagent, found in content["healthy_negative"].items():
+        yield (
+            f"  {reagent}: negative fraction of healthy donors {found['mean']:.3f}, SD between them "
+            f"{found['sd_between']:.4f} (as measured {found['sd_total']:.4f}); mutant fraction: limit of blank "
+            f"{found['lob']:.3f}, limit of detection {found['lod']:.3f}"
+        )
+
+
+def why(result: Result) -> str:
+    """Return why a control must not count among the healthy; empty when it may.
+
+    That another control of its run failed is not its own fault, and a control in the grey zone stays: to leave out
+    healthy donors with many negative cells would make the spread too small.
+    """
+    if result.lent is None or result.lent.failures:
+        return " ".join(result.lent.failures) if result.lent else "It lends nothing."
+    if result.call not in (NORMAL, INDETERMINATE):
+        return f"It is called {result.call} beside the run's other controls."
+    return "" if result.reagents else "Nothing could be measured."
+
+
+def _refuse_repeats(controls: Sequence[tuple[str, Result]]) -> None:
+    seen: dict[str, tuple[str, Result]] = {}
+    repeats = []
+    for path, result in controls:
+        digests = [tube.digest for tube in result.tubes if tube.digest]
+        first = next((seen[digest] for digest in digests if digest in seen), None)
+        if first is not None:
+            repeats.append(
+                f"{path} ({result.sample} of run {result.run}) holds the data of {first[0]} "
+                f"({first[1].sample} of run {first[1].run})."
+            )
+        for digest in digests:
+            seen.setdefault(digest, (path, result))
+    if repeats:
+        raise Cd40lFlowError("\n  ".join(["The same control must not count twice. Leave one of each out:", *repeats]))
+
+
+def row_of(result: Result) -> dict[str, Any]:
+    """Return the row of one control: allow-listed words, and its measures."""
+    read = [tube for tube in result.tubes if tube.status == "ok"]
+    return {
+        "sample": result.sample,
+        "run": result.run,
+        "month": min((tube.month for tube in read if tube.month), default=""),
+        "cytometer": next((tube.cytometer for tube in read), ""),
+        "reagents": {reagent: _control_measures(result, reagent) for reagent in result.reagents},
+    }
+
+
+def _control_measures(result: Result, reagent: str) -> dict[str, Any]:
+    """Return what of one reagent of a control enters rows and charts; percents 0 to 100, fractions 0 to 1."""
+    found = result.reagents[reagent]
+    low, high = found.negative_fraction_low, found.negative_fraction_high
+    positive, background = found.mfi_positive, found.mfi_background
+    tube = next(tube for tube in result.tubes if tube.fcs in found.tubes)
+    activation = result.lent.activation_percent if result.lent is not None else {}
+    return {
+        "clone": tube.clone,
+        "lot": tube.lot,
+        "cd69_percent": activation.get(reagent),
+        "percent_positive": found.percent_positive,
+        "negative_fraction": found.negative_fraction,
+        "negative_fraction_error": None if low is None or high is None else (high - low) / (2 * Z95),
+        "mfi_above_background": None if positive is None or background is None else positive - background,
+    }
+
+
+def _order(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    return row["month"], row["run"], row["sample"], json.dumps(row, sort_keys=True)
+
+
+def _distinct(rows: Sequence[Mapping[str, Any]], reagent: str, word: str) -> list[str]:
+    return sorted({row["reagents"][reagent][word] for row in rows if reagent in row["reagents"]})
+
+
+def values_of(rows: Sequence[Mapping[str, Any]], reagent: str, measure: str) -> list[float]:
+    """Return the known values of a measure; on the logarithm where it is charted so."""
+    known = [row["reagents"][reagent][measure] for row in rows if reagent in row["reagents"]]
+    if CHARTED.get(measure):
+        return [math.log(value) for value in known if value is not None and value > 0]
+    return [value for value in known if value is not None]
+
+
+def spread(values: Sequence[float], *, log: bool) -> dict[str, Any]:
+    """Return count, mean and SD of values as a reference holds them."""
+    return {
+        "count": len(values),
+        "mean": fmean(values),
+        "sd": stdev(values) if len(values) > 1 else None,
+        "log": log,
+    }
+
+
+def _spreads(rows: Sequence[Mapping[str, Any]], reagent: str) -> dict[str, Any]:
+    found = {measure: values_of(rows, reagent, measure) for measure in CHARTED}
+    return {measure: spread(values, log=CHARTED[measure]) for measure, values in found.items() if values}
+
+
+def _healthy(rows: Sequence[Mapping[str, Any]], reagent: str, limits: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return how much the negative fraction of healthy donors differs, and what follows for the mutant fraction."""
+    pairs = [
+        (measures["negative_fraction"], measures["negative_fraction_error"])
+        for row in rows
+        if (measures := row["reagents"].get(reagent)) is not None
+        and measures["negative_fraction"] is not None
+        and measures["negative_fraction_error"] is not None
+    ]
+    values, errors = [value for value, _ in pairs], [error for _, error in pairs]
+    found = between(values, errors)
+    if found is None:
+        return None
+    error = sorted(errors)[len(errors) // 2]
+    lob, lod = detection_limits(found.sd, found.mean, error, error, limits["mixture"])
+    return {
+        "count": found.count,
+        "mean": found.mean,
+        "sd_between": found.sd,
+        "sd_total": stdev(values),
+        "median_error": error,
+        "lob": lob,
+        "lod": lod,
+    }
+
+
+def _ratio_spread(rows: Sequence[Mapping[str, Any]], reagent: str) -> dict[str, Any] | None:
+    """Return the 95 % range of the MFI ratio of two healthy donors of one run; None without a run of two controls.
+
+    From the variance of ln MFI within runs, pooled; a ratio of two has twice that variance.
+    """
+    runs: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        runs.setdefault((row["month"], row["run"]), []).extend(values_of([row], reagent, "mfi_above_background"))
+    together = [values for values in runs.values() if len(values) > 1]
+    if not together:
+        return None
+    freedom = sum(len(values) - 1 for values in together)
+    variance = sum((len(values) - 1) * stdev(values) ** 2 for values in together) / freedom
+    reach = Z95 * math.sqrt(2 * variance)
+    return {"runs": len(together), "log_sd": math.sqrt(variance), "low": math.exp(-reach), "high": math.exp(reach)}

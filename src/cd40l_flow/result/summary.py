@@ -1,0 +1,74 @@
+"""``summary.tsv``: one row a sample, one column a number, nothing rounded for the eye."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.base.disk import write_atomically
+from cd40l_flow.cohort.cells import safe
+from cd40l_flow.result.review_state import ReviewState, review_state
+from cd40l_flow.result.reviews import read_reviews
+from cd40l_flow.result.types.result import Result
+
+_FIRST = ("sample", "run", "role", "sex", "call", "cd154_call", "cd40ig_call", "reasons", "qc", "review")
+_THEN = ("reviewed_call", "activated_events", "cd69_percent")
+
+
+def summary_columns() -> tuple[str, ...]:
+    """Return every column of the summary, in order; those of reagents are the assay's."""
+    return (*_FIRST, *_THEN, *current_assay().columns)
+
+
+def format_cell(value: float | str | None) -> str:
+    """Write one cell: a number to 6 significant digits, a count in full, a missing value as nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return str(value)
+    # Adding zero turns -0.0 into 0.0, so that equal numbers are equal bytes.
+    return repr(float(f"{value:.6g}") + 0.0)
+
+
+def summary_row(result: Result, review: ReviewState) -> dict[str, str]:
+    """Return the row of one ``result.json`` and its reviews; percents 0 to 100, fractions 0 to 1, missing empty."""
+    row = {name: format_cell(getattr(result, name)) for name in ("sample", "run", "role", "sex", "call", "qc")}
+    row["reasons"] = ";".join(result.reasons)
+    row["review"] = review.state
+    row["reviewed_call"] = review.reviewed_call
+    row["activated_events"] = format_cell(result.activated_events)
+    row["cd69_percent"] = format_cell(result.cd69_percent)
+    for target in current_assay().targets.values():
+        subcall = result.subcalls.get(target.name)
+        row[f"{target.key}_call"] = subcall.call if subcall is not None else ""
+    for column, (reagent, measure) in current_assay().columns.items():
+        if measure != "call":
+            row[column] = format_cell(_clipped(measure, result.numbers(reagent).get(measure)))
+    return {column: safe(row[column]) for column in summary_columns()}
+
+
+def _clipped(measure: str, value: float | None) -> float | None:
+    """Return a mutant fraction within 0 and 1, for readers of a table; ``result.json`` tells it whole."""
+    return min(max(value, 0.0), 1.0) if value is not None and measure.startswith("mutant_fraction") else value
+
+
+def write_summary(
+    results: Iterable[tuple[Result, str]], out_path: str | Path, review_files: Sequence[str | Path] = ()
+) -> None:
+    """Write ``summary.tsv``, one row a result, in the order of the sample ids whatever the order given.
+
+    ``results`` are pairs of a result and the SHA-256 of its file, empty where it has none.
+    """
+    # One result at a time is held: those of a screening programme do not fit into memory together.
+    reviews = read_reviews(map(Path, review_files))
+    rows = (summary_row(result, review_state(result, digest, reviews)) for result, digest in results)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, summary_columns(), delimiter="\t", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(sorted(rows, key=lambda row: row["sample"]))
+    write_atomically(out_path, text.getvalue())

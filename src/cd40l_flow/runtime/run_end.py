@@ -1,0 +1,218 @@
+"""The end of a run of the workflow: who failed is named last, and after an error what can be made is made.
+
+A step that crashes leaves a result that says so. One that is killed with everything around it, as a submission on a
+cluster, leaves nothing, and those of the same submission that it had not come to have nothing either; and Snakemake
+then makes nothing that depends on any of them. Here the one gets its result after all, the others are analysed, and
+the outputs of the cohort are made of what there is.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import redirect_stdout
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from cd40l_flow.base.errors import Cd40lFlowError
+from cd40l_flow.cohort.job import read_job
+from cd40l_flow.result.cohort import Cohort, Entry
+from cd40l_flow.result.failed import failures, is_failed, note_failure, write_failed_report
+from cd40l_flow.result.record import read_record
+from cd40l_flow.result.review_state import digest_of
+from cd40l_flow.steps import Outputs, fail_analysis, tell_traceback, words_of
+
+MOST_NAMED = 50
+# Analyses that the end of a run makes up for, two seconds each: those of a few submissions. Where more were lost it is
+# the cluster that fails, and the machine that people log in to is not to do its work.
+MOST_MADE = 100
+# The environment variable that tells the processes of a submission how often Snakemake tries a job again.
+RETRIES = "CD40L_FLOW_RETRIES"
+COHORT = ("summarize", "index", "multiqc")
+
+
+def start_of_run(workflow: Any) -> None:
+    """Tell of the retries, and remove the logs of the analyses to come: what is in one then tells that it was begun."""
+    os.environ[RETRIES] = str(workflow.execution_settings.retries)
+    for job in _of(workflow.dag.needrun_jobs(), "analyse"):
+        _log(job).unlink(missing_ok=True)
+
+
+def end_of_run(workflow: Any, *, complete: bool) -> None:
+    """Make up for what an error left undone; name every sample that failed, and raise SystemExit where there is one.
+
+    ``workflow`` is Snakemake's, ``complete`` whether all jobs ended well. Only samples whose jobs were asked for are
+    touched.
+    """
+    jobs = list(workflow.dag.jobs)
+    named: dict[str, str] = {}
+    untouched: list[str] = []
+    if not complete:
+        due = set(workflow.dag.needrun_jobs(exclude_finished=True))
+        # What is told here belongs to the messages of Snakemake.
+        with redirect_stdout(sys.stderr):
+            made_up, untouched = _make_up(workflow, [job for job in jobs if job in due])
+        named |= made_up
+    named |= {sample: why for sample, why in _failed(jobs) if sample not in untouched}
+    if not named and not untouched:
+        return
+    lines = [f"  {sample}: {why}" for sample, why in list(named.items())[:MOST_NAMED]]
+    if len(named) > MOST_NAMED:
+        lines.append(f"  and {len(named) - MOST_NAMED} more: see the reasons in results/summary.tsv")
+    if named:
+        samples = "1 sample" if len(named) == 1 else f"{len(named)} samples"
+        lines.insert(0, f"Failed for {samples}; the next run tries again:")
+    if untouched:
+        few = ", ".join(untouched[:10]) + (", ..." if len(untouched) > 10 else "")
+        lines.insert(0, f"Not begun: {len(untouched)} of the analyses ({few}); the next run does them.")
+    import_module("snakemake.logging").logger.error("\n".join(lines))
+    # An exception of Snakemake's would end with the places of its own code, not with the samples.
+    raise SystemExit(1)
+
+
+def _make_up(workflow: Any, jobs: list[Any]) -> tuple[dict[str, str], list[str]]:
+    """Make what jobs that did not end have left undone.
+
+    Returns sample or output -> why, of what is not told elsewhere, and the samples whose analysis was not begun and is
+    left to the next run.
+    """
+    # Somebody has ended the run, or Snakemake was told to stop at the first error: nothing more is begun.
+    stopped = bool(list(workflow.scheduler.running) or list(workflow.scheduler.open_jobs))
+    analyses = _of(jobs, "analyse")
+    # A submission that dies as a whole leaves such as were not begun, and so does a control that dies.
+    waiting = [job for job in analyses if not _log(job).exists() or not _log(job).stat().st_size]
+    left = waiting if stopped or len(waiting) > MOST_MADE else []
+    failed = set()
+    # Controls first: the others need their results.
+    for job in sorted(analyses, key=lambda job: read_job(job.params.job).job.sample.role != "control"):
+        if job not in left:
+            if _make_result(job, begun=job not in waiting):
+                failed.add(_folder(job).name)
+            _record(workflow, job)
+    untouched = {_folder(job).name for job in left}
+    named = {}
+    for job in _of(jobs, "report_sample"):
+        sample = _folder(job).name
+        if sample in failed or not (stopped or sample in untouched):
+            if _make_report(job):
+                named[f"{sample} (report)"] = "its step did not end; the report was made at the end of the run."
+            _record(workflow, job)
+    for job in _of(jobs, "export"):
+        sample = _folder(job).name
+        if not (stopped or sample in untouched):
+            named[f"{sample} (export)"] = f"its step did not end; see {_log(job)}."
+    for rule in COHORT:
+        for job in _of(jobs, rule):
+            _make_cohort(job, rule)
+    return named, sorted(untouched)
+
+
+def _record(workflow: Any, job: Any) -> None:
+    """Let Snakemake know what a job was made from: else the next run would not see that it has to be made again."""
+    workflow.async_run(workflow.persistence.finished(job))
+
+
+def _log(job: Any) -> Path:
+    return Path(str(job.log[0]))
+
+
+def _folder(job: Any) -> Path:
+    """Return the folder of the sample of a job."""
+    return Path(str(job.output[0])).parent
+
+
+def _make_result(job: Any, *, begun: bool) -> bool:
+    """Give a sample whose analysis left no present result one that says so; one that was not begun is analysed.
+
+    Returns whether it is one that says so.
+    """
+    planned = read_job(job.params.job)
+    place = Path(str(job.output.result))
+    sample = planned.job.sample.sample
+    cohort = Cohort([sample], place.parents[2], Path(job.params.job).parent)
+    if not begun and cohort.fault(sample, planned):
+        _analyse(job)
+    if not cohort.fault(sample, planned):
+        return False
+    if place.exists():
+        cohort.move(place.parent)
+    why = f"its analysis was killed, or the run ended before it was done; see {_log(job)}."
+    fail_analysis(planned, Outputs.of(place.parent), why)
+    print(f"analyse {sample}: {why}", file=sys.stderr)
+    return True
+
+
+def _analyse(job: Any) -> None:
+    """Run the command of an analysis, as its rule has it, in processes of its own."""
+    _log(job).parent.mkdir(parents=True, exist_ok=True)
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)])
+    command = ["bash", "-c", f"set -euo pipefail; {job.shellcmd}"]
+    subprocess.run(command, env={**os.environ, "PATH": path}, stdin=subprocess.DEVNULL, stdout=2, check=False)
+
+
+def _make_report(job: Any) -> bool:
+    """Make the report of a sample unless there is one of its present result; return whether it was made."""
+    from cd40l_flow.cli.main import main
+
+    out, result = Path(str(job.output[0])), Path(str(job.input.result))
+    reviews = job.params.get("reviews") or []
+    command = ["report", "--result", str(result), "--shown-controls", "--out", str(out)]
+    command += ["--reviews", *([reviews] if isinstance(reviews, str) else map(str, reviews))]
+    try:
+        if Entry(result.parent.name, read_record(result), result, digest_of(result)).report(result.parent):
+            return False
+        code = main(command)
+        why = f"it ended with exit code {code}." if code else ""
+    except Exception as error:  # noqa: BLE001  it costs this report and no other
+        tell_traceback(error, None)
+        why = words_of(error, None)
+    if why:
+        note_failure(result.parent, "report", why)
+        write_failed_report(out, result.parent.name, why)
+    return not why
+
+
+def _make_cohort(job: Any, rule: str) -> None:
+    from cd40l_flow.cli.main import main
+
+    option = {"summarize": "--summary", "index": "--index", "multiqc": "--multiqc"}[rule]
+    command = ["summarize", "--samples", str(job.params.sheet), "--jobs", str(job.params.jobs)]
+    for name in ("reviews", "reference"):
+        value = job.params.get(name) or []
+        command += [f"--{name}", *([value] if isinstance(value, str) else map(str, value))]
+    try:
+        code = main([*command, option, str(job.output[0])])
+    except Exception as error:  # noqa: BLE001  the other outputs of the cohort are made all the same
+        tell_traceback(error, None)
+        code = 1
+    if code:
+        print(f"{rule}: {job.output[0]} could not be made; remove the one that is there.", file=sys.stderr)
+
+
+def _failed(jobs: list[Any]) -> Iterator[tuple[str, str]]:
+    """Yield every sample that has no result, or of which a step failed in this run, and why."""
+    for job in _of(jobs, "analyse"):
+        place = Path(str(job.output.result))
+        if place.exists() and not failures(place.parent):
+            continue
+        try:
+            result = read_record(place)
+            if is_failed(result):
+                yield str(result.sample), result.messages[0].text.partition(": ")[2]
+        except (OSError, Cd40lFlowError, LookupError):
+            yield place.parent.name, "it has no result."
+    for step, rule in (("report", "report_sample"), ("export", "export")):
+        for job in _of(jobs, rule):
+            folder = Path(str(job.output[0])).parent
+            lines = [why for name, why in failures(folder) if name == step]
+            if len(lines) > int(job.params.failures.rpartition(" ")[2]):
+                yield f"{folder.name} ({step})", lines[-1]
+
+
+def _of(jobs: Iterable[Any], rule: str) -> list[Any]:
+    """Return the jobs of a rule, which has another name in front where the workflow is a module of another."""
+    found = [job for job in jobs if job.rule.name == rule or job.rule.name.endswith(f"_{rule}")]
+    return sorted(found, key=lambda job: str(job.output[0]))

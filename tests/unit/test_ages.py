@@ -1,0 +1,34 @@
+"""Ages are kept as bands, and a band is younger than an age only where everybody in it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from cd40l_flow.cohort.ages import age_band, younger_than
+
+BANDS = {
+    0.0: "under 6 months",
+    0.4: "under 6 months",
+    0.5: "6 to 11 months",
+    1.0: "1 y",
+    4.9: "2 to 4 y",
+    9.0: "5 to 9 y",
+}
+OLDER = {10.0: "10 to 17 y", 18.0: "18 to 44 y", 45.0: "45 y or older", 99.0: "45 y or older"}
+
+
+@pytest.mark.parametrize(("age", "band"), [*BANDS.items(), *OLDER.items(), (None, None)])
+def test_an_age_lies_in_its_band(age: float | None, band: str | None) -> None:
+    assert age_band(age) == band
+
+
+@pytest.mark.parametrize("years", [0.5, 1.0, 2.0, 5.0, 10.0, 18.0, 45.0])
+@pytest.mark.parametrize("age", [0.1, 0.7, 1.5, 3.0, 7.0, 12.0, 30.0, 70.0])
+def test_a_band_is_younger_than_its_upper_end_and_all_above(age: float, years: float) -> None:
+    """At the borders of the bands, where they tell as much as the ages themselves."""
+    assert younger_than(age_band(age), years) == (age < years)
+
+
+def test_what_is_between_the_borders_is_not_known_to_be_younger() -> None:
+    assert not younger_than("2 to 4 y", 3.0)
+    assert not younger_than(None, 100.0)
