@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 
 from cd40l_flow.assay.effects import INDETERMINATE, NORMAL
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.errors import Cd40lFlowError, TubeError
-from cd40l_flow.base.model import Events, Job, Sample, Tube
+from cd40l_flow.base.model import Events, Override, Sample, Tube
+from cd40l_flow.cohort.settings import Job, Settings
 from cd40l_flow.decision.assess import assess, control_case, together
 from cd40l_flow.decision.calls import Decision, decide
 from cd40l_flow.decision.case import Case, ControlCase, Refusal, WithoutTimeQC
@@ -58,7 +60,7 @@ def analyse(job: Job, control_results: Mapping[str, Result]) -> tuple[Result, di
     results = [] if job.sample.role == "control" else [control_results[name] for name in sorted(job.controls)]
     assay = _of_control(job) if job.sample.role == "control" else _of_test(job, results)
     gated, case = assay.judge(assay.signals)
-    limits = job.settings["limits"]
+    limits = job.settings.limits
     decision = _decide(case, job)
     if any(signal.acquisition.time_qc.stretches for signal in assay.signals):
         case = replace(case, without_time_qc=_without_time_qc(assay, gated, decision.call))
@@ -75,7 +77,7 @@ def analyse(job: Job, control_results: Mapping[str, Result]) -> tuple[Result, di
         case=shown,
         decision=decision,
         statement=statement(shown, decision, limits),
-        changes=would_change(case, decision, limits, require_function=bool(job.settings["require_function"])),
+        changes=would_change(case, decision, limits, require_function=job.settings.require_function),
         lent=lent,
         failures=failures,
         reagent_failures=reagent_failures,
@@ -101,15 +103,15 @@ class _Assay:
 
     def judge(self, signals: Sequence[TubeSignal]) -> tuple[GatedSample, Case]:
         """Return the gated sample and its case, from its own signals or from what was made of them."""
-        limits, overrides = self.job.settings["limits"], _overrides(self.job, self.sample)
-        gated = gate(self.sample, signals, self.scales, overrides, limits["gating"], self.lent)
-        own = laboratory(self.job.settings["reference"])
+        limits, overrides = self.job.settings.limits, _overrides(self.job, self.sample)
+        gated = gate(self.sample, signals, self.scales, overrides, limits.gating, self.lent)
+        own = laboratory(self.job.settings.reference)
         return gated, assess(gated, self.refusals, self.control, overrides, limits, alone=self.alone, laboratory=own)
 
 
 def _decide(case: Case, job: Job) -> Decision:
-    limits = job.settings["limits"]
-    return decide(case, apply_guards(case, limits), limits, require_function=bool(job.settings["require_function"]))
+    limits = job.settings.limits
+    return decide(case, apply_guards(case, limits), limits, require_function=job.settings.require_function)
 
 
 def _without_time_qc(assay: _Assay, cut: GatedSample, call: str) -> WithoutTimeQC:
@@ -121,10 +123,10 @@ def _without_time_qc(assay: _Assay, cut: GatedSample, call: str) -> WithoutTimeQ
 
 def _of_control(job: Job) -> _Assay:
     """Return a control, to be judged by itself and, where the run has others, beside them."""
-    limits = job.settings["limits"]
+    limits = job.settings.limits
     every = [read_sample(sample, job.settings) for sample in job.run_controls]
     read = [_without_others(one, _data_of(other for other in every if other is not one)) for one in every]
-    scales = shared_scales([choose_scales(one.events, limits["scale"], "controls of the run") for one in read])
+    scales = shared_scales([choose_scales(one.events, limits.scale, "controls of the run") for one in read])
     assays = {one.sample.sample: _assay(job, one, scales, None, alone=True) for one in read}
     mine = assays.pop(job.sample.sample)
     others = [assays[other].judge(assays[other].signals)[1] for other in job.controls if other in assays]
@@ -133,23 +135,23 @@ def _of_control(job: Job) -> _Assay:
 
 def _of_test(job: Job, results: Sequence[Result]) -> _Assay:
     """Return a test sample on the scale of its run's controls, to be judged beside them."""
-    limits = job.settings["limits"]
+    limits = job.settings.limits
     theirs = {str(tube.digest): f"{tube.fcs} of {result.sample}" for result in results for tube in result.tubes}
     read = _without_others(read_sample(job.sample, job.settings), theirs)
     scales = shared_scales([scales_of(result) for result in results])
     if any(name not in scales for one in read.events for name in one.markers.values()):
-        scales = choose_scales(read.events, limits["scale"], "own tubes") | scales
+        scales = choose_scales(read.events, limits.scale, "own tubes") | scales
     assay = _assay(job, read, scales, control_from_results(results, limits) if results else None, alone=False)
     return replace(assay, lent=combined([_gates(control) for control in given_by(results)]))
 
 
 def _assay(job: Job, read: Read, scales: Mapping[str, Scale], control: ControlCase | None, *, alone: bool) -> _Assay:
     used = {name: scales[name] for events in read.events for name in events.markers.values()}
-    signals = tuple(prepare(events, used, job.settings["limits"]["acquisition"]) for events in read.events)
+    signals = tuple(prepare(events, used, job.settings.limits.acquisition) for events in read.events)
     return _Assay(job, read.sample, signals, used, read.refusals, control, alone)
 
 
-def control_from_results(results: Sequence[Result], limits: Mapping[str, Any]) -> ControlCase:
+def control_from_results(results: Sequence[Result], limits: Limits) -> ControlCase:
     """Return what the results of a sample's controls say together; a reagent counts when every control has it."""
     lent = given_by(results)
     reagents = [name for name in lent[0].reagents if all(name in one.reagents for one in lent)]
@@ -157,7 +159,7 @@ def control_from_results(results: Sequence[Result], limits: Mapping[str, Any]) -
     terms = [{name: from_json(msgspec.to_builtins(plain)) for name, plain in one.reagents.items()} for one in lent]
     return ControlCase(
         names=tuple(result.sample for result in results),
-        reagents={name: combine([one[name] for one in terms], limits["mixture"]) for name in reagents},
+        reagents={name: combine([one[name] for one in terms], limits.mixture) for name in reagents},
         activation_percent={
             name: sum(one[name] for one in percents) / len(percents)
             for name in percents[0]
@@ -220,13 +222,13 @@ def _volts(result: Result) -> dict[str, tuple[float, ...]]:
     return {name: tuple(sorted(volts)) for name, volts in found.items()}
 
 
-def _overrides(job: Job, sample: Sample) -> list[Any]:
+def _overrides(job: Job, sample: Sample) -> list[Override]:
     return [override for override in job.overrides if override.sample == sample.sample]
 
 
-def read_sample(sample: Sample, settings: Mapping[str, Any]) -> Read:
+def read_sample(sample: Sample, settings: Settings) -> Read:
     """Read the tubes of a sample, each on its own: one that cannot be used is refused with its reason."""
-    refused = dict(settings.get("refused", {}).get(sample.sample, {}))
+    refused = settings.refused.get(sample.sample, {})
     events: dict[Tube, Events] = {}
     refusals: dict[Tube, Refusal] = {}
     targets: dict[str, str] = {}
@@ -239,9 +241,9 @@ def read_sample(sample: Sample, settings: Mapping[str, Any]) -> Read:
             if tells:
                 lost.setdefault(tube.reagent, tube.fcs)
             continue
-        panel = settings["panels"].get(tube.panel) or {}
+        panel = settings.panel(tube.panel)
         try:
-            found = read_events(tube, panel, settings["spillover"], background_detector(tube.reagent, targets))
+            found = read_events(tube, panel, settings.spillover, background_detector(tube.reagent, targets))
         except TubeError as error:
             refusals[tube] = Refusal(tube.fcs, error.code, str(error))
             other = awaited(tube.reagent, targets, lost)

@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cd40l_flow.assay.call_limits import MixtureLimits, OddsLimits
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.decision.compare import compare
 from cd40l_flow.mixture.histogram import centres
 from cd40l_flow.mixture.hypotheses import MOSAIC, NORMAL, Above, People, hypotheses
@@ -34,9 +36,8 @@ def test_bright_cells_are_those_that_the_background_does_not_explain(dark: float
 
 def people(negative: float = 0.10, error: float = 0.0, **changes: float) -> People:
     """Return how a sample may differ from a control of a laboratory like most others."""
-    chosen = limits()
-    for group in ("mixture", "odds"):
-        chosen[group] = {**chosen[group], **{name: value for name, value in changes.items() if name in chosen[group]}}
+    of_mixture = {name: changes.pop(name) for name in MixtureLimits.__struct_fields__ if name in changes}
+    chosen = Limits(mixture=MixtureLimits(**of_mixture), odds=OddsLimits(**changes))
     control = replace(LENT, negative_fraction=negative, negative_fraction_sd=error, prior=NOTHING_KNOWN)
     found = People.of(control, chosen)
     assert found is not None
@@ -55,7 +56,7 @@ def test_a_mosaic_begins_where_few_healthy_people_lie() -> None:
 
 def test_the_hypothesis_of_a_mosaic_begins_at_the_limit_of_blank() -> None:
     found = people(smallest_mosaic=1.0)
-    said = hypotheses(found, found.negative, 5000, -3.0, limits())
+    said = hypotheses(found, 5000, -3.0, limits())
     mosaic = said[MOSAIC].negative
     assert isinstance(mosaic, Above)
     # A mutant fraction f takes that share of the cells that would express.
@@ -64,4 +65,4 @@ def test_the_hypothesis_of_a_mosaic_begins_at_the_limit_of_blank() -> None:
     assert said[NORMAL].negative.sd == pytest.approx(found.negative_sd)
     # At most so many are negative that 2 % of the cells, or 50 of them, are left to express.
     assert said[MOSAIC].most_negative == pytest.approx(0.98)
-    assert hypotheses(found, found.negative, 500, -3.0, limits())[MOSAIC].most_negative == pytest.approx(0.90)
+    assert hypotheses(found, 500, -3.0, limits())[MOSAIC].most_negative == pytest.approx(0.90)

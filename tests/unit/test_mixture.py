@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
+from cd40l_flow.assay.call_limits import MixtureLimits
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.components import TILTS, Background, background_component
 from cd40l_flow.mixture.fit import Fit, fit_mixture, parameters
@@ -26,7 +27,7 @@ BINS = 512
 SCALE = Scale(t=262144.0, w=0.7, m=4.5, a=0.0, source="test")
 SHIFT_MAX = 1.0
 MEAN, SD, SPREAD, ALPHA = 150.0, 70.0, 0.45, -1.5
-MIXTURE = {"shape_spread_sd": 0.02, "shape_skew_sd": 0.04}
+MIXTURE = MixtureLimits(shape_spread_sd=0.02, shape_skew_sd=0.04)
 BRIGHT, DIM = 7.5, 5.6  # levels: D of about 6 and about 3
 
 

@@ -111,10 +111,7 @@ def part(name):
     return lambda wildcards: parts_of(wildcards.sample)[name]
 
 
-PARTS = {
-    name: part(name)
-    for name in (*PART_NAMES, *(f"limits_{group}" for group in PLAN.config.limits), "files_of_controls", "failures")
-}
+PARTS = {name: part(name) for name in (*PART_NAMES, "files_of_controls", "failures")}
 
 
 def hashed(value):

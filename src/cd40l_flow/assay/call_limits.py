@@ -121,7 +121,7 @@ class ReferenceLimits(Struct, frozen=True):
 
     fewest_controls: Annotated[int, limit(
         "Healthy controls below which the laboratory's limits are provisional: control charts fail nothing, and the "
-        "spread of the healthy is not taken to be smaller than healthy_negative_sd.", "controls", ge=2)] = 20
+        "spread of the healthy is not taken to be smaller than `healthy_negative_sd`.", "controls", ge=2)] = 20
     healthy_negative_sd_min: Annotated[float, limit(
         "Smallest standard deviation of the healthy negative fraction that is believed, however little the "
         "laboratory's controls differ.", "fraction of activated cells", ge=0, le=0.5)] = 0.01

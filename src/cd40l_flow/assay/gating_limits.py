@@ -66,7 +66,7 @@ class GatingLimits(Struct, frozen=True):
         "Cells of the unstimulated tube that may lie above the CD69 boundary, which fixes it.",
         "percent of CD3+CD8- cells", le=50, gt=0)] = 2.0
     cd4_gate: Annotated[bool, limit(
-        "Gate CD4+ cells before CD69 (CD3+CD8-CD4+). For assays that leave CD4 on the surface; PMA takes it off, so "
+        "Gates CD4+ cells before CD69 (CD3+CD8-CD4+), for assays that leave CD4 on the surface; PMA takes it off, so "
         "that the activated cells would be lost.", "true or false",
         source="CD4 is lost on activation by PMA (Kemp 2001)")] = False
     lymphocytes_distance_max: Annotated[float, limit(

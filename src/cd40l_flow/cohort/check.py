@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.errors import Problem, TubeError
-from cd40l_flow.base.model import Job, Sample, Tube
+from cd40l_flow.base.model import Sample, Tube
 from cd40l_flow.cohort.identity import repeated_data
+from cd40l_flow.cohort.settings import Job, Settings
 from cd40l_flow.fcs.panel import awaited, background_detector
 from cd40l_flow.fcs.reader import map_detectors, open_recording
 
@@ -55,7 +56,7 @@ def check_files(plan: Planned) -> list[Problem]:
     for name, sample in plan.samples.items():
         job = plan.job(name)
         controls[name] = job.controls
-        refused |= {(name, fcs) for fcs in job.settings.get("refused", {}).get(name, ())}
+        refused |= {(name, fcs) for fcs in job.settings.refused.get(name, ())}
         problems += _check_sample(sample, job.settings)
     return problems + repeated_data(plan.samples, controls, refused)
 
@@ -79,7 +80,7 @@ def check_dates(plan: Planned, now: float) -> list[Problem]:
     return problems
 
 
-def _check_sample(sample: Sample, settings: Mapping[str, Any]) -> list[Problem]:
+def _check_sample(sample: Sample, settings: Settings) -> list[Problem]:
     problems: dict[Tube, Problem] = {}
     warnings: list[Problem] = []
     targets: dict[str, str] = {}
@@ -90,8 +91,8 @@ def _check_sample(sample: Sample, settings: Mapping[str, Any]) -> list[Problem]:
         target = background_detector(tube.reagent, targets)
         try:
             recording = open_recording(tube.path, tube.fcs)
-            panel = settings["panels"].get(tube.panel) or {}
-            mapped = map_detectors(recording, tube, panel, settings["spillover"], target)
+            panel = settings.panel(tube.panel)
+            mapped = map_detectors(recording, tube, panel, settings.spillover, target)
             recording.check_crc()
         except TubeError as error:
             if gives_target:

@@ -48,6 +48,7 @@ def guard(
 ) -> Guard:
     """Return a guard with the effect its code has in the assay's table, unless ``blocks`` says otherwise."""
     taken_away = current_assay().guard[code].blocks if blocks is None else blocks
+    limit = None if limit is None else float(limit)
     return Guard(code, reagent, fired, taken_away, value, limit, unit, message)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from cd40l_flow.assay.cd40l import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE
 from cd40l_flow.assay.effects import MOSAIC
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.tables import TARGET, TARGET_GATE
 from cd40l_flow.base.model import Floats, Override, Sample
@@ -63,7 +64,7 @@ def assess(
     refusals: tuple[Refusal, ...],
     control: ControlCase | None,
     overrides: Sequence[Override],
-    limits: Mapping[str, Any],
+    limits: Limits,
     *,
     alone: bool,
     laboratory: Laboratory | None = None,
@@ -84,14 +85,13 @@ def assess(
         expression = _measure(tubes, reagent, control, overrides, limits)
         if expression is not None:
             reagents[reagent] = expression
+    own = {reagent: with_laboratory(limits, laboratory, reagent) for reagent in reagents}
     comparisons: dict[str, Comparison] = {}
     if control is not None:
         for reagent, expression in reagents.items():
             if reagent in control.reagents:
                 by_fit = usable_fit(expression, limits)
-                own = with_laboratory(limits, laboratory, reagent)
-                comparisons[reagent] = compare(expression, control.reagents[reagent], own, by_fit=by_fit)
-    own = {reagent: with_laboratory(limits, laboratory, reagent) for reagent in reagents}
+                comparisons[reagent] = compare(expression, control.reagents[reagent], own[reagent], by_fit=by_fit)
     theirs = control.reagents if control else {}
     weighed = weigh(reagents, theirs, own, assay.function)
     comparisons = {reagent: replace(one, **weighed.reagents.get(reagent, {})) for reagent, one in comparisons.items()}
@@ -105,7 +105,7 @@ def assess(
         reagents=reagents,
         comparisons=agreeing(comparisons),
         activation={reagent: _activation(tubes, reagent) for reagent in planned},
-        checks=check_tubes(gated, limits["gating"]),
+        checks=check_tubes(gated, limits.gating),
         control=control,
         laboratory=laboratory,
         cytometers=tuple(sorted({tube.signal.events.header.cytometer for tube in gated.tubes})),
@@ -122,7 +122,7 @@ def _independence(
     reagents: Mapping[str, Expression],
     comparisons: Mapping[str, Comparison],
     control: ControlCase | None,
-    limits: Mapping[str, Mapping[str, Any]],
+    limits: Mapping[str, Limits],
 ) -> dict[str, Independence]:
     """Return, for each reagent that could be fitted, how its negatives go with CD69 and CD3.
 
@@ -140,7 +140,7 @@ def _independence(
         )
         one = independence(target, cd69, cd3, expression.expected)
         strongest = one.largest
-        asked = strongest is not None and abs(strongest.log_ratio) > float(limits[reagent]["guards"]["dependence_max"])
+        asked = strongest is not None and abs(strongest.log_ratio) > limits[reagent].guards.dependence_max
         if asked and control is not None and reagent in comparisons and (comparisons[reagent].mosaic_odds or 0.0) > 0:
             among = reagent_evidences(expression, control.reagents[reagent], limits[reagent], counts=one.inner)
             one = replace(one, inner_odds=None if among is None else reagent_odds(among[0])[MOSAIC])
@@ -159,7 +159,7 @@ def target_volts(gated: GatedSample) -> dict[str, tuple[float, ...]]:
     return {name: tuple(sorted(volts)) for name, volts in found.items()}
 
 
-def control_case(cases: Sequence[Case], limits: Mapping[str, Any]) -> ControlCase:
+def control_case(cases: Sequence[Case], limits: Limits) -> ControlCase:
     """Return what controls, each assessed by itself, say together."""
     reagents = {}
     terms_of = [
@@ -168,7 +168,7 @@ def control_case(cases: Sequence[Case], limits: Mapping[str, Any]) -> ControlCas
     for reagent in current_assay().targets:
         having = [terms[reagent] for terms in terms_of if reagent in terms]
         if having and len(having) == len([case for case in cases if reagent in case.planned]):
-            reagents[reagent] = combine(having, limits["mixture"])
+            reagents[reagent] = combine(having, limits.mixture)
     return ControlCase(
         names=tuple(case.sample.sample for case in cases),
         reagents=reagents,
@@ -217,7 +217,7 @@ def _missing(sample: Sample, planned: Sequence[str]) -> dict[str, str]:
 
 
 def _measure(
-    tubes: _Tubes, reagent: str, control: ControlCase | None, overrides: Sequence[Override], limits: Mapping[str, Any]
+    tubes: _Tubes, reagent: str, control: ControlCase | None, overrides: Sequence[Override], limits: Limits
 ) -> Expression | None:
     stimulated = [tube for tube in tubes.of(reagent, stimulated=True) if ACTIVATED in tube.indices]
     if not stimulated:
@@ -253,7 +253,7 @@ def _anchor(
     reagent: str,
     detector: str,
     control: ControlCase | None,
-    limits: Mapping[str, Any],
+    limits: Limits,
     activated: Floats,
 ) -> Anchor | None:
     """Return the background of a reagent: the sample's own stimulated one, else its resting cells moved as stimulation
@@ -262,7 +262,7 @@ def _anchor(
     Each is taken only with enough cells (``min_events`` of the gating limits). ``activated`` are the target's values of
     the sample's activated cells, (n,): where the instrument piles them up is its floor.
     """
-    bins, enough = int(limits["mixture"]["bins"]), int(limits["gating"]["min_events"])
+    bins, enough = limits.mixture.bins, limits.gating.min_events
     scale = tubes.gated.scales[detector]
     for background in current_assay().targets[reagent].backgrounds:
         own = [tube for tube in tubes.of(background, stimulated=True) if tube.signal.events.markers[TARGET] == detector]

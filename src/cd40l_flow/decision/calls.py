@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from cd40l_flow.assay.call_limits import CallLimits
 from cd40l_flow.assay.effects import ALL_CALLS, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.rules import BETWEEN, DISCORDANT, GREY_ZONE, MISSED, NOT_TESTED, ODDS, UNRESOLVED
 from cd40l_flow.decision.applied import Guard
@@ -55,7 +56,7 @@ class Decision:
     odds: Mapping[str, float] = field(default_factory=dict)
 
 
-def decide(case: Case, guards: tuple[Guard, ...], limits: Mapping[str, Any], *, require_function: bool) -> Decision:
+def decide(case: Case, guards: tuple[Guard, ...], limits: Limits, *, require_function: bool) -> Decision:
     """Return the call of a sample with its whole trace.
 
     Guards first, then a sub-call for each reagent, then the table and the odds of all reagents together; what none
@@ -65,7 +66,7 @@ def decide(case: Case, guards: tuple[Guard, ...], limits: Mapping[str, Any], *, 
         every_measure(case, limits),
         case.planned,
         guards,
-        limits["calls"],
+        limits.calls,
         alone=case.alone,
         require_function=require_function,
     )
@@ -75,7 +76,7 @@ def decide_on(
     measures: Mapping[str, Measures],
     planned: tuple[str, ...],
     guards: tuple[Guard, ...],
-    limits: Mapping[str, Any],
+    limits: CallLimits,
     *,
     alone: bool,
     require_function: bool,
@@ -104,7 +105,7 @@ def decide_on(
 
 
 def _subcall(
-    reagent: str, measures: Measures | None, guards: tuple[Guard, ...], limits: Mapping[str, Any], alone: bool
+    reagent: str, measures: Measures | None, guards: tuple[Guard, ...], limits: CallLimits, alone: bool
 ) -> SubCall:
     relevant = [guard for guard in guards if guard.reagent in ("", reagent)]
     if alone:
@@ -170,7 +171,7 @@ def _undecided(outcomes: Sequence[Outcome], measures: Measures) -> str:
     )
 
 
-def _functional(measures: Mapping[str, Measures], together: Measures, limits: Mapping[str, Any]) -> Outcome | None:
+def _functional(measures: Mapping[str, Measures], together: Measures, limits: CallLimits) -> Outcome | None:
     """Return the rule of a functional defect evaluated; None without both readouts."""
     assay = current_assay()
     if not together or assay.function not in measures or not set(assay.expression) & set(measures):
@@ -215,7 +216,7 @@ def _combine(
     subcalls: Mapping[str, SubCall],
     functional: Outcome | None,
     together: Measures,
-    limits: Mapping[str, Any],
+    limits: CallLimits,
     require_function: bool,
 ) -> tuple[str, list[str]]:
     hard = _codes([guard for guard in guards if not guard.reagent], INDETERMINATE)
@@ -271,7 +272,7 @@ def _rival(together: Measures) -> str:
     return "READOUT_DISCORDANT" if "joint_DISCORDANT" in close else BETWEEN
 
 
-def _alike(call: str, together: Measures, limits: Mapping[str, Any]) -> tuple[str, list[str]]:
+def _alike(call: str, together: Measures, limits: CallLimits) -> tuple[str, list[str]]:
     """Return a call of both readouts, unless CD40-Ig binds less than CD154 lets expect."""
     if call in (NORMAL, REDUCED) and check(current_assay().alike, together, limits).met is not True:
         return INDETERMINATE, ["READOUT_DISCORDANT"]

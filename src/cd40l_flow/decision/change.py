@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
+from cd40l_flow.assay.call_limits import CallLimits
 from cd40l_flow.assay.effects import INDETERMINATE
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.rules import MEASURE_WORDS
 from cd40l_flow.decision.applied import Guard
@@ -58,15 +59,13 @@ OTHER_SIDE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 IN_WORDS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
 
 
-def would_change(
-    case: Case, decision: Decision, limits: Mapping[str, Any], *, require_function: bool
-) -> tuple[Change, ...]:
+def would_change(case: Case, decision: Decision, limits: Limits, *, require_function: bool) -> tuple[Change, ...]:
     """Return what would change a decision: checks that stand in its way, else the nearest limits of each reagent.
 
     Sets of one measure first; where none of a reagent is enough, sets of two. A measure that is not known cannot be
     moved. ``limits`` are all groups of the configuration's.
     """
-    chosen = limits["calls"]
+    chosen = limits.calls
     measures = every_measure(case, limits)
 
     def decided(changed: Mapping[str, Measures], guards: tuple[Guard, ...]) -> Decision:
@@ -121,7 +120,7 @@ def _without_checks(decision: Decision, free: Decision, alone: bool) -> Iterator
     )
 
 
-def _steps(reagent: str, measures: Measures, limits: Mapping[str, Any]) -> Iterator[Step]:
+def _steps(reagent: str, measures: Measures, limits: CallLimits) -> Iterator[Step]:
     """Yield, for each limit a measure is compared with, the step to its other side, each once."""
     seen = set()
     if reagent == SAMPLE:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from cd40l_flow.assay.call_limits import MixtureLimits
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.mixture.detection import detectable
 from cd40l_flow.mixture.histogram import centres
@@ -16,9 +18,7 @@ from cd40l_flow.mixture.model_free import distances
 from cd40l_flow.mixture.proportion import Z95
 
 
-def compare(
-    expression: Expression, control: ControlExpression, limits: Mapping[str, Any], *, by_fit: bool
-) -> Comparison:
+def compare(expression: Expression, control: ControlExpression, limits: Limits, *, by_fit: bool) -> Comparison:
     """Return one reagent beside the controls'.
 
     ``by_fit`` says whether the sample's own positive fraction may be taken from its fit (stable and separate). Mutant
@@ -101,16 +101,16 @@ def _levels(expression: Expression, control: ControlExpression) -> dict[str, flo
     return found
 
 
-def _mutants(expression: Expression, control: ControlExpression, limits: Mapping[str, Any]) -> dict[str, Any]:
+def _mutants(expression: Expression, control: ControlExpression, limits: Limits) -> dict[str, Any]:
     """Return the mutant fraction with its interval and limits."""
     negative, negative_c, sd_c = expression.negative_fraction, control.negative_fraction, control.negative_fraction_sd
     low, high = expression.negative_fraction_low, expression.negative_fraction_high
     if negative is None or low is None or high is None or negative_c is None or sd_c is None or negative_c >= 0.99:
         return {}
-    mixture = limits["mixture"]
+    mixture = limits.mixture
     expressing = 1 - negative_c
     raw = 1 - (1 - negative) / expressing
-    healthy_sd = float(mixture["healthy_negative_sd"])
+    healthy_sd = mixture.healthy_negative_sd
     healthy = math.sqrt(1 + 1 / control.count) * healthy_sd / expressing
     of_control = (1 - raw) * sd_c / expressing
     # The counting error comes from the intervals of sample and control: they hold the overlap of the components too.
@@ -134,7 +134,7 @@ def detection_limits(
     negative: float,
     error: float,
     control_error: float,
-    mixture: Mapping[str, Any],
+    mixture: MixtureLimits,
     *,
     controls: int = 1,
 ) -> tuple[float, float]:
@@ -144,8 +144,8 @@ def detection_limits(
     the standard errors of the negative fraction of sample and control, of whom there are so many ``controls``.
     """
     s = math.hypot(math.sqrt(1 + 1 / controls) * healthy_sd, error, control_error) / (1 - negative)
-    lob = float(mixture["lob_z"]) * s
-    return lob, lob + float(mixture["lod_z"]) * s
+    lob = mixture.lob_z * s
+    return lob, lob + mixture.lod_z * s
 
 
 def _bright_events(expression: Expression, control: ControlExpression) -> float | None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from cd40l_flow.assay.call_limits import MixtureLimits
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.decision.quality import positive_fraction, usable_fit
 from cd40l_flow.mixture.detection import combine_titrations, read_titration
 from cd40l_flow.mixture.fit import Fit
@@ -20,7 +22,7 @@ from cd40l_flow.mixture.signal_law import SignalParameters
 from cd40l_flow.mixture.titration import titrate
 
 
-def control_terms(expression: Expression, limits: Mapping[str, Any]) -> ControlExpression:
+def control_terms(expression: Expression, limits: Limits) -> ControlExpression:
     """Return the terms of ratios that one control gives for one reagent."""
     low, high = expression.negative_fraction_low, expression.negative_fraction_high
     return ControlExpression(
@@ -33,7 +35,7 @@ def control_terms(expression: Expression, limits: Mapping[str, Any]) -> ControlE
         negative_fraction_sd=None if low is None or high is None else (high - low) / (2 * Z95),
         separation=expression.separation,
         positive=expression.positive,
-        prior=None if expression.mixture is None else prior_of(expression.mixture, limits["mixture"]),
+        prior=None if expression.mixture is None else prior_of(expression.mixture, limits.mixture),
         positive_low_scaled=expression.positive_low_scaled,
         background=expression.anchor.counts,
         background_source=expression.anchor.source,
@@ -48,7 +50,7 @@ def control_terms(expression: Expression, limits: Mapping[str, Any]) -> ControlE
     )
 
 
-def with_titration(terms: ControlExpression, expression: Expression, limits: Mapping[str, Any]) -> ControlExpression:
+def with_titration(terms: ControlExpression, expression: Expression, limits: Limits) -> ControlExpression:
     """Return the terms of one control with what the run recovers of mixtures of this control's own cells."""
     if expression.mixture is None or terms.prior is None or terms.negative_fraction_sd is None:
         return terms
@@ -58,19 +60,19 @@ def with_titration(terms: ControlExpression, expression: Expression, limits: Map
         background,
         expression.mixture,
         terms.prior,
-        limits["mixture"],
+        limits.mixture,
         control_error=terms.negative_fraction_sd,
     )
     return replace(terms, titration=titration)
 
 
-def prior_of(fit: Fit, mixture: Mapping[str, Any]) -> Prior:
+def prior_of(fit: Fit, mixture: MixtureLimits) -> Prior:
     """Return what a control's fit says of the positive cells of a sample; ``mixture`` is that group of the limits."""
     covariance = np.asarray(np.linalg.inv(fit.information), dtype=np.float64)
     return lent(fit.positive, covariance[3:6, 3:6], mixture, fit.bend_covariance)
 
 
-def _fraction_error(expression: Expression, limits: Mapping[str, Any]) -> float | None:
+def _fraction_error(expression: Expression, limits: Limits) -> float | None:
     """Return the standard error of the positive fraction, of the fit or of percent positive as `positive_fraction`."""
     ends = (expression.negative_fraction_low, expression.negative_fraction_high, 1.0)
     if not usable_fit(expression, limits):
@@ -79,7 +81,7 @@ def _fraction_error(expression: Expression, limits: Mapping[str, Any]) -> float 
     return None if low is None or high is None else (high - low) / whole / (2 * Z95)
 
 
-def combine(terms: Sequence[ControlExpression], mixture: Mapping[str, Any]) -> ControlExpression:
+def combine(terms: Sequence[ControlExpression], mixture: MixtureLimits) -> ControlExpression:
     """Return several controls as one: fractions and shapes averaged, MFIs by their geometric mean, backgrounds pooled.
 
     ``mixture`` is that group of the limits. A measure that any control lacks is unknown; the fit counts only where it

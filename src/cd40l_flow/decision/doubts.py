@@ -5,11 +5,11 @@ should be, and whether the model fits at all.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from statistics import NormalDist
-from typing import Any
 
 from cd40l_flow.assay.effects import INFANT_CALLS, NO_CALLS, SQUARED
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.cohort.ages import age_band, younger_than
 from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.case import Case
@@ -23,7 +23,7 @@ SURE = 2.0  # standard errors by which a dependence must differ from none
 BY_CHANCE = 0.01  # probability of a fit so bad, below which chance does not explain it
 
 
-def doubt_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[Guard]:
+def doubt_guards(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
     """Yield the doubts of one reagent that need other data than its histogram; none of a single control."""
     expression = case.reagents.get(reagent)
     if expression is None or case.alone:
@@ -38,9 +38,9 @@ def doubt_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterato
     yield _misfit(expression, limits)
 
 
-def infant_guard(case: Case, limits: Mapping[str, Any]) -> Guard | None:
+def infant_guard(case: Case, limits: Limits) -> Guard | None:
     """Return whether the sample is that of an infant beside older controls; None where no age is known."""
-    age, young = case.sample.age_years, float(limits["calls"]["infant_age_years"])
+    age, young = case.sample.age_years, limits.calls.infant_age_years
     if age is None or case.control is None:
         return None
     matched = bool(case.control.ages) and all(younger_than(band, young) for band in case.control.ages)
@@ -53,7 +53,7 @@ def infant_guard(case: Case, limits: Mapping[str, Any]) -> Guard | None:
     return guard("INFANT", fired, message, blocks=INFANT_CALLS)
 
 
-def _stain(expression: Expression, control: ControlExpression | None, limits: Mapping[str, Any]) -> Iterator[Guard]:
+def _stain(expression: Expression, control: ControlExpression | None, limits: Limits) -> Iterator[Guard]:
     """Yield whether the cells lie below their own background, as those do that were not stained.
 
     A sticky isotype control does the same to cells without the target. Resting cells with the same stain and the
@@ -62,7 +62,7 @@ def _stain(expression: Expression, control: ControlExpression | None, limits: Ma
     shift, negative = expression.shift, expression.negative_fraction
     if negative is not None and negative < MOSTLY:
         return
-    least = float(limits["guards"]["stain_shift_min"])
+    least = limits.guards.stain_shift_min
     unknown = negative is None or negative != negative
     fired = None if unknown else beyond(shift, least, above=False)
     message = "Place of the cells against their background."
@@ -92,7 +92,7 @@ def _beside_background(expression: Expression, control: ControlExpression, shift
     return (place - expression.scale.to_linear(theirs.median)) / theirs.linear_sd
 
 
-def _gain(case: Case, expression: Expression, control: ControlExpression, limits: Mapping[str, Any]) -> Iterator[Guard]:
+def _gain(case: Case, expression: Expression, control: ControlExpression, limits: Limits) -> Iterator[Guard]:
     """Yield whether sample and controls were measured at one voltage.
 
     Where no file states it, the width of the background must do.
@@ -101,14 +101,14 @@ def _gain(case: Case, expression: Expression, control: ControlExpression, limits
     mine, theirs = (volts.get(expression.detector, ()) for volts in (case.volts, case.control.volts))
     if mine and theirs:
         ratio = max((a / b for a in mine for b in theirs), key=lambda ratio: abs(math.log(ratio)))
-        most = float(limits["guards"]["gain_ratio_max"])
+        most = limits.guards.gain_ratio_max
         message = "Voltage of the target's detector over the controls'."
     else:
         if not (control.background.sum() and expression.anchor.counts.sum()) or not expression.anchor.exact:
             return
         dark = expression.anchor.component(expression.scale).linear_sd
         ratio = dark / control.component(expression.scale).linear_sd
-        most = float(limits["guards"]["background_ratio_max"])
+        most = limits.guards.background_ratio_max
         message = "Width of the background over the controls'; the files tell no voltage."
     yield guard(
         "GAIN_MISMATCH", abs(math.log(ratio)) > math.log(most), message,
@@ -128,7 +128,7 @@ def _control_doubtful(case: Case, reagent: str) -> Guard:
     )  # fmt: skip
 
 
-def _negatives(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[Guard]:
+def _negatives(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
     """Yield whether the negatives follow CD69 or CD3, as those of a mosaic do not.
 
     Of a mosaic that is one among strongly stimulated CD4 cells too this only warns.
@@ -136,7 +136,7 @@ def _negatives(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[
     found = case.independence.get(reagent)
     if found is None:
         return
-    most, needed = float(limits["guards"]["dependence_max"]), math.log(float(limits["odds"]["call_odds"]))
+    most, needed = limits.guards.dependence_max, math.log(limits.odds.call_odds)
     # Among the cells with the fewest others some of the others are there still, and people differ.
     persists = found.inner_odds is not None and found.inner_odds >= SQUARED * needed
     for marker, one in (("CD69", found.cd69), ("CD3", found.cd3)):
@@ -152,7 +152,7 @@ def _negatives(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[
         )  # fmt: skip
 
 
-def second_opinion(expression: Expression, limits: Mapping[str, Any]) -> Guard | None:
+def second_opinion(expression: Expression, limits: Limits) -> Guard | None:
     """Return whether the free mixture finds another negative fraction than the fit; None where either has none.
 
     Allowed is ``second_opinion_max`` beyond counting, half the 95 % interval of the fit, and beyond overlap, the share
@@ -163,7 +163,7 @@ def second_opinion(expression: Expression, limits: Mapping[str, Any]) -> Guard |
     low, high = expression.negative_fraction_low, expression.negative_fraction_high
     if free is None or own is None or separation is None or low is None or high is None:
         return None
-    allowed = float(limits["guards"]["second_opinion_max"]) + (high - low) / 2 + NormalDist().cdf(-separation / 2)
+    allowed = limits.guards.second_opinion_max + (high - low) / 2 + NormalDist().cdf(-separation / 2)
     value = abs(free - own)
     return guard(
         "SECOND_OPINION", value > allowed, "Negative fraction of a free Gaussian mixture beside that of the fit.",
@@ -171,13 +171,13 @@ def second_opinion(expression: Expression, limits: Mapping[str, Any]) -> Guard |
     )  # fmt: skip
 
 
-def _misfit(expression: Expression, limits: Mapping[str, Any]) -> Guard:
+def _misfit(expression: Expression, limits: Limits) -> Guard:
     """Return whether the fit puts many cells elsewhere than they are, more than chance allows.
 
     Of very many cells any law is wrong by a little, so it is their share that counts: half of what is allowed else,
     where the second opinion contradicts the fit.
     """
-    value, most, p = expression.misplaced, float(limits["guards"]["misfit_max"]), expression.goodness
+    value, most, p = expression.misplaced, limits.guards.misfit_max, expression.goodness
     other = second_opinion(expression, limits)
     most /= 2 if other is not None and other.fired else 1
     fired = None if value is None or p is None else value > most and p < BY_CHANCE

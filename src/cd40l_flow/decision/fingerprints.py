@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
 from cd40l_flow.assay.cd40l import CD3_POSITIVE, CD8_NEGATIVE, LYMPHOCYTES, TIME
+from cd40l_flow.assay.gating_limits import GatingLimits
 from cd40l_flow.decision.case import Difference
 from cd40l_flow.gating.model import GatedTube
 from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, quantiles
@@ -39,14 +39,14 @@ class _Print:
         return self.tube.signal.events.tube.stimulation
 
 
-def differences(tubes: Sequence[GatedTube], limits: Mapping[str, Any]) -> tuple[Difference, ...]:
+def differences(tubes: Sequence[GatedTube], limits: GatingLimits) -> tuple[Difference, ...]:
     """Return for each fingerprint the two tubes that differ most beside what they may; ``limits`` is ``gating``.
 
     Percents of CD3+ among lymphocytes and of CD8- among T cells are compared between all tubes, with more allowed
     between the two states; so is FSC of T cells, for stimulated ones are larger, and SSC within a state only. The limit
     is the configured one (what pipetting and gating explain) and four standard errors of counting, added in squares.
     """
-    points, percent = float(limits["tube_delta_points"]), float(limits["tube_delta_percent"])
+    points, percent = limits.tube_delta_points, limits.tube_delta_percent
     sizes, grains = _medians(tubes)
     found = [
         _worst("CD3+ of lymphocytes", _shares(tubes, CD3_POSITIVE, LYMPHOCYTES), points, ACROSS_CD3),

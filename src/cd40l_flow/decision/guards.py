@@ -5,10 +5,8 @@ Each is three-valued: fired, not fired, or not computable, which stands in the w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from cd40l_flow.assay.effects import ALL_CALLS, NORMAL
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.decision.applied import Guard
 from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.doubts import doubt_guards, infant_guard
@@ -18,7 +16,7 @@ from cd40l_flow.decision.replicates import replicate_guards
 from cd40l_flow.decision.sample_guards import sample_guards
 
 
-def apply_guards(case: Case, limits: Mapping[str, Any]) -> tuple[Guard, ...]:
+def apply_guards(case: Case, limits: Limits) -> tuple[Guard, ...]:
     """Return every guard of the sample, then of each reagent in the order of the case."""
     return (
         *sample_guards(case, limits),
@@ -36,7 +34,7 @@ def apply_guards(case: Case, limits: Mapping[str, Any]) -> tuple[Guard, ...]:
     )
 
 
-def control_failures(case: Case, limits: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+def control_failures(case: Case, limits: Limits) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
     """Return in words why a control may not be used, for the whole run and by reagent; empty when it may.
 
     A reagent that failed takes its own readout away and leaves the others. Only a control's own faults count: that
@@ -59,7 +57,7 @@ def control_failures(case: Case, limits: Mapping[str, Any]) -> tuple[tuple[str, 
     return tuple(everywhere), {reagent: tuple(texts) for reagent, texts in by_reagent.items()}
 
 
-def tubes_lacking(case: Case, limits: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+def tubes_lacking(case: Case, limits: Limits) -> dict[str, tuple[str, ...]]:
     """Return in words which tubes of a control were never made without which it cannot be used, by reagent (empty: of
     all).
     """

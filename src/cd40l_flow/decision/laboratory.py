@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
+
+from cd40l_flow.assay.limits import Limits
+
 # The measures of a control that have limits, and whether they spread evenly on the logarithm.
 CHARTED: Mapping[str, bool] = {
     "cd69_percent": False,
@@ -82,41 +86,40 @@ def laboratory(plain: Mapping[str, Any] | None) -> Laboratory | None:
     )
 
 
-def healthy_sd(own: Laboratory | None, reagent: str, limits: Mapping[str, Any]) -> float:
+def healthy_sd(own: Laboratory | None, reagent: str, limits: Limits) -> float:
     """Return the SD of the negative fraction among healthy donors (0 to 1) that the limits of detection rest on.
 
     The laboratory's own, never below ``healthy_negative_sd_min``; with too few controls to trust it, never below the
     default of the configuration either: an SD that is too small would call healthy donors mosaics.
     """
-    default = float(limits["mixture"]["healthy_negative_sd"])
+    default = limits.mixture.healthy_negative_sd
     if own is None or reagent not in own.healthy_negative_sd:
         return default
-    least = float(limits["reference"]["healthy_negative_sd_min"])
+    least = limits.reference.healthy_negative_sd_min
     found = max(own.healthy_negative_sd[reagent], least)
-    return max(found, default) if own.controls < int(limits["reference"]["fewest_controls"]) else found
+    return max(found, default) if own.controls < limits.reference.fewest_controls else found
 
 
-def level_sd(own: Laboratory | None, reagent: str, limits: Mapping[str, Any]) -> float:
+def level_sd(own: Laboratory | None, reagent: str, limits: Limits) -> float:
     """Return the SD of the ln level of expression among healthy donors.
 
     The laboratory's own where runs had several controls, by the same rules as ``healthy_sd``: runs count.
     """
-    default = float(limits["odds"]["level_sd"])
+    default = limits.odds.level_sd
     if own is None or reagent not in own.level_sd:
         return default
     runs, sd = own.level_sd[reagent]
-    found = max(sd, float(limits["reference"]["level_sd_min"]))
-    return max(found, default) if runs < int(limits["reference"]["fewest_controls"]) else found
+    found = max(sd, limits.reference.level_sd_min)
+    return max(found, default) if runs < limits.reference.fewest_controls else found
 
 
-def with_laboratory(limits: Mapping[str, Any], own: Laboratory | None, reagent: str) -> Mapping[str, Any]:
+def with_laboratory(limits: Limits, own: Laboratory | None, reagent: str) -> Limits:
     """Return all groups of limits with what the laboratory found of the healthy in place of the defaults."""
     if own is None:
         return limits
-    mixture = {**limits["mixture"], "healthy_negative_sd": healthy_sd(own, reagent, limits)}
-    odds = {**limits["odds"], "level_sd": level_sd(own, reagent, limits)}
-    if reagent in own.healthy_negative and own.controls >= int(limits["reference"]["fewest_controls"]):
+    sd = healthy_sd(own, reagent, limits)
+    odds = replace(limits.odds, level_sd=level_sd(own, reagent, limits))
+    if reagent in own.healthy_negative and own.controls >= limits.reference.fewest_controls:
         # Runs differ as well as donors, and the SD of a reference holds both.
-        odds["healthy_negative"] = own.healthy_negative[reagent]
-        odds["healthy_negative_mean_sd"] = mixture["healthy_negative_sd"]
-    return {**limits, "mixture": mixture, "odds": odds}
+        odds = replace(odds, healthy_negative=own.healthy_negative[reagent], healthy_negative_mean_sd=sd)
+    return replace(limits, mixture=replace(limits.mixture, healthy_negative_sd=sd), odds=odds)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture import hypotheses as h
 from cd40l_flow.mixture.evidence import LEVEL, Evidence, evidence
@@ -47,7 +48,7 @@ Evidences = Mapping[str, Evidence]
 
 
 def reagent_evidences(
-    expression: Expression, control: ControlExpression, limits: Mapping[str, Any], *, counts: Floats | None = None
+    expression: Expression, control: ControlExpression, limits: Limits, *, counts: Floats | None = None
 ) -> tuple[dict[str, Evidence], People] | None:
     """Return the evidence of every hypothesis of one reagent, and how people differ.
 
@@ -66,7 +67,7 @@ def reagent_evidences(
         cells / dispersion,
         background,
         prior,
-        float(limits["mixture"]["shift_max"]),
+        limits.mixture.shift_max,
         borrowed=not expression.anchor.exact,
     )
     faintest = math.log(NEAREST * background.linear_sd) - prior.centre.level
@@ -91,7 +92,7 @@ def reagent_evidences(
     return found, people
 
 
-def _residual_in_control(control: ControlExpression, people: People, scale: Scale, limits: Mapping[str, Any]) -> float:
+def _residual_in_control(control: ControlExpression, people: People, scale: Scale, limits: Limits) -> float:
     """Return by how much a residual allele explains the control's own cells better than one kind, for each of them.
 
     Healthy people have dim cells too, which no law of one kind fits: what their control shows as well speaks for no
@@ -104,7 +105,7 @@ def _residual_in_control(control: ControlExpression, people: People, scale: Scal
     centre = prior.centre
     law = (centre.level, centre.log_spread, centre.skew, centre.electron)
     near = np.array([math.log(negative / (1 - negative)) if negative > 0 else -LOGIT_BOUND, 0.0, *law, *NO_TILT])
-    problem = Problem(control.counts, background, prior, float(limits["mixture"]["shift_max"]))
+    problem = Problem(control.counts, background, prior, limits.mixture.shift_max)
     faintest = math.log(NEAREST * background.linear_sd) - centre.level
     said = hypotheses(replace(people, negative=negative), events, faintest, limits)
     one, two = (evidence(problem, said[name], negative, near).log for name in (h.NORMAL, h.RESIDUAL))
@@ -122,7 +123,7 @@ class Weighed:
 def weigh(
     expressions: Mapping[str, Expression],
     controls: Mapping[str, ControlExpression],
-    limits: Mapping[str, Mapping[str, Any]],
+    limits: Mapping[str, Limits],
     binding: str,
 ) -> Weighed:
     """Return the odds of a sample; ``limits`` are all groups of limits by reagent, ``binding`` shows function."""
@@ -185,7 +186,7 @@ def _odds(logs: Mapping[str, float]) -> dict[str, float]:
 
 
 def joint_odds(
-    reagents: Mapping[str, Evidences], people: Mapping[str, People], binding: str, limits: Mapping[str, Any]
+    reagents: Mapping[str, Evidences], people: Mapping[str, People], binding: str, limits: Limits
 ) -> dict[str, float]:
     """Return the natural-log odds of each call of a sample against the likeliest other.
 
@@ -197,7 +198,7 @@ def joint_odds(
     `DISCORDANT`.
     """
     names = list(reagents)
-    odds = limits["odds"]
+    odds = limits.odds
     reduced = h.reduced(max(people.values(), key=lambda one: one.control_level_sd), odds)
     logs: dict[str, float] = {}
     for name in h.NAMES:
@@ -217,7 +218,7 @@ def joint_odds(
         if not _of_one_kind(dict(zip(names, combination, strict=True)), binding)
     ]
     if mixed:
-        logs[DISCORDANT] = _log_sum(mixed) - math.log(float(odds["discordant_odds"]))
+        logs[DISCORDANT] = _log_sum(mixed) - math.log(odds.discordant_odds)
     return _odds(logs)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.assay.effects import ALL_CALLS, NO_CALLS
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.case import Case, Disagreement
 from cd40l_flow.decision.laboratory import Laboratory
@@ -21,7 +21,7 @@ JUDGED = {
 }
 
 
-def reference_guards(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
+def reference_guards(case: Case, limits: Limits) -> Iterator[Guard]:
     """Yield the guards of the laboratory's limits; none without a reference file."""
     if case.laboratory is None:
         return
@@ -48,9 +48,9 @@ def _mismatch(case: Case, own: Laboratory) -> Guard:
     return guard("REFERENCE_MISMATCH", bool(unknown), message)
 
 
-def _chart(case: Case, reagent: str, own: Laboratory, limits: Mapping[str, Any]) -> Iterator[Guard]:
+def _chart(case: Case, reagent: str, own: Laboratory, limits: Limits) -> Iterator[Guard]:
     """Yield the place of a control on the laboratory's control charts."""
-    chosen = limits["reference"]
+    chosen = limits.reference
     activation, expression = case.activation.get(reagent), case.reagents[reagent]
     values = {
         "cd69_percent": activation.percent if activation else None,
@@ -60,11 +60,11 @@ def _chart(case: Case, reagent: str, own: Laboratory, limits: Mapping[str, Any])
     for measure, (words, unit) in JUDGED.items():
         spread = own.spreads.get(reagent, {}).get(measure)
         # Too few controls to know what is usual.
-        if spread is None or not spread.sd or spread.count < int(chosen["fewest_controls"]):
+        if spread is None or not spread.sd or spread.count < chosen.fewest_controls:
             continue
         value = values[measure]
         distance = None if value is None or value != value else (value - spread.mean) / spread.sd
-        far, fails = float(chosen["chart_warn_sd"]), float(chosen["chart_fail_sd"])
+        far, fails = chosen.chart_warn_sd, chosen.chart_fail_sd
         hard = distance is None or abs(distance) > fails
         side = -1 if distance is not None and distance < 0 else 1
         yield guard(
@@ -98,22 +98,21 @@ def disagreement(controls: Sequence[Mapping[str, ControlExpression]]) -> dict[st
     return found
 
 
-def agreement_guards(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
+def agreement_guards(case: Case, limits: Limits) -> Iterator[Guard]:
     """Yield whether the controls that a sample is judged against agree; nothing of a single one.
 
     Two that differ cannot both be healthy and well stained, and it is not known which one is right.
     """
     if case.control is None or case.sample.role == "control":
         return
-    names = " and ".join(case.control.names)
+    names, guards = " and ".join(case.control.names), limits.guards
     for reagent, apart in case.control.disagreement.items():
         if reagent not in case.planned:
             continue
-        for value, limit, unit, what in (
-            (apart.difference, "control_difference_max", "fraction", "difference of the positive fractions"),
-            (apart.ratio, "control_ratio_max", "x", "ratio of the MFI of all activated cells"),
+        for value, most, unit, what in (
+            (apart.difference, guards.control_difference_max, "fraction", "difference of the positive fractions"),
+            (apart.ratio, guards.control_ratio_max, "x", "ratio of the MFI of all activated cells"),
         ):
-            most = float(limits["guards"][limit])
             yield guard(
                 "CONTROL_FAILED", beyond(value, most, above=True), f"Largest {what} of the controls {names}.",
                 reagent=reagent, value=value, limit=most, unit=unit,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
 from cd40l_flow.assay.cd40l import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE, TIME
 from cd40l_flow.assay.effects import NO_CALLS
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.model import Floats, Tube
 from cd40l_flow.decision.applied import Guard, guard
@@ -33,7 +33,7 @@ FACTORS = 17  # levels tried between the least and the most allowed
 
 
 def replicate_groups(
-    gated: GatedSample, reagents: Mapping[str, Expression], limits: Mapping[str, Any]
+    gated: GatedSample, reagents: Mapping[str, Expression], limits: Limits
 ) -> tuple[ReplicateGroup, ...]:
     """Return every set of tubes that are pooled, with the measures of each and how far any two of them lie apart.
 
@@ -97,7 +97,7 @@ def _group(
     tubes: Sequence[GatedTube],
     scales: Mapping[str, Scale],
     reagents: Mapping[str, Expression],
-    limits: Mapping[str, Any],
+    limits: Limits,
 ) -> ReplicateGroup:
     sheet = _tube(tubes[0])
     names = {_tube(tube).fcs for tube in tubes}
@@ -137,15 +137,15 @@ def _replicate(tube: GatedTube, population: str, threshold: float | None) -> Rep
 
 
 def _differences(
-    tubes: Sequence[GatedTube], population: str, scales: Mapping[str, Scale], limits: Mapping[str, Any]
+    tubes: Sequence[GatedTube], population: str, scales: Mapping[str, Scale], limits: Limits
 ) -> Iterator[Difference]:
     """Yield of each measure the pair that lies farthest apart beside its limit."""
-    guards = limits["guards"]
-    points, level = float(guards["replicate_points_max"]), float(guards["replicate_level_max"])
+    guards = limits.guards
+    points, level = guards.replicate_points_max, guards.replicate_level_max
     gates = dict.fromkeys(
         (one.population, one.parent) for tube in tubes for one in tube.populations if one.population != TIME
     )
-    bins = int(limits["mixture"]["bins"])
+    bins = limits.mixture.bins
     binned = {id(tube): _binned(tube, population, bins) for tube in tubes}
     measures: list[list[Difference | None]] = [
         [_shares(one, other, gate, parent, points) for one, other in combinations(tubes, 2)] for gate, parent in gates
@@ -153,7 +153,7 @@ def _differences(
     pairs = list(combinations(tubes, 2))
     if population == ACTIVATED:
         measures.append([_cd69(one, other, level) for one, other in pairs])
-    apart = float(guards["replicate_distance_max"])
+    apart = guards.replicate_distance_max
     measures.append(
         [_targets(one, other, binned[id(one)], binned[id(other)], scales, level, apart) for one, other in pairs]
     )

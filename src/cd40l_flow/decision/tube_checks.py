@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from cd40l_flow.assay.cd40l import ACTIVATED, CD8_NEGATIVE, LYMPHOCYTES
+from cd40l_flow.assay.gating_limits import GatingLimits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.model import Tube
 from cd40l_flow.decision.case import TubeCheck
@@ -32,7 +32,7 @@ CLEARLY = 0.2
 FEWEST_BRIGHT, LEAST_BRIGHT = 50, 0.2
 
 
-def check_tubes(gated: GatedSample, limits: Mapping[str, Any]) -> TubeCheck:
+def check_tubes(gated: GatedSample, limits: GatingLimits) -> TubeCheck:
     """Return the checks between the tubes of a sample; what cannot be compared is None or left out.
 
     ``limits`` is the group ``gating`` of the configuration.

@@ -36,7 +36,7 @@ def _cd69(work: Working, gate: Gate, parent: str) -> tuple[Found, int]:
     """The unstimulated tubes set the boundary above which CD69 is induced."""
     resting = work.density(gate.marker, parent, _is_resting)
     active = work.density(gate.marker, parent, _is_stimulated)
-    most = float(work.limits["cd69_unstimulated_max_percent"])
+    most = work.limits.cd69_unstimulated_max_percent
     found = find_cd69(resting, active, work.scales[work.detector(gate.marker)], most)
     return found, resting.total or active.total
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from cd40l_flow.assay.gating_limits import GatingLimits
+from cd40l_flow.assay.limits import limit_named
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.tables import Gate
 from cd40l_flow.base.model import Override, Sample
@@ -28,7 +30,7 @@ def gate(
     signals: Sequence[TubeSignal],
     scales: Mapping[str, Scale],
     overrides: Sequence[Override],
-    limits: Mapping[str, Any],
+    limits: GatingLimits,
     control_gates: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> GatedSample:
     """Return the gated tubes of a sample: boundaries are found on its tubes together, then hold for each of them.
@@ -42,7 +44,7 @@ def gate(
     work = Working(tubes, scales, overrides, limits, control_gates or {})
     parent = "all"
     for row in current_assay().gates:
-        if row.only_if and not limits[row.only_if]:
+        if row.only_if and not limit_named(limits, row.only_if):
             continue
         if not work.tubes or not STEPS.get(row.finder, gate_on_marker)(work, row, parent):
             break
@@ -53,14 +55,14 @@ def gate(
     return GatedSample(sample, gated, scales, (*_low_percents(gated, limits), *work.flags))
 
 
-def _low_percents(tubes: Sequence[GatedTube], limits: Mapping[str, Any]) -> list[str]:
+def _low_percents(tubes: Sequence[GatedTube], limits: GatingLimits) -> list[str]:
     """Return a warning of each population that is an unusually small part of another in some tubes."""
     messages = []
     for row in current_assay().gates:
         whole, limit = row.warn
         if not limit:
             continue
-        least = float(limits[limit])
+        least = limit_named(limits, limit)
         low = [
             f"{tube.signal.events.tube.fcs} ({percent:.0f} %)"
             for tube in tubes

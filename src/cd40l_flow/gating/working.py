@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cd40l_flow.assay.gating_limits import GatingLimits
+from cd40l_flow.assay.limits import limit_named
 from cd40l_flow.assay.tables import Gate
 from cd40l_flow.base.model import Override, Singles
 from cd40l_flow.gating.density import Density, Ends, counted, density, density_of
@@ -96,7 +98,7 @@ class Working:
     tubes: list[WorkingTube]
     scales: Mapping[str, Scale]
     overrides: Sequence[Override]
-    limits: Mapping[str, Any]
+    limits: GatingLimits
     control_gates: Mapping[str, Mapping[str, Any]]
     flags: list[str] = field(default_factory=list)
 
@@ -125,8 +127,8 @@ class Working:
         control = self.control_gates.get(gate.boundaries[0])
         if control is None or control["detector"] != self.detector(gate.marker):
             return found
-        limit = float(self.limits[gate.distance])
-        return compare_with_control(found, float(control["scaled"]), limit, events, int(self.limits["min_events"]))
+        limit = limit_named(self.limits, gate.distance)
+        return compare_with_control(found, float(control["scaled"]), limit, events, self.limits.min_events)
 
     def boundary(
         self, gate: str, tube: WorkingTube, detector: str, found: Found, scale: Scale | None

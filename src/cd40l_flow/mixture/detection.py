@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cd40l_flow.assay.call_limits import MixtureLimits
 from cd40l_flow.base.model import Floats
 
 FINE = 1000  # steps of the search for a limit
@@ -62,7 +63,7 @@ class Limits:
 
 
 def detectable(
-    titration: Titration, events: int, control_error: float, healthy_error: float, mixture: Mapping[str, Any]
+    titration: Titration, events: int, control_error: float, healthy_error: float, mixture: MixtureLimits
 ) -> Limits:
     """Return the limits for a number of cells.
 
@@ -78,7 +79,7 @@ def detectable(
 
     def smallest(spread: float) -> float | None:
         total = np.hypot(counting, spread)
-        seen = mean - float(mixture["lod_z"]) * total >= float(mixture["lob_z"]) * total[0]
+        seen = mean - mixture.lod_z * total >= mixture.lob_z * total[0]
         # From the first on: above it a wider error must not hide a greater fraction.
         return float(fine[np.argmax(seen)]) if seen.any() else None
 

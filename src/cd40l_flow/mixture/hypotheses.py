@@ -8,10 +8,10 @@ people differ, the control among them: with k controls the variance of a differe
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from cd40l_flow.assay.call_limits import OddsLimits
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.mixture.model import ControlExpression
 
 NORMAL, MOSAIC, RESIDUAL, REDUCED, ABSENT = "normal", "mosaic", "residual", "reduced", "absent"
@@ -105,7 +105,7 @@ class People:
         return Above(self.blank, self.negative_sd / (1 - self.negative))
 
     @classmethod
-    def of(cls, control: ControlExpression, limits: Mapping[str, Any]) -> People | None:
+    def of(cls, control: ControlExpression, limits: Limits) -> People | None:
         """Return how a sample may differ from its controls; None where these tell no fraction or shape.
 
         The negative fraction that controls share with a healthy sample, the laboratory's mean, is known from two
@@ -116,10 +116,10 @@ class People:
         negative, error = control.negative_fraction, control.negative_fraction_sd
         if negative is None or error is None or control.positive is None or control.prior is None or negative >= 0.99:
             return None
-        mixture, odds = limits["mixture"], limits["odds"]
-        between, laboratories = float(mixture["healthy_negative_sd"]), float(odds["healthy_negative_mean_sd"])
+        mixture, odds = limits.mixture, limits.odds
+        between, laboratories = mixture.healthy_negative_sd, odds.healthy_negative_mean_sd
         of_controls = between**2 / control.count + error**2
-        usual, variance = float(odds["healthy_negative"]), laboratories**2 + of_controls
+        usual, variance = odds.healthy_negative, laboratories**2 + of_controls
         density = math.exp(-0.5 * (negative - usual) ** 2 / variance) / math.sqrt(2 * math.pi * variance)
         alike = (1 - OTHER_LABORATORIES) * density
         alike /= alike + OTHER_LABORATORIES / OTHER_RANGE
@@ -130,21 +130,21 @@ class People:
         return cls(
             negative=expected,
             negative_sd=negative_sd,
-            level_sd=math.sqrt(1 + 1 / control.count) * float(odds["level_sd"]),
-            control_level_sd=float(odds["level_sd"]) / math.sqrt(control.count),
-            blank=min(float(mixture["lob_z"]) * spread, float(odds["smallest_mosaic"])),
+            level_sd=math.sqrt(1 + 1 / control.count) * odds.level_sd,
+            control_level_sd=odds.level_sd / math.sqrt(control.count),
+            blank=min(mixture.lob_z * spread, odds.smallest_mosaic),
         )
 
 
-def hypotheses(people: People, events: float, faintest: float, limits: Mapping[str, Any]) -> dict[str, Hypothesis]:
+def hypotheses(people: People, events: float, faintest: float, limits: Limits) -> dict[str, Hypothesis]:
     """Return the hypotheses by name for a sample of so many cells.
 
     ``faintest`` is the lowest ln level that can be told from none, beside the control's.
     """
-    odds = limits["odds"]
+    odds = limits.odds
     healthy, level = Normal(people.negative, people.negative_sd), Normal(0.0, people.level_sd)
     bright = max(LEAST_BRIGHT, min(FEWEST_BRIGHT / max(events, 1.0), 0.5))
-    residual = Normal(math.log(float(odds["residual_level"])), float(odds["residual_level_sd"]))
+    residual = Normal(math.log(odds.residual_level), odds.residual_level_sd)
     low = people.negative + people.mosaic_excess.low
     traces = Normal(max(ABSENT_LEVEL, faintest + 0.3), ABSENT_LEVEL_SD)
     return {
@@ -156,14 +156,12 @@ def hypotheses(people: People, events: float, faintest: float, limits: Mapping[s
     }
 
 
-def reduced(people: People, odds: Mapping[str, Any]) -> Normal:
+def reduced(people: People, odds: OddsLimits) -> Normal:
     """Return the law of ln(level over the control's) of reduced expression; ``odds`` is that group of the limits.
 
     Patients differ by ``reduced_level_sd``; beside a control that is dimmer than most they look brighter than they are.
     """
-    return Normal(
-        math.log(float(odds["reduced_level"])), math.hypot(float(odds["reduced_level_sd"]), people.control_level_sd)
-    )
+    return Normal(math.log(odds.reduced_level), math.hypot(odds.reduced_level_sd, people.control_level_sd))
 
 
 def fraction_penalty(law: Normal | Above, logit: float) -> tuple[float, float, float]:

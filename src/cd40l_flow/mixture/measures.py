@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.components import Background
 from cd40l_flow.mixture.dip import dip, dip_p_value
@@ -46,7 +45,7 @@ def fit(
     cells: TargetCells,
     anchor: Anchor,
     scale: Scale,
-    limits: Mapping[str, Any],
+    limits: Limits,
     *,
     reagent: str = "",
     detector: str = "",
@@ -78,12 +77,12 @@ def fit(
     >>> found.negative_fraction_low < 0.3 < found.negative_fraction_high
     True
     """
-    mixture = limits["mixture"]
-    bins = int(mixture["bins"])
+    mixture = limits.mixture
+    bins = mixture.bins
     scaled = scale.forward(cells.activated)
     counts = histogram(scaled, bins)
-    source = f"{100 * mixture['background_quantile']:g}th percentile of the background"
-    threshold_scaled, outliers = background_threshold(anchor.counts, float(mixture["background_quantile"]))
+    source = f"{100 * mixture.background_quantile:g}th percentile of the background"
+    threshold_scaled, outliers = background_threshold(anchor.counts, mixture.background_quantile)
     if outliers:
         source += ", its outliers left out"
     automatic, automatic_scaled = scale.to_linear(threshold_scaled), threshold_scaled
@@ -98,7 +97,7 @@ def fit(
     background_mfi = scale.to_linear(background.median)
     background_sd = _linear_sd(anchor.counts, scale)
     positives = cells.activated[above]
-    enough = positives.size >= int(limits["guards"]["minor_mention"])
+    enough = positives.size >= limits.guards.minor_mention
     mfi_positive = median(positives) if enough else None
     all_low, all_high = median_interval(cells.activated)
     positive_low, positive_high = median_interval(positives) if enough else (None, None)
@@ -186,13 +185,11 @@ class _Found:
     goodness: Goodness | None
 
 
-def _fit(
-    counts: Floats, background: Background, anchor: Anchor, prior: Prior | None, limits: Mapping[str, Any]
-) -> _Found | None:
+def _fit(counts: Floats, background: Background, anchor: Anchor, prior: Prior | None, limits: Limits) -> _Found | None:
     """Return the mixture with its interval; None with too few cells to fit."""
     if counts.sum() < FEWEST_TO_FIT or anchor.counts.sum() < FEWEST_TO_FIT:
         return None
-    shift_max = float(limits["mixture"]["shift_max"])
+    shift_max = limits.mixture.shift_max
     borrowed = not anchor.exact
     best = fit_mixture(counts, background, prior, shift_max, borrowed=borrowed)
     low, high = profile_interval(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cd40l_flow.assay.call_limits import MixtureLimits
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.signal_law import BENDS, SignalParameters
 
@@ -72,7 +73,7 @@ NOTHING_KNOWN = Prior(PLAIN, PLAIN_COVARIANCE, level_known=False)
 
 
 def lent(
-    positive: SignalParameters, covariance: Floats, mixture: Mapping[str, Any], bend_covariance: Floats | None = None
+    positive: SignalParameters, covariance: Floats, mixture: MixtureLimits, bend_covariance: Floats | None = None
 ) -> Prior:
     """Return the prior that a control's fit gives: its shape, how well it is known, and how people differ.
 
@@ -83,7 +84,7 @@ def lent(
     return Prior(positive, covariance + _between(mixture), bend_covariance=bends)
 
 
-def combine_priors(several: Sequence[Prior | None], mixture: Mapping[str, Any]) -> Prior | None:
+def combine_priors(several: Sequence[Prior | None], mixture: MixtureLimits) -> Prior | None:
     """Return what several controls tell together: the mean shape, as well known as a mean is; None if one tells
     nothing.
     """
@@ -126,9 +127,9 @@ def _sum(several: Sequence[Floats]) -> Floats:
     return np.array([math.fsum(float(v) for v in column) for column in columns]).reshape(np.shape(several[0]))
 
 
-def _between(mixture: Mapping[str, Any]) -> Floats:
+def _between(mixture: MixtureLimits) -> Floats:
     """Return the variances by which shapes of two healthy people differ, (3, 3); the electron is the instrument's."""
-    return np.diag((float(mixture["shape_spread_sd"]) ** 2, float(mixture["shape_skew_sd"]) ** 2, 0.0))
+    return np.diag((mixture.shape_spread_sd**2, mixture.shape_skew_sd**2, 0.0))
 
 
 def read_prior(plain: Mapping[str, Any]) -> Prior:

@@ -8,12 +8,11 @@ the error, and draws at the limit check it. So a run knows the smallest mutant f
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
+from cd40l_flow.assay.call_limits import MixtureLimits
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.components import Background, background_component
 from cd40l_flow.mixture.detection import Titration, detectable
@@ -34,7 +33,7 @@ def titrate(
     background: Background,
     fit: Fit,
     prior: Prior,
-    mixture: Mapping[str, Any],
+    mixture: MixtureLimits,
     *,
     control_error: float,
 ) -> Titration:
@@ -43,7 +42,7 @@ def titrate(
     ``prior`` is what the control lends to samples, ``mixture`` that group of the limits, ``control_error`` the standard
     error of the control's negative fraction.
     """
-    makes = _Mixtures.of(counts, background, fit, prior, float(mixture["shift_max"]))
+    makes = _Mixtures.of(counts, background, fit, prior, mixture.shift_max)
     found = [[makes.analysed(fraction, size) for size in SIZES] for fraction in FRACTIONS]
     titration = Titration(
         fractions=FRACTIONS,
@@ -60,7 +59,7 @@ def titrate(
     if limit is None:
         return titration
     _, errors = titration.at(DRAWN_SIZE)
-    blank = float(mixture["lob_z"]) * math.hypot(float(errors[0]), relative_error)
+    blank = mixture.lob_z * math.hypot(float(errors[0]), relative_error)
     drawn = makes.drawn(limit)
     # The draws share this control; what another draw of it would have changed is added by its error.
     noise = np.random.default_rng(SEED + 1).standard_normal(drawn.size) * relative_error * (1 - limit)

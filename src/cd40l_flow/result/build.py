@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.assay.effects import FUNCTIONAL_DEFECT
+from cd40l_flow.assay.limits import Limits, plain_limits
 from cd40l_flow.assay.lookup import current_assay
-from cd40l_flow.base.model import Job, Sample
+from cd40l_flow.base.model import Sample
 from cd40l_flow.cohort.ages import age_band
+from cd40l_flow.cohort.settings import Job, Settings
 from cd40l_flow.decision.applied import Guard
 from cd40l_flow.decision.calls import Decision
 from cd40l_flow.decision.case import Case
@@ -75,7 +76,7 @@ def result_of(
             age_band=age_band(sample.age_years),
             controls=list(job.controls),
             family=sample.family,
-            reference=_reference(case, job.settings["limits"]),
+            reference=_reference(case, job.settings.limits),
             metadata=metadata(sample),
             configuration=configuration(job.settings),
             inputs=NO_INPUTS,
@@ -133,7 +134,7 @@ def _control(
     )
 
 
-def _reference(case: Case, limits: Mapping[str, Any]) -> Reference | None:
+def _reference(case: Case, limits: Limits) -> Reference | None:
     """Return which limits of the laboratory were used, and the SD of the healthy that came of them."""
     own = case.laboratory
     if own is None:
@@ -142,7 +143,7 @@ def _reference(case: Case, limits: Mapping[str, Any]) -> Reference | None:
         digest=own.digest,
         controls=own.controls,
         failed=own.failed,
-        few=own.controls < int(limits["reference"]["fewest_controls"]),
+        few=own.controls < limits.reference.fewest_controls,
         healthy_negative_sd={reagent: healthy_sd(own, reagent, limits) for reagent in case.reagents},
         level_sd={reagent: level_sd(own, reagent, limits) for reagent in case.reagents},
     )
@@ -176,17 +177,17 @@ def metadata(sample: Sample) -> Metadata:
     )
 
 
-def configuration(settings: Mapping[str, Any]) -> Configuration:
+def configuration(settings: Settings) -> Configuration:
     """Return the part of the configuration that the result depends on; of a spillover file only its name."""
     return Configuration(
-        limits=settings["limits"],
+        limits=plain_limits(settings.limits),
         panels={
-            name: {key: _file_name(part) if key == "spillover" else part for key, part in panel.items()}
-            for name, panel in settings["panels"].items()
+            name: {key: _file_name(str(part)) if key == "spillover" else part for key, part in panel.items()}
+            for name, panel in settings.panels.items()
         },
-        spillover=_file_name(settings["spillover"]),
-        require_function=settings["require_function"],
-        show_columns=settings["show_columns"],
+        spillover=_file_name(settings.spillover),
+        require_function=settings.require_function,
+        show_columns=list(settings.show_columns),
     )
 
 

@@ -27,6 +27,6 @@ def course(signal: TubeSignal, name: str) -> tuple[dict[str, Any] | None, dict[s
         "array": name,
         "signals": list(seen.shifts),
         "cut": cuts,
-        "limit": time_qc.limits.shift_points,
+        "limit": float(time_qc.limits.shift_points),
     }
     return found, {name: rows}

@@ -94,8 +94,8 @@ def _load() -> None:
     for name in (*(f"cd40l_flow.{name}" for name in STEPS), *THEIRS):
         import_module(name)
     from cd40l_flow.assay.texts import load_texts
-    from cd40l_flow.base.schema import load_schema
     from cd40l_flow.cli.arguments import parser
+    from cd40l_flow.cohort.config import config_schema
     from cd40l_flow.report.pages import TEMPLATES, template
     from cd40l_flow.report.provenance import software
     from cd40l_flow.result.record import resolve_types
@@ -103,7 +103,7 @@ def _load() -> None:
     software()
     resolve_types()
     load_texts()
-    load_schema("config.schema.yaml")
+    config_schema()
     for path in TEMPLATES.glob("*.html.j2"):
         template(path.name)
     parser().parse_args(["report", "--result", "", "--out", ""])  # argparse has its own to make at its first use

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cd40l_flow.assay.gating_limits import AcquisitionLimits
 from cd40l_flow.base.model import Events, Floats, Singles
 from cd40l_flow.signal.bins import Index, united
 from cd40l_flow.signal.course import Course, course, course_edges
@@ -20,21 +20,7 @@ Mask = NDArray[np.bool_]
 
 FEWEST_EVENTS = 300
 PILE_UP_FRACTION = 0.002
-
-
-@dataclass(frozen=True)
-class SteadyLimits:
-    """How steady an acquisition must be; the group ``acquisition`` of the configuration explains each."""
-
-    shift_points: float = 15.0
-    drift_points: float = 10.0
-    burst_factor: float = 3.0
-    stop_s: float = 1.0
-
-    @classmethod
-    def of(cls, limits: Mapping[str, Any]) -> SteadyLimits:
-        """Return those of the group ``acquisition`` of the configuration."""
-        return cls(**{one.name: float(limits[one.name]) for one in fields(cls)})
+DEFAULTS = AcquisitionLimits()
 
 
 @dataclass(frozen=True)
@@ -64,7 +50,7 @@ class TimeQC:
     drifts: Mapping[str, float] = field(default_factory=dict)
     flow: FlowRate | None = None
     course: Course | None = None
-    limits: SteadyLimits = SteadyLimits()
+    limits: AcquisitionLimits = DEFAULTS
 
 
 @dataclass(frozen=True)
@@ -124,7 +110,7 @@ def steady_intervals(
     time: Floats,
     signals: Mapping[str, Floats | Singles],
     target: Floats | Singles | None = None,
-    limits: SteadyLimits | None = None,
+    limits: AcquisitionLimits = DEFAULTS,
 ) -> TimeQC:
     """Return which events were acquired while every signal was steady, and what was found.
 
@@ -133,7 +119,6 @@ def steady_intervals(
     nothing, for a cut chosen by the target could make a call. Source of the ideas: PeacoQC
     (doi:10.1002/cyto.a.24501), flowAI (doi:10.1093/bioinformatics/btw191).
     """
-    limits = limits or SteadyLimits()
     steady: Mask = np.ones(time.size, dtype=bool)
     if time.size < FEWEST_EVENTS:
         return TimeQC(steady)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
+from cd40l_flow.assay.gating_limits import AcquisitionLimits, ScaleLimits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.tables import TARGET
 from cd40l_flow.base.model import Events, Floats, Singles
 from cd40l_flow.signal.acquisition import (
+    DEFAULTS,
     FEWEST_EVENTS,
     Acquisition,
     Mask,
-    SteadyLimits,
     TimeQC,
     ceiling,
     reaching,
@@ -55,7 +55,7 @@ class TubeSignal:
         return self.events.column(name)
 
 
-def choose_scales(tubes: Sequence[Events], limits: Mapping[str, Any], source: str) -> dict[str, Scale]:
+def choose_scales(tubes: Sequence[Events], limits: ScaleLimits, source: str) -> dict[str, Scale]:
     """Return detector -> scale from the tubes of one sample (a control's, where the run has one).
 
     ``limits`` is the group ``scale`` of the configuration, ``source`` what the result says of where the scales came
@@ -92,14 +92,13 @@ def shared_scales(candidates: Iterable[Mapping[str, Scale]]) -> dict[str, Scale]
     return {name: widest(scales) for name, scales in sorted(found.items())}
 
 
-def prepare(events: Events, scales: Mapping[str, Scale], acquisition: Mapping[str, Any] | None = None) -> TubeSignal:
+def prepare(events: Events, scales: Mapping[str, Scale], limits: AcquisitionLimits = DEFAULTS) -> TubeSignal:
     """Return a tube compensated and scaled, with its acquisition judged; ``scales`` holds every marker's detector.
 
-    ``acquisition`` is that group of the configuration's limits; its defaults hold where it is left out.
+    ``limits`` is the group ``acquisition`` of the configuration's limits.
     """
     events = compensate(events)
     scaled = {marker: scales[name].singles(_stored(events, name)) for marker, name in events.markers.items()}
-    limits = SteadyLimits.of(acquisition) if acquisition is not None else SteadyLimits()
     floors, tops = _piled(events)
     return TubeSignal(events, scaled, _acquisition(events, scaled, limits), floors, tops)
 
@@ -135,7 +134,7 @@ def watched(events: Events, scaled: Mapping[str, Singles]) -> dict[str, Singles]
     return signals | {marker: scaled[marker] for marker in (*steady, TARGET) if marker in scaled}
 
 
-def _acquisition(events: Events, scaled: Mapping[str, Singles], limits: SteadyLimits) -> Acquisition:
+def _acquisition(events: Events, scaled: Mapping[str, Singles], limits: AcquisitionLimits) -> Acquisition:
     """Judge margins (scatter: cut; target: counted, since the brightest cells are positive cells) and time."""
     in_range: Mask = np.ones(events.values.shape[0], dtype=bool)
     ceilings = {}

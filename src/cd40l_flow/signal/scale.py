@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 
+from cd40l_flow.assay.gating_limits import ScaleLimits
 from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.signal.logicle import Biexponential, biexponential, forward, inverse, lay
 from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, quantiles
@@ -70,7 +70,7 @@ class Scale:
         return math.sqrt(first**3 / third)
 
 
-def choose_scale(top: float, negatives: Floats, background_sd: float, limits: Mapping[str, Any], source: str) -> Scale:
+def choose_scale(top: float, negatives: Floats, background_sd: float, limits: ScaleLimits, source: str) -> Scale:
     """Return the narrowest scale that shows the negative values of ``negatives`` and keeps the background unimodal.
 
     ``negatives`` are compensated linear values, (n,), of which only those below zero are used; ``background_sd`` is the
@@ -78,9 +78,9 @@ def choose_scale(top: float, negatives: Floats, background_sd: float, limits: Ma
     configuration. W = (M - log10(T/|r|)) / 2 with r the 5th percentile of the negative values (Parks 2006), at least
     the configured width, widened until ``linear_width`` reaches the background's SD, at most M/2.
     """
-    t = float(limits["top"] or top)
-    m = float(limits["decades"])
-    w = float(limits["linear_decades"])
+    t = float(limits.top or top)
+    m = limits.decades
+    w = limits.linear_decades
     below = negatives[negatives < 0]
     if below.size >= 20:
         r = abs(quantiles(below, (0.05,))[0])
