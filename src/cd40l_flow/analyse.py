@@ -18,7 +18,7 @@ from cd40l_flow.decision.assess import assess, control_case, together
 from cd40l_flow.decision.calls import Decision, decide
 from cd40l_flow.decision.case import Case, ControlCase, Refusal, WithoutTimeQC
 from cd40l_flow.decision.change import would_change
-from cd40l_flow.decision.control import combine, control_terms, from_json, with_titration
+from cd40l_flow.decision.control import combine, control_terms, read_terms, with_titration
 from cd40l_flow.decision.guards import apply_guards, control_failures
 from cd40l_flow.decision.laboratory import laboratory
 from cd40l_flow.decision.reference_guards import disagreement
@@ -156,7 +156,7 @@ def control_from_results(results: Sequence[Result], limits: Limits) -> ControlCa
     lent = given_by(results)
     reagents = [name for name in lent[0].reagents if all(name in one.reagents for one in lent)]
     percents = [one.activation_percent for one in lent]
-    terms = [{name: from_json(msgspec.to_builtins(plain)) for name, plain in one.reagents.items()} for one in lent]
+    terms = [{name: read_terms(plain) for name, plain in one.reagents.items()} for one in lent]
     return ControlCase(
         names=tuple(result.sample for result in results),
         reagents={name: combine([one[name] for one in terms], limits.mixture) for name in reagents},

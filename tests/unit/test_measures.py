@@ -11,7 +11,7 @@ import pytest
 
 from cd40l_flow.base.model import Floats
 from cd40l_flow.decision.compare import agreeing, compare
-from cd40l_flow.decision.control import combine, control_terms, from_json, to_json
+from cd40l_flow.decision.control import combine, control_terms, read_terms, to_json
 from cd40l_flow.decision.quality import usable_fit
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.measures import TargetCells, fit
@@ -280,7 +280,7 @@ def test_controls_combined() -> None:
 
 def test_what_a_control_lends_survives_json() -> None:
     terms = control_terms(measure(cells(10, 500, 0.1), resting(10, 500)), limits())
-    again = from_json(to_json(terms))
+    again = read_terms(to_json(terms))
     np.testing.assert_array_equal(again.background, terms.background)
     np.testing.assert_array_equal(again.counts, terms.counts)
     assert again.prior is not None and terms.prior is not None

@@ -8,10 +8,11 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from msgspec import convert
 
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.components import Background, background_component
-from cd40l_flow.mixture.detection import Titration, combine_titrations, detectable, read_titration
+from cd40l_flow.mixture.detection import Titration, combine_titrations, detectable
 from cd40l_flow.mixture.fit import Fit, fit_mixture
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.prior import Prior, lent
@@ -111,4 +112,4 @@ def test_several_controls_in_any_order() -> None:
 
 def test_json_and_back() -> None:
     titration = even(0.01)
-    assert read_titration(json.loads(json.dumps(asdict(titration)))) == titration
+    assert convert(json.loads(json.dumps(asdict(titration))), Titration) == titration

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
@@ -33,6 +33,8 @@ from cd40l_flow.mixture.measures import TargetCells, fit
 from cd40l_flow.mixture.model import UNSTIMULATED, Anchor, Comparison, Expression
 from cd40l_flow.mixture.resting import stimulated
 from cd40l_flow.signal.censoring import pile
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def assess(
                 comparisons[reagent] = compare(expression, control.reagents[reagent], own[reagent], by_fit=by_fit)
     theirs = control.reagents if control else {}
     weighed = weigh(reagents, theirs, own, assay.function)
-    comparisons = {reagent: replace(one, **weighed.reagents.get(reagent, {})) for reagent, one in comparisons.items()}
+    comparisons |= {reagent: replace(comparisons[reagent], **vars(odds)) for reagent, odds in weighed.reagents.items()}
     return Case(
         sample=sample,
         alone=alone,
@@ -188,7 +190,7 @@ def control_case(cases: Sequence[Case], limits: Limits) -> ControlCase:
     )
 
 
-def together(several: Sequence[Mapping[str, Sequence[Any]]]) -> dict[str, tuple[Any, ...]]:
+def together(several: Sequence[Mapping[str, Sequence[_Value]]]) -> dict[str, tuple[_Value, ...]]:
     """Return the entries of several mappings of lists as one, each list joined, each entry once."""
     names = dict.fromkeys(name for one in several for name in one)
     return {name: tuple(dict.fromkeys(value for one in several for value in one.get(name, ()))) for name in names}

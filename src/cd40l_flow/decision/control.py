@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
+from msgspec import convert
 
 from cd40l_flow.assay.call_limits import MixtureLimits
 from cd40l_flow.assay.limits import Limits
+from cd40l_flow.base.model import Floats
 from cd40l_flow.decision.quality import positive_fraction, usable_fit
-from cd40l_flow.mixture.detection import combine_titrations, read_titration
+from cd40l_flow.mixture.detection import combine_titrations
 from cd40l_flow.mixture.fit import Fit
 from cd40l_flow.mixture.medians import above, log_error
 from cd40l_flow.mixture.model import ControlExpression, Expression
-from cd40l_flow.mixture.prior import Prior, combine_priors, lent, read_positive, read_prior
+from cd40l_flow.mixture.prior import Prior, combine_priors, lent
 from cd40l_flow.mixture.proportion import Z95
 from cd40l_flow.mixture.signal_law import SignalParameters
 from cd40l_flow.mixture.titration import titrate
@@ -130,17 +132,13 @@ def to_json(terms: ControlExpression) -> dict[str, Any]:
     return plain
 
 
-def from_json(plain: Mapping[str, Any]) -> ControlExpression:
-    """Return the terms that `to_json` wrote."""
-    positive = plain["positive"]
-    values = dict(plain) | {
-        "positive": read_positive(positive) if positive else None,
-        "prior": read_prior(plain["prior"]) if plain["prior"] else None,
-        "background": np.array(plain["background"], dtype=np.float64),
-        "counts": np.array(plain["counts"], dtype=np.float64),
-        "titration": read_titration(plain["titration"]) if plain["titration"] else None,
-    }
-    return ControlExpression(**values)
+def read_terms(terms: object) -> ControlExpression:
+    """Return the terms that a control's result holds, as `to_json` gave them."""
+    return convert(terms, ControlExpression, from_attributes=True, dec_hook=_array)
+
+
+def _array(_: type, values: list[float]) -> Floats:
+    return np.array(values, dtype=np.float64)
 
 
 def _error(errors: Sequence[float | None]) -> float | None:

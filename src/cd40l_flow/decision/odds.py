@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
 
 import numpy as np
 
@@ -113,10 +112,22 @@ def _residual_in_control(control: ControlExpression, people: People, scale: Scal
 
 
 @dataclass(frozen=True)
-class Weighed:
-    """The odds of each call of a sample: of its reagents, as measures beside the control's, and of all together."""
+class ReagentOdds:
+    """The odds of one reagent, and its shape beside the control's, as `Comparison` has them."""
 
-    reagents: Mapping[str, Mapping[str, Any]]
+    normal_odds: float
+    mosaic_odds: float
+    reduced_odds: float
+    absent_odds: float
+    residual_kept: float | None
+    shape_distance: float | None
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """The odds of each call of a sample: of its reagents, and of all together."""
+
+    reagents: Mapping[str, ReagentOdds]
     joint: Mapping[str, float]
 
 
@@ -127,7 +138,7 @@ def weigh(
     binding: str,
 ) -> Weighed:
     """Return the odds of a sample; ``limits`` are all groups of limits by reagent, ``binding`` shows function."""
-    weighed: dict[str, dict[str, float | None]] = {}
+    weighed: dict[str, ReagentOdds] = {}
     evidences, people = {}, {}
     for reagent, expression in expressions.items():
         found = reagent_evidences(expression, controls[reagent], limits[reagent]) if reagent in controls else None
@@ -141,21 +152,21 @@ def weigh(
     return Weighed(weighed, joint_odds(evidences, people, binding, shared))
 
 
-def _measures(found: Evidences, expression: Expression, control: ControlExpression) -> dict[str, float | None]:
+def _measures(found: Evidences, expression: Expression, control: ControlExpression) -> ReagentOdds:
     odds = reagent_odds(found)
     residual = max(found.values(), key=lambda one: one.log) is found[h.RESIDUAL]
     mine, prior = expression.positive, control.prior
     distance = None
     if mine is not None and prior is not None:
         distance = abs(mine.log_spread - prior.centre.log_spread) / math.sqrt(float(prior.covariance[0, 0]))
-    return {
-        "normal_odds": odds[NORMAL],
-        "mosaic_odds": odds[MOSAIC],
-        "reduced_odds": odds[REDUCED],
-        "absent_odds": odds[ABSENT],
-        "residual_kept": found[h.RESIDUAL].kept if residual else None,
-        "shape_distance": distance,
-    }
+    return ReagentOdds(
+        normal_odds=odds[NORMAL],
+        mosaic_odds=odds[MOSAIC],
+        reduced_odds=odds[REDUCED],
+        absent_odds=odds[ABSENT],
+        residual_kept=found[h.RESIDUAL].kept if residual else None,
+        shape_distance=distance,
+    )
 
 
 def _likeliest_first(negative: float, level: float, people: People) -> tuple[str, ...]:

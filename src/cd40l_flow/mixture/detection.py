@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -126,10 +125,3 @@ def combine_titrations(several: Sequence[Titration | None]) -> Titration | None:
         drawn_detected=mean("drawn_detected"),
         drawn_error=mean("drawn_error"),
     )
-
-
-def read_titration(plain: Mapping[str, Any]) -> Titration:
-    """Return a titration from its plain JSON values."""
-    tables = {name: tuple(map(tuple, plain[name])) for name in ("recovered", "errors")}
-    values = dict(plain) | tables | {name: tuple(plain[name]) for name in ("fractions", "sizes")}
-    return Titration(**values)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -130,19 +129,3 @@ def _sum(several: Sequence[Floats]) -> Floats:
 def _between(mixture: MixtureLimits) -> Floats:
     """Return the variances by which shapes of two healthy people differ, (3, 3); the electron is the instrument's."""
     return np.diag((mixture.shape_spread_sd**2, mixture.shape_skew_sd**2, 0.0))
-
-
-def read_prior(plain: Mapping[str, Any]) -> Prior:
-    """Return a prior from its plain JSON values."""
-    bends = plain["bend_covariance"]
-    return Prior(
-        read_positive(plain["centre"]),
-        np.array(plain["covariance"]),
-        bool(plain["level_known"]),
-        None if bends is None else np.array(bends),
-    )
-
-
-def read_positive(plain: Mapping[str, Any]) -> SignalParameters:
-    """Return a law of the signal from its plain JSON values."""
-    return SignalParameters(**(dict(plain) | {"bends": tuple(plain["bends"])}))
