@@ -10,9 +10,9 @@ import msgspec
 
 from cd40l_flow.assay.effects import INDETERMINATE, NORMAL
 from cd40l_flow.assay.limits import Limits
-from cd40l_flow.assay.lookup import current_assay
-from cd40l_flow.base.errors import Cd40lFlowError, TubeError
+from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.base.model import Events, Override, Sample, Tube
+from cd40l_flow.cohort.read_tubes import read_tubes
 from cd40l_flow.cohort.settings import Job, Settings
 from cd40l_flow.decision.assess import assess, control_case, together
 from cd40l_flow.decision.calls import Decision, decide
@@ -24,16 +24,16 @@ from cd40l_flow.decision.laboratory import laboratory
 from cd40l_flow.decision.reference_guards import disagreement
 from cd40l_flow.decision.shown import as_shown
 from cd40l_flow.decision.tube_checks import largest_change
-from cd40l_flow.fcs.panel import awaited, background_detector
 from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.figures.densities import densities
-from cd40l_flow.gating.control_gates import combined
+from cd40l_flow.gating.control_gates import ControlGates, combined
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.gating.strategy import gate
 from cd40l_flow.interop.gate_files import export_messages
 from cd40l_flow.report.wording import statement
 from cd40l_flow.result.build import result_of
 from cd40l_flow.result.gate_tree import scales_of
+from cd40l_flow.result.gating_parts import gates_of
 from cd40l_flow.result.types.control import Control
 from cd40l_flow.result.types.result import Result
 from cd40l_flow.signal.compensation import compensate
@@ -99,12 +99,12 @@ class _Assay:
     refusals: tuple[Refusal, ...]
     control: ControlCase | None
     alone: bool
-    lent: Mapping[str, Mapping[str, Any]] | None = None
+    control_gates: ControlGates = ControlGates()
 
     def judge(self, signals: Sequence[TubeSignal]) -> tuple[GatedSample, Case]:
         """Return the gated sample and its case, from its own signals or from what was made of them."""
         limits, overrides = self.job.settings.limits, _overrides(self.job, self.sample)
-        gated = gate(self.sample, signals, self.scales, overrides, limits.gating, self.lent)
+        gated = gate(self.sample, signals, self.scales, overrides, limits.gating, self.control_gates)
         own = laboratory(self.job.settings.reference)
         return gated, assess(gated, self.refusals, self.control, overrides, limits, alone=self.alone, laboratory=own)
 
@@ -142,7 +142,7 @@ def _of_test(job: Job, results: Sequence[Result]) -> _Assay:
     if any(name not in scales for one in read.events for name in one.markers.values()):
         scales = choose_scales(read.events, limits.scale, "own tubes") | scales
     assay = _assay(job, read, scales, control_from_results(results, limits) if results else None, alone=False)
-    return replace(assay, lent=combined([_gates(control) for control in given_by(results)]))
+    return replace(assay, control_gates=combined([gates_of(control) for control in given_by(results)]))
 
 
 def _assay(job: Job, read: Read, scales: Mapping[str, Scale], control: ControlCase | None, *, alone: bool) -> _Assay:
@@ -193,10 +193,6 @@ def given_by(results: Sequence[Result]) -> list[Control]:
     return found
 
 
-def _gates(control: Control) -> dict[str, Mapping[str, Any]]:
-    return {name: msgspec.to_builtins(one) for name, one in control.gates.items()}
-
-
 def _lacking(result: Result) -> dict[str, tuple[str, ...]]:
     """Return the tubes that a control was not made of, as `tubes_lacking`."""
     found: dict[str, tuple[str, ...]] = {}
@@ -229,35 +225,23 @@ def _overrides(job: Job, sample: Sample) -> list[Override]:
 def read_sample(sample: Sample, settings: Settings) -> Read:
     """Read the tubes of a sample, each on its own: one that cannot be used is refused with its reason."""
     refused = settings.refused.get(sample.sample, {})
-    events: dict[Tube, Events] = {}
-    refusals: dict[Tube, Refusal] = {}
-    targets: dict[str, str] = {}
-    lost: dict[str, str] = {}
-    # Background tubes come last, for they look where the stimulated tube has its target.
-    for tube in sorted(sample.tubes, key=lambda tube: tube.reagent in current_assay().background_of):
-        tells = tube.stimulation == "stimulated" and tube.reagent not in current_assay().background_of
-        if tube.fcs in refused:
-            refusals[tube] = Refusal(tube.fcs, "FILE_INTEGRITY", f"{tube.fcs}: {refused[tube.fcs]}")
-            if tells:
-                lost.setdefault(tube.reagent, tube.fcs)
-            continue
-        panel = settings.panel(tube.panel)
-        try:
-            found = read_events(tube, panel, settings.spillover, background_detector(tube.reagent, targets))
-        except TubeError as error:
-            refusals[tube] = Refusal(tube.fcs, error.code, str(error))
-            other = awaited(tube.reagent, targets, lost)
-            if error.code == "CHANNEL_MAP" and other is not None:
-                # Nothing is wrong with this tube itself.
-                code = next(refusal.code for refusal in refusals.values() if refusal.fcs == other)
-                message = f"{tube.fcs}: its detector is that of {other}, which cannot be used. Mend that file first."
-                refusals[tube] = Refusal(tube.fcs, code, message)
-            if tells:
-                lost.setdefault(tube.reagent, tube.fcs)
-            continue
-        events[tube] = compensate(found, reuse=True)
-        if tells:
-            targets.setdefault(tube.reagent, found.markers["target"])
+
+    def read(tube: Tube, target: str | None) -> Events:
+        return compensate(read_events(tube, settings.panel(tube.panel), settings.spillover, target), reuse=True)
+
+    tubes = read_tubes(sample, read, refused)
+    events = dict(tubes.read)
+    refusals = {
+        tube: Refusal(tube.fcs, "FILE_INTEGRITY", f"{tube.fcs}: {refused[tube.fcs]}")
+        for tube in sample.tubes
+        if tube.fcs in refused
+    }
+    refusals |= {tube: Refusal(tube.fcs, error.code, str(error)) for tube, error in tubes.errors.items()}
+    for tube, other in tubes.waiting.items():
+        # Nothing is wrong with this tube itself.
+        code = next(refusal.code for refusal in refusals.values() if refusal.fcs == other)
+        message = f"{tube.fcs}: its detector is that of {other}, which cannot be used. Correct that file first."
+        refusals[tube] = Refusal(tube.fcs, code, message)
     for tube, refusal in _repeated(events).items():
         refusals[tube] = refusal
         del events[tube]

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from cd40l_flow.assay.cd40l import LYMPHOCYTES
 from cd40l_flow.assay.tables import Gate
 from cd40l_flow.gating.density import Ends, counted, density_of
 from cd40l_flow.gating.found import Found, joined, no_gate
@@ -126,10 +125,10 @@ def _dead(tubes: Sequence[WorkingTube], ends: Ends | None) -> list[EventIndices]
 
 def _compare_with_control(work: Working, found: Found, names: tuple[str, str]) -> Found:
     """Return the polygon held against the control's: that one where none was found; flagged where it is far from it."""
-    theirs = work.control_gates.get(LYMPHOCYTES)
-    if theirs is None or tuple(theirs["detectors"]) != names:
+    theirs = work.control_gates.polygon
+    if theirs is None or theirs.detectors != names:
         return found
-    control = np.asarray(theirs["vertices"], dtype=np.float64)
+    control = theirs.vertices
     if found.shape is None:
         flag = f"{found.flag}; the control's polygon is used"
         return replace(found, shape=control, method="the control's polygon", flag=flag)

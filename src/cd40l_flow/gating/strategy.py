@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from cd40l_flow.assay.gating_limits import GatingLimits
 from cd40l_flow.assay.limits import limit_named
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.tables import Gate
 from cd40l_flow.base.model import Override, Sample
+from cd40l_flow.gating.control_gates import ControlGates
 from cd40l_flow.gating.marker_gate import gate_on_marker
 from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.gating.scatter_steps import gate_lymphocytes, gate_singlets, gate_time
@@ -23,6 +23,7 @@ STEPS: Mapping[str, Callable[[Working, Gate, str], bool]] = {
     "scatter": gate_lymphocytes,
     "singlets": gate_singlets,
 }
+NO_GATES = ControlGates()
 
 
 def gate(
@@ -31,17 +32,17 @@ def gate(
     scales: Mapping[str, Scale],
     overrides: Sequence[Override],
     limits: GatingLimits,
-    control_gates: Mapping[str, Mapping[str, Any]] | None = None,
+    control_gates: ControlGates = NO_GATES,
 ) -> GatedSample:
     """Return the gated tubes of a sample: boundaries are found on its tubes together, then hold for each of them.
 
-    ``scales`` maps detector -> scale, ``limits`` is the group ``gating`` of the configuration, ``control_gates`` what
-    the run's controls give: gate -> its detector and position (``scaled``), ``lymphocytes`` -> detectors and vertices.
+    ``scales`` maps detector -> scale, ``limits`` is the group ``gating`` of the configuration, ``control_gates`` are
+    those of the run's controls.
     A gate that cannot be drawn leaves its population and those below it out of ``indices`` of every tube; the reason
     stands in ``flags``, and what was looked at in ``found`` of the tubes.
     """
     tubes = [WorkingTube(signal) for signal in signals]
-    work = Working(tubes, scales, overrides, limits, control_gates or {})
+    work = Working(tubes, scales, overrides, limits, control_gates)
     parent = "all"
     for row in current_assay().gates:
         if row.only_if and not limit_named(limits, row.only_if):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from cd40l_flow.assay.gating_limits import GatingLimits
 from cd40l_flow.assay.limits import limit_named
 from cd40l_flow.assay.tables import Gate
 from cd40l_flow.base.model import Override, Singles
+from cd40l_flow.gating.control_gates import ControlGates
 from cd40l_flow.gating.density import Density, Ends, counted, density, density_of
 from cd40l_flow.gating.found import Found, compare_with_control
 from cd40l_flow.gating.model import Boundary, EventIndices, GatedTube, Population, ScatterGate, take
@@ -99,7 +99,7 @@ class Working:
     scales: Mapping[str, Scale]
     overrides: Sequence[Override]
     limits: GatingLimits
-    control_gates: Mapping[str, Mapping[str, Any]]
+    control_gates: ControlGates
     flags: list[str] = field(default_factory=list)
 
     def override(self, gate: str, tube: WorkingTube) -> Override | None:
@@ -124,11 +124,11 @@ class Working:
 
     def compare_with_control(self, gate: Gate, found: Found, events: int) -> Found:
         """Return a boundary held against the control's of the same detector, where it has one."""
-        control = self.control_gates.get(gate.boundaries[0])
-        if control is None or control["detector"] != self.detector(gate.marker):
+        control = self.control_gates.boundaries.get(gate.boundaries[0])
+        if control is None or control.detector != self.detector(gate.marker):
             return found
         limit = limit_named(self.limits, gate.distance)
-        return compare_with_control(found, float(control["scaled"]), limit, events, self.limits.min_events)
+        return compare_with_control(found, control.scaled, limit, events, self.limits.min_events)
 
     def boundary(
         self, gate: str, tube: WorkingTube, detector: str, found: Found, scale: Scale | None

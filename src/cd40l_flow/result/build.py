@@ -27,9 +27,9 @@ from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.mixture.model import ControlExpression, Expression
 from cd40l_flow.result.acquisition_parts import acquisition_rows, slope_rows, spillover_remarks
 from cd40l_flow.result.codes import codes
-from cd40l_flow.result.gating_parts import gate_rows, scatter_tops, tube_rows
+from cd40l_flow.result.gating_parts import gate_records, gate_rows, scatter_tops, tube_rows
 from cd40l_flow.result.record import SCHEMA_VERSION
-from cd40l_flow.result.types.control import Control, ControlGate, ControlTerms
+from cd40l_flow.result.types.control import Control, ControlTerms
 from cd40l_flow.result.types.decision import BindingRatio, ChangedMeasure, Condition, Message, Odds, Rule, Subcall
 from cd40l_flow.result.types.decision import Change as ChangeRecord
 from cd40l_flow.result.types.decision import Guard as GuardRecord
@@ -130,7 +130,7 @@ def _control(
         failures=[*failures, *(text for texts in reagent_failures.values() for text in texts)],
         reagent_failures={reagent: list(texts) for reagent, texts in reagent_failures.items()},
         scatter_tops=scatter_tops(gated),
-        gates={name: ControlGate(**one) for name, one in control_gates(gated).items()},
+        gates=gate_records(control_gates(gated)),
     )
 
 
