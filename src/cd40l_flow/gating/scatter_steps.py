@@ -22,7 +22,7 @@ NO_SCATTER = "no scatter, as the panel says"
 
 
 def gate_time(work: Working, gate: Gate, parent: str) -> bool:
-    """Keep what acquisition QC kept, and the times a person set."""
+    """Keep the events that acquisition QC kept, within times set by hand."""
     for tube in work.tubes:
         signal = tube.signal
         passes = signal.acquisition.keep
@@ -35,13 +35,13 @@ def gate_time(work: Working, gate: Gate, parent: str) -> bool:
             tube.boundaries.append(set_by_hand(override, signal.events.scatter.time or "", override.value))
         tube.indices[parent] = np.arange(passes.size, dtype=np.int32)
         tube.dropped = np.flatnonzero(~passes).astype(np.int32)
-        # Nearly all pass, and then this is the fastest way to their numbers.
+        # Nearly all events pass, and then this is the fastest way to their indices.
         tube.add_events(gate.population, parent, tube.indices[parent][passes])
     return True
 
 
 def gate_lymphocytes(work: Working, gate: Gate, parent: str) -> bool:
-    """Draw one polygon in FSC x SSC for the tubes of the sample together; what time dropped is not looked at."""
+    """Draw one FSC x SSC polygon for all tubes of the sample, without the events that the time gate removed."""
     tubes = [tube for tube in work.tubes if tube.signal.events.scatter.fsc is not None]
     bare = [tube for tube in work.tubes if tube not in tubes]
     for tube in bare:
@@ -106,9 +106,7 @@ def _draw_lymphocytes(work: Working, gate: Gate, tubes: Sequence[WorkingTube], p
 
 
 def _dead(tubes: Sequence[WorkingTube], ends: Ends | None) -> list[EventIndices]:
-    """Return the events of each tube that took up the viability dye, of those that time left; the boundary is that of
-    all tubes together.
-    """
+    """Return the dead events of each tube, of those in the time gate; the boundary is that of all tubes together."""
     dyes = [tube.signal.scaled.get("viability") for tube in tubes]
     counts = [
         counted(dye) - counted(dye.take(tube.dropped)) for dye, tube in zip(dyes, tubes, strict=True) if dye is not None
@@ -124,7 +122,7 @@ def _dead(tubes: Sequence[WorkingTube], ends: Ends | None) -> list[EventIndices]
 
 
 def _compare_with_control(work: Working, found: Found, names: tuple[str, str]) -> Found:
-    """Return the polygon held against the control's: that one where none was found; flagged where it is far from it."""
+    """Return the polygon compared with the control's: the control's if none was found, flagged if it is far from it."""
     theirs = work.control_gates.polygon
     if theirs is None or theirs.detectors != names:
         return found

@@ -34,12 +34,11 @@ def gate(
     limits: GatingLimits,
     control_gates: ControlGates = NO_GATES,
 ) -> GatedSample:
-    """Return the gated tubes of a sample: boundaries are found on its tubes together, then hold for each of them.
+    """Return the gated tubes of a sample: boundaries are found on its tubes together, then applied to each.
 
     ``scales`` maps detector -> scale, ``limits`` is the group ``gating`` of the configuration, ``control_gates`` are
-    those of the run's controls.
-    A gate that cannot be drawn leaves its population and those below it out of ``indices`` of every tube; the reason
-    stands in ``flags``, and what was looked at in ``found`` of the tubes.
+    those of the run's controls. If a gate cannot be drawn, its population and those below are missing from ``indices``
+    of every tube. The reason is in ``flags``, the evidence in ``found`` of the tubes.
     """
     tubes = [WorkingTube(signal) for signal in signals]
     work = Working(tubes, scales, overrides, limits, control_gates)
@@ -52,7 +51,7 @@ def gate(
         if any(row.population in tube.indices for tube in work.tubes):
             parent = row.population
     gated = tuple(tube.finish() for tube in work.tubes)
-    # What stopped the gating speaks last: it is why the populations behind it are missing.
+    # The reason that stopped gating comes last: it explains the missing populations.
     return GatedSample(sample, gated, scales, (*_low_percents(gated, limits), *work.flags))
 
 
