@@ -158,7 +158,7 @@ def describe(header: Header) -> str:
 
 
 def _labelled(header: Header, marker: str, reagent: str) -> list[str]:
-    """Return the detectors labelled with a marker: by ``$PnS``, else by ``$PnN`` without another antigen in the label."""
+    """Return the detectors of a marker: by ``$PnS``, else by ``$PnN`` if ``$PnS`` names no antigen."""
     detectors = [detector for detector in header.detectors if is_fluorescence(detector)]
     by_label = [detector for detector in detectors if _says(detector.label, marker, reagent, dyes=True)]
     by_name = [

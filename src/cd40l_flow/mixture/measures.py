@@ -26,8 +26,8 @@ from cd40l_flow.signal.scale import Scale
 
 FEWEST_TO_FIT = 100
 MOST_TO_TEST = 100_000  # values that the dip test looks at
-MOST_TAIL = 3.0  # of a background, from its median, in distances to the 90th percentile
-AT_THE_TOP = 0.99  # of the range: where a cell is, whose light the instrument could not measure, little compensated
+MOST_TAIL = 3.0  # largest threshold above the background's median, in distances to the 90th percentile
+AT_THE_TOP = 0.99  # of the range: cells above it are off-scale even after compensation
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ def fit(
     control: ControlExpression | None = None,
     threshold: float | None = None,
 ) -> Expression:
-    """Return everything measured of one reagent in one sample, by itself.
+    """Return all measures of one reagent in one sample, without comparison.
 
-    ``limits`` are all groups of the configuration's limits. ``anchor`` needs at least one event. ``control`` lends the
-    shape of its positive component; ``threshold`` (linear) replaces the background's quantile.
+    ``limits`` are all groups of the configuration's limits. ``anchor`` needs at least one event. ``control`` provides a
+    prior of the positive component; ``threshold`` (linear) replaces the background's quantile.
 
     On arrays, in a notebook:
 
@@ -105,10 +105,10 @@ def fit(
     margin = cells.activated >= AT_THE_TOP * scale.t
     measurable = histogram(scaled[~margin], bins)
     found = _fit(measurable, background, anchor, control.prior if control else None, limits)
-    # Nearer to the middle of the background than to its upper end: dim cells of real recordings, whose component would
-    # fall below the threshold itself, then count as expressing (up to 0.3 of the cells otherwise).
+    # The boundary is midway between the background's median and the threshold. At the threshold itself, dim components
+    # of real recordings (up to 0.3 of the cells) would count as negative.
     free = free_mixture(counts, (background.median + automatic_scaled) / 2)
-    # Cells at the top are positive, whatever the law of the others.
+    # Off-scale cells are positive, whatever the distribution of the others.
     measurable_share = float(measurable.sum()) / max(cells.activated.size, 1)
     return Expression(
         reagent=reagent,
@@ -165,9 +165,9 @@ def fit(
 def background_threshold(counts: Floats, share: float) -> tuple[float, bool]:
     """Return the quantile of a binned background, (bins,), on the logicle scale, and whether outliers are left out.
 
-    A quantile of 99 % jumps into the cells that express where 1 % of them got into the tube. From the median to it a
-    Gaussian background has 1.8, one with an exponential tail 2.4 times the distance to the 90th percentile: beyond
-    ``MOST_TAIL`` times it is no tail, and the threshold goes no higher.
+    With 1 % of contaminating positive cells, the 99 % quantile jumps to them. Its distance from the median is 1.8 times
+    that of the 90th percentile for a Gaussian background and 2.4 times for an exponential tail. Beyond ``MOST_TAIL``
+    times it is no tail, and the threshold is capped.
     """
     middle, high, plain = (quantile(counts, q) for q in (0.5, 0.9, share))
     most = middle + MOST_TAIL * (high - middle)
@@ -200,7 +200,7 @@ def _fit(counts: Floats, background: Background, anchor: Anchor, prior: Prior | 
 
 
 def _borrowed(best: Fit, prior: Prior | None) -> float:
-    """Return the share of the information on the log spread of the signal that is the control's, of prior and data."""
+    """Return the share of the information on the log spread of the signal that comes from the control."""
     if prior is None:
         return 0.0
     _, _, known = prior.penalty(parameters(best)[2:ANCHORED])
@@ -216,8 +216,7 @@ def _linear_sd(counts: Floats, scale: Scale) -> float:
 def _dip_p(scaled: Floats) -> float:
     """Return the p value of Hartigan's dip test of one mode; values on the logicle scale, (n,).
 
-    Of very many values every k-th in order is taken: the test then judges as if there were only so many, which is
-    enough to see any second mode that matters, and its memory does not grow.
+    Of very many values only every k-th is used. This is enough to detect any relevant second mode, and limits memory.
     """
     ordered = np.sort(scaled)
     some = ordered[:: max(1, ordered.size // MOST_TO_TEST)]
