@@ -1,4 +1,4 @@
-"""From gated tubes to a case: which cells belong to which reagent, what is their background, every measure of them."""
+"""From gated tubes to a case: the cells and background of every reagent, and their measures."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True)
 class _Tubes:
-    """The gated tubes of a sample, by what they are."""
+    """The gated tubes of a sample, by stimulation and reagent."""
 
     gated: GatedSample
 
@@ -73,8 +73,8 @@ def assess(
 ) -> Case:
     """Return the case of a sample: every reagent measured, and compared where there is a control.
 
-    ``alone`` marks a control that has no other to be judged against. ``refusals`` are tubes that could not be read.
-    ``laboratory`` are its own limits: the spread of the healthy decides the limits of detection.
+    ``alone`` marks a control without another control to compare with. ``refusals`` are tubes that could not be read.
+    ``laboratory`` are the laboratory's own limits: the spread of healthy donors sets the limits of detection.
     """
     assay, sample, tubes = current_assay(), gated.sample, _Tubes(gated)
     planned = tuple(
@@ -126,9 +126,9 @@ def _independence(
     control: ControlCase | None,
     limits: Mapping[str, Limits],
 ) -> dict[str, Independence]:
-    """Return, for each reagent that could be fitted, how its negatives go with CD69 and CD3.
+    """Return, for each fitted reagent, the dependence of its negative cells on CD69 and CD3.
 
-    Where they do, and there may be a mosaic all the same, the odds of one are those of the cells for which neither
+    If they depend on a marker and a mosaic is still possible, its odds are computed from the cells where neither marker
     matters.
     """
     found = {}
@@ -151,7 +151,7 @@ def _independence(
 
 
 def target_volts(gated: GatedSample) -> dict[str, tuple[float, ...]]:
-    """Return the voltages of each detector of a stimulated target, of all tubes; none where the files state none."""
+    """Return the voltages of each detector of a stimulated target, of all tubes; empty if the files state none."""
     found: dict[str, set[float]] = {}
     for tube in gated.tubes:
         events = tube.signal.events
@@ -162,7 +162,7 @@ def target_volts(gated: GatedSample) -> dict[str, tuple[float, ...]]:
 
 
 def control_case(cases: Sequence[Case], limits: Limits) -> ControlCase:
-    """Return what controls, each assessed by itself, say together."""
+    """Return the combined case of controls that were assessed one by one."""
     reagents = {}
     terms_of = [
         {reagent: control_terms(expression, limits) for reagent, expression in case.reagents.items()} for case in cases
@@ -191,7 +191,7 @@ def control_case(cases: Sequence[Case], limits: Limits) -> ControlCase:
 
 
 def together(several: Sequence[Mapping[str, Sequence[_Value]]]) -> dict[str, tuple[_Value, ...]]:
-    """Return the entries of several mappings of lists as one, each list joined, each entry once."""
+    """Return several mappings of lists merged into one, without repeated entries."""
     names = dict.fromkeys(name for one in several for name in one)
     return {name: tuple(dict.fromkeys(value for one in several for value in one.get(name, ()))) for name in names}
 
@@ -207,7 +207,7 @@ def activation_percents(cases: Sequence[Case]) -> dict[str, float]:
 
 
 def _missing(sample: Sample, planned: Sequence[str]) -> dict[str, str]:
-    """Return, for each reagent, what the sheet of tubes lacks."""
+    """Return, for each reagent, the background tube that the sheet lacks, in words."""
     there = {tube.reagent for tube in sample.tubes if tube.stimulation == "stimulated"}
     backgrounds = {reagent: current_assay().targets[reagent].backgrounds for reagent in planned}
     return {
@@ -245,7 +245,9 @@ def _measure(
 
 
 def target_override(overrides: Sequence[Override], tubes: Sequence[str]) -> Override | None:
-    """Return the override of a reagent's threshold, given the reagent's tubes (``fcs``): one for a tube goes first."""
+    """Return the override of a reagent's threshold, given the reagent's tubes (``fcs``); one for a tube takes
+    precedence.
+    """
     chosen = [override for override in overrides if override.gate == TARGET_GATE and override.tube in ("", *tubes)]
     return max(chosen, key=lambda override: override.tube != "", default=None)
 
@@ -258,11 +260,11 @@ def _anchor(
     limits: Limits,
     activated: Floats,
 ) -> Anchor | None:
-    """Return the background of a reagent: the sample's own stimulated one, else its resting cells moved as stimulation
-    moves them, else the control's stimulated one, else resting cells as they are.
+    """Return the background of a reagent: the sample's own stimulated one, else its resting cells corrected for
+    stimulation, else the control's stimulated one, else uncorrected resting cells.
 
-    Each is taken only with enough cells (``min_events`` of the gating limits). ``activated`` are the target's values of
-    the sample's activated cells, (n,): where the instrument piles them up is its floor.
+    Each is used only with enough cells (``min_events`` of the gating limits). ``activated`` are the target's values of
+    the sample's activated cells, (n,): their pile-up is the floor.
     """
     bins, enough = limits.mixture.bins, limits.gating.min_events
     scale = tubes.gated.scales[detector]
@@ -274,7 +276,7 @@ def _anchor(
             floor = lowest_written(values, activated)
             return Anchor(histogram(scale.forward(values), bins), background, names, exact=True, floor=floor)
     mine = None
-    # Resting cells with the same stain: another reagent's background is another.
+    # Resting cells with the same stain; the background of another reagent differs.
     resting = [tube for tube in tubes.of(reagent, stimulated=False) if tube.signal.events.markers[TARGET] == detector]
     values = cells(resting, CD8_NEGATIVE)
     if values.size >= enough:
@@ -291,7 +293,7 @@ def _anchor(
 
 
 def _control_background(control: ControlCase | None, reagent: str, enough: int, activated: Floats) -> Anchor | None:
-    """Return the background of the controls, None where they have none or too few cells of it."""
+    """Return the background of the controls, None without one or with too few cells."""
     theirs = control.reagents.get(reagent) if control else None
     if theirs is None or theirs.background.sum() < enough:
         return None
@@ -300,9 +302,9 @@ def _control_background(control: ControlCase | None, reagent: str, enough: int, 
 
 
 def lowest_written(*several: Floats) -> float | None:
-    """Return the highest of the lowest values at which cells are piled, (n,) linear values each; None without a pile.
+    """Return the highest of the lower pile-ups of several sets of linear values, (n,) each; None without one.
 
-    Compensation spreads a pile: then each cell's own value is known well enough, and there is none.
+    Compensation spreads a pile-up; the values of single cells are then sufficiently known.
     """
     piles = [found.value for values in several if (found := pile(values)) is not None]
     return max(piles, default=None)

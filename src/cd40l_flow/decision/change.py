@@ -1,4 +1,4 @@
-"""What would change a call: the smallest changes of single measures that lead to another, from the rules themselves."""
+"""What would change a call: the smallest changes of measures that lead to another call, from the rules."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.rule_logic import Measures, check
 from cd40l_flow.decision.rule_measures import SAMPLE, every_measure
 
-# Most changes that are listed for each reagent.
+# Most changes listed for each reagent.
 MOST = 2
-# How far beyond a limit a changed measure is put, relative to the limit; smaller than any measure means.
+# Relative distance beyond the limit of a changed measure, smaller than any measurement error.
 NUDGE = 1e-9
-# Limits near zero are no scale for a distance.
+# Smallest limit used as the unit of a distance.
 LEAST_SCALE = 0.05
 
 
@@ -37,15 +37,15 @@ class Step:
 
     @property
     def distance(self) -> float:
-        """How far that is, in parts of the limit."""
+        """The distance relative to the limit."""
         return abs(self.value - self.limit) / max(abs(self.limit), LEAST_SCALE)
 
 
 @dataclass(frozen=True)
 class Change:
-    """What would give another sub-call of one reagent, or (``reagent`` empty) another call, and the call then.
+    """A change that gives another sub-call of one reagent, or (``reagent`` empty) another call.
 
-    ``steps`` is empty where it takes no other measures but checks that hold.
+    ``steps`` is empty if only checks would have to pass.
     """
 
     reagent: str
@@ -60,10 +60,10 @@ IN_WORDS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
 
 
 def would_change(case: Case, decision: Decision, limits: Limits, *, require_function: bool) -> tuple[Change, ...]:
-    """Return what would change a decision: checks that stand in its way, else the nearest limits of each reagent.
+    """Return what would change a decision: the checks that block it, else the nearest limits of each reagent.
 
-    Sets of one measure first; where none of a reagent is enough, sets of two. A measure that is not known cannot be
-    moved. ``limits`` are all groups of the configuration's.
+    Single measures come first; if none is enough, pairs. Unknown measures are not changed. ``limits`` are all groups of
+    the configuration's.
     """
     chosen = limits.calls
     measures = every_measure(case, limits)
@@ -103,7 +103,7 @@ def would_change(case: Case, decision: Decision, limits: Limits, *, require_func
 
 
 def _without_checks(decision: Decision, free: Decision, alone: bool) -> Iterator[Change]:
-    """Yield that the call rests on checks, when it does, and what the measures would give without them."""
+    """Yield the call that the measures would give without checks, if checks block it."""
     standing = [guard for guard in decision.guards if guard.blocking and guard.code in decision.reasons]
     blocking = [guard for guard in standing if guard.blocks]
     if decision.call != INDETERMINATE or not blocking or free.call == INDETERMINATE:
@@ -121,7 +121,7 @@ def _without_checks(decision: Decision, free: Decision, alone: bool) -> Iterator
 
 
 def _steps(reagent: str, measures: Measures, limits: CallLimits) -> Iterator[Step]:
-    """Yield, for each limit a measure is compared with, the step to its other side, each once."""
+    """Yield, for each limit of a measure, the step to its other side, each once."""
     seen = set()
     if reagent == SAMPLE:
         conditions = [*current_assay().functional.needs, current_assay().alike]

@@ -1,4 +1,4 @@
-"""One reagent beside the controls': ratios, and the mutant fraction with its limits."""
+"""One reagent relative to the controls: ratios, and the mutant fraction with its limits."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Ends = tuple[float | None, float | None, float | None]
 
 
 def compare(expression: Expression, control: ControlExpression, limits: Limits, *, by_fit: bool) -> Comparison:
-    """Return one reagent beside the controls'.
+    """Return one reagent relative to the controls.
 
-    ``by_fit`` says whether the sample's own positive fraction may be taken from its fit (stable and separate). Mutant
-    fraction f = 1 - (1 - n) / (1 - n_control), below 0 where the sample has fewer negatives; its interval adds, in
-    squares, the errors of sample and control and the spread between healthy people. LoB = 2.33 s, LoD = LoB + 1.645 s
-    with s^2 = (sqrt(1 + 1 / k) SD_healthy / (1 - n_control))^2 + counting error^2, k being the number of controls.
+    ``by_fit`` is True if the sample's positive fraction may come from its fit (stable and separate). Mutant fraction f
+    = 1 - (1 - n) / (1 - n_control), below 0 if the sample has fewer negatives; its interval combines in quadrature the
+    errors of sample and control and the spread between healthy people. LoB = 2.33 s, LoD = LoB + 1.645 s with s^2 =
+    (sqrt(1 + 1 / k) SD_healthy / (1 - n_control))^2 + counting error^2, k being the number of controls.
     """
     counts = expression.counts
     positives = above(counts, expression.threshold_scaled)
@@ -53,10 +53,10 @@ def compare(expression: Expression, control: ControlExpression, limits: Limits, 
 
 
 def agreeing(comparisons: Mapping[str, Comparison]) -> dict[str, Comparison]:
-    """Return the comparisons of one sample's reagents, each with the distance of the other readout's mutant fraction.
+    """Return the comparisons of one sample's reagents, with the difference to the other readout's mutant fraction.
 
-    It is the same blood, so what differs between people is the same in both: the difference counts in standard errors
-    of counting alone. The other readout of the function is the first clone, of every clone it is the function.
+    Both are of the same blood, so only counting errors count. The other readout of function is the first clone, and
+    that of every clone is function.
     """
     assay, found = current_assay(), {}
     for reagent, mine in comparisons.items():
@@ -70,7 +70,7 @@ def agreeing(comparisons: Mapping[str, Comparison]) -> dict[str, Comparison]:
 
 
 def _relative_positive(expression: Expression, control: ControlExpression, *, by_fit: bool) -> Ends:
-    """Return the positive fraction over the controls', by the fits where both can be used, with its interval."""
+    """Return the positive fraction over the controls', from the fits if both can be used, with its interval."""
     if by_fit and control.by_fit:
         fraction, reference = expression.positive_fraction_by_fit, control.positive_fraction
         low, high = _less_from_one(expression.negative_fraction_high), _less_from_one(expression.negative_fraction_low)
@@ -119,7 +119,7 @@ def _with_mutants(found: Comparison, expression: Expression, control: ControlExp
     healthy_sd = mixture.healthy_negative_sd
     healthy = math.sqrt(1 + 1 / control.count) * healthy_sd / expressing
     of_control = (1 - raw) * sd_c / expressing
-    # The counting error comes from the intervals of sample and control: they hold the overlap of the components too.
+    # The counting error comes from the intervals of sample and control, which include the overlap of the components.
     lob, lod = detection_limits(healthy_sd, negative_c, (high - low) / (2 * Z95), sd_c, mixture, controls=control.count)
     common = Z95 * math.hypot(healthy, of_control)
     titration = control.titration
@@ -149,7 +149,7 @@ def detection_limits(
     """Return limit of blank and limit of detection of the mutant fraction (0 to 1).
 
     ``healthy_sd`` is the SD of the negative fraction among healthy donors, ``negative`` the control's; the errors are
-    the standard errors of the negative fraction of sample and control, of whom there are so many ``controls``.
+    the standard errors of the negative fraction of sample and control, and ``controls`` is the number of controls.
     """
     s = math.hypot(math.sqrt(1 + 1 / controls) * healthy_sd, error, control_error) / (1 - negative)
     lob = mixture.lob_z * s
@@ -157,7 +157,7 @@ def detection_limits(
 
 
 def _bright_events(expression: Expression, control: ControlExpression) -> float | None:
-    """Return how many cells lie above the 10th percentile of the control's positives, beyond the background's."""
+    """Return the number of cells above the 10th percentile of the control's positives, corrected for background."""
     if control.positive_low_scaled is None:
         return None
     bright = centres(expression.counts.size) > control.positive_low_scaled

@@ -1,4 +1,4 @@
-"""The terms that a run's controls give to every sample: their measures combined, and the shape of their positives."""
+"""Control terms: the combined measures of a run's controls, and the shape of their positive cells."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cd40l_flow.mixture.titration import titrate
 
 
 def control_terms(expression: Expression, limits: Limits) -> ControlExpression:
-    """Return the terms of ratios that one control gives for one reagent."""
+    """Return the control terms of one control for one reagent."""
     low, high = expression.negative_fraction_low, expression.negative_fraction_high
     return ControlExpression(
         percent_positive=expression.percent_positive,
@@ -53,7 +53,7 @@ def control_terms(expression: Expression, limits: Limits) -> ControlExpression:
 
 
 def with_titration(terms: ControlExpression, expression: Expression, limits: Limits) -> ControlExpression:
-    """Return the terms of one control with what the run recovers of mixtures of this control's own cells."""
+    """Return the terms of one control with the titration of its own cells."""
     if expression.mixture is None or terms.prior is None or terms.negative_fraction_sd is None:
         return terms
     background = expression.anchor.component(expression.scale)
@@ -69,7 +69,7 @@ def with_titration(terms: ControlExpression, expression: Expression, limits: Lim
 
 
 def prior_of(fit: Fit, mixture: MixtureLimits) -> Prior:
-    """Return what a control's fit says of the positive cells of a sample; ``mixture`` is that group of the limits."""
+    """Return the prior of a sample's positive cells from a control's fit; ``mixture`` is that group of the limits."""
     covariance = np.asarray(np.linalg.inv(fit.information), dtype=np.float64)
     return lent(fit.positive, covariance[3:6, 3:6], mixture, fit.bend_covariance)
 
@@ -86,8 +86,8 @@ def _fraction_error(expression: Expression, limits: Limits) -> float | None:
 def combine(terms: Sequence[ControlExpression], mixture: MixtureLimits) -> ControlExpression:
     """Return several controls as one: fractions and shapes averaged, MFIs by their geometric mean, backgrounds pooled.
 
-    ``mixture`` is that group of the limits. A measure that any control lacks is unknown; the fit counts only where it
-    is usable in all of them.
+    ``mixture`` is that group of the limits. A measure that any control lacks is unknown; the fit counts only if it is
+    usable in all of them.
     """
     if len(terms) == 1:
         return terms[0]
@@ -133,7 +133,7 @@ def to_json(terms: ControlExpression) -> dict[str, Any]:
 
 
 def read_terms(terms: object) -> ControlExpression:
-    """Return the terms that a control's result holds, as `to_json` gave them."""
+    """Return the terms from a control's result, as written by `to_json`."""
     return convert(terms, ControlExpression, from_attributes=True, dec_hook=_array)
 
 

@@ -1,6 +1,6 @@
-"""The guards: what must hold before anything may be said of a sample.
+"""The guards: conditions that must hold before a call.
 
-Each is three-valued: fired, not fired, or not computable, which stands in the way as if it had fired.
+Each is three-valued: fired, not fired, or not computable, which blocks like a fired one.
 """
 
 from __future__ import annotations
@@ -35,11 +35,10 @@ def apply_guards(case: Case, limits: Limits) -> tuple[Guard, ...]:
 
 
 def control_failures(case: Case, limits: Limits) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
-    """Return in words why a control may not be used, for the whole run and by reagent; empty when it may.
+    """Return in words why a control may not be used, for the whole run and by reagent; empty if it may.
 
-    A reagent that failed takes its own readout away and leaves the others. Only a control's own faults count: that
-    another control of the run failed is for those samples to say that use the other, and a tube that was never made is
-    no failure (`tubes_lacking`), nor what could not be computed for want of it.
+    A failed reagent only excludes its own readout. Only the control's own failures count, not those of the run's other
+    controls. A tube that was never stained is no failure (`tubes_lacking`), and neither is a guard that needs it.
     """
     everywhere: list[str] = []
     by_reagent: dict[str, list[str]] = {}
@@ -58,9 +57,7 @@ def control_failures(case: Case, limits: Limits) -> tuple[tuple[str, ...], dict[
 
 
 def tubes_lacking(case: Case, limits: Limits) -> dict[str, tuple[str, ...]]:
-    """Return in words which tubes of a control were never made without which it cannot be used, by reagent (empty: of
-    all).
-    """
+    """Return in words the tubes that a control lacks and cannot be used without, by reagent (empty: of all)."""
     found: dict[str, tuple[str, ...]] = {}
     for one in apply_guards(case, limits):
         if _is_lacking(one):
@@ -72,5 +69,5 @@ def _is_lacking(found: Guard) -> bool:
     return found.code == "TUBE_MISSING" and bool(found.fired) and found.blocks == ALL_CALLS
 
 
-# The guards of a control that speak of the run's other controls.
+# Guards of a control about the run's other controls.
 OF_OTHERS = (("CONTROL_ABSENT", ""), ("CONTROL_FAILED", ""))

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from cd40l_flow.assay.limits import Limits
 
-# The measures of a control that have limits, and whether they spread evenly on the logarithm.
+# The measures of a control with limits, and whether they are log-normal.
 CHARTED: Mapping[str, bool] = {
     "cd69_percent": False,
     "percent_positive": False,
@@ -22,7 +22,7 @@ CHARTED: Mapping[str, bool] = {
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and SD of a measure among healthy controls; of its natural logarithm where ``log``; SD None of fewer than
+    """Mean and SD of a measure among healthy controls, of its natural logarithm if ``log``; SD None with fewer than
     two.
     """
 
@@ -32,7 +32,7 @@ class Spread:
     log: bool
 
     def limit(self, sds: float) -> float | None:
-        """Return the value so many SD from the mean, in the unit of the measure; None without an SD."""
+        """Return the value ``sds`` SD from the mean, in the unit of the measure; None without an SD."""
         if self.sd is None:
             return None
         value = self.mean + sds * self.sd
@@ -41,12 +41,12 @@ class Spread:
 
 @dataclass(frozen=True)
 class Laboratory:
-    """What the healthy controls of a laboratory say together.
+    """The combined healthy controls of a laboratory.
 
     By reagent, ``healthy_negative_sd`` is the SD of the negative fraction among healthy donors and runs, net of its
     measurement error, ``healthy_negative`` its mean, ``level_sd`` the SD of the ln level within runs, with the number
     of runs that had several controls. ``spreads`` are by reagent and measure; ``lots`` (by reagent) and ``cytometers``
-    are those it has seen.
+    are those seen in its controls.
     """
 
     digest: str
@@ -62,7 +62,7 @@ class Laboratory:
 
 
 def laboratory(plain: Mapping[str, Any] | None) -> Laboratory | None:
-    """Return the limits that a reference file holds; None for none."""
+    """Return the limits of a reference file; None without one."""
     if plain is None:
         return None
     return Laboratory(
@@ -103,7 +103,7 @@ def healthy_sd(own: Laboratory | None, reagent: str, limits: Limits) -> float:
 def level_sd(own: Laboratory | None, reagent: str, limits: Limits) -> float:
     """Return the SD of the ln level of expression among healthy donors.
 
-    The laboratory's own where runs had several controls, by the same rules as ``healthy_sd``: runs count.
+    It is the laboratory's own if runs had several controls, by the rules of ``healthy_sd`` with the number of runs.
     """
     default = limits.odds.level_sd
     if own is None or reagent not in own.level_sd:
@@ -114,12 +114,12 @@ def level_sd(own: Laboratory | None, reagent: str, limits: Limits) -> float:
 
 
 def with_laboratory(limits: Limits, own: Laboratory | None, reagent: str) -> Limits:
-    """Return all groups of limits with what the laboratory found of the healthy in place of the defaults."""
+    """Return the limits with the laboratory's own values for healthy donors."""
     if own is None:
         return limits
     sd = healthy_sd(own, reagent, limits)
     odds = replace(limits.odds, level_sd=level_sd(own, reagent, limits))
     if reagent in own.healthy_negative and own.controls >= limits.reference.fewest_controls:
-        # Runs differ as well as donors, and the SD of a reference holds both.
+        # The SD of a reference includes differences between runs and between donors.
         odds = replace(odds, healthy_negative=own.healthy_negative[reagent], healthy_negative_mean_sd=sd)
     return replace(limits, mixture=replace(limits.mixture, healthy_negative_sd=sd), odds=odds)

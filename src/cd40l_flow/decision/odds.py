@@ -1,7 +1,7 @@
 """The odds of each call: of one reagent, and of all reagents of one blood together.
 
-One blood has one mutant fraction, and what a person expresses more of is found by every reagent: so values that agree
-count once where healthy people differ, and values that do not agree speak for two readouts that are not of one kind.
+One blood has one mutant fraction, and all reagents show the same person's level. So differences between healthy people
+count once for reagents that agree, and disagreement is evidence for discordant readouts.
 """
 
 from __future__ import annotations
@@ -32,27 +32,26 @@ CALL_OF: Mapping[str, str] = {
     h.REDUCED: REDUCED,
     h.ABSENT: ABSENT,
 }
-# What two reagents of one blood may differ by: negative fraction, ln level.
+# SD of the difference between two reagents of one blood: negative fraction, ln level.
 FRACTION_APART, LEVEL_APART = 0.015, 0.10
-# Minus log density by which a hypothesis may lie behind before its search is given up.
+# Distance in log density beyond which the search for a hypothesis stops.
 HOPELESS = 12.0
-# Times what the control shows of a residual allele that a sample must show more: people differ in that too.
+# Factor by which a sample's evidence of a residual allele must exceed that of the control, since people differ.
 CAUTION = 2.0
 NO_TILT = (0.0, 0.0, 0.0)
-# Standard errors of the negative fraction's logit between the best fit and all that a hypothesis allows, beyond which
-# it is not looked at.
+# Standard errors of the negative fraction's logit between the best fit and the range of a hypothesis, beyond which it
+# is not fitted.
 FAR = 10.0
-MOST = 999.0  # natural logarithm: odds beyond it are cut off there
+MOST = 999.0  # natural logarithm at which odds are truncated
 Evidences = Mapping[str, Evidence]
 
 
 def reagent_evidences(
     expression: Expression, control: ControlExpression, limits: Limits, *, counts: Floats | None = None
 ) -> tuple[dict[str, Evidence], People] | None:
-    """Return the evidence of every hypothesis of one reagent, and how people differ.
+    """Return the evidence of every hypothesis for one reagent, and the differences between people.
 
-    ``counts``, (bins,), are a part of its cells where not all are to be looked at. None where sample or control could
-    not be fitted.
+    ``counts``, (bins,), is a subset of its cells, by default all. None if sample or control could not be fitted.
     """
     people = People.of(control, limits)
     fit, prior = expression.mixture, control.prior
@@ -79,7 +78,7 @@ def reagent_evidences(
         best = min((one.value for one in found.values()), default=math.inf)
         far = said[name].distance(float(near[0])) / width if counts is None and found else 0.0
         if far > FAR:
-            # So many standard errors from the best fit that a search for its best would be in vain.
+            # Too far from the best fit for a useful search.
             top = max(one.log for one in found.values())
             found[name] = Evidence(top - 0.5 * far**2, best + 0.5 * far**2, 0.0, 1.0, 0.0, 1.0)
         else:
@@ -92,10 +91,9 @@ def reagent_evidences(
 
 
 def _residual_in_control(control: ControlExpression, people: People, scale: Scale, limits: Limits) -> float:
-    """Return by how much a residual allele explains the control's own cells better than one kind, for each of them.
+    """Return the gain in log evidence per cell of a residual allele over one kind of cells in the control itself.
 
-    Healthy people have dim cells too, which no law of one kind fits: what their control shows as well speaks for no
-    allele.
+    Healthy people have dim cells too, which one distribution does not fit; such cells are no evidence of an allele.
     """
     prior, negative, events = control.prior, control.negative_fraction, float(control.counts.sum())
     if prior is None or negative is None or events == 0 or not control.background.sum():
@@ -113,7 +111,7 @@ def _residual_in_control(control: ControlExpression, people: People, scale: Scal
 
 @dataclass(frozen=True)
 class ReagentOdds:
-    """The odds of one reagent, and its shape beside the control's, as `Comparison` has them."""
+    """The odds of one reagent and its distance in shape from the control, as in `Comparison`."""
 
     normal_odds: float
     mosaic_odds: float
@@ -170,7 +168,7 @@ def _measures(found: Evidences, expression: Expression, control: ControlExpressi
 
 
 def _likeliest_first(negative: float, level: float, people: People) -> tuple[str, ...]:
-    """Return the names of the hypotheses, the one that the best fit looks like first: the others may be given up."""
+    """Return the names of the hypotheses, the most likely one first, so that others can stop early."""
     if negative > 0.9:
         first = h.ABSENT
     elif negative - people.negative > people.mosaic_excess.low:
@@ -201,12 +199,11 @@ def joint_odds(
 ) -> dict[str, float]:
     """Return the natural-log odds of each call of a sample against the likeliest other.
 
-    As far as people are as the hypotheses say, a sample of which another call is true gets this one at odds of 100 in
-    less than one of 100 cases, whichever other that is; a mosaic, which has two explanations, in less than two
-    (Markov's inequality for likelihood ratios; Royall 1997, Statistical Evidence).
+    If the hypotheses describe people, a sample with another true call gets this one at odds of 100 in fewer than 1 of
+    100 cases (2 for a mosaic, which has two explanations) (Markov's inequality for likelihood ratios; Royall 1997,
+    Statistical Evidence).
 
-    ``binding`` is the reagent that shows function. What fits no call, two readouts of different kinds, is the rival
-    `DISCORDANT`.
+    ``binding`` is the reagent that shows function. Two readouts that fit no call together are the rival `DISCORDANT`.
     """
     names = list(reagents)
     odds = limits.odds
@@ -234,7 +231,7 @@ def joint_odds(
 
 
 def _of_one_kind(names: Mapping[str, str], binding: str) -> bool:
-    """Return whether reagents say the same, or what a functional defect says."""
+    """Return whether reagents agree, or show a functional defect."""
     clones = {CALL_OF[name] for reagent, name in names.items() if reagent != binding}
     if len({CALL_OF[name] for name in names.values()}) == 1:
         return True
@@ -254,7 +251,7 @@ def _together(name: str, found: Sequence[Evidences], people: Sequence[People], r
 
 
 def _share_law(name: str, people: People) -> h.Normal | h.Above:
-    """Return the law of a hypothesis's fraction: beyond that of the healthy, or of a residual allele the mutants'."""
+    """Return the distribution of the fraction of a hypothesis: excess over healthy, or mutants of a residual allele."""
     if name == h.MOSAIC:
         return people.mosaic_excess
     if name == h.RESIDUAL:
@@ -263,12 +260,12 @@ def _share_law(name: str, people: People) -> h.Normal | h.Above:
 
 
 def _shared(values: Sequence[tuple[float, float]], law: h.Normal | h.Above, apart: float) -> float:
-    """Return by how much the evidence of several values grows when they are one value of a law, not several.
+    """Return the gain in log evidence if several values are one draw of a distribution, not several.
 
-    ``values`` are each with its standard error; ``apart`` is the SD by which they may differ all the same.
+    ``values`` are pairs of value and standard error; ``apart`` is the SD of their residual differences.
     """
     alone = math.fsum(_log_convolved(value, error**2, law) for value, error in values)
-    # What the values say together is a normal law too, with the chance that they lie as far apart as they do.
+    # The combined likelihood is also normal, times the density of the observed differences.
     mean, variance = values[0][0], values[0][1] ** 2 + apart**2
     together = 0.0
     for value, error in values[1:]:
@@ -280,7 +277,7 @@ def _shared(values: Sequence[tuple[float, float]], law: h.Normal | h.Above, apar
 
 
 def _log_convolved(value: float, variance: float, law: h.Normal | h.Above) -> float:
-    """Return the log density of a value of a law that was measured with an error of this variance."""
+    """Return the log density of a value drawn from a distribution and measured with this error variance."""
     if isinstance(law, h.Normal):
         return _log_normal(value - law.mean, law.sd**2 + variance)
     return h.log_share((value - law.low) / math.sqrt(law.sd**2 + variance))[0] - law.log_width

@@ -1,4 +1,4 @@
-"""Whether a fit may be used, and which positive fraction counts."""
+"""Quality of a fit, and the positive fraction to use."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def fit_is_stable(expression: Expression, limits: Limits) -> bool | None:
 
 
 def usable_fit(expression: Expression, limits: Limits) -> bool:
-    """Return whether the positive fraction may come from the fit: stable, and its components far enough apart.
+    """Return whether the positive fraction may come from the fit: it must be stable with well separated components.
 
-    With a background that is not the sample's own the cells must show it too (`not_carried`).
+    With a borrowed background, the cells must support it as well (`not_carried`).
     """
     return bool(
         fit_is_stable(expression, limits)
@@ -28,10 +28,10 @@ def usable_fit(expression: Expression, limits: Limits) -> bool:
 
 
 def not_carried(expression: Expression, limits: Limits) -> str:
-    """Return in words why a fraction of the fit may not be shown beside a background not the sample's own; else empty.
+    """Return in words why a fitted fraction may not be shown with a borrowed background; else empty.
 
-    The background of other cells may lie elsewhere. Where the expressing cells are no population of their own, or the
-    negative ones do not lie where the background says, any fraction explains the cells as well as another.
+    The background of other cells may be shifted. If the positive cells are no separate population, or the negative ones
+    do not match the background, the fraction is not determined.
     """
     if expression.anchor.exact or expression.negative_fraction is None:
         return ""
@@ -53,8 +53,8 @@ def not_carried(expression: Expression, limits: Limits) -> str:
 def positive_fraction(expression: Expression, limits: Limits) -> float | None:
     """Return the positive fraction (0 to 1) that guards and rules use: 1 - negative fraction, else percent positive.
 
-    At D = 3 only two thirds of a healthy sample lie above the background's 99th percentile, so the fit goes first. A
-    fit whose separation is not known leaves it open which of the two counts: None.
+    At D = 3 only two thirds of a healthy sample lie above the background's 99th percentile, so the fit takes
+    precedence. If the separation of a fit is unknown, the result is None.
     """
     separation = expression.separation
     if expression.negative_fraction is not None and (separation is None or separation != separation):

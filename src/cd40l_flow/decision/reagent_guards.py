@@ -1,4 +1,4 @@
-"""Guards of one reagent: its tubes, activation, background, fit, and the control's measure of it."""
+"""Guards of one reagent: tubes, activation, background, fit and control."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from cd40l_flow.mixture.model import Expression
 
 
 def reagent_guards(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
-    """Yield every guard of one reagent that the sheet plans; ``limits`` are all groups of the configuration's."""
+    """Yield every guard of one planned reagent."""
     expression = case.reagents.get(reagent)
     missing = no_background(case, reagent)
     if missing is not None:
         yield missing
     fewest = limits.guards.activated_min
     activation = case.activation.get(reagent)
-    # Without its own background a reagent is not measured, but its cells are counted.
+    # Without a background a reagent is not measured, but its cells are counted.
     events = expression.events if expression is not None else activation.events if activation is not None else None
     if events is not None:
         yield guard(
@@ -31,7 +31,7 @@ def reagent_guards(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
             reagent=reagent, value=float(events), limit=fewest, unit="events",
         )  # fmt: skip
     yield from _activation(case, reagent, limits)
-    # What lies beside a background that is none says nothing of the cells.
+    # An invalid background gives no information on the cells.
     if expression is not None and (missing is None or not missing.blocks):
         yield from _checks(expression, limits.guards)
         yield from _background(case, expression, limits)
@@ -43,9 +43,9 @@ def reagent_guards(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
 
 
 def no_background(case: Case, reagent: str) -> Guard | None:
-    """Return that a background was not made, None where it was.
+    """Return the guard of a missing background, None if it was stained.
 
-    Resting cells stand in where it is known what stimulation does to them.
+    Resting cells replace it if the effect of stimulation on them is known.
     """
     if reagent not in case.missing:
         return None
@@ -81,7 +81,7 @@ def _activation(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
 
 
 def _checks(expression: Expression, guards: GuardLimits) -> Iterator[Guard]:
-    """Yield the guards that the assay's table states as a measure and a limit."""
+    """Yield the guards that the assay's table defines by a measure and a limit."""
     for row in current_assay().guards:
         check = row.check
         if check is None:
@@ -100,8 +100,8 @@ def _background(case: Case, expression: Expression, limits: Limits) -> Iterator[
     guards, reagent = limits.guards, expression.reagent
     shift = expression.background_shift
     if shift is not None and expression.anchor.change is None:
-        # A stimulated background as anchor has moved with the cells; any other leaves the shift in the measures. Of
-        # resting cells that were moved it is what they were moved by.
+        # A stimulated background shifts with the cells; any other leaves the shift in the measures. For corrected
+        # resting cells it is the correction itself.
         limit = guards.background_shift_max
         yield guard(
             "HIGH_BACKGROUND", beyond(abs(shift), limit, above=True),
@@ -112,7 +112,7 @@ def _background(case: Case, expression: Expression, limits: Limits) -> Iterator[
     control = None if case.control is None else case.control.reagents.get(reagent)
     if control is None or not (control.background.sum() and expression.anchor.counts.sum()):
         return
-    # A background of the sample's own that is wider hides cells which the control's would have shown.
+    # A wider background than the control's may hide cells.
     ratio = expression.anchor.component(expression.scale).linear_sd / control.component(expression.scale).linear_sd
     limit = guards.background_ratio_max
     yield guard(

@@ -1,4 +1,4 @@
-"""Guards of what a sample is judged against: the run's controls agree, the laboratory's own limits apply and hold."""
+"""Guards of the comparison: agreement of the run's controls, and the laboratory's own limits."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from cd40l_flow.decision.case import Case, Disagreement
 from cd40l_flow.decision.laboratory import Laboratory
 from cd40l_flow.mixture.model import ControlExpression
 
-# What of a control is judged by the chart: the words for it, and its unit. MFI is charted only: it follows the
-# instrument's settings.
+# The measures of a control judged by its chart: name and unit. MFI is only charted, since it depends on instrument
+# settings.
 JUDGED = {
     "cd69_percent": ("CD69+ percent", "%"),
     "percent_positive": ("Percent positive", "%"),
@@ -49,7 +49,7 @@ def _mismatch(case: Case, own: Laboratory) -> Guard:
 
 
 def _chart(case: Case, reagent: str, own: Laboratory, limits: Limits) -> Iterator[Guard]:
-    """Yield the place of a control on the laboratory's control charts."""
+    """Yield the position of a control on the laboratory's control charts."""
     chosen = limits.reference
     activation, expression = case.activation.get(reagent), case.reagents[reagent]
     values = {
@@ -59,7 +59,7 @@ def _chart(case: Case, reagent: str, own: Laboratory, limits: Limits) -> Iterato
     }
     for measure, (words, unit) in JUDGED.items():
         spread = own.spreads.get(reagent, {}).get(measure)
-        # Too few controls to know what is usual.
+        # Too few controls for a range.
         if spread is None or not spread.sd or spread.count < chosen.fewest_controls:
             continue
         value = values[measure]
@@ -81,7 +81,7 @@ def _chart(case: Case, reagent: str, own: Laboratory, limits: Limits) -> Iterato
 
 
 def disagreement(controls: Sequence[Mapping[str, ControlExpression]]) -> dict[str, Disagreement]:
-    """Return, for each reagent that several controls measured, how far they lie apart."""
+    """Return, for each reagent of several controls, their largest difference."""
     reagents = dict.fromkeys(reagent for control in controls for reagent in control)
     found = {}
     for reagent in reagents:
@@ -99,9 +99,9 @@ def disagreement(controls: Sequence[Mapping[str, ControlExpression]]) -> dict[st
 
 
 def agreement_guards(case: Case, limits: Limits) -> Iterator[Guard]:
-    """Yield whether the controls that a sample is judged against agree; nothing of a single one.
+    """Yield whether the controls of a sample agree; nothing for a single one.
 
-    Two that differ cannot both be healthy and well stained, and it is not known which one is right.
+    Two that differ cannot both be healthy and well stained, and the right one is unknown.
     """
     if case.control is None or case.sample.role == "control":
         return

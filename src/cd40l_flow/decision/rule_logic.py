@@ -1,4 +1,4 @@
-"""Rules evaluated in three-valued logic: what is not known is not false."""
+"""Rules evaluated in three-valued logic: unknown is not false."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from cd40l_flow.decision.quality import positive_fraction, usable_fit
 from cd40l_flow.decision.rule_logic import Measures
 from cd40l_flow.mixture.model import Comparison
 
-# What the pseudo-reagent of the sample's own measures is called.
+# Name of the pseudo-reagent for measures of the whole sample.
 SAMPLE = "sample"
 
 
@@ -28,7 +28,7 @@ def measures_of(case: Case, reagent: str, limits: Limits) -> Measures:
     high = expression.percent_positive_high
     by_fit = usable_fit(expression, limits)
     negative = expression.negative_fraction
-    # Where a fit can be used, positive cells lie where it says; else they are those above the threshold.
+    # Positive cells are those of the fit if it is usable, else those above the threshold.
     expressing = None
     if by_fit and negative is not None:
         expressing = (1 - negative) * expression.events
@@ -68,9 +68,8 @@ def sample_measures(case: Case, limits: Limits) -> Measures:
 def _mosaic_needs(comparisons: Sequence[Comparison], limits: Limits) -> float:
     """Return the ln odds that a mosaic needs by these reagents together.
 
-    Twice those of a call where its mutant cells express a part: the law of one kind of cells in an unusual person may
-    look like that of two, and nobody knows how unusual a healthy person can be. Every reagent shows that law, so each
-    must say as much.
+    It is twice that of a call if mutant cells express partially: one kind of cells in an unusual healthy person may
+    look like two kinds. Every reagent shows the same distribution, so each must reach it.
     """
     needed = math.log(limits.odds.call_odds)
     residual = any(one.residual_kept is not None for one in comparisons)

@@ -1,4 +1,4 @@
-"""Guards of a whole sample: its files, its control, what the sheet says of it, and what its tubes say of each other."""
+"""Guards of a whole sample: files, control, answers of the sheet, acquisition, and checks between tubes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cd40l_flow.decision.case import Case
 
 
 def sample_guards(case: Case, limits: Limits) -> Iterator[Guard]:
-    """Yield every guard that holds for the sample as a whole; ``limits`` are all groups of the configuration's."""
+    """Yield every guard of the sample as a whole."""
     yield from _files(case)
     yield from _control(case)
     if case.sample.role != "control":
@@ -58,7 +58,7 @@ def _control(case: Case) -> Iterator[Guard]:
 
 
 def _answers(case: Case) -> Iterator[Guard]:
-    """Yield the guards that an answer of the samples sheet fires."""
+    """Yield the guards that answers of the samples sheet fire."""
     for row in current_assay().guards:
         if row.answer:
             answer = getattr(case.sample, row.answer)
@@ -107,7 +107,7 @@ def _acquisition(case: Case, limits: Limits) -> Iterator[Guard]:
 
 
 def _without_time_qc(case: Case, limit: float) -> Guard:
-    """Return whether the cuts in time make the call, or change what the gates hold."""
+    """Return whether the time gate determines the call or changes the populations."""
     if case.without_time_qc is None:
         return guard("ACQ_QC", False, "Nothing was cut in time: the call rests on all events.")
     without = case.without_time_qc
@@ -134,7 +134,7 @@ def _tubes(case: Case) -> Iterator[Guard]:
         fired = beyond(value, limit, above=True)
         yield guard("ID_CONFLICT", fired, message, value=value, limit=limit, unit=unit, blocks=ALL_CALLS)
     if not checks.differences:
-        # Tubes too small to compare only warn: what makes them small has its own guard.
+        # Tubes too small to compare only warn; the cause has a guard of its own.
         yield guard("ID_CONFLICT", None, "No two tubes with enough cells to compare the donor.", blocks=NO_CALLS)
     for code, found, yes, no in (
         (

@@ -1,4 +1,4 @@
-"""What of a case may be shown: no fraction that its background cannot carry."""
+"""The case as shown: without fractions that its background does not support."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from cd40l_flow.mixture.model import Comparison, Expression
 
 
 def as_shown(case: Case, limits: Limits) -> Case:
-    """Return a case without the fractions that a borrowed background does not carry, here or in the controls.
+    """Return a case without fractions that a borrowed background does not support, here or in the controls.
 
-    The call was made with all that is known; what is left out is what a reader would take for measured.
+    The call uses all data; the omitted fractions would be read as measured values.
     """
     dropped = {
         reagent: why for reagent, expression in case.reagents.items() if (why := not_carried(expression, limits))
