@@ -66,7 +66,7 @@ def analyse(job: Job, control_results: Mapping[str, Result]) -> tuple[Result, di
         case = replace(case, without_time_qc=_without_time_qc(assay, gated, decision.call))
         decision = _decide(case, job)
     failures, reagent_failures = control_failures(case, limits) if job.sample.role == "control" else ((), {})
-    lent = {
+    given = {
         reagent: with_titration(control_terms(expression, limits), expression, limits)
         for reagent, expression in (case.reagents if job.sample.role == "control" else {}).items()
     }
@@ -78,7 +78,7 @@ def analyse(job: Job, control_results: Mapping[str, Result]) -> tuple[Result, di
         decision=decision,
         statement=statement(shown, decision, limits),
         changes=would_change(case, decision, limits, require_function=job.settings.require_function),
-        lent=lent,
+        control_terms=given,
         failures=failures,
         reagent_failures=reagent_failures,
     )
@@ -153,10 +153,10 @@ def _assay(job: Job, read: Read, scales: Mapping[str, Scale], control: ControlCa
 
 def control_from_results(results: Sequence[Result], limits: Limits) -> ControlCase:
     """Return what the results of a sample's controls say together; a reagent counts when every control has it."""
-    lent = given_by(results)
-    reagents = [name for name in lent[0].reagents if all(name in one.reagents for one in lent)]
-    percents = [one.activation_percent for one in lent]
-    terms = [{name: read_terms(plain) for name, plain in one.reagents.items()} for one in lent]
+    given = given_by(results)
+    reagents = [name for name in given[0].reagents if all(name in one.reagents for one in given)]
+    percents = [one.activation_percent for one in given]
+    terms = [{name: read_terms(plain) for name, plain in one.reagents.items()} for one in given]
     return ControlCase(
         names=tuple(result.sample for result in results),
         reagents={name: combine([one[name] for one in terms], limits.mixture) for name in reagents},
@@ -165,14 +165,14 @@ def control_from_results(results: Sequence[Result], limits: Limits) -> ControlCa
             for name in percents[0]
             if all(name in one for one in percents)
         },
-        failures=tuple(failure for one in lent for failure in one.failures if failure not in _of_reagents(one))
+        failures=tuple(failure for one in given for failure in one.failures if failure not in _of_reagents(one))
         + tuple(
             f"Control {result.sample} is called {result.call} beside the run's other controls."
             for result in results
             if result.call not in (NORMAL, INDETERMINATE)
         ),
         disagreement=disagreement(terms),
-        reagent_failures=together([one.reagent_failures for one in lent]),
+        reagent_failures=together([one.reagent_failures for one in given]),
         volts=together([_volts(result) for result in results]),
         ages=tuple(result.age_band for result in results),
         lacking=together([_lacking(result) for result in results]),

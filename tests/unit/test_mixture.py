@@ -17,7 +17,7 @@ from cd40l_flow.mixture.components import TILTS, Background, background_componen
 from cd40l_flow.mixture.fit import Fit, fit_mixture, parameters
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.interval import ROOT_95, profile_interval
-from cd40l_flow.mixture.prior import NOTHING_KNOWN, Prior, lent
+from cd40l_flow.mixture.prior import NOTHING_KNOWN, Prior, control_prior
 from cd40l_flow.mixture.problem import ANCHORED, PARAMETERS, Problem, find_starts
 from cd40l_flow.mixture.signal_law import SignalParameters
 from cd40l_flow.mixture.weight_error import weight_error
@@ -51,7 +51,7 @@ def background(random: np.random.Generator, n: int = 5000) -> Background:
 def known(level: float = BRIGHT) -> Prior:
     """Return what a good control of this shape would lend."""
     skew = float(stats.skewnorm(ALPHA).stats(moments="s"))
-    return lent(SignalParameters(level, math.log(SPREAD), skew), np.diag((0.02**2, 0.06**2, 0.3**2)), MIXTURE)
+    return control_prior(SignalParameters(level, math.log(SPREAD), skew), np.diag((0.02**2, 0.06**2, 0.3**2)), MIXTURE)
 
 
 def problem(seed: int = 1, level: float = BRIGHT, n: int = 2000, fraction: float = 0.4) -> Problem:

@@ -20,7 +20,7 @@ from cd40l_flow.cohort.config import parse_config
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.cohort.reference import limits_of, read_reference
 from cd40l_flow.decision.laboratory import healthy_sd, laboratory, level_sd, with_laboratory
-from cd40l_flow.result.reference import collect, tell, write_reference
+from cd40l_flow.result.reference import collect, summary_lines, write_reference
 from cd40l_flow.result.reference_places import find_results
 from helpers.cases import limits
 from helpers.controls import control_result, full_control, many_controls, whole_result
@@ -83,9 +83,9 @@ def test_failed_controls_are_left_out_and_counted() -> None:
         ("C02", "It is called MOSAIC beside the run's other controls."),
     ]
     assert "P01" not in json.dumps(content)
-    lines = list(tell(content, 20))
+    lines = list(summary_lines(content, 20))
     assert "2 failed" in lines[0] and "fewer than 20" in lines[1]
-    assert "fewer" not in "".join(tell(collected(many_controls(20)), 20))
+    assert "fewer" not in "".join(summary_lines(collected(many_controls(20)), 20))
 
 
 def test_the_same_data_twice_are_refused_whatever_their_names() -> None:

@@ -15,7 +15,7 @@ from cd40l_flow.mixture.components import Background, background_component
 from cd40l_flow.mixture.detection import Titration, combine_titrations, detectable
 from cd40l_flow.mixture.fit import Fit, fit_mixture
 from cd40l_flow.mixture.histogram import histogram
-from cd40l_flow.mixture.prior import Prior, lent
+from cd40l_flow.mixture.prior import Prior, control_prior
 from cd40l_flow.mixture.titration import FRACTIONS, SIZES, titrate
 from cd40l_flow.signal.scale import Scale
 from helpers.cases import limits
@@ -41,7 +41,7 @@ def made() -> tuple[Titration, Fit, Prior]:
     random = np.random.default_rng(1)
     background, counts = tube(random), cells(random, 10_000, 0.1)
     fit = fit_mixture(counts, background, None, MIXTURE.shift_max)
-    prior = lent(fit.positive, np.linalg.inv(fit.information)[3:6, 3:6], MIXTURE)
+    prior = control_prior(fit.positive, np.linalg.inv(fit.information)[3:6, 3:6], MIXTURE)
     return titrate(counts, background, fit, prior, MIXTURE, control_error=0.004), fit, prior
 
 

@@ -82,12 +82,12 @@ def draft_config(path: str | Path) -> tuple[Config | None, list[Problem]]:
     import yaml
 
     file = str(path)
-    strange: list[Problem] = []
+    doubtful: list[Problem] = []
     try:
         text = read_small(path, MOST_BYTES).decode("utf-8-sig")
         refuse_bombs(text)
         lines, repeated = _line_numbers(text)
-        strange = [_misread(file, one) for one in misread(text, _booleans())]
+        doubtful = [_misread(file, one) for one in misread(text, _booleans())]
         data = read_yaml(text)
     except OSError as error:
         remedy = "Give the path of a configuration, such as config/config.yaml."
@@ -96,7 +96,7 @@ def draft_config(path: str | Path) -> tuple[Config | None, list[Problem]]:
         return None, [_problem(file, {}, "", "is not UTF-8 text.", "Save it as UTF-8.")]
     except ValueError as error:
         # A date that the calendar lacks, for instance.
-        return None, strange or [_problem(file, {}, "", f"is not YAML that can be read: {error}.", "Correct it.")]
+        return None, doubtful or [_problem(file, {}, "", f"is not YAML that can be read: {error}.", "Correct it.")]
     except RecursionError:
         return None, [_problem(file, {}, "", "is nested too deeply.", "Start from the config.yaml of the project.")]
     except yaml.YAMLError as error:
@@ -105,8 +105,8 @@ def draft_config(path: str | Path) -> tuple[Config | None, list[Problem]]:
         message = f"is not YAML that can be read: {getattr(error, 'problem', None) or error}."
         return None, [Problem("CONFIG", "fatal", message, file, line, remedy="Check the indents, colons and quotes.")]
     config, problems = parse_config(data, file, lines)
-    reported = {problem.column for problem in strange}
-    problems = [*(problem for problem in problems if problem.column not in reported), *strange]
+    reported = {problem.column for problem in doubtful}
+    problems = [*(problem for problem in problems if problem.column not in reported), *doubtful]
     for key in repeated:
         problems.append(_problem(file, lines, key, "is given twice.", "Keep one of the two."))
     return config, sorted(problems, key=lambda problem: problem.line or 0)
@@ -146,7 +146,7 @@ def _sense(config: Config) -> Iterator[Problem]:
     for name, panel in config.panels.items():
         if "spillover" in panel:
             yield from _spillover_problems(config, f"panels.{name}.spillover", str(panel["spillover"]))
-        taken: dict[str, str] = {}
+        used: dict[str, str] = {}
         for marker, entry in panel.items():
             if not isinstance(entry, Mapping):
                 continue
@@ -157,10 +157,10 @@ def _sense(config: Config) -> Iterator[Problem]:
                     f"still says {UNFILLED}.",
                     "Write the name of the detector; the draft lists those of the files below.",
                 )
-            elif taken.setdefault(detector, marker) != marker:
+            elif used.setdefault(detector, marker) != marker:
                 yield config.problem(
                     f"panels.{name}.{marker}",
-                    f"detector '{detector}' is also that of {taken[detector]}.",
+                    f"detector '{detector}' is also that of {used[detector]}.",
                     "Give each marker its own detector.",
                 )
     for group, low, high in _ORDERED:

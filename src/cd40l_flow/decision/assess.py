@@ -142,8 +142,13 @@ def _independence(
         )
         one = independence(target, cd69, cd3, expression.expected)
         strongest = one.largest
-        asked = strongest is not None and abs(strongest.log_ratio) > limits[reagent].guards.dependence_max
-        if asked and control is not None and reagent in comparisons and (comparisons[reagent].mosaic_odds or 0.0) > 0:
+        dependent = strongest is not None and abs(strongest.log_ratio) > limits[reagent].guards.dependence_max
+        if (
+            dependent
+            and control is not None
+            and reagent in comparisons
+            and (comparisons[reagent].mosaic_odds or 0.0) > 0
+        ):
             among = reagent_evidences(expression, control.reagents[reagent], limits[reagent], counts=one.inner)
             one = replace(one, inner_odds=None if among is None else reagent_odds(among[0])[MOSAIC])
         found[reagent] = one

@@ -86,7 +86,7 @@ def would_change(case: Case, decision: Decision, limits: Limits, *, require_func
                 new = decided({**measures, reagent: moved}, decision.guards)
                 if reagent == SAMPLE:
                     if new.call != decision.call and new.call not in found:
-                        text = f"All reagents: {_told(one)} would make the call {new.call}."
+                        text = f"All reagents: {_worded(one)} would make the call {new.call}."
                         found[new.call] = Change("", decision.call, new.call, one, text)
                     continue
                 before, after = decision.subcalls[reagent], new.subcalls[reagent]
@@ -143,10 +143,10 @@ def _steps(reagent: str, measures: Measures, limits: CallLimits) -> Iterator[Ste
 def _words(reagent: str, steps: tuple[Step, ...], after: SubCall, new: Decision, decision: Decision) -> str:
     reason = f" ({', '.join(after.reasons)})" if after.reasons else ""
     call = f", and the call {new.call}" if new.call != decision.call else "; the call would stay"
-    return f"{reagent}: {_told(steps)} would make its sub-call {after.call}{reason}{call}."
+    return f"{reagent}: {_worded(steps)} would make its sub-call {after.call}{reason}{call}."
 
 
-def _told(steps: tuple[Step, ...]) -> str:
+def _worded(steps: tuple[Step, ...]) -> str:
     return " and ".join(
         f"{_name(step)} {IN_WORDS[step.op]} {_number(step, step.limit)} (measured {_number(step, step.value)})"
         for step in steps

@@ -18,7 +18,7 @@ from cd40l_flow.mixture.detection import combine_titrations
 from cd40l_flow.mixture.fit import Fit
 from cd40l_flow.mixture.medians import above, log_error
 from cd40l_flow.mixture.model import ControlExpression, Expression
-from cd40l_flow.mixture.prior import Prior, combine_priors, lent
+from cd40l_flow.mixture.prior import Prior, combine_priors, control_prior
 from cd40l_flow.mixture.proportion import Z95
 from cd40l_flow.mixture.signal_law import SignalParameters
 from cd40l_flow.mixture.titration import titrate
@@ -71,7 +71,7 @@ def with_titration(terms: ControlExpression, expression: Expression, limits: Lim
 def prior_of(fit: Fit, mixture: MixtureLimits) -> Prior:
     """Return the prior of a sample's positive cells from a control's fit; ``mixture`` is that group of the limits."""
     covariance = np.asarray(np.linalg.inv(fit.information), dtype=np.float64)
-    return lent(fit.positive, covariance[3:6, 3:6], mixture, fit.bend_covariance)
+    return control_prior(fit.positive, covariance[3:6, 3:6], mixture, fit.bend_covariance)
 
 
 def _fraction_error(expression: Expression, limits: Limits) -> float | None:

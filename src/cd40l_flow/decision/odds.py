@@ -69,20 +69,20 @@ def reagent_evidences(
         borrowed=not expression.anchor.exact,
     )
     faintest = math.log(NEAREST * background.linear_sd) - prior.centre.level
-    said = hypotheses(people, events, faintest, limits)
+    priors = hypotheses(people, events, faintest, limits)
     near = parameters(fit)
     found: dict[str, Evidence] = {}
     width = math.sqrt(max(float(np.linalg.inv(fit.information)[0, 0]) * dispersion, 1e-12))
     level = float(near[LEVEL]) - prior.centre.level
     for name in _likeliest_first(fit.negative_fraction, level, people):
         best = min((one.value for one in found.values()), default=math.inf)
-        far = said[name].distance(float(near[0])) / width if counts is None and found else 0.0
+        far = priors[name].distance(float(near[0])) / width if counts is None and found else 0.0
         if far > FAR:
             # Too far from the best fit for a useful search.
             top = max(one.log for one in found.values())
             found[name] = Evidence(top - 0.5 * far**2, best + 0.5 * far**2, 0.0, 1.0, 0.0, 1.0)
         else:
-            found[name] = evidence(problem, said[name], people.negative, near, best + HOPELESS)
+            found[name] = evidence(problem, priors[name], people.negative, near, best + HOPELESS)
     if found[h.RESIDUAL].log > max(found[h.NORMAL].log, found[h.MOSAIC].log):
         alike = _residual_in_control(control, people, background.scale, limits) * events / dispersion
         one = found[h.RESIDUAL]
@@ -104,8 +104,8 @@ def _residual_in_control(control: ControlExpression, people: People, scale: Scal
     near = np.array([math.log(negative / (1 - negative)) if negative > 0 else -LOGIT_BOUND, 0.0, *law, *NO_TILT])
     problem = Problem(control.counts, background, prior, limits.mixture.shift_max)
     faintest = math.log(NEAREST * background.linear_sd) - centre.level
-    said = hypotheses(replace(people, negative=negative), events, faintest, limits)
-    one, two = (evidence(problem, said[name], negative, near).log for name in (h.NORMAL, h.RESIDUAL))
+    priors = hypotheses(replace(people, negative=negative), events, faintest, limits)
+    one, two = (evidence(problem, priors[name], negative, near).log for name in (h.NORMAL, h.RESIDUAL))
     return max(two - one, 0.0) / events
 
 

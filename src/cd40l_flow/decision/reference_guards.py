@@ -32,18 +32,18 @@ def reference_guards(case: Case, limits: Limits) -> Iterator[Guard]:
 
 
 def _mismatch(case: Case, own: Laboratory) -> Guard:
-    strange = [f"instrument {name or 'not stated'}" for name in case.cytometers if name not in own.cytometers]
+    unseen = [f"instrument {name or 'not stated'}" for name in case.cytometers if name not in own.cytometers]
     for tube in case.sample.tubes:
         if tube.stimulation == "stimulated" and tube.reagent in own.lots and tube.lot not in own.lots[tube.reagent]:
-            strange.append(f"{tube.reagent} lot {tube.lot or 'not stated'}")
-    strange += [
+            unseen.append(f"{tube.reagent} lot {tube.lot or 'not stated'}")
+    unseen += [
         f"{reagent} (in none of its controls)"
         for reagent in case.planned
         if reagent not in own.lots and reagent not in own.healthy_negative_sd
     ]
     if ENGINE_VERSION not in own.engine_versions:
-        strange.append(f"analysis of version {ENGINE_VERSION}")
-    unknown = ", ".join(dict.fromkeys(strange))
+        unseen.append(f"analysis of version {ENGINE_VERSION}")
+    unknown = ", ".join(dict.fromkeys(unseen))
     message = f"The laboratory's limits have not seen: {unknown}." if unknown else "The laboratory's limits apply."
     return guard("REFERENCE_MISMATCH", bool(unknown), message)
 

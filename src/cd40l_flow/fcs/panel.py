@@ -47,7 +47,7 @@ def find_markers(
     problems: list[str] = []
     found: dict[str, str] = {}
     given: set[str] = set()
-    taken: set[str] = set()
+    used: set[str] = set()
     for marker in assay.marker_names:
         detector = panel_detector(panel, marker)
         if detector is None and marker == TARGET:
@@ -55,19 +55,19 @@ def find_markers(
         if detector is None:
             continue
         given.add(marker)
-        taken.add(detector)
+        used.add(detector)
         if header.detector(detector) is None:
             problems.append(f"{marker}: detector {detector} is not in the file")
         else:
             found[marker] = detector
     for marker in (row.name for row in assay.markers if row.name not in given and row.by_label):
-        candidates = [detector for detector in _labelled(header, marker, reagent) if detector not in taken]
+        candidates = [detector for detector in _labelled(header, marker, reagent) if detector not in used]
         if len(candidates) == 1:
             found[marker] = candidates[0]
         elif candidates:
             problems.append(f"{marker}: ambiguous, {' or '.join(candidates)}")
         elif marker in assay.required_markers:
-            other = "other " if taken else ""
+            other = "other " if used else ""
             problems.append(f"{_shown(marker, reagent)}: no {other}detector carries this label")
     problems += _doubled(header, found)
     if problems:
@@ -160,16 +160,16 @@ def describe(header: Header) -> str:
 def _labelled(header: Header, marker: str, reagent: str) -> list[str]:
     """Return the detectors of a marker: by ``$PnS``, else by ``$PnN`` if ``$PnS`` names no antigen."""
     detectors = [detector for detector in header.detectors if is_fluorescence(detector)]
-    by_label = [detector for detector in detectors if _says(detector.label, marker, reagent, dyes=True)]
+    by_label = [detector for detector in detectors if _names_marker(detector.label, marker, reagent, dyes=True)]
     by_name = [
         detector
         for detector in detectors
-        if _says(detector.name, marker, reagent, dyes=False) and not _ANTIGEN.search(detector.label)
+        if _names_marker(detector.name, marker, reagent, dyes=False) and not _ANTIGEN.search(detector.label)
     ]
     return [detector.name for detector in _one_measure(by_label or by_name)]
 
 
-def _says(text: str, marker: str, reagent: str, dyes: bool) -> bool:
+def _names_marker(text: str, marker: str, reagent: str, dyes: bool) -> bool:
     """Return whether a text names a marker; ``dyes`` whether the name of a viability dye is enough."""
     if marker == "viability":
         if _VIABILITY.search(text):

@@ -82,7 +82,7 @@ def find_scatter(header: Header, panel: Mapping[str, object], name: str) -> Scat
     if panel.get("scatter") == NO_SCATTER:
         return Scatter(None, None, None, None, _of_panel(header, panel, "time", name) or _time(header))
     given = {role: _of_panel(header, panel, role, name) for role in ("FSC", "SSC", "time")}
-    named = [(detector, said) for detector in header.detectors if (said := scatter_name(detector.name)) is not None]
+    named = [(detector, parsed) for detector in header.detectors if (parsed := scatter_name(detector.name)) is not None]
     forward = _group(named, "f", given["FSC"])
     side = _group(named, "s", given["SSC"]) or _group(named, _BACK, None)
     fsc = given["FSC"] or _pick(forward, (*AREA, "", *_HEIGHT))
@@ -116,9 +116,9 @@ def _of_panel(header: Header, panel: Mapping[str, object], role: str, name: str)
 def _group(named: Sequence[tuple[Detector, ScatterName]], axis: str, chosen: str | None) -> Mapping[str, str]:
     """Return measure -> detector of a forward, side or back scatter: a chosen detector's, else the usual one's."""
     groups: dict[str, dict[str, str]] = {}
-    for detector, said in named:
-        if said.axis == axis:
-            groups.setdefault(said.place, {}).setdefault(said.measure, detector.name)
+    for detector, parsed in named:
+        if parsed.axis == axis:
+            groups.setdefault(parsed.place, {}).setdefault(parsed.measure, detector.name)
     if chosen is not None:
         return next((group for group in groups.values() if chosen in group.values()), {})
     return min(groups.items(), key=_usual, default=("", {}))[1]

@@ -43,13 +43,13 @@ def gate_time(work: Working, gate: Gate, parent: str) -> bool:
 def gate_lymphocytes(work: Working, gate: Gate, parent: str) -> bool:
     """Draw one FSC x SSC polygon for all tubes of the sample, without the events that the time gate removed."""
     tubes = [tube for tube in work.tubes if tube.signal.events.scatter.fsc is not None]
-    bare = [tube for tube in work.tubes if tube not in tubes]
-    for tube in bare:
+    without_scatter = [tube for tube in work.tubes if tube not in tubes]
+    for tube in without_scatter:
         tube.found[gate.population] = no_gate(NO_SCATTER)
         tube.add_population(gate.population, parent)
-    if bare:
+    if without_scatter:
         work.flags.append(
-            f"{NO_SCATTER}: debris, doublets and other leukocytes are not left out in {len(bare)} tube(s)"
+            f"{NO_SCATTER}: debris, doublets and other leukocytes are not left out in {len(without_scatter)} tube(s)"
         )
     return _draw_lymphocytes(work, gate, tubes, parent) if tubes else True
 
@@ -61,7 +61,7 @@ def _draw_lymphocytes(work: Working, gate: Gate, tubes: Sequence[WorkingTube], p
     tops = [max(float(pair[axis].max(initial=0.0)) for pair in columns) for axis in (0, 1)]
     scatter_map = ScatterMap.up_to(*tops)
     dead = _dead(tubes, work.ends("viability", tubes))
-    looked = [
+    scattered = [
         Scattered(
             scatter_map.squares(*pair),
             tube.signal.scaled["CD3"],
@@ -73,7 +73,7 @@ def _draw_lymphocytes(work: Working, gate: Gate, tubes: Sequence[WorkingTube], p
         for tube, pair, stained in zip(tubes, columns, dead, strict=True)
     ]
     found = _compare_with_control(
-        work, find_lymphocytes(looked, scatter_map, work.ends("CD3", tubes)), (fsc_name, ssc_name)
+        work, find_lymphocytes(scattered, scatter_map, work.ends("CD3", tubes)), (fsc_name, ssc_name)
     )
     for tube in tubes:
         tube.found[gate.population] = found
@@ -84,7 +84,7 @@ def _draw_lymphocytes(work: Working, gate: Gate, tubes: Sequence[WorkingTube], p
         return False
     polygon = ScatterGate(fsc_name, ssc_name, found.shape, found.method, found.flag)
     kinds = scatter_map.cut_out(found.shape)
-    for tube, one, (fsc, ssc) in zip(tubes, looked, columns, strict=True):
+    for tube, one, (fsc, ssc) in zip(tubes, scattered, columns, strict=True):
         sides = {}
         for name in gate.boundaries:
             override = work.override(name, tube)
@@ -168,9 +168,9 @@ def gate_singlets(work: Working, gate: Gate, parent: str) -> bool:
             tube.failed[gate.population] = parent
             work.flags.append(ends[0].flag)
     without = [tube for tube in work.tubes if gate.population not in tube.indices]
-    bare = sum(ratio is None for ratio in ratios)
-    if bare:
-        work.flags.append(f"singlets not assessable in {bare} tube(s): no second FSC measure")
+    without_scatter = sum(ratio is None for ratio in ratios)
+    if without_scatter:
+        work.flags.append(f"singlets not assessable in {without_scatter} tube(s): no second FSC measure")
     if 0 < len(without) < len(work.tubes):
         for tube in without:
             tube.add_population(gate.population, parent)

@@ -86,27 +86,27 @@ class _Held(Problem):
     hypothesis: Hypothesis | None = None
 
     @property
-    def says(self) -> Hypothesis:
+    def priors(self) -> Hypothesis:
         assert self.hypothesis is not None
         return self.hypothesis
 
     @property
     def largest(self) -> Floats:
         """Longest steps of the parameters."""
-        return LARGEST if self.says.residual is None else np.append(LARGEST, (1.0, 0.4))
+        return LARGEST if self.priors.residual is None else np.append(LARGEST, (1.0, 0.4))
 
     def bounds(self) -> tuple[Floats, Floats]:
         low, high = super().bounds()
-        most = self.says.most_negative
+        most = self.priors.most_negative
         if most < 1:
             high[0] = min(high[0], math.log(most / (1 - most)))
-        if self.says.residual is None:
+        if self.priors.residual is None:
             return low, high
         ends = math.log(LEAST_KEPT), math.log(MOST_KEPT)
         return np.append(low, (-LOGIT_BOUND, ends[0])), np.append(high, (LOGIT_BOUND, ends[1]))
 
     def components(self, theta: Floats) -> tuple[Floats, Floats]:
-        if self.says.residual is None:
+        if self.priors.residual is None:
             return super().components(theta)
         logit, shift = (float(v) for v in theta[:2])
         background = self.seen[1]
@@ -154,20 +154,20 @@ class _Held(Problem):
         value += shape
         gradient[LEVEL:ANCHORED] += slope
         information[LEVEL:ANCHORED, LEVEL:ANCHORED] += curve
-        for place, (own, own_slope, own_curve) in self._said(theta):
+        for place, (own, own_slope, own_curve) in self._priors(theta):
             value += own
             gradient[place] += own_slope
             information[place, place] += own_curve
         return value, gradient, information
 
-    def _said(self, theta: Floats) -> list[tuple[int, tuple[float, float, float]]]:
+    def _priors(self, theta: Floats) -> list[tuple[int, tuple[float, float, float]]]:
         """Return the priors of single parameters: index, and minus the log density with its derivatives."""
-        says = self.says
-        said = [(0, fraction_penalty(says.negative, float(theta[0])))]
-        if says.residual is not None and says.mutants is not None:
-            said.append((PARAMETERS, fraction_penalty(says.mutants, float(theta[PARAMETERS]))))
-            said.append((PARAMETERS + 1, level_penalty(says.residual, float(theta[PARAMETERS + 1]))))
-        return said
+        priors = self.priors
+        known = [(0, fraction_penalty(priors.negative, float(theta[0])))]
+        if priors.residual is not None and priors.mutants is not None:
+            known.append((PARAMETERS, fraction_penalty(priors.mutants, float(theta[PARAMETERS]))))
+            known.append((PARAMETERS + 1, level_penalty(priors.residual, float(theta[PARAMETERS + 1]))))
+        return known
 
 
 def evidence(
@@ -233,8 +233,8 @@ def _laplace(
     place = 0 if hypothesis.mutants is None else PARAMETERS
     law = hypothesis.negative if hypothesis.mutants is None else hypothesis.mutants
     share = 1 / (1 + math.exp(-float(best.theta[place])))
-    said = fraction_penalty(law, float(best.theta[place]))[2]
-    error = _of_cells(float(inverse[place, place]), said) * max(share * (1 - share), 1e-6)
+    known = fraction_penalty(law, float(best.theta[place]))[2]
+    error = _of_cells(float(inverse[place, place]), known) * max(share * (1 - share), 1e-6)
     level_error = _of_cells(float(inverse[LEVEL, LEVEL]), 1 / hypothesis.level.sd**2)
     return Evidence(
         log=log,
@@ -247,6 +247,6 @@ def _laplace(
     )
 
 
-def _of_cells(variance: float, said: float) -> float:
+def _of_cells(variance: float, known: float) -> float:
     """Return a standard error without the contribution of a prior of this precision."""
-    return 1 / math.sqrt(max(1 / max(variance, 1e-12) - said, 1e-4))
+    return 1 / math.sqrt(max(1 / max(variance, 1e-12) - known, 1e-4))

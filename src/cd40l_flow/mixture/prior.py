@@ -71,7 +71,7 @@ class Prior:
 NOTHING_KNOWN = Prior(PLAIN, PLAIN_COVARIANCE, level_known=False)
 
 
-def lent(
+def control_prior(
     positive: SignalParameters, covariance: Floats, mixture: MixtureLimits, bend_covariance: Floats | None = None
 ) -> Prior:
     """Return the prior from a control's fit: its shape, its errors, and the differences between people.

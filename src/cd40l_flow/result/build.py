@@ -51,14 +51,14 @@ def result_of(
     decision: Decision,
     statement: tuple[str, ...],
     changes: tuple[Change, ...],
-    lent: Mapping[str, ControlExpression],
+    control_terms: Mapping[str, ControlExpression],
     failures: tuple[str, ...],
     reagent_failures: Mapping[str, tuple[str, ...]],
 ) -> Result:
     """Return the result of one sample (numbers rounded to 10 digits, NaN as None).
 
-    ``lent``, ``failures`` (of the whole run) and ``reagent_failures`` are what a control gives to the samples of its
-    run; empty for a test sample.
+    ``control_terms``, ``failures`` (of the whole run) and ``reagent_failures`` are those of a control; empty for a test
+    sample.
     """
     sample = job.sample
     first = next((reagent for reagent in current_assay().targets if reagent in case.planned), None)
@@ -107,7 +107,7 @@ def result_of(
             ),
             reagents={reagent: _measures(case, expression) for reagent, expression in case.reagents.items()},
             messages=_messages(gated, case),
-            lent=_control(gated, case, lent, failures, reagent_failures) if sample.role == "control" else None,
+            lent=_control(gated, case, control_terms, failures, reagent_failures) if sample.role == "control" else None,
         )
     )
 
@@ -115,13 +115,15 @@ def result_of(
 def _control(
     gated: GatedSample,
     case: Case,
-    lent: Mapping[str, ControlExpression],
+    control_terms: Mapping[str, ControlExpression],
     failures: tuple[str, ...],
     reagent_failures: Mapping[str, tuple[str, ...]],
 ) -> Control:
     """Return what a control gives to the samples of its run."""
     return Control(
-        reagents={reagent: msgspec.convert(clean(to_json(terms)), ControlTerms) for reagent, terms in lent.items()},
+        reagents={
+            reagent: msgspec.convert(clean(to_json(terms)), ControlTerms) for reagent, terms in control_terms.items()
+        },
         activation_percent={
             reagent: activation.percent
             for reagent, activation in case.activation.items()

@@ -78,7 +78,7 @@ def write_reference(content: Mapping[str, Any], path: Path) -> None:
     write_atomically(path, json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
-def tell(content: Mapping[str, Any], fewest: int) -> Iterator[str]:
+def summary_lines(content: Mapping[str, Any], fewest: int) -> Iterator[str]:
     """Yield what a reference says, in lines for a terminal."""
     collected = content["collected"]
     yield (
