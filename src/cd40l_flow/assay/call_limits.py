@@ -21,14 +21,14 @@ class CallLimits(Struct, frozen=True):
         "Upper end of the 95 % interval of the positive cells ABSENT allows.", "fraction of activated cells",
         source="default, not validated (affected males: 0.03 to 5 %, PMID 9344700)", ge=0, le=1)] = 0.1
     minor_fraction_min: Annotated[float, limit(
-        "Share of expressing cells from which they are a population of their own, which MOSAIC needs.",
-        "fraction of activated cells", ge=0, le=1)] = 0.02
+        "Share of expressing cells from which they form a population, as MOSAIC needs.", "fraction of activated cells",
+        ge=0, le=1)] = 0.02
     functional_ratio_max: Annotated[float, limit(
         "Upper end of the 95 % interval of CD40-Ig over CD154 (each as MFI of all activated cells over the controls') "
         "that FUNCTIONAL_DEFECT allows.", "ratio", source="at most 0.12 without binding, in simulations; default, not "
         "validated (the pattern itself: Seyama 1998)", ge=0)] = 0.2
     binding_ratio_min: Annotated[float, limit(
-        "The same ratio below which the two readouts do not say the same (READOUT_DISCORDANT).", "ratio",
+        "The same ratio below which the two readouts disagree (READOUT_DISCORDANT).", "ratio",
         source="at least 0.55 where both are reduced alike, in simulations down to D of 1.8; default, not validated",
         ge=0)] = 0.5
     normal_shape_max: Annotated[float, limit(
@@ -40,9 +40,9 @@ class CallLimits(Struct, frozen=True):
         "Median fluorescence less background over the controls' below which expression is REDUCED.",
         "fraction of the controls'", ge=0)] = 0.5
     infant_age_years: Annotated[float, limit(
-        "Age below which, beside controls that are older, neither MOSAIC nor REDUCED is called, and ABSENT carries a "
-        "note (INFANT).", "years", source="expression is low at birth and rises for years (Brugnoni 1996, 97 "
-        "subjects), reports on newborns contradict each other; default, not validated", ge=0)] = 2
+        "Age below which, with older controls, neither MOSAIC nor REDUCED is called, and ABSENT carries a note "
+        "(INFANT).", "years", source="expression is low at birth and rises for years (Brugnoni 1996, 97 subjects), "
+        "reports on newborns contradict each other; default, not validated", ge=0)] = 2
 
 
 class MixtureLimits(Struct, frozen=True):
@@ -88,48 +88,47 @@ class OddsLimits(Struct, frozen=True):
         "sqrt(1 + 1/k) of it.", "natural logarithm", source="no published value was found; default, not validated",
         le=2, gt=0)] = 0.24
     reduced_level: Annotated[float, limit(
-        "Level of reduced expression over the controls', the middle of what is expected.", "fraction of the controls'",
+        "Level of reduced expression over the controls', expected median.", "fraction of the controls'",
         source="default, not validated (residual alleles keep a fifth to two fifths)", gt=0, lt=1)] = 0.3
     reduced_level_sd: Annotated[float, limit(
         "Standard deviation of that level among patients; that of the controls is added.", "natural logarithm",
         source="default, not validated (a fifth to two fifths)", le=2, gt=0)] = 0.25
     residual_level: Annotated[float, limit(
-        "What mutant cells of a residual allele keep of the level, the middle of what is expected.",
-        "fraction of the other cells'", source="default, not validated (a fifth to two fifths)", gt=0, lt=1)] = 0.25
+        "Level of mutant cells of a residual allele, expected median.", "fraction of the other cells'",
+        source="default, not validated (a fifth to two fifths)", gt=0, lt=1)] = 0.25
     residual_level_sd: Annotated[float, limit(
-        "Standard deviation of what they keep.", "natural logarithm", le=2, gt=0)] = 0.35
+        "Standard deviation of that level.", "natural logarithm", le=2, gt=0)] = 0.35
     healthy_negative: Annotated[float, limit(
-        "Negative fraction of healthy donors that most laboratories find; the controls say how it is in this run.",
+        "Negative fraction of healthy donors in most laboratories; the controls show that of this run.",
         "fraction of activated cells",
-        source="about 90 % CD154+ (O'Gorman 1997, PMID 9344700); the laboratory's own mean takes its place", ge=0,
+        source="about 90 % CD154+ (O'Gorman 1997, PMID 9344700); the laboratory's own mean replaces it", ge=0,
         le=0.5)] = 0.1
     healthy_negative_mean_sd: Annotated[float, limit(
-        "Standard deviation of that fraction between laboratories; with limits of the laboratory's own, theirs takes "
-        "its place.", "fraction of activated cells", le=0.5, gt=0)] = 0.05
+        "Standard deviation of that fraction between laboratories; the laboratory's own limits replace it.",
+        "fraction of activated cells", le=0.5, gt=0)] = 0.05
     smallest_mosaic: Annotated[float, limit(
-        "Mutant fraction from which a mosaic must be excluded by NORMAL, where the limit of blank is no smaller.",
+        "Mutant fraction from which NORMAL must exclude a mosaic, unless the limit of blank is smaller.",
         "fraction of activated cells",
         source="a carrier with 78 % positive cells (O'Gorman 1997, PMID 9344700) beside a control with 90 %", ge=0.02,
         le=0.5)] = 0.13
     discordant_odds: Annotated[float, limit(
-        "Odds that the reagents of one blood show one kind of cells, before they are looked at.", "odds to 1",
-        ge=1)] = 3000
+        "Prior odds that the reagents of one blood show one kind of cells.", "odds to 1", ge=1)] = 3000
 
 
 class ReferenceLimits(Struct, frozen=True):
     """How the laboratory's own limits (the key reference above) are used."""
 
     fewest_controls: Annotated[int, limit(
-        "Healthy controls below which the laboratory's limits are provisional: control charts fail nothing, and the "
-        "spread of the healthy is not taken to be smaller than `healthy_negative_sd`.", "controls", ge=2)] = 20
+        "Healthy controls below which the laboratory's limits are provisional: control charts only warn, and the "
+        "spread of healthy donors is at least `healthy_negative_sd`.", "controls", ge=2)] = 20
     healthy_negative_sd_min: Annotated[float, limit(
-        "Smallest standard deviation of the healthy negative fraction that is believed, however little the "
-        "laboratory's controls differ.", "fraction of activated cells", ge=0, le=0.5)] = 0.01
+        "Lower bound of the standard deviation of the healthy negative fraction, however little the laboratory's "
+        "controls differ.", "fraction of activated cells", ge=0, le=0.5)] = 0.01
     level_sd_min: Annotated[float, limit(
-        "Smallest standard deviation of the healthy level of expression that is believed, however little the controls "
-        "of a run differ.", "natural logarithm", ge=0, le=1)] = 0.1
+        "Lower bound of the standard deviation of the healthy level of expression, however little the controls of a "
+        "run differ.", "natural logarithm", ge=0, le=1)] = 0.1
     chart_warn_sd: Annotated[float, limit(
-        "Distance of a control from the mean of the laboratory's controls above which it is warned of.",
+        "Distance of a control from the mean of the laboratory's controls above which it gets a warning.",
         "standard deviations", source="customary in Levey-Jennings charts; default, not validated", gt=0)] = 2
     chart_fail_sd: Annotated[float, limit(
         "Distance of a control from the mean of the laboratory's controls above which it has failed (CONTROL_FAILED).",

@@ -28,45 +28,45 @@ class AcquisitionLimits(Struct, frozen=True):
     """Quality of the acquisition of one tube."""
 
     margin_warn_percent: Annotated[float, limit(
-        "Events on the edge of a detector above which the tube is warned of.", "percent of events", ge=0, le=100)] = 1
+        "Events on the edge of a detector above which the tube gets a warning.", "percent of events", ge=0, le=100)] = 1
     margin_fail_percent: Annotated[float, limit(
         "Events on the edge of the target detector above which its acquisition has failed.", "percent of events", ge=0,
         le=100)] = 5
     removed_warn_percent: Annotated[float, limit(
-        "Events removed by the time gate above which the tube is warned of (ACQ_QC).", "percent of events",
+        "Events removed by the time gate above which the tube gets a warning (ACQ_QC).", "percent of events",
         source="the share from which PeacoQC draws a file for inspection; default, not validated for this assay", ge=0,
         le=100)] = 20
     removed_hard_percent: Annotated[float, limit(
         "Events removed by the time gate above which no call is made (ACQ_QC).", "percent of events", ge=0,
         le=100)] = 50
     shift_points: Annotated[float, limit(
-        "How far a stretch of the acquisition may lie from the rest in FSC, SSC, CD3, CD8, CD69, CD4 or viability "
-        "before it is cut: the difference of the mean percentile of its events.", "percentile points",
+        "How far an interval of the acquisition may shift from the rest in FSC, SSC, CD3, CD8, CD69, CD4 or viability "
+        "before it is removed: the difference of the mean percentile of its events.", "percentile points",
         source="default, not validated (a gain halved shifts 15 to 40 points)", le=50, gt=0)] = 15
     drift_points: Annotated[float, limit(
-        "Change of a signal over what is kept of an acquisition above which the tube is warned of (ACQ_QC).",
+        "Drift of a signal over the kept part of an acquisition above which the tube gets a warning (ACQ_QC).",
         "percentile points", le=50, gt=0)] = 10
     burst_factor: Annotated[float, limit(
-        "Flow rate above which events are cut as a burst (air bubble, pressure shock).", "times the usual rate",
+        "Flow rate above which events are removed as a burst (air bubble, pressure shock).", "times the usual rate",
         ge=1)] = 3
     change_points: Annotated[float, limit(
-        "Change of a gate's percent of parent by what was cut in time above which the sample is warned of (ACQ_QC).",
+        "Change of a gate's percent of parent by the time gate above which the sample gets a warning (ACQ_QC).",
         "percentage points", ge=0, le=100)] = 5
     stop_s: Annotated[float, limit(
-        "Time without events from which the flow is told to have stopped.", "seconds", gt=0)] = 1
+        "Time without events from which the flow counts as stopped.", "seconds", gt=0)] = 1
 
 
 class GatingLimits(Struct, frozen=True):
     """The gates from all events to activated CD4 T cells."""
 
     min_events: Annotated[int, limit(
-        "Events a population needs before a boundary is looked for in it; with fewer the boundary is borrowed from "
-        "the sample's other tubes or its controls.", "events", ge=1)] = 200
+        "Events a population needs for a boundary; with fewer the boundary comes from the sample's other tubes or its "
+        "controls.", "events", ge=1)] = 200
     cd69_unstimulated_max_percent: Annotated[float, limit(
-        "Cells of the unstimulated tube that may lie above the CD69 boundary, which fixes it.",
+        "Cells of the unstimulated tube that may lie above the CD69 boundary, which sets it.",
         "percent of CD3+CD8- cells", le=50, gt=0)] = 2.0
     cd4_gate: Annotated[bool, limit(
-        "Gates CD4+ cells before CD69 (CD3+CD8-CD4+), for assays that leave CD4 on the surface; PMA takes it off, so "
+        "Gates CD4+ cells before CD69 (CD3+CD8-CD4+), for assays that leave CD4 on the surface; PMA removes it, so "
         "that the activated cells would be lost.", "true or false",
         source="CD4 is lost on activation by PMA (Kemp 2001)")] = False
     lymphocytes_distance_max: Annotated[float, limit(
@@ -88,18 +88,17 @@ class GatingLimits(Struct, frozen=True):
         "Distance of the CD69 boundary from the control's above which it is flagged.",
         "of the scale, whose length is 1", ge=0, le=1)] = 0.15
     singlets_warn_percent: Annotated[float, limit(
-        "Singlets below which the tube is warned of.", "percent of lymphocytes", ge=0, le=100)] = 80
+        "Singlets below which the tube gets a warning.", "percent of lymphocytes", ge=0, le=100)] = 80
     viable_warn_percent: Annotated[float, limit(
-        "Viable cells below which the tube is warned of.", "percent of single lymphocytes",
+        "Viable cells below which the tube gets a warning.", "percent of single lymphocytes",
         source="default, not validated (accreditation asks for a policy, not for a limit: CAP FLO.30610)", ge=0,
         le=100)] = 70
     cd3_warn_percent: Annotated[float, limit(
-        "CD3+ cells below which the tube is warned of.", "percent of lymphocytes", ge=0, le=100)] = 20
+        "CD3+ cells below which the tube gets a warning.", "percent of lymphocytes", ge=0, le=100)] = 20
     tube_delta_points: Annotated[float, limit(
         "Difference of the CD3+ percent of lymphocytes or the CD8- percent of CD3+ cells between two tubes of a "
-        "sample from which they are taken for two donors' (ID_CONFLICT), where counting explains nothing of it; twice "
-        "this (CD3+) and 1.25 times (CD8-) between stimulated and unstimulated.", "percentage points", ge=0,
-        le=100)] = 6
+        "sample from which they count as two donors' (ID_CONFLICT), beyond counting error; twice this (CD3+) and 1.25 "
+        "times (CD8-) between stimulated and unstimulated.", "percentage points", ge=0, le=100)] = 6
     tube_delta_percent: Annotated[float, limit(
-        "Difference of the median scatter of CD3+ cells between two tubes of a sample from which they are taken for "
-        "two donors' (ID_CONFLICT).", "percent of the smaller one", ge=0)] = 15
+        "Difference of the median scatter of CD3+ cells between two tubes of a sample from which they count as two "
+        "donors' (ID_CONFLICT).", "percent of the smaller one", ge=0)] = 15

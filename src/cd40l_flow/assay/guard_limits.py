@@ -14,15 +14,15 @@ class GuardLimits(Struct, frozen=True):
 
     activated_min: Annotated[int, limit(
         "Activated events below which no call is made (TOO_FEW_EVENTS).", "CD3+CD8-CD69+ events",
-        source="default, not validated; what fewer cells leave open the odds tell", ge=1)] = 200
+        source="default, not validated; with fewer cells the odds decide", ge=1)] = 200
     activated_mosaic: Annotated[int, limit(
-        "Activated events below which a mosaic is called with wider limits only, which the report says.",
-        "CD3+CD8-CD69+ events", ge=1)] = 2000
+        "Activated events below which a mosaic needs wider limits, as the report states.", "CD3+CD8-CD69+ events",
+        ge=1)] = 2000
     minor_quantify: Annotated[int, limit(
-        "Events a minor population needs before its share is stated.", "events",
+        "Events a minor population needs for its share to be stated.", "events",
         source="default, not validated (counting error 14 %)", ge=1)] = 50
     minor_mention: Annotated[int, limit(
-        "Events a minor population needs before it is mentioned.", "events",
+        "Events a minor population needs to be mentioned.", "events",
         source="default, not validated (counting error 22 %)", ge=1)] = 20
     cd69_percent_min: Annotated[float, limit(
         "CD69+ cells of the stimulated tube below which activation has failed (ACTIVATION_FAILED).",
@@ -47,23 +47,22 @@ class GuardLimits(Struct, frozen=True):
         "CD40-Ig-positive cells of a control below which its CD40-Ig readout has failed (CONTROL_FAILED).",
         "percent of activated cells", ge=0, le=100)] = 60
     control_difference_max: Annotated[float, limit(
-        "Difference between the positive fractions of the controls that a sample is judged against, above which they "
-        "contradict each other (CONTROL_FAILED).", "fraction of activated cells", ge=0, le=1)] = 0.15
+        "Difference between the positive fractions of a sample's controls above which they contradict each other "
+        "(CONTROL_FAILED).", "fraction of activated cells", ge=0, le=1)] = 0.15
     control_ratio_max: Annotated[float, limit(
         "Median fluorescence less background of the brighter of those controls over the dimmer, above which they "
         "contradict each other (CONTROL_FAILED).", "ratio", ge=1)] = 2.0
     replicate_points_max: Annotated[float, limit(
-        "Difference of a gate's percent of its parent, CD69+ among them, between two tubes that are to be pooled, "
-        "above which they contradict each other (REPLICATE_DISCORDANT), where counting explains nothing of it.",
-        "percentage points", le=100, gt=0)] = 8
+        "Difference of a gate's percent of its parent, CD69+ among them, between two tubes to be pooled, above which "
+        "they contradict each other (REPLICATE_DISCORDANT), beyond counting error.", "percentage points", le=100,
+        gt=0)] = 8
     replicate_level_max: Annotated[float, limit(
-        "How much brighter CD69, or the target as a whole, may be in one of two tubes that are to be pooled than in "
-        "the other (REPLICATE_DISCORDANT), where counting explains nothing of it.", "percent of the dimmer one",
-        gt=0)] = 20
+        "How much brighter CD69, or the target as a whole, may be in one of two tubes to be pooled than in the other "
+        "(REPLICATE_DISCORDANT), beyond counting error.", "percent of the dimmer one", gt=0)] = 20
     replicate_distance_max: Annotated[float, limit(
-        "Distance of the target's distributions in two tubes that are to be pooled, whatever is explained by one of "
-        "them being brighter, above which they hold other mixtures of cells (REPLICATE_DISCORDANT), where counting "
-        "explains nothing of it.", "fraction of the cells (Kolmogorov and Smirnov's D)", le=1, gt=0)] = 0.05
+        "Distance of the target's distributions in two tubes to be pooled, corrected for brightness, above which they "
+        "hold different mixtures of cells (REPLICATE_DISCORDANT), beyond counting error.",
+        "fraction of the cells (Kolmogorov and Smirnov's D)", le=1, gt=0)] = 0.05
     unstimulated_cd154_max: Annotated[float, limit(
         "CD154-positive cells of the unstimulated tube above which the background is too high (HIGH_BACKGROUND).",
         "percent of CD3+CD8- cells", ge=0, le=100)] = 5
@@ -75,56 +74,56 @@ class GuardLimits(Struct, frozen=True):
         "(GAIN_MISMATCH).", "ratio", source="1 % of the volts is 7 % of the gain; default, not validated", gt=1)] = 1.01
     background_ratio_max: Annotated[float, limit(
         "Ratio of the background's width to the controls', above which it may hide cells (HIGH_BACKGROUND), and "
-        "either way another voltage must be feared where files tell none (GAIN_MISMATCH).", "ratio of robust SD",
-        gt=1)] = 1.8
+        "beyond which, either way, another voltage is likely if files state none (GAIN_MISMATCH).",
+        "ratio of robust SD", gt=1)] = 1.8
     stain_shift_min: Annotated[float, limit(
-        "How far below its background a sample's cells may lie; below it they were not stained (STAIN_FAILED).",
+        "How far below its background a sample's cells may lie; lower cells were not stained (STAIN_FAILED).",
         "robust SD of the background",
         source="unstained tubes lie 0.7 to 0.9 below, truly absent ones at 0, in simulations; default, not validated",
         le=0)] = -0.45
     dependence_max: Annotated[float, limit(
-        "How much likelier cells in the lower than in the upper third of CD69 or of CD3 may be not to express in a "
-        "MOSAIC, either way (NEGATIVES_DEPENDENT).", "natural logarithm of the odds ratio",
+        "How much likelier cells in the lower than in the upper third of CD69 or CD3 may be negative in a MOSAIC, "
+        "either way (NEGATIVES_DEPENDENT).", "natural logarithm of the odds ratio",
         source="weak stimulation 1.3 to 1.7 with CD69, gamma-delta T cells -2.2 to -3.0 with CD3, mosaics about 0, in "
         "simulations; default, not validated", gt=0)] = 0.6
     misfit_max: Annotated[float, limit(
-        "Share of the cells that the fit may put elsewhere than they are, beyond chance (MODEL_MISFIT).",
-        "fraction of activated cells", source="at most 0.027 in titrations of real cells (benchmarks/real.md) and "
-        "0.024 in simulated families; default, not validated", ge=0, le=1)] = 0.04
+        "Share of cells that the fit may misplace, beyond chance (MODEL_MISFIT).", "fraction of activated cells",
+        source="at most 0.027 in titrations of real cells (benchmarks/real.md) and 0.024 in simulated families; "
+        "default, not validated", ge=0, le=1)] = 0.04
     second_opinion_max: Annotated[float, limit(
-        "How far the negative fraction of the free Gaussian mixture may lie from the fit's beyond what counting and "
-        "overlap explain (SECOND_OPINION).", "fraction of activated cells", source="at most 0.019 in 690 simulated "
-        "reagents and 0.040 in 144 titrations of real cells; default, not validated", ge=0, le=1)] = 0.05
+        "How far the negative fraction of the free Gaussian mixture may lie from the fit's, beyond counting error and "
+        "overlap (SECOND_OPINION).", "fraction of activated cells", source="at most 0.019 in 690 simulated reagents "
+        "and 0.040 in 144 titrations of real cells; default, not validated", ge=0, le=1)] = 0.05
     separation_min: Annotated[float, limit(
-        "Distance between expressing and not expressing cells of the control below which they cannot be told apart in "
+        "Distance between expressing and not expressing cells of the control below which they cannot be separated in "
         "this run (LOW_SEPARATION).", "Ashman's D", source="below it no call reaches its odds, in simulations (8,000 "
         "cells at D 1.5: ln odds 4 to 14); default, not validated for this assay", ge=0)] = 1.2
     residue_max: Annotated[float, limit(
-        "How far the target may follow CD69 in cells that do not express it, beyond which the compensation cannot be "
-        "right (NO_COMP).", "robust SD", gt=0)] = 1.5
+        "Largest change of the target with CD69 in negative cells, beyond which the compensation is wrong (NO_COMP).",
+        "robust SD", gt=0)] = 1.5
     borrowed_separation_min: Annotated[float, limit(
         "Distance between the fitted expressing and not expressing cells of a sample below which no share of them is "
-        "told beside a borrowed background, which may lie elsewhere than the cells that do not express.", "Ashman's D",
-        source="dim cells are taken for expressing ones up to D 2.2, in simulations (benchmarks/tube_sets.md); "
-        "default, not validated", ge=0)] = 3
+        "reported with a borrowed background, which may be shifted against the negative cells.", "Ashman's D",
+        source="dim cells count as expressing up to D 2.2, in simulations (benchmarks/tube_sets.md); default, not "
+        "validated", ge=0)] = 3
     borrowed_shift_max: Annotated[float, limit(
-        "How far from a borrowed background the negative cells may lie for a share of them to be told.",
+        "How far from a borrowed background the negative cells may lie for their share to be reported.",
         "robust SD of the background",
         source="the standard deviation that the fit allows a borrowed background; default, not validated", ge=0)] = 0.6
     borrowed_misplaced_max: Annotated[float, limit(
-        "Share of the cells that a fit beside a borrowed background may put elsewhere than they are for its fraction "
-        "to be told.", "fraction", ge=0, le=1)] = 0.05
+        "Share of cells that a fit with a borrowed background may misplace for its fraction to be reported.",
+        "fraction", ge=0, le=1)] = 0.05
     fit_interval_max: Annotated[float, limit(
         "Width of the 95 % interval of the mutant fraction above which the fit is unstable (FIT_UNSTABLE).", "fraction",
         le=1, gt=0)] = 0.3
     collected_warn_h: Annotated[float, limit(
-        "Time from collection to stimulation above which the sample is warned of (SAMPLE_AGE).", "hours",
+        "Time from collection to stimulation above which the sample gets a warning (SAMPLE_AGE).", "hours",
         source="Mayo XHIM and Cincinnati 660973: within 24 h; Oxford: within 8 h", ge=0)] = 24
     collected_max_h: Annotated[float, limit(
         "Time from collection to stimulation above which no call is made (SAMPLE_AGE).", "hours",
         source="Mayo XHIM: refused after 72 h", ge=0)] = 72
     anticoagulants: Annotated[tuple[str, ...], limit(
-        "Anticoagulants that CD154 can be expressed in; any other that the sheet names takes ABSENT, REDUCED and "
-        "FUNCTIONAL_DEFECT away (ANTICOAGULANT), for EDTA and citrate bind the calcium it needs.", "names, case aside",
+        "Anticoagulants that CD154 can be expressed in; any other that the sheet names excludes ABSENT, REDUCED and "
+        "FUNCTIONAL_DEFECT (ANTICOAGULANT), since EDTA and citrate bind the calcium it needs.", "names, case aside",
         source="Mayo XHIM and Cincinnati 660973 ask for sodium "
         "heparin; Mayo refuses lithium heparin")] = ("heparin", "Na-heparin", "sodium heparin")
