@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from cd40l_flow.assay.cd40l import ACTIVATED, CD3_POSITIVE, CD8_NEGATIVE, CD8_POSITIVE
+from cd40l_flow.assay.gating_limits import GatingLimits
 from cd40l_flow.base.model import Override
 from cd40l_flow.gating.control_gates import ControlGates, combined, control_gates
 from cd40l_flow.simulate import Scenario, SimulationParameters
-from helpers.gating_samples import GATING_LIMITS, Simulated, gate_events, resampled, shuffled, simulate_sample
+from helpers.gating_samples import Simulated, gate_events, resampled, shuffled, simulate_sample
 
 PARAMETERS = SimulationParameters()
 CONDITIONS = {
@@ -139,7 +140,7 @@ def test_few_singlets_viable_or_cd3_positive_cells_are_warned_of(healthy: Simula
     """Whatever the percents of this sample are, limits above them warn of every tube and limits below of none."""
     keys = ("singlets_warn_percent", "viable_warn_percent", "cd3_warn_percent")
 
-    strict = gate_events(healthy.sample, healthy.events, limits=replace(GATING_LIMITS, **dict.fromkeys(keys, 100.0)))
+    strict = gate_events(healthy.sample, healthy.events, limits=GatingLimits(**dict.fromkeys(keys, 100.0)))
     usual = gate_events(healthy.sample, healthy.events)
 
     told = [flag for flag in strict.flags if flag.startswith("fewer ")]
