@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import msgspec
 
 from cd40l_flow.assay.effects import INDETERMINATE, NORMAL
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.errors import Cd40lFlowError
-from cd40l_flow.base.model import Events, Override, Sample, Tube
+from cd40l_flow.base.model import Arrays, Events, Override, Sample, Tube
 from cd40l_flow.cohort.read_tubes import read_tubes
 from cd40l_flow.cohort.settings import Job, Settings
 from cd40l_flow.decision.assess import assess, control_case, together
@@ -50,7 +49,7 @@ class Read:
     refusals: tuple[Refusal, ...]
 
 
-def analyse(job: Job, control_results: Mapping[str, Result]) -> tuple[Result, dict[str, Any]]:
+def analyse(job: Job, control_results: Mapping[str, Result]) -> tuple[Result, Arrays]:
     """Return the result of one sample and the arrays of its figures.
 
     ``control_results`` maps the names of a test sample's controls to their results; a control is measured together with

@@ -12,7 +12,6 @@ from contextlib import chdir
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 from msgspec import structs
@@ -21,7 +20,7 @@ from numpy.typing import ArrayLike
 from cd40l_flow.analyse import analyse
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.errors import Cd40lFlowError
-from cd40l_flow.base.model import Events, Floats, Override, Sample, Tube
+from cd40l_flow.base.model import Arrays, Events, Floats, Override, Sample, Tube
 from cd40l_flow.cohort.job import planned
 from cd40l_flow.cohort.plan import Plan, load_plan
 from cd40l_flow.cohort.settings import Job
@@ -53,7 +52,7 @@ class Called:
     """
 
     result: Result
-    arrays: Mapping[str, Any]
+    arrays: Arrays
     controls: tuple[Called, ...] = ()
 
 

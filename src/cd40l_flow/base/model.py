@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
+# What figures are drawn from: name -> array; ``index`` is JSON text.
+Arrays = Mapping[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True)
