@@ -55,9 +55,8 @@ def test_a_table_names_a_limit_by_its_field() -> None:
 
 def test_settings_are_read_as_they_are_written() -> None:
     limits = Limits(gating=GatingLimits(min_events=50))
-    settings = Settings(
-        spillover="m.csv", panels={"new": {"spillover": "none"}}, limits=limits, show_columns=("batch",)
-    )
+    panels: dict[str, Panel] = {"new": {"spillover": "none"}}
+    settings = Settings(spillover="m.csv", panels=panels, limits=limits, show_columns=("batch",))
     assert Settings.read(settings.plain()) == settings
     assert settings.matrices() == ("m.csv",)
     assert settings.panel("other") == {}

@@ -69,7 +69,7 @@ def expected(schema: Mapping[str, Any]) -> str:
     words = [_TYPE_WORDS[kind] for kind in types]
     if types and types[0] in ("number", "integer"):
         words[0] += _range(schema)
-    if types and types[0] == "array" and "items" in schema:
+    if types and types[0] == "array" and isinstance(schema.get("items"), Mapping):
         words[0] += f", each {expected(schema['items'])}"
     return listed(words) if words else "another value"
 
