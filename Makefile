@@ -40,7 +40,8 @@ lock: $(INSTALLED) ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile pyproject.toml --upgrade --all-extras --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
 
-schema: $(INSTALLED) ## write the JSON Schema of a result from its types
+schema: $(INSTALLED) ## write the JSON Schema of a result from its types, and the limits in config/ from their table
+	$(BIN)/python -P -m cd40l_flow.assay.limit_pages config
 	$(BIN)/python -P -m cd40l_flow.result.types.json_schema workflow/schemas/result.schema.json
 
 bench: $(INSTALLED) ## measure accuracy and speed

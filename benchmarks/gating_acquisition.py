@@ -75,7 +75,7 @@ def measure(seed: int, index: int, *, clogged: bool) -> Acquired:
 
 def _cut(known: Known, events: Events) -> Mask:
     """Return which events acquisition QC cuts, (events,)."""
-    scales = choose_scales([events], known.job.settings["limits"]["scale"], "own tubes")
+    scales = choose_scales([events], known.job.settings.limits.scale, "own tubes")
     keep: Mask = prepare(events, scales).acquisition.keep
     return ~keep
 

@@ -66,8 +66,8 @@ def measure() -> Cost:
         known = samples["S1"]
         raw = [read_events(one.tube, {}, FROM_FILE, one.markers["target"]) for one in known.events]
     assert len(known.events) == TUBES
-    limits = known.job.settings["limits"]
-    scales = choose_scales(known.events, limits["scale"], "own tubes")
+    limits = known.job.settings.limits
+    scales = choose_scales(known.events, limits.scale, "own tubes")
     signals = [prepare(one, scales) for one in raw]
     sample = gated(known, scales=scales)
     strategy = {tube.signal.events.tube.fcs: flowkit_strategy(tube, scales) for tube in sample.tubes}
@@ -77,7 +77,7 @@ def measure() -> Cost:
         return [prepare(one, scales) for one in raw]
 
     def ours_gate() -> object:
-        return gate(known.job.sample, signals, scales, (), limits["gating"])
+        return gate(known.job.sample, signals, scales, (), limits.gating)
 
     def ours_diagnostics() -> object:
         tops = scatter_tops(sample, [])

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from cd40l_flow.analyse import read_sample
 from cd40l_flow.assay.cd40l import ACTIVATED
-from cd40l_flow.base.model import Events, Job
+from cd40l_flow.base.model import Events
 from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.cohort.settings import Job
 from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.gating.strategy import gate
 from cd40l_flow.signal.prepare import choose_scales, prepare
@@ -69,11 +70,11 @@ def _known(job: Job, folder: Path) -> Known:
 
 def gated(known: Known, events: Sequence[Events] | None = None, scales: dict[str, Scale] | None = None) -> GatedSample:
     """Return the sample gated on the scales of its own tubes; with other ``events`` in their place where given."""
-    limits = known.job.settings["limits"]
+    limits = known.job.settings.limits
     events = known.events if events is None else events
-    scales = scales or choose_scales(events, limits["scale"], "own tubes")
+    scales = scales or choose_scales(events, limits.scale, "own tubes")
     signals = [prepare(one, scales) for one in events]
-    return gate(known.job.sample, signals, scales, (), limits["gating"])
+    return gate(known.job.sample, signals, scales, (), limits.gating)
 
 
 def tube_of(sample: GatedSample, stimulation: str, reagent: str) -> GatedTube | None:

@@ -67,7 +67,7 @@ def recorded(name: str, resamples: int) -> list[Stability]:
 def _measure(
     name: str, known: Known, resamples: int, rng: np.random.Generator, with_debris: Sequence[Events] | None
 ) -> Stability:
-    scales = choose_scales(known.events, known.job.settings["limits"]["scale"], "own tubes")
+    scales = choose_scales(known.events, known.job.settings.limits.scale, "own tubes")
     original = gated(known, scales=scales)
     places = _places(original)
     moves: dict[str, list[float]] = {gate: [] for gate in places}

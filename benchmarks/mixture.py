@@ -12,15 +12,14 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from benchmarks import rivals
 from benchmarks.bound import cramer_rao
 from benchmarks.physical import SCALE, Sample, draw_sample
 
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.model import Floats
-from cd40l_flow.cohort.config import parse_config
 from cd40l_flow.decision.control import control_terms
 from cd40l_flow.mixture.components import background_component
 from cd40l_flow.mixture.fit import fit_mixture
@@ -69,20 +68,18 @@ class Trial:
 
 
 @cache
-def limits() -> dict[str, Any]:
-    """Return the default limits; the same object every time."""
-    config, _ = parse_config({"samples": "samples.tsv", "tubes": "tubes.tsv", "fcs_dir": "fcs"})
-    assert config is not None
-    return dict(config.limits)
+def limits() -> Limits:
+    """Return the default limits."""
+    return Limits()
 
 
 def _between() -> tuple[float, float]:
-    mixture = limits()["mixture"]
-    return float(mixture["shape_spread_sd"]), float(mixture["shape_skew_sd"])
+    mixture = limits().mixture
+    return mixture.shape_spread_sd, mixture.shape_skew_sd
 
 
 def binned(values: Floats) -> Floats:
-    return histogram(SCALE.forward(values), int(limits()["mixture"]["bins"]))
+    return histogram(SCALE.forward(values), limits().mixture.bins)
 
 
 def anchor_of(values: Floats, *, exact: bool = True) -> Anchor:
@@ -143,7 +140,7 @@ def trial(separation: float, size: int, seed: int, number: int) -> Trial:
 def seconds_of(sample: Sample, control: ControlExpression) -> tuple[float, float]:
     """Return the seconds of one fit, its background's preparation included, and of its interval."""
     counts, dark = binned(sample.cells), binned(sample.background)
-    most = float(limits()["mixture"]["shift_max"])
+    most = limits().mixture.shift_max
     start = time.process_time()
     background = background_component(dark, SCALE)
     best = fit_mixture(counts, background, control.prior, most)
@@ -198,7 +195,7 @@ def rescaled(seed: int, number: int) -> tuple[list[float], float]:
     separation = SEPARATIONS[number % len(SEPARATIONS)]
     sample = draw_sample((seed, 79, number), separation, 2000)
     found, width = [], math.nan
-    bins = int(limits()["mixture"]["bins"])
+    bins = limits().mixture.bins
     for wider in (0.0, 0.3, 0.6):
         scale = replace(SCALE, w=SCALE.w + wider)
         empty = np.empty(0)

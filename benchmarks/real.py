@@ -102,7 +102,7 @@ def known_law(name: str) -> Prior:
 
 def component(stain: Stain, tube: Floats) -> Background:
     """Return the negative component of a background tube's linear values."""
-    floor = 0 if stain.floor is None else bin_of(stain.scale.to_scaled(stain.floor), int(limits()["mixture"]["bins"]))
+    floor = 0 if stain.floor is None else bin_of(stain.scale.to_scaled(stain.floor), limits().mixture.bins)
     return background_component(binned(tube, stain.scale), stain.scale, floor)
 
 
@@ -114,7 +114,7 @@ def best_known(stain: str, counts: Floats, tube: Floats) -> float:
 
 def measured(stain: Stain, values: Floats, tube: Floats, control: Expression | None) -> Expression:
     """Return the measures of cells beside a background tube, linear values, as a run makes them."""
-    bins = int(limits()["mixture"]["bins"])
+    bins = limits().mixture.bins
     anchor = Anchor(histogram(stain.scale.forward(tube), bins), "isotype", ("b.fcs",), exact=True, floor=stain.floor)
     lent = None if control is None else control_terms(control, limits())
     return fit(TargetCells(values, tube), anchor, stain.scale, limits(), control=lent)

@@ -13,6 +13,7 @@ import flowio
 import numpy as np
 from benchmarks.mixture import limits
 
+from cd40l_flow.assay.gating_limits import ScaleLimits
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.bending import LEAST
 from cd40l_flow.mixture.components import background_component
@@ -72,7 +73,7 @@ class Stain:
 
 def binned(values: Floats, scale: Scale) -> Floats:
     """Return the binned cells of a scale."""
-    return histogram(scale.forward(values), int(limits()["mixture"]["bins"]))
+    return histogram(scale.forward(values), limits().mixture.bins)
 
 
 @cache
@@ -97,7 +98,7 @@ def _read(path: str) -> tuple[Floats, dict[str, int]]:
 
 def _stain(name: str, cells: Floats, background: Floats, top: float, channels: float | None = None) -> Stain:
     scale = choose_scale(top, np.concatenate((cells, background)), robust_sd(background), _display(), "benchmark")
-    floor = 0 if channels is None else bin_of(scale.to_scaled(1.0), int(limits()["mixture"]["bins"]))
+    floor = 0 if channels is None else bin_of(scale.to_scaled(1.0), limits().mixture.bins)
     counts = binned(cells, scale)
     plain = Problem(counts, background_component(binned(background, scale), scale, floor), NOTHING_KNOWN, SHIFT_MAX)
     straight = plain.solve(*find_starts(plain))
@@ -112,8 +113,8 @@ def _stain(name: str, cells: Floats, background: Floats, top: float, channels: f
     return Stain(name, cells, background, scale, channels, share[places])
 
 
-def _display() -> dict[str, float | None]:
-    return {"top": None, "decades": 4.5, "linear_decades": 0.5}
+def _display() -> ScaleLimits:
+    return ScaleLimits()
 
 
 def _cd154() -> Stain:

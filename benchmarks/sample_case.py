@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 from benchmarks.physical import SCALE, Physics
 
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.model import Sample
-from cd40l_flow.cohort.config import parse_config
 from cd40l_flow.decision.calls import SubCall, decide
 from cd40l_flow.decision.case import Activation, Case, ControlCase, TubeCheck
 from cd40l_flow.decision.compare import compare
@@ -52,11 +51,9 @@ SUBJECT = Sample(
 
 
 @cache
-def limits() -> dict[str, Any]:
-    """Return the default limits; the same object every time."""
-    config, _ = parse_config({"samples": "samples.tsv", "tubes": "tubes.tsv", "fcs_dir": "fcs"})
-    assert config is not None
-    return dict(config.limits)
+def limits() -> Limits:
+    """Return the default limits."""
+    return Limits()
 
 
 @dataclass(frozen=True)
@@ -90,7 +87,7 @@ def measured(
     """
     dark = physics.cells(random, BACKGROUND_CELLS, 1.0)
     values = physics.cells(random, n, negative_fraction, shift * robust_sd / physics.gain, level)
-    counts = histogram(SCALE.forward(dark), int(limits()["mixture"]["bins"]))
+    counts = histogram(SCALE.forward(dark), limits().mixture.bins)
     anchor = Anchor(counts, "isotype", ("background.fcs",), exact=True)
     return fit(TargetCells(values, dark), anchor, SCALE, limits(), reagent=REAGENT, control=control)
 

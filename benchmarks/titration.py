@@ -65,12 +65,12 @@ def compare(task: tuple[float, int, int]) -> Compared:
     if titration is None or terms.negative_fraction is None or terms.negative_fraction_sd is None:
         raise ValueError(f"no titration at D = {separation}, n = {n}")
     relative = terms.negative_fraction_sd / (1 - terms.negative_fraction)
-    predicted = detectable(titration, n, relative, 0.0, limits()["mixture"]).limit_counting
+    predicted = detectable(titration, n, relative, 0.0, limits().mixture).limit_counting
     centre = 0.2 if predicted is None else predicted
     mutants = (0.0, *(factor * centre for factor in AROUND))
     found = np.array([whole_run(physics, robust_sd, n, mutants, random) for _ in range(runs)]).T
-    blank = limits()["mixture"]["lob_z"] * math.sqrt(float(np.mean(found[0] ** 2)))
-    lowest = found[1:].mean(axis=1) - limits()["mixture"]["lod_z"] * found[1:].std(axis=1)
+    blank = limits().mixture.lob_z * math.sqrt(float(np.mean(found[0] ** 2)))
+    lowest = found[1:].mean(axis=1) - limits().mixture.lod_z * found[1:].std(axis=1)
     detected = float(np.mean(found[1 + AROUND.index(1.0)] > blank))
     # What is surely exceeded rises with the fraction, nearly straight: a line through the three.
     slope, height = np.polyfit(mutants[1:], lowest, 1)
@@ -92,17 +92,17 @@ def whole_run(
         shift = _shift(random) * robust_sd / physics.gain
         dark = _binned(physics.cells(random, BACKGROUND_CELLS, 1.0))
         counts = _binned(physics.cells(random, cells, negative, shift, level))
-        shift_max = float(limits()["mixture"]["shift_max"])
+        shift_max = limits().mixture.shift_max
         found = fit_mixture(counts, background_component(dark, SCALE), prior, shift_max)
         if prior is None:
-            prior, theirs = prior_of(found, limits()["mixture"]), found.negative_fraction
+            prior, theirs = prior_of(found, limits().mixture), found.negative_fraction
         else:
             fractions.append(1 - (1 - found.negative_fraction) / (1 - theirs))
     return fractions
 
 
 def _binned(values: Floats) -> Floats:
-    return histogram(SCALE.forward(values), int(limits()["mixture"]["bins"]))
+    return histogram(SCALE.forward(values), limits().mixture.bins)
 
 
 def _shift(random: np.random.Generator) -> float:

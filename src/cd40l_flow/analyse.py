@@ -4,34 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import msgspec
 
 from cd40l_flow.assay.effects import INDETERMINATE, NORMAL
-from cd40l_flow.assay.lookup import current_assay
-from cd40l_flow.base.errors import Cd40lFlowError, TubeError
-from cd40l_flow.base.model import Events, Job, Sample, Tube
+from cd40l_flow.assay.limits import Limits
+from cd40l_flow.base.errors import Cd40lFlowError
+from cd40l_flow.base.model import Arrays, Events, Override, Sample, Tube
+from cd40l_flow.cohort.read_tubes import read_tubes
+from cd40l_flow.cohort.settings import Job, Settings
 from cd40l_flow.decision.assess import assess, control_case, together
 from cd40l_flow.decision.calls import Decision, decide
 from cd40l_flow.decision.case import Case, ControlCase, Refusal, WithoutTimeQC
 from cd40l_flow.decision.change import would_change
-from cd40l_flow.decision.control import combine, control_terms, from_json, with_titration
+from cd40l_flow.decision.control import combine, control_terms, read_terms, with_titration
 from cd40l_flow.decision.guards import apply_guards, control_failures
 from cd40l_flow.decision.laboratory import laboratory
 from cd40l_flow.decision.reference_guards import disagreement
 from cd40l_flow.decision.shown import as_shown
 from cd40l_flow.decision.tube_checks import largest_change
-from cd40l_flow.fcs.panel import awaited, background_detector
 from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.figures.densities import densities
-from cd40l_flow.gating.control_gates import combined
+from cd40l_flow.gating.control_gates import ControlGates, combined
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.gating.strategy import gate
 from cd40l_flow.interop.gate_files import export_messages
 from cd40l_flow.report.wording import statement
 from cd40l_flow.result.build import result_of
 from cd40l_flow.result.gate_tree import scales_of
+from cd40l_flow.result.gating_parts import gates_of
 from cd40l_flow.result.types.control import Control
 from cd40l_flow.result.types.result import Result
 from cd40l_flow.signal.compensation import compensate
@@ -48,7 +49,7 @@ class Read:
     refusals: tuple[Refusal, ...]
 
 
-def analyse(job: Job, control_results: Mapping[str, Result]) -> tuple[Result, dict[str, Any]]:
+def analyse(job: Job, control_results: Mapping[str, Result]) -> tuple[Result, Arrays]:
     """Return the result of one sample and the arrays of its figures.
 
     ``control_results`` maps the names of a test sample's controls to their results; a control is measured together with
@@ -58,13 +59,13 @@ def analyse(job: Job, control_results: Mapping[str, Result]) -> tuple[Result, di
     results = [] if job.sample.role == "control" else [control_results[name] for name in sorted(job.controls)]
     assay = _of_control(job) if job.sample.role == "control" else _of_test(job, results)
     gated, case = assay.judge(assay.signals)
-    limits = job.settings["limits"]
+    limits = job.settings.limits
     decision = _decide(case, job)
     if any(signal.acquisition.time_qc.stretches for signal in assay.signals):
         case = replace(case, without_time_qc=_without_time_qc(assay, gated, decision.call))
         decision = _decide(case, job)
     failures, reagent_failures = control_failures(case, limits) if job.sample.role == "control" else ((), {})
-    lent = {
+    given = {
         reagent: with_titration(control_terms(expression, limits), expression, limits)
         for reagent, expression in (case.reagents if job.sample.role == "control" else {}).items()
     }
@@ -75,8 +76,8 @@ def analyse(job: Job, control_results: Mapping[str, Result]) -> tuple[Result, di
         case=shown,
         decision=decision,
         statement=statement(shown, decision, limits),
-        changes=would_change(case, decision, limits, require_function=bool(job.settings["require_function"])),
-        lent=lent,
+        changes=would_change(case, decision, limits, require_function=job.settings.require_function),
+        control_terms=given,
         failures=failures,
         reagent_failures=reagent_failures,
     )
@@ -97,19 +98,19 @@ class _Assay:
     refusals: tuple[Refusal, ...]
     control: ControlCase | None
     alone: bool
-    lent: Mapping[str, Mapping[str, Any]] | None = None
+    control_gates: ControlGates = ControlGates()
 
     def judge(self, signals: Sequence[TubeSignal]) -> tuple[GatedSample, Case]:
         """Return the gated sample and its case, from its own signals or from what was made of them."""
-        limits, overrides = self.job.settings["limits"], _overrides(self.job, self.sample)
-        gated = gate(self.sample, signals, self.scales, overrides, limits["gating"], self.lent)
-        own = laboratory(self.job.settings["reference"])
+        limits, overrides = self.job.settings.limits, _overrides(self.job, self.sample)
+        gated = gate(self.sample, signals, self.scales, overrides, limits.gating, self.control_gates)
+        own = laboratory(self.job.settings.reference)
         return gated, assess(gated, self.refusals, self.control, overrides, limits, alone=self.alone, laboratory=own)
 
 
 def _decide(case: Case, job: Job) -> Decision:
-    limits = job.settings["limits"]
-    return decide(case, apply_guards(case, limits), limits, require_function=bool(job.settings["require_function"]))
+    limits = job.settings.limits
+    return decide(case, apply_guards(case, limits), limits, require_function=job.settings.require_function)
 
 
 def _without_time_qc(assay: _Assay, cut: GatedSample, call: str) -> WithoutTimeQC:
@@ -121,10 +122,10 @@ def _without_time_qc(assay: _Assay, cut: GatedSample, call: str) -> WithoutTimeQ
 
 def _of_control(job: Job) -> _Assay:
     """Return a control, to be judged by itself and, where the run has others, beside them."""
-    limits = job.settings["limits"]
+    limits = job.settings.limits
     every = [read_sample(sample, job.settings) for sample in job.run_controls]
     read = [_without_others(one, _data_of(other for other in every if other is not one)) for one in every]
-    scales = shared_scales([choose_scales(one.events, limits["scale"], "controls of the run") for one in read])
+    scales = shared_scales([choose_scales(one.events, limits.scale, "controls of the run") for one in read])
     assays = {one.sample.sample: _assay(job, one, scales, None, alone=True) for one in read}
     mine = assays.pop(job.sample.sample)
     others = [assays[other].judge(assays[other].signals)[1] for other in job.controls if other in assays]
@@ -133,44 +134,44 @@ def _of_control(job: Job) -> _Assay:
 
 def _of_test(job: Job, results: Sequence[Result]) -> _Assay:
     """Return a test sample on the scale of its run's controls, to be judged beside them."""
-    limits = job.settings["limits"]
+    limits = job.settings.limits
     theirs = {str(tube.digest): f"{tube.fcs} of {result.sample}" for result in results for tube in result.tubes}
     read = _without_others(read_sample(job.sample, job.settings), theirs)
     scales = shared_scales([scales_of(result) for result in results])
     if any(name not in scales for one in read.events for name in one.markers.values()):
-        scales = choose_scales(read.events, limits["scale"], "own tubes") | scales
+        scales = choose_scales(read.events, limits.scale, "own tubes") | scales
     assay = _assay(job, read, scales, control_from_results(results, limits) if results else None, alone=False)
-    return replace(assay, lent=combined([_gates(control) for control in given_by(results)]))
+    return replace(assay, control_gates=combined([gates_of(control) for control in given_by(results)]))
 
 
 def _assay(job: Job, read: Read, scales: Mapping[str, Scale], control: ControlCase | None, *, alone: bool) -> _Assay:
     used = {name: scales[name] for events in read.events for name in events.markers.values()}
-    signals = tuple(prepare(events, used, job.settings["limits"]["acquisition"]) for events in read.events)
+    signals = tuple(prepare(events, used, job.settings.limits.acquisition) for events in read.events)
     return _Assay(job, read.sample, signals, used, read.refusals, control, alone)
 
 
-def control_from_results(results: Sequence[Result], limits: Mapping[str, Any]) -> ControlCase:
+def control_from_results(results: Sequence[Result], limits: Limits) -> ControlCase:
     """Return what the results of a sample's controls say together; a reagent counts when every control has it."""
-    lent = given_by(results)
-    reagents = [name for name in lent[0].reagents if all(name in one.reagents for one in lent)]
-    percents = [one.activation_percent for one in lent]
-    terms = [{name: from_json(msgspec.to_builtins(plain)) for name, plain in one.reagents.items()} for one in lent]
+    given = given_by(results)
+    reagents = [name for name in given[0].reagents if all(name in one.reagents for one in given)]
+    percents = [one.activation_percent for one in given]
+    terms = [{name: read_terms(plain) for name, plain in one.reagents.items()} for one in given]
     return ControlCase(
         names=tuple(result.sample for result in results),
-        reagents={name: combine([one[name] for one in terms], limits["mixture"]) for name in reagents},
+        reagents={name: combine([one[name] for one in terms], limits.mixture) for name in reagents},
         activation_percent={
             name: sum(one[name] for one in percents) / len(percents)
             for name in percents[0]
             if all(name in one for one in percents)
         },
-        failures=tuple(failure for one in lent for failure in one.failures if failure not in _of_reagents(one))
+        failures=tuple(failure for one in given for failure in one.failures if failure not in _of_reagents(one))
         + tuple(
             f"Control {result.sample} is called {result.call} beside the run's other controls."
             for result in results
             if result.call not in (NORMAL, INDETERMINATE)
         ),
         disagreement=disagreement(terms),
-        reagent_failures=together([one.reagent_failures for one in lent]),
+        reagent_failures=together([one.reagent_failures for one in given]),
         volts=together([_volts(result) for result in results]),
         ages=tuple(result.age_band for result in results),
         lacking=together([_lacking(result) for result in results]),
@@ -189,10 +190,6 @@ def given_by(results: Sequence[Result]) -> list[Control]:
     if len(found) < len(results):
         raise Cd40lFlowError("a result that a sample is to be judged against is that of no control.")
     return found
-
-
-def _gates(control: Control) -> dict[str, Mapping[str, Any]]:
-    return {name: msgspec.to_builtins(one) for name, one in control.gates.items()}
 
 
 def _lacking(result: Result) -> dict[str, tuple[str, ...]]:
@@ -220,42 +217,30 @@ def _volts(result: Result) -> dict[str, tuple[float, ...]]:
     return {name: tuple(sorted(volts)) for name, volts in found.items()}
 
 
-def _overrides(job: Job, sample: Sample) -> list[Any]:
+def _overrides(job: Job, sample: Sample) -> list[Override]:
     return [override for override in job.overrides if override.sample == sample.sample]
 
 
-def read_sample(sample: Sample, settings: Mapping[str, Any]) -> Read:
+def read_sample(sample: Sample, settings: Settings) -> Read:
     """Read the tubes of a sample, each on its own: one that cannot be used is refused with its reason."""
-    refused = dict(settings.get("refused", {}).get(sample.sample, {}))
-    events: dict[Tube, Events] = {}
-    refusals: dict[Tube, Refusal] = {}
-    targets: dict[str, str] = {}
-    lost: dict[str, str] = {}
-    # Background tubes come last, for they look where the stimulated tube has its target.
-    for tube in sorted(sample.tubes, key=lambda tube: tube.reagent in current_assay().background_of):
-        tells = tube.stimulation == "stimulated" and tube.reagent not in current_assay().background_of
-        if tube.fcs in refused:
-            refusals[tube] = Refusal(tube.fcs, "FILE_INTEGRITY", f"{tube.fcs}: {refused[tube.fcs]}")
-            if tells:
-                lost.setdefault(tube.reagent, tube.fcs)
-            continue
-        panel = settings["panels"].get(tube.panel) or {}
-        try:
-            found = read_events(tube, panel, settings["spillover"], background_detector(tube.reagent, targets))
-        except TubeError as error:
-            refusals[tube] = Refusal(tube.fcs, error.code, str(error))
-            other = awaited(tube.reagent, targets, lost)
-            if error.code == "CHANNEL_MAP" and other is not None:
-                # Nothing is wrong with this tube itself.
-                code = next(refusal.code for refusal in refusals.values() if refusal.fcs == other)
-                message = f"{tube.fcs}: its detector is that of {other}, which cannot be used. Mend that file first."
-                refusals[tube] = Refusal(tube.fcs, code, message)
-            if tells:
-                lost.setdefault(tube.reagent, tube.fcs)
-            continue
-        events[tube] = compensate(found, reuse=True)
-        if tells:
-            targets.setdefault(tube.reagent, found.markers["target"])
+    refused = settings.refused.get(sample.sample, {})
+
+    def read(tube: Tube, target: str | None) -> Events:
+        return compensate(read_events(tube, settings.panel(tube.panel), settings.spillover, target), reuse=True)
+
+    tubes = read_tubes(sample, read, refused)
+    events = dict(tubes.read)
+    refusals = {
+        tube: Refusal(tube.fcs, "FILE_INTEGRITY", f"{tube.fcs}: {refused[tube.fcs]}")
+        for tube in sample.tubes
+        if tube.fcs in refused
+    }
+    refusals |= {tube: Refusal(tube.fcs, error.code, str(error)) for tube, error in tubes.errors.items()}
+    for tube, other in tubes.waiting.items():
+        # Nothing is wrong with this tube itself.
+        code = next(refusal.code for refusal in refusals.values() if refusal.fcs == other)
+        message = f"{tube.fcs}: its detector is that of {other}, which cannot be used. Correct that file first."
+        refusals[tube] = Refusal(tube.fcs, code, message)
     for tube, refusal in _repeated(events).items():
         refusals[tube] = refusal
         del events[tube]

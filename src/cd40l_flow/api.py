@@ -12,18 +12,18 @@ from contextlib import chdir
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 from msgspec import structs
 from numpy.typing import ArrayLike
 
 from cd40l_flow.analyse import analyse
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.errors import Cd40lFlowError
-from cd40l_flow.base.model import Events, Floats, Job, Override, Sample, Tube
-from cd40l_flow.cohort.config import default_limits
+from cd40l_flow.base.model import Arrays, Events, Floats, Override, Sample, Tube
 from cd40l_flow.cohort.job import planned
 from cd40l_flow.cohort.plan import Plan, load_plan
+from cd40l_flow.cohort.settings import Job
 from cd40l_flow.decision.assess import cells
 from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.figures.densities import write_densities
@@ -42,7 +42,7 @@ from cd40l_flow.signal.compensation import compensate
 from cd40l_flow.signal.prepare import choose_scales, prepare
 from cd40l_flow.signal.scale import Scale, choose_scale, robust_sd
 
-__all__ = ["Called", "call", "default_limits", "fit", "gate", "read", "report", "target_cells"]
+__all__ = ["Called", "Limits", "call", "fit", "gate", "read", "report", "target_cells"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Called:
     """
 
     result: Result
-    arrays: Mapping[str, Any]
+    arrays: Arrays
     controls: tuple[Called, ...] = ()
 
 
@@ -81,18 +81,18 @@ def gate(
     *,
     name: str = "sample",
     overrides: Sequence[Override] = (),
-    limits: Mapping[str, Any] | None = None,
+    limits: Limits | None = None,
 ) -> GatedSample:
     """Return the tubes of one sample gated to activated CD4+ T cells, on a scale chosen from the tubes themselves.
 
     Boundaries are found on all tubes together; the CD69 boundary needs an unstimulated one. (In a run of the workflow
     scale and missing boundaries come from the controls.) ``overrides`` are boundaries set by hand.
     """
-    limits = limits or default_limits()
+    limits = limits or Limits()
     sample = Sample(name, "run", "test", "unknown", tuple(events.tube for events in tubes))
-    scales = choose_scales(tubes, limits["scale"], "own tubes")
-    signals = [prepare(events, scales, limits["acquisition"]) for events in tubes]
-    return gate_sample(sample, signals, scales, overrides, limits["gating"])
+    scales = choose_scales(tubes, limits.scale, "own tubes")
+    signals = [prepare(events, scales, limits.acquisition) for events in tubes]
+    return gate_sample(sample, signals, scales, overrides, limits.gating)
 
 
 def target_cells(
@@ -108,7 +108,7 @@ def fit(
     background: ArrayLike,
     *,
     scale: Scale | None = None,
-    limits: Mapping[str, Any] | None = None,
+    limits: Limits | None = None,
 ) -> Expression:
     """Return what is measured of a target: percent positive, MFI, and the share of cells that do not express it.
 
@@ -116,7 +116,7 @@ def fit(
     the stain (isotype, FMO, secondary), (m,), both compensated linear channel values. ``scale`` is the detector's in
     `gate`'s result; without one it is chosen from the values. No control lends its shape here. Raises Cd40lFlowError.
     """
-    limits = limits or default_limits()
+    limits = limits or Limits()
     values, dark = np.asarray(activated, dtype=np.float64), np.asarray(background, dtype=np.float64)
     for what, array in (("activated", values), ("background", dark)):
         if array.ndim != 1 or array.size == 0 or not np.isfinite(array).all():
@@ -125,8 +125,8 @@ def fit(
             )
     if scale is None:
         both = np.concatenate((values, dark))
-        scale = choose_scale(float(both.max()), both, robust_sd(dark), limits["scale"], "values")
-    anchor = Anchor(histogram(scale.forward(dark), int(limits["mixture"]["bins"])), "background", (), exact=True)
+        scale = choose_scale(float(both.max()), both, robust_sd(dark), limits.scale, "values")
+    anchor = Anchor(histogram(scale.forward(dark), limits.mixture.bins), "background", (), exact=True)
     return measure(TargetCells(values, np.empty(0)), anchor, scale, limits)
 
 

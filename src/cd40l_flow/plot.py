@@ -6,9 +6,8 @@ Each function takes a sample as `read` or `of` give it, draws by matplotlib and 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cd40l_flow.figures.binned import Densities, read_densities
 from cd40l_flow.figures.main_figure import KINDS, Person, draw_histograms, draw_quadrants, main_figure
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from cd40l_flow.base.model import Arrays
     from cd40l_flow.result.types.result import Result
 
 __all__ = ["KINDS", "Person", "histograms", "main", "of", "quadrants", "read"]
@@ -33,7 +33,7 @@ def read(result: str | Path) -> Person:
     return Person(record.sample, read_densities(path.with_name("densities.npz"), record))
 
 
-def of(result: Result, arrays: Mapping[str, Any]) -> Person:
+def of(result: Result, arrays: Arrays) -> Person:
     """Return a sample as the analysis gives it: its result and the arrays of its figures."""
     return Person(result.sample, Densities(json.loads(str(arrays["index"])), arrays))
 

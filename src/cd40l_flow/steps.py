@@ -6,14 +6,14 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from msgspec.structs import replace
 
 from cd40l_flow.base.errors import Cd40lFlowError
+from cd40l_flow.base.model import Arrays
 from cd40l_flow.cohort.job import PlannedJob
 from cd40l_flow.fcs.probe import identity, probe
 from cd40l_flow.result.failed import failed_result, no_densities, note_failure
@@ -137,7 +137,7 @@ def _looked_at(planned: PlannedJob) -> dict[str, tuple[int, ...] | None]:
     return seen
 
 
-def _write(result: Result, arrays: Mapping[str, Any], planned: PlannedJob, outputs: Outputs) -> None:
+def _write(result: Result, arrays: Arrays, planned: PlannedJob, outputs: Outputs) -> None:
     from cd40l_flow.figures.densities import write_densities
     from cd40l_flow.result.record import write_record
 

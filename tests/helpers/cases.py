@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 import numpy as np
 
 from cd40l_flow.assay.cd40l import CD40_IG, CD40L
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.rules import ODDS
 from cd40l_flow.base.model import Sample
-from cd40l_flow.cohort.config import parse_config
 from cd40l_flow.decision.binding import Binding
 from cd40l_flow.decision.calls import Decision, decide
 from cd40l_flow.decision.case import Activation, Case, ControlCase, Difference, TubeCheck
@@ -30,16 +28,9 @@ DARK = np.round(1000 * np.exp(-0.5 * ((centres(BINS) - 0.2) / 0.05) ** 2))
 TARGETS = ("CD154", "CD40-Ig")
 
 
-@cache
-def _defaults() -> dict[str, Any]:
-    config, _ = parse_config({"samples": "samples.tsv", "tubes": "tubes.tsv", "fcs_dir": "fcs"})
-    assert config is not None
-    return dict(config.limits)
-
-
-def limits() -> dict[str, Any]:
-    """Return the default limits, to be changed at will."""
-    return copy.deepcopy(_defaults())
+def limits() -> Limits:
+    """Return the default limits."""
+    return Limits()
 
 
 HEALTHY = Expression(
@@ -270,7 +261,7 @@ def with_measures(case: Case, reagent: str, beside: Change | None = None, **chan
     )
 
 
-def judge(case: Case, with_limits: dict[str, Any] | None = None, *, require_function: bool = True) -> Decision:
+def judge(case: Case, with_limits: Limits | None = None, *, require_function: bool = True) -> Decision:
     """Return the decision on a case, guards applied, by the default limits."""
-    chosen = with_limits or _defaults()
+    chosen = with_limits or Limits()
     return decide(case, apply_guards(case, chosen), chosen, require_function=require_function)

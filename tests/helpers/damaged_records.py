@@ -23,6 +23,7 @@ from typing import Any
 
 import yaml
 
+from cd40l_flow.assay.limits import plain_limits
 from cd40l_flow.base.errors import Cd40lFlowError, InputsError, RecordError
 from cd40l_flow.base.plain_json import digest_of as content_digest
 from cd40l_flow.cli.main import main
@@ -322,7 +323,7 @@ class Bench:
 
     def _configurations(self, source: random.Random, tally: Tally) -> str:
         good = yaml.safe_load((self.cohort / "config/config.yaml").read_text(encoding="utf-8"))
-        good |= {"limits": copy.deepcopy(limits()), "panels": {"default": {"CD3": {"detector": "APC-H7-A"}}}}
+        good |= {"limits": plain_limits(limits()), "panels": {"default": {"CD3": {"detector": "APC-H7-A"}}}}
         content = yaml.safe_dump(good, sort_keys=True).encode()
         path = self.cohort / "config/damaged.yaml"
         if source.random() < 0.6:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cd40l_flow.assay.gating_limits import GatingLimits, ScaleLimits
 from cd40l_flow.base.model import Events, Override, Sample, Tube
-from cd40l_flow.base.schema import load_schema, with_defaults
 from cd40l_flow.fcs.panel import background_detector
 from cd40l_flow.fcs.reader import read_events
+from cd40l_flow.gating.control_gates import ControlGates
 from cd40l_flow.gating.model import GatedSample
-from cd40l_flow.gating.strategy import gate
+from cd40l_flow.gating.strategy import NO_GATES, gate
 from cd40l_flow.signal.prepare import choose_scales, prepare
 from cd40l_flow.simulate import Scenario, SimulationParameters, fcs_name, simulate_tube, write_cohort
 
-SCALE_LIMITS: dict[str, Any] = {"decades": 4.5, "linear_decades": 0.5, "top": None}
-GATING_LIMITS: dict[str, Any] = with_defaults({}, load_schema("config.schema.yaml"))["limits"]["gating"]
+SCALE_LIMITS, GATING_LIMITS = ScaleLimits(), GatingLimits()
 TUBES = (("unstimulated", "CD154"), ("stimulated", "CD154"), ("stimulated", "isotype"))
 
 
@@ -57,8 +56,8 @@ def gate_events(
     sample: Sample,
     events: Sequence[Events],
     overrides: Sequence[Override] = (),
-    limits: Mapping[str, Any] = GATING_LIMITS,
-    control_gates_of_run: Mapping[str, Mapping[str, Any]] | None = None,
+    limits: GatingLimits = GATING_LIMITS,
+    control_gates_of_run: ControlGates = NO_GATES,
 ) -> GatedSample:
     """Gate tubes on scales of their own."""
     scales = choose_scales(events, SCALE_LIMITS, "own tubes")

@@ -13,7 +13,7 @@ import msgspec
 
 import cd40l_flow.analyse
 import cd40l_flow.result.record
-from cd40l_flow.base.model import Job
+from cd40l_flow.cohort.settings import Job
 from cd40l_flow.figures.densities import write_densities
 from cd40l_flow.result.types.result import Result
 

@@ -120,6 +120,6 @@ def _gated(
         found = read_events(sheet, panel, spillover, background_detector(reagent, targets))
         targets.setdefault(reagent, found.markers["target"])
         events.append(compensate(found))
-    scales = choose_scales(events, LIMITS["scale"], "test")
+    scales = choose_scales(events, LIMITS.scale, "test")
     sample = Sample("S1", "R1", "test", "M", tuple(one.tube for one in events))
-    return gate(sample, [prepare(one, scales) for one in events], scales, [], LIMITS["gating"])
+    return gate(sample, [prepare(one, scales) for one in events], scales, [], LIMITS.gating)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
+from cd40l_flow.assay.gating_limits import AcquisitionLimits
 from cd40l_flow.base.model import Floats
-from cd40l_flow.signal.acquisition import Acquisition, SteadyLimits, steady_intervals
+from cd40l_flow.signal.acquisition import Acquisition, steady_intervals
 from cd40l_flow.signal.flow_rate import flow_rate
 from cd40l_flow.signal.ranks import rank
 from helpers.acquisitions import record
-from helpers.cases import limits
 
 # Seed, events, stimulation, where the clog begins and ends, what is left of the flow.
 CLOGS = [
@@ -191,13 +189,9 @@ def test_without_the_cut_only_the_margins_are_left_out() -> None:
     assert uncut.time_qc.stretches == ()
 
 
-def test_the_defaults_are_those_of_the_configuration() -> None:
-    assert SteadyLimits.of(limits()["acquisition"]) == SteadyLimits()
-
-
 def test_the_limit_decides() -> None:
     made = record(5, 20_000, clog=(0.4, 0.5))
 
-    lax = steady_intervals(made.time, made.signals, None, replace(SteadyLimits(), shift_points=50.0))
+    lax = steady_intervals(made.time, made.signals, None, AcquisitionLimits(shift_points=50.0))
 
     assert lax.steady.all()

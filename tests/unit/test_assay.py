@@ -11,13 +11,13 @@ import pytest
 from cd40l_flow.analyse import analyse
 from cd40l_flow.assay.cd40l import CD3_POSITIVE, CD40L, CD154
 from cd40l_flow.assay.effects import ALL_CALLS
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay, using
 from cd40l_flow.assay.tables import Assay, Check, Gate, GuardRow
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.base.errors import RecordError
 from cd40l_flow.base.model import Sample
-from cd40l_flow.base.schema import load_schema
-from cd40l_flow.cohort.config import default_limits
+from cd40l_flow.cohort.config import config_schema
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.gating.finders import FINDERS
 from cd40l_flow.gating.strategy import STEPS
@@ -115,18 +115,20 @@ def test_the_documentation_and_the_schema_name_what_the_tables_name(root: Path) 
     text = (root / "config" / "README.md").read_text(encoding="utf-8")
     for name in (*CD40L.reagent_names, *CD40L.marker_names, *CD40L.override_names):
         assert f"`{name}`" in text, name
-    (panel,) = load_schema("config.schema.yaml")["properties"]["panels"]["patternProperties"].values()
+    (panel,) = config_schema()["properties"]["panels"]["patternProperties"].values()
     assert set(CD40L.marker_names) <= set(panel["properties"])
 
 
 def test_what_the_tables_name_is_there() -> None:
     """Finders, limits, measures, sheet columns, backgrounds and words that rows name exist; no name comes twice."""
-    limits = default_limits()
+    limits = Limits()
     measures = Expression.__dataclass_fields__
     for gate in CD40L.gates:
         assert gate.finder in {*FINDERS, *STEPS}
         assert bool(gate.marker) == (gate.finder in FINDERS)
-        assert all(name in limits["gating"] for name in (gate.only_if, gate.distance, gate.warn[1]) if name)
+        assert all(
+            name in limits.gating.__struct_fields__ for name in (gate.only_if, gate.distance, gate.warn[1]) if name
+        )
         assert bool(gate.distance) == gate.from_control
         assert gate.marker in ("", *CD40L.marker_names)
         assert gate.warn[0] in ("", *CD40L.populations)
@@ -136,10 +138,10 @@ def test_what_the_tables_name_is_there() -> None:
         assert ("{}" in guard.message) == bool(guard.answer)
         if guard.check is not None:
             assert guard.check.measure in measures
-            assert not isinstance(guard.check.limit, str) or guard.check.limit in limits["guards"]
+            assert not isinstance(guard.check.limit, str) or guard.check.limit in limits.guards.__struct_fields__
     for target in CD40L.targets.values():
         assert target.labels and target.key and set(target.backgrounds) <= set(CD40L.background_of)
-        assert target.control_positive in limits["guards"]
+        assert target.control_positive in limits.guards.__struct_fields__
     for group in CD40L.measures.values():
         assert all(measure in load_texts()["measures"] for measure in group)
     for names in (CD40L.reagent_names, CD40L.marker_names, CD40L.override_names, CD40L.populations, CD40L.columns):

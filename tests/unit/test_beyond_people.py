@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cd40l_flow.assay.call_limits import MixtureLimits, OddsLimits
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.decision.compare import compare
 from cd40l_flow.mixture.histogram import centres
 from cd40l_flow.mixture.hypotheses import MOSAIC, NORMAL, Above, People, hypotheses
@@ -34,9 +36,8 @@ def test_bright_cells_are_those_that_the_background_does_not_explain(dark: float
 
 def people(negative: float = 0.10, error: float = 0.0, **changes: float) -> People:
     """Return how a sample may differ from a control of a laboratory like most others."""
-    chosen = limits()
-    for group in ("mixture", "odds"):
-        chosen[group] = {**chosen[group], **{name: value for name, value in changes.items() if name in chosen[group]}}
+    of_mixture = {name: changes.pop(name) for name in MixtureLimits.__struct_fields__ if name in changes}
+    chosen = Limits(mixture=MixtureLimits(**of_mixture), odds=OddsLimits(**changes))
     control = replace(LENT, negative_fraction=negative, negative_fraction_sd=error, prior=NOTHING_KNOWN)
     found = People.of(control, chosen)
     assert found is not None

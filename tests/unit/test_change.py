@@ -30,7 +30,7 @@ def decided(case: Case, change: Change) -> Any:
     place = change.reagent or SAMPLE
     measures[place] = {**measures[place], **{step.measure: step.needed for step in change.steps}}
     return decide_on(
-        measures, case.planned, apply_guards(case, limits()), limits()["calls"], alone=False, require_function=True
+        measures, case.planned, apply_guards(case, limits()), limits().calls, alone=False, require_function=True
     )
 
 

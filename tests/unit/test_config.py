@@ -10,8 +10,9 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from cd40l_flow.assay.limits import plain_limits
 from cd40l_flow.base.schema import load_schema
-from cd40l_flow.cohort.config import Config, draft_config, load_config
+from cd40l_flow.cohort.config import Config, config_schema, draft_config, load_config
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = [f"{name}.schema.yaml" for name in ("config", "samples", "tubes", "overrides")]
@@ -52,10 +53,10 @@ def test_three_keys_suffice() -> None:
     assert problems == []
     assert config is not None
     assert config.panels == {"default": {}}
-    assert config.limits["odds"]["call_odds"] == 100
-    assert config.limits["guards"]["anticoagulants"] == ["heparin", "Na-heparin", "sodium heparin"]
-    assert {f"limits.{g}.{k}" for g, part in config.limits.items() for k in part} == {
-        key for key in leaves(load_schema("config.schema.yaml")) if key.startswith("limits.")
+    assert config.limits.odds.call_odds == 100
+    assert config.limits.guards.anticoagulants == ("heparin", "Na-heparin", "sodium heparin")
+    assert {f"limits.{g}.{k}" for g, part in plain_limits(config.limits).items() for k in part} == {
+        key for key in leaves(config_schema()) if key.startswith("limits.")
     }
 
 
@@ -64,8 +65,8 @@ def test_one_changed_limit_leaves_the_others() -> None:
     config, _ = read("limits: {odds: {call_odds: 1000}}\n")
 
     assert config is not None
-    assert config.limits["odds"]["call_odds"] == 1000
-    assert config.limits["calls"]["infant_age_years"] == 2
+    assert config.limits.odds.call_odds == 1000
+    assert config.limits.calls.infant_age_years == 2
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,7 @@ def test_readme_explains_every_key_column_and_limit() -> None:
     for name in ("samples", "tubes", "overrides", "config"):
         for key in load_schema(f"{name}.schema.yaml")["properties"]:
             assert f"`{key}`" in text, key
-    for key, schema in leaves(load_schema("config.schema.yaml")).items():
+    for key, schema in leaves(config_schema()).items():
         if key.startswith("limits."):
             default = schema["default"]
             words = "null" if default is None else ", ".join(default) if isinstance(default, list) else str(default)
@@ -189,7 +190,7 @@ def test_readme_explains_every_key_column_and_limit() -> None:
 def test_example_configuration_lists_every_key_with_its_default() -> None:
     """config.yaml names every key; its comments list every limit with the default of the schema."""
     text = (ROOT / "config" / "config.yaml").read_text(encoding="utf-8")
-    schema = load_schema("config.schema.yaml")
+    schema = config_schema()
     data = yaml.safe_load(text)
     assert list(data) != []
     assert set(data) == set(schema["properties"])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cd40l_flow.cohort.config import default_limits
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.figures.control_chart import control_charts
 from cd40l_flow.result.reference import collect
 from cd40l_flow.result.types.result import Result
@@ -17,7 +17,7 @@ from helpers.controls import control_result, many_controls, whole_result
 
 
 def reference(results: list[dict[str, Any]]) -> dict[str, Any]:
-    return collect([(str(number), whole_result(result)) for number, result in enumerate(results)], default_limits())
+    return collect([(str(number), whole_result(result)) for number, result in enumerate(results)], Limits())
 
 
 def wholes(*results: dict[str, Any]) -> list[Result]:

@@ -13,6 +13,7 @@ import flowio
 import numpy as np
 import pytest
 
+from cd40l_flow.assay.gating_limits import ScaleLimits
 from cd40l_flow.base.model import Events, Tube
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.fcs.reader import read_events
@@ -203,8 +204,7 @@ def test_flowkit_compensates_the_same(instrument: str, tmp_path: Path) -> None:
     sample = flowkit.Sample(tmp_path / f"{instrument}.fcs", null_channel_list=heights)
     keyword = DIALECTS[instrument].matrix_keyword.removeprefix("$").lower()
     sample.apply_compensation(sample.metadata[keyword])
-    limits: dict[str, Any] = {"decades": 4.5, "linear_decades": 0.5, "top": None}
-    ours = prepare(events, choose_scales([events], limits, "own tubes"))
+    ours = prepare(events, choose_scales([events], ScaleLimits(), "own tubes"))
 
     for name in events.markers.values():
         theirs = sample.get_channel_events(name, source="comp")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from cd40l_flow.base.errors import TubeError
 from cd40l_flow.base.model import Events, Sample, Tube
 from cd40l_flow.cohort.check import _check_sample
+from cd40l_flow.cohort.settings import Settings
 from cd40l_flow.fcs.inspect import inspect_file
 from cd40l_flow.fcs.reader import parse_recording, read_events
 from helpers.fcs_files import NAMES, Fcs
@@ -77,7 +78,7 @@ def test_checksums_of_every_start_in_use_are_read_and_a_wrong_one_refused(
     assert refusal(path).rule == "CRC"
     problems = _check_sample(
         Sample("P01", "R1", "test", "M", (Tube("a.fcs", str(path), "stimulated", "CD154"),)),
-        {"panels": {}, "spillover": "file"},
+        Settings(),
     )
     assert [problem.code for problem in problems] == ["FILE_INTEGRITY"], "check and analysis agree"
 

@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cd40l_flow.base.errors import TubeError
-from cd40l_flow.base.model import Job, Sample, Tube
+from cd40l_flow.base.model import Sample, Tube
 from cd40l_flow.cohort.check import check_files
+from cd40l_flow.cohort.settings import Job, Settings
 from cd40l_flow.fcs.reader import open_recording, parse_recording, read_events, read_header
 from helpers.fcs_files import LABELS, NAMES, Fcs, dialects
 
@@ -311,7 +312,7 @@ class Plan:
     """As much of a plan as `check_files` asks for."""
 
     samples: dict[str, Sample]
-    settings: dict[str, object]
+    settings: Settings
 
     def job(self, sample: str) -> Job:
         """Return the job of one sample."""
@@ -337,7 +338,7 @@ def test_check_tells_of_all_tubes_at_once(tmp_path: Path) -> None:
         sample("P01", ("isotype.fcs", "isotype"), ("good.fcs", "CD154")),
         sample("P02", ("cut.fcs", "CD154"), ("unlabelled.fcs", "CD154"), ("bare.fcs", "CD154"), ("no.fcs", "isotype")),
     ]
-    plan = Plan({each.sample: each for each in samples}, {"spillover": "file", "panels": {"default": {}}})
+    plan = Plan({each.sample: each for each in samples}, Settings())
     problems = check_files(plan)
     assert [(each.sample, each.file, each.code) for each in problems] == [
         ("P02", "cut.fcs", "FILE_INTEGRITY"),

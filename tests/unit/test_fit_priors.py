@@ -8,17 +8,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cd40l_flow.assay.call_limits import MixtureLimits
 from cd40l_flow.mixture.components import ELECTRON, ELECTRON_BOUNDS, Background, background_component
 from cd40l_flow.mixture.histogram import histogram
-from cd40l_flow.mixture.prior import lent
+from cd40l_flow.mixture.prior import control_prior
 from cd40l_flow.mixture.problem import PARAMETERS, Problem
 from cd40l_flow.mixture.signal_law import SignalParameters
 from cd40l_flow.signal.scale import Scale
 
 BINS = 512
 SCALE = Scale(t=262144.0, w=0.7, m=4.5, a=0.0, source="test")
-MIXTURE = {"shape_spread_sd": 0.02, "shape_skew_sd": 0.04}
-KNOWN = lent(SignalParameters(8.5, math.log(0.45), -0.3), np.diag((0.02**2, 0.06**2, 0.3**2)), MIXTURE)
+MIXTURE = MixtureLimits(shape_spread_sd=0.02, shape_skew_sd=0.04)
+KNOWN = control_prior(SignalParameters(8.5, math.log(0.45), -0.3), np.diag((0.02**2, 0.06**2, 0.3**2)), MIXTURE)
 ALL_NEGATIVE = 9.0  # logit
 
 

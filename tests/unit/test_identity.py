@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from cd40l_flow.analyse import Read, _data_of, _without_others, read_sample
 from cd40l_flow.base.model import Sample, Tube
 from cd40l_flow.cohort.identity import repeated_data
+from cd40l_flow.cohort.settings import Settings
 from helpers.fcs_files import Fcs
 
-SETTINGS: dict[str, Any] = {"spillover": "file", "panels": {"default": {}}}
+SETTINGS = Settings()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from cd40l_flow.base.model import Floats
 from cd40l_flow.decision.compare import agreeing, compare
-from cd40l_flow.decision.control import combine, control_terms, from_json, to_json
+from cd40l_flow.decision.control import combine, control_terms, read_terms, to_json
 from cd40l_flow.decision.quality import usable_fit
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.measures import TargetCells, fit
@@ -268,19 +268,19 @@ def test_two_populations_or_one() -> None:
 
 def test_controls_combined() -> None:
     one, two = LENT, replace(LENT, mfi_above_background=7300.0 * 4, negative_fraction=0.2, negative_fraction_sd=0.0055)
-    both = combine([one, two], limits()["mixture"])
+    both = combine([one, two], limits().mixture)
     assert both.mfi_above_background == pytest.approx(7300.0 * 2)
     assert both.negative_fraction == pytest.approx(0.15)
     assert both.negative_fraction_sd == pytest.approx(0.0055 / math.sqrt(2))
-    assert combine([one], limits()["mixture"]) == one
-    assert combine([one, replace(two, percent_positive=None)], limits()["mixture"]).percent_positive is None
-    assert combine([one, replace(two, by_fit=False)], limits()["mixture"]).by_fit is False
-    assert combine([one, replace(two, separation=3.0)], limits()["mixture"]).separation == 3.0
+    assert combine([one], limits().mixture) == one
+    assert combine([one, replace(two, percent_positive=None)], limits().mixture).percent_positive is None
+    assert combine([one, replace(two, by_fit=False)], limits().mixture).by_fit is False
+    assert combine([one, replace(two, separation=3.0)], limits().mixture).separation == 3.0
 
 
 def test_what_a_control_lends_survives_json() -> None:
     terms = control_terms(measure(cells(10, 500, 0.1), resting(10, 500)), limits())
-    again = from_json(to_json(terms))
+    again = read_terms(to_json(terms))
     np.testing.assert_array_equal(again.background, terms.background)
     np.testing.assert_array_equal(again.counts, terms.counts)
     assert again.prior is not None and terms.prior is not None

@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
+from cd40l_flow.assay.call_limits import MixtureLimits
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.components import TILTS, Background, background_component
 from cd40l_flow.mixture.fit import Fit, fit_mixture, parameters
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.interval import ROOT_95, profile_interval
-from cd40l_flow.mixture.prior import NOTHING_KNOWN, Prior, lent
+from cd40l_flow.mixture.prior import NOTHING_KNOWN, Prior, control_prior
 from cd40l_flow.mixture.problem import ANCHORED, PARAMETERS, Problem, find_starts
 from cd40l_flow.mixture.signal_law import SignalParameters
 from cd40l_flow.mixture.weight_error import weight_error
@@ -26,7 +27,7 @@ BINS = 512
 SCALE = Scale(t=262144.0, w=0.7, m=4.5, a=0.0, source="test")
 SHIFT_MAX = 1.0
 MEAN, SD, SPREAD, ALPHA = 150.0, 70.0, 0.45, -1.5
-MIXTURE = {"shape_spread_sd": 0.02, "shape_skew_sd": 0.04}
+MIXTURE = MixtureLimits(shape_spread_sd=0.02, shape_skew_sd=0.04)
 BRIGHT, DIM = 7.5, 5.6  # levels: D of about 6 and about 3
 
 
@@ -50,7 +51,7 @@ def background(random: np.random.Generator, n: int = 5000) -> Background:
 def known(level: float = BRIGHT) -> Prior:
     """Return what a good control of this shape would lend."""
     skew = float(stats.skewnorm(ALPHA).stats(moments="s"))
-    return lent(SignalParameters(level, math.log(SPREAD), skew), np.diag((0.02**2, 0.06**2, 0.3**2)), MIXTURE)
+    return control_prior(SignalParameters(level, math.log(SPREAD), skew), np.diag((0.02**2, 0.06**2, 0.3**2)), MIXTURE)
 
 
 def problem(seed: int = 1, level: float = BRIGHT, n: int = 2000, fraction: float = 0.4) -> Problem:

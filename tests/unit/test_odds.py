@@ -9,7 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cd40l_flow.assay.call_limits import OddsLimits
 from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.model import Floats
 from cd40l_flow.decision.control import control_terms
 from cd40l_flow.decision.independence import independence
@@ -105,8 +107,7 @@ def test_a_control_with_many_negatives_is_taken_in_part_for_an_unusual_one(contr
     """The closed form of two normal sources of one mean; a known laboratory leaves only what donors differ by."""
 
     def people(negative: float, **odds: float) -> People:
-        chosen = limits()
-        chosen = {**chosen, "odds": {**chosen["odds"], **odds}}
+        chosen = Limits(odds=OddsLimits(**odds))
         found = People.of(replace(control, negative_fraction=negative, negative_fraction_sd=0.0, count=1), chosen)
         assert found is not None
         return found

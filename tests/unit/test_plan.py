@@ -113,11 +113,11 @@ def test_a_job_is_the_slice_of_its_sample(planner: Planner) -> None:
 
     assert test.run_controls == ()
     assert [(one.tube, one.value) for one in test.overrides] == [("", 1100.0), ("P01_u.fcs", 1200.0)]
-    assert test.settings["panels"] == {"default": {}, "old": {"CD3": {"detector": "FL3-H"}}}
-    assert test.settings["limits"]["odds"]["call_odds"] == 100
+    assert test.settings.panels == {"default": {}, "old": {"CD3": {"detector": "FL3-H"}}}
+    assert test.settings.limits.odds.call_odds == 100
     assert [sample.sample for sample in control.run_controls] == ["C01", "C02"]
     assert [one.sample for one in control.overrides] == ["C02"]
-    assert control.settings["panels"] == {"default": {}}
+    assert control.settings.panels == {"default": {}}
 
 
 def test_jobs_survive_json(planner: Planner) -> None:
@@ -226,13 +226,13 @@ def test_a_repeated_file_refuses_both_tubes_and_nothing_else(planner: Planner) -
 
     told = [(p.code, p.severity, p.line, p.sample) for p in plan.warnings if p.severity == "sample"]
     assert told == [("FILE_INTEGRITY", "sample", 6, "P01"), ("FILE_INTEGRITY", "sample", 10, "P02")]
-    assert plan.job("P01").settings["refused"] == {
+    assert plan.job("P01").settings.refused == {
         "P01": {
             "P01_g.fcs": "the tubes sheet names this file for stimulated CD40-Ig and again for stimulated CD154 of "
             "P02. Name each file once; only a stimulated tube may be named for several reagents of its sample."
         }
     }
-    assert plan.job("P03").settings["refused"] == {}
+    assert plan.job("P03").settings.refused == {}
 
 
 def test_a_copy_under_another_name_refuses_both_tubes(planner: Planner) -> None:

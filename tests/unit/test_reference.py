@@ -11,15 +11,16 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.errors import Cd40lFlowError, InputsError
 from cd40l_flow.base.plain_json import digest_of
 from cd40l_flow.base.schema import load_schema
 from cd40l_flow.cli.main import main
-from cd40l_flow.cohort.config import default_limits, parse_config
+from cd40l_flow.cohort.config import parse_config
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.cohort.reference import limits_of, read_reference
 from cd40l_flow.decision.laboratory import healthy_sd, laboratory, level_sd, with_laboratory
-from cd40l_flow.result.reference import collect, tell, write_reference
+from cd40l_flow.result.reference import collect, summary_lines, write_reference
 from cd40l_flow.result.reference_places import find_results
 from helpers.cases import limits
 from helpers.controls import control_result, full_control, many_controls, whole_result
@@ -27,9 +28,7 @@ from helpers.records import write_record
 
 
 def collected(results: list[dict[str, Any]]) -> dict[str, Any]:
-    return collect(
-        [(f"{number}.json", whole_result(result)) for number, result in enumerate(results)], default_limits()
-    )
+    return collect([(f"{number}.json", whole_result(result)) for number, result in enumerate(results)], Limits())
 
 
 def test_it_fits_its_schema_and_its_digest() -> None:
@@ -84,9 +83,9 @@ def test_failed_controls_are_left_out_and_counted() -> None:
         ("C02", "It is called MOSAIC beside the run's other controls."),
     ]
     assert "P01" not in json.dumps(content)
-    lines = list(tell(content, 20))
+    lines = list(summary_lines(content, 20))
     assert "2 failed" in lines[0] and "fewer than 20" in lines[1]
-    assert "fewer" not in "".join(tell(collected(many_controls(20)), 20))
+    assert "fewer" not in "".join(summary_lines(collected(many_controls(20)), 20))
 
 
 def test_the_same_data_twice_are_refused_whatever_their_names() -> None:
@@ -132,7 +131,7 @@ def test_few_controls_never_make_the_healthy_more_alike(controls: int, between: 
     content["healthy_negative"]["CD154"]["sd_between"] = between
     own = laboratory(limits_of(content))
     assert healthy_sd(own, "CD154", limits()) == used
-    assert with_laboratory(limits(), own, "CD154")["mixture"]["healthy_negative_sd"] == used
+    assert with_laboratory(limits(), own, "CD154").mixture.healthy_negative_sd == used
     assert healthy_sd(own, "CD154-2", limits()) == 0.04
     assert with_laboratory(limits(), None, "CD154") == limits()
 
@@ -144,7 +143,7 @@ def test_the_level_of_healthy_donors_is_the_laboratory_s_own(runs: int, sd: floa
     content["mfi_ratio"]["CD154"] = {"runs": runs, "log_sd": sd, "low": 0.5, "high": 2.0}
     own = laboratory(limits_of(content))
     assert level_sd(own, "CD154", limits()) == used
-    assert with_laboratory(limits(), own, "CD154")["odds"]["level_sd"] == used
+    assert with_laboratory(limits(), own, "CD154").odds.level_sd == used
     assert level_sd(own, "CD40-Ig", limits()) == level_sd(None, "CD154", limits()) == 0.24
 
 
@@ -206,6 +205,6 @@ def test_a_plan_hands_the_limits_on_and_refuses_a_broken_file(
     content = collected(many_controls(3))
     write_reference(content, file)
     settings = load_plan(written).job("P01").settings
-    assert settings["reference"]["digest"] == content["digest"]
-    assert "controls" not in settings["reference"]
-    assert load_plan("config/config.yaml").job("P01").settings["reference"] is None
+    assert settings.reference["digest"] == content["digest"]
+    assert "controls" not in settings.reference
+    assert load_plan("config/config.yaml").job("P01").settings.reference is None

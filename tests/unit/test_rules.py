@@ -32,7 +32,7 @@ def measures(pattern: str) -> Measures:
 
 
 def outcome(call: str, known: Measures) -> Outcome:
-    return evaluate(CALLS[call], known, limits()["calls"])
+    return evaluate(CALLS[call], known, limits().calls)
 
 
 def test_each_pattern_meets_its_own_rule_alone() -> None:
@@ -48,7 +48,7 @@ NEEDED = [(rule.call, index) for rule in RULES for index in range(len(rule.needs
 def test_every_needed_condition_decides_its_rule_from_both_sides(call: str, index: int) -> None:
     condition = CALLS[call].needs[index]
     known = measures(call)
-    limit = check(condition, known, limits()["calls"]).limit
+    limit = check(condition, known, limits().calls).limit
     assert limit is not None
     step = 1e-6 if condition.op in ("<", "<=") else -1e-6
     assert outcome(call, known | {condition.measure: limit + step}).met is False
@@ -87,7 +87,7 @@ def test_every_measure_of_the_rules_is_computed_and_has_words() -> None:
     for rule in RULES:
         for condition in (c for group in (rule.needs, *rule.either) for c in group):
             assert condition.measure in known and condition.measure in MEASURE_WORDS
-            assert condition.limit in limits()["calls"] or condition.limit in known
+            assert condition.limit in limits().calls.__struct_fields__ or condition.limit in known
 
 
 def test_places_are_a_strict_order() -> None:
@@ -100,8 +100,8 @@ def test_the_order_of_evaluation_does_not_matter(
     rules: list[Rule], random: dict[str, float | None], start: Rule
 ) -> None:
     known = measures(start.call) | random
-    evaluated = [evaluate(rule, known, limits()["calls"]) for rule in RULES]
-    permuted = [evaluate(rule, known, limits()["calls"]) for rule in rules]
+    evaluated = [evaluate(rule, known, limits().calls) for rule in RULES]
+    permuted = [evaluate(rule, known, limits().calls) for rule in rules]
     assert first(permuted, known) == first(evaluated, known)
 
 
@@ -112,16 +112,16 @@ def test_normal_excludes_every_other_rule(random: Measures, start: Rule, evidenc
     found = {name: Evidence(log, -log, 0.0, 1.0, 0.0, 1.0) for name, log in zip(NAMES, evidences, strict=True)}
     odds = {ODDS[call]: value for call, value in reagent_odds(found).items()}
     known = measures(start.call) | random | odds | {"odds_min": math.log(100), "mosaic_odds_min": math.log(100)}
-    met = {rule.call for rule in RULES if evaluate(rule, known, limits()["calls"]).met}
+    met = {rule.call for rule in RULES if evaluate(rule, known, limits().calls).met}
     assert "NORMAL" not in met or met == {"NORMAL"}
 
 
 def test_distance_to_a_limit_is_positive_inside() -> None:
-    limit = limits()["calls"]["normal_level_min"]
-    inside = check(Condition("level", ">=", "normal_level_min"), {"level": limit + 0.2}, limits()["calls"])
-    beyond = check(Condition("level", "<", "normal_level_min"), {"level": limit + 0.2}, limits()["calls"])
+    limit = limits().calls.normal_level_min
+    inside = check(Condition("level", ">=", "normal_level_min"), {"level": limit + 0.2}, limits().calls)
+    beyond = check(Condition("level", "<", "normal_level_min"), {"level": limit + 0.2}, limits().calls)
     assert (inside.distance, beyond.distance) == (pytest.approx(0.2), pytest.approx(-0.2))
-    assert check(Condition("level", "<", "normal_level_min"), {"level": None}, limits()["calls"]).distance is None
+    assert check(Condition("level", "<", "normal_level_min"), {"level": None}, limits().calls).distance is None
 
 
 def test_kleene() -> None:

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cd40l_flow.assay.gating_limits import ScaleLimits
 from cd40l_flow.signal.scale import Scale, choose_scale, robust_sd, widest
 
-LIMITS = {"decades": 4.5, "linear_decades": 0.5, "top": None}
+LIMITS = ScaleLimits()
 
 scales = st.builds(
     Scale,

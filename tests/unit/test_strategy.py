@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from cd40l_flow.assay.cd40l import ACTIVATED, CD3_POSITIVE, CD8_NEGATIVE, CD8_POSITIVE
+from cd40l_flow.assay.gating_limits import GatingLimits
 from cd40l_flow.base.model import Override
-from cd40l_flow.gating.control_gates import combined, control_gates
+from cd40l_flow.gating.control_gates import ControlGates, combined, control_gates
 from cd40l_flow.simulate import Scenario, SimulationParameters
-from helpers.gating_samples import GATING_LIMITS, Simulated, gate_events, resampled, shuffled, simulate_sample
+from helpers.gating_samples import Simulated, gate_events, resampled, shuffled, simulate_sample
 
 PARAMETERS = SimulationParameters()
 CONDITIONS = {
@@ -139,7 +140,7 @@ def test_few_singlets_viable_or_cd3_positive_cells_are_warned_of(healthy: Simula
     """Whatever the percents of this sample are, limits above them warn of every tube and limits below of none."""
     keys = ("singlets_warn_percent", "viable_warn_percent", "cd3_warn_percent")
 
-    strict = gate_events(healthy.sample, healthy.events, limits=GATING_LIMITS | dict.fromkeys(keys, 100.0))
+    strict = gate_events(healthy.sample, healthy.events, limits=GatingLimits(**dict.fromkeys(keys, 100.0)))
     usual = gate_events(healthy.sample, healthy.events)
 
     told = [flag for flag in strict.flags if flag.startswith("fewer ")]
@@ -170,17 +171,17 @@ def test_a_control_gives_its_boundaries_to_samples_that_have_too_few_cells(healt
 
 def test_several_controls_give_the_mean_of_what_they_share(healthy: Simulated) -> None:
     one = control_gates(gate_events(healthy.sample, healthy.events))
-    moved = {name: {**gate, "scaled": gate["scaled"] + 0.1} for name, gate in one.items() if "scaled" in gate}
-    elsewhere = {name: {**gate, "detector": "other"} for name, gate in moved.items()}
+    moved = {name: replace(gate, scaled=gate.scaled + 0.1) for name, gate in one.boundaries.items()}
+    elsewhere = {name: replace(gate, detector="other") for name, gate in moved.items()}
 
-    together = combined([one, moved])
-    apart = combined([one, elsewhere])
+    together = combined([one, ControlGates(moved)])
+    apart = combined([one, ControlGates(elsewhere)])
 
     for name in ("cd3_low", "cd8_high", "cd69_low"):
-        assert together[name]["scaled"] == pytest.approx(one[name]["scaled"] + 0.05)
-        assert apart[name] == one[name], "a boundary on another detector says nothing of this one"
-    assert together["lymphocytes"] == one["lymphocytes"]
-    assert combined([]) == {}
+        assert together.boundaries[name].scaled == pytest.approx(one.boundaries[name].scaled + 0.05)
+        assert apart.boundaries[name] == one.boundaries[name], "a boundary on another detector says nothing of this one"
+    assert together.polygon == one.polygon
+    assert combined([]) == ControlGates()
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -8,21 +8,22 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from msgspec import convert
 
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.components import Background, background_component
-from cd40l_flow.mixture.detection import Titration, combine_titrations, detectable, read_titration
+from cd40l_flow.mixture.detection import Titration, combine_titrations, detectable
 from cd40l_flow.mixture.fit import Fit, fit_mixture
 from cd40l_flow.mixture.histogram import histogram
-from cd40l_flow.mixture.prior import Prior, lent
+from cd40l_flow.mixture.prior import Prior, control_prior
 from cd40l_flow.mixture.titration import FRACTIONS, SIZES, titrate
 from cd40l_flow.signal.scale import Scale
 from helpers.cases import limits
 
 SCALE = Scale(t=262144.0, w=0.6, m=4.5, a=0.0, source="test")
 BINS = 512
-MIXTURE = limits()["mixture"]
-Z = MIXTURE["lob_z"] + MIXTURE["lod_z"]
+MIXTURE = limits().mixture
+Z = MIXTURE.lob_z + MIXTURE.lod_z
 
 
 def cells(random: np.random.Generator, n: int, negative: float) -> Floats:
@@ -39,8 +40,8 @@ def tube(random: np.random.Generator) -> Background:
 def made() -> tuple[Titration, Fit, Prior]:
     random = np.random.default_rng(1)
     background, counts = tube(random), cells(random, 10_000, 0.1)
-    fit = fit_mixture(counts, background, None, MIXTURE["shift_max"])
-    prior = lent(fit.positive, np.linalg.inv(fit.information)[3:6, 3:6], MIXTURE)
+    fit = fit_mixture(counts, background, None, MIXTURE.shift_max)
+    prior = control_prior(fit.positive, np.linalg.inv(fit.information)[3:6, 3:6], MIXTURE)
     return titrate(counts, background, fit, prior, MIXTURE, control_error=0.004), fit, prior
 
 
@@ -95,7 +96,7 @@ def test_the_computed_error_is_that_of_samples_drawn_anew() -> None:
     for seed in range(80):
         random = np.random.default_rng(1000 + seed)
         counts = cells(random, 2000, 1 - (1 - 0.2) * (1 - 0.1))
-        sample = fit_mixture(counts, tube(random), prior, MIXTURE["shift_max"])
+        sample = fit_mixture(counts, tube(random), prior, MIXTURE.shift_max)
         found.append(1 - (1 - sample.negative_fraction) / (1 - fit.negative_fraction))
     assert float(np.std(found)) == pytest.approx(titration.errors[place[0]][place[1]], rel=0.25)
 
@@ -111,4 +112,4 @@ def test_several_controls_in_any_order() -> None:
 
 def test_json_and_back() -> None:
     titration = even(0.01)
-    assert read_titration(json.loads(json.dumps(asdict(titration)))) == titration
+    assert convert(json.loads(json.dumps(asdict(titration))), Titration) == titration

@@ -46,13 +46,13 @@ def gated(
         tube = Tube(name, str(directory / "fcs" / name), stimulation, reagent)
         events.append(read_events(tube, chosen, spillover, background_detector(reagent, targets)))
         targets.setdefault(reagent, events[-1].markers["target"])
-    scales = choose_scales(events, LIMITS["scale"], "test")
+    scales = choose_scales(events, LIMITS.scale, "test")
     sample = Sample("S1", "R1", "test", "M", tuple(one.tube for one in events))
-    return gate(sample, [prepare(one, scales) for one in events], scales, [], LIMITS["gating"])
+    return gate(sample, [prepare(one, scales) for one in events], scales, [], LIMITS.gating)
 
 
 def checked(sample: GatedSample) -> TubeCheck:
-    return check_tubes(sample, LIMITS["gating"])
+    return check_tubes(sample, LIMITS.gating)
 
 
 def conflicts(found: TubeCheck) -> list[Difference]:
@@ -163,21 +163,21 @@ def test_a_wrong_matrix_shows_as_a_slope(fault: str, sign: int, tmp_path: Path) 
     found = checked(gated(tmp_path, replace(SIZE, faults=faults)))
 
     assert found.residue is not None
-    assert sign * found.residue > LIMITS["guards"]["residue_max"]
+    assert sign * found.residue > LIMITS.guards.residue_max
     steepest = max(found.slopes, key=lambda slope: abs(slope.residue))
     assert (steepest.marker, steepest.slope * sign > 0) == ("CD69", True)
 
 
 def test_nothing_is_compared_without_gates(healthy: GatedSample) -> None:
-    assert differences(healthy.tubes[:1], LIMITS["gating"]) == ()
+    assert differences(healthy.tubes[:1], LIMITS.gating) == ()
     bare = [replace(tube, indices={}, boundaries=(), populations=()) for tube in healthy.tubes]
-    assert differences(bare, LIMITS["gating"]) == ()
+    assert differences(bare, LIMITS.gating) == ()
 
 
 def test_the_largest_change_is_that_of_any_gate_but_the_cut(tmp_path: Path) -> None:
     clogged = gated(tmp_path, replace(SIZE, faults=(Fault("clog"),)))
     signals = [without_time_qc(tube.signal) for tube in clogged.tubes]
-    without = gate(clogged.sample, signals, clogged.scales, [], LIMITS["gating"])
+    without = gate(clogged.sample, signals, clogged.scales, [], LIMITS.gating)
 
     assert clogged.tubes[1].signal.acquisition.removed_percent > 20
     assert largest_change(clogged, without) > 5

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.cohort.config import default_limits
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.result.reference import collect, write_reference
 from helpers.cohorts import (
     TWO_RUNS,
@@ -137,7 +137,7 @@ def test_a_reference_reruns_everything_and_again_when_it_changes(cohort: Path, w
 def write(cohort: Path, controls: int) -> str:
     """Write the limits of so many healthy controls; return their digest."""
     content = collect(
-        [(str(number), whole_result(one)) for number, one in enumerate(many_controls(controls))], default_limits()
+        [(str(number), whole_result(one)) for number, one in enumerate(many_controls(controls))], Limits()
     )
     write_reference(content, cohort / "config" / "reference.json")
     return str(content["digest"])

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.cli.main import main
-from cd40l_flow.cohort.config import default_limits
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.cohort.reference import digest_of
 from cd40l_flow.result.reference import collect, write_reference
@@ -247,7 +247,7 @@ def test_the_limits_of_the_laboratory_are_used_and_told(tmp_path: Path) -> None:
     plain = run.result("healthy")
     cytometer = plain["tubes"][0]["cytometer"]
     history = many_controls(25, cytometer=cytometer, lot="LOT1")
-    content = collect([(str(number), whole_result(result)) for number, result in enumerate(history)], default_limits())
+    content = collect([(str(number), whole_result(result)) for number, result in enumerate(history)], Limits())
     write_reference(content, tmp_path / "config" / "reference.json")
     with (tmp_path / "config" / "config.yaml").open("a", encoding="utf-8") as file:
         file.write("reference: config/reference.json\n")
@@ -258,21 +258,21 @@ def test_the_limits_of_the_laboratory_are_used_and_told(tmp_path: Path) -> None:
     assert judged["reference"]["healthy_negative_sd"]["CD154"] == pytest.approx(sd)
     assert (judged["call"], judged["reasons"]) == ("NORMAL", [])
     wider = judged["reagents"]["CD154"]["lob"] > plain["reagents"]["CD154"]["lob"]
-    assert wider == (sd > default_limits()["mixture"]["healthy_negative_sd"])
+    assert wider == (sd > Limits().mixture.healthy_negative_sd)
     assert judged["reagents"]["CD154"]["lob"] != plain["reagents"]["CD154"]["lob"]
     other = collect(
         [
             (str(number), whole_result(result))
             for number, result in enumerate(many_controls(25, cytometer=cytometer, lot="LOT9"))
         ],
-        default_limits(),
+        Limits(),
     )
     write_reference(other, tmp_path / "config" / "reference.json")
     run.results.clear()
     assert (run.result("healthy")["call"], run.result("healthy")["reasons"]) == ("NORMAL", ["REFERENCE_MISMATCH"])
     assert run.result("carrier")["reasons"] == ["REFERENCE_MISMATCH"]
     # A control that lies far from the laboratory's fails its run.
-    strict = collect([(str(number), whole_result(one)) for number, one in enumerate(history)], default_limits())
+    strict = collect([(str(number), whole_result(one)) for number, one in enumerate(history)], Limits())
     for spread in strict["limits"].values():
         spread["percent_positive"] |= {"mean": 60.0, "sd": 1.0}
     strict["digest"] = digest_of(strict)

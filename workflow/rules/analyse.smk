@@ -1,6 +1,6 @@
-# A step that crashes writes a result that says so; of one that is killed the second command writes it, once Snakemake
-# will not try again. Either way it costs its own sample, and the end of the run tells of it. The word in the log tells
-# that it was begun: Snakemake makes an empty log of one that was not.
+# A step that crashes writes a failed result. If it is killed, the second command writes it, once Snakemake
+# will not retry. Either way only its own sample fails, and the end of the run lists it. The word in the log shows
+# that it was started: otherwise Snakemake makes an empty log.
 rule analyse:
     input:
         controls=control_results,

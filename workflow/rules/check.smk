@@ -1,5 +1,5 @@
-# Nothing waits for it: were it an input of the analyses, even an ancient() one, Snakemake would not look at their own
-# params whenever the check runs again, and a change of the sheets would show only in the run after. It goes first.
+# No rule waits for it: as an input of the analyses, even an ancient() one, Snakemake would ignore their own
+# params whenever the check runs again, and a change of the sheets would only act one run later. It has priority.
 rule check:
     output:
         "results/check.json",

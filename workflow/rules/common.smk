@@ -1,4 +1,4 @@
-# The plan: sheets and configuration, read once. A mistake in them stops here, with every problem told at once.
+# The plan: sheets and configuration, read once. A mistake in them stops here, with a list of all problems.
 import hmac
 import os
 from functools import cache
@@ -20,7 +20,7 @@ from cd40l_flow.runtime.run_end import RETRIES, end_of_run, start_of_run
 from cd40l_flow.runtime.scheduler import go_on_within_submissions, lift_rate_limit
 from cd40l_flow.runtime.worker import start as start_worker
 
-# One file says what is analysed, and cd40l-flow reads the same one: values from elsewhere would be silently left out.
+# One file defines the analysis, and cd40l-flow reads the same one: values from elsewhere would be silently ignored.
 AS_MODULE = workflow.modifier.namespace is not None
 if AS_MODULE:
     if workflow.modifier.path_modifier.prefix or workflow.modifier.path_modifier.modifies_prefixes:
@@ -42,7 +42,7 @@ elif workflow.config_settings.config or len(workflow.configfiles) > 1:
 else:
     CONFIG_FILE = Path(workflow.configfiles[-1] if workflow.configfiles else "config/config.yaml")
 
-# Told as it lies in the working directory, so that a folder that is moved stays up to date.
+# Relative to the working directory, so that a moved folder stays up to date.
 CONFIG_FILE = str(CONFIG_FILE.relative_to(Path.cwd()) if CONFIG_FILE.is_relative_to(Path.cwd()) else CONFIG_FILE)
 
 try:
@@ -56,7 +56,7 @@ CONTROLS = [name for name, sample in PLAN.samples.items() if sample.role == "con
 REVIEWS = {sample: [str(path) for path in files] for sample, files in files_by_sample(PLAN.config.reviews).items()}
 
 
-# Snakemake tells the processes of a submission of no retries; the start of a run puts their number here for them.
+# Processes of a submission do not know the number of retries; the start of a run exports it here.
 os.environ.setdefault(RETRIES, "0")
 
 
@@ -68,8 +68,8 @@ wildcard_constraints:
     sample="[A-Za-z0-9][A-Za-z0-9._-]*",
 
 
-# Files of users are no `input:` of any rule: Snakemake would judge them by their dates, which say nothing of what is in
-# them, and a date ahead of the clock fails the job. What is in them stands in `params:`, as digests.
+# Files of users are no `input:` of any rule: Snakemake would judge them by their dates, which are independent of their
+# content, and a date ahead of the clock fails the job. Digests of the content are in `params:`.
 look = cache(probe)
 WRITES = workflow.is_main_process and not workflow.dryrun
 KEY = directory_key(create=WRITES)
@@ -77,7 +77,7 @@ KEY = directory_key(create=WRITES)
 
 @cache
 def plan_of(sample):
-    """The job of a sample with the probes of its files; written for the steps, which find it by its name.
+    """The job of a sample with the probes of its files, written for the steps.
 
     Only the process that plans looks at the files: those that it starts on a cluster take what it saw.
     """
@@ -91,7 +91,7 @@ def plan_of(sample):
 
 @cache
 def tried(sample, step):
-    """How often a step of a sample has failed in earlier runs: one more makes it run again."""
+    """The number of failures of a sample's step in earlier runs: a new failure makes it run again."""
     return sum(name == step for name, _ in failures(Path("results/samples") / sample))
 
 
@@ -107,14 +107,11 @@ def parts_of(sample):
 
 
 def part(name):
-    """The digest of one part, with its name: Snakemake tells which part has changed, and no value."""
+    """The digest of one part, with its name: Snakemake shows which part has changed, but no value."""
     return lambda wildcards: parts_of(wildcards.sample)[name]
 
 
-PARTS = {
-    name: part(name)
-    for name in (*PART_NAMES, *(f"limits_{group}" for group in PLAN.config.limits), "files_of_controls", "failures")
-}
+PARTS = {name: part(name) for name in (*PART_NAMES, "files_of_controls", "failures")}
 
 
 def hashed(value):
@@ -123,7 +120,7 @@ def hashed(value):
 
 
 def literally(value):
-    """A parameter as it is: Snakemake would take {x} in the name of a folder for a wildcard."""
+    """A literal parameter: Snakemake would read {x} in the name of a folder as a wildcard."""
     return lambda wildcards: value
 
 
@@ -133,7 +130,7 @@ def is_control(sample):
 
 
 def job_file(wildcards):
-    """Where the job of a sample lies; what stands in it is in no command, no log and nothing that Snakemake keeps."""
+    """The path of a sample's job; its content is in no command, log or metadata of Snakemake."""
     plan_of(wildcards.sample)
     return str(job_path(wildcards.sample))
 
@@ -144,7 +141,7 @@ def sample_reviews(wildcards):
 
 
 def all_reviews():
-    """The reviews of all samples, also those that do not tell which."""
+    """The reviews of all samples, also those without a known sample."""
     return sorted(path for files in REVIEWS.values() for path in files)
 
 
@@ -154,7 +151,7 @@ def reviews_seen():
 
 
 def sheets_seen():
-    """A digest of the sheets as they lie there, and of what lies among the reviews that is none."""
+    """A digest of the sheets, and of files among the reviews that are none."""
     paths = [path for path in (PLAN.config.samples, PLAN.config.tubes, PLAN.config.overrides) if path]
     strange = [str(problem) for problem in review_files(PLAN.config.reviews)[1]]
     return hashed([[content_digest(path) for path in paths], strange])
@@ -166,7 +163,7 @@ def files_seen():
 
 
 def size_of(path):
-    """The size of a file, bytes; 0 for one that is not there."""
+    """The size of a file, bytes; 0 for a missing one."""
     return Path(path).stat().st_size if Path(path).exists() else 0
 
 
@@ -176,19 +173,19 @@ def file_sizes(wildcards):
 
 
 def tries_left(wildcards, attempt):
-    """How often Snakemake will try a job again that is killed; only the last time its failure becomes its output."""
+    """The number of retries of a killed job; only the last failure becomes its output."""
     return max(0, int(os.environ[RETRIES]) + 1 - attempt)
 
 
 def batch(wildcards):
-    """The group of a sample's jobs where an executor submits several of them as one; controls go before the others."""
-    # Asked for as the jobs are planned, after the settings are there and before they are used.
+    """The group of a sample's jobs for executors that submit several as one; controls come first."""
+    # Evaluated while jobs are planned, after settings exist and before they are used.
     go_on_within_submissions(workflow)
     return "controls" if is_control(wildcards.sample) else "samples"
 
 
 def analysis_memory(wildcards, attempt):
-    """What Slurm must grant an analysis, MB: measured 205 and 2.6 for each MB of its files; the rest is to spare.
+    """Memory of an analysis, MB: measured 205 plus 2.6 for each MB of its files; the rest is reserve.
 
     Two nested Snakemakes in the same submission take 250 more. What has run out of memory gets more at each attempt.
     """
@@ -201,18 +198,18 @@ def analysis_minutes(wildcards, attempt):
 
 
 def export_memory(wildcards, attempt):
-    """What Slurm must grant an export, MB: measured 190 and 20 for each MB of its largest file, with half as much to spare."""
+    """Memory of an export, MB: measured 190 plus 20 for each MB of its largest file, and half as much in reserve."""
     return round((500 + 30 * max(file_sizes(wildcards), default=0) / 1e6) * attempt)
 
 
 def shown_controls(wildcards):
-    """The results of the controls that a sample's report shows beside it."""
+    """The results of the controls shown on a sample's report."""
     return expand("results/samples/{control}/result.json", control=sorted(PLAN.controls[wildcards.sample]))
 
 
 def control_results(wildcards):
-    """The results that a test sample is judged against; a control is measured together with the others of its run."""
-    # Input is asked for before Snakemake makes its scheduler, and after it knows whether it runs on one machine.
+    """The results of a test sample's controls; a control is measured together with the others of its run."""
+    # Input is evaluated before Snakemake creates its scheduler, and after it knows whether it runs on one machine.
     lift_rate_limit(workflow)
     return [] if is_control(wildcards.sample) else shown_controls(wildcards)
 
@@ -223,11 +220,11 @@ def run_of(wildcards):
 
 
 def labels_of(wildcards):
-    """What Snakemake's report lists of a sample."""
+    """The label of a sample in Snakemake's report."""
     sample = PLAN.samples[wildcards.sample]
     return {"sample": sample.sample, "role": sample.role}
 
 
 def shown_densities(wildcards):
-    """What the figures of those controls are drawn from."""
+    """The arrays for the figures of those controls."""
     return expand("results/samples/{control}/densities.npz", control=sorted(PLAN.controls[wildcards.sample]))

@@ -1,7 +1,7 @@
 # The gates that the analysis wrote for other programs, read back by another program, FlowKit, and compared event for event.
-# What differs between samples are numbers, which every analysis holds against its own gates; what could be misread is in
+# Samples differ in numbers only, which every analysis checks against its own gates; anything that could be misread is in
 # the controls of the run too, on the same instrument with the same panel: they are read back, and any other sample when
-# its table is asked for. A difference is told at the end of the run and stops nothing else.
+# its table is asked for. A difference is reported at the end of the run and stops nothing else.
 rule export:
     input:
         result="results/samples/{sample}/result.json",

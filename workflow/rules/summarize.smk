@@ -27,7 +27,7 @@ rule index:
     input:
         results=RESULTS,
         densities=expand("results/samples/{sample}/densities.npz", sample=SAMPLES),
-        # It links a report only where that is one of this very result.
+        # It links a report only if that is of this result.
         reports=expand("results/samples/{sample}/report.html", sample=SAMPLES),
     output:
         report("results/index.html", caption="../report/index.rst", category="Cohort", labels={"table": "index"}),
@@ -47,7 +47,7 @@ rule index:
         "cd40l-flow summarize --samples {params.sheet:q} --jobs {params.jobs:q} --reviews {params.reviews:q} --index {output:q} --reference {params.reference:q} 2>&1 | tee {log:q}"
 
 
-# Without reviews: a signature changes nothing that MultiQC shows.
+# Without reviews: a signature changes nothing in MultiQC.
 rule multiqc:
     input:
         RESULTS,

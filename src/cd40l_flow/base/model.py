@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
+# What figures are drawn from: name -> array; ``index`` is JSON text.
+Arrays = Mapping[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True)
@@ -70,22 +71,6 @@ class Override:
     value: float
     by: str
     reason: str
-
-
-@dataclass(frozen=True)
-class Job:
-    """Everything the result of one sample depends on, beside the bytes of its tubes and its controls' results.
-
-    ``run_controls`` are all controls of the run (they fix the scale), ``controls`` the names of those this sample is
-    judged against (for a control: the other controls). ``settings`` is the sample's slice of the configuration with all
-    defaults filled in: ``spillover``, ``panels``, ``require_function`` and ``limits``.
-    """
-
-    sample: Sample
-    controls: tuple[str, ...]
-    run_controls: tuple[Sample, ...]
-    overrides: tuple[Override, ...]
-    settings: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

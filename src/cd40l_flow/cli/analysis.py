@@ -13,8 +13,8 @@ from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.cli.arguments import SAMPLES
 
 if TYPE_CHECKING:
-    from cd40l_flow.base.model import Job
     from cd40l_flow.cohort.job import PlannedJob
+    from cd40l_flow.cohort.settings import Job
     from cd40l_flow.steps import Outputs
 
 

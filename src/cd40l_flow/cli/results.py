@@ -97,13 +97,13 @@ def summarize(options: argparse.Namespace) -> int:
 
 def reference(options: argparse.Namespace) -> int:
     """Make the laboratory's own limits from its healthy controls."""
-    from cd40l_flow.cohort.config import default_limits
+    from cd40l_flow.assay.limits import Limits
     from cd40l_flow.result.record import read_record
-    from cd40l_flow.result.reference import collect, tell, write_reference
+    from cd40l_flow.result.reference import collect, summary_lines, write_reference
     from cd40l_flow.result.reference_places import find_results, foreign
 
     places = find_results(options.results)
-    limits = default_limits()
+    limits = Limits()
     results, refused = [], []
     for place in places:
         try:
@@ -120,7 +120,7 @@ def reference(options: argparse.Namespace) -> int:
         print(f"reference: left out: {text}", file=sys.stderr)
     content = collect(results, limits)
     write_reference(content, Path(options.out))
-    print("\n".join(tell(content, int(limits["reference"]["fewest_controls"]))), file=sys.stderr)
+    print("\n".join(summary_lines(content, limits.reference.fewest_controls)), file=sys.stderr)
     unproven = [result.sample for _, result in results if result.digest is None and result.role == "control"]
     if unproven:
         text = ", ".join(unproven[:10]) + (", ..." if len(unproven) > 10 else "")

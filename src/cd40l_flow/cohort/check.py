@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from cd40l_flow.assay.lookup import current_assay
-from cd40l_flow.base.errors import Problem, TubeError
-from cd40l_flow.base.model import Job, Sample, Tube
+from cd40l_flow.base.errors import Problem
+from cd40l_flow.base.model import Events, Sample, Tube
 from cd40l_flow.cohort.identity import repeated_data
-from cd40l_flow.fcs.panel import awaited, background_detector
+from cd40l_flow.cohort.read_tubes import read_tubes
+from cd40l_flow.cohort.settings import Job, Settings
 from cd40l_flow.fcs.reader import map_detectors, open_recording
+from cd40l_flow.fcs.text import Note
 
 # What of a file that is read all the same a laboratory should look into before it trusts the values, and how.
 _COMPARE = "Compare its events with those that the acquisition software shows; export it again if they differ."
@@ -55,7 +56,7 @@ def check_files(plan: Planned) -> list[Problem]:
     for name, sample in plan.samples.items():
         job = plan.job(name)
         controls[name] = job.controls
-        refused |= {(name, fcs) for fcs in job.settings.get("refused", {}).get(name, ())}
+        refused |= {(name, fcs) for fcs in job.settings.refused.get(name, ())}
         problems += _check_sample(sample, job.settings)
     return problems + repeated_data(plan.samples, controls, refused)
 
@@ -79,36 +80,25 @@ def check_dates(plan: Planned, now: float) -> list[Problem]:
     return problems
 
 
-def _check_sample(sample: Sample, settings: Mapping[str, Any]) -> list[Problem]:
-    problems: dict[Tube, Problem] = {}
-    warnings: list[Problem] = []
-    targets: dict[str, str] = {}
-    lost: dict[str, str] = {}
-    # Background tubes come last, for they look where the stimulated tube has its target.
-    for tube in sorted(sample.tubes, key=lambda tube: tube.reagent in current_assay().background_of):
-        gives_target = tube.stimulation == "stimulated" and tube.reagent not in current_assay().background_of
-        target = background_detector(tube.reagent, targets)
-        try:
-            recording = open_recording(tube.path, tube.fcs)
-            panel = settings["panels"].get(tube.panel) or {}
-            mapped = map_detectors(recording, tube, panel, settings["spillover"], target)
-            recording.check_crc()
-        except TubeError as error:
-            if gives_target:
-                lost.setdefault(tube.reagent, tube.fcs)
-            if error.code == "CHANNEL_MAP" and awaited(tube.reagent, targets, lost) is not None:
-                continue  # The tube that would give its detector is reported already; there is nothing else to correct.
-            problems[tube] = Problem(
-                error.code, "sample", error.found, file=tube.fcs, sample=sample.sample, remedy=error.remedy
-            )
-        else:
-            if gives_target:
-                targets.setdefault(tube.reagent, mapped.markers["target"])
-            notes = [note for note in recording.notes if note.code in _REMEDIES]
-            warnings += [
-                Problem(
-                    note.code, "warning", note.message, file=tube.fcs, sample=sample.sample, remedy=_REMEDIES[note.code]
-                )
-                for note in notes
-            ]
-    return [problems[tube] for tube in sample.tubes if tube in problems] + warnings
+def _check_sample(sample: Sample, settings: Settings) -> list[Problem]:
+    notes: dict[Tube, list[Note]] = {}
+
+    def read(tube: Tube, target: str | None) -> Events:
+        recording = open_recording(tube.path, tube.fcs)
+        mapped = map_detectors(recording, tube, settings.panel(tube.panel), settings.spillover, target)
+        recording.check_crc()
+        notes[tube] = [note for note in recording.notes if note.code in _REMEDIES]
+        return mapped
+
+    tubes = read_tubes(sample, read)
+    # Of a tube that waits for another, that other one is reported; there is nothing else to correct.
+    errors = [(tube, tubes.errors[tube]) for tube in sample.tubes if tube in tubes.errors and tube not in tubes.waiting]
+    problems = [
+        Problem(error.code, "sample", error.found, file=tube.fcs, sample=sample.sample, remedy=error.remedy)
+        for tube, error in errors
+    ]
+    return problems + [
+        Problem(note.code, "warning", note.message, file=tube.fcs, sample=sample.sample, remedy=_REMEDIES[note.code])
+        for tube in notes
+        for note in notes[tube]
+    ]

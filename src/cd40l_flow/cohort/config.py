@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cd40l_flow.assay.limits import Limits, limits_schema, read_limits
 from cd40l_flow.base.disk import as_on_disk, read_small
 from cd40l_flow.base.errors import Problem
 from cd40l_flow.base.resources import read_yaml
 from cd40l_flow.base.schema import faults, load_schema, shown, with_defaults
 from cd40l_flow.base.yaml_text import MOST_BYTES, Misread, misread, refuse_bombs
+from cd40l_flow.cohort.settings import SPILLOVER_WORDS, Panel
 
 SCHEMA = "config.schema.yaml"
-SPILLOVER_WORDS = ("file", "none")
 # What a draft says in place of a detector that somebody must name.
 UNFILLED = "WHICH"
 
@@ -37,7 +39,7 @@ _ORDERED = (
 class Config:
     """The configuration with every default filled in; paths as written, relative to the working directory.
 
-    ``limits`` is group -> limit -> value. ``file`` and ``lines`` (key -> line) say where it was read.
+    ``file`` and ``lines`` (key -> line) say where it was read.
     """
 
     samples: str
@@ -46,11 +48,11 @@ class Config:
     overrides: str | None
     reviews: str | None
     spillover: str
-    panels: Mapping[str, Mapping[str, Any]]
+    panels: Mapping[str, Panel]
     reference: str | None
     require_function: bool
     show_columns: tuple[str, ...]
-    limits: Mapping[str, Mapping[str, Any]]
+    limits: Limits
     file: str = field(default="", compare=False)
     lines: Mapping[str, int] = field(default_factory=dict, compare=False)
 
@@ -59,10 +61,11 @@ class Config:
         return _problem(self.file, self.lines, key, message, remedy)
 
 
-def default_limits() -> dict[str, dict[str, Any]]:
-    """Return every limit at its default, by group."""
-    limits: dict[str, dict[str, Any]] = with_defaults({}, load_schema(SCHEMA)["properties"]["limits"])
-    return limits
+@cache
+def config_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the configuration, that of the limits made from their table; do not change it."""
+    schema = load_schema(SCHEMA)
+    return schema | {"properties": schema["properties"] | {"limits": limits_schema()}}
 
 
 def load_config(path: str | Path) -> tuple[Config | None, list[Problem]]:
@@ -79,12 +82,12 @@ def draft_config(path: str | Path) -> tuple[Config | None, list[Problem]]:
     import yaml
 
     file = str(path)
-    strange: list[Problem] = []
+    doubtful: list[Problem] = []
     try:
         text = read_small(path, MOST_BYTES).decode("utf-8-sig")
         refuse_bombs(text)
         lines, repeated = _line_numbers(text)
-        strange = [_misread(file, one) for one in misread(text, _booleans())]
+        doubtful = [_misread(file, one) for one in misread(text, _booleans())]
         data = read_yaml(text)
     except OSError as error:
         remedy = "Give the path of a configuration, such as config/config.yaml."
@@ -93,7 +96,7 @@ def draft_config(path: str | Path) -> tuple[Config | None, list[Problem]]:
         return None, [_problem(file, {}, "", "is not UTF-8 text.", "Save it as UTF-8.")]
     except ValueError as error:
         # A date that the calendar lacks, for instance.
-        return None, strange or [_problem(file, {}, "", f"is not YAML that can be read: {error}.", "Correct it.")]
+        return None, doubtful or [_problem(file, {}, "", f"is not YAML that can be read: {error}.", "Correct it.")]
     except RecursionError:
         return None, [_problem(file, {}, "", "is nested too deeply.", "Start from the config.yaml of the project.")]
     except yaml.YAMLError as error:
@@ -102,8 +105,8 @@ def draft_config(path: str | Path) -> tuple[Config | None, list[Problem]]:
         message = f"is not YAML that can be read: {getattr(error, 'problem', None) or error}."
         return None, [Problem("CONFIG", "fatal", message, file, line, remedy="Check the indents, colons and quotes.")]
     config, problems = parse_config(data, file, lines)
-    reported = {problem.column for problem in strange}
-    problems = [*(problem for problem in problems if problem.column not in reported), *strange]
+    reported = {problem.column for problem in doubtful}
+    problems = [*(problem for problem in problems if problem.column not in reported), *doubtful]
     for key in repeated:
         problems.append(_problem(file, lines, key, "is given twice.", "Keep one of the two."))
     return config, sorted(problems, key=lambda problem: problem.line or 0)
@@ -114,7 +117,7 @@ def parse_config(
 ) -> tuple[Config | None, list[Problem]]:
     """Check a configuration that was read already; like `draft_config`."""
     lines = lines or {}
-    schema = load_schema(SCHEMA)
+    schema = config_schema()
     if not isinstance(data, Mapping):
         message = f"holds {shown(data)} in place of keys and values."
         return None, [_problem(file, lines, "", message, "Start from the config.yaml of the project.")]
@@ -129,7 +132,8 @@ def parse_config(
         return None, problems
     filled["panels"] = {"default": {}, **filled["panels"]}
     filled |= {key: as_on_disk(filled[key]) for key in _PATHS if filled[key] is not None}
-    config = Config(**{**filled, "show_columns": tuple(filled["show_columns"])}, file=file, lines=dict(lines))
+    filled |= {"show_columns": tuple(filled["show_columns"]), "limits": read_limits(filled["limits"])}
+    config = Config(**filled, file=file, lines=dict(lines))
     return config, [*problems, *_sense(config)]
 
 
@@ -141,28 +145,30 @@ def _sense(config: Config) -> Iterator[Problem]:
     yield from _spillover_problems(config, "spillover", config.spillover)
     for name, panel in config.panels.items():
         if "spillover" in panel:
-            yield from _spillover_problems(config, f"panels.{name}.spillover", panel["spillover"])
-        taken: dict[str, str] = {}
+            yield from _spillover_problems(config, f"panels.{name}.spillover", str(panel["spillover"]))
+        used: dict[str, str] = {}
         for marker, entry in panel.items():
             if not isinstance(entry, Mapping):
                 continue
-            if entry["detector"] == UNFILLED:
+            detector = str(entry["detector"])
+            if detector == UNFILLED:
                 yield config.problem(
                     f"panels.{name}.{marker}",
                     f"still says {UNFILLED}.",
                     "Write the name of the detector; the draft lists those of the files below.",
                 )
-            elif taken.setdefault(entry["detector"], marker) != marker:
+            elif used.setdefault(detector, marker) != marker:
                 yield config.problem(
                     f"panels.{name}.{marker}",
-                    f"detector '{entry['detector']}' is also that of {taken[entry['detector']]}.",
+                    f"detector '{detector}' is also that of {used[detector]}.",
                     "Give each marker its own detector.",
                 )
     for group, low, high in _ORDERED:
-        limits = config.limits[group]
-        if limits[low] > limits[high]:
+        limits = getattr(config.limits, group)
+        first, second = getattr(limits, low), getattr(limits, high)
+        if first > second:
             yield config.problem(
-                f"limits.{group}.{low}", f"{limits[low]} exceeds {high}, {limits[high]}.", "Exchange or correct them."
+                f"limits.{group}.{low}", f"{first} exceeds {high}, {second}.", "Exchange or correct them."
             )
 
 
@@ -224,7 +230,7 @@ def _booleans() -> frozenset[str]:
                 yield f"{prefix}{key}"
             yield from walk(part, f"{prefix}{key}.")
 
-    return frozenset(walk(load_schema(SCHEMA), ""))
+    return frozenset(walk(config_schema(), ""))
 
 
 def _bad_numbers(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str, str]]:

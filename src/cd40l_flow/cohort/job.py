@@ -18,17 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow import ENGINE_VERSION
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.errors import Cd40lFlowError
-from cd40l_flow.base.model import Job, Override, Sample, Tube
-from cd40l_flow.cohort.config import SPILLOVER_WORDS
+from cd40l_flow.base.model import Override, Sample, Tube
+from cd40l_flow.cohort.settings import Job, Settings
 from cd40l_flow.fcs.probe import probe
 
 JOBS = Path(".cd40l-flow/jobs")
 KEY = "key"
-PART_NAMES = (
+_NAMES = (
     *("engine", "row_of_the_sheet", "tubes_and_their_files", "controls", "overrides", "panels_and_spillover"),
     *("reference", "other_settings"),
 )
+PART_NAMES = (*_NAMES, *(f"limits_{group}" for group in Limits.__struct_fields__))
 DIGITS = 16  # of a part's digest that are shown
 
 
@@ -60,21 +62,21 @@ def planned(job: Job, look: Callable[[str], str] = probe) -> PlannedJob:
 
 
 def part_digests(job: PlannedJob, key: bytes) -> dict[str, str]:
-    """Return name -> digest of every part of a job (`PART_NAMES`, each group of limits): which changed, not to what.
+    """Return name -> digest of every part of a job (`PART_NAMES`): which changed, not to what.
 
     ``key`` is the working directory's own (`directory_key`): without it a digest of so little as an age could be
     guessed.
     """
-    plain, settings = _canonical(job.job, job.probes), dict(job.job.settings)
+    plain, settings = _canonical(job.job, job.probes), job.job.settings.plain()
     own = {name: value for name, value in plain["sample"].items() if name != "tubes"}
-    tubes = {"tubes": plain["sample"]["tubes"], "refused": settings.pop("refused", {})}
-    limits = settings.pop("limits", {})
+    tubes = {"tubes": plain["sample"]["tubes"], "refused": settings.pop("refused")}
+    limits = settings.pop("limits")
     spillover = {name: plain["settings"][name] for name in ("spillover", "panels")}
-    reference = settings.pop("reference", None)
+    reference = settings.pop("reference")
     others = {name: value for name, value in settings.items() if name not in spillover}
     controls = [plain["controls"], plain["run_controls"]]
     values = (ENGINE_VERSION, own, tubes, controls, plain["overrides"], spillover, reference, others)
-    parts: dict[str, Any] = dict(zip(PART_NAMES, values, strict=True))
+    parts: dict[str, Any] = dict(zip(_NAMES, values, strict=True))
     parts |= {f"limits_{group}": values for group, values in limits.items()}
     return {name: f"{name} {_keyed(key, name, value)}" for name, value in parts.items()}
 
@@ -155,11 +157,10 @@ def _canonical(job: Job, probes: Mapping[str, str]) -> dict[str, Any]:
 
     plain = _plain(job)
     settings = dict(plain["settings"])
-    if "spillover" in settings:
-        settings["spillover"] = matrix(settings["spillover"])
+    settings["spillover"] = matrix(settings["spillover"])
     panels = {
-        name: {key: matrix(value) if key == "spillover" else value for key, value in (panel or {}).items()}
-        for name, panel in settings.get("panels", {}).items()
+        name: {key: matrix(value) if key == "spillover" else value for key, value in panel.items()}
+        for name, panel in settings["panels"].items()
     }
     run_controls = [sample(one) for one in plain["run_controls"]]
     return {
@@ -172,9 +173,7 @@ def _canonical(job: Job, probes: Mapping[str, str]) -> dict[str, Any]:
 
 def _paths(job: Job) -> list[str]:
     tubes = [tube.path for sample in (*job.run_controls, job.sample) for tube in sample.tubes]
-    panels = job.settings.get("panels", {}).values()
-    matrices = [job.settings.get("spillover"), *((panel or {}).get("spillover") for panel in panels)]
-    return list(dict.fromkeys([*tubes, *(value for value in matrices if value and value not in SPILLOVER_WORDS)]))
+    return list(dict.fromkeys([*tubes, *job.settings.matrices()]))
 
 
 def _plain(job: Job) -> dict[str, Any]:
@@ -183,7 +182,7 @@ def _plain(job: Job) -> dict[str, Any]:
         "controls": job.controls,
         "run_controls": [asdict(sample) for sample in job.run_controls],
         "overrides": [asdict(override) for override in job.overrides],
-        "settings": job.settings,
+        "settings": job.settings.plain(),
     }
 
 
@@ -197,7 +196,7 @@ def _job(parts: dict[str, Any]) -> Job:
         controls=tuple(parts["controls"]),
         run_controls=tuple(_sample(part) for part in parts["run_controls"]),
         overrides=tuple(Override(**part) for part in parts["overrides"]),
-        settings=parts["settings"],
+        settings=Settings.read(parts["settings"]),
     )
 
 

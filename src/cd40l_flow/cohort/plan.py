@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow.base.errors import InputsError, Problem
-from cd40l_flow.base.model import Job, Override, Sample
-from cd40l_flow.cohort.config import SPILLOVER_WORDS, Config, draft_config
+from cd40l_flow.base.model import Override, Sample
+from cd40l_flow.cohort.config import Config, draft_config
 from cd40l_flow.cohort.crosscheck import assemble
 from cd40l_flow.cohort.reference import limits_of, read_reference
+from cd40l_flow.cohort.settings import Job, Settings
 
 
 @dataclass(frozen=True)
@@ -49,23 +50,21 @@ class Plan:
         """Return the paths of the files that the analysis of a sample reads: present FCS files, spillover matrices."""
         job = self.job(name)
         paths = [tube.path for sample in (job.run_controls or (job.sample,)) for tube in sample.tubes if tube.present]
-        spillovers = [job.settings["spillover"], *(panel.get("spillover") for panel in job.settings["panels"].values())]
-        paths += [value for value in spillovers if value and value not in SPILLOVER_WORDS]
-        return tuple(dict.fromkeys(paths))
+        return tuple(dict.fromkeys([*paths, *job.settings.matrices()]))
 
-    def _settings(self, measured: tuple[Sample, ...]) -> dict[str, Any]:
+    def _settings(self, measured: tuple[Sample, ...]) -> Settings:
         config = self.config
         panels = sorted({tube.panel for sample in measured for tube in sample.tubes})
         refused = {sample.sample: self.refused[sample.sample] for sample in measured if sample.sample in self.refused}
-        return {
-            "spillover": config.spillover,
-            "panels": {name: config.panels[name] for name in panels},
-            "require_function": config.require_function,
-            "show_columns": list(config.show_columns),
-            "limits": config.limits,
-            "reference": self.reference,
-            "refused": refused,
-        }
+        return Settings(
+            spillover=config.spillover,
+            panels={name: config.panels[name] for name in panels},
+            require_function=config.require_function,
+            show_columns=config.show_columns,
+            limits=config.limits,
+            reference=self.reference,
+            refused=refused,
+        )
 
 
 def make_plan(config: Config) -> Plan:

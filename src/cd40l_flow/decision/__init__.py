@@ -1,1 +1,1 @@
-"""Measures beside the controls', guards, odds and the call of a sample."""
+"""Comparison with the controls, guards, odds and the call of a sample."""

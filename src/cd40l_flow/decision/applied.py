@@ -1,4 +1,4 @@
-"""A guard applied to a sample, and how one is made."""
+"""A guard applied to a sample."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from cd40l_flow.assay.lookup import current_assay
 
 @dataclass(frozen=True)
 class Guard:
-    """One guard applied: ``fired`` is None when it could not be computed, ``blocks`` are the calls it then takes away.
+    """One guard applied: ``fired`` is None if it could not be computed; ``blocks`` are the calls it excludes.
 
-    ``reagent`` is empty for the whole sample. ``value`` and ``limit`` are in ``unit``; ``message`` says it in words.
+    ``reagent`` is empty for the whole sample. ``value`` and ``limit`` are in ``unit``; ``message`` is the text for the
+    reader.
     """
 
     code: str
@@ -26,7 +27,7 @@ class Guard:
 
     @property
     def blocking(self) -> bool:
-        """Whether the guard fired, or ought to have been computable and was not."""
+        """Whether the guard fired or could not be computed."""
         return self.fired is not False
 
     @property
@@ -48,6 +49,7 @@ def guard(
 ) -> Guard:
     """Return a guard with the effect its code has in the assay's table, unless ``blocks`` says otherwise."""
     taken_away = current_assay().guard[code].blocks if blocks is None else blocks
+    limit = None if limit is None else float(limit)
     return Guard(code, reagent, fired, taken_away, value, limit, unit, message)
 
 

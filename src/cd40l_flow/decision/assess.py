@@ -1,15 +1,16 @@
-"""From gated tubes to a case: which cells belong to which reagent, what is their background, every measure of them."""
+"""From gated tubes to a case: the cells and background of every reagent, and their measures."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
 from cd40l_flow.assay.cd40l import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE
 from cd40l_flow.assay.effects import MOSAIC
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.tables import TARGET, TARGET_GATE
 from cd40l_flow.base.model import Floats, Override, Sample
@@ -33,10 +34,12 @@ from cd40l_flow.mixture.model import UNSTIMULATED, Anchor, Comparison, Expressio
 from cd40l_flow.mixture.resting import stimulated
 from cd40l_flow.signal.censoring import pile
 
+_Value = TypeVar("_Value")
+
 
 @dataclass(frozen=True)
 class _Tubes:
-    """The gated tubes of a sample, by what they are."""
+    """The gated tubes of a sample, by stimulation and reagent."""
 
     gated: GatedSample
 
@@ -63,15 +66,15 @@ def assess(
     refusals: tuple[Refusal, ...],
     control: ControlCase | None,
     overrides: Sequence[Override],
-    limits: Mapping[str, Any],
+    limits: Limits,
     *,
     alone: bool,
     laboratory: Laboratory | None = None,
 ) -> Case:
     """Return the case of a sample: every reagent measured, and compared where there is a control.
 
-    ``alone`` marks a control that has no other to be judged against. ``refusals`` are tubes that could not be read.
-    ``laboratory`` are its own limits: the spread of the healthy decides the limits of detection.
+    ``alone`` marks a control without another control to compare with. ``refusals`` are tubes that could not be read.
+    ``laboratory`` are the laboratory's own limits: the spread of healthy donors sets the limits of detection.
     """
     assay, sample, tubes = current_assay(), gated.sample, _Tubes(gated)
     planned = tuple(
@@ -84,17 +87,16 @@ def assess(
         expression = _measure(tubes, reagent, control, overrides, limits)
         if expression is not None:
             reagents[reagent] = expression
+    own = {reagent: with_laboratory(limits, laboratory, reagent) for reagent in reagents}
     comparisons: dict[str, Comparison] = {}
     if control is not None:
         for reagent, expression in reagents.items():
             if reagent in control.reagents:
                 by_fit = usable_fit(expression, limits)
-                own = with_laboratory(limits, laboratory, reagent)
-                comparisons[reagent] = compare(expression, control.reagents[reagent], own, by_fit=by_fit)
-    own = {reagent: with_laboratory(limits, laboratory, reagent) for reagent in reagents}
+                comparisons[reagent] = compare(expression, control.reagents[reagent], own[reagent], by_fit=by_fit)
     theirs = control.reagents if control else {}
     weighed = weigh(reagents, theirs, own, assay.function)
-    comparisons = {reagent: replace(one, **weighed.reagents.get(reagent, {})) for reagent, one in comparisons.items()}
+    comparisons |= {reagent: replace(comparisons[reagent], **vars(odds)) for reagent, odds in weighed.reagents.items()}
     return Case(
         sample=sample,
         alone=alone,
@@ -105,7 +107,7 @@ def assess(
         reagents=reagents,
         comparisons=agreeing(comparisons),
         activation={reagent: _activation(tubes, reagent) for reagent in planned},
-        checks=check_tubes(gated, limits["gating"]),
+        checks=check_tubes(gated, limits.gating),
         control=control,
         laboratory=laboratory,
         cytometers=tuple(sorted({tube.signal.events.header.cytometer for tube in gated.tubes})),
@@ -122,11 +124,11 @@ def _independence(
     reagents: Mapping[str, Expression],
     comparisons: Mapping[str, Comparison],
     control: ControlCase | None,
-    limits: Mapping[str, Mapping[str, Any]],
+    limits: Mapping[str, Limits],
 ) -> dict[str, Independence]:
-    """Return, for each reagent that could be fitted, how its negatives go with CD69 and CD3.
+    """Return, for each fitted reagent, the dependence of its negative cells on CD69 and CD3.
 
-    Where they do, and there may be a mosaic all the same, the odds of one are those of the cells for which neither
+    If they depend on a marker and a mosaic is still possible, its odds are computed from the cells where neither marker
     matters.
     """
     found = {}
@@ -140,8 +142,13 @@ def _independence(
         )
         one = independence(target, cd69, cd3, expression.expected)
         strongest = one.largest
-        asked = strongest is not None and abs(strongest.log_ratio) > float(limits[reagent]["guards"]["dependence_max"])
-        if asked and control is not None and reagent in comparisons and (comparisons[reagent].mosaic_odds or 0.0) > 0:
+        dependent = strongest is not None and abs(strongest.log_ratio) > limits[reagent].guards.dependence_max
+        if (
+            dependent
+            and control is not None
+            and reagent in comparisons
+            and (comparisons[reagent].mosaic_odds or 0.0) > 0
+        ):
             among = reagent_evidences(expression, control.reagents[reagent], limits[reagent], counts=one.inner)
             one = replace(one, inner_odds=None if among is None else reagent_odds(among[0])[MOSAIC])
         found[reagent] = one
@@ -149,7 +156,7 @@ def _independence(
 
 
 def target_volts(gated: GatedSample) -> dict[str, tuple[float, ...]]:
-    """Return the voltages of each detector of a stimulated target, of all tubes; none where the files state none."""
+    """Return the voltages of each detector of a stimulated target, of all tubes; empty if the files state none."""
     found: dict[str, set[float]] = {}
     for tube in gated.tubes:
         events = tube.signal.events
@@ -159,8 +166,8 @@ def target_volts(gated: GatedSample) -> dict[str, tuple[float, ...]]:
     return {name: tuple(sorted(volts)) for name, volts in found.items()}
 
 
-def control_case(cases: Sequence[Case], limits: Mapping[str, Any]) -> ControlCase:
-    """Return what controls, each assessed by itself, say together."""
+def control_case(cases: Sequence[Case], limits: Limits) -> ControlCase:
+    """Return the combined case of controls that were assessed one by one."""
     reagents = {}
     terms_of = [
         {reagent: control_terms(expression, limits) for reagent, expression in case.reagents.items()} for case in cases
@@ -168,7 +175,7 @@ def control_case(cases: Sequence[Case], limits: Mapping[str, Any]) -> ControlCas
     for reagent in current_assay().targets:
         having = [terms[reagent] for terms in terms_of if reagent in terms]
         if having and len(having) == len([case for case in cases if reagent in case.planned]):
-            reagents[reagent] = combine(having, limits["mixture"])
+            reagents[reagent] = combine(having, limits.mixture)
     return ControlCase(
         names=tuple(case.sample.sample for case in cases),
         reagents=reagents,
@@ -188,8 +195,8 @@ def control_case(cases: Sequence[Case], limits: Mapping[str, Any]) -> ControlCas
     )
 
 
-def together(several: Sequence[Mapping[str, Sequence[Any]]]) -> dict[str, tuple[Any, ...]]:
-    """Return the entries of several mappings of lists as one, each list joined, each entry once."""
+def together(several: Sequence[Mapping[str, Sequence[_Value]]]) -> dict[str, tuple[_Value, ...]]:
+    """Return several mappings of lists merged into one, without repeated entries."""
     names = dict.fromkeys(name for one in several for name in one)
     return {name: tuple(dict.fromkeys(value for one in several for value in one.get(name, ()))) for name in names}
 
@@ -205,7 +212,7 @@ def activation_percents(cases: Sequence[Case]) -> dict[str, float]:
 
 
 def _missing(sample: Sample, planned: Sequence[str]) -> dict[str, str]:
-    """Return, for each reagent, what the sheet of tubes lacks."""
+    """Return, for each reagent, the background tube that the sheet lacks, in words."""
     there = {tube.reagent for tube in sample.tubes if tube.stimulation == "stimulated"}
     backgrounds = {reagent: current_assay().targets[reagent].backgrounds for reagent in planned}
     return {
@@ -217,7 +224,7 @@ def _missing(sample: Sample, planned: Sequence[str]) -> dict[str, str]:
 
 
 def _measure(
-    tubes: _Tubes, reagent: str, control: ControlCase | None, overrides: Sequence[Override], limits: Mapping[str, Any]
+    tubes: _Tubes, reagent: str, control: ControlCase | None, overrides: Sequence[Override], limits: Limits
 ) -> Expression | None:
     stimulated = [tube for tube in tubes.of(reagent, stimulated=True) if ACTIVATED in tube.indices]
     if not stimulated:
@@ -243,7 +250,9 @@ def _measure(
 
 
 def target_override(overrides: Sequence[Override], tubes: Sequence[str]) -> Override | None:
-    """Return the override of a reagent's threshold, given the reagent's tubes (``fcs``): one for a tube goes first."""
+    """Return the override of a reagent's threshold, given the reagent's tubes (``fcs``); one for a tube takes
+    precedence.
+    """
     chosen = [override for override in overrides if override.gate == TARGET_GATE and override.tube in ("", *tubes)]
     return max(chosen, key=lambda override: override.tube != "", default=None)
 
@@ -253,16 +262,16 @@ def _anchor(
     reagent: str,
     detector: str,
     control: ControlCase | None,
-    limits: Mapping[str, Any],
+    limits: Limits,
     activated: Floats,
 ) -> Anchor | None:
-    """Return the background of a reagent: the sample's own stimulated one, else its resting cells moved as stimulation
-    moves them, else the control's stimulated one, else resting cells as they are.
+    """Return the background of a reagent: the sample's own stimulated one, else its resting cells corrected for
+    stimulation, else the control's stimulated one, else uncorrected resting cells.
 
-    Each is taken only with enough cells (``min_events`` of the gating limits). ``activated`` are the target's values of
-    the sample's activated cells, (n,): where the instrument piles them up is its floor.
+    Each is used only with enough cells (``min_events`` of the gating limits). ``activated`` are the target's values of
+    the sample's activated cells, (n,): their pile-up is the floor.
     """
-    bins, enough = int(limits["mixture"]["bins"]), int(limits["gating"]["min_events"])
+    bins, enough = limits.mixture.bins, limits.gating.min_events
     scale = tubes.gated.scales[detector]
     for background in current_assay().targets[reagent].backgrounds:
         own = [tube for tube in tubes.of(background, stimulated=True) if tube.signal.events.markers[TARGET] == detector]
@@ -272,7 +281,7 @@ def _anchor(
             floor = lowest_written(values, activated)
             return Anchor(histogram(scale.forward(values), bins), background, names, exact=True, floor=floor)
     mine = None
-    # Resting cells with the same stain: another reagent's background is another.
+    # Resting cells with the same stain; the background of another reagent differs.
     resting = [tube for tube in tubes.of(reagent, stimulated=False) if tube.signal.events.markers[TARGET] == detector]
     values = cells(resting, CD8_NEGATIVE)
     if values.size >= enough:
@@ -289,7 +298,7 @@ def _anchor(
 
 
 def _control_background(control: ControlCase | None, reagent: str, enough: int, activated: Floats) -> Anchor | None:
-    """Return the background of the controls, None where they have none or too few cells of it."""
+    """Return the background of the controls, None without one or with too few cells."""
     theirs = control.reagents.get(reagent) if control else None
     if theirs is None or theirs.background.sum() < enough:
         return None
@@ -298,9 +307,9 @@ def _control_background(control: ControlCase | None, reagent: str, enough: int, 
 
 
 def lowest_written(*several: Floats) -> float | None:
-    """Return the highest of the lowest values at which cells are piled, (n,) linear values each; None without a pile.
+    """Return the highest of the lower pile-ups of several sets of linear values, (n,) each; None without one.
 
-    Compensation spreads a pile: then each cell's own value is known well enough, and there is none.
+    Compensation spreads a pile-up; the values of single cells are then sufficiently known.
     """
     piles = [found.value for values in several if (found := pile(values)) is not None]
     return max(piles, default=None)

@@ -1,4 +1,4 @@
-"""What binds CD40-Ig beside what anti-CD154 finds: function is a ratio of levels, not of percents."""
+"""CD40-Ig binding relative to CD154 expression: function is a ratio of levels, not of percents."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def binding_of(
     clones: Sequence[str],
     function: str,
 ) -> Binding | None:
-    """Return the ratio of ``function`` over the brightest of the ``clones``; None where either is not known or no CD154
-    is there to bind.
+    """Return the ratio of ``function`` over the brightest of the ``clones``; None if either is unknown or there is no
+    CD154 to bind.
     """
     there = [
         comparison
@@ -48,7 +48,7 @@ def binding_of(
         own = math.log(mine.mfi_all_ratio_high / mine.mfi_all_ratio_low) / 2
         width = math.hypot(own, math.log(above / below) / 2)
         return Binding(found, found * math.exp(-width), found * math.exp(width))
-    # No more than the background: a ratio has no logarithm, the interval of the median says how much it could be.
+    # Not above the background: the ratio has no logarithm, and the interval of the median bounds it.
     if expression.mfi_all_high is None or expression.mfi_background is None:
         return None
     most = max(expression.mfi_all_high - expression.mfi_background, 0.0) / of / below

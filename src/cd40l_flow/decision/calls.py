@@ -1,14 +1,15 @@
-"""The calls: a sub-call for each reagent by its odds, one table from sub-calls to the call, and the odds of all
-reagents together, which may settle what one of them leaves open and must not speak against the call.
+"""The calls: a sub-call for each reagent by its odds, a table from sub-calls to the call, and the joint odds of all
+reagents, which may settle an open sub-call and must support the call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from cd40l_flow.assay.call_limits import CallLimits
 from cd40l_flow.assay.effects import ALL_CALLS, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.rules import BETWEEN, DISCORDANT, GREY_ZONE, MISSED, NOT_TESTED, ODDS, UNRESOLVED
 from cd40l_flow.decision.applied import Guard
@@ -16,19 +17,19 @@ from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.rule_logic import Measures, Outcome, check, evaluate
 from cd40l_flow.decision.rule_measures import SAMPLE, every_measure
 
-# Reasons of a sub-call that only say that no rule was met: all reagents together may settle it.
+# Reasons of a sub-call that only mean that no rule was met: the joint odds may settle it.
 UNDECIDED = (BETWEEN, GREY_ZONE, UNRESOLVED)
-# Guards that explain why no rule was met, for they are of the measures themselves.
+# Guards of the measures themselves, which explain why no rule was met.
 OF_MEASURES = ("FIT_UNSTABLE", "HIGH_BACKGROUND")
-# Reasons that make a CD40-Ig result no result at all: as if the tube had not been made.
+# Reasons that invalidate a CD40-Ig result, as if the tube had not been stained.
 INVALID = ("TUBE_MISSING", "TOO_FEW_EVENTS", "ACTIVATION_FAILED", "LOW_SEPARATION", "CONTROL_ABSENT", "CONTROL_FAILED")
-# Those of them that leave nothing to measure: what could not be computed is their consequence.
+# Those of them without any measure; guards that could not be computed follow from them.
 NOTHING_MEASURED = ("TUBE_MISSING", "TOO_FEW_EVENTS")
 
 
 @dataclass(frozen=True)
 class SubCall:
-    """The call of one reagent; ``pattern`` is what the measures alone say, before guards took it away."""
+    """The call of one reagent; ``pattern`` is the call by the measures alone, before guards."""
 
     reagent: str
     call: str
@@ -39,10 +40,10 @@ class SubCall:
 
 @dataclass(frozen=True)
 class Decision:
-    """The call of a sample, why, and the trace: guards, sub-calls, and the rule of a functional defect.
+    """The call of a sample, its reasons and its trace: guards, sub-calls, and the rule of a functional defect.
 
-    ``functional`` is None where one of the two readouts was not measured. ``odds`` are the natural-log odds of each
-    call by all reagents together.
+    ``functional`` is None if one of the two readouts was not measured. ``odds`` are the natural-log odds of each call
+    by all reagents together.
     """
 
     call: str
@@ -55,17 +56,17 @@ class Decision:
     odds: Mapping[str, float] = field(default_factory=dict)
 
 
-def decide(case: Case, guards: tuple[Guard, ...], limits: Mapping[str, Any], *, require_function: bool) -> Decision:
+def decide(case: Case, guards: tuple[Guard, ...], limits: Limits, *, require_function: bool) -> Decision:
     """Return the call of a sample with its whole trace.
 
-    Guards first, then a sub-call for each reagent, then the table and the odds of all reagents together; what none
-    covers is INDETERMINATE.
+    Guards come first, then a sub-call for each reagent, then the table and the joint odds of all reagents. Anything not
+    covered is INDETERMINATE.
     """
     return decide_on(
         every_measure(case, limits),
         case.planned,
         guards,
-        limits["calls"],
+        limits.calls,
         alone=case.alone,
         require_function=require_function,
     )
@@ -75,7 +76,7 @@ def decide_on(
     measures: Mapping[str, Measures],
     planned: tuple[str, ...],
     guards: tuple[Guard, ...],
-    limits: Mapping[str, Any],
+    limits: CallLimits,
     *,
     alone: bool,
     require_function: bool,
@@ -104,11 +105,11 @@ def decide_on(
 
 
 def _subcall(
-    reagent: str, measures: Measures | None, guards: tuple[Guard, ...], limits: Mapping[str, Any], alone: bool
+    reagent: str, measures: Measures | None, guards: tuple[Guard, ...], limits: CallLimits, alone: bool
 ) -> SubCall:
     relevant = [guard for guard in guards if guard.reagent in ("", reagent)]
     if alone:
-        # Without another control no rule can be decided; its guards say what a control must be.
+        # Without another control no rule can be evaluated; guards decide whether a control is valid.
         codes = _codes(relevant, NORMAL)
         call = INDETERMINATE if codes or measures is None else NORMAL
         return SubCall(reagent, call, call, codes, ())
@@ -125,9 +126,9 @@ def _subcall(
 
 
 def _codes(guards: Sequence[Guard], call: str) -> tuple[str, ...]:
-    """Return the codes of the guards that take away a call, each once; those that take away every call always count.
+    """Return the codes of the guards that exclude a call, each once; guards that exclude every call always count.
 
-    What could not be computed is a reason only where nothing fired: it is mostly the consequence of what did.
+    A guard that could not be computed is a reason only if none fired, since it mostly follows from one that did.
     """
     standing = [guard for guard in guards if guard.blocking and (guard.blocks == ALL_CALLS or call in guard.blocks)]
     fired = [guard for guard in standing if guard.fired]
@@ -135,10 +136,10 @@ def _codes(guards: Sequence[Guard], call: str) -> tuple[str, ...]:
 
 
 def first(outcomes: Sequence[Outcome], measures: Measures) -> tuple[str, str]:
-    """Return the call of the rule that is met and goes before the others, or INDETERMINATE and why.
+    """Return the call of the first rule that is met, or INDETERMINATE and the reason.
 
-    Every rule has its place, so the order in which they were evaluated does not matter. One that goes before and may or
-    may not be met, for want of a measure, stops the search.
+    Rules are ordered by their place, not by evaluation. An earlier rule that is undecided, because a measure is
+    missing, stops the search.
     """
     for outcome in sorted(outcomes, key=lambda outcome: outcome.rule.place):
         if outcome.met:
@@ -149,14 +150,14 @@ def first(outcomes: Sequence[Outcome], measures: Measures) -> tuple[str, str]:
 
 
 def _undecided(outcomes: Sequence[Outcome], measures: Measures) -> str:
-    """Return why no rule was met: which two explanations are left, or what the likeliest one wants."""
+    """Return why no rule was met: the two remaining explanations, or the unmet condition of the likeliest one."""
     known = {call: odds for call, name in ODDS.items() if (odds := measures.get(name)) is not None and odds == odds}
     if len(known) < len(ODDS):
         return BETWEEN
     best, second = sorted(known, key=lambda call: -known[call])[:2]
     needed = measures.get("odds_min")
     if needed is not None and known[best] >= needed:
-        # The odds are there, and something else is not.
+        # The odds suffice, but another condition is not met.
         missed = [
             checked.condition.measure
             for outcome in outcomes
@@ -170,7 +171,7 @@ def _undecided(outcomes: Sequence[Outcome], measures: Measures) -> str:
     )
 
 
-def _functional(measures: Mapping[str, Measures], together: Measures, limits: Mapping[str, Any]) -> Outcome | None:
+def _functional(measures: Mapping[str, Measures], together: Measures, limits: CallLimits) -> Outcome | None:
     """Return the rule of a functional defect evaluated; None without both readouts."""
     assay = current_assay()
     if not together or assay.function not in measures or not set(assay.expression) & set(measures):
@@ -179,9 +180,9 @@ def _functional(measures: Mapping[str, Measures], together: Measures, limits: Ma
 
 
 def _settled(call: str, subcalls: Mapping[str, SubCall], together: Measures) -> bool:
-    """Return whether all reagents together give a call that some of them leave open, and none contradicts.
+    """Return whether the joint odds give a call that some reagents leave open and none contradicts.
 
-    Whatever else the rule of the call wants must hold in every reagent.
+    All other conditions of the rule must hold in every reagent.
     """
     if not _together(call, together):
         return False
@@ -215,11 +216,11 @@ def _combine(
     subcalls: Mapping[str, SubCall],
     functional: Outcome | None,
     together: Measures,
-    limits: Mapping[str, Any],
+    limits: CallLimits,
     require_function: bool,
 ) -> tuple[str, list[str]]:
     hard = _codes([guard for guard in guards if not guard.reagent], INDETERMINATE)
-    # What else is wrong is a reason too: the laboratory must correct it before it repeats the assay.
+    # Other problems are reasons too: the laboratory must correct them before it repeats the assay.
     others = [code for subcall in subcalls.values() for code in subcall.reasons if code not in UNDECIDED]
     if hard:
         return INDETERMINATE, [*hard, *others]
@@ -238,7 +239,7 @@ def _combine(
     if cd154 == INDETERMINATE:
         return INDETERMINATE, [*why, *others]
     if not valid or binding is None:
-        # What cannot support a call may still speak against it: a worse assay must not lead to a call.
+        # A result that cannot support a call may still contradict it: a worse assay must not lead to a call.
         if binding is not None and not _unjudged(binding):
             against = current_assay().calls.get((cd154, binding.pattern), DISCORDANT)[0] != cd154
             if against and binding.pattern != INDETERMINATE:
@@ -259,27 +260,29 @@ def _combine(
 
 
 def _together(call: str, together: Measures) -> bool:
-    """Return whether the odds of all reagents together reach what a call needs."""
+    """Return whether the joint odds of all reagents reach the odds that a call needs."""
     odds, needed = together.get(f"joint_{call}"), together.get("mosaic_odds_min" if call == MOSAIC else "odds_min")
     return odds is not None and needed is not None and odds >= needed
 
 
 def _rival(together: Measures) -> str:
-    """Return why all reagents together give no call: two that are not of one kind, or explanations that are close."""
+    """Return why the joint odds give no call: discordant reagents, or two close explanations."""
     known = {name: odds for name, odds in together.items() if name.startswith("joint_") and odds is not None}
     close = sorted(known, key=lambda name: -(known[name] or 0.0))[:2]
     return "READOUT_DISCORDANT" if "joint_DISCORDANT" in close else BETWEEN
 
 
-def _alike(call: str, together: Measures, limits: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """Return a call of both readouts, unless CD40-Ig binds less than CD154 lets expect."""
+def _alike(call: str, together: Measures, limits: CallLimits) -> tuple[str, list[str]]:
+    """Return a call of both readouts, unless CD40-Ig binds less than expected from CD154."""
     if call in (NORMAL, REDUCED) and check(current_assay().alike, together, limits).met is not True:
         return INDETERMINATE, ["READOUT_DISCORDANT"]
     return call, []
 
 
 def _is_defect(functional: Outcome | None, subcalls: Mapping[str, SubCall]) -> bool:
-    """Return whether CD40-Ig does not bind a CD154 that is there; guards of either readout leave nothing to say."""
+    """Return whether CD40-Ig does not bind although CD154 is expressed; guards of either readout prevent this
+    conclusion.
+    """
     if functional is None or functional.met is not True:
         return False
     clones = [subcalls[reagent] for reagent in current_assay().expression if reagent in subcalls]
@@ -291,10 +294,9 @@ def _is_defect(functional: Outcome | None, subcalls: Mapping[str, SubCall]) -> b
 
 
 def _not_valid(binding: SubCall, guards: Sequence[Guard]) -> bool:
-    """Return whether a CD40-Ig result is none at all.
+    """Return whether a CD40-Ig result is invalid.
 
-    It is not where another guard takes its call away too, or would perhaps, had it been computed: a worse assay must
-    not lead to a call.
+    It is not treated so if another guard also excludes its call, or might have: a worse assay must not lead to a call.
     """
     if binding.call != INDETERMINATE or not any(code in INVALID for code in binding.reasons):
         return False
@@ -305,18 +307,18 @@ def _not_valid(binding: SubCall, guards: Sequence[Guard]) -> bool:
 
 
 def _unjudged(binding: SubCall) -> bool:
-    """Return whether a CD40-Ig tube has no background of any kind: it then says no more than one that was not made."""
+    """Return whether a CD40-Ig tube has no background of any kind and so no information."""
     return "TUBE_MISSING" in binding.reasons and not binding.outcomes
 
 
 def _alone(guards: tuple[Guard, ...]) -> tuple[str, list[str]]:
-    """Return the call of a single control: NORMAL when its own guards hold, for there is nothing to compare it with."""
+    """Return the call of a single control: NORMAL if its own guards pass, since there is no comparison."""
     codes = _codes(guards, NORMAL)
     return (INDETERMINATE, list(codes)) if codes else (NORMAL, [])
 
 
 def _pattern(subcalls: Mapping[str, SubCall], functional: Outcome | None) -> str:
-    """Return what the measures alone say of CD154, for words about a sample that gets no call."""
+    """Return the CD154 call by the measures alone, for the wording of a sample without a call."""
     clones = current_assay().expression
     cd154 = next((subcalls[reagent].pattern for reagent in clones if reagent in subcalls), INDETERMINATE)
     defect = functional is not None and functional.met and cd154 in (NORMAL, REDUCED)

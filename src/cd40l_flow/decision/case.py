@@ -1,4 +1,4 @@
-"""A case: everything that guards and rules may look at, for one sample."""
+"""A case: all inputs of guards and rules for one sample."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cd40l_flow.mixture.model import Comparison, ControlExpression, Expression
 
 @dataclass(frozen=True)
 class Refusal:
-    """A tube that could not be used: its ``fcs``, the reason code, and what is wrong in words."""
+    """A tube that could not be used: its ``fcs``, the reason code, and the problem in words."""
 
     fcs: str
     code: str
@@ -23,7 +23,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Activation:
-    """How well one reagent's stimulated tubes were activated; percents 0 to 100 of CD3+CD8- cells, None not computable.
+    """Activation in one reagent's stimulated tubes; percents 0 to 100 of CD3+CD8- cells, None if not computable.
 
     ``median_ratio`` is the CD69 median of stimulated over unstimulated CD3+CD8- cells on the linear scale; ``events``
     the activated cells of the stimulated tubes, None when no tube of the reagent could be read.
@@ -37,10 +37,10 @@ class Activation:
 
 @dataclass(frozen=True)
 class Difference:
-    """A fingerprint of the donor in two tubes: what was compared, by how much it differs, and how much it may.
+    """A fingerprint of the donor in two tubes: the measure, its difference, and the allowed difference.
 
-    ``value`` and ``limit`` are in ``unit``: percentage points, or percent of the smaller one; the limit holds what
-    counting explains.
+    ``value`` and ``limit`` are in ``unit``: percentage points, or percent of the smaller one; the limit includes
+    counting error.
     """
 
     what: str
@@ -52,10 +52,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Replicate:
-    """One of several tubes that are pooled: its cells and their CD69 and target; see `ReplicateGroup`.
+    """One of several pooled tubes: its cells, their CD69 and target; see `ReplicateGroup`.
 
-    ``cells`` counts those that are compared; ``cd69_percent`` is of CD3+CD8- cells, medians are compensated linear,
-    ``percent_above`` is of the cells above the reagent's threshold. None is not computable.
+    ``cells`` is the number of compared cells; ``cd69_percent`` is of CD3+CD8- cells, medians are compensated linear,
+    ``percent_above`` is of the cells above the reagent's threshold. None if not computable.
     """
 
     fcs: str
@@ -68,10 +68,10 @@ class Replicate:
 
 @dataclass(frozen=True)
 class ReplicateGroup:
-    """Tubes of one stimulation and reagent, which are pooled: each one's measures, and how far they lie apart.
+    """Pooled tubes of one stimulation and reagent: the measures of each, and their differences.
 
-    ``population`` is that whose cells are compared; ``serves`` the reagents that are measured with them, empty for
-    resting cells, which serve all.
+    ``population`` is the compared one; ``serves`` are the reagents measured with the tubes, empty for resting cells,
+    which serve all.
     """
 
     stimulation: str
@@ -84,7 +84,7 @@ class ReplicateGroup:
 
 @dataclass(frozen=True)
 class Slope:
-    """How the target follows another marker in cells of one tube that do not express it.
+    """The slope of the target against another marker in negative cells of one tube.
 
     ``slope`` is in channels of the target per channel of ``marker``; ``residue`` the same from the lower to the upper
     third of the marker, in robust SD of the target.
@@ -99,12 +99,12 @@ class Slope:
 
 @dataclass(frozen=True)
 class TubeCheck:
-    """What the tubes of a sample say of each other, and the acquisition of the worst; see ``tube_checks``.
+    """Checks between the tubes of a sample, and the worst acquisition; see ``tube_checks``.
 
     ``untimed`` names the tubes (``fcs``) whose steadiness in time could not be assessed, ``drifting`` those whose
-    signal changes within what is kept; ``residue`` is how far the target follows CD69 or CD3 in cells that do not
-    express it, robust SD, largest of the stimulated tubes; ``slopes`` are all of them. ``differences`` are the
-    fingerprints of the donor that differ most, each against its limit.
+    signal drifts within the kept events; ``residue`` is the largest change of the target with CD69 or CD3 in negative
+    cells of stimulated tubes, robust SD; ``slopes`` are all of them. ``differences`` are the largest differences of
+    donor fingerprints, relative to their limits.
     """
 
     removed_percent: float | None
@@ -121,7 +121,7 @@ class TubeCheck:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """How far several controls lie apart in one reagent, largest of all pairs; None where one of them is not known.
+    """The largest difference between controls in one reagent; None if one is unknown.
 
     ``difference`` is of the positive fractions (0 to 1), ``ratio`` the brighter over the dimmer, all activated cells.
     """
@@ -132,12 +132,12 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class ControlCase:
-    """What a run's controls say: combined measures per reagent, CD69 percent, and why one failed (empty: none did).
+    """The controls of a run: combined measures per reagent, CD69 percent, and failures (empty: none).
 
     ``failures`` are those of the whole run, ``reagent_failures`` of one reagent. ``disagreement`` is by reagent, of
     those that several controls measured. ``volts`` are the voltages of each detector, ``ages`` the controls' bands of
-    age. ``lacking`` are in words the tubes that the controls were not made of, by reagent (empty: of all);
-    ``not_carried`` the reagents of which a control's background does not carry a fraction.
+    age. ``lacking`` are missing tubes of the controls in words, by reagent (empty: of all); ``not_carried`` the
+    reagents whose control background does not support a fraction.
     """
 
     names: tuple[str, ...]
@@ -154,15 +154,15 @@ class ControlCase:
 
 @dataclass(frozen=True)
 class Case:
-    """One sample as guards and rules see it.
+    """One sample, as input of guards and rules.
 
     ``reagents`` are those that could be measured; ``planned`` those with a stimulated tube in the sheet; ``missing``
-    maps reagent -> what the sheet lacks; ``control`` is None when there is none to compare with (``alone``: a single
-    control, judged by its own guards). ``laboratory`` are its own limits, if it has any, and ``cytometers`` the
-    instruments (``$CYT``) that the tubes name. ``without_time_qc`` is the same sample without the cuts in time, None
-    where nothing was cut. ``joint`` are the natural-log odds of each call by all reagents together;
-    ``volts`` the voltages of each detector of a stimulated target. ``replicates`` are the tubes that were pooled.
-    ``not_shown`` says by reagent why no fraction of it is shown (`as_shown`).
+    maps reagent -> missing background; ``control`` is None without a control (``alone``: a single control, judged by
+    its own guards). ``laboratory`` are the laboratory's own limits, if any, ``cytometers`` the instruments (``$CYT``)
+    of the tubes. ``without_time_qc`` is the same sample without the time gate, None if nothing was removed. ``joint``
+    are the natural-log odds of each call by all reagents together; ``volts`` the voltages of each detector of a
+    stimulated target. ``replicates`` are the tubes that were pooled. ``not_shown`` is the reason, by reagent, why no
+    fraction is shown (`as_shown`).
     """
 
     sample: Sample
@@ -187,13 +187,13 @@ class Case:
     not_shown: Mapping[str, str] = field(default_factory=dict)
 
     def comparison(self, reagent: str) -> Comparison:
-        """Return a reagent beside the control's, empty where there is no control."""
+        """Return the comparison of a reagent with the control's, empty without a control."""
         return self.comparisons.get(reagent, Comparison())
 
 
 @dataclass(frozen=True)
 class WithoutTimeQC:
-    """What a sample would have been without its cuts in time: call, reasons, and whether the call is the same.
+    """A sample without its time gate: call, reasons, and whether the call is the same.
 
     ``change_points`` is the largest change of a population's percent of parent in any tube, percentage points.
     """

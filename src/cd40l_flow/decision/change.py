@@ -1,13 +1,14 @@
-"""What would change a call: the smallest changes of single measures that lead to another, from the rules themselves."""
+"""What would change a call: the smallest changes of measures that lead to another call, from the rules."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
+from cd40l_flow.assay.call_limits import CallLimits
 from cd40l_flow.assay.effects import INDETERMINATE
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.rules import MEASURE_WORDS
 from cd40l_flow.decision.applied import Guard
@@ -16,11 +17,11 @@ from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.rule_logic import Measures, check
 from cd40l_flow.decision.rule_measures import SAMPLE, every_measure
 
-# Most changes that are listed for each reagent.
+# Most changes listed for each reagent.
 MOST = 2
-# How far beyond a limit a changed measure is put, relative to the limit; smaller than any measure means.
+# Relative distance beyond the limit of a changed measure, smaller than any measurement error.
 NUDGE = 1e-9
-# Limits near zero are no scale for a distance.
+# Smallest limit used as the unit of a distance.
 LEAST_SCALE = 0.05
 
 
@@ -36,15 +37,15 @@ class Step:
 
     @property
     def distance(self) -> float:
-        """How far that is, in parts of the limit."""
+        """The distance relative to the limit."""
         return abs(self.value - self.limit) / max(abs(self.limit), LEAST_SCALE)
 
 
 @dataclass(frozen=True)
 class Change:
-    """What would give another sub-call of one reagent, or (``reagent`` empty) another call, and the call then.
+    """A change that gives another sub-call of one reagent, or (``reagent`` empty) another call.
 
-    ``steps`` is empty where it takes no other measures but checks that hold.
+    ``steps`` is empty if only checks would have to pass.
     """
 
     reagent: str
@@ -58,15 +59,13 @@ OTHER_SIDE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 IN_WORDS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
 
 
-def would_change(
-    case: Case, decision: Decision, limits: Mapping[str, Any], *, require_function: bool
-) -> tuple[Change, ...]:
-    """Return what would change a decision: checks that stand in its way, else the nearest limits of each reagent.
+def would_change(case: Case, decision: Decision, limits: Limits, *, require_function: bool) -> tuple[Change, ...]:
+    """Return what would change a decision: the checks that block it, else the nearest limits of each reagent.
 
-    Sets of one measure first; where none of a reagent is enough, sets of two. A measure that is not known cannot be
-    moved. ``limits`` are all groups of the configuration's.
+    Single measures come first; if none is enough, pairs. Unknown measures are not changed. ``limits`` are all groups of
+    the configuration's.
     """
-    chosen = limits["calls"]
+    chosen = limits.calls
     measures = every_measure(case, limits)
 
     def decided(changed: Mapping[str, Measures], guards: tuple[Guard, ...]) -> Decision:
@@ -87,7 +86,7 @@ def would_change(
                 new = decided({**measures, reagent: moved}, decision.guards)
                 if reagent == SAMPLE:
                     if new.call != decision.call and new.call not in found:
-                        text = f"All reagents: {_told(one)} would make the call {new.call}."
+                        text = f"All reagents: {_worded(one)} would make the call {new.call}."
                         found[new.call] = Change("", decision.call, new.call, one, text)
                     continue
                 before, after = decision.subcalls[reagent], new.subcalls[reagent]
@@ -104,7 +103,7 @@ def would_change(
 
 
 def _without_checks(decision: Decision, free: Decision, alone: bool) -> Iterator[Change]:
-    """Yield that the call rests on checks, when it does, and what the measures would give without them."""
+    """Yield the call that the measures would give without checks, if checks block it."""
     standing = [guard for guard in decision.guards if guard.blocking and guard.code in decision.reasons]
     blocking = [guard for guard in standing if guard.blocks]
     if decision.call != INDETERMINATE or not blocking or free.call == INDETERMINATE:
@@ -121,8 +120,8 @@ def _without_checks(decision: Decision, free: Decision, alone: bool) -> Iterator
     )
 
 
-def _steps(reagent: str, measures: Measures, limits: Mapping[str, Any]) -> Iterator[Step]:
-    """Yield, for each limit a measure is compared with, the step to its other side, each once."""
+def _steps(reagent: str, measures: Measures, limits: CallLimits) -> Iterator[Step]:
+    """Yield, for each limit of a measure, the step to its other side, each once."""
     seen = set()
     if reagent == SAMPLE:
         conditions = [*current_assay().functional.needs, current_assay().alike]
@@ -144,10 +143,10 @@ def _steps(reagent: str, measures: Measures, limits: Mapping[str, Any]) -> Itera
 def _words(reagent: str, steps: tuple[Step, ...], after: SubCall, new: Decision, decision: Decision) -> str:
     reason = f" ({', '.join(after.reasons)})" if after.reasons else ""
     call = f", and the call {new.call}" if new.call != decision.call else "; the call would stay"
-    return f"{reagent}: {_told(steps)} would make its sub-call {after.call}{reason}{call}."
+    return f"{reagent}: {_worded(steps)} would make its sub-call {after.call}{reason}{call}."
 
 
-def _told(steps: tuple[Step, ...]) -> str:
+def _worded(steps: tuple[Step, ...]) -> str:
     return " and ".join(
         f"{_name(step)} {IN_WORDS[step.op]} {_number(step, step.limit)} (measured {_number(step, step.value)})"
         for step in steps

@@ -1,4 +1,4 @@
-"""Whether compensation left or took too much: does the target follow another marker in cells that do not express it?"""
+"""Check of the compensation: does the target correlate with another marker in negative cells?"""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from cd40l_flow.decision.case import Slope
 from cd40l_flow.gating.model import GatedTube
 from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, median, quantiles
 
-ENOUGH = 150  # the medians of two thirds are then known to a quarter of a robust SD
+ENOUGH = 150  # the median of a third then has an error of a quarter of a robust SD
 # CD69 is induced with the target; CD3 is bright in every cell of the assay.
 MARKERS = ("CD69", "CD3")
 
 
 def slopes(tubes: Sequence[GatedTube]) -> tuple[Slope, ...]:
-    """Return how the target follows CD69 and CD3 in each stimulated tube, where there are enough cells.
+    """Return the slopes of the target against CD69 and CD3 in each stimulated tube with enough cells.
 
-    Cells that do not express (of background tubes CD3+CD8-, of others CD3+CD8+, most of which do not) are ordered by
-    the marker; the residue is the target of the upper third less that of the lower, by their medians (of CD8+ cells by
-    the 40th percentile). In tubes that hold a target only CD69 is asked: the CD8+ cells that express have less CD3.
+    Negative cells (CD3+CD8- in background tubes, CD3+CD8+ in others, most of which are negative) are sorted by the
+    marker. The residue is the difference of the target's medians between upper and lower third (40th percentiles for
+    CD8+ cells). In target tubes only CD69 is used, because CD8+ cells that express have less CD3.
     """
     found = []
     for tube in tubes:
@@ -31,7 +31,7 @@ def slopes(tubes: Sequence[GatedTube]) -> tuple[Slope, ...]:
         population = CD8_NEGATIVE if background else CD8_POSITIVE
         if population not in tube.indices or tube.count(population) < ENOUGH:
             continue
-        # Of CD8+ cells a fifth may express, which lifts the median; spread of CD69-bright ones lowers the quartile.
+        # A fifth of CD8+ cells may express, which raises the median; spread of CD69-bright cells lowers the quartile.
         level = 0.5 if background else 0.4
         target = tube.linear("target", population)
         for marker in MARKERS if background else MARKERS[:1]:

@@ -1,27 +1,31 @@
-"""The terms that a run's controls give to every sample: their measures combined, and the shape of their positives."""
+"""Control terms: the combined measures of a run's controls, and the shape of their positive cells."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
+from msgspec import convert
 
+from cd40l_flow.assay.call_limits import MixtureLimits
+from cd40l_flow.assay.limits import Limits
+from cd40l_flow.base.model import Floats
 from cd40l_flow.decision.quality import positive_fraction, usable_fit
-from cd40l_flow.mixture.detection import combine_titrations, read_titration
+from cd40l_flow.mixture.detection import combine_titrations
 from cd40l_flow.mixture.fit import Fit
 from cd40l_flow.mixture.medians import above, log_error
 from cd40l_flow.mixture.model import ControlExpression, Expression
-from cd40l_flow.mixture.prior import Prior, combine_priors, lent, read_positive, read_prior
+from cd40l_flow.mixture.prior import Prior, combine_priors, control_prior
 from cd40l_flow.mixture.proportion import Z95
 from cd40l_flow.mixture.signal_law import SignalParameters
 from cd40l_flow.mixture.titration import titrate
 
 
-def control_terms(expression: Expression, limits: Mapping[str, Any]) -> ControlExpression:
-    """Return the terms of ratios that one control gives for one reagent."""
+def control_terms(expression: Expression, limits: Limits) -> ControlExpression:
+    """Return the control terms of one control for one reagent."""
     low, high = expression.negative_fraction_low, expression.negative_fraction_high
     return ControlExpression(
         percent_positive=expression.percent_positive,
@@ -33,7 +37,7 @@ def control_terms(expression: Expression, limits: Mapping[str, Any]) -> ControlE
         negative_fraction_sd=None if low is None or high is None else (high - low) / (2 * Z95),
         separation=expression.separation,
         positive=expression.positive,
-        prior=None if expression.mixture is None else prior_of(expression.mixture, limits["mixture"]),
+        prior=None if expression.mixture is None else prior_of(expression.mixture, limits.mixture),
         positive_low_scaled=expression.positive_low_scaled,
         background=expression.anchor.counts,
         background_source=expression.anchor.source,
@@ -48,8 +52,8 @@ def control_terms(expression: Expression, limits: Mapping[str, Any]) -> ControlE
     )
 
 
-def with_titration(terms: ControlExpression, expression: Expression, limits: Mapping[str, Any]) -> ControlExpression:
-    """Return the terms of one control with what the run recovers of mixtures of this control's own cells."""
+def with_titration(terms: ControlExpression, expression: Expression, limits: Limits) -> ControlExpression:
+    """Return the terms of one control with the titration of its own cells."""
     if expression.mixture is None or terms.prior is None or terms.negative_fraction_sd is None:
         return terms
     background = expression.anchor.component(expression.scale)
@@ -58,19 +62,19 @@ def with_titration(terms: ControlExpression, expression: Expression, limits: Map
         background,
         expression.mixture,
         terms.prior,
-        limits["mixture"],
+        limits.mixture,
         control_error=terms.negative_fraction_sd,
     )
     return replace(terms, titration=titration)
 
 
-def prior_of(fit: Fit, mixture: Mapping[str, Any]) -> Prior:
-    """Return what a control's fit says of the positive cells of a sample; ``mixture`` is that group of the limits."""
+def prior_of(fit: Fit, mixture: MixtureLimits) -> Prior:
+    """Return the prior of a sample's positive cells from a control's fit; ``mixture`` is that group of the limits."""
     covariance = np.asarray(np.linalg.inv(fit.information), dtype=np.float64)
-    return lent(fit.positive, covariance[3:6, 3:6], mixture, fit.bend_covariance)
+    return control_prior(fit.positive, covariance[3:6, 3:6], mixture, fit.bend_covariance)
 
 
-def _fraction_error(expression: Expression, limits: Mapping[str, Any]) -> float | None:
+def _fraction_error(expression: Expression, limits: Limits) -> float | None:
     """Return the standard error of the positive fraction, of the fit or of percent positive as `positive_fraction`."""
     ends = (expression.negative_fraction_low, expression.negative_fraction_high, 1.0)
     if not usable_fit(expression, limits):
@@ -79,11 +83,11 @@ def _fraction_error(expression: Expression, limits: Mapping[str, Any]) -> float 
     return None if low is None or high is None else (high - low) / whole / (2 * Z95)
 
 
-def combine(terms: Sequence[ControlExpression], mixture: Mapping[str, Any]) -> ControlExpression:
+def combine(terms: Sequence[ControlExpression], mixture: MixtureLimits) -> ControlExpression:
     """Return several controls as one: fractions and shapes averaged, MFIs by their geometric mean, backgrounds pooled.
 
-    ``mixture`` is that group of the limits. A measure that any control lacks is unknown; the fit counts only where it
-    is usable in all of them.
+    ``mixture`` is that group of the limits. A measure that any control lacks is unknown; the fit counts only if it is
+    usable in all of them.
     """
     if len(terms) == 1:
         return terms[0]
@@ -128,17 +132,13 @@ def to_json(terms: ControlExpression) -> dict[str, Any]:
     return plain
 
 
-def from_json(plain: Mapping[str, Any]) -> ControlExpression:
-    """Return the terms that `to_json` wrote."""
-    positive = plain["positive"]
-    values = dict(plain) | {
-        "positive": read_positive(positive) if positive else None,
-        "prior": read_prior(plain["prior"]) if plain["prior"] else None,
-        "background": np.array(plain["background"], dtype=np.float64),
-        "counts": np.array(plain["counts"], dtype=np.float64),
-        "titration": read_titration(plain["titration"]) if plain["titration"] else None,
-    }
-    return ControlExpression(**values)
+def read_terms(terms: object) -> ControlExpression:
+    """Return the terms from a control's result, as written by `to_json`."""
+    return convert(terms, ControlExpression, from_attributes=True, dec_hook=_array)
+
+
+def _array(_: type, values: list[float]) -> Floats:
+    return np.array(values, dtype=np.float64)
 
 
 def _error(errors: Sequence[float | None]) -> float | None:

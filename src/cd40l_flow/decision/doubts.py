@@ -1,30 +1,28 @@
-"""What the histogram alone cannot show: whether the stain, the gain, the control and the kind of cells are what they
-should be, and whether the model fits at all.
-"""
+"""Checks beyond the histogram: stain, gain, control, kind of cells, and fit of the model."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from statistics import NormalDist
-from typing import Any
 
 from cd40l_flow.assay.effects import INFANT_CALLS, NO_CALLS, SQUARED
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.cohort.ages import age_band, younger_than
 from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.case import Case
 from cd40l_flow.mixture.model import ControlExpression, Expression
 
-MOSTLY = 0.5  # share of negatives from which their place is that of the whole tube
-# What parts a sticky background from a tube that was not stained: how far its cells may lie below resting cells with
-# the same stain, and below the control's background, robust SD.
+MOSTLY = 0.5  # share of negatives above which they represent the whole tube
+# A sticky background differs from an unstained tube: its cells lie at most this far below resting cells with the same
+# stain, and below the control's background, robust SD.
 BELOW_RESTING, BELOW_CONTROL = 0.15, 0.4
-SURE = 2.0  # standard errors by which a dependence must differ from none
-BY_CHANCE = 0.01  # probability of a fit so bad, below which chance does not explain it
+SURE = 2.0  # standard errors by which a dependence must differ from zero
+BY_CHANCE = 0.01  # p value of a fit below which it is not explained by chance
 
 
-def doubt_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[Guard]:
-    """Yield the doubts of one reagent that need other data than its histogram; none of a single control."""
+def doubt_guards(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
+    """Yield the guards of one reagent that need more than its histogram; none for a single control."""
     expression = case.reagents.get(reagent)
     if expression is None or case.alone:
         return
@@ -38,9 +36,9 @@ def doubt_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterato
     yield _misfit(expression, limits)
 
 
-def infant_guard(case: Case, limits: Mapping[str, Any]) -> Guard | None:
-    """Return whether the sample is that of an infant beside older controls; None where no age is known."""
-    age, young = case.sample.age_years, float(limits["calls"]["infant_age_years"])
+def infant_guard(case: Case, limits: Limits) -> Guard | None:
+    """Return whether the sample is from an infant with older controls; None if the age is unknown."""
+    age, young = case.sample.age_years, limits.calls.infant_age_years
     if age is None or case.control is None:
         return None
     matched = bool(case.control.ages) and all(younger_than(band, young) for band in case.control.ages)
@@ -53,21 +51,21 @@ def infant_guard(case: Case, limits: Mapping[str, Any]) -> Guard | None:
     return guard("INFANT", fired, message, blocks=INFANT_CALLS)
 
 
-def _stain(expression: Expression, control: ControlExpression | None, limits: Mapping[str, Any]) -> Iterator[Guard]:
-    """Yield whether the cells lie below their own background, as those do that were not stained.
+def _stain(expression: Expression, control: ControlExpression | None, limits: Limits) -> Iterator[Guard]:
+    """Yield whether the cells lie below their own background, as unstained cells do.
 
-    A sticky isotype control does the same to cells without the target. Resting cells with the same stain and the
-    control's background distinguish the two: stained cells lie no lower than these.
+    With a sticky isotype control, target-negative cells do so too. Resting cells with the same stain and the control's
+    background distinguish the two: stained cells lie no lower than these.
     """
     shift, negative = expression.shift, expression.negative_fraction
     if negative is not None and negative < MOSTLY:
         return
-    least = float(limits["guards"]["stain_shift_min"])
+    least = limits.guards.stain_shift_min
     unknown = negative is None or negative != negative
     fired = None if unknown else beyond(shift, least, above=False)
     message = "Place of the cells against their background."
     if not fired and shift is not None and expression.anchor.resting and control is not None:
-        # A tube that was not stained moved its own background down: the control's, moved as well, shows it.
+        # In an unstained tube the corrected background is too low; the control's reveals it.
         beside = _beside_background(expression, control, shift)
         if beside is not None and beside < least:
             fired, shift, message = True, beside, "Place of the cells against the controls' background."
@@ -92,23 +90,23 @@ def _beside_background(expression: Expression, control: ControlExpression, shift
     return (place - expression.scale.to_linear(theirs.median)) / theirs.linear_sd
 
 
-def _gain(case: Case, expression: Expression, control: ControlExpression, limits: Mapping[str, Any]) -> Iterator[Guard]:
+def _gain(case: Case, expression: Expression, control: ControlExpression, limits: Limits) -> Iterator[Guard]:
     """Yield whether sample and controls were measured at one voltage.
 
-    Where no file states it, the width of the background must do.
+    If no file states it, the width of the background is used.
     """
     assert case.control is not None
     mine, theirs = (volts.get(expression.detector, ()) for volts in (case.volts, case.control.volts))
     if mine and theirs:
         ratio = max((a / b for a in mine for b in theirs), key=lambda ratio: abs(math.log(ratio)))
-        most = float(limits["guards"]["gain_ratio_max"])
+        most = limits.guards.gain_ratio_max
         message = "Voltage of the target's detector over the controls'."
     else:
         if not (control.background.sum() and expression.anchor.counts.sum()) or not expression.anchor.exact:
             return
         dark = expression.anchor.component(expression.scale).linear_sd
         ratio = dark / control.component(expression.scale).linear_sd
-        most = float(limits["guards"]["background_ratio_max"])
+        most = limits.guards.background_ratio_max
         message = "Width of the background over the controls'; the files tell no voltage."
     yield guard(
         "GAIN_MISMATCH", abs(math.log(ratio)) > math.log(most), message,
@@ -117,7 +115,7 @@ def _gain(case: Case, expression: Expression, control: ControlExpression, limits
 
 
 def _control_doubtful(case: Case, reagent: str) -> Guard:
-    """Return whether the sample has too few negatives for its control to be healthy, or well stimulated."""
+    """Return whether the sample has so few negatives that its control may not be healthy or well stimulated."""
     beside = case.comparison(reagent)
     f, blank = beside.mutant_fraction, beside.lob
     fired = None if f is None or blank is None else f < -blank
@@ -128,16 +126,16 @@ def _control_doubtful(case: Case, reagent: str) -> Guard:
     )  # fmt: skip
 
 
-def _negatives(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[Guard]:
-    """Yield whether the negatives follow CD69 or CD3, as those of a mosaic do not.
+def _negatives(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
+    """Yield whether the negatives depend on CD69 or CD3, unlike those of a mosaic.
 
-    Of a mosaic that is one among strongly stimulated CD4 cells too this only warns.
+    It is only a warning if the mosaic persists among strongly stimulated CD4 cells.
     """
     found = case.independence.get(reagent)
     if found is None:
         return
-    most, needed = float(limits["guards"]["dependence_max"]), math.log(float(limits["odds"]["call_odds"]))
-    # Among the cells with the fewest others some of the others are there still, and people differ.
+    most, needed = limits.guards.dependence_max, math.log(limits.odds.call_odds)
+    # Even the cells least affected contain some other negatives, and people differ.
     persists = found.inner_odds is not None and found.inner_odds >= SQUARED * needed
     for marker, one in (("CD69", found.cd69), ("CD3", found.cd3)):
         if one is None:
@@ -152,18 +150,18 @@ def _negatives(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[
         )  # fmt: skip
 
 
-def second_opinion(expression: Expression, limits: Mapping[str, Any]) -> Guard | None:
-    """Return whether the free mixture finds another negative fraction than the fit; None where either has none.
+def second_opinion(expression: Expression, limits: Limits) -> Guard | None:
+    """Return whether the free mixture and the fit disagree on the negative fraction; None if either has none.
 
     Allowed is ``second_opinion_max`` beyond counting, half the 95 % interval of the fit, and beyond overlap, the share
-    of cells on the wrong side midway between two normal laws, Phi(-D / 2) at Ashman's D. In 690 reagents of simulated
-    healthy, mosaic and absent samples at most 0.019 of it was used, in 144 titrations of real cells 0.040.
+    of cells on the wrong side midway between two normal distributions, Phi(-D / 2) at Ashman's D. In 690 reagents of
+    simulated healthy, mosaic and absent samples at most 0.019 of it was used, in 144 titrations of real cells 0.040.
     """
     free, own, separation = expression.gmm_negative_fraction, expression.negative_fraction, expression.separation
     low, high = expression.negative_fraction_low, expression.negative_fraction_high
     if free is None or own is None or separation is None or low is None or high is None:
         return None
-    allowed = float(limits["guards"]["second_opinion_max"]) + (high - low) / 2 + NormalDist().cdf(-separation / 2)
+    allowed = limits.guards.second_opinion_max + (high - low) / 2 + NormalDist().cdf(-separation / 2)
     value = abs(free - own)
     return guard(
         "SECOND_OPINION", value > allowed, "Negative fraction of a free Gaussian mixture beside that of the fit.",
@@ -171,13 +169,13 @@ def second_opinion(expression: Expression, limits: Mapping[str, Any]) -> Guard |
     )  # fmt: skip
 
 
-def _misfit(expression: Expression, limits: Mapping[str, Any]) -> Guard:
-    """Return whether the fit puts many cells elsewhere than they are, more than chance allows.
+def _misfit(expression: Expression, limits: Limits) -> Guard:
+    """Return whether the fit misplaces many cells, more than by chance.
 
-    Of very many cells any law is wrong by a little, so it is their share that counts: half of what is allowed else,
-    where the second opinion contradicts the fit.
+    With very many cells any model shows a small misfit, so the share counts. Half of it is allowed if the second
+    opinion contradicts the fit.
     """
-    value, most, p = expression.misplaced, float(limits["guards"]["misfit_max"]), expression.goodness
+    value, most, p = expression.misplaced, limits.guards.misfit_max, expression.goodness
     other = second_opinion(expression, limits)
     most /= 2 if other is not None and other.fired else 1
     fired = None if value is None or p is None else value > most and p < BY_CHANCE

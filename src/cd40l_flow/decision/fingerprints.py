@@ -1,25 +1,25 @@
-"""One donor or two: what of a donor's blood must be alike in every tube of a sample."""
+"""One donor or two: measures of a donor that must agree in every tube of a sample."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
 from cd40l_flow.assay.cd40l import CD3_POSITIVE, CD8_NEGATIVE, LYMPHOCYTES, TIME
+from cd40l_flow.assay.gating_limits import GatingLimits
 from cd40l_flow.decision.case import Difference
 from cd40l_flow.gating.model import GatedTube
 from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, quantiles
 
 ENOUGH = 100
 STANDARD_ERRORS = 4.0
-# PMA takes CD3 from the cells and makes them larger: between the two states the same donor differs by more.
+# PMA lowers CD3 and makes cells larger, so tubes of one donor differ more between the two states.
 ACROSS_CD3, ACROSS_CD8, ACROSS_FSC = 2.0, 1.25, 1.35
-GROWTH = 12.0  # percent of FSC that stimulated cells are larger by; 0 to 30 in four hours
+GROWTH = 12.0  # increase of FSC by stimulation, percent; 0 to 30 in four hours
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,15 @@ class _Print:
         return self.tube.signal.events.tube.stimulation
 
 
-def differences(tubes: Sequence[GatedTube], limits: Mapping[str, Any]) -> tuple[Difference, ...]:
-    """Return for each fingerprint the two tubes that differ most beside what they may; ``limits`` is ``gating``.
+def differences(tubes: Sequence[GatedTube], limits: GatingLimits) -> tuple[Difference, ...]:
+    """Return for each fingerprint the two tubes with the largest difference relative to its limit; ``limits`` is
+    ``gating``.
 
     Percents of CD3+ among lymphocytes and of CD8- among T cells are compared between all tubes, with more allowed
     between the two states; so is FSC of T cells, for stimulated ones are larger, and SSC within a state only. The limit
-    is the configured one (what pipetting and gating explain) and four standard errors of counting, added in squares.
+    combines in quadrature the configured one (pipetting and gating) and four standard errors of counting.
     """
-    points, percent = float(limits["tube_delta_points"]), float(limits["tube_delta_percent"])
+    points, percent = limits.tube_delta_points, limits.tube_delta_percent
     sizes, grains = _medians(tubes)
     found = [
         _worst("CD3+ of lymphocytes", _shares(tubes, CD3_POSITIVE, LYMPHOCYTES), points, ACROSS_CD3),
@@ -64,14 +65,14 @@ def _shares(tubes: Sequence[GatedTube], population: str, parent: str) -> list[_P
         if population not in tube.indices or parent not in tube.indices or tube.count(parent) < ENOUGH:
             continue
         count, total = tube.count(population), tube.count(parent)
-        # Agresti and Coull's two and two keep the error above 0 where no cell or every cell is positive.
+        # Agresti and Coull's added counts keep the error above 0 if no cell or every cell is positive.
         share = (count + 2) / (total + 4)
         found.append(_Print(tube, 100 * count / total, 100 * math.sqrt(share * (1 - share) / (total + 4))))
     return found
 
 
 def _medians(tubes: Sequence[GatedTube]) -> tuple[list[_Print], list[_Print]]:
-    """Return the logs of FSC's and of SSC's median on CD3+ cells, in percent; FSC's less the growth of stimulated
+    """Return the log medians of FSC and SSC on CD3+ cells, in percent; FSC is corrected for the growth of stimulated
     cells.
     """
     found: tuple[list[_Print], list[_Print]] = ([], [])
@@ -79,7 +80,7 @@ def _medians(tubes: Sequence[GatedTube]) -> tuple[list[_Print], list[_Print]]:
         boundary = tube.boundary("cd3_low")
         if boundary is None:
             continue
-        # Not the gated ones: another donor's lymphocytes may lie outside the scatter gate.
+        # Ungated events, since another donor's lymphocytes may lie outside the scatter gate.
         places = tube.indices[TIME].take(np.flatnonzero(tube.scaled("CD3", TIME) > boundary.scaled))
         if places.size < ENOUGH:
             continue
@@ -100,10 +101,10 @@ def _medians(tubes: Sequence[GatedTube]) -> tuple[list[_Print], list[_Print]]:
 def _worst(
     what: str, prints: Sequence[_Print], limit: float, across: float | None, *, ratio: bool = False
 ) -> Difference | None:
-    """Return the pair of tubes whose difference is largest beside its limit, None where there is no pair.
+    """Return the pair of tubes with the largest difference relative to its limit, None without a pair.
 
-    ``across`` multiplies the limit between stimulated and unstimulated tubes; None compares within a state only. Of
-    logarithms the ``ratio`` is given, percent of the smaller one.
+    ``across`` multiplies the limit between stimulated and unstimulated tubes; None compares within a state only. With
+    ``ratio``, values are logarithms and the result is percent of the smaller one.
     """
     found = []
     for one, other in combinations(prints, 2):

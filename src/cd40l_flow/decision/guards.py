@@ -1,14 +1,12 @@
-"""The guards: what must hold before anything may be said of a sample.
+"""The guards: conditions that must hold before a call.
 
-Each is three-valued: fired, not fired, or not computable, which stands in the way as if it had fired.
+Each is three-valued: fired, not fired, or not computable, which blocks like a fired one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from cd40l_flow.assay.effects import ALL_CALLS, NORMAL
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.decision.applied import Guard
 from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.doubts import doubt_guards, infant_guard
@@ -18,7 +16,7 @@ from cd40l_flow.decision.replicates import replicate_guards
 from cd40l_flow.decision.sample_guards import sample_guards
 
 
-def apply_guards(case: Case, limits: Mapping[str, Any]) -> tuple[Guard, ...]:
+def apply_guards(case: Case, limits: Limits) -> tuple[Guard, ...]:
     """Return every guard of the sample, then of each reagent in the order of the case."""
     return (
         *sample_guards(case, limits),
@@ -36,12 +34,11 @@ def apply_guards(case: Case, limits: Mapping[str, Any]) -> tuple[Guard, ...]:
     )
 
 
-def control_failures(case: Case, limits: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
-    """Return in words why a control may not be used, for the whole run and by reagent; empty when it may.
+def control_failures(case: Case, limits: Limits) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+    """Return in words why a control may not be used, for the whole run and by reagent; empty if it may.
 
-    A reagent that failed takes its own readout away and leaves the others. Only a control's own faults count: that
-    another control of the run failed is for those samples to say that use the other, and a tube that was never made is
-    no failure (`tubes_lacking`), nor what could not be computed for want of it.
+    A failed reagent only excludes its own readout. Only the control's own failures count, not those of the run's other
+    controls. A tube that was never stained is no failure (`tubes_lacking`), and neither is a guard that needs it.
     """
     everywhere: list[str] = []
     by_reagent: dict[str, list[str]] = {}
@@ -59,10 +56,8 @@ def control_failures(case: Case, limits: Mapping[str, Any]) -> tuple[tuple[str, 
     return tuple(everywhere), {reagent: tuple(texts) for reagent, texts in by_reagent.items()}
 
 
-def tubes_lacking(case: Case, limits: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Return in words which tubes of a control were never made without which it cannot be used, by reagent (empty: of
-    all).
-    """
+def tubes_lacking(case: Case, limits: Limits) -> dict[str, tuple[str, ...]]:
+    """Return in words the tubes that a control lacks and cannot be used without, by reagent (empty: of all)."""
     found: dict[str, tuple[str, ...]] = {}
     for one in apply_guards(case, limits):
         if _is_lacking(one):
@@ -74,5 +69,5 @@ def _is_lacking(found: Guard) -> bool:
     return found.code == "TUBE_MISSING" and bool(found.fired) and found.blocks == ALL_CALLS
 
 
-# The guards of a control that speak of the run's other controls.
+# Guards of a control about the run's other controls.
 OF_OTHERS = (("CONTROL_ABSENT", ""), ("CONTROL_FAILED", ""))

@@ -1,7 +1,7 @@
-"""Whether cells that do not express are a kind of their own, or those that were stimulated less, or no CD4 cells.
+"""Independence of the negative cells from CD69 and CD3: mutant cells, weakly stimulated cells, or no CD4 cells.
 
-Mutant cells of a mosaic are scattered among the others: they have as much CD69 and CD3. Where the negatives follow CD69
-stimulation was weak, where they follow CD3 they are other T cells (gamma-delta cells carry more of it).
+Mutant cells of a mosaic have as much CD69 and CD3 as the others. Negatives that depend on CD69 mean weak stimulation.
+Negatives that depend on CD3 are other T cells (gamma-delta cells have more CD3).
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.histogram import HIGH, LOW, histogram
 from cd40l_flow.signal.acquisition import Mask
 
-FEWEST = 150  # cells of which thirds are looked at
-SLIGHT = 0.3  # ln odds ratio above which a marker is heeded
+FEWEST = 150  # fewest cells to be split in thirds
+SLIGHT = 0.3  # ln odds ratio above which a marker is used
 PRIOR = 0.5  # cells of each sort in each third, before counting
 
 
 @dataclass(frozen=True)
 class Dependence:
-    """How the negatives of one reagent go with another marker: ln odds ratio of its lower against its upper third.
+    """The dependence of negatives on a marker: ln odds ratio of its lower against its upper third.
 
-    0 where they do not; ``error`` is its standard error.
+    0 without dependence; ``error`` is its standard error.
     """
 
     log_ratio: float
@@ -33,11 +33,11 @@ class Dependence:
 
 @dataclass(frozen=True)
 class Independence:
-    """How the negatives of one reagent go with CD69 and with CD3, None where there are too few cells or no negatives.
+    """The dependence of one reagent's negatives on CD69 and CD3, None with too few cells or no negatives.
 
-    ``inner`` are the binned cells, (bins,), in which other reasons not to express than a missing target count least:
-    the upper third of CD69 where the negatives follow it, and the third of CD3 that has the fewest. ``inner_odds`` are
-    the ln odds of a mosaic among them, None where nobody asked.
+    ``inner`` are the binned cells, (bins,), least affected by other causes of negatives: the upper third of CD69 if
+    negatives depend on it, and the third of CD3 with the fewest. ``inner_odds`` are the ln odds of a mosaic among them,
+    None if not computed.
     """
 
     cd69: Dependence | None
@@ -53,11 +53,11 @@ class Independence:
 
 
 def independence(scaled: Floats, cd69: Floats, cd3: Floats, expected: Floats) -> Independence:
-    """Return how the negatives of one reagent's activated cells go with CD69 and CD3.
+    """Return the dependence of the negatives of one reagent's activated cells on CD69 and CD3.
 
     ``scaled`` is the target on the logicle scale, ``cd69`` and ``cd3`` in any unit, (n,) each; ``expected`` are the
-    expected counts of the fitted negative and positive component, (2, bins): a cell counts as negative as far as the
-    fit takes it for one.
+    expected counts of the fitted negative and positive component, (2, bins): a cell is weighted by its posterior
+    probability of being negative.
     """
     bins = expected.shape[1]
     total = expected.sum(axis=0)
@@ -76,7 +76,7 @@ def independence(scaled: Floats, cd69: Floats, cd3: Floats, expected: Floats) ->
 
 
 def _fewest(negative: Floats, marker: Floats) -> Mask:
-    """Return which cells are in the third of a marker that has the fewest negatives, (n,)."""
+    """Return the mask, (n,), of the third of a marker with the fewest negatives."""
     low, high = np.quantile(marker, (1 / 3, 2 / 3))
     thirds = [marker <= low, (marker > low) & (marker < high), marker >= high]
     return min(thirds, key=lambda third: float(negative[third].mean()) if third.any() else 1.0)

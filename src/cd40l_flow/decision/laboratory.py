@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# The measures of a control that have limits, and whether they spread evenly on the logarithm.
+from msgspec.structs import replace
+
+from cd40l_flow.assay.limits import Limits
+
+# The measures of a control with limits, and whether they are log-normal.
 CHARTED: Mapping[str, bool] = {
     "cd69_percent": False,
     "percent_positive": False,
@@ -18,7 +22,7 @@ CHARTED: Mapping[str, bool] = {
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean and SD of a measure among healthy controls; of its natural logarithm where ``log``; SD None of fewer than
+    """Mean and SD of a measure among healthy controls, of its natural logarithm if ``log``; SD None with fewer than
     two.
     """
 
@@ -28,7 +32,7 @@ class Spread:
     log: bool
 
     def limit(self, sds: float) -> float | None:
-        """Return the value so many SD from the mean, in the unit of the measure; None without an SD."""
+        """Return the value ``sds`` SD from the mean, in the unit of the measure; None without an SD."""
         if self.sd is None:
             return None
         value = self.mean + sds * self.sd
@@ -37,12 +41,12 @@ class Spread:
 
 @dataclass(frozen=True)
 class Laboratory:
-    """What the healthy controls of a laboratory say together.
+    """The combined healthy controls of a laboratory.
 
     By reagent, ``healthy_negative_sd`` is the SD of the negative fraction among healthy donors and runs, net of its
     measurement error, ``healthy_negative`` its mean, ``level_sd`` the SD of the ln level within runs, with the number
     of runs that had several controls. ``spreads`` are by reagent and measure; ``lots`` (by reagent) and ``cytometers``
-    are those it has seen.
+    are those seen in its controls.
     """
 
     digest: str
@@ -58,7 +62,7 @@ class Laboratory:
 
 
 def laboratory(plain: Mapping[str, Any] | None) -> Laboratory | None:
-    """Return the limits that a reference file holds; None for none."""
+    """Return the limits of a reference file; None without one."""
     if plain is None:
         return None
     return Laboratory(
@@ -82,41 +86,40 @@ def laboratory(plain: Mapping[str, Any] | None) -> Laboratory | None:
     )
 
 
-def healthy_sd(own: Laboratory | None, reagent: str, limits: Mapping[str, Any]) -> float:
+def healthy_sd(own: Laboratory | None, reagent: str, limits: Limits) -> float:
     """Return the SD of the negative fraction among healthy donors (0 to 1) that the limits of detection rest on.
 
     The laboratory's own, never below ``healthy_negative_sd_min``; with too few controls to trust it, never below the
     default of the configuration either: an SD that is too small would call healthy donors mosaics.
     """
-    default = float(limits["mixture"]["healthy_negative_sd"])
+    default = limits.mixture.healthy_negative_sd
     if own is None or reagent not in own.healthy_negative_sd:
         return default
-    least = float(limits["reference"]["healthy_negative_sd_min"])
+    least = limits.reference.healthy_negative_sd_min
     found = max(own.healthy_negative_sd[reagent], least)
-    return max(found, default) if own.controls < int(limits["reference"]["fewest_controls"]) else found
+    return max(found, default) if own.controls < limits.reference.fewest_controls else found
 
 
-def level_sd(own: Laboratory | None, reagent: str, limits: Mapping[str, Any]) -> float:
+def level_sd(own: Laboratory | None, reagent: str, limits: Limits) -> float:
     """Return the SD of the ln level of expression among healthy donors.
 
-    The laboratory's own where runs had several controls, by the same rules as ``healthy_sd``: runs count.
+    It is the laboratory's own if runs had several controls, by the rules of ``healthy_sd`` with the number of runs.
     """
-    default = float(limits["odds"]["level_sd"])
+    default = limits.odds.level_sd
     if own is None or reagent not in own.level_sd:
         return default
     runs, sd = own.level_sd[reagent]
-    found = max(sd, float(limits["reference"]["level_sd_min"]))
-    return max(found, default) if runs < int(limits["reference"]["fewest_controls"]) else found
+    found = max(sd, limits.reference.level_sd_min)
+    return max(found, default) if runs < limits.reference.fewest_controls else found
 
 
-def with_laboratory(limits: Mapping[str, Any], own: Laboratory | None, reagent: str) -> Mapping[str, Any]:
-    """Return all groups of limits with what the laboratory found of the healthy in place of the defaults."""
+def with_laboratory(limits: Limits, own: Laboratory | None, reagent: str) -> Limits:
+    """Return the limits with the laboratory's own values for healthy donors."""
     if own is None:
         return limits
-    mixture = {**limits["mixture"], "healthy_negative_sd": healthy_sd(own, reagent, limits)}
-    odds = {**limits["odds"], "level_sd": level_sd(own, reagent, limits)}
-    if reagent in own.healthy_negative and own.controls >= int(limits["reference"]["fewest_controls"]):
-        # Runs differ as well as donors, and the SD of a reference holds both.
-        odds["healthy_negative"] = own.healthy_negative[reagent]
-        odds["healthy_negative_mean_sd"] = mixture["healthy_negative_sd"]
-    return {**limits, "mixture": mixture, "odds": odds}
+    sd = healthy_sd(own, reagent, limits)
+    odds = replace(limits.odds, level_sd=level_sd(own, reagent, limits))
+    if reagent in own.healthy_negative and own.controls >= limits.reference.fewest_controls:
+        # The SD of a reference includes differences between runs and between donors.
+        odds = replace(odds, healthy_negative=own.healthy_negative[reagent], healthy_negative_mean_sd=sd)
+    return replace(limits, mixture=replace(limits.mixture, healthy_negative_sd=sd), odds=odds)

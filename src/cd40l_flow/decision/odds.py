@@ -1,7 +1,7 @@
 """The odds of each call: of one reagent, and of all reagents of one blood together.
 
-One blood has one mutant fraction, and what a person expresses more of is found by every reagent: so values that agree
-count once where healthy people differ, and values that do not agree speak for two readouts that are not of one kind.
+One blood has one mutant fraction, and all reagents show the same person's level. So differences between healthy people
+count once for reagents that agree, and disagreement is evidence for discordant readouts.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
 
 import numpy as np
 
 from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture import hypotheses as h
 from cd40l_flow.mixture.evidence import LEVEL, Evidence, evidence
@@ -32,27 +32,26 @@ CALL_OF: Mapping[str, str] = {
     h.REDUCED: REDUCED,
     h.ABSENT: ABSENT,
 }
-# What two reagents of one blood may differ by: negative fraction, ln level.
+# SD of the difference between two reagents of one blood: negative fraction, ln level.
 FRACTION_APART, LEVEL_APART = 0.015, 0.10
-# Minus log density by which a hypothesis may lie behind before its search is given up.
+# Distance in log density beyond which the search for a hypothesis stops.
 HOPELESS = 12.0
-# Times what the control shows of a residual allele that a sample must show more: people differ in that too.
+# Factor by which a sample's evidence of a residual allele must exceed that of the control, since people differ.
 CAUTION = 2.0
 NO_TILT = (0.0, 0.0, 0.0)
-# Standard errors of the negative fraction's logit between the best fit and all that a hypothesis allows, beyond which
-# it is not looked at.
+# Standard errors of the negative fraction's logit between the best fit and the range of a hypothesis, beyond which it
+# is not fitted.
 FAR = 10.0
-MOST = 999.0  # natural logarithm: odds beyond it are cut off there
+MOST = 999.0  # natural logarithm at which odds are truncated
 Evidences = Mapping[str, Evidence]
 
 
 def reagent_evidences(
-    expression: Expression, control: ControlExpression, limits: Mapping[str, Any], *, counts: Floats | None = None
+    expression: Expression, control: ControlExpression, limits: Limits, *, counts: Floats | None = None
 ) -> tuple[dict[str, Evidence], People] | None:
-    """Return the evidence of every hypothesis of one reagent, and how people differ.
+    """Return the evidence of every hypothesis for one reagent, and the differences between people.
 
-    ``counts``, (bins,), are a part of its cells where not all are to be looked at. None where sample or control could
-    not be fitted.
+    ``counts``, (bins,), is a subset of its cells, by default all. None if sample or control could not be fitted.
     """
     people = People.of(control, limits)
     fit, prior = expression.mixture, control.prior
@@ -66,24 +65,24 @@ def reagent_evidences(
         cells / dispersion,
         background,
         prior,
-        float(limits["mixture"]["shift_max"]),
+        limits.mixture.shift_max,
         borrowed=not expression.anchor.exact,
     )
     faintest = math.log(NEAREST * background.linear_sd) - prior.centre.level
-    said = hypotheses(people, events, faintest, limits)
+    priors = hypotheses(people, events, faintest, limits)
     near = parameters(fit)
     found: dict[str, Evidence] = {}
     width = math.sqrt(max(float(np.linalg.inv(fit.information)[0, 0]) * dispersion, 1e-12))
     level = float(near[LEVEL]) - prior.centre.level
     for name in _likeliest_first(fit.negative_fraction, level, people):
         best = min((one.value for one in found.values()), default=math.inf)
-        far = said[name].distance(float(near[0])) / width if counts is None and found else 0.0
+        far = priors[name].distance(float(near[0])) / width if counts is None and found else 0.0
         if far > FAR:
-            # So many standard errors from the best fit that a search for its best would be in vain.
+            # Too far from the best fit for a useful search.
             top = max(one.log for one in found.values())
             found[name] = Evidence(top - 0.5 * far**2, best + 0.5 * far**2, 0.0, 1.0, 0.0, 1.0)
         else:
-            found[name] = evidence(problem, said[name], people.negative, near, best + HOPELESS)
+            found[name] = evidence(problem, priors[name], people.negative, near, best + HOPELESS)
     if found[h.RESIDUAL].log > max(found[h.NORMAL].log, found[h.MOSAIC].log):
         alike = _residual_in_control(control, people, background.scale, limits) * events / dispersion
         one = found[h.RESIDUAL]
@@ -91,11 +90,10 @@ def reagent_evidences(
     return found, people
 
 
-def _residual_in_control(control: ControlExpression, people: People, scale: Scale, limits: Mapping[str, Any]) -> float:
-    """Return by how much a residual allele explains the control's own cells better than one kind, for each of them.
+def _residual_in_control(control: ControlExpression, people: People, scale: Scale, limits: Limits) -> float:
+    """Return the gain in log evidence per cell of a residual allele over one kind of cells in the control itself.
 
-    Healthy people have dim cells too, which no law of one kind fits: what their control shows as well speaks for no
-    allele.
+    Healthy people have dim cells too, which one distribution does not fit; such cells are no evidence of an allele.
     """
     prior, negative, events = control.prior, control.negative_fraction, float(control.counts.sum())
     if prior is None or negative is None or events == 0 or not control.background.sum():
@@ -104,29 +102,41 @@ def _residual_in_control(control: ControlExpression, people: People, scale: Scal
     centre = prior.centre
     law = (centre.level, centre.log_spread, centre.skew, centre.electron)
     near = np.array([math.log(negative / (1 - negative)) if negative > 0 else -LOGIT_BOUND, 0.0, *law, *NO_TILT])
-    problem = Problem(control.counts, background, prior, float(limits["mixture"]["shift_max"]))
+    problem = Problem(control.counts, background, prior, limits.mixture.shift_max)
     faintest = math.log(NEAREST * background.linear_sd) - centre.level
-    said = hypotheses(replace(people, negative=negative), events, faintest, limits)
-    one, two = (evidence(problem, said[name], negative, near).log for name in (h.NORMAL, h.RESIDUAL))
+    priors = hypotheses(replace(people, negative=negative), events, faintest, limits)
+    one, two = (evidence(problem, priors[name], negative, near).log for name in (h.NORMAL, h.RESIDUAL))
     return max(two - one, 0.0) / events
 
 
 @dataclass(frozen=True)
-class Weighed:
-    """The odds of each call of a sample: of its reagents, as measures beside the control's, and of all together."""
+class ReagentOdds:
+    """The odds of one reagent and its distance in shape from the control, as in `Comparison`."""
 
-    reagents: Mapping[str, Mapping[str, Any]]
+    normal_odds: float
+    mosaic_odds: float
+    reduced_odds: float
+    absent_odds: float
+    residual_kept: float | None
+    shape_distance: float | None
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """The odds of each call of a sample: of its reagents, and of all together."""
+
+    reagents: Mapping[str, ReagentOdds]
     joint: Mapping[str, float]
 
 
 def weigh(
     expressions: Mapping[str, Expression],
     controls: Mapping[str, ControlExpression],
-    limits: Mapping[str, Mapping[str, Any]],
+    limits: Mapping[str, Limits],
     binding: str,
 ) -> Weighed:
     """Return the odds of a sample; ``limits`` are all groups of limits by reagent, ``binding`` shows function."""
-    weighed: dict[str, dict[str, float | None]] = {}
+    weighed: dict[str, ReagentOdds] = {}
     evidences, people = {}, {}
     for reagent, expression in expressions.items():
         found = reagent_evidences(expression, controls[reagent], limits[reagent]) if reagent in controls else None
@@ -140,25 +150,25 @@ def weigh(
     return Weighed(weighed, joint_odds(evidences, people, binding, shared))
 
 
-def _measures(found: Evidences, expression: Expression, control: ControlExpression) -> dict[str, float | None]:
+def _measures(found: Evidences, expression: Expression, control: ControlExpression) -> ReagentOdds:
     odds = reagent_odds(found)
     residual = max(found.values(), key=lambda one: one.log) is found[h.RESIDUAL]
     mine, prior = expression.positive, control.prior
     distance = None
     if mine is not None and prior is not None:
         distance = abs(mine.log_spread - prior.centre.log_spread) / math.sqrt(float(prior.covariance[0, 0]))
-    return {
-        "normal_odds": odds[NORMAL],
-        "mosaic_odds": odds[MOSAIC],
-        "reduced_odds": odds[REDUCED],
-        "absent_odds": odds[ABSENT],
-        "residual_kept": found[h.RESIDUAL].kept if residual else None,
-        "shape_distance": distance,
-    }
+    return ReagentOdds(
+        normal_odds=odds[NORMAL],
+        mosaic_odds=odds[MOSAIC],
+        reduced_odds=odds[REDUCED],
+        absent_odds=odds[ABSENT],
+        residual_kept=found[h.RESIDUAL].kept if residual else None,
+        shape_distance=distance,
+    )
 
 
 def _likeliest_first(negative: float, level: float, people: People) -> tuple[str, ...]:
-    """Return the names of the hypotheses, the one that the best fit looks like first: the others may be given up."""
+    """Return the names of the hypotheses, the most likely one first, so that others can stop early."""
     if negative > 0.9:
         first = h.ABSENT
     elif negative - people.negative > people.mosaic_excess.low:
@@ -185,19 +195,18 @@ def _odds(logs: Mapping[str, float]) -> dict[str, float]:
 
 
 def joint_odds(
-    reagents: Mapping[str, Evidences], people: Mapping[str, People], binding: str, limits: Mapping[str, Any]
+    reagents: Mapping[str, Evidences], people: Mapping[str, People], binding: str, limits: Limits
 ) -> dict[str, float]:
     """Return the natural-log odds of each call of a sample against the likeliest other.
 
-    As far as people are as the hypotheses say, a sample of which another call is true gets this one at odds of 100 in
-    less than one of 100 cases, whichever other that is; a mosaic, which has two explanations, in less than two
-    (Markov's inequality for likelihood ratios; Royall 1997, Statistical Evidence).
+    If the hypotheses describe people, a sample with another true call gets this one at odds of 100 in fewer than 1 of
+    100 cases (2 for a mosaic, which has two explanations) (Markov's inequality for likelihood ratios; Royall 1997,
+    Statistical Evidence).
 
-    ``binding`` is the reagent that shows function. What fits no call, two readouts of different kinds, is the rival
-    `DISCORDANT`.
+    ``binding`` is the reagent that shows function. Two readouts that fit no call together are the rival `DISCORDANT`.
     """
     names = list(reagents)
-    odds = limits["odds"]
+    odds = limits.odds
     reduced = h.reduced(max(people.values(), key=lambda one: one.control_level_sd), odds)
     logs: dict[str, float] = {}
     for name in h.NAMES:
@@ -217,12 +226,12 @@ def joint_odds(
         if not _of_one_kind(dict(zip(names, combination, strict=True)), binding)
     ]
     if mixed:
-        logs[DISCORDANT] = _log_sum(mixed) - math.log(float(odds["discordant_odds"]))
+        logs[DISCORDANT] = _log_sum(mixed) - math.log(odds.discordant_odds)
     return _odds(logs)
 
 
 def _of_one_kind(names: Mapping[str, str], binding: str) -> bool:
-    """Return whether reagents say the same, or what a functional defect says."""
+    """Return whether reagents agree, or show a functional defect."""
     clones = {CALL_OF[name] for reagent, name in names.items() if reagent != binding}
     if len({CALL_OF[name] for name in names.values()}) == 1:
         return True
@@ -242,7 +251,7 @@ def _together(name: str, found: Sequence[Evidences], people: Sequence[People], r
 
 
 def _share_law(name: str, people: People) -> h.Normal | h.Above:
-    """Return the law of a hypothesis's fraction: beyond that of the healthy, or of a residual allele the mutants'."""
+    """Return the distribution of the fraction of a hypothesis: excess over healthy, or mutants of a residual allele."""
     if name == h.MOSAIC:
         return people.mosaic_excess
     if name == h.RESIDUAL:
@@ -251,12 +260,12 @@ def _share_law(name: str, people: People) -> h.Normal | h.Above:
 
 
 def _shared(values: Sequence[tuple[float, float]], law: h.Normal | h.Above, apart: float) -> float:
-    """Return by how much the evidence of several values grows when they are one value of a law, not several.
+    """Return the gain in log evidence if several values are one draw of a distribution, not several.
 
-    ``values`` are each with its standard error; ``apart`` is the SD by which they may differ all the same.
+    ``values`` are pairs of value and standard error; ``apart`` is the SD of their residual differences.
     """
     alone = math.fsum(_log_convolved(value, error**2, law) for value, error in values)
-    # What the values say together is a normal law too, with the chance that they lie as far apart as they do.
+    # The combined likelihood is also normal, times the density of the observed differences.
     mean, variance = values[0][0], values[0][1] ** 2 + apart**2
     together = 0.0
     for value, error in values[1:]:
@@ -268,7 +277,7 @@ def _shared(values: Sequence[tuple[float, float]], law: h.Normal | h.Above, apar
 
 
 def _log_convolved(value: float, variance: float, law: h.Normal | h.Above) -> float:
-    """Return the log density of a value of a law that was measured with an error of this variance."""
+    """Return the log density of a value drawn from a distribution and measured with this error variance."""
     if isinstance(law, h.Normal):
         return _log_normal(value - law.mean, law.sd**2 + variance)
     return h.log_share((value - law.low) / math.sqrt(law.sd**2 + variance))[0] - law.log_width

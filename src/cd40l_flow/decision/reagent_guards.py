@@ -1,11 +1,12 @@
-"""Guards of one reagent: its tubes, activation, background, fit, and the control's measure of it."""
+"""Guards of one reagent: tubes, activation, background, fit and control."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from cd40l_flow.assay.effects import NO_CALLS
+from cd40l_flow.assay.guard_limits import GuardLimits
+from cd40l_flow.assay.limits import Limits, limit_named
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.case import Activation, Case
@@ -14,15 +15,15 @@ from cd40l_flow.decision.quality import positive_fraction
 from cd40l_flow.mixture.model import Expression
 
 
-def reagent_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[Guard]:
-    """Yield every guard of one reagent that the sheet plans; ``limits`` are all groups of the configuration's."""
+def reagent_guards(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
+    """Yield every guard of one planned reagent."""
     expression = case.reagents.get(reagent)
     missing = no_background(case, reagent)
     if missing is not None:
         yield missing
-    fewest = float(limits["guards"]["activated_min"])
+    fewest = limits.guards.activated_min
     activation = case.activation.get(reagent)
-    # Without its own background a reagent is not measured, but its cells are counted.
+    # Without a background a reagent is not measured, but its cells are counted.
     events = expression.events if expression is not None else activation.events if activation is not None else None
     if events is not None:
         yield guard(
@@ -30,9 +31,9 @@ def reagent_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Itera
             reagent=reagent, value=float(events), limit=fewest, unit="events",
         )  # fmt: skip
     yield from _activation(case, reagent, limits)
-    # What lies beside a background that is none says nothing of the cells.
+    # An invalid background gives no information on the cells.
     if expression is not None and (missing is None or not missing.blocks):
-        yield from _checks(expression, limits["guards"])
+        yield from _checks(expression, limits.guards)
         yield from _background(case, expression, limits)
         yield _fit(expression)
         other = second_opinion(expression, limits)
@@ -42,9 +43,9 @@ def reagent_guards(case: Case, reagent: str, limits: Mapping[str, Any]) -> Itera
 
 
 def no_background(case: Case, reagent: str) -> Guard | None:
-    """Return that a background was not made, None where it was.
+    """Return the guard of a missing background, None if it was stained.
 
-    Resting cells stand in where it is known what stimulation does to them.
+    Resting cells replace it if the effect of stimulation on them is known.
     """
     if reagent not in case.missing:
         return None
@@ -62,14 +63,14 @@ def no_background(case: Case, reagent: str) -> Guard | None:
     return guard("TUBE_MISSING", True, f"{missing} {moved}", reagent=reagent, blocks=NO_CALLS)
 
 
-def _activation(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[Guard]:
-    guards, found = limits["guards"], case.activation.get(reagent) or Activation(None, None, None)
-    least = float(guards["cd69_percent_min"])
+def _activation(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
+    guards, found = limits.guards, case.activation.get(reagent) or Activation(None, None, None)
+    least = guards.cd69_percent_min
     if case.control is not None and reagent in case.control.activation_percent:
-        least = max(least, float(guards["cd69_of_control_min"]) * case.control.activation_percent[reagent])
+        least = max(least, guards.cd69_of_control_min * case.control.activation_percent[reagent])
     if case.sample.role == "control":
-        least = max(least, float(guards["cd69_control_min"]))
-    most, ratio = float(guards["cd69_unstimulated_max"]), float(guards["cd69_median_ratio_min"])
+        least = max(least, guards.cd69_control_min)
+    most, ratio = guards.cd69_unstimulated_max, guards.cd69_median_ratio_min
     for value, limit, unit, above, message in (
         (found.percent, least, "%", False, "CD69+ percent of CD3+CD8- cells, stimulated."),
         (found.median_ratio, ratio, "x", False, "CD69 median of CD3+CD8- cells, stimulated over unstimulated."),
@@ -79,8 +80,8 @@ def _activation(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator
         yield guard("ACTIVATION_FAILED", fired, message, reagent=reagent, value=value, limit=limit, unit=unit)
 
 
-def _checks(expression: Expression, limits: Mapping[str, Any]) -> Iterator[Guard]:
-    """Yield the guards that the assay's table states as a measure and a limit; ``limits`` is the group ``guards``."""
+def _checks(expression: Expression, guards: GuardLimits) -> Iterator[Guard]:
+    """Yield the guards that the assay's table defines by a measure and a limit."""
     for row in current_assay().guards:
         check = row.check
         if check is None:
@@ -88,20 +89,20 @@ def _checks(expression: Expression, limits: Mapping[str, Any]) -> Iterator[Guard
         value = getattr(expression, check.measure)
         if value is None and check.if_known:
             continue
-        limit = float(limits[check.limit] if isinstance(check.limit, str) else check.limit)
+        limit = limit_named(guards, check.limit) if isinstance(check.limit, str) else check.limit
         yield guard(
             row.code, beyond(value, limit, above=check.above), check.message,
             reagent=expression.reagent, value=value, limit=limit, unit=check.unit,
         )  # fmt: skip
 
 
-def _background(case: Case, expression: Expression, limits: Mapping[str, Any]) -> Iterator[Guard]:
-    guards, reagent = limits["guards"], expression.reagent
+def _background(case: Case, expression: Expression, limits: Limits) -> Iterator[Guard]:
+    guards, reagent = limits.guards, expression.reagent
     shift = expression.background_shift
     if shift is not None and expression.anchor.change is None:
-        # A stimulated background as anchor has moved with the cells; any other leaves the shift in the measures. Of
-        # resting cells that were moved it is what they were moved by.
-        limit = float(guards["background_shift_max"])
+        # A stimulated background shifts with the cells; any other leaves the shift in the measures. For corrected
+        # resting cells it is the correction itself.
+        limit = guards.background_shift_max
         yield guard(
             "HIGH_BACKGROUND", beyond(abs(shift), limit, above=True),
             "Shift of the stimulated background against resting cells.",
@@ -111,9 +112,9 @@ def _background(case: Case, expression: Expression, limits: Mapping[str, Any]) -
     control = None if case.control is None else case.control.reagents.get(reagent)
     if control is None or not (control.background.sum() and expression.anchor.counts.sum()):
         return
-    # A background of the sample's own that is wider hides cells which the control's would have shown.
+    # A wider background than the control's may hide cells.
     ratio = expression.anchor.component(expression.scale).linear_sd / control.component(expression.scale).linear_sd
-    limit = float(guards["background_ratio_max"])
+    limit = guards.background_ratio_max
     yield guard(
         "HIGH_BACKGROUND", ratio > limit, "Width of the background over the controls'.",
         reagent=reagent, value=ratio, limit=limit, unit="x",
@@ -130,12 +131,12 @@ def _fit(expression: Expression) -> Guard:
     return guard("FIT_UNSTABLE", fired, message, reagent=expression.reagent)
 
 
-def _against_control(case: Case, expression: Expression, limits: Mapping[str, Any]) -> Iterator[Guard]:
-    guards, reagent = limits["guards"], expression.reagent
+def _against_control(case: Case, expression: Expression, limits: Limits) -> Iterator[Guard]:
+    guards, reagent = limits.guards, expression.reagent
     if case.sample.role == "control":
         fraction = positive_fraction(expression, limits)
         percent = None if fraction is None else 100 * fraction
-        least = float(guards[current_assay().targets[reagent].control_positive])
+        least = limit_named(guards, current_assay().targets[reagent].control_positive)
         yield guard(
             "CONTROL_FAILED", beyond(percent, least, above=False), "Positive cells of the control.",
             reagent=reagent, value=percent, limit=least, unit="%",
@@ -150,7 +151,7 @@ def _against_control(case: Case, expression: Expression, limits: Mapping[str, An
             yield guard("CONTROL_ABSENT", True, message, reagent=reagent)
             return
         separation = control.separation
-    least = float(guards["separation_min"])
+    least = guards.separation_min
     yield guard(
         "LOW_SEPARATION", beyond(separation, least, above=False),
         "Ashman's D between the control's negative and positive cells.",

@@ -1,19 +1,19 @@
-"""Guards of what a sample is judged against: the run's controls agree, the laboratory's own limits apply and hold."""
+"""Guards of the comparison: agreement of the run's controls, and the laboratory's own limits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.assay.effects import ALL_CALLS, NO_CALLS
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.case import Case, Disagreement
 from cd40l_flow.decision.laboratory import Laboratory
 from cd40l_flow.mixture.model import ControlExpression
 
-# What of a control is judged by the chart: the words for it, and its unit. MFI is charted only: it follows the
-# instrument's settings.
+# The measures of a control judged by its chart: name and unit. MFI is only charted, since it depends on instrument
+# settings.
 JUDGED = {
     "cd69_percent": ("CD69+ percent", "%"),
     "percent_positive": ("Percent positive", "%"),
@@ -21,7 +21,7 @@ JUDGED = {
 }
 
 
-def reference_guards(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
+def reference_guards(case: Case, limits: Limits) -> Iterator[Guard]:
     """Yield the guards of the laboratory's limits; none without a reference file."""
     if case.laboratory is None:
         return
@@ -32,25 +32,25 @@ def reference_guards(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
 
 
 def _mismatch(case: Case, own: Laboratory) -> Guard:
-    strange = [f"instrument {name or 'not stated'}" for name in case.cytometers if name not in own.cytometers]
+    unseen = [f"instrument {name or 'not stated'}" for name in case.cytometers if name not in own.cytometers]
     for tube in case.sample.tubes:
         if tube.stimulation == "stimulated" and tube.reagent in own.lots and tube.lot not in own.lots[tube.reagent]:
-            strange.append(f"{tube.reagent} lot {tube.lot or 'not stated'}")
-    strange += [
+            unseen.append(f"{tube.reagent} lot {tube.lot or 'not stated'}")
+    unseen += [
         f"{reagent} (in none of its controls)"
         for reagent in case.planned
         if reagent not in own.lots and reagent not in own.healthy_negative_sd
     ]
     if ENGINE_VERSION not in own.engine_versions:
-        strange.append(f"analysis of version {ENGINE_VERSION}")
-    unknown = ", ".join(dict.fromkeys(strange))
+        unseen.append(f"analysis of version {ENGINE_VERSION}")
+    unknown = ", ".join(dict.fromkeys(unseen))
     message = f"The laboratory's limits have not seen: {unknown}." if unknown else "The laboratory's limits apply."
     return guard("REFERENCE_MISMATCH", bool(unknown), message)
 
 
-def _chart(case: Case, reagent: str, own: Laboratory, limits: Mapping[str, Any]) -> Iterator[Guard]:
-    """Yield the place of a control on the laboratory's control charts."""
-    chosen = limits["reference"]
+def _chart(case: Case, reagent: str, own: Laboratory, limits: Limits) -> Iterator[Guard]:
+    """Yield the position of a control on the laboratory's control charts."""
+    chosen = limits.reference
     activation, expression = case.activation.get(reagent), case.reagents[reagent]
     values = {
         "cd69_percent": activation.percent if activation else None,
@@ -59,12 +59,12 @@ def _chart(case: Case, reagent: str, own: Laboratory, limits: Mapping[str, Any])
     }
     for measure, (words, unit) in JUDGED.items():
         spread = own.spreads.get(reagent, {}).get(measure)
-        # Too few controls to know what is usual.
-        if spread is None or not spread.sd or spread.count < int(chosen["fewest_controls"]):
+        # Too few controls for a range.
+        if spread is None or not spread.sd or spread.count < chosen.fewest_controls:
             continue
         value = values[measure]
         distance = None if value is None or value != value else (value - spread.mean) / spread.sd
-        far, fails = float(chosen["chart_warn_sd"]), float(chosen["chart_fail_sd"])
+        far, fails = chosen.chart_warn_sd, chosen.chart_fail_sd
         hard = distance is None or abs(distance) > fails
         side = -1 if distance is not None and distance < 0 else 1
         yield guard(
@@ -81,7 +81,7 @@ def _chart(case: Case, reagent: str, own: Laboratory, limits: Mapping[str, Any])
 
 
 def disagreement(controls: Sequence[Mapping[str, ControlExpression]]) -> dict[str, Disagreement]:
-    """Return, for each reagent that several controls measured, how far they lie apart."""
+    """Return, for each reagent of several controls, their largest difference."""
     reagents = dict.fromkeys(reagent for control in controls for reagent in control)
     found = {}
     for reagent in reagents:
@@ -98,22 +98,21 @@ def disagreement(controls: Sequence[Mapping[str, ControlExpression]]) -> dict[st
     return found
 
 
-def agreement_guards(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
-    """Yield whether the controls that a sample is judged against agree; nothing of a single one.
+def agreement_guards(case: Case, limits: Limits) -> Iterator[Guard]:
+    """Yield whether the controls of a sample agree; nothing for a single one.
 
-    Two that differ cannot both be healthy and well stained, and it is not known which one is right.
+    Two that differ cannot both be healthy and well stained, and the right one is unknown.
     """
     if case.control is None or case.sample.role == "control":
         return
-    names = " and ".join(case.control.names)
+    names, guards = " and ".join(case.control.names), limits.guards
     for reagent, apart in case.control.disagreement.items():
         if reagent not in case.planned:
             continue
-        for value, limit, unit, what in (
-            (apart.difference, "control_difference_max", "fraction", "difference of the positive fractions"),
-            (apart.ratio, "control_ratio_max", "x", "ratio of the MFI of all activated cells"),
+        for value, most, unit, what in (
+            (apart.difference, guards.control_difference_max, "fraction", "difference of the positive fractions"),
+            (apart.ratio, guards.control_ratio_max, "x", "ratio of the MFI of all activated cells"),
         ):
-            most = float(limits["guards"][limit])
             yield guard(
                 "CONTROL_FAILED", beyond(value, most, above=True), f"Largest {what} of the controls {names}.",
                 reagent=reagent, value=value, limit=most, unit=unit,

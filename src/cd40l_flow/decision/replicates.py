@@ -1,16 +1,16 @@
-"""Replicates held against each other before they are pooled: tubes of one stimulation and reagent must say the same."""
+"""Comparison of replicates before pooling: tubes of one stimulation and reagent must agree."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
 from cd40l_flow.assay.cd40l import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE, TIME
 from cd40l_flow.assay.effects import NO_CALLS
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.model import Floats, Tube
 from cd40l_flow.decision.applied import Guard, guard
@@ -24,26 +24,26 @@ from cd40l_flow.signal.quantiles import median
 from cd40l_flow.signal.scale import Scale
 
 CODE = "REPLICATE_DISCORDANT"
-FEWEST = 20  # cells; of fewer nothing can be said, and they hardly count among those of the other tube
+FEWEST = 20  # fewest cells to compare; fewer hardly matter in the pool
 STANDARD_ERRORS = 4.0
-# The distance of two empirical laws of one population exceeds c sqrt(1/n + 1/m) with probability 2 exp(-2 c^2)
-# (Smirnov 1948, doi:10.1214/aoms/1177730256): here as seldom as a normal value lies beyond four standard errors.
+# The distance of two empirical distributions of one population exceeds c sqrt(1/n + 1/m) with probability 2 exp(-2 c^2)
+# (Smirnov 1948, doi:10.1214/aoms/1177730256): the same probability as four standard errors.
 SMIRNOV = 2.28
-FACTORS = 17  # levels tried between the least and the most allowed
+FACTORS = 17  # brightness factors tried within the allowed range
 
 
 def replicate_groups(
-    gated: GatedSample, reagents: Mapping[str, Expression], limits: Mapping[str, Any]
+    gated: GatedSample, reagents: Mapping[str, Expression], limits: Limits
 ) -> tuple[ReplicateGroup, ...]:
-    """Return every set of tubes that are pooled, with the measures of each and how far any two of them lie apart.
+    """Return every set of pooled tubes, with the measures of each and their largest differences.
 
-    ``reagents`` are the measured ones, ``limits`` all groups of the configuration's. Told of each measure is the pair
-    that differs most beside what it may: the configured allowance and what counting explains, added in squares.
+    ``reagents`` are the measured ones. For each measure, the pair with the largest difference relative to its limit is
+    given. The limit combines in quadrature the configured allowance and counting error.
     """
     together: dict[tuple[str, str, str], list[GatedTube]] = {}
     for tube in gated.tubes:
         sheet = _tube(tube)
-        # A background belongs to a detector: of two clones on two detectors each has its own.
+        # A background belongs to a detector: two clones on two detectors have one each.
         detector = tube.signal.events.markers["target"] if sheet.reagent in current_assay().background_of else ""
         together.setdefault((sheet.stimulation, sheet.reagent, detector), []).append(tube)
     return tuple(
@@ -57,8 +57,7 @@ def replicate_guards(case: Case) -> Iterator[Guard]:
         what = f"{group.stimulation} {group.reagent}"
         beyond = [one for one in group.differences if one.value > one.limit]
         shown = beyond or sorted(group.differences, key=lambda one: one.value / one.limit)[-1:]
-        # Resting cells fix the CD69 boundary and stand beside every reagent; no reagent is measured against an unused
-        # background, whose replicates only warn.
+        # Resting cells set the CD69 boundary and serve every reagent. Replicates of an unused background only warn.
         unused = group.stimulation == "stimulated" and not group.serves
         for reagent in group.serves or ("",):
             for one in shown:
@@ -68,17 +67,18 @@ def replicate_guards(case: Case) -> Iterator[Guard]:
                     unit=one.unit, blocks=NO_CALLS if unused else None,
                 )  # fmt: skip
             if not shown:
-                # Tubes too small to compare only warn: what makes them small has its own guard.
+                # Tubes too small to compare only warn; the cause has a guard of its own.
                 names = " and ".join(one.fcs for one in group.replicates)
                 message = f"Too few cells to compare the replicates {names} ({what})."
                 yield guard(CODE, None, message, reagent=reagent, blocks=NO_CALLS)
 
 
 def level_free_distance(one: Floats, other: Floats, scale: Scale, percent: float) -> float:
-    """Return Kolmogorov and Smirnov's D of two binned samples, (bins,), on a scale, the least at any allowed level.
+    """Return Kolmogorov and Smirnov's D of two binned samples, (bins,), on a scale, the minimum over all allowed
+    brightness factors.
 
-    Staining and voltage make all cells of a tube brighter or dimmer by one factor, here up to ``percent``; what no
-    such factor explains is another mixture of cells. Both need at least one event.
+    Staining and voltage change all cells of a tube by one factor, here up to ``percent``; other differences mean
+    another mixture of cells. Both need at least one event.
     """
     linear = scale.inverse(edges(one.size))
     first, second = (np.concatenate(([0.0], np.cumsum(counts))) / counts.sum() for counts in (one, other))
@@ -97,7 +97,7 @@ def _group(
     tubes: Sequence[GatedTube],
     scales: Mapping[str, Scale],
     reagents: Mapping[str, Expression],
-    limits: Mapping[str, Any],
+    limits: Limits,
 ) -> ReplicateGroup:
     sheet = _tube(tubes[0])
     names = {_tube(tube).fcs for tube in tubes}
@@ -137,15 +137,15 @@ def _replicate(tube: GatedTube, population: str, threshold: float | None) -> Rep
 
 
 def _differences(
-    tubes: Sequence[GatedTube], population: str, scales: Mapping[str, Scale], limits: Mapping[str, Any]
+    tubes: Sequence[GatedTube], population: str, scales: Mapping[str, Scale], limits: Limits
 ) -> Iterator[Difference]:
-    """Yield of each measure the pair that lies farthest apart beside its limit."""
-    guards = limits["guards"]
-    points, level = float(guards["replicate_points_max"]), float(guards["replicate_level_max"])
+    """Yield for each measure the pair with the largest difference relative to its limit."""
+    guards = limits.guards
+    points, level = guards.replicate_points_max, guards.replicate_level_max
     gates = dict.fromkeys(
         (one.population, one.parent) for tube in tubes for one in tube.populations if one.population != TIME
     )
-    bins = int(limits["mixture"]["bins"])
+    bins = limits.mixture.bins
     binned = {id(tube): _binned(tube, population, bins) for tube in tubes}
     measures: list[list[Difference | None]] = [
         [_shares(one, other, gate, parent, points) for one, other in combinations(tubes, 2)] for gate, parent in gates
@@ -153,7 +153,7 @@ def _differences(
     pairs = list(combinations(tubes, 2))
     if population == ACTIVATED:
         measures.append([_cd69(one, other, level) for one, other in pairs])
-    apart = float(guards["replicate_distance_max"])
+    apart = guards.replicate_distance_max
     measures.append(
         [_targets(one, other, binned[id(one)], binned[id(other)], scales, level, apart) for one, other in pairs]
     )
@@ -168,14 +168,14 @@ def _names(one: GatedTube, other: GatedTube) -> tuple[str, str]:
 
 
 def _shares(one: GatedTube, other: GatedTube, gate: str, parent: str, points: float) -> Difference | None:
-    """Return the difference of a population's percent of its parent; None where either holds too few cells."""
+    """Return the difference of a population's percent of its parent; None with too few cells."""
     shares, variance = [], 0.0
     for tube in (one, other):
         if gate not in tube.indices or parent not in tube.indices or tube.count(parent) < FEWEST:
             return None
         count, total = tube.count(gate), tube.count(parent)
         shares.append(100 * count / total)
-        # Agresti and Coull's two and two keep the error above 0 where no cell or every cell is in the gate.
+        # Agresti and Coull's added counts keep the error above 0 if no cell or every cell is in the gate.
         share = (count + 2) / (total + 4)
         variance += share * (1 - share) / (total + 4)
     limit = math.hypot(points, STANDARD_ERRORS * 100 * math.sqrt(variance))
@@ -183,7 +183,7 @@ def _shares(one: GatedTube, other: GatedTube, gate: str, parent: str, points: fl
 
 
 def _cd69(one: GatedTube, other: GatedTube, percent: float) -> Difference | None:
-    """Return by how much CD69 of the activated cells is brighter in one; None where that cannot be compared."""
+    """Return the relative difference of CD69 of activated cells; None if not comparable."""
     if one.signal.events.markers["CD69"] != other.signal.events.markers["CD69"]:
         return None
     logs, variance = [], 0.0
@@ -217,7 +217,7 @@ def _targets(
     percent: float,
     apart: float,
 ) -> Difference | None:
-    """Return the distance of the target's two distributions, (bins,) each; None where either holds too few cells."""
+    """Return the distance of the target's two distributions, (bins,) each; None with too few cells."""
     detectors = {tube.signal.events.markers["target"] for tube in (one, other)}
     if len(detectors) > 1:
         return Difference("Detectors of the target", _names(one, other), float(len(detectors)), 1.0, "detectors")

@@ -1,11 +1,12 @@
-"""Rules evaluated in three-valued logic: what is not known is not false."""
+"""Rules evaluated in three-valued logic: unknown is not false."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from cd40l_flow.assay.call_limits import CallLimits
+from cd40l_flow.assay.limits import limit_named
 from cd40l_flow.assay.tables import Condition, Rule
 
 # Measure -> value; None and NaN are not known.
@@ -44,12 +45,12 @@ class Outcome:
     conditions: tuple[Checked, ...]
 
 
-def check(condition: Condition, measures: Measures, limits: Mapping[str, Any]) -> Checked:
+def check(condition: Condition, measures: Measures, limits: CallLimits) -> Checked:
     """Return a condition evaluated on measures and limits."""
     value = measures.get(condition.measure)
     if isinstance(condition.limit, str):
-        named = measures[condition.limit] if condition.limit in measures else limits[condition.limit]
-        limit = None if named is None else float(named)
+        name = condition.limit
+        limit = measures[name] if name in measures else limit_named(limits, name)
     else:
         limit = condition.limit
     unknown = value is None or limit is None or value != value or limit != limit
@@ -66,7 +67,7 @@ def some(results: list[bool | None]) -> bool | None:
     return True if True in results else None if None in results else False
 
 
-def evaluate(rule: Rule, measures: Measures, limits: Mapping[str, Any]) -> Outcome:
+def evaluate(rule: Rule, measures: Measures, limits: CallLimits) -> Outcome:
     """Return a rule evaluated in three-valued logic."""
     needs = [check(condition, measures, limits) for condition in rule.needs]
     groups = [[check(condition, measures, limits) for condition in group] for group in rule.either]

@@ -1,18 +1,18 @@
-"""Guards of a whole sample: its files, its control, what the sheet says of it, and what its tubes say of each other."""
+"""Guards of a whole sample: files, control, answers of the sheet, acquisition, and checks between tubes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from cd40l_flow.assay.effects import ALL_CALLS, NO_CALLS
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.case import Case
 
 
-def sample_guards(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
-    """Yield every guard that holds for the sample as a whole; ``limits`` are all groups of the configuration's."""
+def sample_guards(case: Case, limits: Limits) -> Iterator[Guard]:
+    """Yield every guard of the sample as a whole."""
     yield from _files(case)
     yield from _control(case)
     if case.sample.role != "control":
@@ -58,7 +58,7 @@ def _control(case: Case) -> Iterator[Guard]:
 
 
 def _answers(case: Case) -> Iterator[Guard]:
-    """Yield the guards that an answer of the samples sheet fires."""
+    """Yield the guards that answers of the samples sheet fire."""
     for row in current_assay().guards:
         if row.answer:
             answer = getattr(case.sample, row.answer)
@@ -66,16 +66,16 @@ def _answers(case: Case) -> Iterator[Guard]:
             yield guard(row.code, fired, row.message.format(answer))
 
 
-def _blood(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
-    sample, guards = case.sample, limits["guards"]
-    age, warn, refuse = sample.collected_h, float(guards["collected_warn_h"]), float(guards["collected_max_h"])
+def _blood(case: Case, limits: Limits) -> Iterator[Guard]:
+    sample, guards = case.sample, limits.guards
+    age, warn, refuse = sample.collected_h, guards.collected_warn_h, guards.collected_max_h
     too_old = age is not None and age > refuse
     fired, limit, blocks = beyond(age, warn, above=True), warn, NO_CALLS
     if too_old:
         limit, blocks = refuse, ALL_CALLS
     message = "Time from collection to stimulation." if age is not None else "Time from collection is not known."
     yield guard("SAMPLE_AGE", fired, message, value=age, limit=limit, unit="h", blocks=blocks)
-    accepted = {str(name).lower() for name in guards["anticoagulants"]}
+    accepted = {str(name).lower() for name in guards.anticoagulants}
     given = sample.anticoagulant
     fired, message = given.lower() not in accepted if given else None, f"Anticoagulant: {given or 'not known'}."
     yield guard("ANTICOAGULANT", fired, message, blocks=None if given else NO_CALLS)
@@ -87,31 +87,27 @@ def _blood(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
     )
 
 
-def _acquisition(case: Case, limits: Mapping[str, Any]) -> Iterator[Guard]:
-    checks, acquisition = case.checks, limits["acquisition"]
+def _acquisition(case: Case, limits: Limits) -> Iterator[Guard]:
+    checks, acquisition = case.checks, limits.acquisition
+    removed, margin = "Events cut for unsteady signal", "Events at the top of the target's range"
     for value, warn, refuse, message in (
-        (checks.removed_percent, "removed_warn_percent", "removed_hard_percent", "Events cut for unsteady signal"),
-        (
-            checks.margin_percent,
-            "margin_warn_percent",
-            "margin_fail_percent",
-            "Events at the top of the target's range",
-        ),
+        (checks.removed_percent, acquisition.removed_warn_percent, acquisition.removed_hard_percent, removed),
+        (checks.margin_percent, acquisition.margin_warn_percent, acquisition.margin_fail_percent, margin),
     ):
-        hard = beyond(value, float(acquisition[refuse]), above=True)
-        limit, blocks = float(acquisition[refuse if hard else warn]), ALL_CALLS if hard else NO_CALLS
-        fired = beyond(value, float(acquisition[warn]), above=True)
+        hard = beyond(value, refuse, above=True)
+        limit, blocks = (refuse, ALL_CALLS) if hard else (warn, NO_CALLS)
+        fired = beyond(value, warn, above=True)
         yield guard("ACQ_QC", fired, f"{message}, worst tube.", value=value, limit=limit, unit="%", blocks=blocks)
     for names, yes, no in (
         (checks.untimed, "Steadiness in time could not be assessed", "Every tube has its time."),
         (checks.drifting, "The signal changes within what is kept of the acquisition", "No signal drifts."),
     ):
         yield guard("ACQ_QC", bool(names), f"{yes}: {', '.join(names)}." if names else no)
-    yield _without_time_qc(case, float(acquisition["change_points"]))
+    yield _without_time_qc(case, acquisition.change_points)
 
 
 def _without_time_qc(case: Case, limit: float) -> Guard:
-    """Return whether the cuts in time make the call, or change what the gates hold."""
+    """Return whether the time gate determines the call or changes the populations."""
     if case.without_time_qc is None:
         return guard("ACQ_QC", False, "Nothing was cut in time: the call rests on all events.")
     without = case.without_time_qc
@@ -122,8 +118,8 @@ def _without_time_qc(case: Case, limit: float) -> Guard:
     return guard("ACQ_QC", changed, message, value=without.change_points, limit=limit, unit="points")
 
 
-def _compensation(case: Case, limits: Mapping[str, Any]) -> Guard:
-    residue, limit = case.checks.residue, float(limits["guards"]["residue_max"])
+def _compensation(case: Case, limits: Limits) -> Guard:
+    residue, limit = case.checks.residue, limits.guards.residue_max
     fired = None if residue is None else beyond(abs(residue), limit, above=True)
     message = "How far the target follows CD69 or CD3 in cells that do not express it: spillover left, or taken twice."
     blocks = NO_CALLS if fired is None else ALL_CALLS
@@ -138,7 +134,7 @@ def _tubes(case: Case) -> Iterator[Guard]:
         fired = beyond(value, limit, above=True)
         yield guard("ID_CONFLICT", fired, message, value=value, limit=limit, unit=unit, blocks=ALL_CALLS)
     if not checks.differences:
-        # Tubes too small to compare only warn: what makes them small has its own guard.
+        # Tubes too small to compare only warn; the cause has a guard of its own.
         yield guard("ID_CONFLICT", None, "No two tubes with enough cells to compare the donor.", blocks=NO_CALLS)
     for code, found, yes, no in (
         (

@@ -1,20 +1,19 @@
-"""What of a case may be shown: no fraction that its background cannot carry."""
+"""The case as shown: without fractions that its background does not support."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.quality import not_carried
 from cd40l_flow.mixture.model import Comparison, Expression
 
 
-def as_shown(case: Case, limits: Mapping[str, Any]) -> Case:
-    """Return a case without the fractions that a borrowed background does not carry, here or in the controls.
+def as_shown(case: Case, limits: Limits) -> Case:
+    """Return a case without fractions that a borrowed background does not support, here or in the controls.
 
-    The call was made with all that is known; what is left out is what a reader would take for measured.
+    The call uses all data; the omitted fractions would be read as measured values.
     """
     dropped = {
         reagent: why for reagent, expression in case.reagents.items() if (why := not_carried(expression, limits))

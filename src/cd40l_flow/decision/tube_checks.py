@@ -1,14 +1,14 @@
-"""What the tubes of one sample say of each other: the right stimulation, the right labels, how steady they were."""
+"""Checks between the tubes of one sample: stimulation, labels, acquisition."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from cd40l_flow.assay.cd40l import ACTIVATED, CD8_NEGATIVE, LYMPHOCYTES
+from cd40l_flow.assay.gating_limits import GatingLimits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.model import Tube
 from cd40l_flow.decision.case import TubeCheck
@@ -21,19 +21,19 @@ from cd40l_flow.signal.acquisition import Mask
 from cd40l_flow.signal.quantiles import median
 from cd40l_flow.signal.scale import Scale, robust_sd
 
-# A median this many times the other's is another state of the cells, not another staining.
+# A ratio of medians that means another state of the cells, not another staining.
 FAR = 3.0
 FAR_POINTS = 20.0  # more CD69+ cells than in the other state, percentage points
 ENOUGH = 300
 # CD8+ cells are T cells but for some NK cells; not all T cells are CD8+.
 LEAST_T_OF_CD8 = 0.75
 CLEARLY = 0.2
-# Of fewer bright cells a share says little; below this place of the scale nothing is bright.
+# Fewest bright cells for a share; bright cells lie above this position of the scale.
 FEWEST_BRIGHT, LEAST_BRIGHT = 50, 0.2
 
 
-def check_tubes(gated: GatedSample, limits: Mapping[str, Any]) -> TubeCheck:
-    """Return the checks between the tubes of a sample; what cannot be compared is None or left out.
+def check_tubes(gated: GatedSample, limits: GatingLimits) -> TubeCheck:
+    """Return the checks between the tubes of a sample; None or empty if not comparable.
 
     ``limits`` is the group ``gating`` of the configuration.
     """
@@ -50,7 +50,7 @@ def check_tubes(gated: GatedSample, limits: Mapping[str, Any]) -> TubeCheck:
         swapped=swapped,
         markers_swapped=_markers_swapped(stimulated, unstimulated, gated.scales),
         cd3_cd8_swapped=_cd3_cd8_swapped(gated),
-        # Among exchanged tubes a resting one differs from the others without being another donor's.
+        # Exchanged tubes differ in activation without being of another donor.
         differences=() if swapped else differences(gated.tubes, limits),
         residue=max((one.residue for one in found), key=abs, default=None),
         slopes=found,
@@ -63,7 +63,7 @@ def largest_change(cut: GatedSample, without: GatedSample) -> float:
     for one, other in zip(cut.tubes, without.tubes, strict=True):
         for population in one.populations:
             before, after = other.percent(population.population), population.percent_of_parent
-            # The population of events kept in time is the cut itself.
+            # The time gate itself is not compared.
             if population.parent != "all" and before is not None and after is not None:
                 changes.append(abs(after - before))
     return max(changes)
@@ -85,10 +85,10 @@ def _median(tube: GatedTube, marker: str) -> float | None:
 
 
 def floor_of(tube: GatedTube, marker: str, scales: Mapping[str, Scale]) -> float:
-    """Return the robust SD of a marker on CD3+CD8- cells, channel values: the least a denominator of a ratio may be.
+    """Return the robust SD of a marker on CD3+CD8- cells, channel values: the minimum of a denominator of a ratio.
 
-    Where nearly all are piled at the detector's end, the linear part of the scale stands for it, which is as wide as
-    backgrounds are. ``scales`` maps detector -> scale.
+    If nearly all cells are in a pile-up, the linear width of the scale is used, which fits backgrounds. ``scales`` maps
+    detector -> scale.
     """
     detector = tube.signal.events.markers[marker]
     spread = robust_sd(tube.linear(marker, CD8_NEGATIVE), tube.signal.floors.get(detector))
@@ -117,7 +117,7 @@ def _markers_swapped(
 ) -> bool | None:
     """Return whether, in a background tube, stimulation raises the "target" and not "CD69": their labels are exchanged.
 
-    It holds for whatever the patient expresses, for a background tube holds no target at all.
+    This is independent of the patient, since a background tube has no target stain.
     """
     compared = False
     for rest in unstimulated:
@@ -134,7 +134,7 @@ def _markers_swapped(
 
 
 def _raised(tube: GatedTube, rest: GatedTube, marker: str, scales: Mapping[str, Scale]) -> bool | None:
-    """Return whether a marker's median lies far above that of a resting tube, or None where either is not known."""
+    """Return whether a marker's median lies far above that of a resting tube, or None if either is unknown."""
     active, resting = _median(tube, marker), _median(rest, marker)
     if active is None or resting is None:
         return None
@@ -142,7 +142,7 @@ def _raised(tube: GatedTube, rest: GatedTube, marker: str, scales: Mapping[str, 
 
 
 def _far_above(one: float, other: float, tube: GatedTube, marker: str, scales: Mapping[str, Scale]) -> bool:
-    """Return whether one median lies far above another, which counts for the spread of a tube at least."""
+    """Return whether one median lies far above another, and above the spread of a tube."""
     return one > FAR * other and one > FAR * floor_of(tube, marker, scales)
 
 
@@ -155,8 +155,8 @@ def _cd3_cd8_swapped(gated: GatedSample) -> bool | None:
     """Return whether CD3 and CD8 are exchanged: nearly all bright "CD3+" lymphocytes are "CD8+", few bright "CD8+" ones
     "CD3+".
 
-    Each marker is split by itself, for gates rest on the labels. Bright cells are asked: where T cells are few, most of
-    the CD8-dim cells are NK cells. All tubes must say so: their labels were compared when they were read.
+    Each marker is split by itself, since gates rest on the labels. Only bright cells are used, because CD8-dim cells
+    may be mostly NK cells. All tubes must agree, since they have the same labels.
     """
     swapped = []
     for tube in gated.tubes:
@@ -171,8 +171,8 @@ def _cd3_cd8_swapped(gated: GatedSample) -> bool | None:
 
 
 def _split(tube: GatedTube, marker: str, scales: Mapping[str, Scale]) -> tuple[Mask, Mask] | None:
-    """Return which lymphocytes, (n,), carry a marker, and which are its brightest population; None without a valley or
-    with too few bright ones.
+    """Return the masks, (n,), of lymphocytes positive for a marker and of its brightest population; None without a
+    valley or with too few bright cells.
     """
     scaled = tube.scaled(marker, LYMPHOCYTES)
     curve = density_of(counted(scaled), ends=ends_of([tube.signal], marker, scales))

@@ -1,1 +1,1 @@
-"""FCS files: bytes to events, by a reader that trusts no offset."""
+"""FCS files: from bytes to events, with every offset verified."""

@@ -1,4 +1,4 @@
-"""The Time detector: seconds of every event, a counter that ran over set right, or why time cannot be used."""
+"""The Time detector: the seconds of every event with counter wraps corrected, or why time cannot be used."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import numpy as np
 
 from cd40l_flow.base.model import Floats
 
-# A counter starts again when it reaches its range, or the bits it is kept in.
+# A counter wraps at its range or at its number of bits.
 _COUNTERS = (2**16, 2**18, 2**20, 2**24, 2**32)
-_NEAR = 0.05  # of the counter: how close to its end and to zero a clear wrap is
+_NEAR = 0.05  # fraction of the counter within which a wrap ends and starts
 _MOST_WRAPS = 20
-_JITTER = 0.1  # seconds that events of one moment may be out of order
+_JITTER = 0.1  # seconds that simultaneous events may be out of order
 
 
 def seconds_of(ticks: Floats, step: float, span: float) -> tuple[Floats | None, str, str]:
     """Return the seconds of every event, (events,), why time cannot be used, and what was done to make it usable.
 
-    ``ticks`` are the stored values in order of the file, ``step`` seconds a tick, ``span`` the ``$PnR`` of Time. Where
-    time runs backwards, it is taken for a wrapped counter only if every step back goes from the counter's end to its
-    beginning; events of one moment may be out of order by 0.1 s.
+    ``ticks`` are the stored values in order of the file, ``step`` seconds a tick, ``span`` the ``$PnR`` of Time.
+    Backward steps count as counter wraps only if every one goes from the end of the counter to its start; events may be
+    out of order by 0.1 s.
     """
     seconds = ticks * step
     if seconds.size and float(seconds.max()) == float(seconds.min()):

@@ -1,8 +1,8 @@
-"""The DATA segment of an FCS file: where it truly lies, and how its values are stored.
+"""The DATA segment of an FCS file: its verified location, and how its values are stored.
 
-HEADER and TEXT both say where DATA lies and either may be wrong, so neither is trusted: the pair of offsets is taken
-whose byte count equals ``$TOT`` times the bytes of one event. Where both do, or where ``$BYTEORD`` is outside the
-standard, the values decide, if only one reading of them is sane.
+HEADER and TEXT both give the offsets of DATA and either may be wrong. The pair is used whose byte count equals ``$TOT``
+times the bytes of one event. If both do, or ``$BYTEORD`` is not standard, the values decide, provided that only one
+reading of them is plausible.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from cd40l_flow.fcs.text import EXPORT_AGAIN, HEADER_BYTES, Note, Text, refuse
 
-# The standard's orders, for values of any width, and those of one width, with the bytes for which they say something.
+# Byte orders of the standard for values of any width, and those for one width with its number of bytes.
 _STANDARD = {"1,2,3,4": False, "4,3,2,1": True}
 _OF_A_WIDTH = {
     "1": (1, False),
@@ -28,7 +28,7 @@ _ACQUIRE_AGAIN = "Acquire the tube again or leave it out of the sheet."
 
 @dataclass(frozen=True)
 class Layout:
-    """Where DATA lies and how its values are stored.
+    """The location of DATA and how its values are stored.
 
     ``start`` is the first byte; ``types`` are I, F or D for each detector, ``widths`` the bytes of one value, ``masks``
     the bits that count in it (0 for all), for integers only.
@@ -54,9 +54,9 @@ class Layout:
 
 
 def find_layouts(text: Text, file_size: int, name: str) -> tuple[Layout, ...]:
-    """Return the verified layout of DATA, or the several that HEADER, TEXT and ``$BYTEORD`` leave open.
+    """Return the verified layout of DATA, or all that HEADER, TEXT and ``$BYTEORD`` allow.
 
-    Raises TubeError (FILE_INTEGRITY) for what cannot be read for certain.
+    Raises TubeError (FILE_INTEGRITY) for a file that cannot be read with certainty.
     """
     detectors = text.number("$PAR")
     if not detectors:
@@ -82,7 +82,7 @@ def find_layouts(text: Text, file_size: int, name: str) -> tuple[Layout, ...]:
 
 
 def _orders(text: Text, widest: int, name: str) -> tuple[bool, ...]:
-    """Return whether values are big endian: one answer where ``$BYTEORD`` says it, else both."""
+    """Return whether values are big endian: one answer if ``$BYTEORD`` is standard, else both."""
     order = text.keywords.get("$BYTEORD", "").replace(" ", "")
     if order in _STANDARD:
         return (_STANDARD[order],)
@@ -143,7 +143,7 @@ def _mask(text: Text, n: int, bits: int, name: str) -> int:
         found = f"$P{n}B is {bits}: integers packed across bytes are not read; expected whole bytes."
         raise refuse(name, "PACKED_BITS", found, _LIST_MODE_ONLY)
     limit = text.number(f"$P{n}R")
-    if not limit:  # Not known, so that no bit can be left out.
+    if not limit:  # Unknown range: no bit can be masked.
         return 0
     if limit == 1:
         raise refuse(name, "KEYWORD_VALUE", f"$P{n}R is 1: no value but 0 fits.", EXPORT_AGAIN)
@@ -152,7 +152,7 @@ def _mask(text: Text, n: int, bits: int, name: str) -> int:
 
 
 def _events(text: Text, event_bytes: int, name: str, notes: list[Note]) -> int:
-    """Return ``$TOT``; FCS 2.0 may leave it out, and the size of DATA then tells the number of events."""
+    """Return ``$TOT``; where it is missing (allowed in FCS 2.0), the number of events follows from the size of DATA."""
     events = text.number("$TOT")
     if events is not None:
         return events
@@ -167,10 +167,10 @@ def _events(text: Text, event_bytes: int, name: str, notes: list[Note]) -> int:
 def _find_starts(
     text: Text, events: int, event_bytes: int, file_size: int, name: str
 ) -> list[tuple[int, tuple[Note, ...]]]:
-    """Return the first byte of DATA by the offset pairs that hold exactly the events, or one byte more at their end.
+    """Return the first byte of DATA by the offset pairs that fit the events exactly, or with one byte more at the end.
 
-    Many writers give the byte after the last one as the end, hence the one byte; the start is never moved. With
-    each start goes what to tell of the offsets; two are returned where HEADER and TEXT differ and both could be right.
+    Many writers give the byte after the last one as the end; the start is never moved. Each start comes with notes on
+    the offsets. Two are returned if HEADER and TEXT differ and both are possible.
     """
     size = events * event_bytes
     pairs = {"HEADER": text.header_data, "TEXT": text.text_data}
@@ -187,7 +187,7 @@ def _find_starts(
             found = f"truncated: DATA should end at byte {start + size - 1}, the file has {file_size} bytes"
             room = max(0, file_size - start) // event_bytes
             raise refuse(name, "TRUNCATED", f"{found}, room for {room} of {events} events.", EXPORT_AGAIN)
-        # The end of TEXT may be given as one byte too far, as that of DATA may.
+        # The end of TEXT may be one byte too far, as that of DATA.
         apart = {start for start in held if start >= text.segment[1] or start + size <= text.segment[0]}
         if not apart:
             found = f"DATA (from byte {min(held)}) overlaps TEXT (bytes {text.segment[0]} to {text.segment[1]})."
@@ -203,7 +203,7 @@ def _offset_notes(text: Text, start: int, size: int, excess: int) -> list[Note]:
     right = (start, start + size - 1 + excess)
     if excess:
         notes.append(Note("DATA_END", "the end of DATA is given one byte too far."))
-    # A HEADER of zeros is right where offsets have more than 8 digits (FCS 3.0, 3.1).
+    # Zeros in HEADER are valid for offsets of more than 8 digits (FCS 3.0, 3.1).
     wrong = "HEADER" if text.header_data not in (right, (0, 0)) else ""
     if text.text_data != right and text.text_data != (0, 0):
         wrong = "TEXT"

@@ -1,4 +1,4 @@
-"""What follows the first data set of an FCS file: its checksum, and the data sets chained to it."""
+"""The checksum of an FCS file, and further data sets chained to the first."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 @dataclass(frozen=True)
 class Chain:
-    """The data sets of a file: the first byte of each, the first being 0, and what to tell."""
+    """The data sets of a file: the first byte of each, starting with 0, and notes."""
 
     starts: tuple[int, ...]
     notes: tuple[Note, ...]
 
 
 def follow_chain(content: memoryview, text: Text) -> Chain:
-    """Return the data sets that ``$NEXTDATA`` chains; it counts from the first byte of its own data set."""
+    """Return the data sets chained by ``$NEXTDATA``, which counts from the first byte of its own data set."""
     starts, messages, notes = [0], [], []
     current = text
     while step := current.number("$NEXTDATA"):
@@ -36,7 +36,7 @@ def follow_chain(content: memoryview, text: Text) -> Chain:
         if len(starts) == _MOST_DATASETS:
             notes.append(Note("NEXTDATA", f"more than {_MOST_DATASETS} data sets are chained."))
             break
-        # Some writers give the end of the file, which is no data set.
+        # Some writers give the end of the file instead.
         if start >= len(content):
             if start > len(content):
                 notes.append(Note("NEXTDATA", f"$NEXTDATA points to byte {start}, the file has {len(content)} bytes."))
@@ -63,11 +63,11 @@ def last_byte(text: Text, layout: Layout) -> int:
 
 
 def check_crc(content: memoryview, text: Text, layout: Layout, chain: Chain, name: str) -> None:
-    """Raise TubeError (FILE_INTEGRITY) where the data set carries a checksum that its bytes do not have.
+    """Raise TubeError (FILE_INTEGRITY) if the data set's checksum does not match its bytes.
 
-    The 8 characters after the last segment are zeros or blanks where the writer made none. The standard (FCS 3.0, 3.1:
-    CCITT, 16 bits) leaves open the starting value, the order of bits and whether digits are decimal, so any of those in
-    use is accepted; BD FACSuite and Beckman Coulter CytExpert start at 0x1D0F and write decimal digits.
+    The 8 characters after the last segment are zeros or blanks without a checksum. The standard (FCS 3.0, 3.1: CCITT,
+    16 bits) does not define the initial value, the bit order or the number base, so all conventions in use are
+    accepted; BD FACSuite and Beckman Coulter CytExpert start at 0x1D0F and write decimal digits.
     """
     found = _crc_word(content, text, layout, chain)
     if found is None:
@@ -99,7 +99,7 @@ def _crc_values(word: bytes) -> set[int]:
 
 
 def _checksums(content: memoryview) -> Iterator[set[int]]:
-    """Yield the checksums of some bytes by one convention after the other, those in use first."""
+    """Yield the checksums of some bytes by each convention, the common ones first."""
     for start in _CRC_STARTS:
         value = start
         for begin in range(0, len(content), _CHUNK):

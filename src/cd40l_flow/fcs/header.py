@@ -1,4 +1,4 @@
-"""What the keywords of an FCS file say of its detectors and its acquisition."""
+"""Detectors and acquisition from the keywords of an FCS file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TOLD = 5
 
 
 def read_keywords(text: Text, layout: Layout, name: str) -> tuple[Header, tuple[tuple[float, float], ...], list[Note]]:
-    """Return the header, ``$PnE`` of every detector as (decades, value at zero; decades 0 if linear), and what to tell.
+    """Return the header, ``$PnE`` of every detector as (decades, value at zero; decades 0 if linear), and notes.
 
     Raises TubeError (FILE_INTEGRITY).
     """
@@ -37,7 +37,7 @@ def read_keywords(text: Text, layout: Layout, name: str) -> tuple[Header, tuple[
     detectors, amplifiers = [], []
     for n, detector in enumerate(names, start=1):
         (decades, zero, gain), limit = _amplifier(text.keywords, n, name), range_of(text.keywords, n)
-        # Some instruments write the gain of their other detectors, or $TIMESTEP, as that of Time, which has none.
+        # Some instruments write a gain for Time, which has none: that of other detectors, or $TIMESTEP.
         gain = 1.0 if detector.lower() == "time" else gain
         if not np.isfinite([decades, zero, gain]).all() or not 0 <= decades <= _MOST_DECADES or gain < 0:
             raise refuse(name, "KEYWORD_VALUE", f"$P{n}E or $P{n}G is out of any possible range.", EXPORT_AGAIN)
@@ -83,7 +83,7 @@ def range_of(keywords: Mapping[str, str], n: int) -> float | None:
 
 
 def with_range(detector: Detector, limit: float | None, decades: float, zero: float) -> Detector:
-    """Return a detector with the given range and the largest linear value that follows from it, inf where not known.
+    """Return a detector with the given range and its largest linear value, inf if unknown.
 
     ``decades`` and ``zero`` are its log amplifier (decades 0 for a linear one).
     """
@@ -142,7 +142,7 @@ def _listed(keywords: Any) -> str:
 def _amplifier(keywords: Mapping[str, str], n: int, name: str) -> tuple[float, float, float]:
     """Return decades and value at zero of ``$PnE``, (0, 0) where it is missing, and ``$PnG``, 1 where it is missing.
 
-    A log amplifier whose value at zero is 0 has 1, as ``4,0`` means ``4,1`` (FCS 3.1, $PnE). Raises TubeError.
+    A value at zero of 0 is read as 1: ``4,0`` means ``4,1`` (FCS 3.1, $PnE). Raises TubeError.
     """
     try:
         decades, zero = map(float, (keywords.get(f"$P{n}E") or "0,0").split(","))

@@ -1,4 +1,4 @@
-"""What is in one FCS file, told without judging a sample: the answer of ``cd40l-flow inspect``."""
+"""The content of one FCS file, for ``cd40l-flow inspect``."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ _TOLD = 5
 
 @dataclass(frozen=True)
 class Inspection:
-    """One file: either what it holds (``header``, ``means`` of the stored values, ``notes``), or why it is refused.
+    """One file: its content (``header``, ``means`` of the stored values, ``notes``), or why it is refused.
 
-    ``byteord`` is the file's own order of bytes, ``spillover`` the detectors of its matrix, ``datasets`` how many data
-    sets are chained in it.
+    ``byteord`` is the byte order, ``spillover`` the detectors of the matrix, ``datasets`` the number of data sets.
     """
 
     file: str
@@ -60,7 +59,7 @@ class Inspection:
 
 
 def inspect_file(path: str | Path) -> Inspection:
-    """Return what is in a file, called by its path; one that cannot be read for certain is told as refused."""
+    """Return the content of a file, named by its path, or why it is refused."""
     try:
         return inspect_recording(open_recording(path))
     except TubeError as error:
@@ -68,12 +67,12 @@ def inspect_file(path: str | Path) -> Inspection:
 
 
 def refused(name: str, error: TubeError) -> Inspection:
-    """Return what is told of a file that is refused."""
+    """Return the description of a refused file."""
     return Inspection(name, Note(error.rule, f"{error.found} {error.remedy}"))
 
 
 def inspect_recording(recording: Recording) -> Inspection:
-    """Return what is in an open file; raise TubeError (FILE_INTEGRITY) for values that cannot be right."""
+    """Return the content of an open file; raise TubeError (FILE_INTEGRITY) for impossible values."""
     header, text, layout = recording.header, recording.text, recording.layout
     columns = recording.columns()
     every = range(len(header.detectors))
@@ -104,7 +103,7 @@ def inspect_recording(recording: Recording) -> Inspection:
 
 
 def _order(described: str, big_endian: bool) -> str:
-    """Return ``$BYTEORD`` as digits and commas; values of one byte may come with any text, which is not passed on."""
+    """Return ``$BYTEORD`` as digits and commas; any other text, allowed with one-byte values, is dropped."""
     digits = described.replace(" ", "")
     if digits and len(digits) <= 15 and all(sign in "12345678," for sign in digits):
         return digits

@@ -22,9 +22,9 @@ def _word(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9])", re.IGNORECASE)
 
 
-# These words say viability wherever they stand ...
+# These words mean viability anywhere ...
 _VIABILITY = _word(r"viab(?:le|ility)|via[ _-]?dye|live[ _/-]?dead|l[_/-]?d|zombie|fv[ds]\d*|dead(?: ?cells?)?")
-# ... while dyes that also label antibodies say so only as a label ($PnS) that names no antigen.
+# ... while dyes that also label antibodies mean it only in a label ($PnS) without an antigen.
 _VIABILITY_DYE = _word(r"7[ -]?AAD|PI|propidium(?: iodide)?|DAPI|aqua|ghost(?: ?dye)?|sytox")
 _ANTIGEN = _word(r"CD\d+[A-Za-z]*")
 _MEASURED = re.compile(r"[ ._-](a|area|h|height|w|width)$", re.IGNORECASE)
@@ -47,7 +47,7 @@ def find_markers(
     problems: list[str] = []
     found: dict[str, str] = {}
     given: set[str] = set()
-    taken: set[str] = set()
+    used: set[str] = set()
     for marker in assay.marker_names:
         detector = panel_detector(panel, marker)
         if detector is None and marker == TARGET:
@@ -55,19 +55,19 @@ def find_markers(
         if detector is None:
             continue
         given.add(marker)
-        taken.add(detector)
+        used.add(detector)
         if header.detector(detector) is None:
             problems.append(f"{marker}: detector {detector} is not in the file")
         else:
             found[marker] = detector
     for marker in (row.name for row in assay.markers if row.name not in given and row.by_label):
-        candidates = [detector for detector in _labelled(header, marker, reagent) if detector not in taken]
+        candidates = [detector for detector in _labelled(header, marker, reagent) if detector not in used]
         if len(candidates) == 1:
             found[marker] = candidates[0]
         elif candidates:
             problems.append(f"{marker}: ambiguous, {' or '.join(candidates)}")
         elif marker in assay.required_markers:
-            other = "other " if taken else ""
+            other = "other " if used else ""
             problems.append(f"{_shown(marker, reagent)}: no {other}detector carries this label")
     problems += _doubled(header, found)
     if problems:
@@ -76,9 +76,9 @@ def find_markers(
 
 
 def find_roles(header: Header) -> tuple[dict[str, list[str]], list[str]]:
-    """Return detector -> roles that a panel without entries would give it, and what it would not find or not decide.
+    """Return detector -> roles for a panel without entries, and the roles that are missing or ambiguous.
 
-    The target is looked for under each of its names, for a file does not say which reagent it was stained with.
+    The target is searched under each of its names, since a file does not state its reagent.
     """
     assay = current_assay()
     roles: dict[str, list[str]] = {}
@@ -128,7 +128,7 @@ def panel_ranges(panel: Mapping[str, object]) -> dict[str, float]:
 
 
 def background_detector(reagent: str, targets: Mapping[str, str]) -> str | None:
-    """Return the detector in which a background tube measures: that of its reagent's stimulated tube.
+    """Return the detector of the target in a background tube: that of its reagent's stimulated tube.
 
     ``targets`` maps reagent -> detector of the sample's stimulated tubes; None when there is none, or for other tubes.
     """
@@ -151,25 +151,25 @@ def is_fluorescence(detector: Detector) -> bool:
 
 
 def describe(header: Header) -> str:
-    """Return the detectors of a file with their labels, as messages list them."""
+    """Return the detectors of a file with their labels, for messages."""
     return ", ".join(
         f"{detector.name} ({detector.label})" if detector.label else detector.name for detector in header.detectors
     )
 
 
 def _labelled(header: Header, marker: str, reagent: str) -> list[str]:
-    """Return the detectors labelled with a marker: by ``$PnS``, else by ``$PnN`` where the label names nothing else."""
+    """Return the detectors of a marker: by ``$PnS``, else by ``$PnN`` if ``$PnS`` names no antigen."""
     detectors = [detector for detector in header.detectors if is_fluorescence(detector)]
-    by_label = [detector for detector in detectors if _says(detector.label, marker, reagent, dyes=True)]
+    by_label = [detector for detector in detectors if _names_marker(detector.label, marker, reagent, dyes=True)]
     by_name = [
         detector
         for detector in detectors
-        if _says(detector.name, marker, reagent, dyes=False) and not _ANTIGEN.search(detector.label)
+        if _names_marker(detector.name, marker, reagent, dyes=False) and not _ANTIGEN.search(detector.label)
     ]
     return [detector.name for detector in _one_measure(by_label or by_name)]
 
 
-def _says(text: str, marker: str, reagent: str, dyes: bool) -> bool:
+def _names_marker(text: str, marker: str, reagent: str, dyes: bool) -> bool:
     """Return whether a text names a marker; ``dyes`` whether the name of a viability dye is enough."""
     if marker == "viability":
         if _VIABILITY.search(text):
@@ -184,13 +184,13 @@ def _says(text: str, marker: str, reagent: str, dyes: bool) -> bool:
 
 
 def _named_targets(assay: Assay) -> list[str]:
-    """Return the targets that labels distinguish: of several clones with the same labels the first."""
+    """Return the targets with distinct labels: of several clones with the same labels only the first."""
     labels = [target.labels for target in assay.targets.values()]
     return [name for at, name in enumerate(assay.targets) if labels.index(labels[at]) == at]
 
 
 def _one_measure(detectors: Sequence[Detector]) -> list[Detector]:
-    """Keep, of the area, height and width of one detector, the area, else the height, else the width."""
+    """Keep one measure per detector: area, else height, else width."""
     best: dict[str, tuple[int, Detector]] = {}
     for detector in detectors:
         match = _MEASURED.search(detector.name)
@@ -202,7 +202,7 @@ def _one_measure(detectors: Sequence[Detector]) -> list[Detector]:
 
 
 def _doubled(header: Header, found: Mapping[str, str]) -> list[str]:
-    """Return what is wrong: one detector for two markers, or more than one detector of the same name."""
+    """Return the problems: one detector for two markers, or several detectors of the same name."""
     problems = []
     for detector in dict.fromkeys(found.values()):
         markers = [marker for marker, used in found.items() if used == detector]

@@ -1,7 +1,7 @@
-"""Which of several readings of DATA gives values that an instrument can have stored.
+"""Choice of the plausible one of several readings of DATA.
 
-Asked only where a file contradicts itself or the standard: which of two places DATA begins at, or which byte order it
-has. A reading counts only when it is the single one that is sane; else the file is refused.
+It is needed only if a file contradicts itself or the standard in the location or byte order of DATA. A reading is
+accepted only if it is the only plausible one; otherwise the file is refused.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from cd40l_flow.fcs.data import Layout
 from cd40l_flow.fcs.text import EXPORT_AGAIN, Note, refuse
 from cd40l_flow.fcs.values import detector_bytes, unmasked
 
-# Events looked at, spread over DATA.
+# Number of sampled events, spread over DATA.
 _EVENTS = 512
-# Real values lie near their range and hardly ever so near to zero; bytes in the wrong order give any exponent.
+# Real values are near their range and rarely this close to zero; a wrong byte order gives any exponent.
 _FAR_ABOVE = 100.0
 _USUAL_RANGE = 1e7
 _TINY = 1e-9
-# Fraction of values that may be odd in a sane reading: a few negative or saturated ones are.
+# Fraction of implausible values allowed, since a few are negative or saturated.
 _ODD = 0.01
-# Bits of entropy by which low and high byte of integers must differ, mean of the detectors, to tell their order.
+# Difference in entropy (bits, mean of the detectors) between low and high byte that determines the byte order.
 _ENTROPY_BITS = 0.5
 _LIST_MODE_ONLY = "Export it as FCS 3.1, list mode, floating point."
 
 
 def choose_layout(content: memoryview, layouts: Sequence[Layout], ranges: Sequence[float | None], name: str) -> Layout:
-    """Return the one of several layouts of a file whose values are sane, with a note that says so.
+    """Return the only plausible one of several layouts of a file, with a note.
 
     ``ranges`` is ``$PnR`` of every detector, None where it is not known. Raises TubeError (FILE_INTEGRITY: BYTEORD,
     OFFSETS_DISAGREE) when none or more than one is.
@@ -40,7 +40,7 @@ def choose_layout(content: memoryview, layouts: Sequence[Layout], ranges: Sequen
     sane = [layout for layout in layouts if is_sane(content, layout, ranges)]
     many = "none of them gives" if not sane else "more than one gives"
     if len({layout.start for layout in sane}) == 1 and len(sane) == 2:
-        # Integers that fill their range are within it in any order of bytes.
+        # Integers that use their full range fit in any byte order.
         sane = [layout for layout in sane if layout.big_endian == ends_low(content, layout)]
     starts = sorted({layout.start for layout in layouts})
     places = f"HEADER and TEXT place DATA at bytes {starts[0]} and {starts[-1]}"
@@ -61,7 +61,7 @@ def choose_layout(content: memoryview, layouts: Sequence[Layout], ranges: Sequen
 
 
 def is_sane(content: memoryview, layout: Layout, ranges: Sequence[float | None]) -> bool:
-    """Return whether the values of a layout are ones that an instrument can have written, by some of its events.
+    """Return whether sampled values of a layout are plausible for an instrument.
 
     Floating-point values must be finite, not far above their range and not next to zero; integers must lie within it.
     """
@@ -70,7 +70,7 @@ def is_sane(content: memoryview, layout: Layout, ranges: Sequence[float | None])
 
 
 def ends_low(content: memoryview, layout: Layout) -> bool | None:
-    """Return whether the last byte of the integers is the low one (big endian); None where the bytes do not tell.
+    """Return whether the last byte of the integers is the low one (big endian); None if undetermined.
 
     The low byte of a measured value is nearly uniform, the high one is not.
     """
@@ -82,7 +82,7 @@ def ends_low(content: memoryview, layout: Layout) -> bool | None:
 
 
 def _sampled(content: memoryview, layout: Layout) -> NDArray[np.uint8]:
-    """Return some events, (events, bytes), spread evenly over DATA."""
+    """Return a sample of events, (events, bytes), spread evenly over DATA."""
     segment = content[layout.start : layout.start + layout.size]
     rows: NDArray[np.uint8] = np.frombuffer(segment, dtype=np.uint8).reshape(layout.events, layout.event_bytes)
     return rows[:: max(1, layout.events // _EVENTS)][:_EVENTS]

@@ -1,4 +1,4 @@
-"""Whether a file is still the one it was, told by its content: a quick look at any time, or every byte of it."""
+"""Detection of changed files by content: a quick probe, or a digest of every byte."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ BLOCKS = 8  # the first is the header of an FCS file, the last its end; the othe
 def probe(path: str | Path) -> str:
     """Return a digest of the size of a file and of eight blocks of 4,096 bytes from its first to its last.
 
-    Dates play no part. A change that keeps the size and lies between the blocks is not seen: `content_digest` sees
-    it. What cannot be read has the reason in the digest's place.
+    Dates are not used. A change between the blocks that keeps the size is missed; `content_digest` finds it. For an
+    unreadable file the reason is returned.
     """
     try:
-        # Without waiting: a named pipe would make us wait for its writer.
+        # Non-blocking: opening a named pipe would wait for its writer.
         file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError:
         return "no such file"
@@ -41,7 +41,7 @@ def probe(path: str | Path) -> str:
 
 
 def identity(path: str | Path) -> tuple[int, ...] | None:
-    """Return what changes whenever a file is written to or replaced while we look; None where there is none."""
+    """Return a state that changes when a file is modified or replaced during reading; None without a file."""
     try:
         found = Path(path).stat()
     except (OSError, ValueError):
@@ -50,7 +50,7 @@ def identity(path: str | Path) -> tuple[int, ...] | None:
 
 
 def content_digest(path: str | Path, segment: tuple[int, int, str] | None = None) -> str | None:
-    """Return a SHA-256 over every byte of a file, hexadecimal; None where it cannot be read.
+    """Return the hexadecimal SHA-256 of a file; None if it cannot be read.
 
     ``segment`` are start and size (bytes) of the DATA segment and its own SHA-256, where these are known: the digest
     is then that of the bytes outside it, followed by that digest, and only few bytes are read.

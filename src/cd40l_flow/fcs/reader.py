@@ -1,4 +1,4 @@
-"""FCS files: a guard that trusts no offset, FlowIO for the keywords, numpy for the verified DATA segment."""
+"""FCS files: verified offsets, FlowIO for the keywords, numpy for the DATA segment."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from cd40l_flow.fcs.values import (
     stored_values,
 )
 
-# Distinct bits above the range that may mark values.
+# Distinct bits above the range that may tag values.
 _MOST_TAGS = 8
-# Notes that whoever trusts the values must see on the report.
+# Notes that the report must show.
 DOUBTS = ("BYTEORD", "OFFSETS_DISAGREE")
 
-# What an operating system says when it is memory or open files that are wanting.
+# Errors of the operating system when memory or file handles run out.
 _WANTING = (errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 
 
@@ -46,9 +46,9 @@ _WANTING = (errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 class Recording:
     """One open FCS file, its first data set verified but not decoded.
 
-    ``amplifiers`` holds ``$PnE`` of every detector as (decades, value at zero), decades 0 for a linear one.
-    ``segment`` is the mapped DATA segment, ``content`` the whole file, ``name`` what messages call it. ``notes`` is
-    what to tell of a file that is read all the same.
+    ``amplifiers`` holds ``$PnE`` of every detector as (decades, value at zero), decades 0 for a linear one. ``segment``
+    is the mapped DATA segment, ``content`` the whole file, ``name`` what messages call it. ``notes`` are remarks on a
+    file that can be read.
     """
 
     name: str
@@ -83,7 +83,7 @@ class Recording:
     def stored(self, columns: Sequence[int]) -> Floats | Singles:
         """Return stored values, (events, columns), bit-masked, before gain or log; columns count from 0.
 
-        In single precision where all are stored in it. Raises TubeError (FILE_INTEGRITY) for NaN and infinity.
+        They are single precision if all are stored so. Raises TubeError (FILE_INTEGRITY) for NaN and infinity.
         """
         values = stored_values(self.segment, self.layout, columns)
         check_finite(values, [self.header.detectors[column].name for column in columns], self.name)
@@ -92,8 +92,8 @@ class Recording:
     def linear(self, columns: Sequence[int], stored: Floats | Singles | None = None) -> Floats | Singles:
         """Return values on the linear scale, (events, columns): log amplifiers and gain undone, as FlowIO does.
 
-        ``stored`` are those of the columns where they were read before, and may be changed. Raises TubeError
-        (FILE_INTEGRITY) for NaN and infinity, stored or made by an absurd amplifier or gain.
+        ``stored`` are already read values of the columns, which may be overwritten. Raises TubeError (FILE_INTEGRITY)
+        for NaN and infinity, stored or made by an absurd amplifier or gain.
         """
         values = self.stored(columns) if stored is None else stored
         settings = [(self.header.detectors[column], *self.amplifiers[column]) for column in columns]
@@ -106,7 +106,7 @@ class Recording:
         if not amplified:
             return values
         values = values.astype(np.float64, order="F", copy=False)
-        # What overflows is found by the check below.
+        # Overflow is found by the check below.
         with np.errstate(over="ignore", invalid="ignore"):
             for at in amplified:
                 detector, decades, zero = settings[at]
@@ -118,11 +118,11 @@ class Recording:
         return values
 
     def log_floats(self, columns: Iterable[int]) -> list[int]:
-        """Return those of some detectors, by their positions, whose floating-point values have a log amplifier."""
+        """Return the columns of floating-point values with a log amplifier."""
         return [column for column in columns if self.amplifiers[column][0] > 0 and self.layout.types[column] != "I"]
 
     def with_linear(self, columns: Iterable[int]) -> Recording:
-        """Return the recording with the log amplifiers of some detectors taken for linear."""
+        """Return the recording with some log amplifiers treated as linear."""
         amplifiers, detectors = list(self.amplifiers), list(self.header.detectors)
         for column in columns:
             amplifiers[column] = (0.0, 0.0)
@@ -131,7 +131,7 @@ class Recording:
         return replace(self, amplifiers=tuple(amplifiers), header=header)
 
     def with_ranges(self, ranges: Mapping[str, float]) -> Recording:
-        """Return the recording with the ranges of some detectors, by their names, as somebody gives them."""
+        """Return the recording with the given ranges of some detectors, by name."""
         detectors = tuple(
             with_range(each, ranges[each.name], *amplifier) if each.name in ranges else each
             for each, amplifier in zip(self.header.detectors, self.amplifiers, strict=True)
@@ -144,16 +144,16 @@ class Recording:
 
 
 def open_recording(path: str | Path, name: str | None = None) -> Recording:
-    """Open an FCS file and verify its structure; raise TubeError (FILE_INTEGRITY) unless it can be read for certain.
+    """Open an FCS file and verify its structure; raise TubeError (FILE_INTEGRITY) if it cannot be read with certainty.
 
-    ``name`` is what messages call the file; the path, when left out.
+    ``name`` is the name in messages, by default the path.
     """
     name = str(path) if name is None else name
     return parse_recording(_mapped(path, name), name)
 
 
 def data_segment(path: str | Path, name: str) -> tuple[int, int]:
-    """Return start and size of DATA, bytes, of a file that was read before: keywords are not looked at again.
+    """Return start and size of DATA, bytes, of a file whose keywords were verified before.
 
     Raises TubeError as `open_recording` does.
     """
@@ -169,7 +169,7 @@ def _layout(content: memoryview, text: Text, name: str) -> Layout:
 
 
 def _mapped(path: str | Path, name: str) -> memoryview:
-    """Return the bytes of a file, mapped; raises TubeError (FILE_INTEGRITY) for what is no file or cannot be opened."""
+    """Return a memory map of a file; raises TubeError (FILE_INTEGRITY) if it is no file or cannot be opened."""
     try:
         if not stat.S_ISREG(Path(path).stat().st_mode):
             raise refuse(name, "NOT_A_FILE", "not a file (a folder, or a device).", "Correct `fcs` in the sheet.")
@@ -183,7 +183,7 @@ def _mapped(path: str | Path, name: str) -> memoryview:
         ) from None
     except (OSError, ValueError) as error:
         if getattr(error, "errno", None) in _WANTING:
-            raise  # the machine's fault: nothing can be said of the file
+            raise  # a fault of the machine, not of the file
         reason = type(error).__name__
         found = f"the file cannot be opened ({reason})."
         raise refuse(name, "NO_ACCESS", found, "Check its path and permissions.") from None
@@ -202,9 +202,9 @@ def parse_recording(content: memoryview, name: str) -> Recording:
 
 
 def read_header(path: str | Path, name: str | None = None) -> Header:
-    """Return what TEXT says, DATA's place and size verified but its values not read; ``name`` as in ``open_recording``.
+    """Return the header; DATA's location and size are verified, its values not read; ``name`` as in ``open_recording``.
 
-    A spillover keyword that cannot be read is left out here; ``read_events`` and ``check_files`` tell of it.
+    An unreadable spillover keyword is ignored here; ``read_events`` and ``check_files`` report it.
     """
     return open_recording(path, name).header
 
@@ -224,7 +224,7 @@ def read_events(tube: Tube, panel: Mapping[str, object], spillover: str, target_
     columns = [index[name] for name in events.names]
     clock, step, problem = _clock(recording, events.scatter.time)
     time, note = None, ""
-    # One pass through the file for all that is needed of it.
+    # Read all needed values in one pass.
     stored = recording.stored([*columns, clock.index] if clock else columns)
     if clock:
         time, problem, note = seconds_of(stored[:, -1].astype(np.float64), step, clock.range or 0.0)
@@ -252,7 +252,7 @@ def read_events(tube: Tube, panel: Mapping[str, object], spillover: str, target_
 def map_detectors(
     recording: Recording, tube: Tube, panel: Mapping[str, object], spillover: str, target_detector: str | None = None
 ) -> Events:
-    """Return the tube with everything but its values: which detectors are what, and the matrix; as ``read_events``."""
+    """Return the tube without values: its markers, scatter and matrix; as ``read_events``."""
     recording = recording.with_ranges(panel_ranges(panel))
     header = recording.header
     markers = find_markers(header, panel, tube.reagent, tube.fcs, target_detector)
@@ -262,7 +262,7 @@ def map_detectors(
         setting, recording.text.keywords, header.detectors, list(dict.fromkeys(markers.values())), tube.fcs
     )
     scatters = [scatter.fsc, scatter.ssc, scatter.fsc_height, scatter.fsc_width]
-    # Those that are looked at go first, so that what compensation leaves needs no place of its own.
+    # Columns that stay go first, so that compensation can work in place.
     wanted = [name for name in scatters if name] + list(markers.values()) + list(matrix.detectors if matrix else ())
     names = tuple(dict.fromkeys(wanted))
     roles = markers | {role: name for role, name in (("FSC", scatter.fsc), ("SSC", scatter.ssc)) if name is not None}
@@ -274,9 +274,9 @@ def map_detectors(
 
 
 def tag_notes(recording: Recording, columns: Iterable[int]) -> list[Note]:
-    """Return what to tell of integers with bits above the range of their detectors, which mark every value.
+    """Return notes on integers with tag bits above the range of their detectors.
 
-    Raises TubeError (FILE_INTEGRITY) where the values themselves go on above the range: masked they would be wrong.
+    Raises TubeError (FILE_INTEGRITY) if the values themselves exceed the range: masking would corrupt them.
     """
     names = [detector.name for detector in recording.header.detectors]
     tagged: list[str] = []
@@ -284,7 +284,7 @@ def tag_notes(recording: Recording, columns: Iterable[int]) -> list[Note]:
     for column in columns:
         used = high_bits(recording.segment, recording.layout, column)
         if used.any():
-            # Tags are few and every value has one; values that go on above the range use the next bits, and none, too.
+            # There are few tags and every value has one; values above the range use the next bits, and also none.
             (tagged if used[0] > 0 and used.size <= _MOST_TAGS else beyond).append(names[column])
     if beyond:
         found = f"integers above the range that $PnR gives: {', '.join(beyond)}."
@@ -297,11 +297,11 @@ def tag_notes(recording: Recording, columns: Iterable[int]) -> list[Note]:
 def settle_amplifiers(
     recording: Recording, stored: Mapping[int, Floats | Singles], stated: object = None
 ) -> tuple[Recording, list[Note]]:
-    """Return the recording with its log amplifiers as its floating-point values say, and what to tell of it.
+    """Return the recording with its log amplifiers resolved for floating-point values, and notes.
 
-    ``stored`` are values by the positions of their detectors, (events,) each. Floating-point values beside a log
-    amplifier are linear where any is negative, above its range or no whole number, for channel numbers are none of
-    that. ``stated``, ``linear`` or ``log`` from the panel, decides before the values do.
+    ``stored`` are values by the positions of their detectors, (events,) each. Floating-point values with a log
+    amplifier are linear if any is negative, above its range or not whole, which channel numbers never are. ``stated``,
+    ``linear`` or ``log`` from the panel, takes precedence.
     """
     log = recording.log_floats(stored)
     if not log:
@@ -323,7 +323,7 @@ def _channel_numbers(values: Floats | Singles, limit: float | None) -> bool:
 
 
 def _clock(recording: Recording, name: str | None) -> tuple[Detector | None, float, str]:
-    """Return the Time detector and the seconds of its tick, or None and why it cannot be used."""
+    """Return the Time detector and its tick in seconds, or None and the reason."""
     if name is None:
         return None, 0.0, "the file has no Time detector"
     step = positive(recording.text.keywords.get("$TIMESTEP", ""))

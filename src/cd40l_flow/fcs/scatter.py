@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from cd40l_flow.base.errors import TubeError
 from cd40l_flow.base.model import Detector, Header, Scatter
 
-# What a panel says of recordings without scatter, such as those of a mass cytometer.
+# The panel's word for recordings without scatter, such as those of a mass cytometer.
 NO_SCATTER = "none"
 AREA = ("a", "area", "int")
 _HEIGHT = ("h", "height", "peak")
 _WIDTH = ("w", "width", "tof")
 _MEASURES = (*AREA, *_HEIGHT, *_WIDTH)
-# Words of a name that say how a signal is kept, not which it is; Guava writes HLin for the height, linear.
+# Words for how a signal is stored, not which it is; Guava writes HLin for linear height.
 _KEPT = ("lin", "log", "hlin", "alin", "wlin", "hlog", "alog", "linh", "lina", "logh", "loga")
 # Of a detector's laser or place: 488/10, (Violet), B, PMT, Par; the usual scatter is that of the blue laser.
 _PLACE = re.compile(
@@ -29,16 +29,16 @@ _KIND = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _TIME = re.compile(r"time|hdr[ ._-]?t|time[ ._-]?[ml]sw|event[ ._-]?time", re.IGNORECASE)
-# The most significant word of a clock in two words is the one that goes up all the time.
+# Of a clock in two words, only the most significant one always increases.
 _TIME_ORDER = ("time", "hdr", "eventtime", "timemsw")
 _BACK = "b"
 
 
 @dataclass(frozen=True)
 class ScatterName:
-    """What a name says of a scatter detector: ``axis`` f, s or b (forward, side, back), its place, and its measure.
+    """A scatter detector by its name: ``axis`` f, s or b (forward, side, back), its place and its measure.
 
-    ``measure`` is empty where the name has none; ``place`` the words for laser or filter, empty where it has none.
+    ``measure`` is empty if the name has none; ``place`` are the words for laser or filter, or empty.
     """
 
     axis: str
@@ -47,7 +47,7 @@ class ScatterName:
 
 
 def scatter_name(name: str) -> ScatterName | None:
-    """Return what the name of a scatter detector says, None for any other name."""
+    """Return the scatter detector with this name, None for any other name."""
     match = _KIND.fullmatch(name.strip())
     if match is None:
         return None
@@ -67,22 +67,22 @@ def scatter_name(name: str) -> ScatterName | None:
 
 
 def is_time(name: str) -> bool:
-    """Return whether a name is one that instruments give to the time of events."""
+    """Return whether a name is a usual one for the time of events."""
     return _TIME.fullmatch(name.strip()) is not None
 
 
 def find_scatter(header: Header, panel: Mapping[str, object], name: str) -> Scatter:
     """Return the scatter detectors and time: the panel's own, else by their names.
 
-    An area goes before an unnamed measure before a height; a detector whose name has no laser before the blue one
-    before others; side before back scatter. Height and width are given only where the file has an area too, for they
-    serve to find doublets. A panel with ``scatter: none`` leaves all of it out. ``name`` is what messages call the
-    tube. Raises TubeError (CHANNEL_MAP) when forward or side scatter is missing.
+    Area takes precedence over an unnamed measure, then height; a name without a laser over the blue laser, then others;
+    side over back scatter. Height and width, used for doublets, are given only if the file also has an area. A panel
+    with ``scatter: none`` skips all of them. ``name`` is the tube's name in messages. Raises TubeError (CHANNEL_MAP)
+    when forward or side scatter is missing.
     """
     if panel.get("scatter") == NO_SCATTER:
         return Scatter(None, None, None, None, _of_panel(header, panel, "time", name) or _time(header))
     given = {role: _of_panel(header, panel, role, name) for role in ("FSC", "SSC", "time")}
-    named = [(detector, said) for detector in header.detectors if (said := scatter_name(detector.name)) is not None]
+    named = [(detector, parsed) for detector in header.detectors if (parsed := scatter_name(detector.name)) is not None]
     forward = _group(named, "f", given["FSC"])
     side = _group(named, "s", given["SSC"]) or _group(named, _BACK, None)
     fsc = given["FSC"] or _pick(forward, (*AREA, "", *_HEIGHT))
@@ -116,9 +116,9 @@ def _of_panel(header: Header, panel: Mapping[str, object], role: str, name: str)
 def _group(named: Sequence[tuple[Detector, ScatterName]], axis: str, chosen: str | None) -> Mapping[str, str]:
     """Return measure -> detector of a forward, side or back scatter: a chosen detector's, else the usual one's."""
     groups: dict[str, dict[str, str]] = {}
-    for detector, said in named:
-        if said.axis == axis:
-            groups.setdefault(said.place, {}).setdefault(said.measure, detector.name)
+    for detector, parsed in named:
+        if parsed.axis == axis:
+            groups.setdefault(parsed.place, {}).setdefault(parsed.measure, detector.name)
     if chosen is not None:
         return next((group for group in groups.values() if chosen in group.values()), {})
     return min(groups.items(), key=_usual, default=("", {}))[1]

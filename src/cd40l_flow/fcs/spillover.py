@@ -1,7 +1,7 @@
 """The spillover matrix of a tube: from its own keywords or from a CSV file, never a silent fallback.
 
-A wrong or missing matrix lets bright CD69 leak into CD154, which turns an affected sample into a normal one; so
-whatever is not certain is refused with the remedy.
+A wrong or missing matrix lets bright CD69 leak into CD154 and can make an affected sample look normal. Anything
+uncertain is refused, with the remedy.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _REMEDY = (
 
 
 class SpilloverFault(Exception):
-    """What is wrong with one matrix, without saying whose it is."""
+    """A fault of a matrix, without its source."""
 
 
 def choose_spillover(
@@ -47,7 +47,7 @@ def choose_spillover(
     """Return the matrix to apply to a tube, or None where ``setting`` is ``none`` (already compensated).
 
     ``needed`` are the fluorescence detectors of the markers: the matrix must cover them all. ``keywords`` are those of
-    ``Text``; ``name`` is what messages call the tube. Raises TubeError (NO_COMP).
+    ``Text``; ``name`` is the tube's name in messages. Raises TubeError (NO_COMP).
     """
     if setting == COMPENSATED:
         return None
@@ -113,7 +113,7 @@ def read_csv(path: str) -> Spillover:
 
 
 def refuse_transformed(detectors: Sequence[Detector], columns: Sequence[Floats | Singles], name: str) -> None:
-    """Raise TubeError (NO_COMP) when values for which a matrix stands lie all far inside their range: transformed.
+    """Raise TubeError (NO_COMP) if the values of the matrix's detectors are all far inside their range: transformed.
 
     ``columns`` are the values of each of ``detectors``, (events,), which are those of the matrix.
     """
@@ -127,8 +127,8 @@ def refuse_transformed(detectors: Sequence[Detector], columns: Sequence[Floats |
 def looks_transformed(detectors: Sequence[Detector], ends: Sequence[tuple[float, float]], events: int) -> bool:
     """Return whether all values lie within a thousandth of ``$PnR`` and none far below 0; ``ends`` are their extremes.
 
-    So do those of a logicle or arcsinh scale. Raw values of dim cells may be as small, but have noise far below 0, or
-    are whole numbers, which no scale leaves.
+    Values on a logicle or arcsinh scale do. Raw values of dim cells may be as small, but have noise far below 0 or are
+    whole numbers.
     """
     known = [(end, each.range) for each, end in zip(detectors, ends, strict=True) if each.range is not None]
     if not known or events < _ENOUGH_EVENTS or min(low for low, _ in ends) < _LOWEST_TRANSFORMED:
@@ -141,7 +141,7 @@ def _largest(ends: Sequence[tuple[float, float]]) -> float:
 
 
 def spillover_notes(keywords: Mapping[str, str], detectors: Sequence[Detector]) -> list[Note]:
-    """Return what is wrong with the file's own matrix, or says that it was applied already; no sample is judged."""
+    """Return the fault of the file's own matrix, or that it was already applied."""
     notes = []
     try:
         spillover = keyword_spillover(keywords, detectors)
@@ -160,7 +160,7 @@ def spillover_notes(keywords: Mapping[str, str], detectors: Sequence[Detector]) 
 
 
 def condition_number(spillover: Spillover) -> float:
-    """Return the condition number of a matrix: by how much compensation can magnify noise, 1 for none."""
+    """Return the condition number of a matrix: the most that compensation can amplify noise, 1 for none."""
     return float(np.linalg.cond(spillover.matrix))
 
 
@@ -233,7 +233,7 @@ def _check(spillover: Spillover, known: Sequence[str], needed: Sequence[str]) ->
 
 
 def _refuse_compensated(keywords: Mapping[str, str], detectors: Sequence[Detector]) -> None:
-    """Raise SpilloverFault for values that say they are compensated or transformed already: never compensate twice."""
+    """Raise SpilloverFault for values that are marked as compensated or transformed: never compensate twice."""
     marked = [detector.name for detector in detectors if detector.name.lower().startswith(("comp-", "fjcomp-"))]
     if marked:
         raise SpilloverFault(f"the values are already compensated: detectors are called {_listed(marked[:3])}")

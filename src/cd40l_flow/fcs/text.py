@@ -16,7 +16,7 @@ from cd40l_flow.base.errors import TubeError
 VERSIONS = ("FCS2.0", "FCS3.0", "FCS3.1", "FCS3.2")
 SPILLOVER_KEYWORDS = ("$SPILLOVER", "SPILLOVER", "$SPILL", "SPILL")
 HEADER_BYTES = 58
-# Far beyond what instruments write, and little enough to be read in a moment whatever it holds.
+# Far above what instruments write, and small enough to be parsed quickly.
 _MOST_TEXT = 16 << 20
 _MOST_VALUE = 2 << 20
 _MOST_KEYWORDS = 100_000
@@ -25,7 +25,7 @@ _ALLOWED = re.compile(
     r"|NEXTDATA|COMP|P[1-9]\d{0,4}([BENRSGV]|DATATYPE))"
     r"|\$?SPILL(OVER)?|TRANSFORMATION"
 )
-# What stands in the place of FCS files, by its first bytes in lower case: what it is, and what to do.
+# Other content found in place of FCS files, by its first bytes in lower case: description and remedy.
 _UNPACK = "Unpack it and name the FCS file inside."
 _DOWNLOAD = "Download the file itself and put it in its place."
 _OTHER_FILES = (
@@ -56,7 +56,7 @@ _PADDING = b" \t\r\n\x00"
 
 @dataclass(frozen=True)
 class Note:
-    """Something about a file that is read all the same, but that its reader must know: a code and a sentence."""
+    """A remark on a file that can be read: a code and a sentence."""
 
     code: str
     message: str
@@ -64,7 +64,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Text:
-    """What HEADER and TEXT of the first data set say.
+    """HEADER and TEXT of the first data set.
 
     ``segment`` is the first and last byte of TEXT; ``header_data`` and ``text_data`` are those of DATA as HEADER and as
     TEXT give them, ``(0, 0)`` where they do not; ``analysis_end`` is the last byte of ANALYSIS or 0. ``keywords`` maps
@@ -91,7 +91,9 @@ def whole_number(text: str) -> int | None:
 
 
 def refuse(name: str, rule: str, found: str, remedy: str) -> TubeError:
-    """Return the error of a file that cannot be read for certain: its name, the rule, what was found, what to do."""
+    """Return the error of a file that cannot be read with certainty: its name, the rule, what was found, and the
+    remedy.
+    """
     return TubeError("FILE_INTEGRITY", name, found, remedy, rule)
 
 
@@ -101,8 +103,8 @@ EXPORT_AGAIN = "Copy or export the file again from the cytometer."
 def read_text(content: memoryview, name: str) -> Text:
     """Return HEADER and TEXT of the first data set in ``content``, the bytes of the whole file.
 
-    Raises TubeError (FILE_INTEGRITY) when they cannot be read without guessing; ``name`` is what the message calls the
-    file.
+    Raises TubeError (FILE_INTEGRITY) when they cannot be read without guessing; ``name`` is the file's name in
+    messages.
     """
     header = bytes(content[:HEADER_BYTES])
     version = _version(header, name)
@@ -117,7 +119,7 @@ def read_text(content: memoryview, name: str) -> Text:
         found = f"its HEADER gives TEXT {stop - start + 1} bytes; more than {_MOST_TEXT} are not read."
         raise refuse(name, "TEXT_OFFSETS", found, EXPORT_AGAIN)
     if start < data_start < stop:
-        # A HEADER that contradicts itself cannot vouch for where TEXT lies either.
+        # If HEADER contradicts itself, its location of TEXT is not reliable either.
         found = f"its HEADER places DATA (from byte {data_start}) inside TEXT (bytes {start} to {stop})."
         raise refuse(name, "SEGMENTS_OVERLAP", found, EXPORT_AGAIN)
     notes: list[Note] = []
@@ -187,7 +189,7 @@ def _keywords(segment: bytes, closed: bytes, name: str, notes: list[Note]) -> di
         key = stripped.decode("latin-1").upper() if len(stripped) <= _LONGEST_KEYWORD else ""
         allowed = _ALLOWED.fullmatch(key) is not None
         if doubled and swallowed.search(segment, begin, end + 1):
-            # Either an escaped delimiter or the next keyword after one delimiter too many: not for a program to decide.
+            # An escaped delimiter, or an extra delimiter before the next keyword: this is ambiguous.
             what = f"the value of {key}" if allowed else "a value"
             found_text = f"{what} is followed by a doubled delimiter and a keyword."
             raise refuse(name, "DELIMITER", found_text, EXPORT_AGAIN)

@@ -1,4 +1,4 @@
-"""What lies after the last segment of an FCS file: nothing, padding, a checksum, or bytes that nothing explains."""
+"""Bytes after the last segment of an FCS file: padding, a checksum, or unexplained bytes."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from cd40l_flow.fcs.datasets import PADDING, Chain, last_byte
 from cd40l_flow.fcs.text import Note, Text, refuse
 
 _CRC_BYTES = 8
-# Line feeds of binary data that all follow a carriage return: by chance once in 256 to this power.
+# Number of line feeds that must all follow a carriage return; by chance, once in 256 to this power.
 _FEWEST_LINE_FEEDS = 4
 _COPY_AS_BINARY = "Copy the file again in binary mode: a program took it for a text and changed its line ends."
 
 
 def trailing_notes(content: memoryview, text: Text, layout: Layout, chain: Chain, name: str) -> list[Note]:
-    """Return what to tell of bytes after the last segment.
+    """Return notes on bytes after the last segment.
 
-    Raises TubeError (FILE_INTEGRITY) where they are there because line feeds within DATA have become CR LF: every value
-    after the first of them is then moved.
+    Raises TubeError (FILE_INTEGRITY) if they result from line feeds in DATA converted to CR LF, which shifts every
+    later value.
     """
     end = last_byte(text, layout) + 1
     limit = chain.starts[1] if len(chain.starts) > 1 else len(content)

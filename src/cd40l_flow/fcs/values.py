@@ -1,4 +1,4 @@
-"""The stored values of a verified DATA segment, and what must hold of them."""
+"""The stored values of a verified DATA segment, and checks of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.fcs.data import Layout
 from cd40l_flow.fcs.text import EXPORT_AGAIN, refuse
 
-# Events decoded at a time: their bytes stay in the processor's cache while the columns are picked out.
+# Events decoded per batch, so that their bytes stay in the CPU cache.
 _BLOCK = 4096
 # Values decoded at a time where all detectors are wanted, and events laid side by side to make long rows of few.
 _BLOCK_VALUES = 1 << 16
@@ -23,9 +23,9 @@ _SINGLE_BYTES = 4
 
 @dataclass(frozen=True)
 class Columns:
-    """What holds of every detector's stored values: mean, lowest, highest, and how many are NaN or infinite.
+    """Statistics of every detector's stored values: mean, minimum, maximum, and the number of NaN or infinite values.
 
-    Of a detector that has such values, the other three say nothing.
+    With such values, the other three are not valid.
     """
 
     means: tuple[float, ...]
@@ -87,7 +87,7 @@ def describe_columns(segment: memoryview, layout: Layout) -> Columns:
 
 def check_finite(values: Floats | Singles, names: Sequence[str], name: str) -> None:
     """Raise TubeError (FILE_INTEGRITY) when any of ``values``, (events, names), is NaN or infinite."""
-    # Extremes show NaN as well.
+    # Minimum and maximum also reveal NaN.
     ends = [(column.min(initial=0.0), column.max(initial=0.0)) for column in values.T]
     doubtful = [at for at, (low, high) in enumerate(ends) if not (np.isfinite(low) and np.isfinite(high))]
     counts = [int(np.count_nonzero(~np.isfinite(values[:, at]))) for at in doubtful]
@@ -117,9 +117,10 @@ def _rows(segment: memoryview, layout: Layout) -> NDArray[np.uint8]:
 
 
 def _blocks(segment: memoryview, layout: Layout, fold: int) -> Iterator[Floats]:
-    """Yield the stored values of all detectors, (some events, detectors), a multiple of ``fold`` events but the last.
+    """Yield the stored values of all detectors, (some events, detectors), in multiples of ``fold`` events except the
+    last.
 
-    What is yielded is overwritten by the next.
+    Each array is overwritten by the next.
     """
     count = len(layout.widths)
     size = max(1, _BLOCK_VALUES // (count * fold)) * fold

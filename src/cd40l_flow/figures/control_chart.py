@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cd40l_flow.cohort.config import default_limits
+from cd40l_flow.assay.call_limits import ReferenceLimits
 from cd40l_flow.decision.laboratory import CHARTED, Spread
 from cd40l_flow.result.reference import row_of, spread, values_of
 from cd40l_flow.result.types.result import Result
@@ -23,7 +23,7 @@ def control_charts(results: Sequence[Result], reference: Mapping[str, Any] | Non
     now = [row_of(result) for result in results if result.role == "control" and result.reagents]
     own = _own(results)
     history = [row for row in (reference["controls"] if reference else []) if (row["run"], row["sample"]) not in own]
-    limits = default_limits()["reference"]
+    limits = ReferenceLimits()
     charts = []
     for reagent in dict.fromkeys(sorted(reagent for row in now for reagent in row["reagents"])):
         kinds = {(row["cytometer"], row["reagents"][reagent]["lot"]) for row in now if reagent in row["reagents"]}
@@ -56,11 +56,11 @@ def _chart(
     lot: str,
     past: Sequence[Row],
     present: Sequence[Row],
-    limits: Mapping[str, Any],
+    limits: ReferenceLimits,
 ) -> dict[str, Any]:
     values = values_of(past, reagent, measure)
     usual = Spread(**spread(values, log=CHARTED[measure])) if values else None
-    warn, fail = float(limits["chart_warn_sd"]), float(limits["chart_fail_sd"])
+    warn, fail = limits.chart_warn_sd, limits.chart_fail_sd
     bounds = {"low_3sd": -fail, "low_2sd": -warn, "high_2sd": warn, "high_3sd": fail}
     bands = {name: usual.limit(sds) if usual else None for name, sds in bounds.items()}
     points = [
@@ -85,7 +85,7 @@ def _chart(
         "mean": usual.limit(0.0) if usual and usual.sd is not None else None,
         "sd": usual.sd if usual else None,
         **bands,
-        "few": len(values) < int(limits["fewest_controls"]),
+        "few": len(values) < limits.fewest_controls,
         "points": points,
     }
 

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cd40l_flow.assay.cd40l import CD8_NEGATIVE
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.disk import write_atomically
-from cd40l_flow.base.model import Floats, Singles
+from cd40l_flow.base.model import Arrays, Floats, Singles
 from cd40l_flow.decision.case import Case
 from cd40l_flow.figures.axes import Axis
 from cd40l_flow.figures.evidence import Curves
@@ -35,7 +35,7 @@ GRID = 96  # cells of either axis of CD69 against the target
 LEVEL = 2  # of compression: a quarter of the time of the usual 6 for a fifth more bytes
 
 
-def densities(gated: GatedSample, case: Case, control_tops: Sequence[Sequence[float]] = ()) -> dict[str, Any]:
+def densities(gated: GatedSample, case: Case, control_tops: Sequence[Sequence[float]] = ()) -> Arrays:
     """Return the arrays of a sample's figures and their ``index`` (JSON text): what ``densities.npz`` holds.
 
     2-D arrays are (128, 128) counts, [x, y], as whole numbers as short as they can be; 1-D arrays (256,) counts, or the
@@ -69,7 +69,7 @@ def densities(gated: GatedSample, case: Case, control_tops: Sequence[Sequence[fl
     return arrays
 
 
-def write_densities(arrays: Mapping[str, Any], path: Path) -> str:
+def write_densities(arrays: Arrays, path: Path) -> str:
     """Write the arrays as a compressed npz file, equal arrays as equal bytes; return its SHA-256."""
     buffer = io.BytesIO()
     # As np.savez_compressed writes it, but for the level: many panels, most of their cells empty.

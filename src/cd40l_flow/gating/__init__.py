@@ -1,1 +1,1 @@
-"""Which events are activated CD4+ T cells: boundaries found in the data, and the strategy that applies them."""
+"""Gating of activated CD4+ T cells: boundaries found in the data, and the strategy that applies them."""

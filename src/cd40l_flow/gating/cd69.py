@@ -1,4 +1,4 @@
-"""The CD69 boundary: what stimulation added to the unstimulated cells, parted from them with the fewest errors."""
+"""The CD69 boundary: it separates the cells that stimulation added from unstimulated cells with the fewest errors."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from cd40l_flow.gating.found import Evidence, Found, joined, no_gate
 from cd40l_flow.gating.thresholds import FEWEST
 from cd40l_flow.signal.scale import Scale
 
-# A valley this deep is no accident of counting.
+# A valley this deep is not counting noise.
 CLEAR = 0.5
 NARROWEST_SD = 0.005
-# Where so much of the unstimulated peak lies below, its share in the stimulated tube can be read.
+# With this much of the unstimulated peak below, its share of the stimulated tube can be estimated.
 READABLE = 0.15
-# Fewer cells added, or a smaller share, and the difference of two counts is mostly chance.
+# With fewer added cells, or a smaller share, the difference of two counts is mostly noise.
 FEWEST_ADDED, SMALLEST_SHARE = 60, 0.02
-# Where F1 hardly changes the best place is chance. Boundaries are weighted by exp(F1 / SOFT + STRICT x position) and
-# their mean is taken: steady, and of boundaries nearly as good the stricter, since resting cells that carry CD69 thin
-# out towards the activated ones. Chosen on simulated samples for accuracy and steadiness; default, not validated.
+# Where F1 is flat, its maximum is noise. The boundary is the mean weighted by exp(F1 / SOFT + STRICT x position):
+# stable, and stricter among nearly equal ones, since resting CD69+ cells thin out towards the activated cells. Chosen
+# on simulated samples for accuracy and stability; default, not validated.
 SOFT, STRICT = 0.012, 30.0
 
 
 def find_cd69(resting: Density, active: Density, scale: Scale, max_percent: float) -> Found:
-    """Return the boundary above which CD3+CD8- cells are CD69+; both densities are those of CD3+CD8-
-    cells, ``resting`` of the unstimulated tubes.
+    """Return the boundary above which CD3+CD8- cells are CD69+; both densities are of CD3+CD8- cells, ``resting`` of
+    the unstimulated tubes.
 
-    The unstimulated tube sets the least: at most ``max_percent`` of its cells lie above, or, where some carry CD69
-    already, at most that percent of a normal peak of resting cells; the flag says when more are above. From there on
-    up lies the boundary that parts what stimulation added from the unstimulated cells with the largest F1; CD69 need
-    not have a peak of its own for that. Where nothing was added, ``max_percent`` of the unstimulated cells (or their
-    peak + 4 SD, where that is less) is the boundary. Without an unstimulated tube the valley serves alone, flagged.
+    The unstimulated tube sets the minimum: at most ``max_percent`` of its cells lie above. If some already express
+    CD69, that percent refers to a normal peak of resting cells, and the flag says so. Above this minimum, the boundary
+    separates the added cells from the unstimulated ones with the largest F1; CD69+ cells need no peak of their own. If
+    stimulation added no cells, the boundary is at ``max_percent`` of the unstimulated cells (or their peak + 4 SD if
+    lower). Without an unstimulated tube, the valley is used and flagged.
     """
     if resting.total < FEWEST:
         return _alone(active, scale)
@@ -51,13 +51,13 @@ def find_cd69(resting: Density, active: Density, scale: Scale, max_percent: floa
             position, method = resting.seen(mode + 4 * spread), "unstimulated peak + 4 SD"
     above = 100 * (1 - resting.below(position))
     method = f"{method}, {above:.1f} % of the unstimulated above"
-    # Interpolated in bins of a thousandth: a hair more than asked for is not more.
+    # Tolerance for interpolation in bins of a thousandth.
     flag = f"{above:.1f} % CD69+ without stimulation" if above > 1.05 * max_percent else ""
     return Found(position, method, joined(flag, _beside_valley(active, position, valleys)), evidence)
 
 
 def _beside_valley(active: Density, position: float, valleys: list[Valley]) -> str:
-    """Return the doubt of a boundary that the stimulated tube's clear valley lies far from, beyond one of its peaks."""
+    """Return a flag if the clear valley of the stimulated tube lies far from the boundary, beyond a peak."""
     valley = most_parting(active, valleys)
     if valley is None or valley.left_mode < position < valley.right_mode:
         return ""
@@ -65,16 +65,16 @@ def _beside_valley(active: Density, position: float, valleys: list[Valley]) -> s
 
 
 def _fewest_errors(resting: Density, active: Density, least: float) -> float | None:
-    """Return the boundary with the largest F1 for the cells that stimulation added, None where it added too few.
+    """Return the boundary with the largest F1 for the cells that stimulation added, None if it added too few.
 
-    The stimulated cells are w times the unstimulated ones plus the added: w is the ratio of the two cumulated
-    histograms where it is least, two standard errors added so that chance does not choose the place. Above t are N S(t)
-    cells, of which N (S(t) - w R(t)) were added, with S and R the shares above t: F1 = 2 (S - w R) / (S + 1 - w).
+    The stimulated cells are w times the unstimulated ones plus the added: w is the smallest ratio of the two cumulative
+    histograms, plus two standard errors so that noise does not choose it. Above t are N S(t) cells, of which N (S(t) -
+    w R(t)) were added, with S and R the shares above t: F1 = 2 (S - w R) / (S + 1 - w).
     """
     below_rest = np.cumsum(resting.counts) / resting.total
     below_active = np.cumsum(active.counts) / active.total
     positions = LOW + (np.arange(below_rest.size) + 1) * (HIGH - LOW) / below_rest.size
-    # Beyond the detector's end nothing is read: how the two piles were drawn out there is no measurement.
+    # Ignore values beyond the detector's end: there, both histograms are extrapolated pile-ups.
     readable = (below_rest >= READABLE) & (positions >= max(resting.low, active.low))
     rest, both = below_rest[readable], below_active[readable]
     ratio = both / rest

@@ -16,22 +16,22 @@ Counts = NDArray[np.intp]
 GRID = 400
 LOW, HIGH = -0.2, 1.1
 STEP = (HIGH - LOW) / GRID
-# Quantiles are read from a histogram this many times finer than the density: to a thousandth of the scale.
+# The histogram for quantiles is this many times finer than the density: about a thousandth of the scale.
 FINER = 4
 NARROWEST, WIDEST = 0.008, 0.03
-# A stretch this far above a valley's floor, of the way up to its lower mode (half as far of the way to the higher one,
-# but no further than half way up), still belongs to the floor.
+# Points up to this fraction of the rise to the lower mode still belong to the floor of a valley (half of it for the
+# higher mode, at most half of the rise).
 FLAT = 0.1
-_CHUNK = 1 << 14  # values at a time: they stay in the processor's cache
+_CHUNK = 1 << 14  # values per batch, to stay in the CPU cache
 
 
 @dataclass(frozen=True)
 class Density:
     """A density of one marker: ``grid`` (points on the logicle scale), ``height`` (per unit of the scale), both (400,).
 
-    ``counts`` is the histogram below it, (1600,): what quantiles are read from. At ``low`` and ``high`` the detector
-    ends: what lies beyond is not seen, only how much, and is drawn out as ``restored`` has it. No boundary lies there.
-    ``foot`` is where the population that the lower end cuts off ceases, None where that is not known.
+    ``counts``, (1600,), is the underlying histogram, used for quantiles. ``low`` and ``high`` are the detector's ends.
+    Beyond them only the number of events is known, and they are spread as in ``restored``; no boundary lies there.
+    ``foot`` is the upper end of the population that the lower end cuts off, or None.
     """
 
     grid: Floats
@@ -52,9 +52,9 @@ class Density:
         return float(self.grid[inside][np.argmax(self.height[inside])])
 
     def middle(self, low: float = LOW, high: float = HIGH) -> float:
-        """Return the middle of the highest peak between two positions: the mean of what rises above half its height.
+        """Return the middle of the highest peak between two positions: the mean of the part above half its height.
 
-        It is steadier than the highest point, which chance moves along a flat top.
+        It is more stable than the highest point of a flat top.
         """
         first, last = np.searchsorted(self.grid, (low, high))
         heights = self.height[first:last]
@@ -76,7 +76,7 @@ class Density:
         return float(np.interp(position, _EDGES, cumulated) / max(cumulated[-1], 1.0))
 
     def seen(self, position: float) -> float:
-        """Return a position, or the next one that parts events that are seen from those beyond the detector's ends."""
+        """Return a position moved inside the detector's range, if it lies beyond an end."""
         low = self.low + STEP / 2 if self.low > LOW else LOW
         high = self.high - STEP / 2 if self.high < HIGH else HIGH
         return min(max(position, low), high)
@@ -86,15 +86,15 @@ class Density:
         return _smoothed(self.counts, bandwidth)
 
     def left_sd(self, mode: float, low: float = LOW, high: float | None = None) -> float:
-        """Return the SD of a population from the half below its mode (down to ``low``): what lies above may be others.
+        """Return the SD of a population from the half below its mode (down to ``low``), free of populations above.
 
         It is the distance below the mode that holds 68.27 % of that half. With ``high``, the upper end of the
-        population, the half above serves where the lower one is cut off by a log amplifier or an analog baseline (it
-        holds less than a third as much).
+        population, the upper half is used if a log amplifier or an analog baseline cuts off the lower one (less than a
+        third of the events).
         """
         cumulated = np.concatenate(([0.0], np.cumsum(self.counts)))
         if high is not None:
-            # The mode of a pile at the bottom of the range may lie a step beside it.
+            # The mode of a pile-up at the bottom of the range may be one step off.
             start, middle, end = np.interp((low, mode - STEP, high), _EDGES, cumulated)
             if 3 * (middle - start) < end - middle:
                 return _place(cumulated, middle + 0.6827 * (end - middle)) - mode
@@ -119,7 +119,7 @@ _GRID: Floats = (_EDGES[::FINER][:-1] + _EDGES[::FINER][1:]) / 2
 
 
 def _place(cumulated: Floats, count: float) -> float:
-    """Return where a cumulated histogram reaches a count."""
+    """Return where a cumulative histogram reaches a count."""
     bin_ = min(max(int(np.searchsorted(cumulated, count, side="left")), 1), cumulated.size - 1)
     below, above = cumulated[bin_ - 1], cumulated[bin_]
     share = (count - below) / (above - below) if above > below else 0.0
@@ -150,16 +150,17 @@ def density(scaled: Floats | Singles, bandwidth: float | None = None) -> Density
 
 @dataclass(frozen=True)
 class Ends:
-    """Where events are piled at the ends of a detector's range, on its ``scale``; None where they are not."""
+    """Pile-ups at the ends of a detector's range, on its ``scale``; None without one."""
 
     low: float | None
     high: float | None
     scale: Scale
 
     def drawn_out(self, counts: Floats, spacing: float) -> tuple[Floats, float | None]:
-        """Return counts, (1600,), with the piles drawn out, and the foot of the lower one's population.
+        """Return counts, (1600,), with pile-ups spread beyond the ends, and the upper end of the lower one's
+        population.
 
-        ``spacing`` is the step between values; it and the foot are on the scale.
+        ``spacing`` is the step between values; both are on the scale.
         """
         first, last = (None if end is None else _bin(end) for end in (self.low, self.high))
         if first is None and last is None:
@@ -172,8 +173,8 @@ def density_of(counts: Counts | Floats, bandwidth: float | None = None, ends: En
     """Return the Gaussian kernel density of counted values, (1600,).
 
     The bandwidth (scale units) defaults to 0.9 min(SD, IQR/1.34) n^(-1/5) (Silverman 1986, eq. 3.31), at most 0.03: the
-    rule is for one mode and would smear two. It is never narrower than the step between the values an instrument can
-    give, or the density of integers would be a comb. What is piled at ``ends`` is drawn out beyond them.
+    rule is for one mode and would blur two. It is never narrower than the instrument's step between values, since
+    integers would give a comb. Pile-ups at ``ends`` are spread beyond them.
     """
     counts = counts.astype(np.float64)
     spacing = _spacing(counts)
@@ -188,14 +189,14 @@ def density_of(counts: Counts | Floats, bandwidth: float | None = None, ends: En
 
 
 def _bin(position: float) -> int:
-    """Return the fine bin that a position falls into."""
+    """Return the index of the fine bin of a position."""
     return int(np.argmax(counted(np.array([position], dtype=np.float32))))
 
 
 def spread_out(values: Floats, counts: Counts | Floats, origin: float, unit: float) -> Floats:
     """Return the counts, (1600,), on the scale (value - ``origin``) / ``unit`` of a histogram with any bins.
 
-    ``values`` are the ends of its bins, (n + 1,), ``counts`` what they hold, (n,), spread evenly over each.
+    ``values``, (n + 1,), are its bin edges and ``counts``, (n,), its counts, spread evenly within each bin.
     """
     cumulated = np.concatenate(([0.0], np.cumsum(counts)))
     reached = np.interp(origin + unit * _EDGES, values, cumulated)
@@ -226,8 +227,7 @@ def _silverman(counts: Floats) -> float:
 def _spacing(counts: Floats) -> float:
     """Return the step between neighbouring values where most values lie, scale units; 0 where they are continuous.
 
-    Bins that hold five events beside empty ones are no accident: 90 % of the events have their next neighbours that
-    near.
+    Bins of five events next to empty ones are not chance: the spacing is that of 90 % of the events.
     """
     held = np.flatnonzero(counts >= 5)
     if held.size < 3 or counts[held].sum() < 0.8 * counts.sum():
@@ -245,8 +245,8 @@ def find_valleys(
 ) -> list[Valley]:
     """Return the valleys between two positions of the scale, from left to right.
 
-    A valley is at least ``min_depth`` deep against the lower of the modes it parts; a mode holds at least the fraction
-    ``min_mass`` of the events between its valleys, so that a few stray events in an empty stretch are none.
+    A valley is at least ``min_depth`` deep relative to the lower of its two modes. A mode holds at least the fraction
+    ``min_mass`` of the events, so that a few stray events are no mode.
     """
     height, grid = curve.height, curve.grid
     mass = np.concatenate(([0.0], np.cumsum(height))) * STEP
@@ -273,8 +273,8 @@ def find_valleys(
 
 
 def _floor(curve: Density, left: int, lowest: int, right: int) -> float:
-    """Return the middle of a valley's floor, weighted by its depth: of an almost empty stretch the middle, not the
-    place where chance left no event.
+    """Return the middle of a valley's floor, weighted by depth: the centre of a nearly empty interval, not its emptiest
+    bin.
     """
     height = curve.height
     rises = sorted((height[left] - height[lowest], height[right] - height[lowest]))
@@ -291,7 +291,7 @@ def _floor(curve: Density, left: int, lowest: int, right: int) -> float:
 
 
 def _modes(height: Floats, min_depth: float) -> list[int]:
-    """Return the places of the maxima, left to right, that are parted by dips of ``min_depth`` of the lower of two."""
+    """Return the indices of the maxima, left to right, separated by dips of ``min_depth`` of the lower of two."""
     modes: list[int] = []
     rising, extreme = True, 0
     values = height.tolist()
@@ -312,9 +312,7 @@ def _modes(height: Floats, min_depth: float) -> list[int]:
 
 
 def most_parting(curve: Density, valleys: list[Valley]) -> Valley | None:
-    """Return the valley that parts the most, or None: the one whose floor lies furthest below the lower of its
-    modes.
-    """
+    """Return the most prominent valley, or None: the one with the largest drop below the lower of its modes."""
 
     def persistence(valley: Valley) -> float:
         lower = min(np.interp(mode, curve.grid, curve.height) for mode in (valley.left_mode, valley.right_mode))

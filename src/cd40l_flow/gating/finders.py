@@ -1,4 +1,4 @@
-"""The finders of boundaries on one marker, by the names that the assay's table of gates gives them."""
+"""The finders of boundaries on one marker, by their names in the assay's table of gates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cd40l_flow.gating.density import Density
 from cd40l_flow.gating.found import Found
 from cd40l_flow.gating.working import Working, WorkingTube
 
-# The boundary found among the cells of a population, and how many events it was found in.
+# A finder returns the boundary within a population and the number of events it rests on.
 Finder = Callable[[Working, Gate, str], tuple[Found, int]]
 
 
@@ -36,7 +36,7 @@ def _cd69(work: Working, gate: Gate, parent: str) -> tuple[Found, int]:
     """The unstimulated tubes set the boundary above which CD69 is induced."""
     resting = work.density(gate.marker, parent, _is_resting)
     active = work.density(gate.marker, parent, _is_stimulated)
-    most = float(work.limits["cd69_unstimulated_max_percent"])
+    most = work.limits.cd69_unstimulated_max_percent
     found = find_cd69(resting, active, work.scales[work.detector(gate.marker)], most)
     return found, resting.total or active.total
 

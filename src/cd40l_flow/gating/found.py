@@ -1,4 +1,4 @@
-"""What every finder of a boundary returns: a position or none, how it was found, what to doubt, what was looked at."""
+"""What a finder of a boundary returns: position, method, flag and evidence."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from cd40l_flow.gating.density import Density, Valley
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a boundary was looked for in.
+    """The data that a boundary was searched in.
 
     ``curve`` is the density that was searched, between the positions ``allowed``; the population lies ``side`` (above,
-    below, inside) the boundary. ``reference`` is the density it was held against: of CD69 the unstimulated cells.
-    ``valleys`` are the candidates, ``modes`` the peaks that counted, ``quantile`` the quantile of the reference. All
-    positions are on the scale of the curve: logicle, or what ``axis`` names (a ratio, channels) with ``origin`` and
-    ``unit`` such that value = origin + unit x position.
+    below, inside) the boundary. ``reference`` is the density for comparison (for CD69: unstimulated cells). ``valleys``
+    are the candidates, ``modes`` the peaks, ``quantile`` that of the reference. All positions are on the scale of the
+    curve: logicle, or what ``axis`` names (a ratio, channels) with ``origin`` and ``unit`` such that value = origin +
+    unit x position.
     """
 
     curve: Density
@@ -32,9 +32,9 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Found:
-    """A boundary looked for: ``position`` on the logicle scale (None: not found), how, and what to doubt.
+    """The result of a search for a boundary: ``position`` on the logicle scale (None: not found), method and flag.
 
-    Scatter gates have a ``shape`` instead, (k, 2) vertices in channels; ratios a position that is a ratio. ``control``
+    Scatter gates have a ``shape`` instead, (k, 2) vertices in channels; for ratios the position is a ratio. ``control``
     is the position of the control's boundary, where there is one on the same detector.
     """
 
@@ -47,20 +47,20 @@ class Found:
 
 
 def no_gate(reason: str, evidence: Evidence | None = None) -> Found:
-    """Return that no boundary was found, and why."""
+    """Return a result without a boundary, with the reason."""
     return Found(None, "none", reason, evidence)
 
 
 def joined(*flags: str) -> str:
-    """Return several doubts as one text."""
+    """Return several flags as one text."""
     return "; ".join(dict.fromkeys(flag for flag in flags if flag))
 
 
 def compare_with_control(found: Found, control: float | None, limit: float, events: int, fewest: int) -> Found:
-    """Return a boundary held against the control's, on the same scale.
+    """Return a boundary compared with the control's, on the same scale.
 
-    Where none was found, or in fewer than ``fewest`` events, the control's takes its place and the flag says so; where
-    it lies further than ``limit`` (scale units) from the control's, the flag says how far.
+    If none was found, or in fewer than ``fewest`` events, the control's is used and flagged. If it lies further than
+    ``limit`` (scale units) from the control's, the flag gives the distance.
     """
     if control is None:
         return found

@@ -1,4 +1,4 @@
-"""A gate on one marker: its boundary is found on the sample's tubes together, then laid on each of them."""
+"""A gate on one marker: its boundary is found on the sample's tubes together, then applied to each."""
 
 from __future__ import annotations
 

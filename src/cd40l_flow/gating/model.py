@@ -16,22 +16,22 @@ from cd40l_flow.signal.acquisition import Mask
 from cd40l_flow.signal.prepare import TubeSignal
 from cd40l_flow.signal.scale import Scale
 
-# Of fewer events a percent says little.
+# With fewer events a percent is not informative.
 FEWEST = 100
-# Events by their number in the file.
+# Event indices in the order of the file.
 EventIndices = NDArray[np.int32]
 Indices = NDArray[np.int32] | NDArray[np.intp]
-_CHUNK = 1 << 15  # events at a time: what numpy makes of their numbers stays in the processor's cache
+_CHUNK = 1 << 15  # events per batch, so that numpy's copy of the indices stays in the CPU cache
 
 
 def take(values: NDArray[Any], indices: Indices) -> NDArray[Any]:
-    """Return the values, (events,), of some events in the order of the file, (n,): as they are where it is all."""
+    """Return the values, (events,), of some events, (n,), in the order of the file; without a copy if it is all."""
     if indices.size == values.size:
         return values
     found = np.empty(indices.size, dtype=values.dtype)
     for begin in range(0, indices.size, _CHUNK):
         part = indices[begin : begin + _CHUNK]
-        # All indices are there, and clipping spares numpy a copy of what it takes.
+        # All indices are valid, and mode "clip" saves numpy a buffered copy.
         values.take(part, out=found[begin : begin + _CHUNK], mode="clip")
     return found
 
@@ -40,11 +40,11 @@ def take(values: NDArray[Any], indices: Indices) -> NDArray[Any]:
 class Boundary:
     """One threshold of one gate.
 
-    ``gate`` is a name that ``overrides.tsv`` knows; ``tube`` the ``fcs`` it holds for, empty for all tubes of the
-    sample. ``value`` is what gating uses: compensated linear channel units (a ratio for singlets, seconds for time),
+    ``gate`` is a name of ``overrides.tsv``; ``tube`` the ``fcs`` it applies to, empty for all tubes of the sample.
+    ``value`` is the one used for gating: compensated linear channel units (a ratio for singlets, seconds for time),
     ``scaled`` the same on the detector's logicle scale (equal to ``value`` where there is none). ``method`` says how it
-    was found, ``flag`` what a reviewer should doubt (empty: nothing). When overridden, ``automatic`` keeps the found
-    value, ``by`` and ``reason`` who and why.
+    was found; ``flag`` is a warning for the reviewer or empty. If overridden, ``automatic`` is the value found, ``by``
+    and ``reason`` are those of the override.
     """
 
     gate: str
@@ -60,7 +60,7 @@ class Boundary:
 
     @property
     def overridden(self) -> bool:
-        """Whether a person set this boundary."""
+        """Whether the boundary was set by hand."""
         return bool(self.by)
 
 
@@ -69,7 +69,7 @@ class ScatterGate:
     """A convex polygon in FSC x SSC, ``vertices`` (k, 2) in linear channel units, counter-clockwise; one for the
     sample.
 
-    When overridden it is a rectangle, ``boundaries`` its sides, and ``automatic`` keeps the polygon that was found.
+    If overridden it is a rectangle with the sides ``boundaries``, and ``automatic`` is the polygon found.
     """
 
     fsc: str
@@ -102,8 +102,8 @@ class GatedTube:
     """A tube with its populations (``indices``: population -> which events, rising and nested), boundaries and scatter
     gate.
 
-    ``found`` maps the name of a gate (``lymphocytes`` for the polygon) -> what was looked at, also where nothing was
-    found. ``failed`` maps the population whose gate could not be drawn -> the parent it was looked for in.
+    ``found`` maps the name of a gate (``lymphocytes`` for the polygon) to its search result, with or without a
+    boundary. ``failed`` maps a population whose gate could not be drawn to its parent.
     """
 
     signal: TubeSignal
@@ -119,7 +119,7 @@ class GatedTube:
         return int(self.indices[population].size)
 
     def mask(self, population: str) -> Mask:
-        """Return which events are in a population, (events,)."""
+        """Return the mask of a population, (events,)."""
         mask: Mask = np.zeros(self.signal.events.values.shape[0], dtype=bool)
         mask[self.indices[population]] = True
         return mask
@@ -138,7 +138,7 @@ class GatedTube:
         return next((p.percent_of_parent for p in self.populations if p.population == population), None)
 
     def percent_of(self, population: str, whole: str) -> float | None:
-        """Return what percent of another population one is, or None where either was not gated or there are too few."""
+        """Return a population as percent of another, or None if either was not gated or has too few events."""
         if population not in self.indices or whole not in self.indices or self.count(whole) < FEWEST:
             return None
         return 100 * self.count(population) / self.count(whole)
@@ -150,9 +150,7 @@ class GatedTube:
 
 @dataclass(frozen=True)
 class GatedSample:
-    """A sample's gated tubes (those that could be read) and their scales (detector -> scale); ``flags`` what to
-    doubt.
-    """
+    """A sample's gated tubes (those that could be read), their scales (detector -> scale) and warnings (``flags``)."""
 
     sample: Sample
     tubes: tuple[GatedTube, ...]

@@ -1,4 +1,4 @@
-"""Convex polygons: which events lie in one, the hull of points, and what a vertical line leaves of one."""
+"""Convex polygons: events inside, convex hull, clipping at a vertical line."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.signal.acquisition import Mask
 
 STRIPS = 512
-SLACK = 1e-6  # of the greatest value: more than single precision rounds, less than a strip leaves in doubt
+SLACK = 1e-6  # of the greatest value: above single-precision rounding, far below the width of a strip
 
 
 def inside_convex(vertices: Floats, x: Floats | Singles, y: Floats | Singles) -> Mask:
     """Return which events, (n,), lie within a polygon or on its edge.
 
-    ``vertices`` are its corners, (k, 2), counter-clockwise. Upright strips show of most events that they are surely
-    inside or surely outside; only the others are held against every side.
+    ``vertices`` are its corners, (k, 2), counter-clockwise. Vertical strips decide most events; only the others are
+    tested against every side.
     """
     (left, bottom), (right, top) = vertices.min(axis=0), vertices.max(axis=0)
     mask: Mask = (x >= left) & (x <= right) & (y >= bottom) & (y <= top)
@@ -36,11 +36,10 @@ def inside_convex(vertices: Floats, x: Floats | Singles, y: Floats | Singles) ->
 
 
 def _strips(vertices: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return four heights of each strip, (512,): all is outside below the first and above the last, inside between the
-    others.
+    """Return four heights of each strip, (512,): outside below the first and above the last, inside between the others.
 
-    The lower outline is the highest of the lines through the lower sides, the upper one the lowest of the others:
-    within a strip they bend at corners alone.
+    The lower outline is the maximum of the lines through the lower sides, the upper one the minimum of the others; they
+    bend only at corners.
     """
     (x0, y0), (x1, y1) = vertices.T, np.roll(vertices, -1, axis=0).T
     ends = np.linspace(x0.min(), x0.max(), STRIPS + 1)
@@ -52,7 +51,7 @@ def _strips(vertices: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     lower, upper = outlines
     least, most = np.minimum(lower[:-1], lower[1:]), np.maximum(upper[:-1], upper[1:])
     place = (x0 - ends[0]) / (ends[-1] - ends[0]) * STRIPS
-    # A corner on the border of two strips counts for both, however its place is rounded.
+    # A corner on the border of two strips counts for both, whatever the rounding.
     for shift in (-1e-6, 1e-6):
         strip = np.clip(place + shift, 0, STRIPS - 1).astype(np.intp)
         np.minimum.at(least, strip, y0)
@@ -62,7 +61,7 @@ def _strips(vertices: Floats) -> tuple[Floats, Floats, Floats, Floats]:
 
 
 def _beside(vertices: Floats, x: Floats, y: Floats) -> Mask:
-    """Return which places, (n,), lie to the left of every side or on it."""
+    """Return a mask, (n,), of the points to the left of every side or on it."""
     found = np.ones(x.size, dtype=bool)
     for (x0, y0), (x1, y1) in zip(vertices, np.roll(vertices, -1, axis=0), strict=True):
         found &= (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) >= 0
@@ -88,7 +87,7 @@ def convex_hull(points: Floats) -> Floats:
 
 
 def right_of(vertices: Floats, edge: float) -> Floats:
-    """Return a polygon without what lies left of a vertical line (Sutherland and Hodgman)."""
+    """Return a polygon clipped to the right of a vertical line (Sutherland and Hodgman)."""
     kept: list[tuple[float, float]] = []
     for (x0, y0), (x1, y1) in zip(vertices.tolist(), np.roll(vertices, -1, axis=0).tolist(), strict=True):
         if x0 >= edge:

@@ -1,8 +1,9 @@
-"""What a detector's end has cut off, drawn out beyond it as the population goes on: a pile is no peak.
+"""Spread of a pile-up beyond the detector's end, following the population it belongs to.
 
-Log amplifiers and clipped exports give every event beyond the range as its end. Left there, the pile is a peak of its
-own with a valley beside it. Here its events are spread over the tail of a normal law that fits what is seen of their
-population, so that modes, spreads and valleys are those of the whole. No count on the seen side changes.
+Log amplifiers and clipped exports record every event beyond the range at its end. Such a pile-up looks like a peak with
+a valley beside it. Here its events are spread over the tail of a normal distribution that fits the visible part of
+their population, so that modes, spreads and valleys are those of the whole population. Counts within the range do not
+change.
 """
 
 from __future__ import annotations
@@ -16,22 +17,22 @@ from scipy.special import erfcx, ndtr, ndtri
 from cd40l_flow.base.model import Floats
 
 FEWEST, SMALLEST_SHARE = 10, 0.001
-# Bins to a unit of smoothing, and what it is smoothed by, in bins: an eightieth of the scale.
+# Bins per smoothing unit, and the smoothing width in bins: an eightieth of the scale.
 COARSE, BLUR = 4, 16
-# Spread of a population, bins (1,600 to 1.3 of the scale): of one that shows nothing of itself, and the most there is.
+# Spread of a population in bins (1,600 per 1.3 of the scale): of an invisible one, and the maximum.
 NARROWEST, WIDEST = 12.0, 125.0
-# A pile this many times what the seen part of the next population lets expect is one of its own.
+# A pile-up this many times larger than the next population predicts is a population of its own.
 TOO_MANY = 3.0
 DIP = 0.2
-# A population ends at this many SD; a smaller share of it that is cut off does not show its SD.
+# A population ends at this many SD; a smaller cut-off share does not determine its SD.
 FOOT_SD, LEAST_CUT = 3.0, 0.1
 
 
 @dataclass(frozen=True)
 class Restored:
-    """Counts, (bins,), with piles drawn out; ``foot`` is where the population at the lower end ceases, channels.
+    """Counts, (bins,), with pile-ups spread; ``foot`` is the upper end of the population at the lower end, channels.
 
-    It is its middle + 3 SD as a normal law in channels, None where too little of it is cut off to say so.
+    It is the mean + 3 SD of a normal distribution in channels, None if too little is cut off to estimate it.
     """
 
     counts: Floats
@@ -39,10 +40,11 @@ class Restored:
 
 
 def restored(counts: Floats, low: int | None, high: int | None, values: Floats, spacing: float = 0.0) -> Restored:
-    """Return counts, (bins,), with the events piled in bin ``low`` (and below) and ``high`` (and above) drawn out.
+    """Return counts, (bins,), with the pile-ups in bin ``low`` (and below) and ``high`` (and above) spread beyond the
+    ends.
 
-    ``values`` are the ends of the bins on the linear scale, (bins + 1,), channels; ``spacing`` is the step between the
-    values that occur, bins.
+    ``values``, (bins + 1,), are the bin edges on the linear scale, channels; ``spacing`` is the step between values,
+    bins.
     """
     foot = None
     if low is not None:
@@ -53,7 +55,7 @@ def restored(counts: Floats, low: int | None, high: int | None, values: Floats, 
 
 
 def _drawn_out(counts: Floats, at: int, values: Floats, spacing: float) -> tuple[Floats, float | None]:
-    """Return counts with those of the bins up to ``at`` spread as a normal tail, and the foot of their population."""
+    """Return counts with the bins up to ``at`` spread as a normal tail, and the upper end of their population."""
     piled = float(counts[: at + 1].sum())
     if piled < max(FEWEST, SMALLEST_SHARE * counts.sum()):
         return counts, None
@@ -78,25 +80,25 @@ def _drawn_out(counts: Floats, at: int, values: Floats, spacing: float) -> tuple
 
 
 def _seen_tail(seen: Floats, heights: Floats, modes: list[int]) -> Floats | None:
-    """Return what is seen of a population that thins out from the pile on, (bins,), None where it rises first."""
+    """Return the visible part, (bins,), of a population that decreases from the pile-up on, None if it rises first."""
     if not modes or modes[0] > 0:
         return None
     valley = _end(heights, modes)
     tail = seen[: valley * COARSE]
     flat = float(heights[min(valley, heights.size - 1)]) * tail.size
-    # Else chance alone made it look like a tail.
+    # Otherwise the apparent tail is noise.
     real = len(modes) == 1 or tail.sum() - flat > 3 * math.sqrt(tail.sum() + flat)
     return tail if real else None
 
 
 def _end(heights: Floats, modes: list[int]) -> int:
-    """Return the lowest place between the first mode and the second, or the last of all."""
+    """Return the lowest point between the first two modes, or the last point."""
     return modes[0] + int(np.argmin(heights[modes[0] : modes[1]])) if len(modes) > 1 else heights.size
 
 
 def _normal(ends: Floats, middle: float, spread: float) -> Floats:
-    """Return the share of each bin, (n,), in the part of a normal law that lies between the first and the last of its
-    ``ends``, (n + 1,).
+    """Return the share of each bin, (n,), of a normal distribution truncated to the range of the edges ``ends``, (n +
+    1,).
     """
     shares = np.diff(ndtr((ends - middle) / spread))
     total = float(shares.sum())
@@ -107,13 +109,12 @@ def _normal(ends: Floats, middle: float, spread: float) -> Floats:
 
 
 def _tail(piled: float, tail: Floats, values: Floats, room: float) -> tuple[float, float]:
-    """Return middle and SD, channels from the end of the pile, of a population whose mode is cut off.
+    """Return mean and SD, channels from the pile-up, of a population whose mode is cut off.
 
-    ``tail`` is what is seen of it, (bins,), ``values`` the ends of these bins and of more; ``room`` is how far the
-    scale reaches beyond. Background is a normal law in channels (noise), not on the scale. The share p of its events
-    that is piled is that below z = probit(p) SD; the distance within which the next events lie then gives the SD. The
-    nearest fifth, and at least thirty, shows the population itself, the half of it of others beyond as well, so the
-    smaller SD holds.
+    ``tail``, (bins,), is its visible part, ``values`` are edges of these and further bins, ``room`` is how far the
+    scale reaches beyond. Background is normal in channels (noise), not on the scale. A piled-up share p lies below z =
+    probit(p) SD, and the distance to the next events gives the SD. The nearest fifth of the events (at least thirty)
+    shows this population; the nearest half may include others, so the smaller SD is used.
     """
     held = float(tail.sum())
     whole = piled + held
@@ -131,14 +132,14 @@ def _tail(piled: float, tail: Floats, values: Floats, room: float) -> tuple[floa
 
 
 def _flank(piled: float, seen: Floats, heights: Floats, modes: list[int]) -> tuple[float, float, float]:
-    """Return middle and SD, bins, and the events of the population whose flank the pile is; else the pile's own."""
+    """Return mean and SD (bins) and events of the population whose flank the pile-up is, or of the pile-up itself."""
     mode, end = modes[0], _end(heights, modes)
     right = np.cumsum(seen[mode * COARSE : end * COARSE])
     spread = float(np.searchsorted(right, 0.6827 * right[-1])) if right.size else 0.0
     spread = min(max(spread, NARROWEST), WIDEST)
     z = mode * COARSE / spread
     near = max(int(spread / 4), BLUR)
-    # Mills' ratio: the tail of a normal law beyond z over its height there.
+    # Mills' ratio: the normal tail probability beyond z over the density at z.
     mills = math.sqrt(math.pi / 2) * float(erfcx(z / math.sqrt(2)))
     expected = max(float(seen[:near].mean()) * spread * mills, 2 * float(right[-1]) * float(ndtr(-z)))
     if piled > TOO_MANY * expected + 3 * math.sqrt(expected) + FEWEST:
@@ -147,7 +148,7 @@ def _flank(piled: float, seen: Floats, heights: Floats, modes: list[int]) -> tup
 
 
 def _heights(seen: Floats, spacing: float) -> Floats:
-    """Return the smoothed counts per bin of what is seen, (bins / 4,), mirrored at the pile."""
+    """Return the smoothed visible counts per bin, (bins / 4,), mirrored at the pile-up."""
     size = seen.size // COARSE
     coarse = seen[: size * COARSE].reshape(size, COARSE).mean(axis=1)
     blur = max(BLUR, spacing) / COARSE
@@ -160,10 +161,10 @@ def _heights(seen: Floats, spacing: float) -> Floats:
 
 
 def _peaks(heights: Floats) -> list[int]:
-    """Return the indices of the maxima, left to right, parted by dips that are deeper than chance makes them."""
+    """Return the indices of the maxima, left to right, separated by significant dips."""
     peaks: list[int] = []
     rising, extreme = True, 0
-    window = BLUR * math.sqrt(2 * math.pi)  # bins that one smoothed height rests on
+    window = BLUR * math.sqrt(2 * math.pi)  # effective number of bins per smoothed height
     for index, value in enumerate(heights.tolist()):
         height = float(heights[extreme])
         differ = abs(height - value) * window > 3 * math.sqrt((height + value) * window)

@@ -1,4 +1,4 @@
-"""The scatter gate: where lymphocytes lie, blasts among them, and where cells of their kind are dying."""
+"""The scatter gate: lymphocytes including blasts, without dying cells."""
 
 from __future__ import annotations
 
@@ -22,22 +22,21 @@ from cd40l_flow.signal.acquisition import Mask
 RADIUS = 3.6
 VERTICES = 36
 TRIM = 2.7
-# The core is looked for in cells of 4 x 4 squares.
+# The core is searched in cells of 4 x 4 squares.
 COARSER = 4
 CELLS = SIDE // COARSER
 FEWEST = 50
 NO_LYMPHOCYTES = "no CD3+ lymphocytes found in FSC x SSC"
-# Where two of three CD3+ cells of a size have taken up the viability dye, the others are dying as well.
+# At sizes where two of three CD3+ cells take up the viability dye, the others are dying too.
 DYING = 2.0
 FEWEST_DEAD = 100
 
 
 @dataclass(frozen=True)
 class Scattered:
-    """One tube to look for lymphocytes in, each array (n,): squares of the map, CD3 and CD69 logicle.
+    """The data of one tube for the scatter gate, each array (n,): squares of the map, CD3 and CD69 (logicle).
 
-    ``dropped`` are the events that do not count, ``dead`` those of the others that took up the viability dye, by their
-    numbers.
+    ``dropped`` are the indices of excluded events, ``dead`` those of the others that took up the viability dye.
     """
 
     squares: Squares
@@ -50,9 +49,10 @@ class Scattered:
 
 @dataclass(frozen=True)
 class _Cloud:
-    """Squares of the map that hold events: logarithms of their middles, (squares, 2), and counts, (squares,).
+    """Occupied squares of the map: logarithms of their centres, (squares, 2), and counts, (squares,).
 
-    ``counts`` are (cuts + 1, squares) live events that pass so many cuts in CD3, ``dead`` the same of dead ones.
+    ``counts``, (cuts + 1, squares), are live events by the number of CD3 cuts passed, ``dead`` the same for dead
+    events.
     """
 
     held: Counts
@@ -61,18 +61,18 @@ class _Cloud:
     dead: Counts
 
     def positive(self, cuts: int) -> Counts:
-        """Return the live events of each square, (squares,), that pass so many cuts or more."""
+        """Return the live events of each square, (squares,), that pass at least this many cuts."""
         events: Counts = self.counts[cuts:].sum(axis=0)
         return events
 
 
 def find_lymphocytes(tubes: Sequence[Scattered], scatter_map: ScatterMap, ends: Ends | None = None) -> Found:
-    """Return the region of FSC x SSC where the CD3+ cells lie, widened for blasts: a convex polygon, ``shape``.
+    """Return the FSC x SSC region of the CD3+ cells, widened for blasts: a convex polygon, ``shape``.
 
-    CD3 parts lymphocytes from granulocytes and debris on any instrument ("back-gating"). The region is the ellipse of a
-    trimmed covariance of the logarithms (scatter is skewed) of the CD3+ cells, stretched to the same ellipse around the
-    CD3+ cells with induced CD69, which are larger. It ends where cells shrink and die: below the size at which two of
-    three CD3+ cells are dead. ``ends`` are those of the CD3 detector.
+    CD3 separates lymphocytes from granulocytes and debris on any instrument ("back-gating"). The region is the ellipse
+    of a trimmed covariance of the logarithms (scatter is skewed) of the CD3+ cells, stretched to the same ellipse
+    around the CD3+ cells with induced CD69, which are larger. It ends where cells shrink and die: below the size at
+    which two of three CD3+ cells are dead. ``ends`` are those of the CD3 detector.
     """
     counts = [(tube.stimulated, _live_cd3(tube)) for tube in tubes]
     curve = density_of(np.sum([one for _, one in counts], axis=0), ends=ends)
@@ -116,13 +116,15 @@ def find_lymphocytes(tubes: Sequence[Scattered], scatter_map: ScatterMap, ends: 
 
 
 def _live_cd3(tube: Scattered) -> Counts:
-    """Return the histogram of CD3 of the events that count and live, (1600,)."""
+    """Return the CD3 histogram of live included events, (1600,)."""
     live: Counts = counted(tube.cd3) - counted(tube.cd3.take(tube.dropped)) - counted(tube.cd3.take(tube.dead))
     return live
 
 
 def _kinds(tube: Scattered, cuts: Sequence[float]) -> NDArray[np.uint8]:
-    """Return of each event, (n,), how many cuts in CD3 it passes; dead ones have cuts + 1 added, 2 cuts + 2 is none."""
+    """Return for each event, (n,), the number of CD3 cuts it passes; cuts + 1 is added for dead ones, 2 cuts + 2 means
+    excluded.
+    """
     kinds = (tube.cd3 > cuts[0]).view(np.uint8)
     for cut in cuts[1:]:
         kinds += tube.cd3 > cut
@@ -134,7 +136,7 @@ def _kinds(tube: Scattered, cuts: Sequence[float]) -> NDArray[np.uint8]:
 def _cloud(
     tubes: Sequence[Scattered], kinds: Sequence[NDArray[np.uint8]], cuts: int, scatter_map: ScatterMap
 ) -> _Cloud:
-    """Return the events of all tubes counted in the squares of the map."""
+    """Return the counts of all tubes' events in the squares of the map."""
     codes = np.empty(sum(kind.size for kind in kinds), dtype=np.intp)
     first = 0
     for tube, kind in zip(tubes, kinds, strict=True):
@@ -150,11 +152,10 @@ def _cloud(
 
 
 def _lowest_cut(cloud: _Cloud, cuts: int) -> tuple[int, Mask] | None:
-    """Return the lowest cut in CD3 whose positive cells have their core where T cells are, and that core's squares.
+    """Return the lowest CD3 cut whose positive cells have the core of the T cells, and the squares of that core.
 
-    Cuts are numbered from 1. Granulocytes bind more of every antibody and may part from other CD3- cells; of the cores
-    that the cuts give that with the least side scatter is the T cells', and cuts that find it within half a natural
-    logarithm agree.
+    Cuts are numbered from 1. Granulocytes bind more of every antibody and may separate from other CD3- cells. The core
+    with the lowest side scatter is that of the T cells; cuts that find it within half a natural logarithm agree.
     """
     cores = []
     for cut in range(1, cuts + 1):
@@ -194,9 +195,9 @@ def _blasts(tubes: Sequence[Scattered], kinds: Sequence[NDArray[np.uint8]], cut:
 
 
 def _moments(points: Floats, weights: Counts, start: Mask) -> tuple[Floats, Floats]:
-    """Return centre and covariance of the population around ``start``, trimmed until they stay.
+    """Return centre and covariance of the population around ``start``, trimmed until convergence.
 
-    ``points`` are squares, (n, 2), ``weights`` what they hold, ``start`` which of them.
+    ``points``, (n, 2), are squares, ``weights`` their counts, ``start`` a mask of the initial ones.
     """
     own = weights > 0
     points, counts = points[own], weights[own].astype(np.float64)
@@ -206,7 +207,7 @@ def _moments(points: Floats, weights: Counts, start: Mask) -> tuple[Floats, Floa
     for _ in range(30):
         kept = _distance(points, centre, covariance) < TRIM**2
         held = float(counts[kept].sum())
-        # Trimming at this radius shrinks the covariance of a 2-D normal; undo it.
+        # Correct for the covariance that trimming at this radius removes from a 2-D normal.
         centre, covariance = _spread(points[kept], counts[kept])
         covariance /= 1 - TRIM**2 / 2 * lost / (1 - lost)
         if abs(held - before) <= 1e-5 * held:
@@ -233,9 +234,9 @@ def _distance(points: Floats, centre: Floats, covariance: Floats) -> Floats:
 
 
 def _shifted(points: Floats, weights: Counts, centre: Floats, covariance: Floats) -> Floats:
-    """Return the centre of a population of known covariance, looked for from ``centre`` on; ``weights`` are counts.
+    """Return the centre of a population of known covariance, starting from ``centre``; ``weights`` are counts.
 
-    What is bright far away, or spread more widely, is no blast: only the place of the ellipse may move.
+    Bright events far away or widely spread are no blasts: only the centre of the ellipse may move.
     """
     for _ in range(30):
         kept = _distance(points, centre, covariance) < TRIM**2
@@ -260,7 +261,7 @@ def _ellipse(centre: Floats, covariance: Floats) -> Floats:
 def _dying(cloud: _Cloud, cut: int, scatter_map: ScatterMap, vertices: Floats) -> tuple[Evidence, float | None]:
     """Return the sizes of live and dead CD3+ cells, and the size below which two of three are dead, or None.
 
-    Only cells with the side scatter of the gate are looked at; the search goes down from the live cells' mode.
+    Only cells with the side scatter of the gate are used; the search goes down from the live cells' mode.
     """
     unit = 1.25 * float(vertices[:, 0].max())
     beside = (cloud.points[:, 1] >= np.log(vertices[:, 1].min())) & (cloud.points[:, 1] <= np.log(vertices[:, 1].max()))
@@ -292,8 +293,8 @@ def _counted(curve: Density, bandwidth: float) -> Floats:
 def _core(cloud: _Cloud, positive: Counts) -> Mask:
     """Return which squares lie in the core of the CD3+ cloud in FSC x SSC, (squares,); ``positive`` are its counts.
 
-    The map is the number of CD3+ events times their share in each place: where other cells abound, a few sticky ones
-    among them must not look like T cells. The core is the connected region above 15 % of the map's peak.
+    The map is the number of CD3+ events times their share in each square, so that a few sticky cells among many others
+    do not look like T cells. The core is the connected region above 15 % of the map's peak.
     """
     cells = (cloud.held // SIDE // COARSER) * CELLS + (cloud.held % SIDE) // COARSER
     everything, cd3 = (_smooth(cells, weights) for weights in (cloud.counts.sum(axis=0), positive))
@@ -316,7 +317,7 @@ def _core(cloud: _Cloud, positive: Counts) -> Mask:
 
 
 def _smooth(cells: Counts, weights: Counts) -> Floats:
-    """Return the weights added up by cell, (CELLS, CELLS), blurred by one cell in each direction, twice."""
+    """Return the weights summed by cell, (CELLS, CELLS), blurred twice by one cell in each direction."""
     counts: Floats = np.bincount(cells, weights, CELLS * CELLS).reshape(CELLS, CELLS).astype(np.float64)
     for _ in range(2):
         padded = np.pad(counts, 1, mode="edge")

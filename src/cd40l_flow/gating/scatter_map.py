@@ -1,4 +1,4 @@
-"""FSC x SSC in squares that grow with the value, so that one small map holds any instrument: counted, and cut out."""
+"""FSC x SSC binned in logarithmic squares, so that one small map fits any instrument."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Squares = NDArray[np.int32]
 
 @dataclass(frozen=True)
 class ScatterMap:
-    """A map of SIDE x SIDE squares; ``last`` numbers the last steps of FSC and SSC among all steps there are."""
+    """A map of SIDE x SIDE squares; ``last`` are the indices of the last FSC and SSC steps."""
 
     last: tuple[int, int]
 
     @staticmethod
     def up_to(fsc: float, ssc: float) -> ScatterMap:
-        """Return the map whose last squares hold these values, channels; what is larger is counted there as well."""
+        """Return the map whose last squares contain these values, channels; larger values are counted there too."""
         last = np.array([max(fsc, 1e-30), max(ssc, 1e-30)], dtype=np.float32).view(np.int32) >> _SHIFT
         return ScatterMap((int(last[0]), int(last[1])))
 
@@ -46,12 +46,12 @@ class ScatterMap:
         return np.clip(steps, 0, SIDE - 1, out=steps)
 
     def ends(self, axis: int) -> Floats:
-        """Return the ends of the steps of an axis, (SIDE + 1,), channels."""
+        """Return the bin edges of an axis, (SIDE + 1,), channels."""
         steps = np.arange(self.last[axis] - SIDE + 1, self.last[axis] + 2, dtype=np.int32)
         return (steps << _SHIFT).view(np.float32).astype(np.float64)
 
     def middles(self, held: Counts) -> Floats:
-        """Return the logarithms of the middles of squares, (n, 2)."""
+        """Return the logarithms of the centres of squares, (n, 2)."""
         logs = [np.log((ends[:-1] + ends[1:]) / 2) for ends in (self.ends(0), self.ends(1))]
         return np.column_stack([logs[0][held // SIDE], logs[1][held % SIDE]])
 
@@ -66,7 +66,7 @@ class ScatterMap:
         lower, upper = _chains(vertices)
         left, right = vertices[:, 0].min(), vertices[:, 0].max()
         kinds = np.full((SIDE, SIDE), OUTSIDE, dtype=np.uint8)
-        # Of the rows, only those between its ends can hold any of the polygon.
+        # Only rows between the polygon's ends can contain a part of it.
         first, last = np.searchsorted(across, left, side="left") - 1, np.searchsorted(across, right, side="right")
         rows = slice(max(int(first), 0), min(int(last), SIDE))
         across = across[rows.start : rows.stop + 1]
@@ -74,7 +74,7 @@ class ScatterMap:
         floors, ceilings = np.interp(within, *lower.T), np.interp(within, *upper.T)
         whole = (across[:-1] >= left) & (across[1:] <= right)
         touched = (across[1:] >= left) & (across[:-1] <= right)
-        # A hair of room for rounding: such squares are looked at event by event.
+        # Tolerance for rounding: such squares are tested event by event.
         hair = 1e-9 * (vertices[:, 1].max() - vertices[:, 1].min())
         highest_floor = np.maximum(floors[:-1], floors[1:]) + hair
         lowest_ceiling = np.minimum(ceilings[:-1], ceilings[1:]) - hair

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from cd40l_flow.assay.cd40l import LYMPHOCYTES
 from cd40l_flow.assay.tables import Gate
 from cd40l_flow.gating.density import Ends, counted, density_of
 from cd40l_flow.gating.found import Found, joined, no_gate
@@ -23,7 +22,7 @@ NO_SCATTER = "no scatter, as the panel says"
 
 
 def gate_time(work: Working, gate: Gate, parent: str) -> bool:
-    """Keep what acquisition QC kept, and the times a person set."""
+    """Keep the events that acquisition QC kept, within times set by hand."""
     for tube in work.tubes:
         signal = tube.signal
         passes = signal.acquisition.keep
@@ -36,21 +35,21 @@ def gate_time(work: Working, gate: Gate, parent: str) -> bool:
             tube.boundaries.append(set_by_hand(override, signal.events.scatter.time or "", override.value))
         tube.indices[parent] = np.arange(passes.size, dtype=np.int32)
         tube.dropped = np.flatnonzero(~passes).astype(np.int32)
-        # Nearly all pass, and then this is the fastest way to their numbers.
+        # Nearly all events pass, and then this is the fastest way to their indices.
         tube.add_events(gate.population, parent, tube.indices[parent][passes])
     return True
 
 
 def gate_lymphocytes(work: Working, gate: Gate, parent: str) -> bool:
-    """Draw one polygon in FSC x SSC for the tubes of the sample together; what time dropped is not looked at."""
+    """Draw one FSC x SSC polygon for all tubes of the sample, without the events that the time gate removed."""
     tubes = [tube for tube in work.tubes if tube.signal.events.scatter.fsc is not None]
-    bare = [tube for tube in work.tubes if tube not in tubes]
-    for tube in bare:
+    without_scatter = [tube for tube in work.tubes if tube not in tubes]
+    for tube in without_scatter:
         tube.found[gate.population] = no_gate(NO_SCATTER)
         tube.add_population(gate.population, parent)
-    if bare:
+    if without_scatter:
         work.flags.append(
-            f"{NO_SCATTER}: debris, doublets and other leukocytes are not left out in {len(bare)} tube(s)"
+            f"{NO_SCATTER}: debris, doublets and other leukocytes are not left out in {len(without_scatter)} tube(s)"
         )
     return _draw_lymphocytes(work, gate, tubes, parent) if tubes else True
 
@@ -62,7 +61,7 @@ def _draw_lymphocytes(work: Working, gate: Gate, tubes: Sequence[WorkingTube], p
     tops = [max(float(pair[axis].max(initial=0.0)) for pair in columns) for axis in (0, 1)]
     scatter_map = ScatterMap.up_to(*tops)
     dead = _dead(tubes, work.ends("viability", tubes))
-    looked = [
+    scattered = [
         Scattered(
             scatter_map.squares(*pair),
             tube.signal.scaled["CD3"],
@@ -74,7 +73,7 @@ def _draw_lymphocytes(work: Working, gate: Gate, tubes: Sequence[WorkingTube], p
         for tube, pair, stained in zip(tubes, columns, dead, strict=True)
     ]
     found = _compare_with_control(
-        work, find_lymphocytes(looked, scatter_map, work.ends("CD3", tubes)), (fsc_name, ssc_name)
+        work, find_lymphocytes(scattered, scatter_map, work.ends("CD3", tubes)), (fsc_name, ssc_name)
     )
     for tube in tubes:
         tube.found[gate.population] = found
@@ -85,7 +84,7 @@ def _draw_lymphocytes(work: Working, gate: Gate, tubes: Sequence[WorkingTube], p
         return False
     polygon = ScatterGate(fsc_name, ssc_name, found.shape, found.method, found.flag)
     kinds = scatter_map.cut_out(found.shape)
-    for tube, one, (fsc, ssc) in zip(tubes, looked, columns, strict=True):
+    for tube, one, (fsc, ssc) in zip(tubes, scattered, columns, strict=True):
         sides = {}
         for name in gate.boundaries:
             override = work.override(name, tube)
@@ -107,9 +106,7 @@ def _draw_lymphocytes(work: Working, gate: Gate, tubes: Sequence[WorkingTube], p
 
 
 def _dead(tubes: Sequence[WorkingTube], ends: Ends | None) -> list[EventIndices]:
-    """Return the events of each tube that took up the viability dye, of those that time left; the boundary is that of
-    all tubes together.
-    """
+    """Return the dead events of each tube, of those in the time gate; the boundary is that of all tubes together."""
     dyes = [tube.signal.scaled.get("viability") for tube in tubes]
     counts = [
         counted(dye) - counted(dye.take(tube.dropped)) for dye, tube in zip(dyes, tubes, strict=True) if dye is not None
@@ -125,17 +122,17 @@ def _dead(tubes: Sequence[WorkingTube], ends: Ends | None) -> list[EventIndices]
 
 
 def _compare_with_control(work: Working, found: Found, names: tuple[str, str]) -> Found:
-    """Return the polygon held against the control's: that one where none was found; flagged where it is far from it."""
-    theirs = work.control_gates.get(LYMPHOCYTES)
-    if theirs is None or tuple(theirs["detectors"]) != names:
+    """Return the polygon compared with the control's: the control's if none was found, flagged if it is far from it."""
+    theirs = work.control_gates.polygon
+    if theirs is None or theirs.detectors != names:
         return found
-    control = np.asarray(theirs["vertices"], dtype=np.float64)
+    control = theirs.vertices
     if found.shape is None:
         flag = f"{found.flag}; the control's polygon is used"
         return replace(found, shape=control, method="the control's polygon", flag=flag)
     middle, control_middle = ((shape.min(axis=0) + shape.max(axis=0)) / 2 for shape in (found.shape, control))
     percent = 100 * np.max(np.abs(middle / control_middle - 1))
-    if percent <= float(work.limits["lymphocytes_distance_max"]):
+    if percent <= work.limits.lymphocytes_distance_max:
         return found
     return replace(found, flag=joined(found.flag, f"its middle lies {percent:.0f} % from that of the control's"))
 
@@ -171,9 +168,9 @@ def gate_singlets(work: Working, gate: Gate, parent: str) -> bool:
             tube.failed[gate.population] = parent
             work.flags.append(ends[0].flag)
     without = [tube for tube in work.tubes if gate.population not in tube.indices]
-    bare = sum(ratio is None for ratio in ratios)
-    if bare:
-        work.flags.append(f"singlets not assessable in {bare} tube(s): no second FSC measure")
+    without_scatter = sum(ratio is None for ratio in ratios)
+    if without_scatter:
+        work.flags.append(f"singlets not assessable in {without_scatter} tube(s): no second FSC measure")
     if 0 < len(without) < len(work.tubes):
         for tube in without:
             tube.add_population(gate.population, parent)

@@ -1,4 +1,4 @@
-"""The singlet gate: the band of FSC area over height, or of FSC width, that single cells fill."""
+"""The singlet gate: the band of FSC area over height, or of FSC width, of single cells."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from cd40l_flow.gating.model import Indices, take
 from cd40l_flow.signal.prepare import TubeSignal
 
 FEWEST = 50
-# Doublets lie above the single cells, nothing but debris below: of a normal band 0.13 % are lost above.
+# Doublets lie above the single cells, only debris below; 0.13 % of a normal band are lost above.
 SD_BELOW, SD_ABOVE = 4.0, 3.0
 _SHIFT = 12
 
 
 def find_singlets(ratio: Singles) -> tuple[Found, Found]:
-    """Return the lower and upper end of the band of the area-to-height ratio (or width), (n,), that single cells fill.
+    """Return the lower and upper end of the single-cell band of the area-to-height ratio (or width), (n,).
 
-    The band reaches from 4 robust SD below the middle of its peak to 3 above; the SD comes from the side below, since
-    doublets lie above. The density
-    is looked for between the 0.5 % quantile and three times the median's distance from it, on a grid of its own.
+    The band reaches from 4 robust SD below the middle of its peak to 3 above; the SD comes from the lower side, since
+    doublets lie above. The density spans the 0.5 % quantile to three times the distance of the median from it, on a
+    grid of its own.
     """
     good = (ratio > 0) & (ratio < np.inf)
     if not good.all():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
+from cd40l_flow.assay.gating_limits import GatingLimits
+from cd40l_flow.assay.limits import limit_named
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.tables import Gate
 from cd40l_flow.base.model import Override, Sample
+from cd40l_flow.gating.control_gates import ControlGates
 from cd40l_flow.gating.marker_gate import gate_on_marker
 from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.gating.scatter_steps import gate_lymphocytes, gate_singlets, gate_time
@@ -21,6 +23,7 @@ STEPS: Mapping[str, Callable[[Working, Gate, str], bool]] = {
     "scatter": gate_lymphocytes,
     "singlets": gate_singlets,
 }
+NO_GATES = ControlGates()
 
 
 def gate(
@@ -28,39 +31,38 @@ def gate(
     signals: Sequence[TubeSignal],
     scales: Mapping[str, Scale],
     overrides: Sequence[Override],
-    limits: Mapping[str, Any],
-    control_gates: Mapping[str, Mapping[str, Any]] | None = None,
+    limits: GatingLimits,
+    control_gates: ControlGates = NO_GATES,
 ) -> GatedSample:
-    """Return the gated tubes of a sample: boundaries are found on its tubes together, then hold for each of them.
+    """Return the gated tubes of a sample: boundaries are found on its tubes together, then applied to each.
 
-    ``scales`` maps detector -> scale, ``limits`` is the group ``gating`` of the configuration, ``control_gates`` what
-    the run's controls give: gate -> its detector and position (``scaled``), ``lymphocytes`` -> detectors and vertices.
-    A gate that cannot be drawn leaves its population and those below it out of ``indices`` of every tube; the reason
-    stands in ``flags``, and what was looked at in ``found`` of the tubes.
+    ``scales`` maps detector -> scale, ``limits`` is the group ``gating`` of the configuration, ``control_gates`` are
+    those of the run's controls. If a gate cannot be drawn, its population and those below are missing from ``indices``
+    of every tube. The reason is in ``flags``, the evidence in ``found`` of the tubes.
     """
     tubes = [WorkingTube(signal) for signal in signals]
-    work = Working(tubes, scales, overrides, limits, control_gates or {})
+    work = Working(tubes, scales, overrides, limits, control_gates)
     parent = "all"
     for row in current_assay().gates:
-        if row.only_if and not limits[row.only_if]:
+        if row.only_if and not limit_named(limits, row.only_if):
             continue
         if not work.tubes or not STEPS.get(row.finder, gate_on_marker)(work, row, parent):
             break
         if any(row.population in tube.indices for tube in work.tubes):
             parent = row.population
     gated = tuple(tube.finish() for tube in work.tubes)
-    # What stopped the gating speaks last: it is why the populations behind it are missing.
+    # The reason that stopped gating comes last: it explains the missing populations.
     return GatedSample(sample, gated, scales, (*_low_percents(gated, limits), *work.flags))
 
 
-def _low_percents(tubes: Sequence[GatedTube], limits: Mapping[str, Any]) -> list[str]:
+def _low_percents(tubes: Sequence[GatedTube], limits: GatingLimits) -> list[str]:
     """Return a warning of each population that is an unusually small part of another in some tubes."""
     messages = []
     for row in current_assay().gates:
         whole, limit = row.warn
         if not limit:
             continue
-        least = float(limits[limit])
+        least = limit_named(limits, limit)
         low = [
             f"{tube.signal.events.tube.fcs} ({percent:.0f} %)"
             for tube in tubes

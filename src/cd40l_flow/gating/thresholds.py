@@ -1,7 +1,7 @@
-"""Boundaries of one marker each: a density on the fixed scale to a position, its method, its flag and its evidence.
+"""Boundaries on one marker: from a density on the fixed scale to a position, its method, flag and evidence.
 
-No function makes up a gate: where no valley is found, a declared fallback is named in ``method`` and the flag says so;
-where that fails too, the position is None.
+No gate is invented: without a valley, a declared fallback is named in ``method`` and flagged; if that fails too, the
+position is None.
 """
 
 from __future__ import annotations
@@ -15,23 +15,22 @@ from cd40l_flow.gating.found import Evidence, Found, joined, no_gate
 from cd40l_flow.signal.scale import Scale
 
 FEWEST = 100
-# Events of a population beyond this many robust SD of its mode are taken for another population (0.1 % of a normal
-# one).
+# Events beyond this many robust SD of the mode count as another population (0.1 % of a normal one).
 EDGE_SD = 3.0
 NARROWEST_SD = 0.01
 FOOT = 0.05
-# A live peak ends at so many SD; so much of the scale beyond, with so many cells for each live one, is no tail.
+# The live peak ends at this many SD; this share of the scale beyond it, with this many cells per live one, is no tail.
 LIVE_SD = 4.0
 SMEAR, SMEARED = 0.1, 0.05
-# Cells of which the unstimulated tubes hold this many for each of the stimulated ones did not come up on activation.
+# Cells with this ratio of unstimulated to stimulated frequency were not induced by activation.
 ALSO_RESTING = 0.4
 
 
 def find_viability(curve: Density) -> Found:
     """Return the boundary above which cells are dead, from the viability dye of single cells.
 
-    It lies in the valley. Where cells dying by degrees fill it, the next valley may part dead cells from dead cells:
-    what lies far beyond the foot of the live peak is not live, and the boundary is that foot.
+    It lies in the valley. If dying cells fill the valley, the next one may separate dead cells from dead cells. Cells
+    far beyond the foot of the live peak are not live, so the boundary is that foot.
     """
     low, high = 0.1, 0.95
     valleys = find_valleys(curve, low, high, min_mass=0.002)
@@ -65,8 +64,8 @@ def _unless_smeared(curve: Density, mode: float, found: Found) -> Found:
 def find_cd3(curve: Density, scale: Scale, resting: Density | None = None) -> Found:
     """Return the boundary above which cells are CD3+, from live single lymphocytes of the stimulated tubes.
 
-    PMA lowers CD3, so the stimulated tubes set it. Where activated cells are a CD3-dim peak of their own the lowest
-    valley, next to the CD3- cells, is taken: they stay in. ``resting`` is the density of the unstimulated tubes.
+    PMA lowers CD3, so the stimulated tubes set it. If activated cells form a CD3-dim peak, the lowest valley, next to
+    the CD3- cells, is used, which includes them. ``resting`` is the density of the unstimulated tubes.
     """
     low, high = scale.to_scaled(0.0), 0.95
     valleys = beyond_pile(curve, find_valleys(curve, low, high), resting)
@@ -84,11 +83,10 @@ def find_cd3(curve: Density, scale: Scale, resting: Density | None = None) -> Fo
 
 
 def beyond_pile(curve: Density, valleys: list[Valley], resting: Density | None) -> list[Valley]:
-    """Return the valleys of CD3 without the lowest, where that parts CD3- cells piled at the detector's end from others
-    above it.
+    """Return the CD3 valleys without the lowest one if that separates piled-up CD3- cells from other CD3- cells.
 
-    Dead cells and monocytes bind more and rise from the pile as a peak of their own, which the unstimulated tubes
-    (``resting``) hold as well; a peak of cells that lost CD3 on activation they do not.
+    Dead cells and monocytes bind more antibody and form a peak above the pile-up, which is also in the unstimulated
+    tubes (``resting``). A peak of cells that lost CD3 on activation is not.
     """
     if resting is None or resting.total < FEWEST or len(valleys) < 2 or valleys[0].left_mode > curve.low + STEP:
         return valleys
@@ -100,9 +98,9 @@ def beyond_pile(curve: Density, valleys: list[Valley], resting: Density | None) 
 def find_cd8(curve: Density) -> Found:
     """Return the boundary below which T cells are CD8-, from CD3+ cells.
 
-    It lies in the valley, or nearer to the CD8- peak where a CD8-dim shoulder of NK-like T cells fills the gap: at the
-    peak's foot, which is its mode + 3 SD (the SD from the side below) or, of a peak that is wider above its mode, as
-    where a log amplifier has cut it off, the place where its height has sunk to a twentieth.
+    It lies in the valley. If a CD8-dim shoulder of NK-like T cells fills the gap, it lies at the foot of the CD8- peak:
+    the mode + 3 SD (from the lower side). For a peak that is wider above its mode, such as one cut off by a log
+    amplifier, it is where the height has dropped to a twentieth.
     """
     low, high = 0.05, 0.95
     valleys = find_valleys(curve, low, high)
@@ -149,8 +147,8 @@ def _foot(curve: Density, mode: float, high: float) -> float:
 def _end_of_flank(curve: Density, mode: float, high: float, last: float = 2.0, end: float = EDGE_SD) -> float:
     """Return where a peak ends by its upper flank, at most ``high``: ``end`` SD above the mode of a normal one.
 
-    Such a flank has sunk to exp(-1/2) of the peak at 1 SD and to exp(-z^2 / 2) at z = ``last``, which must be above
-    what fills the gap beyond; the end is as many SD further on as they are apart.
+    Such a flank drops to exp(-1/2) of the peak at 1 SD and to exp(-z^2 / 2) at z = ``last``, which must be above the
+    density in the gap. The end is extrapolated from these two points.
     """
     top = float(np.interp(mode, curve.grid, curve.height))
     after = (curve.grid >= mode) & (curve.grid <= high)

@@ -1,16 +1,18 @@
-"""The tubes of a sample while they are gated, and how one boundary is laid on them: the found one or a person's."""
+"""The tubes of a sample during gating, and how a boundary, found or set by hand, is applied to them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cd40l_flow.assay.gating_limits import GatingLimits
+from cd40l_flow.assay.limits import limit_named
 from cd40l_flow.assay.tables import Gate
 from cd40l_flow.base.model import Override, Singles
+from cd40l_flow.gating.control_gates import ControlGates
 from cd40l_flow.gating.density import Density, Ends, counted, density, density_of
 from cd40l_flow.gating.found import Found, compare_with_control
 from cd40l_flow.gating.model import Boundary, EventIndices, GatedTube, Population, ScatterGate, take
@@ -21,7 +23,7 @@ from cd40l_flow.signal.scale import Scale
 
 @dataclass
 class WorkingTube:
-    """A tube while it is being gated; ``dropped`` are the events that the gate in time left out."""
+    """A tube during gating; ``dropped`` are the events outside the time gate."""
 
     signal: TubeSignal
     indices: dict[str, EventIndices] = field(default_factory=dict)
@@ -35,22 +37,22 @@ class WorkingTube:
 
     @property
     def stimulated(self) -> bool:
-        """Whether the sheet says so."""
+        """Whether the tube is stimulated, by the sheet."""
         return self.signal.events.tube.stimulation == "stimulated"
 
     def values(self, marker: str, population: str) -> Singles:
-        """Return the scaled values of a marker in a population, (n,); the last asked for are kept."""
+        """Return the scaled values of a marker in a population, (n,); the last result is cached."""
         if self._last is None or self._last[:2] != (marker, population):
             self._last = (marker, population, take(self.signal.scaled[marker], self.indices[population]))
         return self._last[2]
 
     def add_population(self, population: str, parent: str, passes: Mask | None = None) -> None:
-        """Make a population of the events of its parent that pass, (parents,); of all where ``passes`` is left out."""
+        """Add the population of the events of its parent that pass, (parents,); of all events without ``passes``."""
         events = self.indices[parent]
         self.add_events(population, parent, events if passes is None else events.take(np.flatnonzero(passes)))
 
     def add_events(self, population: str, parent: str, indices: NDArray[np.integer]) -> None:
-        """Make a population of these events of its parent, rising."""
+        """Add the population of these events of its parent, in ascending order."""
         self.indices[population] = indices.astype(np.int32, copy=False)
         self.parents[population] = parent
 
@@ -73,7 +75,7 @@ class WorkingTube:
 
 
 def ends_of(signals: Sequence[TubeSignal], marker: str, scales: Mapping[str, Scale]) -> Ends | None:
-    """Return where events of a marker are piled at its detector's ends, the nearest where tubes differ; None: nowhere.
+    """Return the pile-ups at the ends of a marker's detector, the innermost where tubes differ; None without any.
 
     ``scales`` maps detector -> scale.
     """
@@ -91,17 +93,17 @@ def ends_of(signals: Sequence[TubeSignal], marker: str, scales: Mapping[str, Sca
 
 @dataclass
 class Working:
-    """A sample while it is being gated; ``control_gates`` as `gate` takes them."""
+    """A sample during gating; ``control_gates`` as in `gate`."""
 
     tubes: list[WorkingTube]
     scales: Mapping[str, Scale]
     overrides: Sequence[Override]
-    limits: Mapping[str, Any]
-    control_gates: Mapping[str, Mapping[str, Any]]
+    limits: GatingLimits
+    control_gates: ControlGates
     flags: list[str] = field(default_factory=list)
 
     def override(self, gate: str, tube: WorkingTube) -> Override | None:
-        """Return the line of the override table that holds here; one for this tube goes before one for all tubes."""
+        """Return the override that applies here; one for this tube takes precedence over one for all tubes."""
         name = tube.signal.events.tube.fcs
         matching = [one for one in self.overrides if one.gate == gate and one.tube in ("", name)]
         return max(matching, key=lambda one: one.tube != "", default=None)
@@ -121,17 +123,17 @@ class Working:
         return ends_of([tube.signal for tube in tubes], marker, self.scales)
 
     def compare_with_control(self, gate: Gate, found: Found, events: int) -> Found:
-        """Return a boundary held against the control's of the same detector, where it has one."""
-        control = self.control_gates.get(gate.boundaries[0])
-        if control is None or control["detector"] != self.detector(gate.marker):
+        """Return a boundary compared with the control's on the same detector, if there is one."""
+        control = self.control_gates.boundaries.get(gate.boundaries[0])
+        if control is None or control.detector != self.detector(gate.marker):
             return found
-        limit = float(self.limits[gate.distance])
-        return compare_with_control(found, float(control["scaled"]), limit, events, int(self.limits["min_events"]))
+        limit = limit_named(self.limits, gate.distance)
+        return compare_with_control(found, control.scaled, limit, events, self.limits.min_events)
 
     def boundary(
         self, gate: str, tube: WorkingTube, detector: str, found: Found, scale: Scale | None
     ) -> Boundary | None:
-        """Return the boundary for a tube: the found one, or a person's in its place with the found one beside it."""
+        """Return the boundary for a tube: the found one, or one set by hand that keeps the found value."""
         tube.found[gate] = found
         boundary = None
         if found.position is not None:
@@ -144,9 +146,9 @@ class Working:
         return set_by_hand(override, detector, scaled, boundary.value if boundary else None, found.flag)
 
     def threshold(self, gate: Gate, found: Found, parent: str) -> bool:
-        """Lay one threshold on every tube that has the gate's marker; return whether it could be drawn anywhere.
+        """Apply one threshold to every tube with the gate's marker; return whether it could be drawn in any.
 
-        What lies at the boundary lies below it.
+        Values at the boundary count as below it.
         """
         drawn = False
         for tube in self.tubes:
@@ -172,7 +174,7 @@ class Working:
 def set_by_hand(
     override: Override, detector: str, scaled: float, automatic: float | None = None, flag: str = ""
 ) -> Boundary:
-    """Return the boundary a person set; ``automatic`` is the value that was found, ``flag`` its doubt."""
+    """Return a boundary set by hand; ``automatic`` is the value found, ``flag`` its warning."""
     return Boundary(
         gate=override.gate,
         tube=override.tube,

@@ -12,7 +12,7 @@ from msgspec import to_builtins
 from cd40l_flow.assay.cd40l import VIABLE
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.errors import Cd40lFlowError
-from cd40l_flow.base.model import Job
+from cd40l_flow.cohort.settings import Job
 from cd40l_flow.interop.tube_values import linear_values, read_again
 from cd40l_flow.result.gate_shapes import GateTree, membership
 from cd40l_flow.result.gate_tree import gate_trees, scales_of

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import Cd40lFlowError
-from cd40l_flow.base.model import Job
 from cd40l_flow.cohort.cells import tab_separated
+from cd40l_flow.cohort.settings import Job
 from cd40l_flow.interop.gate_files import exported, write_gates
 from cd40l_flow.interop.readback import Row, read_back, read_tube
 from cd40l_flow.result.types.result import Result

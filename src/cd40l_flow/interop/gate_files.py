@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cd40l_flow.base.disk import write_atomically
-from cd40l_flow.base.model import Job
+from cd40l_flow.cohort.settings import Job
 from cd40l_flow.fcs.reader import read_header
 from cd40l_flow.gating.model import GatedTube
 from cd40l_flow.interop.flowjo import workspace

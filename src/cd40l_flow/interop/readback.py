@@ -14,7 +14,8 @@ import flowio
 import flowkit
 import numpy as np
 
-from cd40l_flow.base.model import Events, Floats, Job
+from cd40l_flow.base.model import Events, Floats
+from cd40l_flow.cohort.settings import Job
 from cd40l_flow.interop.flowjo import sample_names
 from cd40l_flow.interop.tube_values import part_of, read_again, stored_values
 from cd40l_flow.result.gate_shapes import GateTree, membership

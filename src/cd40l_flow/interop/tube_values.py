@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.errors import Cd40lFlowError
-from cd40l_flow.base.model import Events, Floats, Job
+from cd40l_flow.base.model import Events, Floats
+from cd40l_flow.cohort.settings import Job
 from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.result.types.result import Result
 from cd40l_flow.signal.compensation import compensate
@@ -27,9 +28,9 @@ def read_again(fcs: str, result: Result, job: Job) -> list[Events]:
         if row.fcs != fcs or row.status != "ok":
             continue
         tube = next(tube for tube in job.sample.tubes if (tube.fcs, tube.reagent) == (fcs, row.reagent))
-        panel = job.settings["panels"][tube.panel] or {}
+        panel = job.settings.panel(tube.panel)
         target = row.markers["target"] if tube.reagent in current_assay().background_of else None
-        events = read_events(tube, panel, job.settings["spillover"], target)
+        events = read_events(tube, panel, job.settings.spillover, target)
         if events.digest != row.digest:
             raise ChangedEventsError(
                 f"{fcs}: its events are not those that {job.sample.sample} was analysed with. Analyse it again."

@@ -1,9 +1,8 @@
-"""Whether the cells that express have a law of another shape than a skew-normal, and how far it may be bent.
+"""Test for a signal distribution that is not skew-normal, and the size of its deviations ("bends").
 
-A smooth test (Neyman 1937, in the score form of Rao 1948) along the eight bends of the law, blind to the comb of
-integer or logarithmic data, for its bell curves are wider than any step. How large bends are is told by the same
-scores: the amplitude that makes them likeliest, an empirical Bayes estimate (Efron & Morris 1973). Where that is none,
-nothing is paid.
+A smooth test (Neyman 1937, in the score form of Rao 1948) along eight bends. Its bell curves are wider than the steps
+of integer or logarithmic data, so it ignores them. The same scores estimate the amplitude of the bends by empirical
+Bayes (Efron & Morris 1973). If it is zero, nothing is added to the error.
 """
 
 from __future__ import annotations
@@ -18,19 +17,19 @@ from cd40l_flow.base.model import Floats
 
 AMPLITUDES = np.array((0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0))
 TOLD = 1.0  # least information on a bend of a standard deviation of 1 that counts
-ENOUGH = 1.0  # gain of log likelihood that an amplitude must bring (benchmarks/mixture.md)
-# Where a law is bent at all, its dim end, which few cells or none tell of, may be bent so far: as far as in real
-# recordings (benchmarks/real.md).
+ENOUGH = 1.0  # minimum gain in log likelihood for an amplitude (benchmarks/mixture.md)
+# If there are any bends, the dim end, where data are sparse, may bend this much, as in real recordings
+# (benchmarks/real.md).
 LEAST = 0.4
 ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class Bend:
-    """What the scores say of the bends.
+    """The estimate of the bends from their scores.
 
-    ``amplitude`` is their likeliest standard deviation beyond what was known, ``gain`` the log likelihood that it adds
-    to none. ``lever`` is by how much each bend would move the logit of the negative fraction, (8,).
+    ``amplitude`` is their most likely standard deviation beyond the prior, ``gain`` its log likelihood relative to
+    zero. ``lever``, (8,), is the effect of each bend on the logit of the negative fraction.
     """
 
     amplitude: float
@@ -39,9 +38,9 @@ class Bend:
 
     @property
     def doubt(self) -> float:
-        """Error of the logit of the negative fraction, of a law that is left straight, for bends it may have.
+        """Error of the logit of the negative fraction from possible bends, for a fit without them.
 
-        It counts as far as the scores speak for bends at all: of few cells any amplitude is as likely as none.
+        It is weighted by the evidence for bends: with few cells, any amplitude is as likely as zero.
         """
         return min(self.amplitude, LEAST) * (1 - math.exp(-self.gain)) * float(np.linalg.norm(self.lever))
 
@@ -54,11 +53,11 @@ class Bend:
 
 
 def bend(gradient: Floats, information: Floats, held: NDArray[np.bool_], known: Floats | None) -> Bend:
-    """Return what the scores at the best straight fit say of the bends.
+    """Return the estimate of the bends from the scores at the best fit without them.
 
-    ``gradient``, (p + 8,), is of minus the log likelihood, ``information``, (p + 8, p + 8), without what is known of
-    the bends, which come last; ``held``, (p,), are parameters at their bounds; ``known`` is the covariance of the bends
-    before, (8, 8).
+    ``gradient``, (p + 8,), is of minus the log likelihood, ``information``, (p + 8, p + 8), without the prior of the
+    bends, which come last. ``held``, (p,), marks parameters at their bounds; ``known``, (8, 8), is the prior covariance
+    of the bends.
     """
     own = held.size
     rest = np.flatnonzero(~held)

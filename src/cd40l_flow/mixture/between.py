@@ -1,4 +1,4 @@
-"""How much values differ from one another beyond the error each was measured with."""
+"""Spread of values beyond their measurement errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TOLERANCE = 1e-12
 
 @dataclass(frozen=True)
 class RandomEffects:
-    """The mean of values that differ, and their spread net of each one's own error; ``sd`` is of the true values."""
+    """A normal random-effects estimate: the mean, and the SD of the true values net of measurement error."""
 
     count: int
     mean: float
@@ -32,7 +32,7 @@ def between(values: Sequence[float], errors: Sequence[float]) -> RandomEffects |
         return None
     own = [error * error for error in errors]
     plain = sum(values) / count
-    # Starts at the moments: what the values differ by, less what their errors explain.
+    # Start from the moments: the variance of the values minus the mean error variance.
     variance = max(sum((value - plain) ** 2 for value in values) / (count - 1) - sum(own) / count, 0.0)
     for _ in range(STEPS):
         mean, weights = _weighed(values, own, variance)
@@ -49,6 +49,8 @@ def between(values: Sequence[float], errors: Sequence[float]) -> RandomEffects |
 
 
 def _weighed(values: Sequence[float], own: Sequence[float], variance: float) -> tuple[float, list[float]]:
-    """Return the weighed mean, and the weights; a value without any error would weigh all, so errors have a floor."""
+    """Return the weighted mean and the weights; errors have a floor, or a value without error would have all the
+    weight.
+    """
     weights = [1 / max(part + variance, 1e-18) for part in own]
     return sum(weight * value for weight, value in zip(weights, values, strict=True)) / sum(weights), weights

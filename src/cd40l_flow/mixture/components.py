@@ -1,8 +1,8 @@
 """The two components of the mixture, as probabilities per bin with their derivatives.
 
-A cell that expresses has what any cell has, its background, and the light of its target on top. The target's signal is
-log-skew-normal; both add on the linear scale and are looked at on the logicle scale. So one shape, of the logarithm of
-the signal, serves a bright and a dim sample alike, which no shape on the logicle scale does.
+An expressing cell has the background of any cell plus the signal of its target. The target's signal is log-skew-normal;
+both add on the linear scale and are binned on the logicle scale. So one shape, of the logarithm of the signal, fits
+bright and dim samples alike, which no shape on the logicle scale does.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from cd40l_flow.mixture.histogram import centres, cumulated, cut, edge_densities
 from cd40l_flow.mixture.signal_law import SignalParameters, bend_slopes, signal_law
 from cd40l_flow.signal.scale import Scale
 
-# The grid of log signals begins at a twentieth of the background's SD, and is the bins' from three of them.
+# The grid of log signals starts at a twentieth of the background's SD and follows the bins above three SD.
 FAINTEST, BRIGHT, FAINT_STEP = 0.05, 3.0, 0.04
 WIDE_STEP = 0.15
-# Of the smoothing of a background, in SD n^(-1/5): the normal reference rule (Silverman 1986, equation 3.28). Less of
-# it leaves noise of the tube in the shape, which a large dim sample takes for cells that express.
+# Bandwidth for smoothing a background, in SD n^(-1/5): the normal reference rule (Silverman 1986, equation 3.28). A
+# smaller one keeps noise of the tube, which a large dim sample would fit as expressing cells.
 KERNEL = 1.0
-FINELY = 8  # parts of a bin between which a cumulative distribution is straight
+FINELY = 8  # parts of a bin within which the cumulative distribution is linear
 # Of the top of the scale; cytometers with a top of 262,144 read about 2 to 10 channels per electron.
 ELECTRON = 1.7e-5
 ELECTRON_BOUNDS = (-1.1, 1.1)  # of the logarithm of a photo-electron over that
@@ -41,8 +41,7 @@ class Background:
     ``counts`` are its binned values, (bins,), and ``smooth`` the probabilities they are smoothed to; ``sd`` is their
     robust SD and ``median`` their median on the logicle scale, ``linear_sd`` the SD in channel values. Of the scale's
     ``scale_bins``, those above the last may be left out; what lies there is in the last. ``floor`` is the bin of the
-    lowest value that the instrument writes: of a cell there it is known only that it is no brighter. ``smooth`` goes on
-    below, as a light that is added tells.
+    lowest value that the instrument writes; cells there are censored. ``smooth`` continues below it, for added signals.
     """
 
     counts: Floats
@@ -55,7 +54,7 @@ class Background:
     floor: int = 0
 
     def upto(self, bins: int) -> Background:
-        """Return the same without the bins above so many: where nothing is seen, nothing need be computed."""
+        """Return the background truncated to its first bins, to skip bins without cells."""
         if bins >= self.counts.size:
             return self
         if bins not in self._shorter:
@@ -90,22 +89,22 @@ class Background:
 
     @property
     def directions(self) -> Floats:
-        """Ways in which the true shape may differ from the tube's, (3, bins): its width, lean and tails.
+        """Directions in which the true shape may differ from the tube's, (3, bins): width, skewness and tails.
 
         Polynomials of degree 2 to 4 in robust SD, of mean 0 and variance 1 under the shape, uncorrelated with each
-        other and with the place. Tilting the shape by ``a`` of them costs m a^2 / 2 of log likelihood, m being the
-        tube's cells: what a tube of that size leaves open.
+        other and with location. Tilting the shape by ``a`` of them costs m a^2 / 2 of log likelihood, m being the
+        tube's cells: the sampling error of the tube.
         """
         return self._polynomials[0]
 
     def widening(self, electron: float) -> Floats:
-        """Return how a shift of one robust SD tilts the shape, (3,): more light is also more noise of photo-electrons.
+        """Return the tilt of the shape per robust SD of shift, (3,): more light has more photo-electron noise.
 
-        A variance added to the background is half its second derivative (the heat equation), here projected on the
-        directions, whose mean curvature under the shape that is.
+        Adding variance changes the density by half its second derivative (heat equation), here projected on the
+        directions.
         """
         tilt: Floats = self.electron(electron) / self.linear_sd * self._polynomials[1]
-        # A background that is no distribution, of one value, has no curvature to go by.
+        # A background of a single value has no curvature.
         return np.clip(tilt, -MOST_WIDENING, MOST_WIDENING)
 
     def tilted(self, tilt: Floats) -> tuple[Floats, Floats]:
@@ -116,7 +115,7 @@ class Background:
 
     @cached_property
     def _finely(self) -> tuple[Floats, Floats]:
-        """Places in channel values and the share of the background below each, (8 bins + 1,): straight between them."""
+        """Channel values and the share of the background below each, (8 bins + 1,); linear in between."""
         places = np.arange(FINELY * self.counts.size + 1) / FINELY
         step = float(self._edges[1] - self._edges[0])
         return self.scale.inverse(self._edges[0] + step * places), cumulated(self.smooth, places)
@@ -125,15 +124,15 @@ class Background:
         """Return probabilities of bins, (rows, bins), with all cells moved by ``shift``, and the slopes in it of the
         first ``sloped`` rows, (sloped, bins).
 
-        ``shift`` is in robust SD of the background, added on the linear scale. Between the bin edges the density is a
-        parabola, so that the likelihood is smooth in the shift, and nothing is widened where bins are wide.
+        ``shift`` is in robust SD of the background, added on the linear scale. The density is parabolic between bin
+        edges, which keeps the likelihood smooth in the shift and adds no width in wide bins.
         """
         ends = self.ends
         at = np.clip(ends - shift * self.linear_sd, ends[0], ends[-1])
         left = np.minimum(np.searchsorted(ends, at, side="right") - 1, ends.size - 2)
         widths = ends[left + 1] - ends[left]
         t = (at - ends[left]) / widths
-        # Hermite's cubic between the edges, where the cumulative distribution and its slope are known.
+        # Cubic Hermite interpolation of the cumulative distribution between edges.
         inside = rows.take(left, axis=1)
         slopes = edge_densities(rows) / self._channels_per_bin
         first, second = slopes.take(left, axis=1) * widths, slopes.take(left + 1, axis=1) * widths
@@ -147,16 +146,16 @@ class Background:
 
     @cached_property
     def _channels_per_bin(self) -> Floats:
-        """Channel values in a bin at each bin edge, (bins + 1,)."""
+        """Width of a bin in channel values at each bin edge, (bins + 1,)."""
         return np.gradient(self.ends, edge_order=2)
 
     @cached_property
     def signals(self) -> tuple[Floats, Floats]:
-        """Signals to add, ln(channel values), and the weight of each in integrals, (signals,) each.
+        """The grid of added signals, ln(channel values), and their weights in integrals, (signals,) each.
 
-        Above a few SD of the background they are the bins' centres: a bright cell then lies in its bin, and no pattern
-        of two grids appears. Below, they run in even steps down to a signal that nobody could tell from none; beyond
-        the last bin, where all are in that bin, in wide steps to the top of the scale.
+        Above a few SD of the background they are the bin centres, which avoids interference of two grids. Below, they
+        continue in even steps down to an undetectable signal; beyond the last bin, in wide steps to the top of the
+        scale.
         """
         middle = self.scale.inverse(centres(self.scale_bins))
         last = self.counts.size
@@ -175,15 +174,15 @@ class Background:
         """Probability of each bin for background cells with a given signal added, (signals, bins)."""
         fine, cumulative = self._finely
         below = np.interp(self.ends - np.exp(self.signals[0])[:, None], fine, cumulative)
-        # What leaves the scale is kept in its end bins, as in the data.
+        # Cells beyond the scale count in its end bins, as in the data.
         below[:, 0], below[:, -1] = 0.0, 1.0
         return np.diff(below, axis=1)
 
     def noisy(self, law: Floats, electron: float) -> Floats:
-        """Return what is seen of a law of expected signals and its derivatives, (rows, signals), light being electrons.
+        """Return a distribution of signals and its derivatives, (rows, signals), with photo-electron noise added.
 
-        What blurs grows with the size of an electron, nearly straight; a parabola through none, one and two of the
-        usual sizes keeps the likelihood smooth in it. The last row returned is the first's derivative by ln(electron).
+        The blur grows almost linearly with the size of an electron; a parabola through zero, one and two of the usual
+        size keeps the likelihood smooth. The last row returned is the first's derivative by ln(electron).
         """
         size = math.exp(electron)
         count = law.shape[1]
@@ -199,11 +198,10 @@ class Background:
 
     @cached_property
     def _blurs(self) -> tuple[tuple[NDArray[np.intp], Floats], ...]:
-        """Where the cells of each expected signal are seen and what share of them, with the usual electron and twice
-        it, (4 signals,) each.
+        """The positions and shares of blurred signals, with the usual electron and twice it, (4 signals,) each.
 
-        A signal S has a variance of S times one electron's channel values; it is put on three points by Gauss-Hermite
-        quadrature, and each of the outer ones on its two neighbours in the grid; two thirds stay.
+        A signal S has a variance of S times the channel values of one electron. It is represented by three
+        Gauss-Hermite points, the outer ones interpolated on the grid; two thirds stay.
         """
         signals = np.exp(self.signals[0])
         found = []
@@ -218,9 +216,7 @@ class Background:
 
     @property
     def electron_bounds(self) -> tuple[float, float]:
-        """The least and the greatest ln(photo-electron, over its usual size): the background's own noise has room for
-        no more.
-        """
+        """The bounds of ln(photo-electron / usual size); the background's own noise limits it."""
         low, high = ELECTRON_BOUNDS
         median = self.scale.to_linear(self.median)
         if median <= 0:
@@ -228,11 +224,11 @@ class Background:
         return low, min(max(math.log(0.5 * self.linear_sd**2 / median / (ELECTRON * self.scale.t)), low), high)
 
     def electron(self, log_ratio: float) -> float:
-        """Return a photo-electron in channel values, from ln(it, over its usual size)."""
+        """Return a photo-electron in channel values from ln(photo-electron / usual size)."""
         return ELECTRON * self.scale.t * math.exp(log_ratio)
 
     def moved(self, rows: Floats, shift: float) -> Floats:
-        """Return `move`'s probabilities without slopes, (rows, bins); its parabolas may lie a hair below zero."""
+        """Return `move`'s probabilities without slopes, (rows, bins); its parabolas may be slightly negative."""
         return np.maximum(self.move(rows, shift, 0)[0], 0.0)
 
     def positives(self, several: Sequence[SignalParameters]) -> Floats:
@@ -250,19 +246,19 @@ class Background:
         if bending:
             law = np.vstack((law, bend_slopes(law[0], positive, self.signals[0])))
         p = self.noisy(law, positive.electron) @ self.lit
-        # Level, spread, skew, electron, bends: the electron is what the noise adds at the end.
+        # Order: level, spread, skew, electron, bends; noise adds the derivative by the electron last.
         slopes = np.vstack((p[1:4], p[-1:], p[4:-1])) if bending else p[1:]
-        # The parabola of the noise may lie a hair below zero where there is next to nothing.
+        # The noise parabola may be slightly negative where the density is near zero.
         return np.maximum(p[0], 0.0), slopes
 
 
 def background_component(counts: Floats, scale: Scale, floor: int = 0) -> Background:
     """Return the negative component of binned background values, (bins,), on a scale; at least one event is needed.
 
-    ``floor`` is the bin of the lowest value that the instrument writes, 0 where it writes any.
-    The shape is kept; a Gaussian kernel of SD n^(-1/5) fills the gaps between few events, what it adds to the
-    variance is taken back by drawing the values together (Silverman 1986, section 6.4), and one event in all is spread
-    over 8 SD so that no bin inside is impossible. The SD is the robust one.
+    ``floor`` is the bin of the lowest value that the instrument writes, 0 without a limit. A Gaussian kernel of SD
+    n^(-1/5) fills gaps between few events. The variance it adds is removed by shrinking the values (Silverman 1986,
+    section 6.4), and one event in total is spread over 8 SD so that no bin has probability zero. The SD is the robust
+    one.
     """
     total = float(counts.sum())
     if total <= 0:

@@ -1,14 +1,14 @@
-"""What a run can detect: from its titration, the smallest mutant fraction seen at a number of cells."""
+"""Detection limits of a run: the smallest detectable mutant fraction for a number of cells, from its titration."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from cd40l_flow.assay.call_limits import MixtureLimits
 from cd40l_flow.base.model import Floats
 
 FINE = 1000  # steps of the search for a limit
@@ -16,12 +16,12 @@ FINE = 1000  # steps of the search for a limit
 
 @dataclass(frozen=True)
 class Titration:
-    """What a run recovers of known mutant fractions, by the fraction and the number of cells.
+    """Recovered values of known mutant fractions, by fraction and number of cells.
 
     ``recovered`` are mutant fractions and ``errors`` their standard errors (sample and its background tube, not the
     control), each (fractions, sizes). ``drawn_fraction`` is the limit at ``DRAWN_SIZE`` cells, where 100 samples were
-    drawn; ``drawn_detected`` is the share of them above the limit of blank, 0.95 when all is as computed, and
-    ``drawn_error`` their standard deviation over the computed error. Both None where no limit is.
+    drawn; ``drawn_detected`` is the share of them above the limit of blank, 0.95 if the computation is right, and
+    ``drawn_error`` their standard deviation over the computed error. Both are None without a limit.
     """
 
     fractions: tuple[float, ...]
@@ -38,7 +38,7 @@ class Titration:
         place = math.log(max(events, 1.0))
         grid = np.log(np.array(self.sizes, dtype=np.float64))
         recovered = np.array([np.interp(place, grid, row) for row in self.recovered])
-        # Errors fall as a power of the number: straight lines of logarithms, on beyond the ends with the root of n.
+        # Errors are a power of n: linear in logarithms, extrapolated with the square root of n.
         beyond = math.exp(-0.5 * (place - min(max(place, float(grid[0])), float(grid[-1]))))
         errors = np.array([math.exp(np.interp(place, grid, np.log(row))) for row in self.errors]) * beyond
         return recovered, errors
@@ -46,10 +46,10 @@ class Titration:
 
 @dataclass(frozen=True)
 class Limits:
-    """The smallest mutant fractions that would be detected with 95 % power; None where none would.
+    """The smallest mutant fractions detectable with 95 % power; None if none is.
 
-    ``limit_counting`` rests on counting and overlap alone, ``limit_with_healthy_spread`` also on the differences
-    between healthy people: it decides. ``bias`` is that of the fraction recovered at ``limit_counting``, ``recovery``
+    ``limit_counting`` rests on counting and overlap alone, ``limit_with_healthy_spread`` also on differences between
+    healthy people, and is the one used. ``bias`` is that of the fraction recovered at ``limit_counting``, ``recovery``
     the recovered over the true one. ``drawn_detected`` and ``drawn_error`` are the check by draws (see `Titration`).
     """
 
@@ -62,13 +62,13 @@ class Limits:
 
 
 def detectable(
-    titration: Titration, events: int, control_error: float, healthy_error: float, mixture: Mapping[str, Any]
+    titration: Titration, events: int, control_error: float, healthy_error: float, mixture: MixtureLimits
 ) -> Limits:
     """Return the limits for a number of cells.
 
     ``control_error`` and ``healthy_error`` are standard errors of the mutant fraction, of the control's counting and of
-    the differences between healthy people. A fraction f is detected when what is recovered of it lies ``lod_z`` of its
-    errors above ``lob_z`` of the blank's.
+    the differences between healthy people. A fraction is detectable if its recovered value lies ``lod_z`` of its errors
+    above ``lob_z`` errors of the blank.
     """
     recovered, errors = titration.at(events)
     fractions = titration.fractions
@@ -78,8 +78,8 @@ def detectable(
 
     def smallest(spread: float) -> float | None:
         total = np.hypot(counting, spread)
-        seen = mean - float(mixture["lod_z"]) * total >= float(mixture["lob_z"]) * total[0]
-        # From the first on: above it a wider error must not hide a greater fraction.
+        seen = mean - mixture.lod_z * total >= mixture.lob_z * total[0]
+        # Use the first one: above it, a wider error must not hide a greater fraction.
         return float(fine[np.argmax(seen)]) if seen.any() else None
 
     limit = smallest(0.0)
@@ -125,10 +125,3 @@ def combine_titrations(several: Sequence[Titration | None]) -> Titration | None:
         drawn_detected=mean("drawn_detected"),
         drawn_error=mean("drawn_error"),
     )
-
-
-def read_titration(plain: Mapping[str, Any]) -> Titration:
-    """Return a titration from its plain JSON values."""
-    tables = {name: tuple(map(tuple, plain[name])) for name in ("recovered", "errors")}
-    values = dict(plain) | tables | {name: tuple(plain[name]) for name in ("fractions", "sizes")}
-    return Titration(**values)

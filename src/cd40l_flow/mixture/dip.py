@@ -1,7 +1,9 @@
-"""The dip test of one mode: Hartigan & Hartigan 1985, Annals of Statistics 13:70-84, doi:10.1214/aos/1176346577.
+"""Hartigan's dip test of unimodality: Hartigan & Hartigan 1985, Annals of Statistics 13:70-84,
+doi:10.1214/aos/1176346577.
 
-The dip is the smallest largest distance between the empirical distribution function and any unimodal one: convex up to
-a mode, where it may jump, and concave from there on. Written from the paper's definitions and theorems.
+The dip is the minimum over unimodal distribution functions of the maximum distance to the empirical one. A unimodal
+function is convex up to a mode, where it may jump, and concave above. Implemented from the definitions and theorems of
+the paper.
 """
 
 from __future__ import annotations
@@ -60,7 +62,7 @@ def dip(sorted_values: Floats) -> float:
     n = int(sorted_values.size)
     if n == 0:
         return 0.0
-    # Of each distinct value: how many events lie below it, and how many do not lie above it.
+    # For each distinct value: the number of events below it, and at or below it.
     ends = np.append(np.flatnonzero(sorted_values[1:] != sorted_values[:-1]) + 1, n)
     x = sorted_values[ends - 1].astype(np.float64)
     upper = ends.astype(np.float64)
@@ -94,7 +96,7 @@ def dip(sorted_values: Floats) -> float:
 
 
 def dip_p_value(statistic: float, n: int) -> float:
-    """Return the probability of so great a dip of ``n`` values of one mode: 1 to 0.0001, which stands for less too.
+    """Return the p value of a dip of ``n`` unimodal values: 1 to 0.0001, the smallest value returned.
 
     The null is the uniform, as Hartigan & Hartigan 1985 propose. Between the sizes of the table the quantiles of
     sqrt(n) x dip are linear in 1 / sqrt(n), beyond its largest they are constant; between its probabilities, log p is

@@ -1,8 +1,8 @@
-"""How well a hypothesis explains the cells: its marginal likelihood, by Laplace's approximation around its best fit.
+"""The marginal likelihood of a hypothesis, by Laplace's approximation around its best fit.
 
-The likelihood is that of the mixture; the hypothesis adds what it says of the negative fraction and of the level. Data
-that no law of the model fits tell less than their number says: counts are divided by what the misfit of the best fit
-says they are overdispersed by (quasi-likelihood: Wedderburn 1974, doi:10.1093/biomet/61.3.439).
+The likelihood is that of the mixture; the hypothesis adds priors of the negative fraction and of the level. Data that
+the model does not fit are less informative than their number: counts are divided by the overdispersion of the best fit
+(quasi-likelihood: Wedderburn 1974, doi:10.1093/biomet/61.3.439).
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ from cd40l_flow.mixture.problem import (
 from cd40l_flow.mixture.scoring import Optimum, minimise
 
 LOG_2PI = math.log(2 * math.pi)
-LEAST_KEPT, MOST_KEPT = 0.03, 0.5  # of the level by mutant cells: more is no second kind of cells
+LEAST_KEPT, MOST_KEPT = 0.03, 0.5  # of the level kept by mutant cells; above it there is no second population
 ENOUGH = 0.02  # log likelihood to be gained at which a search ends
-LEVEL = 2  # the place of the level among the parameters of the mixture
+LEVEL = 2  # index of the level among the parameters of the mixture
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """The marginal likelihood of a hypothesis, natural logarithm, and what the cells say of its two free values.
+    """The log marginal likelihood of a hypothesis, and the estimates of its two free values.
 
     ``value`` is minus the log density at its best fit. ``fraction`` is the negative fraction less that expected of a
     healthy sample (of a residual allele the share of mutants), ``level`` ln of the level over the control's; ``_error``
-    the standard errors of the cells alone, the hypothesis's prior taken out.
+    are standard errors of the data alone, without the prior of the hypothesis.
     """
 
     log: float
@@ -62,7 +62,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class _LevelPrior(Prior):
-    """The control's prior of the shape, with the level that a hypothesis says."""
+    """The control's prior of the shape, with the level of the hypothesis."""
 
     law: Normal = Normal(0.0, 1.0)
 
@@ -86,27 +86,27 @@ class _Held(Problem):
     hypothesis: Hypothesis | None = None
 
     @property
-    def says(self) -> Hypothesis:
+    def priors(self) -> Hypothesis:
         assert self.hypothesis is not None
         return self.hypothesis
 
     @property
     def largest(self) -> Floats:
         """Longest steps of the parameters."""
-        return LARGEST if self.says.residual is None else np.append(LARGEST, (1.0, 0.4))
+        return LARGEST if self.priors.residual is None else np.append(LARGEST, (1.0, 0.4))
 
     def bounds(self) -> tuple[Floats, Floats]:
         low, high = super().bounds()
-        most = self.says.most_negative
+        most = self.priors.most_negative
         if most < 1:
             high[0] = min(high[0], math.log(most / (1 - most)))
-        if self.says.residual is None:
+        if self.priors.residual is None:
             return low, high
         ends = math.log(LEAST_KEPT), math.log(MOST_KEPT)
         return np.append(low, (-LOGIT_BOUND, ends[0])), np.append(high, (LOGIT_BOUND, ends[1]))
 
     def components(self, theta: Floats) -> tuple[Floats, Floats]:
-        if self.says.residual is None:
+        if self.priors.residual is None:
             return super().components(theta)
         logit, shift = (float(v) for v in theta[:2])
         background = self.seen[1]
@@ -154,20 +154,20 @@ class _Held(Problem):
         value += shape
         gradient[LEVEL:ANCHORED] += slope
         information[LEVEL:ANCHORED, LEVEL:ANCHORED] += curve
-        for place, (own, own_slope, own_curve) in self._said(theta):
+        for place, (own, own_slope, own_curve) in self._priors(theta):
             value += own
             gradient[place] += own_slope
             information[place, place] += own_curve
         return value, gradient, information
 
-    def _said(self, theta: Floats) -> list[tuple[int, tuple[float, float, float]]]:
-        """Return what the hypothesis says of single parameters: place, and minus the log density with its slopes."""
-        says = self.says
-        said = [(0, fraction_penalty(says.negative, float(theta[0])))]
-        if says.residual is not None and says.mutants is not None:
-            said.append((PARAMETERS, fraction_penalty(says.mutants, float(theta[PARAMETERS]))))
-            said.append((PARAMETERS + 1, level_penalty(says.residual, float(theta[PARAMETERS + 1]))))
-        return said
+    def _priors(self, theta: Floats) -> list[tuple[int, tuple[float, float, float]]]:
+        """Return the priors of single parameters: index, and minus the log density with its derivatives."""
+        priors = self.priors
+        known = [(0, fraction_penalty(priors.negative, float(theta[0])))]
+        if priors.residual is not None and priors.mutants is not None:
+            known.append((PARAMETERS, fraction_penalty(priors.mutants, float(theta[PARAMETERS]))))
+            known.append((PARAMETERS + 1, level_penalty(priors.residual, float(theta[PARAMETERS + 1]))))
+        return known
 
 
 def evidence(
@@ -176,8 +176,8 @@ def evidence(
     """Return the evidence of a hypothesis; ``near`` are the parameters of the best fit, to start from.
 
     ``healthy_negative`` is the negative fraction expected of a healthy sample. The prior of the problem must know the
-    control's level. A search that will hardly come down to ``beat``, minus a log density, is given up: its evidence is
-    then too small, which makes no difference once another's is that much greater.
+    control's level. A search that will not reach ``beat``, minus a log density, stops early: its evidence is then
+    underestimated, which is irrelevant beside a much greater one.
     """
     prior = problem.prior
     law = _LevelPrior(prior.centre, prior.covariance, prior.level_known, law=hypothesis.level)
@@ -194,7 +194,7 @@ def evidence(
 
 
 def _start(prior: Prior, hypothesis: Hypothesis, near: Floats) -> Floats:
-    """Return where to start from: the best fit moved to what the hypothesis expects."""
+    """Return the start of the search: the best fit moved to the expectation of the hypothesis."""
     law = hypothesis.negative
     start = near.copy()
     level = float(near[LEVEL]) - prior.centre.level
@@ -207,7 +207,7 @@ def _start(prior: Prior, hypothesis: Hypothesis, near: Floats) -> Floats:
     reach = 1.5 * hypothesis.level.sd
     held = min(max(level, hypothesis.level.mean - reach), hypothesis.level.mean + reach)
     start[LEVEL] = prior.centre.level + held
-    # The shape of another hypothesis's fit leads astray: the control's is the better guess.
+    # The control's shape is a better start than that of another hypothesis.
     start[LEVEL + 1 : ANCHORED] = (prior.centre.log_spread, prior.centre.skew, prior.centre.electron)
     if hypothesis.residual is not None:
         start[LEVEL] = prior.centre.level + max(level, -0.2)
@@ -220,21 +220,21 @@ def _laplace(
 ) -> Evidence:
     """Return the evidence from the best fit under a hypothesis and the curvature there.
 
-    ``pressed`` is the slope with which the log likelihood still rises beyond a bound of the negative fraction.
+    ``pressed`` is the slope of the log likelihood at a bound of the negative fraction.
     """
     inverse = np.linalg.inv(best.information)
     _, log_determinant = np.linalg.slogdet(best.information)
     log = -best.value + 0.5 * (best.theta.size * LOG_2PI - float(log_determinant))
     x = 1 / (1 + math.exp(-float(best.theta[0])))
     if pressed > 0:
-        # A bound leaves the flank of a normal law.
+        # At a bound only the flank of a normal distribution remains.
         flank = pressed * math.sqrt(max(float(inverse[0, 0]), 1e-12))
         log += 0.5 * flank * flank + log_share(-flank)[0]
     place = 0 if hypothesis.mutants is None else PARAMETERS
     law = hypothesis.negative if hypothesis.mutants is None else hypothesis.mutants
     share = 1 / (1 + math.exp(-float(best.theta[place])))
-    said = fraction_penalty(law, float(best.theta[place]))[2]
-    error = _of_cells(float(inverse[place, place]), said) * max(share * (1 - share), 1e-6)
+    known = fraction_penalty(law, float(best.theta[place]))[2]
+    error = _of_cells(float(inverse[place, place]), known) * max(share * (1 - share), 1e-6)
     level_error = _of_cells(float(inverse[LEVEL, LEVEL]), 1 / hypothesis.level.sd**2)
     return Evidence(
         log=log,
@@ -247,6 +247,6 @@ def _laplace(
     )
 
 
-def _of_cells(variance: float, said: float) -> float:
-    """Return a standard error without what a prior of this precision said."""
-    return 1 / math.sqrt(max(1 / max(variance, 1e-12) - said, 1e-4))
+def _of_cells(variance: float, known: float) -> float:
+    """Return a standard error without the contribution of a prior of this precision."""
+    return 1 / math.sqrt(max(1 / max(variance, 1e-12) - known, 1e-4))

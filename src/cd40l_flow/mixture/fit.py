@@ -1,9 +1,9 @@
-"""The reference-anchored mixture: how many of the activated cells do not express the target.
+"""The reference-anchored mixture: the fraction of activated cells that do not express the target.
 
-The negative component has the shape of the background tube and may only move a little; the positive one is the
-background with a log-skew-normal signal on top, whose shape the run's controls inform. The weight, the move and the
-signal's law are found by penalised maximum likelihood on binned data. Why it is anchored: a free mixture invents a
-second population in healthy samples and doubles the fraction of a dim one.
+The negative component has the shape of the background tube and may shift slightly. The positive component is the
+background plus a log-skew-normal signal, with a prior of its shape from the run's controls. Weight, shift and signal
+distribution are estimated by penalised maximum likelihood on binned data. A free mixture would find a second population
+in healthy samples and overestimate a dim one twofold.
 """
 
 from __future__ import annotations
@@ -23,35 +23,32 @@ from cd40l_flow.mixture.problem import ANCHORED, PARAMETERS, Problem, find_start
 from cd40l_flow.mixture.scoring import Optimum, minimise
 from cd40l_flow.mixture.signal_law import BENDS, SignalParameters
 
-# Parameters whose bounds are the model's, by their place, and the log likelihood beyond a bound that is too much to
-# leave: what a photo-electron is, and a weight of none, have bounds of their own.
+# Indices of parameters whose bounds are part of the model, and the gain in log likelihood beyond a bound that marks a
+# failed fit. The photo-electron and a weight of zero have natural bounds.
 BOUNDED = {1: "shift", 2: "level", 3: "log_spread", 4: "skew"} | {ANCHORED + k: "background" for k in range(TILTS)}
 PRESSED = 0.5
-# Of a bent law nothing tells how many cells it has among the negative ones: that share of them (a standard deviation),
-# and in standard errors the most that counts of it (benchmarks/real.md). How many they are is judged as if there were
-# at least so many negative cells: a fit that finds none does not prove that the law has no dim cells. Nor is the
-# error of a fit that finds hardly any or hardly any others the least: it counts as with SOME_NEGATIVE of either.
+# A bent distribution may have cells among the negative ones: this share of them (a standard deviation), limited to a
+# number of standard errors (benchmarks/real.md). At least SOME_NEGATIVE negative cells are assumed, since a fit without
+# any does not prove that there are no dim cells. The same floor applies to the error of extreme fractions.
 UNKNOWN, MOST_UNKNOWN, LEAST_NEGATIVE = 0.25, 3.0, 0.5
 SOME_NEGATIVE = 0.1
-BENT_GAIN = 1e-4  # log likelihood that counts as none for a bent law: a hundredth of a standard error
+BENT_GAIN = 1e-4  # negligible log likelihood for a bent distribution: a hundredth of a standard error
 
 
 @dataclass(frozen=True)
 class Fit:
     """A fitted mixture.
 
-    ``negative_fraction`` is the weight of the background's shape (0 to 1), ``shift`` how far it moved, in robust SD of
-    the background; ``log_likelihood`` is penalised; ``separation`` is Ashman's D on the logicle scale, where the
-    positive component has ``positive_mean`` and ``positive_sd``. ``information`` is the expected information on (logit
-    of the negative fraction, shift, level, log spread, skew, electron, and the tilts of the background's shape),
-    (9, 9), what was known before included. ``expected`` are the expected counts of the negative and of the positive
-    component, (2, bins).
+    ``negative_fraction`` is the weight of the background's shape (0 to 1), ``shift`` its shift in robust SD of the
+    background; ``log_likelihood`` is penalised; ``separation`` is Ashman's D on the logicle scale, where the positive
+    component has ``positive_mean`` and ``positive_sd``. ``information`` is the expected information on (logit of the
+    negative fraction, shift, level, log spread, skew, electron, and the tilts of the background's shape), (9, 9),
+    priors included. ``expected`` are the expected counts of the negative and of the positive component, (2, bins).
 
-    ``bending`` is the covariance that the law's bends had before, (8, 8), and ``bend_covariance`` what it is after;
-    both are None where the law is straight. ``model_error`` is the standard error of the negative fraction for what the
-    law's shape leaves open: its bends, and in a bent law a share of the cells that it hides among the negative ones.
-    ``at_bound`` names the parameters that the data press against a bound of the model: such a fit has not converged to
-    anything.
+    ``bending`` and ``bend_covariance``, (8, 8), are the prior and posterior covariance of the bends; both are None for
+    a distribution without bends. ``model_error`` is the standard error of the negative fraction from the unknown shape:
+    bends, and cells of a bent distribution among the negative ones. ``at_bound`` names the parameters stuck at a bound
+    of the model; such a fit has not converged.
     """
 
     negative_fraction: float
@@ -82,10 +79,10 @@ def fit_mixture(
 ) -> Fit:
     """Return the best mixture of several deterministic starts.
 
-    ``counts`` are the binned values of the sample, (bins,); ``prior`` what the control tells of the positive component,
+    ``counts`` are the binned values of the sample, (bins,); ``prior`` that of the positive component from the control,
     None without one; ``shift_max`` bounds the shift, in robust SD of the background. ``starts`` replaces the usual
-    starts (for refits near a known solution). A ``borrowed`` background, of other cells than the sample's own tube's,
-    may lie further off and differ in shape.
+    starts (for refits near a known solution). A ``borrowed`` background, not of the sample's own tube, may be shifted
+    more and differ in shape.
     """
     problem = Problem(counts, background, prior or NOTHING_KNOWN, shift_max, borrowed=borrowed)
     straight = problem.solve(*(starts or find_starts(problem)))
@@ -104,7 +101,7 @@ def fit_mixture(
 
 
 def _bend(problem: Problem, straight: Optimum) -> Bend:
-    """Return what the scores at the best straight fit say of bends."""
+    """Return the estimate of bends from the scores at the best fit without them."""
     free = replace(problem, bending=np.eye(BENDS.size))
     theta = np.append(straight.theta, problem.prior.bends)
     _, gradient, information = free.objective(theta)
@@ -174,7 +171,7 @@ def _at_bound(problem: Problem, optimum: Optimum) -> tuple[str, ...]:
 
 
 def _all_bins(seen: Floats, bins: int) -> Floats:
-    """Return rows of the first bins, (rows, seen), with nothing in those above, (rows, bins)."""
+    """Return rows of the first bins, (rows, seen), padded with zeros to (rows, bins)."""
     return np.pad(seen, ((0, 0), (0, bins - seen.shape[1])))
 
 

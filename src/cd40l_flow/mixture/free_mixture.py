@@ -1,7 +1,7 @@
-"""A second opinion on the two kinds of cells: scikit-learn's Gaussian mixture, which knows no background tube.
+"""A second opinion: scikit-learn's Gaussian mixture, which does not use the background tube.
 
-It shares with the anchored fit only the binned cells and what is called negative, so that an error of either shows as
-a difference between the two.
+It shares with the anchored fit only the binned cells and the definition of negative, so an error of either appears as a
+difference.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from cd40l_flow.mixture.histogram import edges
 # Of 1,000, 2,000 and 5,000 cells the fraction is the same to 0.01, and 1,000 take 10 ms.
 MOST_CELLS, MOST_COMPONENTS = 1000, 3
 TOLERANCE, MOST_STEPS = 1e-5, 200
-# Least variance of a component: an SD of two of 512 bins, so that none settles on a pile or on a tooth of the data.
+# Minimum variance of a component: an SD of 2 of 512 bins, so that none fits a pile-up or a step of the data.
 LEAST_VARIANCE = 2.5e-5
 FEWEST = 3  # cells from which a component starts
-DIGITS = 3  # more would differ between machines
+DIGITS = 3  # more digits would differ between machines
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ def free_mixture(counts: Floats, boundary: float) -> FreeMixture | None:
     """Return the free mixture of binned cells, (bins,), with the number of components of the lowest BIC, 1 to 3.
 
     A component whose mean lies below ``boundary``, on the logicle scale of the bins, counts as negative. Every
-    component starts from the cells of an equal part of the range, which holds a rare kind apart, and one is added while
-    that lowers the BIC (Schwarz 1978). None of fewer cells than ``FEWEST`` or without a boundary.
+    component starts from the cells of an equal part of the range, which separates rare populations; components are
+    added while the BIC decreases (Schwarz 1978). None with fewer than ``FEWEST`` cells or without a boundary.
     """
     from sklearn.mixture import GaussianMixture
 
@@ -61,7 +61,7 @@ def free_mixture(counts: Floats, boundary: float) -> FreeMixture | None:
             random_state=0,
         )
         with warnings.catch_warnings():
-            # A mixture that has not settled after so many steps is told by its BIC like any other.
+            # A mixture that has not converged is compared by its BIC like any other.
             warnings.simplefilter("ignore")
             mixture.fit(cells[:, None])
         criterion = float(mixture.bic(cells[:, None]))

@@ -1,8 +1,8 @@
-"""How well a fit describes the cells it was fitted to: Pearson's chi-squared on wide bins, and the share misplaced.
+"""Goodness of fit: Pearson's chi-squared on wide bins, and the share of misplaced cells.
 
-Bins are put together until each holds enough cells and several of the teeth that integer or logarithmic data have,
-bounded midway between teeth; what the background tube's own counting leaves open counts as error of what is expected.
-The test tells that a model is wrong, which every model of many enough cells is; the share tells how wrong.
+Bins are merged until each has enough cells and several steps of integer or logarithmic data, with edges midway between
+steps. The counting error of the background tube counts as an error of the expectation. The test detects any misfit,
+which always exists with enough cells; the share measures its size.
 """
 
 from __future__ import annotations
@@ -20,20 +20,19 @@ from cd40l_flow.mixture.histogram import edges
 
 FEWEST = 15.0  # expected cells in a wide bin
 LEAST_WIDTH = 0.4  # of a wide bin, in robust SD of the background
-STEPS = 3  # raw channels that a wide bin must hold
+STEPS = 3  # data steps that a wide bin must contain
 MOST_BINS = 32
 Z95_ONE_SIDED = 1.6449
-PARAMETERS = 6.0  # that the fit spends of them: weight, shift and the law's four
+PARAMETERS = 6.0  # degrees of freedom used by the fit: weight, shift and four of the signal distribution
 
 
 @dataclass(frozen=True)
 class Goodness:
-    """Whether a fit's expectation and the cells agree.
+    """The agreement of a fit with the cells.
 
-    ``p`` is the probability of so much disagreement by chance, ``misplaced`` the share of cells (0 to 1) that would
-    have to move for the two to agree, beyond what chance moves: half the sum of absolute differences.
-    ``overdispersion`` is by what factor the cells at least scatter more than by chance: chi-squared over its 95th
-    percentile, 1 or more.
+    ``p`` is the p value of chi-squared. ``misplaced`` is the share of cells (0 to 1) that would have to move for
+    agreement, beyond chance: half the sum of absolute differences. ``overdispersion`` is a lower bound of the excess
+    scatter: chi-squared over its 95th percentile, 1 or more.
     """
 
     p: float
@@ -44,7 +43,7 @@ class Goodness:
 def goodness(counts: Floats, expected: Floats, background: Background) -> Goodness | None:
     """Return how well expected counts, (2, bins) of negative and positive cells, describe counts, (bins,).
 
-    None where there are too few wide bins to judge by. The p value is that of chi-squared by Wilson & Hilferty (1931).
+    None with too few wide bins. The p value is that of chi-squared by Wilson & Hilferty (1931).
     """
     teeth = np.flatnonzero(counts + background.counts > 0)
     if teeth.size < STEPS:
@@ -56,7 +55,7 @@ def goodness(counts: Floats, expected: Floats, background: Background) -> Goodne
     seen, negative, all_of_it, tube = (
         _between(each, bounds) for each in (counts, expected[0], expected.sum(axis=0), background.counts)
     )
-    # The tube tells a bin's share of negative cells as well as its own counting allows.
+    # The tube's counting error limits how well the negative cells of a bin are known.
     doubt = negative**2 / np.maximum(tube, 1.0)
     variance = all_of_it + doubt
     away = seen - all_of_it

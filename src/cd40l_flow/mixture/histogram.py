@@ -1,4 +1,4 @@
-"""Binned data on the fixed scale: what every fit and every figure of a target is made from."""
+"""Binned data on the fixed scale, the input of all fits and figures of a target."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import numpy as np
 from cd40l_flow.base.model import Floats, Singles
 
 LOW, HIGH = -0.2, 1.1
-FLOOR_REACH = 12  # bins above a floor whose density tells how wide what lies beneath is
-AT_A_TIME = 1 << 16  # values: they stay in cache
+FLOOR_REACH = 12  # bins above a floor whose density gives the width of the hidden part
+AT_A_TIME = 1 << 16  # values per batch, to stay in the CPU cache
 
 
 @cache
 def edges(bins: int) -> Floats:
-    """Return the (bins + 1,) bin edges on the logicle scale, read-only: every fit uses them hundreds of times."""
+    """Return the (bins + 1,) bin edges on the logicle scale, read-only and cached, since fits use them hundreds of
+    times.
+    """
     ends = np.linspace(LOW, HIGH, bins + 1)
     ends.flags.writeable = False
     return ends
@@ -51,13 +53,13 @@ def quantile(counts: Floats, fraction: float) -> float:
     if total <= 0:
         return float("nan")
     cumulative = np.concatenate(([0.0], np.cumsum(counts))) / total
-    # np.interp needs rising abscissae: of an empty stretch, its lower end counts.
+    # np.interp needs ascending abscissae: of empty bins, the lower end is used.
     rising = np.concatenate(([True], np.diff(cumulative) > 0))
     return float(np.interp(fraction, cumulative[rising], edges(counts.size)[rising]))
 
 
 def piled(rows: Floats, floor: int, below: float = 0.0) -> Floats:
-    """Return rows of bins, (..., bins), with all up to a floor in its bin, and ``below`` in those beneath."""
+    """Return rows of bins, (..., bins), with everything up to a floor in its bin, and ``below`` in the bins beneath."""
     if floor <= 0:
         return rows
     found = rows.copy()
@@ -67,10 +69,10 @@ def piled(rows: Floats, floor: int, below: float = 0.0) -> Floats:
 
 
 def spread_below(counts: Floats, floor: int) -> Floats:
-    """Return binned cells, (bins,), with those piled at a floor spread beneath it, (bins,).
+    """Return binned cells, (bins,), with a pile-up at a floor spread beneath it.
 
-    They are laid out as the lower half of a normal law that meets the density just above the floor: what a pile of
-    censored values hides is no known shape, but it is no peak.
+    They form the lower half of a normal distribution that matches the density just above the floor: the hidden shape is
+    unknown, but it is no peak.
     """
     pile = float(counts[: floor + 1].sum())
     if floor <= 0 or pile <= 0:
@@ -85,7 +87,7 @@ def spread_below(counts: Floats, floor: int) -> Floats:
 
 
 def cut(counts: Floats, bins: int) -> Floats:
-    """Return the first bins, (bins,), the last of them with all above it."""
+    """Return the first bins, (bins,), with everything above added to the last."""
     return np.append(counts[: bins - 1], counts[bins - 1 :].sum())
 
 

@@ -1,17 +1,17 @@
-"""What may be true of one reagent in one sample, and what each says before the cells are looked at.
+"""The hypotheses about one reagent in one sample, as priors.
 
-A hypothesis is a prior of the negative fraction and of the level of the expressing cells beside the control's; shape,
-shift and the background's own errors have the same priors under all of them. The widths are those by which healthy
-people differ, the control among them: with k controls the variance of a difference is 1 + 1 / k times that of people.
+A hypothesis is a prior of the negative fraction and of the level of the expressing cells relative to the control.
+Shape, shift and errors of the background have the same priors in all of them. The widths are the differences between
+healthy people, the control included: with k controls the variance of a difference is 1 + 1 / k times that of people.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from cd40l_flow.assay.call_limits import OddsLimits
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.mixture.model import ControlExpression
 
 NORMAL, MOSAIC, RESIDUAL, REDUCED, ABSENT = "normal", "mosaic", "residual", "reduced", "absent"
@@ -20,14 +20,14 @@ WIDE = 5.0
 SQRT_2PI = math.sqrt(2 * math.pi)
 LEAST_BRIGHT, FEWEST_BRIGHT = 0.02, 50.0  # a mosaic's expressing cells: share of all, and number
 ABSENT_LOGIT, ABSENT_LOGIT_SD = 4.2, 1.1  # of the negative fraction: 0.985, with 0.88 and 0.998 two SD away
-# Of laboratories that stain or count otherwise than most: how many, and the range of their healthy negative fractions.
+# Laboratories with unusual staining or counting: their share, and the range of their healthy negative fractions.
 OTHER_LABORATORIES, OTHER_RANGE = 0.1, 0.5
-ABSENT_LEVEL, ABSENT_LEVEL_SD = -2.8, 0.9  # ln level of what cells express in affected males: traces, and dim
+ABSENT_LEVEL, ABSENT_LEVEL_SD = -2.8, 0.9  # ln level of the traces that cells of affected males express
 
 
 @dataclass(frozen=True)
 class Normal:
-    """A normal law of a value, on the scale of the value itself or (``logit``) of its logit."""
+    """A normal distribution of a value, or (``logit``) of its logit."""
 
     mean: float
     sd: float
@@ -36,7 +36,7 @@ class Normal:
 
 @dataclass(frozen=True)
 class Above:
-    """A flat law of a share of cells from ``low`` up to ``high``, its lower edge blurred by ``sd``."""
+    """A uniform distribution of a share of cells from ``low`` to ``high``, with the lower edge blurred by ``sd``."""
 
     low: float
     sd: float
@@ -52,8 +52,9 @@ class Above:
 class Hypothesis:
     """A prior of the negative fraction (0 to 1) and of ln(level over the control's).
 
-    ``most_negative`` is the greatest negative fraction it allows. ``residual`` is the law of ln(what mutant cells keep
-    of the level), None where they keep nothing; ``mutants`` then is the law of their share among the expressing.
+    ``most_negative`` is the largest negative fraction allowed. ``residual`` is the distribution of ln(level of mutant
+    cells over that of the others), None if they do not express; ``mutants`` is then the distribution of their share
+    among expressing cells.
     """
 
     name: str
@@ -64,7 +65,9 @@ class Hypothesis:
     mutants: Above | None = None
 
     def distance(self, logit: float) -> float:
-        """Return how far the logit of a negative fraction lies from all that the hypothesis allows, 0 within it."""
+        """Return the distance of the logit of a negative fraction from the range that the hypothesis allows, 0 within
+        it.
+        """
         low, high = self._allowed()
         return max(low - logit, logit - high, 0.0)
 
@@ -80,12 +83,11 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class People:
-    """What a healthy person expresses beside controls, and by how much people differ (standard deviations).
+    """Expression of healthy people relative to controls, and their differences (standard deviations).
 
-    ``negative`` is the negative fraction expected of a healthy sample, ``negative_sd`` and ``level_sd`` are by how much
-    its negative fraction and ln level may differ from that and from the controls' level. ``blank`` is the mutant
-    fraction from which a mosaic is one that must be seen. ``control_level_sd`` is by how much the mean ln level of the
-    controls themselves differs from people's.
+    ``negative`` is the negative fraction expected of a healthy sample, ``negative_sd`` and ``level_sd`` are the SD of
+    its negative fraction and of its ln level relative to the controls. ``blank`` is the smallest mutant fraction of a
+    mosaic that must be detected. ``control_level_sd`` is the SD of the controls' mean ln level.
     """
 
     negative: float
@@ -96,30 +98,30 @@ class People:
 
     @property
     def mosaic_excess(self) -> Above:
-        """The law of a mosaic's negative fraction less that of a healthy sample."""
+        """The distribution of a mosaic's negative fraction minus that of a healthy sample."""
         return Above(self.blank * (1 - self.negative), self.negative_sd, 1 - self.negative)
 
     @property
     def mutants(self) -> Above:
-        """The law of the share of mutant cells among the expressing ones of a residual allele."""
+        """The distribution of the share of mutant cells among expressing cells, for a residual allele."""
         return Above(self.blank, self.negative_sd / (1 - self.negative))
 
     @classmethod
-    def of(cls, control: ControlExpression, limits: Mapping[str, Any]) -> People | None:
-        """Return how a sample may differ from its controls; None where these tell no fraction or shape.
+    def of(cls, control: ControlExpression, limits: Limits) -> People | None:
+        """Return how a sample may differ from its controls; None if these have no fraction or shape.
 
-        The negative fraction that controls share with a healthy sample, the laboratory's mean, is known from two
-        sides: from what healthy people have in laboratories, and from these controls. The two are combined by their
-        precision (a normal random-effects model): so a control with many negatives is taken in part for an unusual one.
-        A tenth of laboratories may find anything up to a half: far from the others only the controls count.
+        The expected negative fraction of a healthy sample, the laboratory's mean, has two sources: healthy people in
+        other laboratories, and these controls. They are combined by precision (a normal random-effects model), so a
+        control with many negatives counts partly as an unusual one. A tenth of laboratories may have any fraction up to
+        a half; far from the others only the controls count.
         """
         negative, error = control.negative_fraction, control.negative_fraction_sd
         if negative is None or error is None or control.positive is None or control.prior is None or negative >= 0.99:
             return None
-        mixture, odds = limits["mixture"], limits["odds"]
-        between, laboratories = float(mixture["healthy_negative_sd"]), float(odds["healthy_negative_mean_sd"])
+        mixture, odds = limits.mixture, limits.odds
+        between, laboratories = mixture.healthy_negative_sd, odds.healthy_negative_mean_sd
         of_controls = between**2 / control.count + error**2
-        usual, variance = float(odds["healthy_negative"]), laboratories**2 + of_controls
+        usual, variance = odds.healthy_negative, laboratories**2 + of_controls
         density = math.exp(-0.5 * (negative - usual) ** 2 / variance) / math.sqrt(2 * math.pi * variance)
         alike = (1 - OTHER_LABORATORIES) * density
         alike /= alike + OTHER_LABORATORIES / OTHER_RANGE
@@ -130,21 +132,21 @@ class People:
         return cls(
             negative=expected,
             negative_sd=negative_sd,
-            level_sd=math.sqrt(1 + 1 / control.count) * float(odds["level_sd"]),
-            control_level_sd=float(odds["level_sd"]) / math.sqrt(control.count),
-            blank=min(float(mixture["lob_z"]) * spread, float(odds["smallest_mosaic"])),
+            level_sd=math.sqrt(1 + 1 / control.count) * odds.level_sd,
+            control_level_sd=odds.level_sd / math.sqrt(control.count),
+            blank=min(mixture.lob_z * spread, odds.smallest_mosaic),
         )
 
 
-def hypotheses(people: People, events: float, faintest: float, limits: Mapping[str, Any]) -> dict[str, Hypothesis]:
+def hypotheses(people: People, events: float, faintest: float, limits: Limits) -> dict[str, Hypothesis]:
     """Return the hypotheses by name for a sample of so many cells.
 
-    ``faintest`` is the lowest ln level that can be told from none, beside the control's.
+    ``faintest`` is the lowest detectable ln level relative to the control.
     """
-    odds = limits["odds"]
+    odds = limits.odds
     healthy, level = Normal(people.negative, people.negative_sd), Normal(0.0, people.level_sd)
     bright = max(LEAST_BRIGHT, min(FEWEST_BRIGHT / max(events, 1.0), 0.5))
-    residual = Normal(math.log(float(odds["residual_level"])), float(odds["residual_level_sd"]))
+    residual = Normal(math.log(odds.residual_level), odds.residual_level_sd)
     low = people.negative + people.mosaic_excess.low
     traces = Normal(max(ABSENT_LEVEL, faintest + 0.3), ABSENT_LEVEL_SD)
     return {
@@ -156,27 +158,26 @@ def hypotheses(people: People, events: float, faintest: float, limits: Mapping[s
     }
 
 
-def reduced(people: People, odds: Mapping[str, Any]) -> Normal:
-    """Return the law of ln(level over the control's) of reduced expression; ``odds`` is that group of the limits.
+def reduced(people: People, odds: OddsLimits) -> Normal:
+    """Return the distribution of ln(level over the control's) for reduced expression; ``odds`` is that group of the
+    limits.
 
-    Patients differ by ``reduced_level_sd``; beside a control that is dimmer than most they look brighter than they are.
+    Patients differ by ``reduced_level_sd``; beside a dim control they appear brighter than they are.
     """
-    return Normal(
-        math.log(float(odds["reduced_level"])), math.hypot(float(odds["reduced_level_sd"]), people.control_level_sd)
-    )
+    return Normal(math.log(odds.reduced_level), math.hypot(odds.reduced_level_sd, people.control_level_sd))
 
 
 def fraction_penalty(law: Normal | Above, logit: float) -> tuple[float, float, float]:
     """Return minus the log density of a fraction's logit, its slope and its curvature (never negative).
 
-    Normalised, so that hypotheses can be compared.
+    Densities are normalised, so that hypotheses can be compared.
     """
     x = 1 / (1 + math.exp(-logit))
-    rate = max(x * (1 - x), 1e-12)  # of the fraction in its logit
+    rate = max(x * (1 - x), 1e-12)  # derivative of the fraction by its logit
     if isinstance(law, Normal) and law.logit:
         z = (logit - law.mean) / law.sd
         return 0.5 * z * z + math.log(law.sd * SQRT_2PI), z / law.sd, 1 / law.sd**2
-    # A density of the fraction becomes one of the logit with the factor x (1 - x), of log slope 1 - 2 x.
+    # The Jacobian from fraction to logit is x (1 - x), with log slope 1 - 2 x.
     value, slope, curve = -math.log(rate), 2 * x - 1, 2 * rate
     if isinstance(law, Normal):
         z = (x - law.mean) / law.sd
@@ -189,7 +190,7 @@ def fraction_penalty(law: Normal | Above, logit: float) -> tuple[float, float, f
 
 
 def level_penalty(law: Normal, level: float) -> tuple[float, float, float]:
-    """Return minus the log density of a normal law, its slope and its curvature."""
+    """Return minus the log density of a normal distribution, its slope and its curvature."""
     z = (level - law.mean) / law.sd
     return 0.5 * z * z + math.log(law.sd * SQRT_2PI), z / law.sd, 1 / law.sd**2
 

@@ -1,4 +1,4 @@
-"""The profile-likelihood interval of the negative fraction: not symmetric, and right where Wald's is not."""
+"""The profile-likelihood interval of the negative fraction: asymmetric, and valid where Wald's is not."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ TRIES = 12
 def profile_interval(fit: Fit, problem: Problem) -> tuple[float, float]:
     """Return the 95 % profile-likelihood interval of the negative fraction (0 to 1).
 
-    The likelihood is maximised over all else at fixed fractions and followed to where it falls by 1.92 (Venzon &
-    Moolgavkar 1988, doi:10.2307/2347496). What the control and the background tube leave open is part of the
-    likelihood, so the interval holds their sampling errors too.
+    The likelihood is maximised over all other parameters at fixed fractions, down to a drop of 1.92 (Venzon &
+    Moolgavkar 1988, doi:10.2307/2347496). Sampling errors of the control and the background tube are part of the
+    likelihood, and so of the interval.
     """
     best = parameters(fit)
     held = problem.with_bends(fit.positive.bends)
     value, _, information = held.objective(best)
     inverse = np.asarray(np.linalg.inv(information), dtype=np.float64)
     low, high = (_end(held, best, value, inverse, side) for side in (-1, 1))
-    # What the shape of the law leaves open is beside the likelihood: both errors in squares.
+    # The error from the unknown shape is not in the likelihood: add it in quadrature.
     negative, open_ = fit.negative_fraction, ROOT_95 * fit.model_error
     return (
         max(negative - math.hypot(negative - low, open_), 0.0),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.components import Background
 from cd40l_flow.mixture.dip import dip, dip_p_value
@@ -27,8 +26,8 @@ from cd40l_flow.signal.scale import Scale
 
 FEWEST_TO_FIT = 100
 MOST_TO_TEST = 100_000  # values that the dip test looks at
-MOST_TAIL = 3.0  # of a background, from its median, in distances to the 90th percentile
-AT_THE_TOP = 0.99  # of the range: where a cell is, whose light the instrument could not measure, little compensated
+MOST_TAIL = 3.0  # largest threshold above the background's median, in distances to the 90th percentile
+AT_THE_TOP = 0.99  # of the range: cells above it are off-scale even after compensation
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def fit(
     cells: TargetCells,
     anchor: Anchor,
     scale: Scale,
-    limits: Mapping[str, Any],
+    limits: Limits,
     *,
     reagent: str = "",
     detector: str = "",
@@ -54,10 +53,10 @@ def fit(
     control: ControlExpression | None = None,
     threshold: float | None = None,
 ) -> Expression:
-    """Return everything measured of one reagent in one sample, by itself.
+    """Return all measures of one reagent in one sample, without comparison.
 
-    ``limits`` are all groups of the configuration's limits. ``anchor`` needs at least one event. ``control`` lends the
-    shape of its positive component; ``threshold`` (linear) replaces the background's quantile.
+    ``limits`` are all groups of the configuration's limits. ``anchor`` needs at least one event. ``control`` provides a
+    prior of the positive component; ``threshold`` (linear) replaces the background's quantile.
 
     On arrays, in a notebook:
 
@@ -78,12 +77,12 @@ def fit(
     >>> found.negative_fraction_low < 0.3 < found.negative_fraction_high
     True
     """
-    mixture = limits["mixture"]
-    bins = int(mixture["bins"])
+    mixture = limits.mixture
+    bins = mixture.bins
     scaled = scale.forward(cells.activated)
     counts = histogram(scaled, bins)
-    source = f"{100 * mixture['background_quantile']:g}th percentile of the background"
-    threshold_scaled, outliers = background_threshold(anchor.counts, float(mixture["background_quantile"]))
+    source = f"{100 * mixture.background_quantile:g}th percentile of the background"
+    threshold_scaled, outliers = background_threshold(anchor.counts, mixture.background_quantile)
     if outliers:
         source += ", its outliers left out"
     automatic, automatic_scaled = scale.to_linear(threshold_scaled), threshold_scaled
@@ -98,7 +97,7 @@ def fit(
     background_mfi = scale.to_linear(background.median)
     background_sd = _linear_sd(anchor.counts, scale)
     positives = cells.activated[above]
-    enough = positives.size >= int(limits["guards"]["minor_mention"])
+    enough = positives.size >= limits.guards.minor_mention
     mfi_positive = median(positives) if enough else None
     all_low, all_high = median_interval(cells.activated)
     positive_low, positive_high = median_interval(positives) if enough else (None, None)
@@ -106,10 +105,10 @@ def fit(
     margin = cells.activated >= AT_THE_TOP * scale.t
     measurable = histogram(scaled[~margin], bins)
     found = _fit(measurable, background, anchor, control.prior if control else None, limits)
-    # Nearer to the middle of the background than to its upper end: dim cells of real recordings, whose component would
-    # fall below the threshold itself, then count as expressing (up to 0.3 of the cells otherwise).
+    # The boundary is midway between the background's median and the threshold. At the threshold itself, dim components
+    # of real recordings (up to 0.3 of the cells) would count as negative.
     free = free_mixture(counts, (background.median + automatic_scaled) / 2)
-    # Cells at the top are positive, whatever the law of the others.
+    # Off-scale cells are positive, whatever the distribution of the others.
     measurable_share = float(measurable.sum()) / max(cells.activated.size, 1)
     return Expression(
         reagent=reagent,
@@ -166,9 +165,9 @@ def fit(
 def background_threshold(counts: Floats, share: float) -> tuple[float, bool]:
     """Return the quantile of a binned background, (bins,), on the logicle scale, and whether outliers are left out.
 
-    A quantile of 99 % jumps into the cells that express where 1 % of them got into the tube. From the median to it a
-    Gaussian background has 1.8, one with an exponential tail 2.4 times the distance to the 90th percentile: beyond
-    ``MOST_TAIL`` times it is no tail, and the threshold goes no higher.
+    With 1 % of contaminating positive cells, the 99 % quantile jumps to them. Its distance from the median is 1.8 times
+    that of the 90th percentile for a Gaussian background and 2.4 times for an exponential tail. Beyond ``MOST_TAIL``
+    times it is no tail, and the threshold is capped.
     """
     middle, high, plain = (quantile(counts, q) for q in (0.5, 0.9, share))
     most = middle + MOST_TAIL * (high - middle)
@@ -186,13 +185,11 @@ class _Found:
     goodness: Goodness | None
 
 
-def _fit(
-    counts: Floats, background: Background, anchor: Anchor, prior: Prior | None, limits: Mapping[str, Any]
-) -> _Found | None:
+def _fit(counts: Floats, background: Background, anchor: Anchor, prior: Prior | None, limits: Limits) -> _Found | None:
     """Return the mixture with its interval; None with too few cells to fit."""
     if counts.sum() < FEWEST_TO_FIT or anchor.counts.sum() < FEWEST_TO_FIT:
         return None
-    shift_max = float(limits["mixture"]["shift_max"])
+    shift_max = limits.mixture.shift_max
     borrowed = not anchor.exact
     best = fit_mixture(counts, background, prior, shift_max, borrowed=borrowed)
     low, high = profile_interval(
@@ -203,7 +200,7 @@ def _fit(
 
 
 def _borrowed(best: Fit, prior: Prior | None) -> float:
-    """Return the share of the information on the log spread of the signal that is the control's, of prior and data."""
+    """Return the share of the information on the log spread of the signal that comes from the control."""
     if prior is None:
         return 0.0
     _, _, known = prior.penalty(parameters(best)[2:ANCHORED])
@@ -219,8 +216,7 @@ def _linear_sd(counts: Floats, scale: Scale) -> float:
 def _dip_p(scaled: Floats) -> float:
     """Return the p value of Hartigan's dip test of one mode; values on the logicle scale, (n,).
 
-    Of very many values every k-th in order is taken: the test then judges as if there were only so many, which is
-    enough to see any second mode that matters, and its memory does not grow.
+    Of very many values only every k-th is used. This is enough to detect any relevant second mode, and limits memory.
     """
     ordered = np.sort(scaled)
     some = ordered[:: max(1, ordered.size // MOST_TO_TEST)]

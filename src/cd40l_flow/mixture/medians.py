@@ -1,4 +1,4 @@
-"""How sure a median fluorescence is: order statistics of the binned cells, for the intervals of ratios."""
+"""Errors of median fluorescence from order statistics, for the intervals of ratios."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from cd40l_flow.mixture.histogram import edges, quantile
 from cd40l_flow.mixture.proportion import Z95
 from cd40l_flow.signal.scale import Scale
 
-FEWEST = 10  # cells; the normal approximation of order statistics needs some on either side
+FEWEST = 10  # fewest cells for the normal approximation of order statistics
 
 
 def median_interval(values: Floats) -> tuple[float | None, float | None]:
     """Return the 95 % interval of the median of values, (n,), in their unit; None, None of fewer than 10.
 
-    It runs between the order statistics half a binomial width to either side (David & Nagaraja 2003, section 7.1).
+    Its ends are the order statistics half a binomial width to either side (David & Nagaraja 2003, section 7.1).
     """
     n = values.size
     if n < FEWEST:
@@ -31,8 +31,8 @@ def median_interval(values: Floats) -> tuple[float | None, float | None]:
 def log_error(counts: Floats, background: Floats, scale: Scale) -> float | None:
     """Return the standard error of ln(median - background's median) of binned cells, (bins,), on a scale.
 
-    The 95 % interval of a median runs between the order statistics half a binomial width to either side (David &
-    Nagaraja 2003, section 7.1). None with few cells, or where the interval reaches down to the background.
+    The 95 % interval of a median ends at the order statistics half a binomial width to either side (David & Nagaraja
+    2003, section 7.1). None with few cells, or where the interval reaches down to the background.
     """
     middle = _median(counts, scale)
     dark = _median(background, scale)
@@ -44,7 +44,7 @@ def log_error(counts: Floats, background: Floats, scale: Scale) -> float | None:
 
 
 def above(counts: Floats, threshold_scaled: float) -> Floats:
-    """Return the binned cells above a threshold on the logicle scale; of its own bin the part above."""
+    """Return the binned cells above a threshold on the logicle scale, with the part above of its own bin."""
     ends = edges(counts.size)
     part: Floats = np.clip((ends[1:] - threshold_scaled) / np.diff(ends), 0.0, 1.0)
     return counts * part

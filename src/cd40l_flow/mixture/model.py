@@ -1,4 +1,4 @@
-"""The types of expression: what was measured of one reagent, alone and beside the control."""
+"""The types of expression: the measures of one reagent, alone and relative to the control."""
 
 from __future__ import annotations
 
@@ -21,13 +21,12 @@ UNSTIMULATED = "unstimulated"
 
 @dataclass(frozen=True)
 class Anchor:
-    """The background of a reagent: binned values, (bins,), where they came from, and of which tubes.
+    """The background of a reagent: binned values, (bins,), their source and tubes.
 
     ``source`` is ``isotype``, ``FMO`` or ``secondary`` (the sample's own, stimulated), ``control's ...`` or
-    ``unstimulated``; ``exact`` is False where the shape is borrowed from other cells, so that the interval must allow
-    for a shift; ``change`` is what resting cells were moved by. ``floor`` is the lowest value, channel values, that the
-    instrument writes of sample and background (log amplifiers, clipped files): of cells there it is known only that
-    they are no brighter; None where there is none.
+    ``unstimulated``; ``exact`` is False if the shape is that of other cells, so that the interval must allow for a
+    shift; ``change`` is the correction of resting cells. ``floor`` is the lowest channel value that the instrument
+    writes (log amplifiers, clipped files), where cells are censored; None without one.
     """
 
     counts: Floats
@@ -39,11 +38,11 @@ class Anchor:
 
     @property
     def resting(self) -> bool:
-        """Whether it is that of resting cells, the sample's own or the control's."""
+        """Whether it is of resting cells, of the sample or of the control."""
         return self.source.endswith(UNSTIMULATED)
 
     def component(self, scale: Scale) -> Background:
-        """Return the negative component on the scale of the bins, made once: what it holds for the fits is dear."""
+        """Return the negative component on the scale of the bins, cached because its tables for fits are expensive."""
         if scale not in self._components:
             floor = 0 if self.floor is None else bin_of(scale.to_scaled(self.floor), self.counts.size)
             self._components[scale] = background_component(self.counts, scale, floor)
@@ -56,21 +55,20 @@ class Anchor:
 
 @dataclass(frozen=True)
 class Expression:
-    """One reagent on the activated cells of one sample, by itself.
+    """One reagent on the activated cells of one sample, without comparison.
 
     Percents are 0 to 100, fractions 0 to 1, MFIs medians on the compensated linear scale; None is not computable.
-    ``threshold`` is linear, ``threshold_scaled`` on the logicle scale; ``threshold_automatic``, linear, is where it was
-    before a person moved it. ``positive_low_scaled`` is the 10th percentile of the fitted positive component.
+    ``threshold`` is linear, ``threshold_scaled`` on the logicle scale; ``threshold_automatic``, linear, is the
+    automatic one if it was overridden. ``positive_low_scaled`` is the 10th percentile of the fitted positive component.
     ``counts`` are the binned values, (bins,), of sample and background on the logicle ``scale``; ``expected`` those of
     the fitted components, (2, bins). ``separation`` is Ashman's D; ``valley`` the depth (0 to 1) of the valley between
     the components; ``borrowed`` the share (0 to 1) of the positive shape's information that came from the control.
-    ``mixture`` is the fit that all this was read from. The ends of the MFIs are 95 % intervals of medians.
-    ``margin_events`` are cells at the top of the target's range: positive, and left out of the fit of the others' law.
-    ``goodness`` is the probability of so bad a fit by chance, ``misplaced`` the share of cells (0 to 1) that the fit
-    puts elsewhere than they are, ``overdispersion`` by what factor the cells scatter more about it than by chance,
-    ``model_error`` the standard error of the negative fraction for what the law's shape
-    leaves open (its interval holds it), ``at_bound`` the parameters that the data press against a bound of the model.
-    ``gmm_negative_fraction`` and ``gmm_components`` are the second opinion of a free Gaussian mixture (`free_mixture`).
+    ``mixture`` is the fit itself. The ends of the MFIs are 95 % intervals of medians. ``margin_events`` are cells at
+    the top of the target's range: positive, and excluded from the fit. ``goodness`` is the p value of the fit,
+    ``misplaced`` the share of cells (0 to 1) that the fit misplaces, ``overdispersion`` the factor of excess scatter,
+    ``model_error`` the standard error of the negative fraction from the unknown shape (included in its interval),
+    ``at_bound`` the parameters stuck at a bound of the model. ``gmm_negative_fraction`` and ``gmm_components`` are the
+    second opinion of a free Gaussian mixture (`free_mixture`).
     """
 
     reagent: str
@@ -122,17 +120,17 @@ class Expression:
 
     @property
     def mfi_above_background(self) -> float | None:
-        """MFI of the positive cells less the background's, channel values."""
+        """MFI of the positive cells minus the background's, channel values."""
         return _less(self.mfi_positive, self.mfi_background)
 
     @property
     def mfi_all_above_background(self) -> float | None:
-        """MFI of all activated cells less the background's, channel values."""
+        """MFI of all activated cells minus the background's, channel values."""
         return _less(self.mfi_all, self.mfi_background)
 
     @property
     def positive_fraction_by_fit(self) -> float | None:
-        """One minus the negative fraction, whatever its quality."""
+        """One minus the negative fraction, regardless of its quality."""
         return None if self.negative_fraction is None else 1 - self.negative_fraction
 
 
@@ -142,13 +140,13 @@ def _less(value: float | None, background: float | None) -> float | None:
 
 @dataclass(frozen=True)
 class ControlExpression:
-    """What the controls of a run say of one reagent, several combined: the terms of every ratio.
+    """The combined measures of a run's controls for one reagent: the terms of every ratio.
 
     ``negative_fraction_sd`` is the standard error of the combined fraction; ``positive`` the mean shape and ``prior``
-    what it tells of a sample's; ``background`` their pooled binned background and ``counts`` their pooled binned cells,
-    (bins,). ``mfi_error`` and ``mfi_all_error`` are standard errors of the logarithms of the MFIs,
-    ``positive_fraction_error`` that of the positive fraction; ``count`` is how many they are. ``titration`` is what the
-    run recovers of known mixtures of its own cells, ``floor`` that of the background (`Anchor`).
+    the resulting prior for samples; ``background`` their pooled binned background and ``counts`` their pooled binned
+    cells, (bins,). ``mfi_error`` and ``mfi_all_error`` are standard errors of the logarithms of the MFIs,
+    ``positive_fraction_error`` that of the positive fraction; ``count`` is the number of controls. ``titration`` is the
+    recovery of known mixtures of the run's own cells, ``floor`` that of the background (`Anchor`).
     """
 
     percent_positive: float | None
@@ -173,7 +171,7 @@ class ControlExpression:
     count: int = 1
 
     def component(self, scale: Scale) -> Background:
-        """Return the controls' own background on the scale of its bins, made once."""
+        """Return the controls' own background on the scale of its bins, cached."""
         if scale not in self._components:
             floor = 0 if self.floor is None else bin_of(scale.to_scaled(self.floor), self.background.size)
             self._components[scale] = background_component(self.background, scale, floor)
@@ -186,15 +184,15 @@ class ControlExpression:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One reagent beside the control's: ratios, the mutant fraction with its limits, and the odds.
+    """One reagent relative to the control: ratios, the mutant fraction with its limits, and the odds.
 
     Intervals (``_low``, ``_high``) are 95 %. ``mutant_error`` is the standard error of the mutant fraction from
     counting and overlap alone; ``lob`` and ``lod`` are its limits of blank and of detection. The odds are natural
-    logarithms, each against all other explanations together (`odds`); ``residual_kept`` is what the mutant cells of a
-    mosaic keep of the level, where a residual allele explains them best. ``shape_distance`` is how far the spread of
-    the signal lies from the controls', in standard deviations between people. ``agreement`` is how far the mutant
-    fraction lies above the other readout's, in standard errors. ``bright_events`` counts cells at
-    the control's positive level (above its 10th percentile) beyond the background's.
+    logarithms, each against all other explanations together (`odds`). ``residual_kept`` is the relative level of mutant
+    cells, if a residual allele is the best explanation. ``shape_distance`` is how far the spread of the signal lies
+    from the controls', in standard deviations between people. ``agreement`` is how far the mutant fraction lies above
+    the other readout's, in standard errors. ``bright_events`` counts cells at the control's positive level (above its
+    10th percentile) beyond the background's.
     """
 
     mfi_ratio: float | None = None

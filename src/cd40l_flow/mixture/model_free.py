@@ -1,4 +1,4 @@
-"""Measures of histograms that need no model and decide nothing: distances of two, the valley between two peaks."""
+"""Secondary, model-free measures of histograms: distances, and the valley between two peaks."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def distances(counts: Floats, background: Floats, control: Floats | None) -> Dis
 
 
 def _surplus(test: Floats, reference: Floats) -> Floats | None:
-    """Return, at each bin edge but the lowest, how much more of the test than of the reference lies above it."""
+    """Return, at each bin edge but the lowest, the surplus of the test over the reference above it."""
     if test.sum() <= 0 or reference.sum() <= 0:
         return None
     surplus: Floats = np.cumsum(reference) / reference.sum() - np.cumsum(test) / test.sum()
@@ -53,14 +53,14 @@ def _largest(surplus: Floats | None) -> float | None:
 def _highest(surplus: Floats | None) -> float | None:
     """Return Overton's cumulative subtraction: the greatest surplus of the test above any channel, at least 0.
 
-    Of equal areas, subtracting channel by channel and carrying what is negative on amounts to this maximum (Overton
-    1988, doi:10.1002/cyto.990090617).
+    For equal areas, channel-by-channel subtraction with carried negatives equals this maximum (Overton 1988,
+    doi:10.1002/cyto.990090617).
     """
     return None if surplus is None else max(float(np.max(surplus)), 0.0)
 
 
 def valley_depth(counts: Floats, low: float, high: float) -> float | None:
-    """Return the depth of the valley between two places on the scale (1 empty, 0 none); None where they are not apart.
+    """Return the depth of the valley between two positions on the scale (1 empty, 0 none); None if they coincide.
 
     ``counts`` are binned cells, (bins,), which a Hann window of 13 bins smooths.
     """

@@ -1,35 +1,35 @@
-"""What is known of a positive component before a sample is looked at: from the run's controls, or next to nothing."""
+"""The prior of a positive component: from the run's controls, or weakly informative."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
+from cd40l_flow.assay.call_limits import MixtureLimits
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.signal_law import BENDS, SignalParameters
 
-# Without a control: a spread of the signal between 0.2 and 1.2 natural logarithms, skewed either way; the level about
-# ten robust SD of the background, so that what is no second population is not taken for a very dim one.
+# Without a control: a spread of the signal between 0.2 and 1.2 natural logarithms, skewed either way. The level is
+# about ten robust SD of the background, so that no very dim population is invented.
 LEVEL_OF_BACKGROUND, LEVEL_PLAIN = 10.0, 1.5
 PLAIN = SignalParameters(level=0.0, log_spread=math.log(0.5), skew=-0.3)
 ELECTRON_SD = 0.5  # of ln(a photo-electron), between instruments
 PLAIN_COVARIANCE = np.diag((0.45**2, 0.4**2, ELECTRON_SD**2))
-LEVEL_BETWEEN = 1.0  # of a sample's level, from its control's: a standard deviation
-BENDS_BETWEEN = 0.1  # standard deviation by which a bend of two people differs; default, not validated
-FREEDOM = 20.0  # degrees of freedom of the Student law that lets the sample's own data override
+LEVEL_BETWEEN = 1.0  # SD of a sample's ln level around its control's
+BENDS_BETWEEN = 0.1  # SD of a bend between two people; default, not validated
+FREEDOM = 20.0  # degrees of freedom of the Student t prior, which lets the sample's data override it
 
 
 @dataclass(frozen=True)
 class Prior:
-    """A Student law of a positive component's log spread, skew and electron, and a wide one of its level.
+    """A Student t prior of a positive component's log spread, skew and electron, and a wide one of its level.
 
-    ``centre`` is where it peaks; ``covariance``, (3, 3), is of log spread, skew and electron. ``level_known`` tells
-    whether the centre's level means anything, or is to be taken from the background (`beside`). ``bend_covariance``,
-    (8, 8), is of the centre's bends, None where it has none.
+    ``centre`` is where it peaks; ``covariance``, (3, 3), is of log spread, skew and electron. ``level_known`` is False
+    if the level comes from the background (`beside`). ``bend_covariance``, (8, 8), is of the centre's bends, None
+    without bends.
     """
 
     centre: SignalParameters
@@ -43,7 +43,7 @@ class Prior:
         return np.array(self.centre.bends) if self.centre.bends else np.zeros(BENDS.size)
 
     def beside(self, background_sd: float) -> Prior:
-        """Return the prior with its level known to be about that of a background of this robust SD, channel values."""
+        """Return the prior with its level set from a background of this robust SD, channel values."""
         if self.level_known:
             return self
         return replace(self, centre=replace(self.centre, level=math.log(LEVEL_OF_BACKGROUND * background_sd)))
@@ -71,10 +71,10 @@ class Prior:
 NOTHING_KNOWN = Prior(PLAIN, PLAIN_COVARIANCE, level_known=False)
 
 
-def lent(
-    positive: SignalParameters, covariance: Floats, mixture: Mapping[str, Any], bend_covariance: Floats | None = None
+def control_prior(
+    positive: SignalParameters, covariance: Floats, mixture: MixtureLimits, bend_covariance: Floats | None = None
 ) -> Prior:
-    """Return the prior that a control's fit gives: its shape, how well it is known, and how people differ.
+    """Return the prior from a control's fit: its shape, its errors, and the differences between people.
 
     ``covariance``, (3, 3), is of the control's log spread, skew and electron, ``bend_covariance``, (8, 8), of its bends
     where it has any; ``mixture`` that group of the limits.
@@ -83,10 +83,8 @@ def lent(
     return Prior(positive, covariance + _between(mixture), bend_covariance=bends)
 
 
-def combine_priors(several: Sequence[Prior | None], mixture: Mapping[str, Any]) -> Prior | None:
-    """Return what several controls tell together: the mean shape, as well known as a mean is; None if one tells
-    nothing.
-    """
+def combine_priors(several: Sequence[Prior | None], mixture: MixtureLimits) -> Prior | None:
+    """Return the prior from several controls: the mean shape with the error of a mean; None if one has none."""
     known = [one for one in several if one is not None]
     count = len(known)
     if count != len(several) or count <= 1:
@@ -100,7 +98,7 @@ def combine_priors(several: Sequence[Prior | None], mixture: Mapping[str, Any]) 
     bent = [one for one in known if one.bend_covariance is not None]
     bends = None
     if bent:
-        # A straight law is one whose bends are nought, as well known as people are alike.
+        # A distribution without bends has zero bends, with the variance between people.
         alike = BENDS_BETWEEN**2 * np.eye(BENDS.size)
         each = [alike if one.bend_covariance is None else one.bend_covariance for one in known]
         bends = _of_mean(_sum(each) / count, alike, count)
@@ -111,37 +109,22 @@ def combine_priors(several: Sequence[Prior | None], mixture: Mapping[str, Any]) 
 
 
 def _of_mean(covariance: Floats, between: Floats, count: int) -> Floats:
-    """Return the covariance that the mean of several controls leaves open.
+    """Return the covariance of a sample around the mean of several controls.
 
-    Each alone leaves ``covariance`` open, of which ``between`` is how two people differ: sampling and half of that
-    average out, a sample keeps the other half; 1 + 1 / k of a person's own variance in all.
+    A single control has ``covariance``, of which ``between`` is the variance of a difference of two people. Sampling
+    error and half of ``between`` average out; the other half is the sample's own. In total this is 1 + 1 / k of a
+    person's variance.
     """
     found: Floats = (covariance - between) / count + between * (1 + 1 / count) / 2
     return found
 
 
 def _sum(several: Sequence[Floats]) -> Floats:
-    """Return a sum of matrices that does not depend on their order."""
+    """Return a sum of matrices that is independent of their order."""
     columns = zip(*(np.ravel(one) for one in several), strict=True)
     return np.array([math.fsum(float(v) for v in column) for column in columns]).reshape(np.shape(several[0]))
 
 
-def _between(mixture: Mapping[str, Any]) -> Floats:
+def _between(mixture: MixtureLimits) -> Floats:
     """Return the variances by which shapes of two healthy people differ, (3, 3); the electron is the instrument's."""
-    return np.diag((float(mixture["shape_spread_sd"]) ** 2, float(mixture["shape_skew_sd"]) ** 2, 0.0))
-
-
-def read_prior(plain: Mapping[str, Any]) -> Prior:
-    """Return a prior from its plain JSON values."""
-    bends = plain["bend_covariance"]
-    return Prior(
-        read_positive(plain["centre"]),
-        np.array(plain["covariance"]),
-        bool(plain["level_known"]),
-        None if bends is None else np.array(bends),
-    )
-
-
-def read_positive(plain: Mapping[str, Any]) -> SignalParameters:
-    """Return a law of the signal from its plain JSON values."""
-    return SignalParameters(**(dict(plain) | {"bends": tuple(plain["bends"])}))
+    return np.diag((mixture.shape_spread_sd**2, mixture.shape_skew_sd**2, 0.0))

@@ -1,7 +1,7 @@
-"""What a mixture has to explain: binned cells, the background's shape, and what is known of the positive component.
+"""The fitting problem of a mixture: binned cells, the background's shape, and the prior of the positive component.
 
-The negative component has the shape of the background tube and may only move a little; the positive one is the
-background with a log-skew-normal signal on top, whose shape the run's controls inform.
+The negative component has the shape of the background tube and may shift slightly. The positive one is the background
+plus a log-skew-normal signal with a prior from the run's controls.
 """
 
 from __future__ import annotations
@@ -20,39 +20,39 @@ from cd40l_flow.mixture.scoring import Optimum, minimise
 from cd40l_flow.mixture.signal_law import BENDS, SKEW_BOUND, SignalParameters
 
 SHIFT_SD = 0.3  # of the background's shift, in robust SD: as a uniform shift of up to half a robust SD either way
-# A borrowed background may lie further off, and its shape is worth no more than that of so many cells.
+# A borrowed background may be shifted more, and its shape counts as that of at most this many cells.
 BORROWED_SHIFT_SD, BORROWED_CELLS = 0.6, 200.0
-NEAREST = 1.0  # the least geometric mean of a positive signal, in robust SD of the background
+NEAREST = 1.0  # the smallest geometric mean of a positive signal, in robust SD of the background
 LOGIT_BOUND = 9.0
 SPREAD_BOUNDS = (0.1, 1.5)  # of the log signal's standard deviation
-# Share of the cells that belong nowhere (doublets, debris), spread over all bins: it bounds what one cell can weigh.
+# Share of outliers (doublets, debris), spread over all bins; it bounds the influence of a single cell.
 STRAY = 1e-4
-ANCHORED = 6  # parameters with the background's shape held; the rest tilt it
+ANCHORED = 6  # number of parameters without the tilts of the background's shape
 PARAMETERS = ANCHORED + TILTS
 LARGEST = np.array((2.0, 0.5, 1.0, 0.4, 0.4, 0.4, *(TILTS * (0.1,))))  # steps of the parameters, in their order
 TILT_BOUND = 0.3
 BEND_BOUND, LARGEST_BEND = 3.0, 0.5
-ROUGHLY = 0.5  # log likelihood to be gained at which a start is compared with the others
-# Bins are computed up to the highest with a cell, or so much of one, and a little beyond: a factor of three.
+ROUGHLY = 0.5  # expected gain in log likelihood at which starts are compared
+# Bins are computed up to the highest one with (part of) a cell, times a factor of three.
 NO_CELL, MARGIN, ROUND = 1e-3, 0.08, 16
 LEVELS = 9  # tried by the search for a start
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Counts to explain, the anchor, and what is known of the positive component before."""
+    """Counts to explain, the background, and the prior of the positive component."""
 
     counts: Floats
     background: Background
     prior: Prior
     shift_max: float
     weight: float | None = None  # logit of a fixed negative fraction, for profiles
-    borrowed: bool = False  # whether the background is other cells' than the sample's own tube's
+    borrowed: bool = False  # whether the background is not of the sample's own tube
     bending: Floats | None = None  # covariance of the bends, (8, 8), where they are free: 8 parameters more at the end
 
     @cached_property
     def seen(self) -> tuple[Floats, Background]:
-        """Counts, (seen,), and background without the bins far above every cell and the level known before."""
+        """Counts, (seen,), and background without the bins far above all cells and the prior level."""
         bins, scale = self.counts.size, self.background.scale
         level = scale.to_scaled(min(math.exp(self.known.centre.level), scale.t))
         above = np.cumsum((self.counts + self.background.counts)[::-1])[::-1]
@@ -62,11 +62,11 @@ class Problem:
 
     @cached_property
     def known(self) -> Prior:
-        """The prior, its level that of the background where no control tells one."""
+        """The prior, with its level from the background without a control."""
         return self.prior.beside(self.background.linear_sd)
 
     def bounds(self) -> tuple[Floats, Floats]:
-        """Return the least and the greatest parameters, (9,) each."""
+        """Return the lower and upper bounds of the parameters, (9,) each."""
         logit = (-LOGIT_BOUND, LOGIT_BOUND) if self.weight is None else (self.weight, self.weight)
         faint = math.log(NEAREST * self.background.linear_sd)
         pairs = (
@@ -83,7 +83,7 @@ class Problem:
 
     @property
     def _bends(self) -> int:
-        """How many bends are free."""
+        """Number of free bends."""
         return 0 if self.bending is None else BENDS.size
 
     @property
@@ -92,12 +92,12 @@ class Problem:
         return np.append(LARGEST, self._bends * (LARGEST_BEND,))
 
     def with_bends(self, bends: tuple[float, ...]) -> Problem:
-        """Return the same with the law's bends held at (8,), or at none."""
+        """Return the problem with bends fixed at (8,), or without bends."""
         centre = replace(self.prior.centre, bends=bends)
         return replace(self, prior=replace(self.prior, centre=centre), bending=None)
 
     def law(self, theta: Floats) -> SignalParameters:
-        """Return the law of the signal at parameters: its bends are the prior's where they are not free."""
+        """Return the signal distribution at parameters; bends are those of the prior unless free."""
         bends = self.prior.centre.bends if self.bending is None else tuple(float(v) for v in theta[PARAMETERS:])
         level, log_spread, skew, electron = (float(v) for v in theta[2:ANCHORED])
         return SignalParameters(level, log_spread, skew, electron, bends)
@@ -156,7 +156,7 @@ class Problem:
         return value + known, gradient, information
 
     def solve(self, *starts: Floats) -> Optimum:
-        """Return the best parameters from several starts; those left behind or on another's hill are given up."""
+        """Return the best parameters from several starts; inferior or duplicate searches stop early."""
         bounds = self.bounds()
         if len(starts) == 1:
             return minimise(self.objective, starts[0], *bounds, self.longest)
@@ -168,7 +168,7 @@ class Problem:
         ends = [minimise(self.objective, best.theta, *bounds, self.longest)]
         for one in found:
             away = one.theta - best.theta
-            # Two that have no more than ROUGHLY to gain on one hill are no further apart than this.
+            # Two searches with at most ROUGHLY to gain towards one maximum are no further apart than this.
             apart = float(away @ best.information @ away) > 8 * ROUGHLY
             if apart and one.value < best.value + 2 * ROUGHLY:
                 ends.append(minimise(self.objective, one.theta, *bounds, self.longest))
@@ -176,7 +176,7 @@ class Problem:
 
 
 def find_starts(problem: Problem) -> list[Floats]:
-    """Return the two best of a coarse grid of levels, the weight of each the best of a few, at the prior's shape."""
+    """Return the two best starts of a coarse grid of levels and weights, at the prior's shape."""
     (counts, background), centre = problem.seen, problem.known.centre
     low, high = problem.bounds()
     levels = np.linspace(low[2], high[2], LEVELS + 1)[:-1]
@@ -188,7 +188,7 @@ def find_starts(problem: Problem) -> list[Floats]:
     p = weights[:, None, None] * p0 + (1 - weights[:, None, None]) * p1
     values = np.log((1 - STRAY) * p + STRAY / problem.counts.size) @ counts
     best = np.max(values, axis=0)
-    # The two best levels that are no neighbours: a bright population, and a dim one that a bright start would miss.
+    # The two best non-adjacent levels: a bright population, and a dim one that a bright start would miss.
     order = np.argsort(-best, kind="stable")
     first = order[0]
     apart = next((k for k in order[1:] if abs(levels[k] - levels[first]) > 1.0), order[-1])

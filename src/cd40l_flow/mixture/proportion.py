@@ -23,8 +23,8 @@ def wilson(p: float, n: float) -> tuple[float, float]:
 def percent_positive(above: Mask, background: Floats, threshold_scaled: float) -> tuple[float | None, ...]:
     """Return low, percent and high of the background-corrected percent positive (0 to 100); None without cells.
 
-    ``above`` says which cells, (n,), lie above the threshold; ``background`` are binned values, (bins,). The percent is
-    (p - b) / (1 - b); the Wilson intervals of p and b are combined by MOVER (Newcombe 1998,
+    ``above``, (n,), marks the cells above the threshold; ``background`` are binned values, (bins,). The percent is (p -
+    b) / (1 - b); the Wilson intervals of p and b are combined by MOVER (Newcombe 1998,
     doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I).
     """
     n, m = above.size, float(background.sum())
@@ -34,12 +34,12 @@ def percent_positive(above: Mask, background: Floats, threshold_scaled: float) -
     cumulative = np.concatenate(([0.0], np.cumsum(background))) / m
     b = max(1 - float(np.interp(threshold_scaled, edges(background.size), cumulative)), 0.0)
     if b >= 1:
-        # All of the background lies above the threshold: nothing can be told from it.
+        # All of the background lies above the threshold: no correction is possible.
         return None, None, None
     p_low, p_high = wilson(p, n)
     b_low, b_high = wilson(b, m)
     corrected = (p - b) / (1 - b)
-    # The quotient rises with p at the rate 1 / (1 - b) and falls with b at the rate (1 - p) / (1 - b)^2.
+    # The derivative of the quotient is 1 / (1 - b) by p and -(1 - p) / (1 - b)^2 by b.
     rate_p, rate_b = 1 / (1 - b), (1 - p) / (1 - b) ** 2
     low = corrected - math.hypot(rate_p * (p - p_low), rate_b * (b_high - b))
     high = corrected + math.hypot(rate_p * (p_high - p), rate_b * (b - b_low))

@@ -1,9 +1,9 @@
-"""Resting cells as the background of stimulated ones: moved by what stimulation did to CD8+ cells of the same tubes.
+"""Resting cells as a background for stimulated ones, corrected by the change of CD8+ cells in the same tubes.
 
-Stimulated cells have more light of their own, bind more that is not specific, and carry CD69, whose dye spreads noise
-into the target's detector: resting cells alone are too dim and too narrow a background. CD8+ T cells of the same two
-tubes have gone through all of that, and few of them express the target: where their lower part went, the others
-without it went as well. Light that is added moves them, its noise is added to theirs.
+Stimulated cells have more autofluorescence and nonspecific binding, and the dye of CD69 spreads noise into the target's
+detector. Resting cells alone are too dim and too narrow a background. CD8+ T cells of the same two tubes undergo the
+same changes, and few of them express the target: the shift of their lower part applies to other negative cells as well.
+Added light shifts the cells and adds its noise.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from cd40l_flow.signal.censoring import pile
 from cd40l_flow.signal.quantiles import quantiles
 from cd40l_flow.signal.scale import robust_sd
 
-# CD8+ cells that express lie above these quantiles, even where they are a third of all; where the lowest cells are
-# piled up, quantiles as far apart above the pile, up to the highest.
+# Expressing CD8+ cells lie above these quantiles, even if they are a third of all. With a pile-up of the lowest cells,
+# quantiles equally far apart above it are used, up to the highest.
 LOW, HIGH, HIGHEST = 0.05, 0.25, 0.45
 ABOVE_PILE = 0.02
 FEWEST = 100  # cells in each tube: the upper quantile then has an error of 0.14 robust SD
-MOST = 4096  # cells that quantiles are asked of
-# What is taken for the work of stimulation, robust SD of the resting cells; expressing cells lie further off.
+MOST = 4096  # most cells used for quantiles
+# Largest change attributed to stimulation, robust SD of the resting cells; expressing cells lie further away.
 FURTHEST, NOISIEST, MOST_OF = 2.5, 4.0, 0.99
 STEPS = 20  # of the bisection: to a millionth of the noisiest
 NODES = 1024  # of the normal law
-GOLDEN = (math.sqrt(5) - 1) / 2  # steps of this fraction fill an interval evenly, wherever one begins
+GOLDEN = (math.sqrt(5) - 1) / 2  # golden-ratio steps, which fill an interval evenly
 
 
 @dataclass(frozen=True)
 class Stimulated:
-    """What stimulation does to cells that do not express: it adds ``offset`` and noise of SD ``noise``, channel values.
+    """The effect of stimulation on negative cells: it adds ``offset`` and noise of SD ``noise``, channel values.
 
     ``shift`` and ``widening`` are the same in robust SD of the resting cells. ``floor`` is the lowest value that the
-    instrument writes of resting cells, None where it writes any.
+    instrument writes for resting cells, None without a limit.
     """
 
     offset: float
@@ -51,17 +51,17 @@ class Stimulated:
     floor: float | None = None
 
     def of(self, resting: Floats) -> Floats:
-        """Return resting cells, (n,) channel values, as they would be if stimulated, in rising order before noise."""
+        """Return resting cells, (n,) channel values, corrected for stimulation, sorted before noise is added."""
         moved = noisy(np.sort(resting), self.noise) + self.offset
         return moved if self.floor is None else np.maximum(moved, self.floor + self.offset)
 
 
 def stimulated(resting: Floats, before: Sequence[GatedTube], after: Sequence[GatedTube]) -> Stimulated | None:
-    """Return what stimulation did to CD8+ cells between two sets of tubes with the same stain; None of too few, or
-    where they went so far that they may express themselves.
+    """Return the effect of stimulation on CD8+ cells between two sets of tubes with the same stain; None with too few
+    cells, or with a change so large that they may express the target.
 
-    ``resting`` are the target's values of the cells to be moved, (n,); of the stimulated CD8+ cells those with CD69
-    count. Where the instrument piles up the lowest cells, only what lies above is asked.
+    ``resting`` are the target's values of the cells to be corrected, (n,). Of stimulated CD8+ cells only CD69+ ones are
+    used. With a pile-up of the lowest cells, only those above it are used.
     """
     rest, moved = (_fewer(_cd8(tubes, activated=kind)) for tubes, kind in ((before, False), (after, True)))
     sd = robust_sd(resting)
@@ -82,7 +82,7 @@ def stimulated(resting: Floats, before: Sequence[GatedTube], after: Sequence[Gat
 
 
 def noisy(ordered: Floats, noise: float) -> Floats:
-    """Return values, (n,) in rising order, with normal noise of this SD: the same, and spread evenly, every time."""
+    """Return sorted values, (n,), with deterministic, evenly spread normal noise of this SD."""
     if noise <= 0:
         return ordered
     places = (np.arange(ordered.size) * GOLDEN % 1.0 * NODES).astype(np.intp)
@@ -91,7 +91,7 @@ def noisy(ordered: Floats, noise: float) -> Floats:
 
 
 def _added(rest: Floats, ends: tuple[float, float], width: float, most: float) -> float:
-    """Return the SD of the noise that sets two quantiles, ``ends``, of ordered resting cells ``width`` apart."""
+    """Return the SD of the noise that makes two quantiles, ``ends``, of sorted resting cells ``width`` apart."""
     low, high = 0.0, most
     for _ in range(STEPS):
         middle = (low + high) / 2
@@ -107,12 +107,12 @@ def _normal() -> Floats:
 
 
 def _fewer(values: Floats) -> Floats:
-    """Return at most ``MOST`` of some values, in rising order."""
+    """Return at most ``MOST`` of some values, sorted."""
     return np.sort(values)[:: max(1, math.ceil(values.size / MOST))]
 
 
 def _cd8(tubes: Sequence[GatedTube], *, activated: bool) -> Floats:
-    """Return the target's values of CD8+ cells, (n,); with ``activated`` of those that carry CD69."""
+    """Return the target's values of CD8+ cells, (n,), with ``activated`` only of CD69+ ones."""
     parts = []
     for tube in tubes:
         boundary = tube.boundary("cd69_low")

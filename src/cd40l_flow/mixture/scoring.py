@@ -1,4 +1,4 @@
-"""Damped Fisher scoring with bounds: the maximiser of every likelihood here, a few dozen small steps in numpy."""
+"""Damped Fisher scoring with bounds: the optimiser of all likelihoods here."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 
 from cd40l_flow.base.model import Floats
 
-# Gain in the log likelihood that counts as none: a thousandth of a standard error costs 5e-7.
+# Negligible gain in log likelihood: a thousandth of a standard error costs 5e-7.
 GAIN = 1e-6
 STEPS = 100
-# A search that is to beat another is given up where it would still take so many steps at its pace, or took so many.
-# None of 1,200 simulated fits (D 1.5 to 6, 300 to 10,000 cells, with a control and without) ends elsewhere for it.
+# A search that must beat another stops if it would need this many more steps at its pace, or took as many. This changes
+# none of 1,200 simulated fits (D 1.5 to 6, 300 to 10,000 cells, with and without a control).
 PACE, PATIENCE = 50, 20
-LEAP = 0.25  # share of the promised gain below which a step was too long
+LEAP = 0.25  # share of the predicted gain below which a step was too long
 
 
 @dataclass(frozen=True)
 class Optimum:
-    """Where minus a log likelihood is least: the parameters, its value, the information matrix, and whether reached."""
+    """The minimum of minus a log likelihood: parameters, value, information matrix, and convergence."""
 
     theta: Floats
     value: float
@@ -45,10 +45,9 @@ def minimise(
     """Return the minimum of minus a log likelihood between bounds, from a start; deterministic.
 
     ``objective`` gives the value, the gradient and the expected information, (p, p), at parameters (p,). Steps are
-    Newton's with that information (Fisher scoring), damped after Levenberg and Marquardt where they fail to go down; a
-    parameter at a bound that the gradient presses outwards is held there. No step is longer than ``largest``, (p,); the
-    search ends where a further step promises less than ``gain``, and is given up where it will hardly come down to
-    ``beat``.
+    Newton's with that information (Fisher scoring), damped as by Levenberg and Marquardt if they do not descend. A
+    parameter whose gradient points beyond a bound is held there. No step is longer than ``largest``, (p,). The search
+    ends when the predicted gain is below ``gain``, and stops early if it will not reach ``beat``.
     """
     theta = np.clip(start, low, high)
     value, gradient, information = objective(theta)
@@ -72,9 +71,9 @@ def minimise(
                 break
             damping = max(4 * damping, 1e-4)
         else:
-            # No step goes down: the last digits of the likelihood are reached, or it is not as smooth as it should be.
+            # No step descends: the precision of the likelihood is reached, or it is not smooth.
             return Optimum(theta, value, information, converged=_promise(gradient, information, step) < 1e-4)
-        # Where the likelihood bends more than expected, full steps leap from one side to the other and gain nothing.
+        # If the curvature exceeds the expected one, full steps oscillate without gain.
         gained = value - new
         leaps = gained < LEAP * _promise(gradient, information, damped)
         theta, value, gradient, information = tried, new, new_gradient, new_information
@@ -102,11 +101,11 @@ class _Newton:
 
 
 def _within(step: Floats, largest: Floats) -> Floats:
-    """Return a step shortened until no part of it is beyond the largest allowed."""
+    """Return a step scaled down to the largest allowed components."""
     short: Floats = step / max(1.0, float(np.max(np.abs(step) / largest)))
     return short
 
 
 def _promise(gradient: Floats, information: Floats, step: Floats) -> float:
-    """Return how far the quadratic model says the value falls along a step."""
+    """Return the decrease along a step predicted by the quadratic model."""
     return -float(gradient @ step + 0.5 * step @ information @ step)

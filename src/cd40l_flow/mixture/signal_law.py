@@ -1,4 +1,4 @@
-"""The law of the target's signal: log-skew-normal, bent where real cells are not so, with its derivatives."""
+"""The distribution of the target's signal, log-skew-normal with optional bends, and its derivatives."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ SQRT_2PI = math.sqrt(2 * math.pi)
 TINY = 1e-300
 LEAST_SKEW, NEXT_TO_NONE = 0.05, 1e-6
 SKEW_BOUND = 0.95  # a skew-normal's skewness is below 0.9953
-# Where a law may be bent, in standard deviations from its mean, and how wide each bend is.
+# Positions of the bends in standard deviations from the mean, and the width of each.
 BENDS = np.array((-3.6, -2.8, -2.0, -1.2, -0.4, 0.4, 1.2, 2.0))
 BEND_WIDTH = 0.6
 
 
 @dataclass(frozen=True)
 class SignalParameters:
-    """What the target adds to the positive cells: the law of ln(signal in channel values), skew-normal (Azzalini 1985).
+    """The distribution of ln(signal in channel values) of positive cells, skew-normal (Azzalini 1985).
 
     ``level`` is its mean, exp(``log_spread``) its standard deviation (natural logarithms), ``skew`` its skewness: 0
-    symmetric, negative with a tail of dim cells, between -0.95 and 0.95. (The direct parameters have a singular point
-    at no skew, these have not: Azzalini & Capitanio 1999, doi:10.1111/1467-9868.00194.) ``electron`` is ln(what one
-    photo-electron is, over 1.7e-5 of the top of the scale): how noisy light is. ``bends`` multiply the density by the
+    symmetric, negative with a tail of dim cells, between -0.95 and 0.95. (The direct parameters are singular at zero
+    skewness, these are not: Azzalini & Capitanio 1999, doi:10.1111/1467-9868.00194.) ``electron`` is ln(signal of one
+    photo-electron over 1.7e-5 of the top of the scale), the shot noise. ``bends`` multiply the density by the
     exponential of so many times bell curves at ``BENDS`` standard deviations from the mean, (8,), or none: dim
-    continua, shoulders and second peaks of real cells. With them level, spread and skew are those of the law that is
-    bent.
+    continua, shoulders and second peaks of real cells. Level, spread and skew are those of the distribution before
+    bending.
     """
 
     level: float
@@ -67,7 +67,7 @@ def _bells(positive: SignalParameters, log_signals: Floats) -> tuple[Floats, Flo
 
 
 def _bent(law: Floats, positive: SignalParameters, log_signals: Floats) -> Floats:
-    """Return a law with its derivatives, (4, grid), bent."""
+    """Return a distribution and its derivatives, (4, grid), with bends."""
     bends, spread = np.array(positive.bends), math.exp(positive.log_spread)
     bells, slopes = _bells(positive, log_signals)
     factor = np.exp(bends @ bells)
@@ -87,8 +87,9 @@ def _straight(positive: SignalParameters, log_signals: Floats, weights: Floats) 
     if abs(skew) >= LEAST_SKEW:
         only: Floats = _laws(positive, (skew,), log_signals, weights)[0]
         return only
-    # Near no skew alpha changes with the cube root of the skewness, and the law's even part with its power 4/3, which
-    # has no second derivative at 0: a polynomial of the same value and slope at both ends stands in for it.
+    # Near zero, alpha is proportional to the cube root of the skewness, and the even part of the distribution to its
+    # power 4/3, which has no second derivative at 0. A polynomial with the same values and slopes at both ends replaces
+    # it.
     sides = tuple(side * LEAST_SKEW for side in (-1, NEXT_TO_NONE, 1))
     low, middle, high = _laws(positive, sides, log_signals, weights)
     odd, even, u = 0.5 * (high - low), 0.5 * (high + low) - middle, skew / LEAST_SKEW

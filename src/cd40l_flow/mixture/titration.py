@@ -1,19 +1,18 @@
-"""In-silico titration: the run's own expressing and other cells, mixed at known fractions, analysed as samples.
+"""In-silico titration: the run's own positive and negative cells, mixed at known fractions and analysed as samples.
 
-From a control comes what expressing cells look like in this run, from its background tube what the others do. Mixtures
-of the two, as expected histograms, are fitted as samples are, which tells the bias; the information of the fit tells
-the error, and draws at the limit check it. So a run knows the smallest mutant fraction that it could have seen.
+The control gives the distribution of positive cells in this run, its background tube that of negative cells. Expected
+histograms of mixtures are fitted like samples, which gives the bias. The information of the fit gives the error, which
+draws at the limit verify. The result is the smallest mutant fraction that the run can detect.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
+from cd40l_flow.assay.call_limits import MixtureLimits
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.components import Background, background_component
 from cd40l_flow.mixture.detection import Titration, detectable
@@ -34,16 +33,16 @@ def titrate(
     background: Background,
     fit: Fit,
     prior: Prior,
-    mixture: Mapping[str, Any],
+    mixture: MixtureLimits,
     *,
     control_error: float,
 ) -> Titration:
     """Return the titration of one reagent from a control's binned cells, (bins,), its background and its fit.
 
-    ``prior`` is what the control lends to samples, ``mixture`` that group of the limits, ``control_error`` the standard
+    ``prior`` is the control's prior for samples, ``mixture`` that group of the limits, ``control_error`` the standard
     error of the control's negative fraction.
     """
-    makes = _Mixtures.of(counts, background, fit, prior, float(mixture["shift_max"]))
+    makes = _Mixtures.of(counts, background, fit, prior, mixture.shift_max)
     found = [[makes.analysed(fraction, size) for size in SIZES] for fraction in FRACTIONS]
     titration = Titration(
         fractions=FRACTIONS,
@@ -60,9 +59,9 @@ def titrate(
     if limit is None:
         return titration
     _, errors = titration.at(DRAWN_SIZE)
-    blank = float(mixture["lob_z"]) * math.hypot(float(errors[0]), relative_error)
+    blank = mixture.lob_z * math.hypot(float(errors[0]), relative_error)
     drawn = makes.drawn(limit)
-    # The draws share this control; what another draw of it would have changed is added by its error.
+    # All draws share this control; its own sampling error is added as noise.
     noise = np.random.default_rng(SEED + 1).standard_normal(drawn.size) * relative_error * (1 - limit)
     return replace(
         titration,
@@ -74,7 +73,7 @@ def titrate(
 
 @dataclass(frozen=True)
 class _Mixtures:
-    """The run's own cells to mix: the law of negative and of expressing ones, (bins,), and how they are analysed."""
+    """The distributions of the run's negative and positive cells, (bins,), to be mixed and analysed."""
 
     background: Background
     positive: Floats
@@ -84,7 +83,7 @@ class _Mixtures:
 
     @classmethod
     def of(cls, counts: Floats, background: Background, fit: Fit, prior: Prior, shift_max: float) -> _Mixtures:
-        # Each cell counts as expressing as far as the fit takes it for one.
+        # Each cell is weighted by its posterior probability of being positive.
         expressing = counts * fit.expected[1] / np.maximum(fit.expected.sum(axis=0), 1e-12)
         return cls(background, expressing / expressing.sum(), fit, prior, shift_max)
 
@@ -94,7 +93,7 @@ class _Mixtures:
         return self.fit.negative_fraction
 
     def law(self, fraction: float, shift: float = 0.0) -> Floats:
-        """Return the probability of each bin at a mutant fraction, (bins,), all cells moved by robust SDs."""
+        """Return the probability of each bin at a mutant fraction, (bins,), all cells shifted in robust SD."""
         negative = self._negative(fraction)
         moved = self.background.moved(np.vstack((self.background.smooth, self.positive)), shift)
         p: Floats = negative * moved[0] + (1 - negative) * moved[1]
@@ -111,7 +110,7 @@ class _Mixtures:
         return (parameters(near),)
 
     def analysed(self, fraction: float, size: int) -> tuple[float, float]:
-        """Return what is recovered of a mutant fraction among a number of cells, and its standard error."""
+        """Return the recovered mutant fraction for a number of cells, and its standard error."""
         expected = size * self.law(fraction)
         found = fit_mixture(expected, self.background, self.prior, self.shift_max, self._start(fraction))
         error = weight_error(found.negative_fraction, found.information).sd

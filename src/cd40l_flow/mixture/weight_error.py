@@ -1,4 +1,4 @@
-"""How sure a fitted weight of negatives is: the error of the cells, and that of the background tube beneath them."""
+"""The error of a fitted negative fraction: of the cells, and of the background tube."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ class WeightError:
 def weight_error(negative: float, information: Floats) -> WeightError:
     """Return the error of a negative fraction (0 to 1) from the information on the parameters of its fit, (9, 9).
 
-    What was known before is in the information. The background's part is what the inverse loses where its shape is held
-    at the tube's.
+    The information includes the priors. The background's part is the decrease of the inverse when its shape is fixed.
     """
     slope = (negative * (1 - negative)) ** 2
     total = float(np.linalg.inv(information)[0, 0])

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from cd40l_flow.assay.call_limits import CallLimits
 from cd40l_flow.assay.effects import ABSENT, ALL_CALLS, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.rules import MEASURE_WORDS
 from cd40l_flow.assay.tables import Condition, Rule
 from cd40l_flow.assay.texts import load_texts
-from cd40l_flow.base.schema import load_schema
 
 IN_ORDER = (FUNCTIONAL_DEFECT, ABSENT, MOSAIC, REDUCED, NORMAL)
 WORDS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
@@ -162,15 +161,9 @@ def _condition(condition: Condition) -> str:
     name = MEASURE_WORDS[condition.measure][0]
     limit = condition.limit
     if isinstance(limit, str):
-        known = _properties("calls").get(limit)
-        limit = f"{known['default']:g} (`{limit}`)" if known else f"the {MEASURE_WORDS[limit][0]}"
+        known = getattr(CallLimits(), limit, None)
+        limit = f"the {MEASURE_WORDS[limit][0]}" if known is None else f"{known:g} (`{limit}`)"
     return f"{name} {WORDS[condition.op]} {limit}"
-
-
-def _properties(group: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = load_schema("config.schema.yaml")["properties"]["limits"]["properties"][group]
-    properties: Mapping[str, Any] = found["properties"]
-    return properties
 
 
 def _strong(call: str) -> str:

@@ -10,18 +10,17 @@ from typing import Any
 from msgspec.structs import asdict
 
 from cd40l_flow.assay.texts import load_texts
-from cd40l_flow.base.schema import load_schema, with_defaults
+from cd40l_flow.base.schema import with_defaults
+from cd40l_flow.cohort.config import config_schema
 from cd40l_flow.result.types.result import Result
 
 View = dict[str, Any]
-
-_CONFIG = "config.schema.yaml"
 
 
 def configuration_view(result: Result) -> View:
     """Return digest, differences from the defaults and every cut-off of the configuration a result was made with."""
     used = asdict(result.configuration)
-    defaults = with_defaults({}, load_schema(_CONFIG))
+    defaults = with_defaults({}, config_schema())
     rows = [_row(key, value, _default(defaults, key)) for key, value in _flat(used)]
     canonical = json.dumps(used, sort_keys=True, separators=(",", ":"))
     return {

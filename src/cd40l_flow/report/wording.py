@@ -7,10 +7,9 @@ the numbers.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.decision.calls import Decision
 from cd40l_flow.decision.case import Case
@@ -38,7 +37,7 @@ UNDECIDED = {
 }
 
 
-def statement(case: Case, decision: Decision, limits: Mapping[str, Any]) -> tuple[str, ...]:
+def statement(case: Case, decision: Decision, limits: Limits) -> tuple[str, ...]:
     """Return what a call means for this sample, in sentences; sex, age and history change words, never measures."""
     sentences = {
         NORMAL: _normal,
@@ -171,11 +170,11 @@ def _described(case: Case) -> list[str]:
     return [f"Without a control the cells can only be described: {'; '.join(parts)}. This is not a result."]
 
 
-def _context(case: Case, decision: Decision, limits: Mapping[str, Any]) -> list[str]:
+def _context(case: Case, decision: Decision, limits: Limits) -> list[str]:
     """Return the sentences that age and history add."""
     sample, said = case.sample, []
     low = decision.call in (ABSENT, REDUCED)
-    infant = float(limits["calls"]["infant_age_years"])
+    infant = limits.calls.infant_age_years
     if low and sample.age_years is not None and sample.age_years < infant:
         said.append(
             f"Infant ({_duration(case)}): expression can be low or transient at this age; use an age-matched control "
@@ -186,7 +185,7 @@ def _context(case: Case, decision: Decision, limits: Mapping[str, Any]) -> list[
     if sample.transfusion == "yes":
         said.append("Recent transfusion: donor cells and platelets can add CD154-positive events.")
     events = [expression.events for expression in case.reagents.values()]
-    enough = int(limits["guards"]["activated_mosaic"])
+    enough = limits.guards.activated_mosaic
     if decision.call == MOSAIC and min(events) < enough:
         said.append(
             f"Fewer than {enough} activated cells: the limits of the mutant fraction are wider, and so is its interval."

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.assay.effects import FUNCTIONAL_DEFECT
+from cd40l_flow.assay.limits import Limits, plain_limits
 from cd40l_flow.assay.lookup import current_assay
-from cd40l_flow.base.model import Job, Sample
+from cd40l_flow.base.model import Sample
 from cd40l_flow.cohort.ages import age_band
+from cd40l_flow.cohort.settings import Job, Settings
 from cd40l_flow.decision.applied import Guard
 from cd40l_flow.decision.calls import Decision
 from cd40l_flow.decision.case import Case
@@ -26,9 +27,9 @@ from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.mixture.model import ControlExpression, Expression
 from cd40l_flow.result.acquisition_parts import acquisition_rows, slope_rows, spillover_remarks
 from cd40l_flow.result.codes import codes
-from cd40l_flow.result.gating_parts import gate_rows, scatter_tops, tube_rows
+from cd40l_flow.result.gating_parts import gate_records, gate_rows, scatter_tops, tube_rows
 from cd40l_flow.result.record import SCHEMA_VERSION
-from cd40l_flow.result.types.control import Control, ControlGate, ControlTerms
+from cd40l_flow.result.types.control import Control, ControlTerms
 from cd40l_flow.result.types.decision import BindingRatio, ChangedMeasure, Condition, Message, Odds, Rule, Subcall
 from cd40l_flow.result.types.decision import Change as ChangeRecord
 from cd40l_flow.result.types.decision import Guard as GuardRecord
@@ -50,14 +51,14 @@ def result_of(
     decision: Decision,
     statement: tuple[str, ...],
     changes: tuple[Change, ...],
-    lent: Mapping[str, ControlExpression],
+    control_terms: Mapping[str, ControlExpression],
     failures: tuple[str, ...],
     reagent_failures: Mapping[str, tuple[str, ...]],
 ) -> Result:
     """Return the result of one sample (numbers rounded to 10 digits, NaN as None).
 
-    ``lent``, ``failures`` (of the whole run) and ``reagent_failures`` are what a control gives to the samples of its
-    run; empty for a test sample.
+    ``control_terms``, ``failures`` (of the whole run) and ``reagent_failures`` are those of a control; empty for a test
+    sample.
     """
     sample = job.sample
     first = next((reagent for reagent in current_assay().targets if reagent in case.planned), None)
@@ -75,7 +76,7 @@ def result_of(
             age_band=age_band(sample.age_years),
             controls=list(job.controls),
             family=sample.family,
-            reference=_reference(case, job.settings["limits"]),
+            reference=_reference(case, job.settings.limits),
             metadata=metadata(sample),
             configuration=configuration(job.settings),
             inputs=NO_INPUTS,
@@ -106,7 +107,7 @@ def result_of(
             ),
             reagents={reagent: _measures(case, expression) for reagent, expression in case.reagents.items()},
             messages=_messages(gated, case),
-            lent=_control(gated, case, lent, failures, reagent_failures) if sample.role == "control" else None,
+            lent=_control(gated, case, control_terms, failures, reagent_failures) if sample.role == "control" else None,
         )
     )
 
@@ -114,13 +115,15 @@ def result_of(
 def _control(
     gated: GatedSample,
     case: Case,
-    lent: Mapping[str, ControlExpression],
+    control_terms: Mapping[str, ControlExpression],
     failures: tuple[str, ...],
     reagent_failures: Mapping[str, tuple[str, ...]],
 ) -> Control:
     """Return what a control gives to the samples of its run."""
     return Control(
-        reagents={reagent: msgspec.convert(clean(to_json(terms)), ControlTerms) for reagent, terms in lent.items()},
+        reagents={
+            reagent: msgspec.convert(clean(to_json(terms)), ControlTerms) for reagent, terms in control_terms.items()
+        },
         activation_percent={
             reagent: activation.percent
             for reagent, activation in case.activation.items()
@@ -129,11 +132,11 @@ def _control(
         failures=[*failures, *(text for texts in reagent_failures.values() for text in texts)],
         reagent_failures={reagent: list(texts) for reagent, texts in reagent_failures.items()},
         scatter_tops=scatter_tops(gated),
-        gates={name: ControlGate(**one) for name, one in control_gates(gated).items()},
+        gates=gate_records(control_gates(gated)),
     )
 
 
-def _reference(case: Case, limits: Mapping[str, Any]) -> Reference | None:
+def _reference(case: Case, limits: Limits) -> Reference | None:
     """Return which limits of the laboratory were used, and the SD of the healthy that came of them."""
     own = case.laboratory
     if own is None:
@@ -142,7 +145,7 @@ def _reference(case: Case, limits: Mapping[str, Any]) -> Reference | None:
         digest=own.digest,
         controls=own.controls,
         failed=own.failed,
-        few=own.controls < int(limits["reference"]["fewest_controls"]),
+        few=own.controls < limits.reference.fewest_controls,
         healthy_negative_sd={reagent: healthy_sd(own, reagent, limits) for reagent in case.reagents},
         level_sd={reagent: level_sd(own, reagent, limits) for reagent in case.reagents},
     )
@@ -176,17 +179,17 @@ def metadata(sample: Sample) -> Metadata:
     )
 
 
-def configuration(settings: Mapping[str, Any]) -> Configuration:
+def configuration(settings: Settings) -> Configuration:
     """Return the part of the configuration that the result depends on; of a spillover file only its name."""
     return Configuration(
-        limits=settings["limits"],
+        limits=plain_limits(settings.limits),
         panels={
-            name: {key: _file_name(part) if key == "spillover" else part for key, part in panel.items()}
-            for name, panel in settings["panels"].items()
+            name: {key: _file_name(str(part)) if key == "spillover" else part for key, part in panel.items()}
+            for name, panel in settings.panels.items()
         },
-        spillover=_file_name(settings["spillover"]),
-        require_function=settings["require_function"],
-        show_columns=settings["show_columns"],
+        spillover=_file_name(settings.spillover),
+        require_function=settings.require_function,
+        show_columns=list(settings.show_columns),
     )
 
 

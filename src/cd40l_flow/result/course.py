@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from numpy.typing import NDArray
 
 from cd40l_flow.signal.course import BINS
 from cd40l_flow.signal.prepare import TubeSignal
 
 
-def course(signal: TubeSignal, name: str) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+def course(signal: TubeSignal, name: str) -> tuple[dict[str, object] | None, dict[str, NDArray[np.generic]]]:
     """Return the course of one tube and its array by ``name``, (1 + signals, 60); None where time is not known.
 
     The first row is the rate in events a second, the others are shifts of signals in percentile points. Ends of what
@@ -27,6 +26,6 @@ def course(signal: TubeSignal, name: str) -> tuple[dict[str, Any] | None, dict[s
         "array": name,
         "signals": list(seen.shifts),
         "cut": cuts,
-        "limit": time_qc.limits.shift_points,
+        "limit": float(time_qc.limits.shift_points),
     }
     return found, {name: rows}

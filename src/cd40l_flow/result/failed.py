@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.assay.effects import INDETERMINATE
 from cd40l_flow.assay.lookup import current_assay
-from cd40l_flow.base.model import Tube
+from cd40l_flow.base.model import Arrays, Tube
 from cd40l_flow.cohort.ages import age_band
 from cd40l_flow.cohort.job import PlannedJob
 from cd40l_flow.result.build import configuration, metadata
@@ -83,11 +82,11 @@ def failed_result(planned: PlannedJob, why: str) -> Result:
     )
 
 
-def no_densities() -> dict[str, Any]:
+def no_densities() -> Arrays:
     """Return the arrays of the figures of a sample of which there is nothing to draw."""
     import numpy as np
 
-    index: dict[str, Any] = {"activation": None, "targets": [], "tubes": []}
+    index: dict[str, object] = {"activation": None, "targets": [], "tubes": []}
     return {"pictures": np.empty(0, dtype=np.uint8), "index": np.array(json.dumps(index, sort_keys=True))}
 
 

@@ -12,9 +12,11 @@ from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.model import Override, Sample, Singles, Tube
 from cd40l_flow.decision.assess import target_override
 from cd40l_flow.decision.case import Case, Refusal
+from cd40l_flow.gating.control_gates import ControlBoundary, ControlGates, ControlPolygon
 from cd40l_flow.gating.found import Found
 from cd40l_flow.gating.model import Boundary, GatedSample, GatedTube
 from cd40l_flow.result.acquisition_parts import spillover_row
+from cd40l_flow.result.types.control import Control, ControlGate
 from cd40l_flow.result.types.gates import Evidence, Gate, GateOverride, Valley
 from cd40l_flow.result.types.tubes import Population, TubeError
 from cd40l_flow.result.types.tubes import Tube as TubeRecord
@@ -219,3 +221,26 @@ def _nearly_all(values: Singles) -> float:
     """Return the value below which about 98 % lie, from 10,000 of them: where an axis ends is a matter of looks."""
     some = values[:: max(1, values.size // 10_000)]
     return float(np.quantile(some, 0.98))
+
+
+def gate_records(gates: ControlGates) -> dict[str, ControlGate]:
+    """Return the gates of a control as records, by boundary; the polygon as that of the lymphocytes."""
+    records = {name: ControlGate(detector=one.detector, scaled=one.scaled) for name, one in gates.boundaries.items()}
+    if gates.polygon is not None:
+        vertices = [(float(x), float(y)) for x, y in gates.polygon.vertices]
+        records[LYMPHOCYTES] = ControlGate(detectors=list(gates.polygon.detectors), vertices=vertices)
+    return records
+
+
+def gates_of(control: Control) -> ControlGates:
+    """Return the gates that `gate_records` gave."""
+    boundaries = {
+        name: ControlBoundary(one.detector, one.scaled)
+        for name, one in control.gates.items()
+        if one.detector is not None and one.scaled is not None
+    }
+    drawn = control.gates.get(LYMPHOCYTES)
+    if drawn is None or drawn.detectors is None or drawn.vertices is None:
+        return ControlGates(boundaries)
+    fsc, ssc = drawn.detectors
+    return ControlGates(boundaries, ControlPolygon((fsc, ssc), np.array(drawn.vertices, dtype=np.float64)))

@@ -10,6 +10,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from cd40l_flow.assay.effects import INDETERMINATE, NORMAL
+from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import Cd40lFlowError
@@ -24,7 +25,7 @@ from cd40l_flow.result.types.result import Result
 SCHEMA_VERSION = "1.0"
 
 
-def collect(results: Sequence[tuple[str, Result]], limits: Mapping[str, Any]) -> dict[str, Any]:
+def collect(results: Sequence[tuple[str, Result]], limits: Limits) -> dict[str, Any]:
     """Return the content of a reference file; ``results`` are pairs of path and result, of any role.
 
     ``limits`` are all groups of the configuration's, at their defaults: the limits of blank and detection printed are
@@ -49,7 +50,7 @@ def collect(results: Sequence[tuple[str, Result]], limits: Mapping[str, Any]) ->
             "controls": len(controls),
             "used": len(kept),
             "failed": len(controls) - len(kept),
-            "few": len(kept) < int(limits["reference"]["fewest_controls"]),
+            "few": len(kept) < limits.reference.fewest_controls,
         },
         "seen": {
             "months": sorted({row["month"] for row in kept if row["month"]}),
@@ -77,7 +78,7 @@ def write_reference(content: Mapping[str, Any], path: Path) -> None:
     write_atomically(path, json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
-def tell(content: Mapping[str, Any], fewest: int) -> Iterator[str]:
+def summary_lines(content: Mapping[str, Any], fewest: int) -> Iterator[str]:
     """Yield what a reference says, in lines for a terminal."""
     collected = content["collected"]
     yield (
@@ -189,7 +190,7 @@ def _spreads(rows: Sequence[Mapping[str, Any]], reagent: str) -> dict[str, Any]:
     return {measure: spread(values, log=CHARTED[measure]) for measure, values in found.items() if values}
 
 
-def _healthy(rows: Sequence[Mapping[str, Any]], reagent: str, limits: Mapping[str, Any]) -> dict[str, Any] | None:
+def _healthy(rows: Sequence[Mapping[str, Any]], reagent: str, limits: Limits) -> dict[str, Any] | None:
     """Return how much the negative fraction of healthy donors differs, and what follows for the mutant fraction."""
     pairs = [
         (measures["negative_fraction"], measures["negative_fraction_error"])
@@ -203,7 +204,7 @@ def _healthy(rows: Sequence[Mapping[str, Any]], reagent: str, limits: Mapping[st
     if found is None:
         return None
     error = sorted(errors)[len(errors) // 2]
-    lob, lod = detection_limits(found.sd, found.mean, error, error, limits["mixture"])
+    lob, lod = detection_limits(found.sd, found.mean, error, error, limits.mixture)
     return {
         "count": found.count,
         "mean": found.mean,

@@ -1,1 +1,1 @@
-"""The pre-fork worker and its client, the steps of a run, and what Snakemake lacks."""
+"""The pre-fork worker and its client, and additions to a Snakemake run."""

@@ -1,7 +1,7 @@
-"""The console script: the worker does a command where there is one, else this process.
+"""The console script: a worker runs the command where there is one, else this process.
 
-A client does nothing but wait, so as little as possible is imported here (pathlib takes 3 ms). Whatever speaks against
-the worker, the client does the work itself: the worker is never the reason that a step fails.
+A client only waits, so as little as possible is imported here (pathlib takes 3 ms). If the worker cannot be used for
+any reason, the client runs the command itself: the worker never makes a step fail.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ import sys
 
 from cd40l_flow import ENGINE_VERSION, __version__
 
-# The environment variable that names the socket of the worker, set by the workflow for its own steps.
+# The environment variable with the socket of the worker; the workflow sets it for its own steps.
 WORKER = "CD40L_FLOW_WORKER"
 BUILD_ID = [__version__, ENGINE_VERSION, sys.version, sys.prefix, os.path.dirname(os.path.dirname(__file__))]
-# Variables that Python and libraries read as they start, and only then.
+# Variables that Python and libraries read only at start-up.
 AT_START = ("LANG", "LC_", "LD_", "NPY_", "OPENBLAS_CORETYPE", "PYTHON", "TZ")
 STANDARD = (0, 1, 2)  # standard input, output and error
-PATIENCE = 10.0  # s, for a worker that does not answer
-KILLED = 137  # as a shell tells of a process that got SIGKILL
+PATIENCE = 10.0  # s, timeout for a worker that does not answer
+KILLED = 137  # exit code of a shell for a process that got SIGKILL
 
 
 def main() -> int:
-    """Run one command of ``sys.argv``; return its exit code, ``KILLED`` where the process that did it was killed."""
+    """Run the command of ``sys.argv``; return its exit code, ``KILLED`` if its process was killed."""
     leave_out_current_directory()
     code = ask(os.environ[WORKER]) if WORKER in os.environ else None
     if code is None:
@@ -33,13 +33,13 @@ def main() -> int:
 
 
 def leave_out_current_directory() -> None:
-    """Import nothing from where the data lie: to Python an empty entry of PYTHONPATH is the current directory."""
+    """Remove the current directory from the import path, where an empty entry of PYTHONPATH puts it."""
     if "" in os.environ.get("PYTHONPATH", "none").split(os.pathsep):
         sys.path[:] = [folder for folder in sys.path if folder not in ("", os.getcwd())]
 
 
 def ask(name: str) -> int | None:
-    """Have a command of ``sys.argv`` done by a worker; return its exit code, None if the worker does not take it."""
+    """Have the worker run the command of ``sys.argv``; return its exit code, None if the worker does not accept it."""
     import marshal
     import socket
 
@@ -48,7 +48,7 @@ def ask(name: str) -> int | None:
             connection.settimeout(PATIENCE)
             connection.connect(f"\0{name}")
             peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-            # More open files than the three, the connection and this listing may be arguments, as /dev/fd/63.
+            # Any further open file may be an argument, such as /dev/fd/63.
             if not same_user(peer) or len(os.listdir("/proc/self/fd")) > 5 or not connection.recv(1):
                 return None
             os.umask(umask := os.umask(0o77))
@@ -70,15 +70,15 @@ def ask(name: str) -> int | None:
 
 
 def same_user(peer: bytes) -> bool:
-    """Tell whether the other end, as SO_PEERCRED gives it, is of this user and group: nobody else gets or does work."""
+    """Return whether the peer, by SO_PEERCRED, has this user and group; no other may send or run commands."""
     return peer[4:] == b"".join(number.to_bytes(4, sys.byteorder) for number in (os.geteuid(), os.getegid()))
 
 
 def alike() -> list[object]:
-    """Return what a forked process has of the worker and cannot take from a client: both must have the same.
+    """Return the state that a forked process inherits from the worker; client and worker must agree on it.
 
-    The installation, groups, mounts, priority, processors, what was read at the start, control group and limits.
-    Raises OSError.
+    It is the installation, groups, mounts, priority, processors, start-up variables, control group and limits. Raises
+    OSError.
     """
     parts = [*BUILD_ID, os.getgroups(), os.readlink("/proc/self/ns/mnt"), os.nice(0), sorted(os.sched_getaffinity(0))]
     parts.append(sorted(item for item in os.environ.items() if item[0].startswith(AT_START)))

@@ -1,9 +1,9 @@
-"""The end of a run of the workflow: who failed is named last, and after an error what can be made is made.
+"""The end of a workflow run: failed samples are listed last, and after an error missing outputs are made where
+possible.
 
-A step that crashes leaves a result that says so. One that is killed with everything around it, as a submission on a
-cluster, leaves nothing, and those of the same submission that it had not come to have nothing either; and Snakemake
-then makes nothing that depends on any of them. Here the one gets its result after all, the others are analysed, and
-the outputs of the cohort are made of what there is.
+A step that crashes leaves a result with the reason. A cluster submission that is killed leaves no result for its
+current sample and none for those it had not started, and Snakemake then skips everything that depends on them. Here the
+killed sample gets its result, the others are analysed, and the outputs of the cohort are made from what exists.
 """
 
 from __future__ import annotations
@@ -26,33 +26,32 @@ from cd40l_flow.result.review_state import digest_of
 from cd40l_flow.steps import Outputs, fail_analysis, tell_traceback, words_of
 
 MOST_NAMED = 50
-# Analyses that the end of a run makes up for, two seconds each: those of a few submissions. Where more were lost it is
-# the cluster that fails, and the machine that people log in to is not to do its work.
+# The most analyses that are made up for, at two seconds each: those of a few submissions. If more were lost, the
+# cluster has failed, and a login node must not do its work.
 MOST_MADE = 100
-# The environment variable that tells the processes of a submission how often Snakemake tries a job again.
+# The environment variable with Snakemake's number of retries, for the processes of a submission.
 RETRIES = "CD40L_FLOW_RETRIES"
 COHORT = ("summarize", "index", "multiqc")
 
 
 def start_of_run(workflow: Any) -> None:
-    """Tell of the retries, and remove the logs of the analyses to come: what is in one then tells that it was begun."""
+    """Export the number of retries and remove old logs of the analyses: a log then shows that one was started."""
     os.environ[RETRIES] = str(workflow.execution_settings.retries)
     for job in _of(workflow.dag.needrun_jobs(), "analyse"):
         _log(job).unlink(missing_ok=True)
 
 
 def end_of_run(workflow: Any, *, complete: bool) -> None:
-    """Make up for what an error left undone; name every sample that failed, and raise SystemExit where there is one.
+    """Make what an error left undone; list every failed sample, and raise SystemExit if there is one.
 
-    ``workflow`` is Snakemake's, ``complete`` whether all jobs ended well. Only samples whose jobs were asked for are
-    touched.
+    ``workflow`` is Snakemake's object, ``complete`` whether all jobs succeeded. Only requested samples are touched.
     """
     jobs = list(workflow.dag.jobs)
     named: dict[str, str] = {}
     untouched: list[str] = []
     if not complete:
         due = set(workflow.dag.needrun_jobs(exclude_finished=True))
-        # What is told here belongs to the messages of Snakemake.
+        # These messages belong to those of Snakemake.
         with redirect_stdout(sys.stderr):
             made_up, untouched = _make_up(workflow, [job for job in jobs if job in due])
         named |= made_up
@@ -69,20 +68,19 @@ def end_of_run(workflow: Any, *, complete: bool) -> None:
         few = ", ".join(untouched[:10]) + (", ..." if len(untouched) > 10 else "")
         lines.insert(0, f"Not begun: {len(untouched)} of the analyses ({few}); the next run does them.")
     import_module("snakemake.logging").logger.error("\n".join(lines))
-    # An exception of Snakemake's would end with the places of its own code, not with the samples.
+    # An exception of Snakemake would end with a traceback of its own code, not with the samples.
     raise SystemExit(1)
 
 
 def _make_up(workflow: Any, jobs: list[Any]) -> tuple[dict[str, str], list[str]]:
-    """Make what jobs that did not end have left undone.
+    """Make the outputs of jobs that did not finish.
 
-    Returns sample or output -> why, of what is not told elsewhere, and the samples whose analysis was not begun and is
-    left to the next run.
+    Returns sample or output -> reason, where no other message gives it, and the samples left to the next run.
     """
-    # Somebody has ended the run, or Snakemake was told to stop at the first error: nothing more is begun.
+    # The user has ended the run, or Snakemake stops at the first error: start nothing more.
     stopped = bool(list(workflow.scheduler.running) or list(workflow.scheduler.open_jobs))
     analyses = _of(jobs, "analyse")
-    # A submission that dies as a whole leaves such as were not begun, and so does a control that dies.
+    # A submission or a control that dies leaves analyses that were not started.
     waiting = [job for job in analyses if not _log(job).exists() or not _log(job).stat().st_size]
     left = waiting if stopped or len(waiting) > MOST_MADE else []
     failed = set()
@@ -111,7 +109,7 @@ def _make_up(workflow: Any, jobs: list[Any]) -> tuple[dict[str, str], list[str]]
 
 
 def _record(workflow: Any, job: Any) -> None:
-    """Let Snakemake know what a job was made from: else the next run would not see that it has to be made again."""
+    """Record the inputs of a job for Snakemake, so that the next run sees when it is out of date."""
     workflow.async_run(workflow.persistence.finished(job))
 
 
@@ -125,9 +123,9 @@ def _folder(job: Any) -> Path:
 
 
 def _make_result(job: Any, *, begun: bool) -> bool:
-    """Give a sample whose analysis left no present result one that says so; one that was not begun is analysed.
+    """Write a failed result for a sample whose analysis left none; analyse one that was not started.
 
-    Returns whether it is one that says so.
+    Returns whether the result is a failed one.
     """
     planned = read_job(job.params.job)
     place = Path(str(job.output.result))
@@ -146,7 +144,7 @@ def _make_result(job: Any, *, begun: bool) -> bool:
 
 
 def _analyse(job: Any) -> None:
-    """Run the command of an analysis, as its rule has it, in processes of its own."""
+    """Run the shell command of an analysis in a subprocess."""
     _log(job).parent.mkdir(parents=True, exist_ok=True)
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)])
     command = ["bash", "-c", f"set -euo pipefail; {job.shellcmd}"]
@@ -154,7 +152,7 @@ def _analyse(job: Any) -> None:
 
 
 def _make_report(job: Any) -> bool:
-    """Make the report of a sample unless there is one of its present result; return whether it was made."""
+    """Make the report of a sample unless one of its current result exists; return whether it was made."""
     from cd40l_flow.cli.main import main
 
     out, result = Path(str(job.output[0])), Path(str(job.input.result))
@@ -193,7 +191,7 @@ def _make_cohort(job: Any, rule: str) -> None:
 
 
 def _failed(jobs: list[Any]) -> Iterator[tuple[str, str]]:
-    """Yield every sample that has no result, or of which a step failed in this run, and why."""
+    """Yield every sample without a result, or with a failed step in this run, and the reason."""
     for job in _of(jobs, "analyse"):
         place = Path(str(job.output.result))
         if place.exists() and not failures(place.parent):
@@ -213,6 +211,6 @@ def _failed(jobs: list[Any]) -> Iterator[tuple[str, str]]:
 
 
 def _of(jobs: Iterable[Any], rule: str) -> list[Any]:
-    """Return the jobs of a rule, which has another name in front where the workflow is a module of another."""
+    """Return the jobs of a rule; its name has a prefix where the workflow is used as a module."""
     found = [job for job in jobs if job.rule.name == rule or job.rule.name.endswith(f"_{rule}")]
     return sorted(found, key=lambda job: str(job.output[0]))

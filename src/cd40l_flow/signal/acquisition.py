@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cd40l_flow.assay.gating_limits import AcquisitionLimits
 from cd40l_flow.base.model import Events, Floats, Singles
 from cd40l_flow.signal.bins import Index, united
 from cd40l_flow.signal.course import Course, course, course_edges
@@ -20,29 +20,15 @@ Mask = NDArray[np.bool_]
 
 FEWEST_EVENTS = 300
 PILE_UP_FRACTION = 0.002
-
-
-@dataclass(frozen=True)
-class SteadyLimits:
-    """How steady an acquisition must be; the group ``acquisition`` of the configuration explains each."""
-
-    shift_points: float = 15.0
-    drift_points: float = 10.0
-    burst_factor: float = 3.0
-    stop_s: float = 1.0
-
-    @classmethod
-    def of(cls, limits: Mapping[str, Any]) -> SteadyLimits:
-        """Return those of the group ``acquisition`` of the configuration."""
-        return cls(**{one.name: float(limits[one.name]) for one in fields(cls)})
+DEFAULTS = AcquisitionLimits()
 
 
 @dataclass(frozen=True)
 class BadInterval:
-    """A stretch of time that is cut: seconds, its events, and why.
+    """An interval of time that is removed: its ends in seconds, its number of events, and the reason.
 
-    Every event from ``start`` to ``end``, both included, is cut. ``shifts`` maps each signal that lies too far away to
-    its shift in percentile points; empty for a burst of events.
+    Every event from ``start`` to ``end``, both included, is removed. ``shifts`` maps each shifted signal to its shift
+    in percentile points. It is empty for a burst of events.
     """
 
     start: float
@@ -55,8 +41,8 @@ class BadInterval:
 class TimeQC:
     """What acquisition QC found in time: ``steady`` (events,), False for events to cut.
 
-    ``drifts`` maps signal -> the largest difference left in what is kept, percentile points (target among them);
-    ``flow`` and ``course`` are None where there are too few events.
+    ``drifts`` maps signal -> largest difference that remains among the kept events, in percentile points (target
+    included). ``flow`` and ``course`` are None where there are too few events.
     """
 
     steady: Mask
@@ -64,16 +50,16 @@ class TimeQC:
     drifts: Mapping[str, float] = field(default_factory=dict)
     flow: FlowRate | None = None
     course: Course | None = None
-    limits: SteadyLimits = SteadyLimits()
+    limits: AcquisitionLimits = DEFAULTS
 
 
 @dataclass(frozen=True)
 class Acquisition:
     """What acquisition QC found in one tube.
 
-    ``keep`` is (events,), False for events cut; ``in_range`` the same without the cut in time. Percents are of all
-    events of the tube. ``problem`` says why time could not be assessed, empty when it was. ``ceilings`` maps each
-    scatter detector -> the channel value from which on events were cut.
+    ``keep``, (events,), is False for removed events. ``in_range`` is the same without the time gate. Percents are of
+    all events of the tube. ``problem`` is the reason why time could not be assessed, or empty. ``ceilings`` maps each
+    scatter detector to the channel value above which events were removed.
     """
 
     keep: Mask
@@ -85,29 +71,31 @@ class Acquisition:
     ceilings: Mapping[str, float] = field(default_factory=dict)
 
     def without_time_qc(self) -> Acquisition:
-        """Return the same acquisition with nothing cut in time."""
+        """Return the same acquisition without the time gate."""
         nothing = replace(self.time_qc, steady=np.ones_like(self.keep), stretches=())
         return replace(self, keep=self.in_range, removed_percent=0.0, time_qc=nothing)
 
 
 def at_the_top(values: Floats | Singles, maximum: float) -> Mask:
-    """Return which values, (n,), sit at the top of the range (channel values), or pile up at the largest value seen."""
+    """Return a mask, (n,), of the values at the top of the range (channel values), or at a pile-up of the largest
+    value.
+    """
     return reaching(values, ceiling(values, maximum))
 
 
 def reaching(values: Floats | Singles, limit: float) -> Mask:
-    """Return which values, (n,), are at or above a limit, whatever precision they are kept in."""
+    """Return a mask, (n,), of the values at or above a limit, in any floating-point precision."""
     with np.errstate(over="ignore"):
         least = values.dtype.type(limit)
-    # The least number of that precision which is no smaller than the limit.
+    # The smallest number of that precision that is not below the limit.
     mask: Mask = values >= (least if least >= limit else np.nextafter(least, np.inf, dtype=values.dtype))
     return mask
 
 
 def ceiling(values: Floats | Singles, maximum: float) -> float:
-    """Return the channel value from which on values, (n,), are at the top: ``maximum``, or where they pile up below it.
+    """Return the channel value at which values, (n,), are saturated: ``maximum``, or a pile-up below it.
 
-    Some instruments saturate below ``$PnR``; a value shared by over 0.2 % of the events is their ceiling.
+    Some instruments saturate below ``$PnR``. There, a value shared by over 0.2 % of the events is the ceiling.
     """
     largest = float(values.max(initial=-np.inf))
     piled = np.count_nonzero(values == largest) > max(10, PILE_UP_FRACTION * values.size)
@@ -124,16 +112,14 @@ def steady_intervals(
     time: Floats,
     signals: Mapping[str, Floats | Singles],
     target: Floats | Singles | None = None,
-    limits: SteadyLimits | None = None,
+    limits: AcquisitionLimits = DEFAULTS,
 ) -> TimeQC:
-    """Return which events were acquired while every signal was steady, and what was found.
+    """Return which events were acquired while every signal was stable, with the findings.
 
-    ``time`` is in seconds, (events,), in any order; ``signals`` are those whose steadiness decides, (events,) each on
-    any scale that keeps their order. ``target`` is what the assay asks for: it is watched and told, but decides
-    nothing, for a cut chosen by the target could make a call. Source of the ideas: PeacoQC
-    (doi:10.1002/cyto.a.24501), flowAI (doi:10.1093/bioinformatics/btw191).
+    ``time`` is in seconds, (events,), in any order; ``signals``, (events,) each on any monotonic scale, decide which
+    events are removed. ``target`` is monitored and reported, but removes nothing: a time gate chosen by the target
+    could create a call. Sources: PeacoQC (doi:10.1002/cyto.a.24501), flowAI (doi:10.1093/bioinformatics/btw191).
     """
-    limits = limits or SteadyLimits()
     steady: Mask = np.ones(time.size, dtype=bool)
     if time.size < FEWEST_EVENTS:
         return TimeQC(steady)
@@ -177,14 +163,16 @@ def steady_intervals(
 def _cut(
     clock: Floats, bad: Sequence[tuple[int, int, Mapping[str, float]]], flow: FlowRate
 ) -> tuple[Mask, tuple[BadInterval, ...]]:
-    """Return which events are kept and what is cut: ``bad`` stretches (first, last + 1, shifts) and bursts."""
+    """Return which events are kept and which intervals are removed: ``bad`` stretches (first, last + 1, shifts) and
+    bursts.
+    """
     keep: Mask = np.ones(clock.size, dtype=bool)
     stretches = []
     bursts = [np.searchsorted(clock, burst) for burst in flow.bursts]
     for first, last, shifts in [*bad, *((int(begin), int(end), {}) for begin, end in bursts)]:
         if last <= first:
             continue
-        # Whole moments are cut, so that the seconds told of a stretch are the cut, in whatever program it is drawn.
+        # Whole time ticks are removed, so that the reported seconds reproduce the gate in any program.
         first = int(np.searchsorted(clock, clock[first], side="left"))
         last = int(np.searchsorted(clock, clock[last - 1], side="right"))
         fresh = int(np.count_nonzero(keep[first:last]))
@@ -195,12 +183,12 @@ def _cut(
 
 
 def _between(edges: Index, ends: Index, sums: Floats) -> Floats:
-    """Return sums between some of the ends, from those between all; of nothing it is any number."""
+    """Return sums between some of the edges from the sums between all edges."""
     return np.add.reduceat(sums, np.searchsorted(ends, edges[:-1]))
 
 
 def _shifts(parts: list[Segment], first: int, last: int) -> dict[str, float]:
-    """Return the largest shift of each signal that made a stretch bad, percentile points."""
+    """Return the largest shift of each signal that made an interval bad, in percentile points."""
     strongest: dict[str, float] = {}
     for part in parts:
         if part.bad and part.first < last and part.last > first:
@@ -210,10 +198,10 @@ def _shifts(parts: list[Segment], first: int, last: int) -> dict[str, float]:
 
 
 def _drift(signal: Ranks, means: Floats, kept: Floats, levels: Sequence[float]) -> float:
-    """Return the change of a signal over what is kept, percentile points.
+    """Return the drift of a signal over the kept events, in percentile points.
 
-    It is the change along a straight line through the ``means`` of what is kept of each block, ``kept`` events, where
-    it is beyond six standard errors, or the difference of two segments' ``levels`` when that is more.
+    This is the change along a straight line through the ``means`` of the ``kept`` events of each block, where it
+    exceeds six standard errors, or the difference of two segments' ``levels`` if that is larger.
     """
     edges = block_edges(signal.size)
     place = 0.5 * (edges[1:] + edges[:-1]) / signal.size

@@ -1,4 +1,4 @@
-"""Bins of time, as numbers of events: an acquisition is in order, so a bin is told by its first event."""
+"""Bins of time. Events are in order of time, so the index of its first event defines a bin."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from cd40l_flow.base.model import Floats
 
 Index = NDArray[np.intp]
 
-_CHUNK = 1 << 14  # events at a time: they stay in the processor's cache
+_CHUNK = 1 << 14  # events per batch, to stay in the CPU cache
 
 
 def bin_edges(clock: Floats, place: Callable[[Floats], Floats], bins: int) -> Index:
-    """Return the numbers of the first events of bins, and of all events last, (bins + 1,).
+    """Return the index of the first event of each bin, then the number of events, (bins + 1,).
 
-    ``clock`` is time in order, (events,); ``place`` gives where times lie, in bins. What is beyond counts to the last.
+    ``clock``, (events,), is time in ascending order; ``place`` converts times to bin coordinates. Later times belong to
+    the last bin.
     """
     edges = np.full(bins + 1, clock.size, dtype=np.intp)
     edges[0] = 0
@@ -31,6 +32,6 @@ def bin_edges(clock: Floats, place: Callable[[Floats], Floats], bins: int) -> In
 
 
 def united(one: Index, other: Index) -> Index:
-    """Return the edges of both, rising and each once: as ``np.union1d``, which would load numpy's masked arrays."""
+    """Return the sorted union of two sets of edges, as ``np.union1d``, which would import numpy's masked arrays."""
     both = np.sort(np.concatenate((one, other)))
     return both[np.flatnonzero(np.diff(both, prepend=-1))]

@@ -1,4 +1,4 @@
-"""The ends of a detector's range, where log amplifiers and clipped exports pile up what lies beyond them."""
+"""The ends of a detector's range, where log amplifiers and clipped exports pile up values beyond the range."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from cd40l_flow.base.model import Floats, Singles
 
 FEWEST = 10
 SMALLEST_SHARE = 0.001
-# The end value holds this many times what each of its neighbours does: a distribution that thins out, or rises, does
-# not do that between two steps of a converter.
+# The end value holds this many times the events of each neighbour. A smooth distribution does not change that much
+# between two converter steps.
 OVER_NEIGHBOURS = 3.0
 NEIGHBOURS = 8
 
 
 @dataclass(frozen=True)
 class Pile:
-    """Values beyond the end of a detector's range, all given as that end: ``value`` (the unit of the values) and the
-    ``share`` of all values that lie there, 0 to 1.
+    """A pile-up at the end of a detector's range: its ``value``, in the unit of the values, and its ``share`` of all
+    values, 0 to 1.
     """
 
     value: float
@@ -27,11 +27,10 @@ class Pile:
 
 
 def pile(values: Floats | Singles) -> Pile | None:
-    """Return the lowest value and its share where events are piled there, else None; ``values`` are (n,), any unit.
+    """Return the pile-up at the lowest value, or None; ``values`` are (n,), any unit.
 
-    The lowest value is a pile where it holds at least ten events, a thousandth of all, and three times what any of its
-    eight neighbours holds, neighbours being the next values that occur. What lies there is censored: known to be no
-    more than that value.
+    A pile-up holds at least ten events, a thousandth of all, and three times the events of any of the next eight
+    values. Its events are censored: their true value is at most the one recorded.
     """
     if values.size < FEWEST:
         return None
@@ -41,7 +40,7 @@ def pile(values: Floats | Singles) -> Pile | None:
         return None
     above = values[values > lowest]
     if above.size:
-        # The nearest events reach past the neighbours sought, or they alone hold more than the pile allows.
+        # Stop once the nearest events cover all neighbours, or exceed what a pile-up allows.
         nearest = np.sort(np.partition(above, min(count * NEIGHBOURS, above.size) - 1)[: count * NEIGHBOURS])
         _, held = np.unique(nearest, return_counts=True)
         if count < OVER_NEIGHBOURS * int(held[:NEIGHBOURS].max()):
@@ -50,6 +49,6 @@ def pile(values: Floats | Singles) -> Pile | None:
 
 
 def top_pile(values: Floats | Singles) -> Pile | None:
-    """Return the highest value and its share where events are piled there, else None; as ``pile``, from above."""
+    """Return the pile-up at the highest value, or None; the mirror image of ``pile``."""
     found = pile(-values)
     return None if found is None else Pile(-found.value, found.share)

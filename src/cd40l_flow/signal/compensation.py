@@ -1,4 +1,4 @@
-"""Compensation: from what the detectors saw to what each dye emitted."""
+"""Compensation: from detector signals to dye signals."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ import numpy as np
 from cd40l_flow.base.model import Events
 from cd40l_flow.signal.acquisition import at_the_top, top_of
 
-_CHUNK = 1 << 14  # events at a time: they stay in the processor's cache
+_CHUNK = 1 << 14  # events per batch, to stay in the CPU cache
 
 
 def compensate(events: Events, *, reuse: bool = False) -> Events:
-    """Return a tube with the spillover of every dye removed; one that was compensated before as it is.
+    """Return a tube with spillover removed; a compensated tube is returned unchanged.
 
-    Scatter and the markers' detectors stay, (events, detectors) in float32, column by column: gating looks at nothing
-    else, and seven digits are what the files hold. With ``reuse`` they take the place of the values of ``events``,
-    which nobody may look at afterwards: half the memory. Observed = dyes x matrix (rows are dyes), so dyes = observed x
-    inverse; detectors outside the matrix are unchanged. Source: Bagwell & Adams 1993
-    (doi:10.1111/j.1749-6632.1993.tb38775.x).
+    Only scatter and the markers' detectors are kept, (events, detectors), float32, column-major. With ``reuse`` they
+    overwrite the values of ``events``, which must not be used afterwards; this halves the memory. Observed = dyes x
+    matrix (rows are dyes), so dyes = observed x inverse; detectors outside the matrix are unchanged. Source: Bagwell &
+    Adams 1993 (doi:10.1111/j.1749-6632.1993.tb38775.x).
     """
     if events.compensated:
         return events
@@ -28,7 +27,7 @@ def compensate(events: Events, *, reuse: bool = False) -> Events:
     names = tuple(dict.fromkeys(name for name in wanted if name))
     columns = {name: events.values[:, at] for at, name in enumerate(events.names)}
     target = events.markers["target"]
-    # Of what the detector saw, which is gone afterwards where values are reused.
+    # Uses the raw signal, which is overwritten below where values are reused.
     top = at_the_top(columns[target], top_of(events, target))
     dyes = events.spillover.detectors if events.spillover is not None else ()
     if reuse and events.values.dtype == np.float32 and events.names[: len(names)] == names:

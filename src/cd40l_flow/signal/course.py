@@ -1,4 +1,4 @@
-"""The course of an acquisition: its events and the shifts of its signals in equal stretches of time, for a figure."""
+"""The course of an acquisition for a figure: event counts and signal shifts in equal intervals of time."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from cd40l_flow.base.model import Floats
 from cd40l_flow.signal.bins import Index, bin_edges
 
 BINS = 60
-FEWEST = 10  # events in a bin, for a mean that says something
+FEWEST = 10  # events in a bin, below which its mean is not shown
 
 
 @dataclass(frozen=True)
 class Course:
-    """What happened in 60 equal stretches of a tube's time, which begins at ``begin`` and lasts ``seconds``.
+    """Events and signals in 60 equal intervals of a tube's time, which starts at ``begin`` and lasts ``seconds``.
 
-    ``counts`` are their events, (60,); ``shifts`` maps signal -> mean percentile of the events less that of what is
-    kept, (60,), NaN where there are fewer than 10 events.
+    ``counts``, (60,), are numbers of events. ``shifts`` maps signal -> mean percentile minus that of the kept events,
+    (60,), NaN with fewer than 10 events.
     """
 
     begin: float
@@ -29,13 +29,15 @@ class Course:
 
 
 def course_edges(clock: Floats) -> Index:
-    """Return the first events of 60 equal stretches of time and the number of events last, (61,)."""
+    """Return the index of the first event of 60 equal intervals, then the number of events, (61,)."""
     begin, seconds = float(clock[0]), float(clock[-1] - clock[0])
     return bin_edges(clock, lambda time: (time - begin) * (BINS / seconds if seconds else 0.0), BINS)
 
 
 def course(clock: Floats, edges: Index, sums: Mapping[str, Floats], levels: Mapping[str, float]) -> Course:
-    """Return the course from ``course_edges``, each signal's sums of percentiles between them and its level kept."""
+    """Return the course from ``course_edges``, the sums of each signal's percentiles between them, and its mean over
+    kept events.
+    """
     counts = np.diff(edges)
     shifts = {
         name: np.where(counts >= FEWEST, own / np.maximum(counts, 1) - levels[name], np.nan)

@@ -1,4 +1,4 @@
-"""The flow rate: events per time, where it stopped, and where events came in a burst (air bubble, pressure shock)."""
+"""The flow rate: events per second, stops, and bursts (air bubble, pressure shock)."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ SHORTEST = 0.1  # seconds, as flowAI's second fraction
 EVENTS_A_BIN = 25
 MOST_BINS = 5_000
 NEIGHBOURS = 10  # bins on either side
-LONGEST_BURST = 0.05  # of the events: more is another speed of the instrument, not a burst
+LONGEST_BURST = 0.05  # of the events; a larger share is a change of flow speed, not a burst
 STANDARD_ERRORS = 6.0
 STOP_FACTOR = 50.0  # mean distances between events; a Poisson process reaches it once in e^50
-_CHUNK = 1 << 14  # events at a time: they stay in the processor's cache
+_CHUNK = 1 << 14  # events per batch, to stay in the CPU cache
 
 
 @dataclass(frozen=True)
 class FlowRate:
-    """The flow of one tube: ``median`` in events a second; ``stops`` and ``bursts`` first and last second of each.
+    """The flow of one tube: ``median`` in events per second; ``stops`` and ``bursts`` as (first, last) second.
 
-    ``slow_percent`` is the percent of the time in which the flow was below a third of its median, stops left out.
+    ``slow_percent`` is the percent of time with a flow below a third of the median, without stops.
     """
 
     median: float
@@ -36,17 +36,17 @@ class FlowRate:
 
 
 def flow_rate(time: Floats, burst_factor: float, stop_seconds: float) -> FlowRate:
-    """Return the flow of an acquisition; ``time`` in seconds, (events,), in order.
+    """Return the flow of an acquisition; ``time``, (events,), in seconds, ascending.
 
-    Bins of time are at least 0.1 s and a tick of the clock, with 25 events where the flow is even. A burst has
-    ``burst_factor`` times the median rate; a stop lasts ``stop_seconds`` and 50 mean distances between events.
+    Bins are at least 0.1 s and one clock tick wide, with about 25 events each. A burst has ``burst_factor`` times the
+    median rate. A stop lasts at least ``stop_seconds`` and 50 mean inter-event times.
     """
     begin, duration = float(time[0]), float(time[-1] - time[0])
     tick, waits = _steps(time, stop_seconds)
     if not tick:
         return FlowRate(0.0, (), (), 0.0)
     wanted = max(SHORTEST, duration / MOST_BINS, EVENTS_A_BIN * median_of(_spacing(time)))
-    # Bins hold the same number of ticks, or a coarse clock would make a rhythm of its own.
+    # All bins hold the same number of ticks; otherwise a coarse clock would create a false rhythm.
     width = max(1.0, math.ceil(wanted / tick)) * tick if wanted < 1_000 * tick else wanted
 
     def place(times: Floats) -> Floats:
@@ -76,13 +76,13 @@ def flow_rate(time: Floats, burst_factor: float, stop_seconds: float) -> FlowRat
 
 
 def _spacing(time: Floats) -> Floats:
-    """Return the mean distance between events in blocks of 25, seconds: the clock may be too coarse for single ones."""
+    """Return the mean inter-event time in blocks of 25, seconds: the clock may be too coarse for single events."""
     ends = time[::EVENTS_A_BIN]
     return np.diff(ends) / EVENTS_A_BIN if ends.size > 1 else np.array([(time[-1] - time[0]) / max(time.size - 1, 1)])
 
 
 def _steps(time: Floats, stop_seconds: float) -> tuple[float, Index]:
-    """Return the smallest step of time, seconds, 0 where there is none, and after which events time stood still."""
+    """Return the smallest time step in seconds (0 without one), and the events after which time did not advance."""
     tick, waits = np.inf, []
     for begin in range(0, time.size - 1, _CHUNK):
         gaps = np.diff(time[begin : begin + _CHUNK + 1])
@@ -93,9 +93,9 @@ def _steps(time: Floats, stop_seconds: float) -> tuple[float, Index]:
 
 
 def _burst(counts: Index, median: float, burst_factor: float, spread: float) -> NDArray[np.bool_]:
-    """Return which bins hold far more events than usual, (bins,).
+    """Return a mask, (bins,), of the bins with far more events than usual.
 
-    Usual is the median, and that of the bin's neighbours as well: another speed of the instrument is no burst.
+    A burst exceeds both the overall median and that of the neighbouring bins: a change of flow speed is no burst.
     """
 
     def far_above(usual: Floats) -> Floats:

@@ -17,7 +17,7 @@ from cd40l_flow.base.model import Floats, Singles
 
 _PIECES = 8  # 2^8 pieces to each doubling of (distance from zero + width)
 _SHIFT = 52 - _PIECES  # a double has 52 bits of mantissa
-_CHUNK = 1 << 14  # values at a time: they and their pieces stay in the processor's cache
+_CHUNK = 1 << 14  # values per batch, to stay in the CPU cache
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Biexponential:
     y1: float
 
     def x(self, y: Floats) -> Floats:
-        """Return linear values for places at or above ``y1``, (n,)."""
+        """Return the linear values of scale positions at or above ``y1``, (n,)."""
         found: Floats = self.a * np.exp(self.b * y) - self.c * np.exp(-self.d * y) + self.f
         return found
 
@@ -66,21 +66,21 @@ def biexponential(t: float, w: float, m: float, a: float) -> Biexponential:
 
 
 def inverse(scaled: Floats, terms: Biexponential) -> Floats:
-    """Return the linear values of places on the scale, (n,)."""
+    """Return the linear values of scale positions, (n,)."""
     below = scaled < terms.y1
     x = terms.x(np.where(below, 2 * terms.y1 - scaled, scaled))
     return np.where(below, -x, x)
 
 
 def forward(values: Floats | Singles, terms: Biexponential) -> Floats:
-    """Return the places on the scale of linear values, (n,): within 1e-11 of the exact ones, NaN where not finite."""
+    """Return the scale positions of linear values, (n,): exact to 1e-11, NaN where not finite."""
     scaled: Floats = np.empty(values.size)
     lay(values, terms, scaled)
     return scaled
 
 
 def lay(values: Floats | Singles, terms: Biexponential, scaled: Floats | Singles) -> None:
-    """Write the places on the scale of linear values, (n,), into ``scaled``, (n,), whatever precision it has.
+    """Write the scale positions of linear values, (n,), into ``scaled``, (n,), of any floating-point precision.
 
     |x| + width, as a floating-point number, is its own piecewise linear logarithm: exponent and first bits of mantissa
     number the piece, the other bits are the place in it.
@@ -92,7 +92,7 @@ def lay(values: Floats | Singles, terms: Biexponential, scaled: Floats | Singles
         scaled[finite] = forward(values[finite], terms)
         return
     width = float(terms.slope(np.array([terms.y1]))[0]) / terms.b
-    # At least what the scale holds, so that all values of a detector share one table.
+    # At least the top of the scale, so that all values of a detector share one table.
     top = max(top, float(terms.x(np.ones(1))[0]))
     first, cubics = _pieces(terms, width, math.frexp(top + width)[1])
     inside = (1 << _SHIFT) - 1
@@ -105,7 +105,7 @@ def lay(values: Floats | Singles, terms: Biexponential, scaled: Floats | Singles
         bits = place.view(np.int64)
         np.subtract(np.right_shift(bits, _SHIFT, out=piece), first, out=piece)
         np.multiply(np.bitwise_and(bits, inside, out=bits), 1.0 / (1 << _SHIFT), out=place)
-        # All pieces are there, and clipping spares numpy a copy of what it takes.
+        # All indices are valid, and mode "clip" saves numpy a buffered copy.
         cubics[3].take(piece, out=rise, mode="clip")
         for power in (2, 1, 0):
             rise *= place

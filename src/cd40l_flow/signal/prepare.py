@@ -1,22 +1,22 @@
-"""From events as stored to a tube that can be gated: compensated, scaled, its acquisition judged."""
+"""From stored events to a tube ready for gating: compensated, scaled, with acquisition QC."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
+from cd40l_flow.assay.gating_limits import AcquisitionLimits, ScaleLimits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.tables import TARGET
 from cd40l_flow.base.model import Events, Floats, Singles
 from cd40l_flow.signal.acquisition import (
+    DEFAULTS,
     FEWEST_EVENTS,
     Acquisition,
     Mask,
-    SteadyLimits,
     TimeQC,
     ceiling,
     reaching,
@@ -32,8 +32,8 @@ from cd40l_flow.signal.scale import Scale, choose_scale, robust_sd, widest
 class TubeSignal:
     """One tube, compensated and scaled: ``events`` hold linear values, ``scaled`` marker -> (events,) logicle.
 
-    ``floors`` and ``tops`` map the detectors of markers whose lowest or highest value is a pile -> that value, channels
-    (``censoring.pile``): what lies there is known only to lie no higher, or no lower.
+    ``floors`` and ``tops`` map detectors with a pile-up (``censoring.pile``) to its channel value. True values there
+    are at most, or at least, that value.
     """
 
     events: Events
@@ -47,7 +47,7 @@ class TubeSignal:
         return self.detector(self.events.markers[marker])
 
     def stored(self, name: str) -> Singles:
-        """Return the compensated linear values of a detector as they are kept, (events,), contiguous."""
+        """Return the compensated linear values of a detector as stored, (events,), contiguous."""
         return _stored(self.events, name)
 
     def detector(self, name: str) -> Floats:
@@ -55,11 +55,11 @@ class TubeSignal:
         return self.events.column(name)
 
 
-def choose_scales(tubes: Sequence[Events], limits: Mapping[str, Any], source: str) -> dict[str, Scale]:
+def choose_scales(tubes: Sequence[Events], limits: ScaleLimits, source: str) -> dict[str, Scale]:
     """Return detector -> scale from the tubes of one sample (a control's, where the run has one).
 
-    ``limits`` is the group ``scale`` of the configuration, ``source`` what the result says of where the scales came
-    from. The scale of a target is wide enough for its background: unstimulated and background tubes.
+    ``limits`` is the group ``scale`` of the configuration, ``source`` the origin of the scales for the result. The
+    scale of a target fits its background: unstimulated and background tubes.
     """
     pooled: dict[str, list[Floats]] = {}
     tops: dict[str, float] = {}
@@ -75,7 +75,7 @@ def choose_scales(tubes: Sequence[Events], limits: Mapping[str, Any], source: st
             if marker == "target" and resting:
                 low = pile(column)
                 spread = robust_sd(column, None if low is None else low.value)
-                # Where hardly any event is seen above the detector's end, the tube says nothing of the width.
+                # Where nearly all events are at the detector's end, the tube gives no information on the width.
                 background[name] = max(background.get(name, 0.0), 0.0 if math.isnan(spread) else spread)
     return {
         name: choose_scale(tops[name], np.concatenate(columns), background.get(name, 0.0), limits, source)
@@ -84,7 +84,7 @@ def choose_scales(tubes: Sequence[Events], limits: Mapping[str, Any], source: st
 
 
 def shared_scales(candidates: Iterable[Mapping[str, Scale]]) -> dict[str, Scale]:
-    """Return for each detector the widest scale of several controls: the one scale of their run."""
+    """Return for each detector the widest scale of several controls, shared by their run."""
     found: dict[str, list[Scale]] = {}
     for scales in candidates:
         for name, scale in scales.items():
@@ -92,20 +92,19 @@ def shared_scales(candidates: Iterable[Mapping[str, Scale]]) -> dict[str, Scale]
     return {name: widest(scales) for name, scales in sorted(found.items())}
 
 
-def prepare(events: Events, scales: Mapping[str, Scale], acquisition: Mapping[str, Any] | None = None) -> TubeSignal:
-    """Return a tube compensated and scaled, with its acquisition judged; ``scales`` holds every marker's detector.
+def prepare(events: Events, scales: Mapping[str, Scale], limits: AcquisitionLimits = DEFAULTS) -> TubeSignal:
+    """Return a tube compensated and scaled, with acquisition QC; ``scales`` has the detector of every marker.
 
-    ``acquisition`` is that group of the configuration's limits; its defaults hold where it is left out.
+    ``limits`` is the group ``acquisition`` of the configuration's limits.
     """
     events = compensate(events)
     scaled = {marker: scales[name].singles(_stored(events, name)) for marker, name in events.markers.items()}
-    limits = SteadyLimits.of(acquisition) if acquisition is not None else SteadyLimits()
     floors, tops = _piled(events)
     return TubeSignal(events, scaled, _acquisition(events, scaled, limits), floors, tops)
 
 
 def _piled(events: Events) -> tuple[dict[str, float], dict[str, float]]:
-    """Return detector -> value at which events are piled, at the lower and at the upper end."""
+    """Return detector -> value of the pile-up, at the lower and at the upper end."""
     floors: dict[str, float] = {}
     tops: dict[str, float] = {}
     for name in dict.fromkeys(events.markers.values()):
@@ -122,21 +121,23 @@ def _stored(events: Events, name: str) -> Singles:
 
 
 def without_time_qc(signal: TubeSignal) -> TubeSignal:
-    """Return the same tube with nothing cut in time."""
+    """Return the same tube without the time gate."""
     return replace(signal, acquisition=signal.acquisition.without_time_qc())
 
 
 def watched(events: Events, scaled: Mapping[str, Singles]) -> dict[str, Singles]:
-    """Return the signals that acquisition QC watches, name -> (events,), the target last; it decides nothing."""
+    """Return the signals that acquisition QC monitors, name -> (events,); the target, last, removes no events."""
     scatter = (("FSC", events.scatter.fsc), ("SSC", events.scatter.ssc))
     signals = {what: _stored(events, name) for what, name in scatter if name is not None}
-    # The target is what the assay asks for and may not decide what is cut.
+    # The target must not decide which events are removed.
     steady = (row.name for row in current_assay().markers if row.time_qc)
     return signals | {marker: scaled[marker] for marker in (*steady, TARGET) if marker in scaled}
 
 
-def _acquisition(events: Events, scaled: Mapping[str, Singles], limits: SteadyLimits) -> Acquisition:
-    """Judge margins (scatter: cut; target: counted, since the brightest cells are positive cells) and time."""
+def _acquisition(events: Events, scaled: Mapping[str, Singles], limits: AcquisitionLimits) -> Acquisition:
+    """Assess margin events (removed in scatter, only counted in the target, whose brightest cells are positive) and
+    time.
+    """
     in_range: Mask = np.ones(events.values.shape[0], dtype=bool)
     ceilings = {}
     for name in (name for name in (events.scatter.fsc, events.scatter.ssc) if name is not None):

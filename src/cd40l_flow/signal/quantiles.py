@@ -1,4 +1,4 @@
-"""Medians and quantiles of values of which there may be none."""
+"""Medians and quantiles that are NaN for empty input."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from cd40l_flow.base.model import Floats, Singles
 
-# Which fractions of a normal distribution lie below its mean less one SD, and its mean and one.
+# The fractions of a normal distribution below mean - SD and below mean + SD.
 ONE_SD_BELOW, ONE_SD_ABOVE = 0.1587, 0.8413
 
 

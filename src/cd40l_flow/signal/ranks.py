@@ -1,4 +1,4 @@
-"""A signal as percentiles among all events of its tube: bounded, the same for every instrument, its noise known."""
+"""A signal as percentiles among all events of its tube: bounded, instrument-independent, with known noise."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cd40l_flow.signal.quantiles import quantiles
 
 LEVELS = 2048
 _SAMPLED = 10_000
-_CHUNK = 1 << 14  # events at a time: they stay in the processor's cache
+_CHUNK = 1 << 14  # events per batch, to stay in the CPU cache
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Ranks:
         return math.sqrt(float(self.counts @ (self.points - mean) ** 2) / self.size)
 
     def sums(self, edges: Index, keep: NDArray[np.bool_] | None = None) -> Floats:
-        """Return the sums of the percentiles of the events (that are kept) between edges, (edges - 1,).
+        """Return the sums of percentiles of the (kept) events between edges, (edges - 1,).
 
-        ``edges`` begin with 0, end with the number of events and rise, each above the one before.
+        ``edges`` ascend strictly from 0 to the number of events.
         """
         step = max(1, _CHUNK * (edges.size - 1) // self.size)
         parts = []

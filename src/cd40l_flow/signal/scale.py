@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 
+from cd40l_flow.assay.gating_limits import ScaleLimits
 from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.signal.logicle import Biexponential, biexponential, forward, inverse, lay
 from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, quantiles
@@ -34,7 +34,7 @@ class Scale:
         return forward(flat, self._terms).reshape(np.shape(values))
 
     def singles(self, values: Singles) -> Singles:
-        """Return compensated linear values, (n,), on the logicle scale in single precision: what gates are laid on."""
+        """Return compensated linear values, (n,), on the logicle scale in single precision, as gates use them."""
         scaled: Singles = np.empty(values.size, dtype=np.float32)
         lay(values, self._terms, scaled)
         return scaled
@@ -58,7 +58,7 @@ class Scale:
 
     @property
     def linear_width(self) -> float:
-        """The widest Gaussian background (SD, channel values, centred on 0) that keeps one mode on this scale.
+        """The SD of the widest Gaussian background (channel values, centred on 0) that is unimodal on this scale.
 
         With x(y) the inverse scale, the log density of N(0, s) in y has curvature x'''/x' - x'^2/s^2 at x = 0, so it
         stays unimodal while s^2 <= x'^3 / x'''. For asinh(x/c) this is c itself.
@@ -70,7 +70,7 @@ class Scale:
         return math.sqrt(first**3 / third)
 
 
-def choose_scale(top: float, negatives: Floats, background_sd: float, limits: Mapping[str, Any], source: str) -> Scale:
+def choose_scale(top: float, negatives: Floats, background_sd: float, limits: ScaleLimits, source: str) -> Scale:
     """Return the narrowest scale that shows the negative values of ``negatives`` and keeps the background unimodal.
 
     ``negatives`` are compensated linear values, (n,), of which only those below zero are used; ``background_sd`` is the
@@ -78,9 +78,9 @@ def choose_scale(top: float, negatives: Floats, background_sd: float, limits: Ma
     configuration. W = (M - log10(T/|r|)) / 2 with r the 5th percentile of the negative values (Parks 2006), at least
     the configured width, widened until ``linear_width`` reaches the background's SD, at most M/2.
     """
-    t = float(limits["top"] or top)
-    m = float(limits["decades"])
-    w = float(limits["linear_decades"])
+    t = float(limits.top or top)
+    m = limits.decades
+    w = limits.linear_decades
     below = negatives[negatives < 0]
     if below.size >= 20:
         r = abs(quantiles(below, (0.05,))[0])
@@ -93,15 +93,15 @@ def choose_scale(top: float, negatives: Floats, background_sd: float, limits: Ma
 
 
 def widest(scales: Sequence[Scale]) -> Scale:
-    """Return the scale with the widest linear part: what several controls of one run share (order does not matter)."""
+    """Return the scale with the widest linear part, which the controls of a run share; order does not matter."""
     return max(scales, key=lambda scale: (scale.w, scale.t))
 
 
 def robust_sd(values: Floats, floor: float | None = None) -> float:
     """Return half the distance between the 15.87th and 84.13th percentiles, in the unit of ``values``; NaN if empty.
 
-    Where that lower percentile lies in a pile at ``floor``, the SD is that of the normal law that has the same share
-    there and the same upper percentile; NaN where that lies in the pile too.
+    If the lower percentile falls in a pile-up at ``floor``, the SD is that of the normal distribution with the same
+    share there and the same upper percentile; NaN if that falls in the pile-up too.
     """
     low, high = quantiles(values, (ONE_SD_BELOW, ONE_SD_ABOVE))
     if floor is None or not low <= floor:

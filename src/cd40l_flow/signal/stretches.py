@@ -1,8 +1,8 @@
-"""Stretches of an acquisition in which a signal lies elsewhere than in the rest: change points of block means.
+"""Intervals of an acquisition with a shifted signal: change points of block means.
 
-Every signal is first replaced by its percentile among all events of the tube: bounded, the same for every instrument
-and colour, and its noise is known. The ideas are those of PeacoQC (doi:10.1002/cyto.a.24501: bins, robust spread) and
-of circular binary segmentation (doi:10.1093/biostatistics/kxh008: a stretch is found by both of its ends at once).
+Every signal is first replaced by its percentile among all events of the tube, which is bounded, instrument-independent
+and of known noise. The method follows PeacoQC (doi:10.1002/cyto.a.24501: bins, robust spread) and of circular binary
+segmentation (doi:10.1093/biostatistics/kxh008: both ends of an interval at once).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from cd40l_flow.signal.ranks import Ranks
 
 MOST_BLOCKS = 500  # as PeacoQC's max_bins
 FEWEST_IN_BLOCK = 25
-FEWEST_IN_STRETCH = 150  # as PeacoQC's min_cells: a shorter steady stretch between two bad ones says nothing
+FEWEST_IN_STRETCH = 150  # as PeacoQC's min_cells: a shorter stable interval between two bad ones is not informative
 STANDARD_ERRORS = 6.0
 _CLASSES = 20  # of percentiles, for the likelihood of a single event
 
@@ -32,8 +32,8 @@ _CLASSES = 20  # of percentiles, for the likelihood of a single event
 class Segment:
     """Events ``first`` to ``last`` - 1 in order of time, between two change points.
 
-    ``levels`` maps signal -> mean percentile; ``shifts`` are levels less those of the steady part of the tube,
-    percentile points; ``bad`` names the signals that lie too far away, empty for the steady part.
+    ``levels`` maps signal -> mean percentile; ``shifts`` are levels minus those of the stable part of the tube, in
+    percentile points. ``bad`` names the shifted signals; it is empty for the stable part.
     """
 
     first: int
@@ -50,11 +50,12 @@ def block_edges(events: int) -> Index:
 
 
 def segments(watched: Mapping[str, tuple[Ranks, Floats]], limit: float) -> list[Segment]:
-    """Return the segments of an acquisition, in order of time, the first event of one following the last of another.
+    """Return the contiguous segments of an acquisition in order of time.
 
     ``watched`` are signals in order of time, as ranks, and the means of their blocks. A change point needs
-    ``STANDARD_ERRORS`` and half of ``limit``, percentile points. The steady part is the largest set of segments within
-    ``limit`` of one of them; a segment is bad when it lies beyond ``limit`` of it and beyond what counting explains.
+    ``STANDARD_ERRORS`` and half of ``limit``, percentile points. The stable part is the largest set of segments within
+    ``limit`` of one of them. A segment is bad if it differs from that by more than ``limit`` and more than counting
+    error explains.
     """
     names = list(watched)
     events = next(iter(watched.values()))[0].size
@@ -77,7 +78,8 @@ def segments(watched: Mapping[str, tuple[Ranks, Floats]], limit: float) -> list[
 
 
 def bad_stretches(found: Sequence[Segment], watched: Mapping[str, tuple[Ranks, Floats]]) -> list[tuple[int, int]]:
-    """Return first and last + 1 of the events to cut, in order of time: neighbours joined, ends set event by event.
+    """Return (first, last + 1) of the events to remove, in order of time: neighbours merged, ends refined event by
+    event.
 
     ``watched`` are the signals that ``segments`` was given.
     """
@@ -101,11 +103,11 @@ def bad_stretches(found: Sequence[Segment], watched: Mapping[str, tuple[Ranks, F
     refined = []
     for number, (first, last) in enumerate(joined):
         bad = [_log_shares(counts[number]) for counts in inside]
-        # How much more likely each level makes it that an event is bad rather than steady.
+        # Log likelihood ratio of bad to stable for each level.
         odds = [(there - here)[kind] for there, here, kind in zip(bad, steady, kinds, strict=True)]
 
         def ratio(a: int, b: int, odds: list[Floats] = odds) -> Floats:
-            """Return log likelihood, summed from ``a``, of events being bad rather than steady, (b - a + 1,)."""
+            """Return the cumulative log likelihood ratio of bad to stable from ``a``, (b - a + 1,)."""
             terms = [odd[one.levels[a:b]] for one, odd in zip(signals, odds, strict=True)]
             return np.concatenate(([0.0], np.cumsum(np.sum(terms, axis=0))))
 
@@ -127,7 +129,7 @@ def _counted(signal: Ranks, kind: Index, first: int, last: int) -> Floats:
 
 
 def _noise(signal: Ranks, means: Floats, edges: Index) -> float:
-    """Return the standard deviation of one event's percentile, or what neighbouring blocks show when that is more."""
+    """Return the SD of one event's percentile, or the one seen between neighbouring blocks if larger."""
     size = signal.size / (edges.size - 1)
     between = 1.4826 * median(np.abs(np.diff(means))) if means.size > 1 else 0.0
     return max(signal.spread, between * math.sqrt(size / 2), 1e-9)
@@ -149,7 +151,7 @@ def _change_points(means: Floats, noise: Floats, least: float) -> Index:
 
 
 def _best_arc(summed: Floats, noise: Floats, least: float) -> tuple[int, int] | None:
-    """Return the two ends of the stretch that differs most from the rest of its segment, or None when none does.
+    """Return the two ends of the interval that differs most from the rest of its segment, or None.
 
     ``summed`` are sums of block means, (signals, blocks + 1).
     """
@@ -174,10 +176,10 @@ def _best_arc(summed: Floats, noise: Floats, least: float) -> tuple[int, int] | 
 
 
 def _may_score(level: Floats, scale: Floats, wanted: float) -> bool:
-    """Return whether any stretch may score more than wanted, for only then is every one of them looked at.
+    """Return whether any interval can score above the threshold, so that all must be evaluated.
 
-    ``level`` is (blocks + 1,) and begins and ends at 0, so that what lies outside a stretch scores as the stretch does:
-    the shorter of the two is looked at, and of these only those short enough for the whole range of the levels.
+    ``level``, (blocks + 1,), starts and ends at 0, so an interval and its complement have the same score. Only the
+    shorter one is considered, and only lengths that the range of levels allows.
     """
     wanted *= 1 - 1e-9
     half = level.size // 2
@@ -203,7 +205,7 @@ def _scale(blocks: int) -> Floats:
 def _weights(blocks: int) -> tuple[Floats, Floats]:
     """Return length x (1 - length / blocks) of every stretch, (blocks + 1, blocks + 1), and one over its root.
 
-    Below the diagonal, and for the whole, both are such that a stretch never scores.
+    Below the diagonal, and for the full length, both are such that the score is never reached.
     """
     places = np.arange(blocks + 1)
     length = (places[None, :] - places[:, None]).astype(np.float64)
@@ -213,7 +215,7 @@ def _weights(blocks: int) -> tuple[Floats, Floats]:
 
 
 def _steady(levels: Floats, sizes: Index, limit: float) -> NDArray[np.bool_]:
-    """Return which segments are the steady part: the largest set that lies within ``limit`` of one of its own."""
+    """Return which segments form the stable part: the largest set within ``limit`` of one of its members."""
     near = np.abs(levels[:, :, None] - levels[:, None, :]).max(axis=0) <= limit
     chosen: NDArray[np.bool_] = near[int(np.argmax(near @ sizes))]
     return chosen

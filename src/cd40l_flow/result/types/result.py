@@ -1,9 +1,11 @@
 """The result of one sample: the one definition from which reader, writer and JSON Schema are made."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta
 
+from cd40l_flow.assay.limits import LimitValue
+from cd40l_flow.cohort.settings import PanelValue
 from cd40l_flow.result.types.acquisition import Acquisition
 from cd40l_flow.result.types.control import Control
 from cd40l_flow.result.types.decision import Change, Codes, Guard, Message, Odds, Rule, Subcall
@@ -64,8 +66,8 @@ class Reference(Record, frozen=True):
 class Configuration(Record, frozen=True):
     """The configuration that the result depends on, defaults filled in; of a spillover file only its name."""
 
-    limits: Annotated[dict[str, dict[str, Any]], doc("Every cut-off by group and name.")]
-    panels: Annotated[dict[str, dict[str, Any]], doc("The panels used: marker to detector.")]
+    limits: Annotated[dict[str, dict[str, LimitValue]], doc("Every cut-off by group and name.")]
+    panels: Annotated[dict[str, dict[str, PanelValue]], doc("The panels used: marker to detector.")]
     spillover: Annotated[str, doc("file, none or the name of a CSV file.")]
     require_function: Annotated[bool, doc("Whether a valid CD40-Ig result is needed for a call.")]
     show_columns: Annotated[list[str], doc("Columns of the sheet that reports may show.")]

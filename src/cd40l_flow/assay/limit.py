@@ -1,0 +1,12 @@
+"""What is said of one limit of the assay: its meaning, its unit, where it comes from and which values are allowed."""
+
+from __future__ import annotations
+
+from msgspec import Meta
+
+NOT_VALIDATED = "default, not validated"
+
+
+def limit(text: str, unit: str, *, source: str = NOT_VALIDATED, **bounds: float) -> Meta:
+    """Return the description of a limit; ``bounds`` are the values allowed: ``ge``, ``gt``, ``le`` and ``lt``."""
+    return Meta(description=f"{text} Unit: {unit}. Source: {source}.", extra=dict(bounds))
