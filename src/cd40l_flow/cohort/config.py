@@ -37,7 +37,8 @@ _ORDERED = (
 class Config:
     """The configuration with every default filled in; paths as written, relative to the working directory.
 
-    ``identity`` is column -> label; ``limits`` is group -> limit -> value. ``file`` and ``lines`` (key -> line) say where it was read.
+    ``identity`` is column -> label; ``limits`` is group -> limit -> value. ``file`` and ``lines`` (key -> line) say
+    where it was read.
     """
 
     samples: str

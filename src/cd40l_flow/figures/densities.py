@@ -124,8 +124,11 @@ def _scatter(gated: GatedSample, expression: Expression, arrays: dict[str, Any])
     """
     tubes = [tube for tube in gated.tubes if CD8_NEGATIVE in tube.indices]
     own = [tube for tube in tubes if tube.signal.events.tube.reagent == expression.reagent]
+    resting = [tube for tube in tubes if tube.signal.events.tube.stimulation == "unstimulated"]
+    # A reagent without an unstimulated tube of its own is shown with another's on the same detector.
+    alike = [tube for tube in resting if tube.signal.events.markers["target"] == expression.detector]
     chosen = {
-        "unstimulated": [tube for tube in own if tube.signal.events.tube.stimulation == "unstimulated"],
+        "unstimulated": [tube for tube in resting if tube in own] or alike[:1],
         "background": [tube for tube in tubes if tube.signal.events.tube.fcs in expression.anchor.tubes],
         "stimulated": [tube for tube in own if tube.signal.events.tube.stimulation == "stimulated"],
     }
@@ -154,6 +157,7 @@ def _scatter(gated: GatedSample, expression: Expression, arrays: dict[str, Any])
         "x_threshold": across.at(expression.threshold_scaled),
         "y_threshold": up.at(boundary.scaled) if boundary else None,
         "kinds": kinds,
+        "unstimulated_reagent": next((tube.signal.events.tube.reagent for tube in chosen["unstimulated"]), None),
         "percents": percents,
     }
 

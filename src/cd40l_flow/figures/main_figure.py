@@ -28,7 +28,7 @@ FORMATS = ("svg", "pdf", "png")
 SIZE = (7.3, 4.1)  # inches: the width of a printed page, so that no letter is smaller there than it is here
 DPI = 110
 LONGEST_TITLE = 22  # letters
-_LONG_NUMBER = re.compile(rb"(\d\.\d\d)\d+")
+_BEYOND_HUNDREDTHS = re.compile(rb"(?<=\d\.\d\d)\d+")
 
 
 class MainFigure:
@@ -69,6 +69,9 @@ def _title(patient: Person, reagent: str, kind: str) -> str:
     """Return the title of a column; the background's says which tube it is."""
     words = load_texts()["main_figure"]
     source = background_of(patient, reagent) if kind == "background" else ""
+    if kind == "unstimulated":
+        shown = (patient.plot(reagent) or {}).get("unstimulated_reagent") or reagent
+        return str(words["kinds"][kind].format(reagent=shown))
     if not source:
         return str(words["kinds"][kind].format(reagent=reagent))
     title = str(words["background"].format(source=source))
@@ -88,7 +91,7 @@ def page_figure(reagent: str, patient: Person, control: Person | None) -> bytes:
     drawn.show(reagent, patient, control)
     # A browser draws hundredths of a point at most, and smooths pictures that do not ask it not to.
     svg = encoded(drawn.figure, "svg", plain=True)
-    return _LONG_NUMBER.sub(rb"\1", svg)
+    return _BEYOND_HUNDREDTHS.sub(b"", svg)
 
 
 @cache
