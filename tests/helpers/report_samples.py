@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow import ENGINE_VERSION
+from cd40l_flow.figures.outlines import add_outlines
 from cd40l_flow.figures.pictures import draw_pictures
 from cd40l_flow.result.record import SCHEMA_VERSION
 from helpers.acquisition_samples import acquisition, course, matrix, slopes
@@ -188,6 +189,8 @@ def make_densities(scenario: Scenario) -> dict[str, Any]:
         "threshold": 0.46,
     }
     pictures = draw_pictures(tubes, arrays)
+    if scenario.role == "control":
+        add_outlines(tubes, arrays)
     readable = bool(tubes)
     index = {"tubes": tubes, "targets": targets, "activation": activation if readable else None}
     return {"index": np.array(json.dumps(index)), "pictures": pictures, **(arrays if readable else {})}

@@ -20,6 +20,7 @@ from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.decision.case import Case
 from cd40l_flow.figures.axes import Axis
 from cd40l_flow.figures.evidence import Curves
+from cd40l_flow.figures.outlines import add_outlines
 from cd40l_flow.figures.panels import draw_panels, fluorescence_axis
 from cd40l_flow.figures.pictures import draw_pictures
 from cd40l_flow.gating.model import GatedSample, GatedTube
@@ -58,6 +59,8 @@ def densities(gated: GatedSample, case: Case, control_tops: Sequence[Sequence[fl
         tubes.append({**names, "panels": panels, "course": entry})
     arrays |= curves.arrays
     arrays["pictures"] = draw_pictures(tubes, drawn)
+    if case.sample.role == "control":
+        add_outlines(tubes, drawn)
     arrays |= {name: counts.astype(np.min_scalar_type(counts.max())) for name, counts in drawn.items()}
     index = {
         "tubes": tubes,

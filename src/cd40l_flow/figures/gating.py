@@ -37,9 +37,6 @@ _LETTER = 6.4
 # The curve fills this part of the panel's height; ticks at its foot mark valleys.
 _CURVE_HEIGHT, _TICK = 0.3, 0.045
 _TICK_LENGTH = 5  # pixels
-# The outline of the control's cells: counts in so many bins an axis, at this part of the densest, of so many events.
-_COARSE, _OUTLINE, _FEWEST = 32, 0.1, 100
-_CROSS = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
 # Places of a tick that are one, in fractions of an axis.
 _SAME_PLACE = 0.004
 
@@ -62,18 +59,17 @@ def draw_panels(
     panels: Sequence[Mapping[str, Any]],
     densities: Densities,
     theirs: Sequence[Mapping[str, Any]] = (),
-    control: Densities | None = None,
 ) -> list[Drawing]:
     """Draw the panels of one tube, none of them marked missing.
 
-    ``theirs`` are the panels of the control's tube, of the data ``control``: their gates and where most of their cells
-    lie are drawn into the panels of the same population, as far as the axes are the same or both linear.
+    ``theirs`` are the panels of the control's tube: their gates and the outlines of their cells are drawn into the
+    panels of the same population, as far as the axes are the same or both linear.
     """
     beside = {panel["population"]: panel for panel in theirs if "missing" not in panel}
     drawn = []
     for panel in panels:
         other = beside.get(panel["population"])
-        marks = _control_marks(panel, other, control) if other is not None and control is not None else []
+        marks = _control_marks(panel, other) if other is not None else []
         drawn.append(_draw_panel(panel, densities, marks))
     return drawn
 
@@ -99,13 +95,13 @@ def _path(points: NDArray[np.float64]) -> str:
     return polyline(np.column_stack([points[:, 0], 1 - points[:, 1]]) * _SIDE)
 
 
-def _control_marks(panel: Mapping[str, Any], other: Mapping[str, Any], control: Densities) -> list[tuple[str, str]]:
+def _control_marks(panel: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the control's gate and the outline of its cells on the axes of a panel; nothing where these differ."""
     across, up = (_onto(panel[axis], other[axis]) for axis in ("x", "y"))
     if across is None or up is None:
         return []
     factors, shifts = np.array([across[0], up[0]]), np.array([across[1], up[1]])
-    lines = [("g-cells", line) for line in _outline(control, other["array"])]
+    lines = [("g-cells", np.array(line)) for line in other.get("outline") or ()]
     lines += [("g-control", line) for line in (gate_lines(other["gate"]) if other["gate"] is not None else [])]
     return [(look, _path(line * factors + shifts)) for look, line in lines]
 
@@ -120,24 +116,11 @@ def _onto(axis: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[float, flo
     if axis["label"] != other["label"] or len(both) < 2:
         return None
     (x0, y0), (x1, y1) = both[0], both[-1]
+    if x0 == x1:
+        return None
     factor = (y1 - y0) / (x1 - x0)
     fits = all(abs(y0 + factor * (x - x0) - y) < _SAME_PLACE for x, y in both)
     return (factor, y0 - factor * x0) if fits else None
-
-
-def _outline(densities: Densities, name: str) -> list[NDArray[np.float64]]:
-    """Return the lines, each (points, 2) in fractions, around the places with a tenth of the densest's events."""
-    from contourpy import contour_generator
-
-    counts = densities.counts(name)
-    if counts is None or counts.sum() < _FEWEST:
-        return []
-    coarse = counts.reshape(_COARSE, len(counts) // _COARSE, _COARSE, -1).sum(axis=(1, 3))
-    around = np.pad(coarse, 1)
-    smooth = sum(around[1 + i : _COARSE + 1 + i, 1 + j : _COARSE + 1 + j] for i, j in _CROSS) + coarse
-    places = (np.arange(_COARSE) + 0.5) / _COARSE
-    lines: Any = contour_generator(places, places, smooth.T).lines(_OUTLINE * float(smooth.max()))
-    return list(lines)
 
 
 def _evidence_marks(evidence: Mapping[str, Any], densities: Densities, *, there: bool = True) -> list[tuple[str, str]]:

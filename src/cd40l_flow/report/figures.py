@@ -172,7 +172,7 @@ def _tube_pair(
     theirs, beside = _tube_panels(control, other) if control is not None else ([], words["no_control"])
     panels, problem = _tube_panels(subject, mine)
     drawn = [panel for panel in panels if "missing" not in panel]
-    pictures = iter(draw_panels(drawn, subject.densities, theirs, control.densities if control is not None else None))
+    pictures = iter(draw_panels(drawn, subject.densities, theirs))
     percents = {panel["population"]: panel.get("percent_of_parent") for panel in theirs}
     columns = []
     for panel in panels:
