@@ -7,7 +7,7 @@ artists that stay: pictures, lines and the words of ticks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
@@ -38,11 +38,19 @@ HISTOGRAMS: Mapping[str, tuple[Any, float, str, str | None]] = {
 
 @dataclass(frozen=True)
 class Person:
-    """One row of the figure: who it is, in words, and the binned data; ``why`` says what stands in their place."""
+    """One row of the figure: who it is, in words, and the binned data.
+
+    ``why`` says what stands in their place, ``whys`` what stands in that of a reagent.
+    """
 
     name: str
     densities: Densities
     why: str = ""
+    whys: Mapping[str, str] = field(default_factory=dict)
+
+    def lack(self, reagent: str, usual: str = "") -> str:
+        """Say in words why a reagent is not drawn; ``usual`` where nothing more is known."""
+        return self.whys.get(reagent) or self.why or usual or str(load_texts()["main_figure"]["not_measured"])
 
     def plot(self, reagent: str) -> Mapping[str, Any] | None:
         """Return the index entry of CD69 against a reagent's target, None where it was not measured."""
@@ -83,7 +91,9 @@ class Frame:
             "y": axes.annotate("", (0, 0.5), (-21, 0), ha="right", va="center", rotation=90, **place),
         }
         self._title = axes.annotate("", (0.5, 1), (0, 3), ha="center", va="bottom", **place)
-        self._missing = axes.text(0.5, 0.5, "", ha="center", va="center", fontsize=SMALL, color=MUTED)
+        box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 2}
+        words: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": SMALL, "color": MUTED, "zorder": 3}
+        self._missing = axes.text(0.5, 0.5, "", bbox=box, **words)
 
     def name(self, title: str, *, x: str = "", y: str = "") -> None:
         """Write the title and the names of the axes where they are worded."""
@@ -170,7 +180,7 @@ class Quadrants(Frame):
             # The axes of a row are the same: those of a panel without cells tell what the others have.
             self.scale(None, plot["y"] if plot is not None else None)
             lacking = _lacking(person, reagent, kind) if person is not None and plot is not None else ""
-            self.lack(words["no_control"] if person is None else lacking or _why(person))
+            self.lack(words["no_control"] if person is None else lacking or person.lack(reagent))
             up = f"\n{plot['y']['label']}" if plot is not None else ""
             self.name(title, y=f"{person.name}{up}" if person is not None else "")
             return
@@ -230,7 +240,8 @@ class Histograms(Frame):
             if name == "sample":
                 self._filled.set_xy(np.column_stack([[*x, x[-1], x[0]], [*heights, 0.0, 0.0]]))
         shown = target if target is not None else theirs
-        self.lack("" if target is not None else _why(patient, words["missing"]["stimulated"].format(reagent=reagent)))
+        usual = words["missing"]["stimulated"].format(reagent=reagent)
+        self.lack("" if target is not None else patient.lack(reagent, usual))
         self.name("", x=shown["axis"]["label"] if shown is not None else reagent)
         self.scale(shown["axis"] if shown is not None else None, None)
         at = target["threshold"] if target is not None else None
@@ -274,10 +285,6 @@ def background_of(person: Person, reagent: str) -> str:
     """Return what the background of a reagent was taken from, in words, or nothing where it was not measured."""
     target = person.densities.target(reagent) or {}
     return str((target.get("names") or {}).get("background") or "")
-
-
-def _why(person: Person, usual: str = "") -> str:
-    return person.why or usual or str(load_texts()["main_figure"]["not_measured"])
 
 
 def _heights(counts: Counts) -> Counts:

@@ -14,7 +14,7 @@ View = dict[str, Any]
 
 FINAL = ("accepted", "overridden")
 # What page one has room for; all of it is in the annex.
-MOST_REASONS, MOST_FOUND, LONGEST_COMMENT, LONGEST_FOUND = 3, 1, 260, 200
+MOST_REASONS, MOST_FOUND, LONGEST_COMMENT, LONGEST_FOUND = 3, 1, 180, 180
 
 
 def headline(result: Result, state: ReviewState) -> View:

@@ -31,11 +31,9 @@ def main_figures(subject: Subject, control: Subject | None) -> list[View]:
 
 def _figure(subject: Subject, control: Subject | None, reagent: str) -> View:
     words, sample = load_texts()["main_figure"], subject.result.sample
-    patient = Person(sample, subject.densities, _why(subject, reagent))
-    other = None
+    patient, other = _person(subject, sample), None
     if control is not None:
-        name = words["control"].format(sample=control.result.sample)
-        other = Person(name, control.densities, _why(control, reagent))
+        other = _person(control, words["control"].format(sample=control.result.sample))
     svg = page_figure(reagent, patient, other)
     how = words["over_control"] if control is not None else words["alone"]
     return {
@@ -46,9 +44,17 @@ def _figure(subject: Subject, control: Subject | None, reagent: str) -> View:
     }
 
 
+def _person(subject: Subject, name: str) -> Person:
+    """Return a row of the figure with the reason of each readout that is not drawn."""
+    index, assay = subject.densities.index, current_assay()
+    drawn = {one["reagent"] for one in index.get("scatter") or ()}
+    whys = {reagent: _why(subject, reagent) for reagent in (*assay.expression, assay.function) if reagent not in drawn}
+    return Person(name, subject.densities, whys=whys)
+
+
 def _why(subject: Subject, reagent: str) -> str:
-    """Say why nothing is drawn of a reagent; nothing where it is."""
-    drawn = any(one["reagent"] == reagent for one in subject.densities.index.get("scatter") or ())
-    if drawn:
-        return ""
-    return subject.problem or why_absent(subject.result, reagent)
+    if subject.problem:
+        return subject.problem
+    # Results of earlier versions have the numbers but not what this figure is drawn from.
+    measured = reagent in subject.result.reagents
+    return str(load_texts()["main_figure"]["older"]) if measured else why_absent(subject.result, reagent)
