@@ -13,7 +13,6 @@ SECTIONS = (
     *(
         "call",
         "why",
-        "numbers",
         "target",
         "activation",
         "gating",
@@ -43,7 +42,7 @@ def test_every_report_opens_offline(demo_results: Path, opened: Open, tmp_path: 
         page, heard = (one := opened(results / "samples" / sample / "report.html", width)).page, one.heard
         page.screenshot(path=tmp_path / f"{sample}.png", full_page=True)
         text = page.locator("body").inner_text()
-        calls.add(page.locator("#call .verdict code").inner_text())
+        calls.add(page.locator("#why code").first.text_content())
         missing = [word for word in (sample, "Research use only") if word.casefold() not in text.casefold()]
         missing += [section for section in SECTIONS if not page.locator(f"#{section}").is_visible()]
         found[sample] = [*heard, *complaints(page), *(f"'{word}' is not on the page" for word in missing)]
@@ -64,5 +63,5 @@ def test_a_report_prints_on_a4(demo_results: Path, opened: Open, tmp_path: Path)
 
     assert hidden == [False] * 3
     assert one.page.locator("#review").is_visible()
-    assert pdf.read_bytes().count(b"/Type /Page\n") in range(3, 21)
+    assert pdf.read_bytes().count(b"/Type /Page\n") in range(5, 15)
     assert one.heard == []

@@ -95,8 +95,8 @@ def test_an_override_keeps_the_automatic_call_in_sight(make_report: Make, opened
     page = opened(report.write(*files)).page
 
     assert state(page) == "Overridden"
-    assert page.locator("#call h1").inner_text() == "Normal pattern"
-    assert "Reviewed call Mosaic" in page.locator("#call").inner_text()
+    assert page.locator("#call h1").inner_text() == "Mosaic"
+    assert "Automatic call: Normal pattern" in page.locator("#call").inner_text()
     assert "Another result of this subject" in page.locator("#call").inner_text()
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow import ENGINE_VERSION
+from cd40l_flow.figures.outlines import add_outlines
 from cd40l_flow.figures.pictures import draw_pictures
 from cd40l_flow.result.record import SCHEMA_VERSION
 from helpers.acquisition_samples import acquisition, course, matrix, slopes
@@ -179,6 +180,7 @@ def make_densities(scenario: Scenario) -> dict[str, Any]:
         arrays[names["fit_positive"]] = _normal(level, 0.06) * count * (1 - share)
         axis = {"label": f"{reagent} (PE-A)", "ticks": TICKS}
         targets.append({"reagent": reagent, "axis": axis, "threshold": 0.35, "names": {}, **names})
+    scatter = [_scatter(random, scenario, target, arrays) for target in targets]
     arrays["h9"] = _histogram(np.concatenate([random.normal(0.72, 0.05, 2800), random.normal(0.24, 0.05, 150)]))
     arrays["h10"] = _histogram(np.concatenate([random.normal(0.72, 0.05, 60), random.normal(0.24, 0.05, 3000)]))
     activation = {
@@ -188,9 +190,37 @@ def make_densities(scenario: Scenario) -> dict[str, Any]:
         "threshold": 0.46,
     }
     pictures = draw_pictures(tubes, arrays)
+    if scenario.role == "control":
+        add_outlines(tubes, arrays)
     readable = bool(tubes)
     index = {"tubes": tubes, "targets": targets, "activation": activation if readable else None}
+    index["scatter"] = scatter
     return {"index": np.array(json.dumps(index)), "pictures": pictures, **(arrays if readable else {})}
+
+
+def _scatter(
+    random: np.random.Generator, scenario: Scenario, target: Mapping[str, Any], arrays: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the index entry of CD69 against a reagent's target, and add its arrays."""
+    reagent, axis = target["reagent"], target["axis"]
+    share, level = scenario.negative[reagent], scenario.level[reagent]
+    clouds = {
+        "unstimulated": [(1.0, 0.23, 0.24)],
+        "background": [(0.95, 0.23, 0.72), (0.05, 0.23, 0.24)],
+        "stimulated": [(0.95 * share, 0.23, 0.72), (0.95 * (1 - share), level, 0.72), (0.05, 0.23, 0.24)],
+    }
+    kinds, percents = {}, {}
+    for kind, parts in clouds.items():
+        count = scenario.activated + 100
+        x, y = np.vstack([_cloud(random, round(count * part), (at, 0.05), (up, 0.05)) for part, at, up in parts]).T
+        kinds[kind] = f"xy{kind}{reagent}"
+        arrays[kinds[kind]] = np.histogram2d(x, y, bins=96, range=((0, 1), (0, 1)))[0].astype(np.uint16)
+        right, top = x > target["threshold"], y > 0.46
+        quadrants = (top & ~right, top & right, ~top & ~right, ~top & right)
+        percents[kind] = [round(100 * float(np.mean(part)), 3) for part in quadrants]
+    up = {"label": "CD69 (PE-Cy7-A)", "ticks": TICKS}
+    thresholds = {"x_threshold": target["threshold"], "y_threshold": 0.46}
+    return {"reagent": reagent, "x": axis, "y": up, **thresholds, "kinds": kinds, "percents": percents}
 
 
 def _measures(scenario: Scenario, reagent: str) -> dict[str, Any]:

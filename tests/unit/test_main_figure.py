@@ -11,10 +11,22 @@ from matplotlib.figure import Figure
 
 from cd40l_flow.cli.main import main
 from cd40l_flow.figures.binned import NOTHING, Densities
-from cd40l_flow.figures.main_figure import FORMATS, KINDS, Person, draw_histograms, draw_quadrants, encoded, main_figure
+from cd40l_flow.figures.main_figure import (
+    FORMATS,
+    KINDS,
+    MainFigure,
+    Person,
+    draw_histograms,
+    draw_quadrants,
+    encoded,
+    main_figure,
+    make_ready,
+    page_figure,
+)
 from cd40l_flow.plot import read
 
 SMALLEST = 6.0  # points
+LARGEST = 130_000  # bytes, of which a page holds a third more
 
 
 @pytest.fixture
@@ -32,22 +44,27 @@ def texts(figure: Figure) -> list[str]:
     return [text.get_text() for axes in figure.axes for text in axes.findobj(lambda one: hasattr(one, "get_text"))]
 
 
+def shown(patient: Person, control: Person | None, reagent: str = "CD154") -> MainFigure:
+    """Return the figure with its panels."""
+    drawn = MainFigure()
+    drawn.show(reagent, patient, control)
+    return drawn
+
+
 def test_quadrants_are_percents_of_the_cells(mosaic: Person, control: Person) -> None:
-    figure = main_figure("CD154", mosaic, control)
-    shown = [text.get_text() for text in figure.axes[2].texts]
+    panel = shown(mosaic, control).rows[0][2]
     plot = mosaic.plot("CD154")
     assert plot is not None
-    assert shown == [f"{one:.1f}" for one in plot["percents"]["stimulated"]]
+    assert [text.get_text() for text in panel.percents] == [f"{one:.1f}" for one in plot["percents"]["stimulated"]]
     assert sum(plot["percents"]["stimulated"]) == pytest.approx(100.0, abs=0.01)
 
 
 def test_the_thresholds_are_the_gates(mosaic: Person) -> None:
     plot = mosaic.plot("CD154")
     assert plot is not None
-    axes = main_figure("CD154", mosaic, None).axes[2]
-    upright, level = axes.lines
-    assert set(upright.get_xdata()) == {plot["x_threshold"]}
-    assert set(level.get_ydata()) == {plot["y_threshold"]}
+    panel = shown(mosaic, None).rows[0][2]
+    assert set(panel.upright.get_xdata()) == {plot["x_threshold"]}
+    assert set(panel.level.get_ydata()) == {plot["y_threshold"]}
 
 
 def test_a_pile_at_the_end_of_an_axis_is_never_the_mode(mosaic: Person) -> None:
@@ -90,10 +107,26 @@ def test_letters_can_be_read_and_lines_differ_in_grey(mosaic: Person, control: P
 
 
 def test_every_axis_of_a_run_is_the_same(mosaic: Person, control: Person) -> None:
-    figure = main_figure("CD154", mosaic, control)
-    for row in (figure.axes[:3], figure.axes[3:6]):
-        assert {tuple(axes.get_xticks()) for axes in row} == {tuple(figure.axes[0].get_xticks())}
-        assert {(*axes.get_xlim(), *axes.get_ylim()) for axes in row} == {(0.0, 1.0, 0.0, 1.0)}
+    drawn = shown(mosaic, control)
+    ticks = {str(panel.frame.get_xydata().tolist()) for row in drawn.rows for panel in row}
+    assert len(ticks) == 1
+    assert {(*axes.get_xlim(), *axes.get_ylim()) for axes in drawn.figure.axes[:6]} == {(0.0, 1.0, 0.0, 1.0)}
+
+
+def test_axes_that_are_used_again_draw_what_new_ones_draw(mosaic: Person, control: Person) -> None:
+    """Nothing of the sample before is left, be it whole or failed."""
+    failed = Person("P08", NOTHING, "The file could not be read.")
+    make_ready()
+    first = page_figure("CD154", mosaic, control)
+    assert page_figure("CD40-Ig", failed, None) != first
+    assert page_figure("CD154", mosaic, control) == first
+    assert len(first) < LARGEST
+
+
+def test_both_readouts_are_beside_each_other(mosaic: Person, control: Person) -> None:
+    for reagent, other in (("CD154", "CD40-Ig"), ("CD40-Ig", "CD154")):
+        above, below = shown(mosaic, control, reagent).histograms
+        assert [panel.axes.texts[0].get_text().split()[0] for panel in (above, below)] == [reagent, other]
 
 
 def test_kinds_without_a_tube_leave_the_others(mosaic: Person) -> None:
@@ -103,7 +136,7 @@ def test_kinds_without_a_tube_leave_the_others(mosaic: Person) -> None:
     lacking = Person("P05", Densities({"scatter": [lacking_kinds]}, mosaic.densities.arrays))
     for place, kind in enumerate(KINDS):
         draw_quadrants(figure.add_subplot(1, 3, place + 1), lacking, "CD154", kind)
-    assert [bool(axes.images) for axes in figure.axes] == [False, True, True]
+    assert [axes.images[0].get_visible() for axes in figure.axes] == [False, True, True]
 
 
 @pytest.mark.parametrize("form", FORMATS)

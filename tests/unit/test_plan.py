@@ -174,6 +174,14 @@ def test_a_change_touches_only_its_samples(
         ({"overrides": ("cd8_high 900", "time_low -1")}, ("overrides.tsv", 4, "value", "found -1.")),
         ({"config": ("overrides.tsv", "none.tsv")}, ("none.tsv", None, None, "cannot be read: No such file")),
         ({"config": ("ward", "wards")}, ("config.yaml", 6, "show_columns", "samples.tsv has no column 'wards'.")),
+        (
+            {"config": ("show_columns: [ward]", "identity: {wards: Ward}")},
+            ("config.yaml", 6, "identity.wards", "samples.tsv has no column 'wards'."),
+        ),
+        (
+            {"config": ("show_columns: [ward]", "show_columns: [ward]\nidentity: {run: ward}")},
+            ("config.yaml", 7, "identity.run", '"ward" is the label of another column too.'),
+        ),
         ({"config": ("fcs_dir: fcs", "fcs_dir: csf")}, ("config.yaml", 4, "fcs_dir", "there is no folder 'csf'.")),
     ],
 )

@@ -36,7 +36,7 @@ class Tube:
 class Sample:
     """One blood sample of one subject in one run, with its tubes in canonical order (not the sheet's).
 
-    ``extra`` holds the sheet's cells of the columns that ``show_columns`` names.
+    ``extra`` holds the sheet's cells of the columns that ``show_columns`` and ``identity`` name, by their labels.
     """
 
     sample: str

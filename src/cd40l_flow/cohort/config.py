@@ -39,7 +39,7 @@ _ORDERED = (
 class Config:
     """The configuration with every default filled in; paths as written, relative to the working directory.
 
-    ``file`` and ``lines`` (key -> line) say where it was read.
+    ``identity`` is column -> label; ``file`` and ``lines`` (key -> line) say where it was read.
     """
 
     samples: str
@@ -52,6 +52,7 @@ class Config:
     reference: str | None
     require_function: bool
     show_columns: tuple[str, ...]
+    identity: Mapping[str, str]
     limits: Limits
     file: str = field(default="", compare=False)
     lines: Mapping[str, int] = field(default_factory=dict, compare=False)
@@ -139,6 +140,11 @@ def parse_config(
 
 def _sense(config: Config) -> Iterator[Problem]:
     """Yield what a schema cannot express."""
+    labels = [*config.show_columns, *config.identity.values()]
+    for column, label in config.identity.items():
+        if labels.count(label) > 1:
+            message = f"{shown(label)} is the label of another column too."
+            yield config.problem(f"identity.{column}", message, "Give every column a label of its own.")
     if not _is_there(config.fcs_dir, Path.is_dir):
         remedy = "Write the path of a folder, relative to the working directory."
         yield config.problem("fcs_dir", f"there is no folder '{config.fcs_dir}'.", remedy)

@@ -49,7 +49,7 @@ def assemble(config: Config) -> Cohort:
     With fatal problems the cohort is incomplete: its samples must not be analysed.
     """
     problems: list[Problem] = []
-    sheet, found = read_sheet(config.samples, SAMPLES, config.show_columns)
+    sheet, found = read_sheet(config.samples, SAMPLES, (*config.show_columns, *config.identity))
     problems += found
     samples, lines = _samples(config, sheet, problems)
     known = set(lines) if sheet.columns else None
@@ -75,11 +75,12 @@ def _fatal(file: str, row: Row, column: str, message: str, remedy: str) -> Probl
 def _samples(config: Config, sheet: Sheet, problems: list[Problem]) -> tuple[dict[str, Sample], dict[str, int]]:
     """Return the samples whose rows are good, and the line of every sample the sheet names."""
     if sheet.columns:
-        for column in config.show_columns:
+        named = [("show_columns", column) for column in config.show_columns]
+        for key, column in [*named, *((f"identity.{column}", column) for column in config.identity)]:
             if column not in sheet.columns:
                 close = nearest(column, sheet.columns)
                 remedy = f"Did you mean '{close}'?" if close else "Remove it, or add the column to the sheet."
-                problems.append(config.problem("show_columns", f"{sheet.file} has no column '{column}'.", remedy))
+                problems.append(config.problem(key, f"{sheet.file} has no column '{column}'.", remedy))
         if not sheet.rows:
             problems.append(
                 Problem("SHEET", "fatal", "the sheet names no sample.", sheet.file, remedy="Add a row for each sample.")
@@ -109,7 +110,8 @@ def _samples(config: Config, sheet: Sheet, problems: list[Problem]) -> tuple[dic
     samples = {}
     for name, row in rows.items():
         if row.good:
-            extra = tuple((column, row.text.get(column, "")) for column in config.show_columns)
+            labels = [*((column, column) for column in config.show_columns), *config.identity.items()]
+            extra = tuple((label, row.text.get(column, "")) for column, label in labels)
             cells = dict(row.cells)
             del cells["check"]
             samples[name] = Sample(**cells, extra=extra)

@@ -60,7 +60,7 @@ class Plan:
             spillover=config.spillover,
             panels={name: config.panels[name] for name in panels},
             require_function=config.require_function,
-            show_columns=config.show_columns,
+            show_columns=(*config.show_columns, *config.identity.values()),
             limits=config.limits,
             reference=self.reference,
             refused=refused,

@@ -20,6 +20,7 @@ from cd40l_flow.base.model import Arrays, Floats, Singles
 from cd40l_flow.decision.case import Case
 from cd40l_flow.figures.axes import Axis
 from cd40l_flow.figures.evidence import Curves
+from cd40l_flow.figures.outlines import add_outlines
 from cd40l_flow.figures.panels import draw_panels, fluorescence_axis
 from cd40l_flow.figures.pictures import draw_pictures
 from cd40l_flow.gating.model import GatedSample, GatedTube
@@ -58,6 +59,8 @@ def densities(gated: GatedSample, case: Case, control_tops: Sequence[Sequence[fl
         tubes.append({**names, "panels": panels, "course": entry})
     arrays |= curves.arrays
     arrays["pictures"] = draw_pictures(tubes, drawn)
+    if case.sample.role == "control":
+        add_outlines(tubes, drawn)
     arrays |= {name: counts.astype(np.min_scalar_type(counts.max())) for name, counts in drawn.items()}
     index = {
         "tubes": tubes,
@@ -124,8 +127,11 @@ def _scatter(gated: GatedSample, expression: Expression, arrays: dict[str, Any])
     """
     tubes = [tube for tube in gated.tubes if CD8_NEGATIVE in tube.indices]
     own = [tube for tube in tubes if tube.signal.events.tube.reagent == expression.reagent]
+    resting = [tube for tube in tubes if tube.signal.events.tube.stimulation == "unstimulated"]
+    # A reagent without an unstimulated tube of its own is shown with another's on the same detector.
+    alike = [tube for tube in resting if tube.signal.events.markers["target"] == expression.detector]
     chosen = {
-        "unstimulated": [tube for tube in own if tube.signal.events.tube.stimulation == "unstimulated"],
+        "unstimulated": [tube for tube in resting if tube in own] or alike[:1],
         "background": [tube for tube in tubes if tube.signal.events.tube.fcs in expression.anchor.tubes],
         "stimulated": [tube for tube in own if tube.signal.events.tube.stimulation == "stimulated"],
     }
@@ -154,6 +160,7 @@ def _scatter(gated: GatedSample, expression: Expression, arrays: dict[str, Any])
         "x_threshold": across.at(expression.threshold_scaled),
         "y_threshold": up.at(boundary.scaled) if boundary else None,
         "kinds": kinds,
+        "unstimulated_reagent": next((tube.signal.events.tube.reagent for tube in chosen["unstimulated"]), None),
         "percents": percents,
     }
 

@@ -25,6 +25,8 @@ STYLES: dict[str, Style] = {
     "valley": ("#111111", 1.6, None),
     "reference": ("#6b21a8", 1.1, (3.0, 2.0)),
     "control": ("#0f766e", 1.4, DOTTED),
+    "cells": ("#0f766e", 0.8, None),
+    "tick": ("#55616e", 1.0, None),
     # White below a line keeps it apart from the events.
     "halo": ("#ffffff", 3.4, None),
 }
@@ -34,6 +36,9 @@ _SIDE, _LEFT, _TOP, _RIGHT, _BOTTOM = 128, 31, 20, 6, 31
 _LETTER = 6.4
 # The curve fills this part of the panel's height; ticks at its foot mark valleys.
 _CURVE_HEIGHT, _TICK = 0.3, 0.045
+_TICK_LENGTH = 5  # pixels
+# Places of a tick that are one, in fractions of an axis.
+_SAME_PLACE = 0.004
 
 
 def gate_lines(gate: Mapping[str, Any]) -> list[NDArray[np.float64]]:
@@ -50,13 +55,29 @@ def _threshold_line(axis: str, at: float) -> NDArray[np.float64]:
     return np.array([(at, 0.0), (at, 1.0)] if axis == "x" else [(0.0, at), (1.0, at)])
 
 
-def draw_panels(panels: Sequence[Mapping[str, Any]], densities: Densities) -> list[Drawing]:
-    """Draw the panels of one tube, none of them marked missing."""
-    return [_draw_panel(panel, densities) for panel in panels]
+def draw_panels(
+    panels: Sequence[Mapping[str, Any]],
+    densities: Densities,
+    theirs: Sequence[Mapping[str, Any]] = (),
+) -> list[Drawing]:
+    """Draw the panels of one tube, none of them marked missing.
+
+    ``theirs`` are the panels of the control's tube: their gates and the outlines of their cells are drawn into the
+    panels of the same population, as far as the axes are the same or both linear.
+    """
+    beside = {panel["population"]: panel for panel in theirs if "missing" not in panel}
+    drawn = []
+    for panel in panels:
+        other = beside.get(panel["population"])
+        marks = _control_marks(panel, other) if other is not None else []
+        drawn.append(_draw_panel(panel, densities, marks))
+    return drawn
 
 
-def _draw_panel(panel: Mapping[str, Any], densities: Densities) -> Drawing:
-    marks = _evidence_marks(panel["evidence"], densities) if panel.get("evidence") else []
+def _draw_panel(panel: Mapping[str, Any], densities: Densities, theirs: Sequence[tuple[str, str]]) -> Drawing:
+    marks = _evidence_marks(panel["evidence"], densities, there=not theirs) if panel.get("evidence") else []
+    marks += theirs
+    marks.append(("g-tick", _ticks(panel["x"], panel["y"])))
     if panel["gate"] is not None:
         marks += _gate_marks(panel["gate"], bool(panel.get("overridden")))
     return Drawing(
@@ -74,15 +95,46 @@ def _path(points: NDArray[np.float64]) -> str:
     return polyline(np.column_stack([points[:, 0], 1 - points[:, 1]]) * _SIDE)
 
 
-def _evidence_marks(evidence: Mapping[str, Any], densities: Densities) -> list[tuple[str, str]]:
-    """Return the curve a boundary was looked for in, what it was held against, the valleys, the control's boundary."""
+def _control_marks(panel: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the control's gate and the outline of its cells on the axes of a panel; nothing where these differ."""
+    across, up = (_onto(panel[axis], other[axis]) for axis in ("x", "y"))
+    if across is None or up is None:
+        return []
+    factors, shifts = np.array([across[0], up[0]]), np.array([across[1], up[1]])
+    lines = [("g-cells", np.array(line)) for line in other.get("outline") or ()]
+    lines += [("g-control", line) for line in (gate_lines(other["gate"]) if other["gate"] is not None else [])]
+    return [(look, _path(line * factors + shifts)) for look, line in lines]
+
+
+def _onto(axis: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Return factor and shift from places on another axis to places on one, from the ticks that both have.
+
+    Axes of one scale have their ticks at the same places; of linear axes two ticks tell all. None for others.
+    """
+    places = {text: at for at, text in other["ticks"]}
+    both = [(places[text], at) for at, text in axis["ticks"] if text in places]
+    if axis["label"] != other["label"] or len(both) < 2:
+        return None
+    (x0, y0), (x1, y1) = both[0], both[-1]
+    if x0 == x1:
+        return None
+    factor = (y1 - y0) / (x1 - x0)
+    fits = all(abs(y0 + factor * (x - x0) - y) < _SAME_PLACE for x, y in both)
+    return (factor, y0 - factor * x0) if fits else None
+
+
+def _evidence_marks(evidence: Mapping[str, Any], densities: Densities, *, there: bool = True) -> list[tuple[str, str]]:
+    """Return the curve a boundary was looked for in, what it was held against, the valleys, the control's boundary.
+
+    The control's is left out unless ``there`` is a place for it: its gate is drawn already.
+    """
     marks = []
     for name in ("reference", "curve"):
         heights = densities.counts(evidence[name])
         if heights is not None:
             marks.append((f"g-{name}", _curve(heights.tobytes())))
     marks += [("g-valley", _path(np.array([(at, 0.0), (at, _TICK)]))) for at in evidence["valleys"]]
-    if evidence["control"] is not None:
+    if evidence["control"] is not None and there:
         marks.append(("g-control", _path(_threshold_line("x", evidence["control"]))))
     return marks
 
@@ -113,6 +165,13 @@ def _automatic_lines(gate: Mapping[str, Any]) -> list[NDArray[np.float64]]:
         return [_threshold_line(gate["axis"], automatic)]
     key = "vertices" if gate["kind"] == "polygon" else "segments"
     return gate_lines({"kind": gate["kind"], key: automatic})
+
+
+def _ticks(x: Mapping[str, Any], y: Mapping[str, Any]) -> str:
+    """Return the ticks of the axes as a path, inwards from the frame."""
+    across = [f"M{at * _SIDE:.1f} {_SIDE}v-{_TICK_LENGTH}" for at, _ in x["ticks"]]
+    upward = [f"M0 {(1 - at) * _SIDE:.1f}h{_TICK_LENGTH}" for at, _ in y["ticks"]]
+    return "".join([*across, *upward])
 
 
 def _labels(x: Mapping[str, Any], y: Mapping[str, Any]) -> list[Label]:

@@ -200,10 +200,14 @@ def _polygon(gate: ScatterGate | None, x: Axis, y: Axis) -> dict[str, Any] | Non
 
 
 def _time_band(tube: GatedTube, seconds: Axis) -> dict[str, Any] | None:
-    """Return the times set by hand as vertical lines; stretches cut automatically show as missing events."""
-    ends = [boundary for gate in ("time_low", "time_high") if (boundary := tube.boundary(gate)) is not None]
-    segments = [_upright(seconds.at(end.value)) for end in ends]
-    return {"kind": "band", "segments": segments} if segments else None
+    """Return the times that bound what is kept as vertical lines, and what lies beyond them or was cut as ``cuts``."""
+    low, high = tube.boundary("time_low"), tube.boundary("time_high")
+    ends = [seconds.at(end.value) for end in (low, high) if end is not None]
+    cuts = [[seconds.at(one.start), seconds.at(one.end)] for one in tube.signal.acquisition.time_qc.stretches]
+    lines = [*ends, *(end for cut in cuts for end in cut)]
+    cuts += [[0.0, seconds.at(low.value)]] if low is not None else []
+    cuts += [[seconds.at(high.value), 1.0]] if high is not None else []
+    return {"kind": "band", "segments": [_upright(at) for at in lines], "cuts": cuts} if lines else None
 
 
 def _ratio(tube: GatedTube) -> _Drawn | None:

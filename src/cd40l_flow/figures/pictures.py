@@ -91,6 +91,12 @@ def _inside(gate: Mapping[str, Any] | None, bins: int) -> NDArray[np.bool_]:
         side = middles >= gate["at"] if gate["side"] == "above" else middles < gate["at"]
         within: NDArray[np.bool_] = kept & (side[:, None] if gate["axis"] == "x" else side[None, :])
         return within
+    if "cuts" in gate:
+        # Of time: what is kept need not lie in one piece.
+        middles = (np.arange(bins) + 0.5) / bins
+        for begin, end in gate["cuts"]:
+            kept[(middles >= begin) & (middles <= end)] = False
+        return kept
     outline = _outline(gate)
     if len(outline) < 3:
         return kept

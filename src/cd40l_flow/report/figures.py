@@ -167,52 +167,43 @@ def _tube_pair(
     key: tuple[str, str],
 ) -> View:
     stimulation, reagent = key
+    words = load_texts()["sections"]["gating"]
     title = f"{load_texts()['tube_names'][stimulation]} · {reagent}"
-    sides = [_tube_side(subject, mine, title)]
-    if control is not None:
-        sides.append(_tube_side(control, other, title))
-    populations = list(dict.fromkeys(name for side in sides for name in side["panels"]))
-    columns = [
-        {
-            "population": population_name(name),
-            "gate": (mine.fcs, stimulation, reagent, name)
-            if mine and "drawing" in sides[0]["panels"].get(name, {})
-            else None,
-            "parent": next(
-                (side["panels"][name]["parent"] for side in sides if side["panels"].get(name, {}).get("parent")), ""
-            ),
-            "cells": [{**side["who"], **side["panels"].get(name, {})} for side in sides],
-        }
-        for name in populations
+    theirs, beside = _tube_panels(control, other) if control is not None else ([], words["no_control"])
+    panels, problem = _tube_panels(subject, mine)
+    drawn = [panel for panel in panels if "missing" not in panel]
+    pictures = iter(draw_panels(drawn, subject.densities, theirs))
+    percents = {panel["population"]: panel.get("percent_of_parent") for panel in theirs}
+    columns = []
+    for panel in panels:
+        name = panel["population"]
+        cell: View = {"parent": "", "population": population_name(name), "gate": None}
+        if "missing" in panel:
+            cell["why"] = words["missing"].format(why=panel["missing"])
+        else:
+            cell |= {"drawing": next(pictures), **_panel_words(subject.result, panel, title)}
+            cell["gate"] = (mine.fcs, stimulation, reagent, name) if mine is not None else None
+            percent = percents.get(name)
+            cell["control"] = format_number("percent", percent) if percent is not None else ""
+        columns.append(cell)
+    sides = [
+        {"sample": each.result.sample, "fcs": tube.fcs if tube is not None else "", "problem": why}
+        for each, tube, why in ((subject, mine, problem), (control, other, beside))
+        if each is not None
     ]
     return {"title": title, "sides": sides, "columns": columns}
 
 
-def _tube_side(subject: Subject, tube: Tube | None, title: str) -> View:
+def _tube_panels(subject: Subject, tube: Tube | None) -> tuple[list[Mapping[str, Any]], str]:
+    """Return the panels of one tube and, where it has none, why, in words."""
     words = load_texts()["sections"]["gating"]
-    result = subject.result
-    view: View = {"who": _who(result), "fcs": tube.fcs if tube else "", "panels": {}, "problem": ""}
     if tube is None:
-        view["problem"] = words["no_tube"].format(sample=result.sample)
-        return view
-    view["details"] = [text for text in (tube.clone, tube.lot) if text]
+        return [], words["no_tube"].format(sample=subject.result.sample)
     if tube.status == "refused":
         error = tube.error
-        refused = words["refused"].format(code=error.code if error else "")
-        view["problem"] = f"{refused}: {error.message if error else ''}"
-        return view
+        return [], f"{words['refused'].format(code=error.code if error else '')}: {error.message if error else ''}"
     panels = subject.densities.panels(tube.fcs, tube.stimulation, tube.reagent)
-    if not panels:
-        view["problem"] = f"{words['no_panels']} {subject.problem}".rstrip()
-    drawn = [panel for panel in panels if "missing" not in panel]
-    for panel in panels:
-        if "missing" in panel:
-            view["panels"][panel["population"]] = {"why": words["missing"].format(why=panel["missing"]), "parent": ""}
-        else:
-            view["panels"][panel["population"]] = None
-    for panel, drawing in zip(drawn, draw_panels(drawn, subject.densities), strict=True):
-        view["panels"][panel["population"]] = {"drawing": drawing, **_panel_words(result, panel, title)}
-    return view
+    return panels, "" if panels else f"{words['no_panels']} {subject.problem}".rstrip()
 
 
 def _panel_words(result: Result, panel: Mapping[str, Any], title: str) -> View:

@@ -44,6 +44,23 @@ def security_policy(style: str, script: str = "") -> str:
     return "; ".join([*rules, "base-uri 'none'", "form-action 'none'"])
 
 
+def running_header(text: str) -> str:
+    """Return the rule of a style sheet that prints a text above every page, and below it which page of how many."""
+    from cd40l_flow.assay.texts import load_texts
+
+    words = load_texts()["page"]
+    # Letters are written as their numbers, so that no text of a sheet can end the string it stands in.
+    written = "".join(sign if sign.isalnum() and sign.isascii() else f"\\{ord(sign):x} " for sign in text)
+    font = 'font: 7.5pt "DejaVu Sans", Arial, sans-serif; color: #3f4a54'
+    pages = f'"{words["page"]} " counter(page) " {words["of"]} " counter(pages)'
+    return (
+        "@page { size: A4; margin: 13mm 12mm 12mm; "
+        f'@top-left {{ content: "{written}"; {font}; white-space: nowrap; }} '
+        f'@bottom-left {{ content: "{words["limited_use"]}"; {font}; white-space: nowrap; }} '
+        f"@bottom-right {{ content: {pages}; {font}; }} }}"
+    )
+
+
 def read_asset(*names: str) -> str:
     """Return style sheets or scripts of the templates folder, joined."""
     return "\n".join((TEMPLATES / name).read_text(encoding="utf-8") for name in names)

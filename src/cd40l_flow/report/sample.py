@@ -11,10 +11,14 @@ from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import RecordError
 from cd40l_flow.figures.binned import NOTHING, read_densities
 from cd40l_flow.report.acquisition import acquisition_views, matrix_views, slope_views, uncut_words
-from cd40l_flow.report.banner import banner, identity, key_numbers
+from cd40l_flow.report.banner import banner
 from cd40l_flow.report.figures import Subject, activation_views, gating_views, target_views, why_absent
+from cd40l_flow.report.headline import headline, history, limiting, quality, signers, slots
+from cd40l_flow.report.margin import decided_by, nearest_limit
 from cd40l_flow.report.methods import configuration_view, method_sections
-from cd40l_flow.report.pages import read_asset, security_policy, template
+from cd40l_flow.report.pages import read_asset, running_header, security_policy, template
+from cd40l_flow.report.pictures import main_figures
+from cd40l_flow.report.quantity import quantity, results_table
 from cd40l_flow.report.replicates import replicate_views
 from cd40l_flow.report.review import gate_verdicts, review_view
 from cd40l_flow.report.tables import (
@@ -77,8 +81,14 @@ def render_report(
         "c": figures_acquisition.STYLES,
     }
     drawn = [rules(prefix, styles) for prefix, styles in lines.items()]
-    style = "\n".join([read_asset("style.css", "report.css", "review.css"), *drawn])
-    script = read_asset("review.js")
+    head, review = headline(result, state), review_view(result, digest, state)
+    running = load_texts()["page"]["running"].format(
+        sample=result.sample, run=result.run, call=head["word"], status=review["word"]
+    )
+    style = "\n".join(
+        [read_asset("style.css", "report.css", "review.css", "page.css"), *drawn, running_header(running)]
+    )
+    script = read_asset("review.js", "page.js")
     beside = [result, *control_results[:1]]
     compared = compared_populations(beside)
     context: dict[str, Any] = {
@@ -90,8 +100,17 @@ def render_report(
         "result": result,
         "control": control.result if control is not None else None,
         "banner": banner(result),
-        "identity": identity(result),
-        "cards": key_numbers(result, control_results),
+        "head": head,
+        "slots": slots(result),
+        "history": history(result),
+        "quantity": quantity(result, control_results),
+        "results": results_table(result, control_results),
+        "decided": decided_by(result),
+        "nearest": nearest_limit(result),
+        "quality": quality(result),
+        "limiting": limiting(result),
+        "signers": signers(review["signatures"]),
+        "pictures": main_figures(subject, control),
         "targets": target_views(subject, control),
         "activation": activation_views(subject, control),
         "gating": gating_views(subject, control),
@@ -101,7 +120,7 @@ def render_report(
         "matrices": matrix_views(result),
         "slopes": slope_views(result),
         "replicates": replicate_views(result),
-        "review": review_view(result, digest, state),
+        "review": review,
         "verdicts": gate_verdicts(state),
         "measures": measures_table(result, control_results),
         "why_absent": why_absent(result),

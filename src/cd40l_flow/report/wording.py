@@ -133,7 +133,12 @@ def _functional(case: Case, decision: Decision) -> list[str]:
 def _indeterminate(case: Case, decision: Decision) -> list[str]:
     if case.sample.role == "control":
         return ["This control does not meet its limits: its run cannot be called."]
-    said = ["No call can be made. Repeat the assay once the causes below are corrected."]
+    said = ["No call can be made. Repeat the assay once the cause stated in this report is corrected."]
+    if set(decision.reasons) == {"DRUG_STATUS_UNKNOWN"}:
+        said = [
+            "No call can be made until it is stated whether a calcineurin inhibitor was given: complete the column "
+            "calcineurin_inhibitor of the samples sheet and run this sample again. The assay need not be repeated."
+        ]
     if "FUNCTION_NOT_TESTED" in decision.reasons and decision.pattern == NORMAL:
         said = ["CD154 expression normal; function not tested: X-linked hyper-IgM syndrome is not excluded."]
     elif set(decision.reasons) <= set(UNDECIDED):

@@ -96,6 +96,7 @@ def _load() -> None:
     from cd40l_flow.assay.texts import load_texts
     from cd40l_flow.cli.arguments import parser
     from cd40l_flow.cohort.config import config_schema
+    from cd40l_flow.figures.main_figure import make_ready
     from cd40l_flow.report.pages import TEMPLATES, template
     from cd40l_flow.report.provenance import software
     from cd40l_flow.result.record import resolve_types
@@ -104,6 +105,7 @@ def _load() -> None:
     resolve_types()
     load_texts()
     config_schema()
+    make_ready()
     for path in TEMPLATES.glob("*.html.j2"):
         template(path.name)
     parser().parse_args(["report", "--result", "", "--out", ""])  # argparse builds its own caches at first use

@@ -45,7 +45,7 @@ class Metadata(Record, frozen=True):
     anticoagulant: Annotated[str, doc("As written, or empty.")]
     collected_h: Annotated[float | None, doc("Hours from collection to stimulation.")]
     stimulation_h: Annotated[float | None, doc("Hours of stimulation.")]
-    show: Annotated[dict[str, str], doc("Further columns of the sheet that the configuration shows.")]
+    show: Annotated[dict[str, str], doc("Further columns of the sheet that the configuration shows, by their labels.")]
 
 
 class Reference(Record, frozen=True):
@@ -70,7 +70,7 @@ class Configuration(Record, frozen=True):
     panels: Annotated[dict[str, dict[str, PanelValue]], doc("The panels used: marker to detector.")]
     spillover: Annotated[str, doc("file, none or the name of a CSV file.")]
     require_function: Annotated[bool, doc("Whether a valid CD40-Ig result is needed for a call.")]
-    show_columns: Annotated[list[str], doc("Columns of the sheet that reports may show.")]
+    show_columns: Annotated[list[str], doc("Labels of the columns of the sheet that reports may show, in their order.")]
 
 
 class Result(Record, frozen=True):

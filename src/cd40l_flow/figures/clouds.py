@@ -1,0 +1,74 @@
+"""Clouds of cells on two axes: their picture in pseudocolour, with a dot for each place of few cells, and contours."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cd40l_flow.figures.binned import Counts
+
+SMOOTH = 0.9  # of the counts, in cells of the grid
+LEVELS = (0.05, 0.2, 0.5, 0.8)  # of contours, of the densest place
+FEW = 400  # cells below which contours would be of chance
+SHADES = 31
+DOT = "#6f93b8"  # a cell where there are too few for a shade
+
+
+def cloud(counts: Counts) -> tuple[NDArray[np.uint8], list[NDArray[np.float64]]]:
+    """Return the picture of cells, (2n, 2n, 4), and its contours, each (points, 2), from counts, (n, n), [x, y]."""
+    from contourpy import contour_generator
+    from scipy.ndimage import gaussian_filter
+
+    inner = np.pad(counts.T[1:-1, 1:-1], 1, mode="edge")
+    smooth = gaussian_filter(inner, SMOOTH, mode="nearest", truncate=3)
+    top = float(smooth.max())
+    dots = _doubled(counts.T > 0)
+    if top <= 0:
+        return _palette()[np.where(dots, SHADES + 1, 0)], []
+    level = np.sqrt(_between(smooth) / top)
+    shades = np.clip((level - 0.12) / 0.88 * SHADES, 0, SHADES).astype(np.uint8)
+    shades[dots & (shades < 2)] = SHADES + 1
+    if counts.sum() < FEW:
+        shades[dots & (shades < SHADES // 2)] = SHADES + 1
+        return _palette()[shades], []
+    places = (np.arange(len(counts)) + 0.5) / len(counts)
+    lines = contour_generator(places, places, smooth)
+    contours: list[Any] = [line for share in LEVELS for line in lines.lines(share * top)]
+    return _palette()[shades], contours
+
+
+def _doubled(cells: NDArray[Any]) -> NDArray[Any]:
+    """Return cells, (n, n), as (2n, 2n)."""
+    doubled: NDArray[Any] = cells.repeat(2, axis=0).repeat(2, axis=1)
+    return doubled
+
+
+def _between(cells: Counts) -> Counts:
+    """Return cells, (n, n), as (2n, 2n), linear between their middles."""
+    for axis in (0, 1):
+        before, after = (np.roll(cells, shift, axis) for shift in (1, -1))
+        first, last = (np.take(cells, [end], axis) for end in (0, -1))
+        before = np.concatenate([first, np.take(before, range(1, cells.shape[axis]), axis)], axis)
+        after = np.concatenate([np.take(after, range(cells.shape[axis] - 1), axis), last], axis)
+        pair = np.stack([0.75 * cells + 0.25 * before, 0.75 * cells + 0.25 * after], axis + 1)
+        shape = list(cells.shape)
+        shape[axis] *= 2
+        cells = pair.reshape(shape)
+    return cells
+
+
+@cache
+def _palette() -> NDArray[np.uint8]:
+    """Return the colours of the shades, from white to dark blue: they keep their order in grey; the last is a dot's."""
+    from matplotlib.colors import LinearSegmentedColormap, to_rgba
+
+    shades = LinearSegmentedColormap.from_list(
+        "cells", ["#ffffff", "#cfe6ea", "#7fbfd0", "#3a80b8", "#1f4d96", "#0a2352"]
+    )
+    colours = np.vstack([shades(np.linspace(0, 1, SHADES + 1)), to_rgba(DOT)])
+    palette: NDArray[np.uint8] = (colours * 255).round().astype(np.uint8)
+    palette[0] = (255, 255, 255, 0)
+    return palette
