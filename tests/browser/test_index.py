@@ -14,7 +14,7 @@ import pytest
 from cd40l_flow.report.index import render_index, write_index
 from cd40l_flow.result.cohort import named_entries
 from cd40l_flow.result.order import CALL_ORDER
-from cd40l_flow.result.review_state import digest_of
+from cd40l_flow.result.reviews.state import digest_of
 from helpers import report_samples as made
 from helpers.pages import Open, complaints
 from helpers.records import as_result, write_record

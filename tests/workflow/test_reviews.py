@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cd40l_flow.result.review_state import digest_of
+from cd40l_flow.result.reviews.state import digest_of
 from helpers.cohorts import Run, copy_of, differences, jobs, output, result, results
 from helpers.review_files import make_review, write_review
 

@@ -25,10 +25,13 @@ rule report_sample:
         tries_left=tries_left,
     params:
         reviews=sample_reviews,
-        seen=lambda wildcards: fingerprints(sample_reviews(wildcards)),
+        ledger=literally(ledger()),
+        reviewers=literally(reviewers()),
+        seen=sample_reviews_seen,
         failures=lambda wildcards: f"failures {tried(wildcards.sample, 'report')}",
     shell:
         "step() {{ cd40l-flow report --result {input.result:q} --shown-controls --log {log:q}"
-        " --reviews {params.reviews:q} --out {output:q} $@ 2>&1; }};"
+        " --reviews {params.reviews:q} --reviewers {params.reviewers:q} --ledger {params.ledger:q}"
+        " --out {output:q} $@ 2>&1; }};"
         " step | tee {log:q} || {{ code=$?; [ {resources.tries_left} -eq 0 ] || exit $code;"
         " step --failed $code | tee -a {log:q}; }}"

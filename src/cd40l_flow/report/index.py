@@ -17,8 +17,9 @@ from cd40l_flow.result.cohort import Entry
 from cd40l_flow.result.families import families as families_of
 from cd40l_flow.result.numbers import format_interval, format_measure, format_number
 from cd40l_flow.result.order import CALL_ORDER, QC_ORDER, worst_first
-from cd40l_flow.result.review_state import STATES, ReviewState, review_state
-from cd40l_flow.result.reviews import Reviews, read_reviews
+from cd40l_flow.result.reviews.files import Reviews
+from cd40l_flow.result.reviews.signable import signable
+from cd40l_flow.result.reviews.state import STATES, UNSIGNED, ReviewState, states_of
 from cd40l_flow.result.types.result import Result
 
 _MEASURES = (
@@ -27,7 +28,6 @@ _MEASURES = (
     ("cd40ig_positive", "CD40-Ig", "percent_positive"),
     ("cd40ig_negative", "CD40-Ig", "negative_fraction"),
 )
-_UNSIGNED = ReviewState("unsigned", "", (), (), "", ())
 _FAMILY_MEASURES = (
     ("CD154", "percent_positive"),
     ("CD154", "mutant_fraction"),
@@ -132,7 +132,7 @@ def render_index(
     pairs = enumerate((densities[place], results[place]) for place in order) if densities else ()
     binned = (_densities(path, result, number, damaged) for number, (path, result) in pairs)
     counts = {call: sum(result.call == call for result in ordered) for call in CALL_ORDER}
-    reviewed = [(states or {}).get(result.sample, _UNSIGNED) for result in ordered]
+    reviewed = [(states or {}).get(result.sample, UNSIGNED) for result in ordered]
     signed = {state: sum(review.state == state for review in reviewed) for state in STATES}
     style, script = read_asset("style.css", "index.css"), read_asset("index.js")
     context = {
@@ -177,7 +177,7 @@ def _densities(path: str | Path | None, result: Result, number: int, damaged: di
 def write_index(
     entries: Sequence[Entry],
     out_path: str | Path,
-    review_files: Sequence[str | Path] = (),
+    reviews: Reviews | None = None,
     reference: Mapping[str, Any] | None = None,
 ) -> None:
     """Write ``index.html`` of all samples; a report is linked where it is that of the very result that is shown.
@@ -186,8 +186,8 @@ def write_index(
     charts.
     """
     results = [entry.result for entry in entries]
-    reviews: Reviews = read_reviews(map(Path, review_files))
-    states = {entry.sample: review_state(entry.result, entry.digest, reviews) for entry in entries}
+    reviews = reviews or Reviews()
+    states = states_of({entry.sample: signable(entry.result, entry.digest) for entry in entries}, reviews)
     problems = [problem for state in states.values() for problem in state.problems]
     problems += [problem for problem in reviews.problems if problem.sample not in states]
     page = render_index(
