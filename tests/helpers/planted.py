@@ -44,9 +44,7 @@ def cohort() -> tuple[Scenario, ...]:
     samples = []
     for run, level in (("R1", 1.0), ("R2", 1.0), ("R3", 1.0), ("R4", DIM)):
         control = f"C0{run[1]}"
-        samples.append(
-            Scenario(control, run, "control", "F", 31.0, expression_level=MOVED if run == "R3" else level)
-        )
+        samples.append(Scenario(control, run, "control", "F", 31.0, expression_level=MOVED if run == "R3" else level))
     for number in range(1, 39):
         name = f"S{number:02d}"
         run = f"R{1 + min((number - 1) // 11, 3)}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cd40l_flow.base.errors import Cd40lFlowError
-from cd40l_flow.cli.arguments import SAMPLES
+from cd40l_flow.cli.arguments import FHIR, SAMPLES
 from cd40l_flow.cli.signed import reviews_of
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     signed = [path for name in (options.sample, *job.controls) for path in files.get(name, [])]
     reviews = taken_reviews(signed, ledger_of(plan.config.reviews), People.of(plan.config.reviewers))
     result = SAMPLES / options.sample / "result.json"
-    _write_report(result, results, result.with_name("report.html"), reviews)
+    _write_report(result, results, result.with_name("report.html"), reviews, result.with_name(FHIR))
     return int(any(failed))
 
 
@@ -103,6 +103,7 @@ def _analyse_job(job: PlannedJob, control_results: Sequence[Path], outputs: Outp
 
 def report(options: argparse.Namespace) -> int:
     """Write the report of one sample, as a rule asks for it."""
+    from cd40l_flow.interop.fhir import write_failed_fhir
     from cd40l_flow.result.failed import note_failure, write_failed_report
     from cd40l_flow.result.record import read_record
     from cd40l_flow.steps import ended
@@ -112,17 +113,21 @@ def report(options: argparse.Namespace) -> int:
         why = ended(options.failed, options.log)
         note_failure(result.parent, "report", why)
         write_failed_report(Path(options.out), result.parent.name, why)
+        if options.fhir:
+            write_failed_fhir(options.fhir, result.parent.name, why)
         print(f"report {result.parent.name}: {why}", file=sys.stderr)
         return 0
     controls = [Path(path) for path in options.controls]
     if options.shown_controls:
         names = sorted(read_record(result).controls)
         controls = [result.parent.parent / name / "result.json" for name in names]
-    _write_report(result, controls, Path(options.out), reviews_of(options))
+    fhir = Path(options.fhir) if options.fhir else None
+    _write_report(result, controls, Path(options.out), reviews_of(options), fhir)
     return 0
 
 
-def _write_report(result: Path, controls: Sequence[Path], out: Path, reviews: Reviews) -> None:
+def _write_report(result: Path, controls: Sequence[Path], out: Path, reviews: Reviews, fhir: Path | None) -> None:
+    from cd40l_flow.interop.fhir import write_fhir
     from cd40l_flow.report.provenance import provenance
     from cd40l_flow.report.sample import write_report
 
@@ -130,6 +135,8 @@ def _write_report(result: Path, controls: Sequence[Path], out: Path, reviews: Re
     pairs = [(path, path.with_name("densities.npz")) for path in controls]
     for text in write_report(result, result.with_name("densities.npz"), pairs, out, provenance(), reviews):
         print(f"  {text}", file=sys.stderr)
+    if fhir is not None:
+        write_fhir(fhir, result, controls, reviews)
     print(f"report {result.parent.name}: {out}, {used(start)}", file=sys.stderr)
 
 

@@ -12,6 +12,7 @@ CONFIG = "config/config.yaml"
 CHECK = Path("results/check.json")
 SAMPLES = Path("results/samples")
 REVIEWS = Path("reviews")
+FHIR = "report.fhir.json"
 
 
 @cache
@@ -98,6 +99,7 @@ def parser() -> argparse.ArgumentParser:
         "--shown-controls", action="store_true", help="instead: those that the result names, beside its own"
     )
     report.add_argument("--out", required=True, help="report.html to write")
+    report.add_argument("--fhir", metavar="JSON", help="FHIR R4 bundle to write as well, for laboratory systems")
 
     export = commands.add_parser(
         "export", parents=[where, step], help="write the gates, measures or events of one sample for other programs"

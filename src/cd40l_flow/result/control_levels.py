@@ -13,7 +13,7 @@ from cd40l_flow.result.types.result import Result
 
 @dataclass(frozen=True)
 class Moved:
-    """A control whose positive cells are ``ratio`` times as bright with a reagent as those of the ``others``."""
+    """A control whose positive cells are ``ratio`` times as bright with a reagent as is usual among ``others``."""
 
     control: str
     reagent: str
@@ -22,10 +22,10 @@ class Moved:
 
 
 def moved_controls(results: Sequence[Result]) -> list[Moved]:
-    """Return the controls that lie further from the median of the others than healthy people do, worst first.
+    """Return the controls that lie further from the usual level of the cohort's than healthy people do, worst first.
 
     Compared is the MFI of the positives above background on one cytometer; the limit is ``chart_warn_sd`` SD of the
-    levels of healthy donors (``level_sd``) on the log scale, of a person against the median of others.
+    levels of healthy donors (``level_sd``) on the log scale, of one person against others.
     """
     limits = default_limits()
     sds, spread = float(limits["reference"]["chart_warn_sd"]), float(limits["odds"]["level_sd"])
@@ -41,10 +41,20 @@ def moved_controls(results: Sequence[Result]) -> list[Moved]:
                 levels.setdefault((cytometer, reagent), []).append((result.sample, math.log(positive - background)))
     found = []
     for (_, reagent), rows in levels.items():
-        for name, level in rows:
-            others = [value for other, value in rows if other != name]
-            if others:
-                apart = level - median(others)
-                if abs(apart) > sds * spread * math.sqrt(1 + 1 / len(others)):
-                    found.append(Moved(name, reagent, math.exp(apart), len(others)))
+        usual = _usual([level for _, level in rows])
+        for name, level in rows if len(rows) > 2 else ():
+            if abs(level - usual) > sds * spread * math.sqrt(1 + 1 / (len(rows) - 1)):
+                found.append(Moved(name, reagent, math.exp(level - usual), len(rows) - 1))
+        # Of two nobody can tell which of them moved.
+        if len(rows) == 2 and abs(rows[0][1] - rows[1][1]) > sds * spread * math.sqrt(2):
+            apart = rows[0][1] - rows[1][1]
+            found += [Moved(rows[0][0], reagent, math.exp(apart), 1), Moved(rows[1][0], reagent, math.exp(-apart), 1)]
     return sorted(found, key=lambda one: (-abs(math.log(one.ratio)), one.control, one.reagent))
+
+
+def _usual(levels: Sequence[float]) -> float:
+    """Return the median of the majority that lies closest together: those that moved do not shift it."""
+    ordered, most = sorted(levels), len(levels) // 2 + 1
+    starts = range(len(ordered) - most + 1)
+    start = min(starts, key=lambda start: ordered[start + most - 1] - ordered[start])
+    return median(ordered[start : start + most])

@@ -48,7 +48,9 @@ def nearest_margin(result: Result) -> Margin | None:
     stopping = [guard for guard in result.guards if guard.fired and guard.code in result.reasons]
     if checks := list(_checks(stopping)):
         return min(checks, key=lambda one: one.percent)
-    missed = [min(margins, key=lambda one: one.percent) for rule in result.rules if (margins := list(_conditions(rule)))]
+    missed = [
+        min(margins, key=lambda one: one.percent) for rule in result.rules if (margins := list(_conditions(rule)))
+    ]
     return max((one for one in missed if one.percent < 0), key=lambda one: one.percent, default=None)
 
 

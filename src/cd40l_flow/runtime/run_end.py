@@ -155,13 +155,17 @@ def _analyse(job: Any) -> None:
 
 def _make_report(job: Any) -> bool:
     """Make the report of a sample unless there is one of its present result; return whether it was made."""
+    from cd40l_flow.cli.arguments import FHIR
     from cd40l_flow.cli.main import main
+    from cd40l_flow.interop.fhir import write_failed_fhir
 
     out, result = Path(str(job.output[0])), Path(str(job.input.result))
-    command = ["report", "--result", str(result), "--shown-controls", "--out", str(out)]
+    fhir = out.with_name(FHIR)
+    command = ["report", "--result", str(result), "--shown-controls", "--out", str(out), "--fhir", str(fhir)]
     command += _options(job, ("reviews", "ledger", "reviewers"))
     try:
-        if Entry(result.parent.name, read_record(result), result, digest_of(result)).report(result.parent):
+        entry = Entry(result.parent.name, read_record(result), result, digest_of(result))
+        if fhir.is_file() and entry.report(result.parent):
             return False
         code = main(command)
         why = f"it ended with exit code {code}." if code else ""
@@ -171,6 +175,7 @@ def _make_report(job: Any) -> bool:
     if why:
         note_failure(result.parent, "report", why)
         write_failed_report(out, result.parent.name, why)
+        write_failed_fhir(fhir, result.parent.name, why)
     return not why
 
 
