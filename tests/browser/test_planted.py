@@ -38,7 +38,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("planted")
     results = analysed(place)
     for path in results.values():
-        link = '<a href="../../index.html">back</a> <a href="../../index.html#next=%s">next</a>' % path.parent.name
+        name = path.parent.name
+        link = f'<a href="../../index.html">back</a> <a href="../../index.html#next={name}">next</a>'
         path.with_name("report.html").write_text(
             f"<!-- {digest_of(path)} --><h1>{path.parent.name}</h1>{link}", "utf-8"
         )
