@@ -60,6 +60,22 @@ def require_module() -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
+def require_peer() -> Callable[[str], str]:
+    """Return what gives the Python of the peers' environment, where it has a module; as `require` does for programs."""
+
+    def find(module: str) -> str:
+        python = ROOT / "build/peers/bin/python"
+        command = [str(python), "-c", f"import {module}"]
+        if python.is_file() and subprocess.run(command, capture_output=True, check=False).returncode == 0:
+            return str(python)
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{module} is not installed among the peers, and with CI=true every test must run")
+        pytest.skip(f"{module} is not installed among the peers (.ci/peers.txt)")
+
+    return find
+
+
+@pytest.fixture(scope="session")
 def recordings() -> Path:
     """Return the folder of real FCS files, which lies beside the repository; the test is skipped where it does not."""
     folder = ROOT.parent / "shared" / "fcs"

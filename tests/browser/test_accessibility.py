@@ -11,10 +11,11 @@ from playwright.sync_api import Browser
 
 from cd40l_flow.report.index import render_index
 from cd40l_flow.report.sample import write_report
+from cd40l_flow.result.reviews.taken import taken_reviews
 from helpers import report_samples as made
 from helpers.pages import PROVENANCE
 from helpers.records import as_result
-from helpers.review_files import repeat, write_review
+from helpers.review_files import PEOPLE, repeat, write_review
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,13 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         reviews.append(write_review(folder, f"{name}bad.json", {"sample": "P01"}))
         pairs = [control] if scenario.controls else []
         found[name] = folder / f"{name}.html"
-        write_report(*made.write_sample(folder / name, scenario), pairs, found[name], PROVENANCE, reviews)
+        write_report(
+            *made.write_sample(folder / name, scenario),
+            pairs,
+            found[name],
+            PROVENANCE,
+            taken_reviews(reviews, None, PEOPLE),
+        )
     results = [made.make_result(scenario) | {"sample": f"P{n}"} for n, scenario in enumerate(made.SCENARIOS.values())]
     files = [folder / name / "densities.npz" for name in made.SCENARIOS]
     family = {"family": "F1", "members": results[:2], "statements": ["They support each other."]}

@@ -141,7 +141,7 @@ def test_long_texts_do_not_push_page_one_over_its_sheet(make_report: Make, opene
 
 def signed(report: Reported, folder: Path, call: str = "REDUCED", **changes: Any) -> list[Path]:
     """Return an override of two persons."""
-    from cd40l_flow.result.review_state import digest_of
+    from cd40l_flow.result.reviews.state import digest_of
 
     digest = digest_of(report.result)
     reviews = [

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from playwright.sync_api import Page
 
 from cd40l_flow.base.resources import workflow_file
-from cd40l_flow.result.review_state import digest_of
+from cd40l_flow.result.reviews.state import digest_of
 from helpers import report_samples as made
 from helpers.pages import Open, Reported
 from helpers.records import write_record
@@ -40,7 +40,12 @@ def read(path: Path) -> dict[str, Any]:
 
 def state(page: Page) -> str:
     """Return what the top of the report says of its review."""
-    return page.locator("header .tag").last.inner_text()
+    return page.locator("header .tag:not(.sign-mark)").last.inner_text()
+
+
+def judge_all(page: Page) -> None:
+    """Accept every gate."""
+    page.get_by_role("button", name="Accept every gate not yet judged").click()
 
 
 def test_the_whole_round_trip_of_a_grave_call(make_report: Make, opened: Open, tmp_path: Path) -> None:
@@ -50,14 +55,17 @@ def test_the_whole_round_trip_of_a_grave_call(make_report: Make, opened: Open, t
     assert state(first.page) == "Provisional – unsigned"
     first.page.get_by_label("Accept the automatic call: Absent").check()
     first.page.fill("#sign-name", "Anna Smith")
+    first.page.get_by_role("button", name="Sign and save the file").click()
+    assert "gates are not judged" in first.page.locator("#sign-problems").inner_text()
+    judge_all(first.page)
     first.page.fill("#sign-comment", "typed last")  # no field is left before the click
     one = save(first.page, reviews)
     assert "A second person must sign" in first.page.locator("#sign-status").inner_text()
-    assert first.page.locator("#sign-name").input_value() == ""
 
     review = read(one)
     assert (review["comment"], review["reviewer"], review["decision"]) == ("typed last", "Anna Smith", "accept")
     assert review["result_digest"] == digest_of(report.result)
+    assert (review["schema_version"], review["previous"], list(review["controls"])) == ("1.1", [], ["C01"])
 
     second = opened(report.write(one))
     assert state(second.page) == "Provisional – second signature missing"
@@ -66,19 +74,24 @@ def test_the_whole_round_trip_of_a_grave_call(make_report: Make, opened: Open, t
     second.page.fill("#sign-name", "anna smith")
     assert "must be another person's" in second.page.locator("#sign-status").inner_text()
     second.page.fill("#sign-name", "Berta Kern")
+    judge_all(second.page)
     two = save(second.page, reviews)
     assert "A second person" not in second.page.locator("#sign-status").inner_text()
 
     signed = opened(report.write(one, two))
     assert state(signed.page) == "Accepted"
     told = signed.page.locator("#call").inner_text()
-    assert "Anna Smith" in told and "Berta Kern" in told and review["signed_at"][:10] in told
+    assert (
+        "Anna Smith (immunologist)" in told and "Berta Kern (pathologist)" in told and review["signed_at"][:10] in told
+    )
     assert signed.page.locator("#call h1").inner_text() == "Absent"
 
     write_record(json.loads(report.result.read_text(encoding="utf-8")) | {"run": "R2"}, report.result)
     stale = opened(report.write(one, two))
     assert state(stale.page) == "Provisional – review out of date"
     assert stale.page.locator("#review tbody tr").count() == 2
+    assert "Changed: the row of the samples or tubes sheet." in stale.page.locator("#call .doubt").inner_text()
+    assert read(two)["previous"] == [digest_of(one)]
     assert [heard for page in (first, second, signed, stale) for heard in page.heard] == []
 
 
@@ -108,6 +121,7 @@ def test_two_signatures_in_one_second_are_two_files(make_report: Make, opened: O
     page.clock.pause_at("2100-01-05T10:15:00Z")
     for name in ("B. Kern", "A. Smith"):
         page.get_by_label("Accept the automatic call").check()
+        judge_all(page)
         page.fill("#sign-name", name)
         files.append(save(page, tmp_path / "reviews"))
         page.clock.run_for(7)
@@ -139,7 +153,7 @@ def test_a_draft_outlives_a_reload_but_not_the_saving(make_report: Make, opened:
 
     assert page.locator("#sign-status").inner_text() == "The draft kept in this browser was restored."
     assert page.locator("#sign-comment").input_value() == "accepted all the same"
-    assert "1 of 35 gates judged, 1 to adjust" in page.locator("#sign-gates").inner_text()
+    assert "1 of 27 gates judged, 1 to adjust" in page.locator("#sign-gates").inner_text()
     path = save(page, tmp_path / "reviews")
     gate = read(path)["gates"][0]
     assert (gate["verdict"], gate["comment"], gate["tube"]) == ("adjust", "cuts the cloud", "P01_1.fcs")
@@ -189,7 +203,7 @@ def test_the_accept_button_leaves_judged_gates_alone(make_report: Make, opened: 
     page.locator(".gate-verdict select").first.select_option("exclude")
     page.get_by_role("button", name="Accept every gate not yet judged").click()
 
-    assert "35 of 35 gates judged, 1 to adjust or exclude" in page.locator("#sign-gates").inner_text()
+    assert "27 of 27 gates judged, 1 to adjust or exclude" in page.locator("#sign-gates").inner_text()
     assert page.locator(".gate-verdict select").first.input_value() == "exclude"
 
 
@@ -224,6 +238,9 @@ def test_hostile_text_stays_text(evil: str, make_report: Make, opened: Open, tmp
     one.page.get_by_label("Ask for a repeat").check()
     one.page.fill("#sign-comment", evil + "\u202e\u0007\nsecond line")
     one.page.fill("#sign-name", evil)
+    one.page.get_by_role("button", name="Sign and save the file").click()
+    assert "not among the reviewers" in one.page.locator("#sign-problems").inner_text()
+    one.page.fill("#sign-name", "A. Smith")
     path = save(one.page, tmp_path / "reviews")
     page = opened(report.write(path)).page
 

@@ -31,8 +31,9 @@ from cd40l_flow.interop.multiqc import write_multiqc
 from cd40l_flow.interop.override_lines import append_overrides
 from cd40l_flow.report.sample import write_report
 from cd40l_flow.result.measures_table import write_measures
-from cd40l_flow.result.review_state import review_state
-from cd40l_flow.result.reviews import Reviews
+from cd40l_flow.result.reviews.files import Reviews
+from cd40l_flow.result.reviews.signable import signable
+from cd40l_flow.result.reviews.state import review_state
 from cd40l_flow.result.summary import summary_row
 from cd40l_flow.simulate import Scenario, healthy_control, write_cohort
 from helpers.cohorts import cd40l_flow, read_sheet, write_sheet
@@ -516,7 +517,7 @@ def test_no_table_holds_a_formula(tmp_path: Path) -> None:
     result = make_result(SCENARIOS["NORMAL"]) | {"run": FORMULA}
     result["tubes"][0]["fcs"] = "@cmd.fcs"
     record = as_result(result)
-    row = summary_row(record, review_state(record, "0" * 64, Reviews()))
+    row = summary_row(record, review_state(signable(record, "0" * 64), Reviews()))
     (tmp_path / "summary.tsv").write_text(tab_separated([list(row), list(row.values())]), encoding="utf-8")
     write_measures(as_result(result), tmp_path / "measures.tsv")
     write_multiqc([record], tmp_path / "multiqc/cd40l_flow_mqc.json")

@@ -31,7 +31,7 @@ from cd40l_flow.figures.binned import read_densities
 from cd40l_flow.interop.override_lines import find_overrides
 from cd40l_flow.result.record import foreign_names, read_record
 from cd40l_flow.result.reference import collect, write_reference
-from cd40l_flow.result.reviews import read_reviews
+from cd40l_flow.result.reviews.files import read_reviews
 from cd40l_flow.result.summary import write_summary
 from cd40l_flow.result.types.json_schema import schema_text
 from cd40l_flow.result.types.result import Result

@@ -34,8 +34,9 @@ from cd40l_flow.figures.binned import read_densities
 from cd40l_flow.interop.override_lines import find_overrides
 from cd40l_flow.result.record import read_record
 from cd40l_flow.result.reference import collect, write_reference
-from cd40l_flow.result.review_state import digest_of, review_state
-from cd40l_flow.result.reviews import read_reviews
+from cd40l_flow.result.reviews.files import read_reviews
+from cd40l_flow.result.reviews.signable import signable
+from cd40l_flow.result.reviews.state import digest_of, review_state
 from helpers.cases import limits
 from helpers.cohorts import make_cohort
 from helpers.controls import many_controls, whole_result
@@ -315,7 +316,7 @@ class Bench:
         path = self.work.parent / "review.json"
         path.write_bytes(self._damaged(json.dumps(good).encode(), [result.read_bytes()], source, tally, JSON_TEXT))
         found = read_reviews([path])
-        review_state(self.result, digest_of(result), found)
+        review_state(signable(self.result, digest_of(result)), found)
         if found.problems:
             assert not found.reviews
             return "refused"

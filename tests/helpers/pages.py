@@ -9,6 +9,8 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from cd40l_flow.report.sample import write_report
+from cd40l_flow.result.reviews.taken import taken_reviews
+from helpers.review_files import PEOPLE
 
 PROVENANCE = {"Report written": "2026-01-05 09:00 UTC"}
 
@@ -36,7 +38,7 @@ class Reported:
     def write(self, *reviews: Path) -> Path:
         """Write the report with these reviews and return it."""
         out = self.folder / "report.html"
-        write_report(self.result, self.densities, [self.control], out, PROVENANCE, reviews)
+        write_report(self.result, self.densities, [self.control], out, PROVENANCE, taken_reviews(reviews, None, PEOPLE))
         return out
 
 

@@ -371,10 +371,14 @@ def _tube(scenario: Scenario, number: int, stimulation: str, reagent: str) -> di
     }
 
 
+_CODED: dict[str, Any] = {
+    **{"system": "http://loinc.org", "name": "n", "value": "present", "words": "present"},
+    **{"reference": "present", "abnormal": False, "interpretation": "N"},
+}
 CODES = {
     "panel": {"system": "http://loinc.org", "code": "98239-7", "name": "panel"},
-    "CD154": {"system": "http://loinc.org", "code": "98240-5", "name": "n", "value": "present", "words": "present"},
-    "CD40-Ig": {"system": "http://loinc.org", "code": "98241-3", "name": "n", "value": "present", "words": "present"},
+    "CD154": {"code": "98240-5", **_CODED},
+    "CD40-Ig": {"code": "98241-3", **_CODED},
 }
 
 

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
+from cd40l_flow.cohort.reviewers import People
+
 DIGEST = "a" * 64
+PEOPLE = People.of(
+    {"name": name, "role": role, "may_sign_second": second}
+    for name, role, second in (
+        ("A. Smith", "immunologist", True),
+        ("Anna Smith", "immunologist", True),
+        ("B. Kern", "pathologist", True),
+        ("Berta Kern", "pathologist", True),
+        ("C. Ruiz", "pathologist", True),
+        ("T. Lehr", "technician", False),
+    )
+)
 
 
 def make_review(**changes: Any) -> dict[str, Any]:
@@ -38,7 +52,7 @@ def repeat(**changes: Any) -> dict[str, Any]:
     return make_review(**{"decision": "repeat", "comment": "Too old a blood.", **changes})
 
 
-def verdict(word: str = "adjust", comment: str = "cuts the cloud", **changes: str) -> dict[str, str]:
+def verdict(word: str = "adjust", comment: str = "cuts the cloud", **changes: str | None) -> dict[str, str | None]:
     """Return a verdict on one gate."""
     place = {"tube": "P01_1.fcs", "stimulation": "stimulated", "reagent": "CD154", "population": "CD3+"}
     return {**place, "verdict": word, "comment": comment, **changes}
@@ -50,3 +64,10 @@ def write_review(folder: Path, name: str, review: object) -> Path:
     path = folder / name
     path.write_text(json.dumps(review), encoding="utf-8")
     return path
+
+
+def chained(*before: Path, **changes: Any) -> dict[str, Any]:
+    """Return a review as present reports save it, signed in sight of those files; ``changes`` as of `make_review`."""
+    previous = [hashlib.sha256(path.read_bytes()).hexdigest() for path in before]
+    told = {"schema_version": "1.1", "previous": previous, "missing": [], "controls": {}, "parts": {}}
+    return make_review(**{**told, **changes})

@@ -25,7 +25,7 @@ from cd40l_flow.mixture.model import Expression
 from cd40l_flow.report.decision_table import decision_table
 from cd40l_flow.result.gate_tree import gate_trees
 from cd40l_flow.result.record import read_record, write_record
-from cd40l_flow.result.review_state import ReviewState
+from cd40l_flow.result.reviews.state import ReviewState
 from cd40l_flow.result.summary import summary_columns, summary_row
 from cd40l_flow.result.types.result import Result
 from cd40l_flow.simulate import healthy_control, write_cohort

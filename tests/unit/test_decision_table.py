@@ -66,8 +66,8 @@ def test_every_row_of_the_table_is_reached(cd154: str, binding: str) -> None:
         (("NORMAL", "NORMAL"), "present", "present"),
         (("ABSENT", "ABSENT"), "absent", "absent"),
         (("NORMAL", "ABSENT"), "present", "absent"),
-        (("MOSAIC", "MOSAIC"), "present", "present"),
-        (("REDUCED", "REDUCED"), "present", "present"),
+        (("MOSAIC", "MOSAIC"), "present on one of two populations", "present on one of two populations"),
+        (("REDUCED", "REDUCED"), "present but reduced", "present but reduced"),
         (("ABSENT", "NORMAL"), "indeterminate", "indeterminate"),
     ],
 )
@@ -77,6 +77,9 @@ def test_coded_results(patterns: tuple[str, str], cd154: str, binding: str) -> N
     assert told.panel.code == "98239-7"
     assert (told.cd154.code, told.cd154.value) == ("98240-5", cd154)
     assert (told.cd40_ig.code, told.cd40_ig.value) == ("98241-3", binding)
+    for coded in (told.cd154, told.cd40_ig):
+        # Nothing but a normal result is the one word that a healthy person's is.
+        assert (coded.value == coded.reference) == (coded.interpretation == "N") == (coded.abnormal is False)
 
 
 def test_coded_function_that_was_not_tested() -> None:

@@ -10,8 +10,9 @@ from cd40l_flow.report.headline import headline, limiting, quality, slots
 from cd40l_flow.report.margin import decided_by, nearest_limit
 from cd40l_flow.report.pages import running_header
 from cd40l_flow.report.quantity import quantity, results_table
-from cd40l_flow.result.review_state import ReviewState, review_state
-from cd40l_flow.result.reviews import Review, Reviews
+from cd40l_flow.result.reviews.files import Review, Reviews
+from cd40l_flow.result.reviews.signable import signable
+from cd40l_flow.result.reviews.state import ReviewState, review_state
 from cd40l_flow.result.types.result import Result
 from helpers import report_samples as made
 from helpers.records import as_result
@@ -50,7 +51,7 @@ def signed(decision: str, call: str | None, name: str = "A. Smith", hour: int = 
 
 
 def state_of(result: Result, *reviews: Review) -> ReviewState:
-    return review_state(result, DIGEST, Reviews(reviews))
+    return review_state(signable(result, DIGEST), Reviews(reviews))
 
 
 def test_the_sentence_has_value_interval_control_and_activation() -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 from cd40l_flow.figures.drawing import Drawing, Label, svg
 from cd40l_flow.figures.pictures import draw_pictures
 from cd40l_flow.report.sample import write_report
-from cd40l_flow.result.review_state import digest_of
+from cd40l_flow.result.reviews.state import digest_of
 from helpers import report_samples as made
 from helpers.records import write_pair
 

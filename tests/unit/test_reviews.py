@@ -14,12 +14,16 @@ from jsonschema import Draft202012Validator
 
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.base.resources import workflow_file
-from cd40l_flow.result.review_state import ReviewState, review_state
-from cd40l_flow.result.reviews import blocked, files_by_sample, folder_problems, read_reviews, review_files
+from cd40l_flow.result.reviews.check import folder_problems
+from cd40l_flow.result.reviews.files import blocked, files_by_sample, read_reviews, review_files
+from cd40l_flow.result.reviews.signable import signable
+from cd40l_flow.result.reviews.state import ReviewState, review_state
+from cd40l_flow.result.reviews.taken import taken_reviews
 from cd40l_flow.result.types.result import Result
 from helpers.controls import whole_result
-from helpers.review_files import DIGEST, make_review, override, repeat, verdict, write_review
+from helpers.review_files import DIGEST, PEOPLE, make_review, override, repeat, verdict, write_review
 
+NOW = 1.9e9
 BY_B = {"reviewer": "Berta Kern", "signed_at": "2026-01-06T09:00:00Z"}
 BY_C = {"reviewer": "C. Ruiz", "signed_at": "2026-01-07T09:00:00Z"}
 
@@ -41,7 +45,7 @@ def state_of(folder: Path, *reviews: dict[str, Any], **changes: Any) -> ReviewSt
     """Return what reviews amount to for a result; ``changes`` are made to the result."""
     paths = [write_review(folder, f"{number}.json", review) for number, review in enumerate(reviews)]
     digest = changes.pop("digest", DIGEST)
-    return review_state(result(**changes), digest, read_reviews(paths))
+    return review_state(signable(result(**changes), digest), taken_reviews(paths, None, PEOPLE))
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +159,7 @@ def test_every_problem_of_the_folder_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / ".hidden").write_text("")
     (tmp_path / "README.md").write_text("")
 
-    problems = folder_problems(str(tmp_path), {"P01": Row(), "P02": Row(sex="unknown")})
+    problems = folder_problems(str(tmp_path), {"P01": Row(), "P02": Row(sex="unknown")}, NOW)
 
     told = sorted((Path(problem.file).name, problem.column) for problem in problems)
     assert told == [

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from cd40l_flow.result.review_state import ReviewState, digest_of
+from cd40l_flow.result.reviews.state import ReviewState, digest_of
+from cd40l_flow.result.reviews.taken import taken_reviews
 from cd40l_flow.result.summary import format_cell, summary_columns, summary_row, write_summary
 from helpers import report_samples as made
 from helpers.controls import whole_result
 from helpers.records import write_record
-from helpers.review_files import make_review, override, write_review
+from helpers.review_files import PEOPLE, make_review, override, write_review
 
 FIRST = "sample run role sex call cd154_call cd40ig_call reasons qc review reviewed_call activated_events cd69_percent"
 MEASURES = (
@@ -106,7 +107,11 @@ def test_reviews_enter_the_summary_and_leave_the_automatic_call(tmp_path: Path) 
     other = write_review(tmp_path / "reviews", "3.json", make_review(sample="P02"))
 
     def row(*files: Path) -> tuple[str, ...]:
-        write_summary([(whole_result(make_result()), digest_of(path))], tmp_path / "summary.tsv", files)
+        write_summary(
+            [(whole_result(make_result()), digest_of(path))],
+            tmp_path / "summary.tsv",
+            taken_reviews(files, None, PEOPLE),
+        )
         header, line = (text.split("\t") for text in (tmp_path / "summary.tsv").read_text().splitlines())
         cells = dict(zip(header, line, strict=True))
         return cells["call"], cells["review"], cells["reviewed_call"]

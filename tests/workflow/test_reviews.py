@@ -7,10 +7,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cd40l_flow.result.review_state import digest_of
+from cd40l_flow.result.reviews.state import digest_of
 from helpers.cohorts import Run, copy_of, differences, jobs, output, result, results
 from helpers.review_files import make_review, write_review
 
+REVIEWERS = """
+reviewers:
+  - {name: Anna Smith, role: immunologist, may_sign_second: true}
+  - {name: Berta Kern, role: "pathologist {on call}", may_sign_second: true}
+"""
 DUE = {("check", ""), ("report_sample", "P03"), ("summarize", ""), ("index", "")}
 
 
@@ -32,6 +37,9 @@ def test_reviews_are_taken_up_by_the_next_run_and_outlive_nothing_they_do_not_fi
 ) -> None:
     cohort = copy_of(demo_results, tmp_path / "cohort")
     folder = cohort / "reviews"
+    with (cohort / "config/config.yaml").open("a", encoding="utf-8") as config:
+        config.write(REVIEWERS)
+    assert workflow(cohort).returncode == 0
     write_review(folder, "one.json", review_of(cohort, "P03", reviewer="Anna Smith"))
 
     process = workflow(cohort)
@@ -49,8 +57,33 @@ def test_reviews_are_taken_up_by_the_next_run_and_outlive_nothing_they_do_not_fi
 
     (folder / "two.json").unlink()
     assert jobs(workflow(cohort)) == DUE
-    assert summary(cohort, "P03") == ("ABSENT", "pending", "")
+    assert summary(cohort, "P03") == ("ABSENT", "stale", "")
+    assert "was taken away after it was taken up" in output(cohort, "P03", "report.html").read_text(encoding="utf-8")
     assert [one for one in differences(cohort, demo_results, results(cohort)) if "summary" not in one] == []
+
+
+def test_a_repeat_of_the_control_takes_back_what_its_patients_were_signed_for(
+    demo_results: Path, workflow: Run, tmp_path: Path
+) -> None:
+    """Also a review dated ten years ahead, and one that is edited, are found by the next run."""
+    cohort = copy_of(demo_results, tmp_path / "cohort")
+    folder = cohort / "reviews"
+    write_review(folder, "p01.json", review_of(cohort, "P01"))
+    write_review(folder, "p02.json", review_of(cohort, "P02", signed_at="2036-01-05T10:00:00Z"))
+    process = workflow(cohort)
+    assert summary(cohort, "P01")[1:] == ("accepted", summary(cohort, "P01")[0])
+    assert summary(cohort, "P02")[1] == "unsigned"
+    assert "ahead of this computer's clock" in process.stderr + process.stdout
+    assert "2036-01-05" in (cohort / "results/check.json").read_text(encoding="utf-8")
+    assert "was not taken up" in output(cohort, "P02", "report.html").read_text(encoding="utf-8")
+
+    write_review(folder, "c01.json", review_of(cohort, "C01", decision="repeat", comment="clot in the tube"))
+    due = jobs(workflow(cohort))
+    assert {("report_sample", "P01"), ("report_sample", "C01"), ("summarize", ""), ("index", "")} <= due
+    assert not any(rule == "analyse" for rule, _ in due)
+    assert summary(cohort, "P01")[1:] == ("stale", "")
+    assert "Control C01: A. Smith asked on" in output(cohort, "P01", "report.html").read_text(encoding="utf-8")
+    assert jobs(workflow(cohort, "--dry-run")) == set()
 
 
 def test_a_malformed_review_stops_nothing_and_is_told_everywhere(

@@ -1,6 +1,9 @@
 # The plan: sheets and configuration, read once. A mistake in them stops here, with a list of all problems.
 import hmac
+import json
 import os
+import sys
+import time
 from functools import cache
 from math import ceil
 from pathlib import Path
@@ -15,7 +18,8 @@ from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.fcs.probe import content_digest, probe
 from cd40l_flow.result.failed import failures
 from cd40l_flow.result.problems import write_problems
-from cd40l_flow.result.reviews import files_by_sample, fingerprints, review_files
+from cd40l_flow.result.reviews.files import LEDGER, files_by_sample, fingerprints, review_files
+from cd40l_flow.result.reviews.ledger import ledger_of, read_ledger, take_up
 from cd40l_flow.runtime.run_end import RETRIES, end_of_run, start_of_run
 from cd40l_flow.runtime.scheduler import go_on_within_submissions, lift_rate_limit
 from cd40l_flow.runtime.worker import start as start_worker
@@ -53,6 +57,11 @@ except InputsError as error:
 
 SAMPLES = list(PLAN.samples)
 CONTROLS = [name for name, sample in PLAN.samples.items() if sample.role == "control"]
+# The process that plans takes up what was signed since the last run; whoever reads a review finds it in the ledger.
+if workflow.is_main_process and not workflow.dryrun:
+    for problem in take_up(PLAN.config.reviews, PLAN.samples, time.time()):
+        print(f"warning: {problem}", file=sys.stderr)
+TAKEN_UP = read_ledger(ledger_of(PLAN.config.reviews))
 REVIEWS = {sample: [str(path) for path in files] for sample, files in files_by_sample(PLAN.config.reviews).items()}
 
 
@@ -136,8 +145,29 @@ def job_file(wildcards):
 
 
 def sample_reviews(wildcards):
-    """The reviews of a sample; only its report, the summary and the index depend on them."""
-    return REVIEWS.get(wildcards.sample, [])
+    """The reviews of a sample and of its controls; only its report, the summary and the index depend on them."""
+    return [path for name in signed_with(wildcards.sample) for path in REVIEWS.get(name, [])]
+
+
+def signed_with(sample):
+    """A sample and the controls whose reviews count for its own."""
+    return [sample, *([] if is_control(sample) else sorted(PLAN.controls[sample]))]
+
+
+def sample_reviews_seen(wildcards):
+    """Digests of the reviews of a sample and its controls, and of what the ledger holds of them."""
+    taken = [line.review for line in TAKEN_UP.of(signed_with(wildcards.sample))]
+    return [*fingerprints(sample_reviews(wildcards)), f"ledger {hashed([taken, [str(problem) for problem in TAKEN_UP.problems]])}"]
+
+
+def ledger():
+    """Where the ledger of the reviews lies; nothing where there is no folder of reviews."""
+    return str(Path(PLAN.config.reviews) / LEDGER) if PLAN.config.reviews else []
+
+
+def reviewers():
+    """Who may sign, as the commands take it."""
+    return json.dumps([dict(person) for person in PLAN.config.reviewers], sort_keys=True, ensure_ascii=False)
 
 
 def all_reviews():
@@ -146,8 +176,8 @@ def all_reviews():
 
 
 def reviews_seen():
-    """A digest of all reviews and their names."""
-    return hashed([all_reviews(), fingerprints(all_reviews())])
+    """A digest of all reviews, their names and their ledger."""
+    return hashed([all_reviews(), fingerprints(all_reviews()), TAKEN_UP])
 
 
 def sheets_seen():

@@ -18,9 +18,11 @@ rule summarize:
         sheet=literally(PLAN.config.samples),
         jobs=str(JOBS),
         reviews=literally(PLAN.config.reviews or []),
+        ledger=literally(ledger()),
+        reviewers=literally(reviewers()),
         reviews_seen=lambda wildcards: f"reviews {reviews_seen()}",
     shell:
-        "cd40l-flow summarize --samples {params.sheet:q} --jobs {params.jobs:q} --reviews {params.reviews:q} --summary {output:q} 2>&1 | tee {log:q}"
+        "cd40l-flow summarize --samples {params.sheet:q} --jobs {params.jobs:q} --reviews {params.reviews:q} --ledger {params.ledger:q} --reviewers {params.reviewers:q} --summary {output:q} 2>&1 | tee {log:q}"
 
 
 rule index:
@@ -42,9 +44,11 @@ rule index:
         reference=literally(PLAN.config.reference or []),
         history=lambda wildcards: f"reference {hashed(PLAN.config.reference and content_digest(PLAN.config.reference))}",
         reviews=literally(PLAN.config.reviews or []),
+        ledger=literally(ledger()),
+        reviewers=literally(reviewers()),
         reviews_seen=lambda wildcards: f"reviews {reviews_seen()}",
     shell:
-        "cd40l-flow summarize --samples {params.sheet:q} --jobs {params.jobs:q} --reviews {params.reviews:q} --index {output:q} --reference {params.reference:q} 2>&1 | tee {log:q}"
+        "cd40l-flow summarize --samples {params.sheet:q} --jobs {params.jobs:q} --reviews {params.reviews:q} --ledger {params.ledger:q} --reviewers {params.reviewers:q} --index {output:q} --reference {params.reference:q} 2>&1 | tee {log:q}"
 
 
 # Without reviews: a signature changes nothing in MultiQC.

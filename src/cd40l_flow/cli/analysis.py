@@ -10,18 +10,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cd40l_flow.base.errors import Cd40lFlowError
-from cd40l_flow.cli.arguments import SAMPLES
+from cd40l_flow.cli.arguments import FHIR, SAMPLES
+from cd40l_flow.cli.signed import reviews_of
 
 if TYPE_CHECKING:
     from cd40l_flow.cohort.job import PlannedJob
     from cd40l_flow.cohort.settings import Job
+    from cd40l_flow.result.reviews.files import Reviews
     from cd40l_flow.steps import Outputs
 
 
 def run(options: argparse.Namespace) -> int:
     """Analyse one sample and its controls without Snakemake."""
     from cd40l_flow.cohort.plan import load_plan
-    from cd40l_flow.result.reviews import files_by_sample
+    from cd40l_flow.cohort.reviewers import People
+    from cd40l_flow.result.reviews.files import files_by_sample
+    from cd40l_flow.result.reviews.ledger import ledger_of, take_up
+    from cd40l_flow.result.reviews.taken import taken_reviews
 
     plan = load_plan(options.configfile)
     if options.sample not in plan.samples:
@@ -32,9 +37,13 @@ def run(options: argparse.Namespace) -> int:
     results = [SAMPLES / name / "result.json" for name in sorted(job.controls)]
     # A control is measured together with the others of its run; their results are only shown beside it.
     failed.append(not _analyse_alone(job, [] if job.sample.role == "control" else results))
-    reviews = files_by_sample(plan.config.reviews).get(options.sample, [])
+    for problem in take_up(plan.config.reviews, plan.samples, time.time()):
+        print(f"  warning: {problem}", file=sys.stderr)
+    files = files_by_sample(plan.config.reviews)
+    signed = [path for name in (options.sample, *job.controls) for path in files.get(name, [])]
+    reviews = taken_reviews(signed, ledger_of(plan.config.reviews), People.of(plan.config.reviewers))
     result = SAMPLES / options.sample / "result.json"
-    _write_report(result, results, result.with_name("report.html"), reviews)
+    _write_report(result, results, result.with_name("report.html"), reviews, result.with_name(FHIR))
     return int(any(failed))
 
 
@@ -94,6 +103,7 @@ def _analyse_job(job: PlannedJob, control_results: Sequence[Path], outputs: Outp
 
 def report(options: argparse.Namespace) -> int:
     """Write the report of one sample, as a rule asks for it."""
+    from cd40l_flow.interop.fhir import write_failed_fhir
     from cd40l_flow.result.failed import note_failure, write_failed_report
     from cd40l_flow.result.record import read_record
     from cd40l_flow.steps import ended
@@ -103,17 +113,21 @@ def report(options: argparse.Namespace) -> int:
         why = ended(options.failed, options.log)
         note_failure(result.parent, "report", why)
         write_failed_report(Path(options.out), result.parent.name, why)
+        if options.fhir:
+            write_failed_fhir(options.fhir, result.parent.name, why)
         print(f"report {result.parent.name}: {why}", file=sys.stderr)
         return 0
-    controls, reviews = ([Path(path) for path in paths] for paths in (options.controls, options.reviews))
+    controls = [Path(path) for path in options.controls]
     if options.shown_controls:
         names = sorted(read_record(result).controls)
         controls = [result.parent.parent / name / "result.json" for name in names]
-    _write_report(result, controls, Path(options.out), reviews)
+    fhir = Path(options.fhir) if options.fhir else None
+    _write_report(result, controls, Path(options.out), reviews_of(options), fhir)
     return 0
 
 
-def _write_report(result: Path, controls: Sequence[Path], out: Path, reviews: Sequence[Path]) -> None:
+def _write_report(result: Path, controls: Sequence[Path], out: Path, reviews: Reviews, fhir: Path | None) -> None:
+    from cd40l_flow.interop.fhir import write_fhir
     from cd40l_flow.report.provenance import provenance
     from cd40l_flow.report.sample import write_report
 
@@ -121,6 +135,8 @@ def _write_report(result: Path, controls: Sequence[Path], out: Path, reviews: Se
     pairs = [(path, path.with_name("densities.npz")) for path in controls]
     for text in write_report(result, result.with_name("densities.npz"), pairs, out, provenance(), reviews):
         print(f"  {text}", file=sys.stderr)
+    if fhir is not None:
+        write_fhir(fhir, result, controls, reviews)
     print(f"report {result.parent.name}: {out}, {used(start)}", file=sys.stderr)
 
 

@@ -12,6 +12,7 @@ CONFIG = "config/config.yaml"
 CHECK = Path("results/check.json")
 SAMPLES = Path("results/samples")
 REVIEWS = Path("reviews")
+FHIR = "report.fhir.json"
 
 
 @cache
@@ -63,6 +64,21 @@ def parser() -> argparse.ArgumentParser:
         "--failed", type=int, metavar="CODE", help="write what stands for the outputs of a step that ended so"
     )
 
+    signed = argparse.ArgumentParser(add_help=False)
+    signed.add_argument(
+        "--reviews", nargs="*", default=[], metavar="REVIEW", help="signed review files, or the folder of them"
+    )
+    signed.add_argument(
+        "--ledger",
+        nargs="*",
+        default=[],
+        metavar="JSONL",
+        help="ledger of the reviews (default: the one in a folder given to --reviews)",
+    )
+    signed.add_argument(
+        "--reviewers", metavar="JSON", default="[]", help="the reviewers of the configuration, as a list in JSON"
+    )
+
     analyse = commands.add_parser("analyse", parents=[step], help="analyse one sample (called by the workflow)")
     analyse.add_argument("--job", required=True, metavar="FILE", help="what the result depends on")
     analyse.add_argument(
@@ -75,15 +91,15 @@ def parser() -> argparse.ArgumentParser:
     analyse.add_argument("--measures", metavar="TSV", help="long table of its measures to write")
 
     report = commands.add_parser(
-        "report", parents=[step], help="write the report of one sample (called by the workflow)"
+        "report", parents=[step, signed], help="write the report of one sample (called by the workflow)"
     )
     report.add_argument("--result", required=True, help="its result.json; densities.npz lies beside it")
     report.add_argument("--controls", nargs="*", default=[], metavar="RESULT", help="results of its controls")
     report.add_argument(
         "--shown-controls", action="store_true", help="instead: those that the result names, beside its own"
     )
-    report.add_argument("--reviews", nargs="*", default=[], metavar="REVIEW", help="review files of the sample")
     report.add_argument("--out", required=True, help="report.html to write")
+    report.add_argument("--fhir", metavar="JSON", help="FHIR R4 bundle to write as well, for laboratory systems")
 
     export = commands.add_parser(
         "export", parents=[where, step], help="write the gates, measures or events of one sample for other programs"
@@ -120,7 +136,9 @@ def parser() -> argparse.ArgumentParser:
     override.add_argument("--tube", metavar="FCS", help="take the gates of this tube only")
     override.add_argument("--out", default="config/overrides.tsv", help="sheet to add lines to (default: %(default)s)")
 
-    summarize = commands.add_parser("summarize", help="write summary.tsv or index.html from all results")
+    summarize = commands.add_parser(
+        "summarize", parents=[signed], help="write summary.tsv or index.html from all results"
+    )
     summarize.add_argument("results", nargs="*", metavar="RESULT", help="result.json of every sample")
     summarize.add_argument(
         "--samples", metavar="SHEET", help=f"instead: the samples sheet; takes {SAMPLES}/*/result.json of its samples"
@@ -130,9 +148,6 @@ def parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="jobs of the workflow, with --samples: what is not a present result gets a row that says so, and is moved "
         "to results/superseded",
-    )
-    summarize.add_argument(
-        "--reviews", nargs="*", default=[], metavar="REVIEW", help="review files of the samples, or their folder"
     )
     summarize.add_argument("--summary", help="summary.tsv to write")
     summarize.add_argument("--index", help="index.html to write; it links reports beside the results")

@@ -23,7 +23,7 @@ def check(options: argparse.Namespace) -> int:
     from cd40l_flow.cohort.check import check_dates, check_files
     from cd40l_flow.cohort.plan import load_plan
     from cd40l_flow.result.problems import write_problems
-    from cd40l_flow.result.reviews import folder_problems
+    from cd40l_flow.result.reviews.check import folder_problems
 
     out = Path(options.out)
     try:
@@ -31,8 +31,8 @@ def check(options: argparse.Namespace) -> int:
     except InputsError as error:
         write_problems(error.problems, out)
         raise
-    problems = [*plan.warnings, *check_files(plan), *folder_problems(plan.config.reviews, plan.samples)]
-    problems += check_dates(plan, time.time())
+    problems = [*plan.warnings, *check_files(plan), *check_dates(plan, time.time())]
+    problems += folder_problems(plan.config.reviews, plan.samples, time.time())
     if options.full:
         from cd40l_flow.result.made_from import changed_contents
 

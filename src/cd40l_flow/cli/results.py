@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cd40l_flow.base.errors import Cd40lFlowError, InputsError, RecordError
 from cd40l_flow.cli.arguments import SAMPLES
+from cd40l_flow.cli.signed import reviews_of
 
 if TYPE_CHECKING:
     from cd40l_flow.result.cohort import Entry
@@ -48,12 +49,9 @@ def summarize(options: argparse.Namespace) -> int:
     from cd40l_flow.cohort.reference import load_reference
     from cd40l_flow.report.index import write_index
     from cd40l_flow.result.cohort import Cohort, named_entries
-    from cd40l_flow.result.reviews import review_files
     from cd40l_flow.result.summary import write_summary
 
-    reviews = [
-        file for place in options.reviews for file in ([place] if place.endswith(".json") else review_files(place)[0])
-    ]
+    reviews = reviews_of(options)
     if options.results:
         cohort = None
     else:

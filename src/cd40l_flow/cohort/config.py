@@ -15,6 +15,7 @@ from cd40l_flow.base.errors import Problem
 from cd40l_flow.base.resources import read_yaml
 from cd40l_flow.base.schema import faults, load_schema, shown, with_defaults
 from cd40l_flow.base.yaml_text import MOST_BYTES, Misread, misread, refuse_bombs
+from cd40l_flow.cohort.reviewers import same_people
 from cd40l_flow.cohort.settings import SPILLOVER_WORDS, Panel
 
 SCHEMA = "config.schema.yaml"
@@ -53,6 +54,7 @@ class Config:
     require_function: bool
     show_columns: tuple[str, ...]
     identity: Mapping[str, str]
+    reviewers: tuple[Mapping[str, Any], ...]
     limits: Limits
     file: str = field(default="", compare=False)
     lines: Mapping[str, int] = field(default_factory=dict, compare=False)
@@ -133,7 +135,8 @@ def parse_config(
         return None, problems
     filled["panels"] = {"default": {}, **filled["panels"]}
     filled |= {key: as_on_disk(filled[key]) for key in _PATHS if filled[key] is not None}
-    filled |= {"show_columns": tuple(filled["show_columns"]), "limits": read_limits(filled["limits"])}
+    filled |= {key: tuple(filled[key]) for key in ("show_columns", "reviewers")}
+    filled["limits"] = read_limits(filled["limits"])
     config = Config(**filled, file=file, lines=dict(lines))
     return config, [*problems, *_sense(config)]
 
@@ -169,6 +172,16 @@ def _sense(config: Config) -> Iterator[Problem]:
                     f"detector '{detector}' is also that of {used[detector]}.",
                     "Give each marker its own detector.",
                 )
+    for one, other in same_people(reviewer["name"] for reviewer in config.reviewers):
+        message = (
+            f"'{one}' and '{other}' are two spellings of one name: titles, case and look-alike letters do not count."
+        )
+        yield config.problem(
+            "reviewers", message, "Two people are two entries; write what tells them apart, or keep one."
+        )
+    for reviewer in config.reviewers:
+        if not any(sign.isalpha() for sign in reviewer["name"]):
+            yield config.problem("reviewers", f"found {shown(reviewer['name'])}, expected a name.", "Write the name.")
     for group, low, high in _ORDERED:
         limits = getattr(config.limits, group)
         first, second = getattr(limits, low), getattr(limits, high)

@@ -17,6 +17,7 @@ _STEP, _COLUMN = 8.0, 9.0
 TURN, _LETTER = 380.0, 5.2
 # A corrected percent can lie a little beyond 0 or 100; what lies further out is drawn at the edge with its value.
 _MARGIN = 0.03
+_SURE = math.log(1e6)
 # The measures of the rules that a measure is judged by under another name.
 _RULED_BY = {"positive_fraction": "percent_positive", "positive_level": "mfi_ratio", "positive": "percent_positive"}
 # Measures that no rule tests, and the check that does.
@@ -65,6 +66,13 @@ class _Line:
     def __init__(self, measure: str, values: Sequence[float]) -> None:
         kind = measure_kind(measure)
         self.log = kind == "events"
+        if _is_odds(measure):
+            # From a million to one against to a million to one for; what lies further out is as sure.
+            self.low, self.high = -_SURE, _SURE
+            self.ticks = [
+                (math.log(10) * power, f"10{_power(power)}" if power else "1") for power in (-6, -4, -2, 0, 2, 4, 6)
+            ]
+            return
         if self.log:
             high = 10.0 ** math.ceil(math.log10(max([1000.0, *values])))
             self.low, self.high = 1.0, math.log10(high)
@@ -115,7 +123,7 @@ def _draw_strip(row: Mapping[str, str], results: Sequence[Result]) -> Strip:
     marks = []
     for position, (number, value) in enumerate(found):
         shown = format_measure(measure, value)
-        beyond = "" if -_MARGIN <= line.share(value) <= 1 + _MARGIN else shown
+        beyond = "" if -_MARGIN <= line.share(value) <= 1 + _MARGIN or _is_odds(measure) else shown
         place = (line.x(value), round(_MIDDLE + heights[position], 1))
         hover = f"{results[number].sample}: {shown}"
         marks.append(Mark(number, _kind(results[number]), *place, hover, beyond))
@@ -133,9 +141,25 @@ def _draw_strip(row: Mapping[str, str], results: Sequence[Result]) -> Strip:
 
 
 def _value(result: Result, reagent: str, measure: str) -> float | None:
-    if not reagent:
+    if not reagent and hasattr(result, measure):
         return getattr(result, measure)  # type: ignore[no-any-return]
-    return result.numbers(reagent).get(measure)
+    if (value := result.numbers(reagent).get(measure)) is not None:
+        return value
+    # What only the rules look at stands with them.
+    tried = (condition for rule in result.rules if (rule.reagent or "") == reagent for condition in rule.conditions)
+    return next((one.value for one in tried if one.measure == measure), None)
+
+
+def _is_odds(measure: str) -> bool:
+    return measure.endswith("_odds")
+
+
+def _odds(limit: float) -> str:
+    return f"{math.exp(limit):,.0f} to 1"
+
+
+def _power(power: int) -> str:
+    return str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def _limits(results: Sequence[Result], reagent: str, measure: str) -> list[tuple[str, float, float]]:
@@ -151,7 +175,7 @@ def _limits(results: Sequence[Result], reagent: str, measure: str) -> list[tuple
         together.setdefault((min(limits), max(limits)), []).append(name)
     hover = []
     for (low, high), names in sorted(together.items()):
-        ends = [format_limit(measure, round(end, 3)) for end in (low, high)]
+        ends = [_odds(end) if _is_odds(measure) else format_limit(measure, round(end, 3)) for end in (low, high)]
         # A range of limits is told by its ends, unless they read alike.
         value = ends[0] if ends[0] == ends[1] else f"{ends[0]} – {ends[1]}"
         hover.append((f"{', '.join(names)} {value}".strip(), low, high))
@@ -173,9 +197,10 @@ def _ruled(result: Result, reagent: str, measure: str) -> list[tuple[str, str, f
     found = []
     factor = 100.0 if measure_kind(measure) == "percent" else 1.0
     for rule in result.rules:
-        for condition in rule.conditions if rule.reagent == reagent else ():
+        for condition in rule.conditions if (rule.reagent or "") == reagent else ():
             base = measure_base(condition.measure)[0]
-            if _RULED_BY.get(base, base) == measure and condition.limit is not None:
+            same = condition.measure == measure or _RULED_BY.get(base, base) == measure
+            if same and condition.limit is not None:
                 word = load_texts()["calls"][rule.call]["word"]
                 found.append((word, operator_sign(condition.op), float(condition.limit) * factor))
     return found

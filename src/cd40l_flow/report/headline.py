@@ -7,7 +7,7 @@ from typing import Any
 
 from cd40l_flow.assay.texts import load_texts, reason_texts
 from cd40l_flow.report.banner import finding
-from cd40l_flow.result.review_state import ReviewState
+from cd40l_flow.result.reviews.state import ReviewState
 from cd40l_flow.result.types.result import Result
 
 View = dict[str, Any]

@@ -6,28 +6,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cd40l_flow.assay.texts import load_texts, reason_texts
+from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import Problem, RecordError
 from cd40l_flow.figures import contact_sheet, index_charts, index_strips
 from cd40l_flow.figures.binned import NOTHING, Densities, read_densities
 from cd40l_flow.figures.control_chart import control_charts
+from cd40l_flow.report.index_rows import NUMBER_COLUMNS, control_cells, row_view, samples_of
 from cd40l_flow.report.pages import read_asset, security_policy, template
 from cd40l_flow.result.cohort import Entry
 from cd40l_flow.result.families import families as families_of
-from cd40l_flow.result.numbers import format_interval, format_measure, format_number
-from cd40l_flow.result.order import CALL_ORDER, QC_ORDER, worst_first
-from cd40l_flow.result.review_state import STATES, ReviewState, review_state
-from cd40l_flow.result.reviews import Reviews, read_reviews
+from cd40l_flow.result.numbers import format_interval, format_measure
+from cd40l_flow.result.order import CALL_ORDER
+from cd40l_flow.result.reviews.files import Reviews
+from cd40l_flow.result.reviews.signable import signable
+from cd40l_flow.result.reviews.state import STATES, UNSIGNED, ReviewState, states_of
 from cd40l_flow.result.types.result import Result
 
-_MEASURES = (
-    ("cd154_positive", "CD154", "percent_positive"),
-    ("cd154_negative", "CD154", "negative_fraction"),
-    ("cd40ig_positive", "CD40-Ig", "percent_positive"),
-    ("cd40ig_negative", "CD40-Ig", "negative_fraction"),
-)
-_UNSIGNED = ReviewState("unsigned", "", (), (), "", ())
 _FAMILY_MEASURES = (
     ("CD154", "percent_positive"),
     ("CD154", "mutant_fraction"),
@@ -35,46 +30,6 @@ _FAMILY_MEASURES = (
     ("CD40-Ig", "percent_positive"),
     ("CD40-Ig", "mutant_fraction"),
 )
-
-
-def _row(number: int, result: Result, href: str | None, review: ReviewState) -> dict[str, Any]:
-    texts = load_texts()
-    numbers = [_number("events", result.activated_events), _number("percent", result.cd69_percent)]
-    for _, reagent, measure in _MEASURES:
-        value = result.numbers(reagent).get(measure)
-        numbers.append({"sort": value, "text": format_measure(measure, value) if value is not None else "–"})
-    reasons = [{"code": code, "name": reason_texts(code)["name"]} for code in result.reasons]
-    call = texts["calls"][result.call]
-    state = texts["index"]["review"][review.state]
-    words = [result.sample, result.run, call["word"], result.call, result.qc, review.state, state]
-    return {
-        "number": number,
-        "result": result,
-        "href": href,
-        "call_rank": CALL_ORDER.index(result.call),
-        "qc_rank": QC_ORDER.index(result.qc),
-        "word": call["word"],
-        "qc": texts["index"]["qc"][result.qc],
-        "role": texts["index"]["roles"][result.role],
-        "review": {
-            "state": review.state,
-            "rank": _REVIEW_ORDER.index(review.state),
-            "word": state,
-            "call": review.reviewed_call if review.state == "overridden" else "",
-            "call_word": texts["calls"][review.reviewed_call]["word"] if review.reviewed_call else "",
-        },
-        "reasons": reasons,
-        "numbers": numbers,
-        "search": " ".join([*words, *(f"{reason['code']} {reason['name']}" for reason in reasons)]).lower(),
-    }
-
-
-# What somebody has to do something about comes first.
-_REVIEW_ORDER = ("stale", "pending", "unsigned", "repeat", "overridden", "accepted")
-
-
-def _number(kind: str, value: float | None) -> dict[str, Any]:
-    return {"sort": value, "text": format_number(kind, value) if value is not None else "–"}
 
 
 def _families(
@@ -124,17 +79,18 @@ def render_index(
     """
     from markupsafe import Markup
 
-    order = sorted(range(len(results)), key=lambda place: worst_first(results[place]))
+    samples = samples_of(results, [(states or {}).get(result.sample, UNSIGNED) for result in results])
+    order = sorted(range(len(results)), key=lambda place: samples[place].order)
     ordered, links = [results[place] for place in order], [hrefs[place] for place in order]
+    controls = control_cells(samples)
     numbers = {result.sample: number for number, result in enumerate(ordered)}
     # Number of a row -> why its binned data are not drawn, known once the contact sheets have been.
     damaged: dict[int, str] = {}
     pairs = enumerate((densities[place], results[place]) for place in order) if densities else ()
     binned = (_densities(path, result, number, damaged) for number, (path, result) in pairs)
     counts = {call: sum(result.call == call for result in ordered) for call in CALL_ORDER}
-    reviewed = [(states or {}).get(result.sample, _UNSIGNED) for result in ordered]
-    signed = {state: sum(review.state == state for review in reviewed) for state in STATES}
-    style, script = read_asset("style.css", "index.css"), read_asset("index.js")
+    signed = {state: sum(sample.review.state == state for sample in samples) for state in STATES}
+    style, script = read_asset("style.css", "index.css"), read_asset("store.js", "index.js")
     context = {
         "t": load_texts(),
         "style": Markup(style),
@@ -143,15 +99,13 @@ def render_index(
         "runs": ", ".join(dict.fromkeys(sorted(result.run for result in ordered))),
         "counts": [(call, count) for call, count in counts.items() if count],
         "signed": [(state, count) for state, count in signed.items() if count],
-        "rows": [
-            _row(number, result, href, review)
-            for number, (result, href, review) in enumerate(zip(ordered, links, reviewed, strict=True))
-        ],
-        "number_columns": ["activated", "cd69", *(name for name, _, _ in _MEASURES)],
+        "rows": [row_view(number, samples[place], hrefs[place], controls) for number, place in enumerate(order)],
+        "number_columns": NUMBER_COLUMNS,
         "strips": index_strips.draw_strips(ordered),
         "turn": index_strips.TURN,
         "strip_size": (index_strips.WIDTH, index_strips.HEIGHT),
-        "charts": index_charts.draw_charts(charts, numbers),
+        # A chart of the controls of now alone tells nothing: those that moved are marked in the table.
+        "charts": index_charts.draw_charts([chart for chart in charts if chart["count"]], numbers),
         "chart_size": (index_charts.WIDTH, index_charts.HEIGHT),
         "sheets": contact_sheet.contact_sheets(binned, len(ordered)),
         "damaged": damaged,
@@ -177,7 +131,7 @@ def _densities(path: str | Path | None, result: Result, number: int, damaged: di
 def write_index(
     entries: Sequence[Entry],
     out_path: str | Path,
-    review_files: Sequence[str | Path] = (),
+    reviews: Reviews | None = None,
     reference: Mapping[str, Any] | None = None,
 ) -> None:
     """Write ``index.html`` of all samples; a report is linked where it is that of the very result that is shown.
@@ -186,8 +140,8 @@ def write_index(
     charts.
     """
     results = [entry.result for entry in entries]
-    reviews: Reviews = read_reviews(map(Path, review_files))
-    states = {entry.sample: review_state(entry.result, entry.digest, reviews) for entry in entries}
+    reviews = reviews or Reviews()
+    states = states_of({entry.sample: signable(entry.result, entry.digest) for entry in entries}, reviews)
     problems = [problem for state in states.values() for problem in state.problems]
     problems += [problem for problem in reviews.problems if problem.sample not in states]
     page = render_index(

@@ -154,8 +154,9 @@ def _comparison_row(result: Result, reagent: str, measure: str) -> View | None:
     reference, flag = "", "normal"
     if measure == "mfi_all_ratio":
         least = limits.get("normal_level_min")
-        reference = f"≥ {least:g}" if least is not None else ""
-        flag = "abnormal" if least is not None and float(values[measure] or 0.0) < least else "normal"
+        if isinstance(least, int | float):
+            reference = f"≥ {least:g}"
+            flag = "abnormal" if float(values[measure] or 0.0) < least else "normal"
     elif (blank := values.get("lob")) is not None:
         reference = f"≤ {format_measure(measure, blank)}"
         flag = "abnormal" if float(values[measure] or 0.0) > blank else "normal"

@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cd40l_flow.assay.texts import load_texts
+from cd40l_flow.cohort.reviewers import People
 from cd40l_flow.result.order import CALL_ORDER
-from cd40l_flow.result.review_state import NEED_SECOND_SIGNATURE, ReviewState
-from cd40l_flow.result.reviews import Review, blocked
+from cd40l_flow.result.reviews.doubts import Doubt
+from cd40l_flow.result.reviews.files import Review, blocked
+from cd40l_flow.result.reviews.fitting import NEED_GATES, NEED_SECOND_SIGNATURE
+from cd40l_flow.result.reviews.signable import Signable, parts_of
+from cd40l_flow.result.reviews.state import UNSIGNED, ReviewState
 from cd40l_flow.result.types.result import Result
 
 View = dict[str, Any]
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 
-def review_view(result: Result, digest: str, state: ReviewState) -> View:
+@dataclass(frozen=True)
+class SignOff:
+    """What a report knows of signatures: what is signed, its reviews' state and that of its controls, who may sign."""
+
+    subject: Signable
+    state: ReviewState = UNSIGNED
+    controls: Mapping[str, ReviewState] = field(default_factory=dict)
+    people: People = People()
+
+
+def review_view(result: Result, sign_off: SignOff) -> View:
     """Return what the report tells of its reviews, and what its form needs."""
     texts = load_texts()
+    state, people = sign_off.state, sign_off.people
     words = texts["sections"]["review"]
     calls = texts["calls"]
     forbidden = [call for call in CALL_ORDER if blocked(result.role, result.sex, call)]
@@ -29,9 +46,11 @@ def review_view(result: Result, digest: str, state: ReviewState) -> View:
         "call": state.reviewed_call,
         "word": words["states"][state.state]["word"],
         "call_word": calls[state.reviewed_call]["word"] if state.reviewed_call else "",
-        "signatures": [_signature(review) for review in state.signatures],
+        "signatures": [_signature(review, people) for review in state.signatures],
         "second": f"{second} {words['second_how']}" if state.state == "pending" else "",
-        "history": [_entry(review, standing) for review, standing in state.history],
+        "doubts": doubt_words(state, result),
+        "controls": _control_words(sign_off.controls),
+        "history": [_entry(review, standing, people) for review, standing in state.history],
         "problems": [
             {"file": Path(problem.file).name, "column": problem.column, "message": problem.message}
             for problem in state.problems
@@ -45,47 +64,101 @@ def review_view(result: Result, digest: str, state: ReviewState) -> View:
             for call in CALL_ORDER
             if call != result.call
         ],
-        "form": json.dumps(_form(result, digest, state), sort_keys=True),
+        "people": [person.name for person in people.listed],
+        "form": json.dumps(_form(result, sign_off), sort_keys=True),
     }
 
 
-def gate_verdicts(state: ReviewState) -> dict[tuple[str, str, str, str], list[View]]:
-    """Return what the standing reviews say of each gate: (tube, stimulation, reagent, population) -> verdicts."""
+def doubt_words(state: ReviewState, result: Result | None = None) -> list[str]:
+    """Return why signed reviews do not stand, a sentence each; with ``result`` also what of it has changed."""
+    return [_doubt(doubt, state, result) for doubt in state.doubts]
+
+
+def _doubt(doubt: Doubt, state: ReviewState, result: Result | None) -> str:
+    words, calls = load_texts()["sections"]["review"], load_texts()["calls"]
+    values = dict(doubt.values)
+    if values.get("when"):
+        values["when"] = _time(values["when"])
+    if values.get("call"):
+        values["call"] = calls[values["call"]]["word"]
+    told: str = words["doubts"][doubt.code].format(**values)
+    if doubt.code == "result_changed" and result is not None:
+        last = [review for review, standing in state.history if standing == "stale"][-1]
+        told = f"{told} {_what_changed(last, result)}"
+    return told
+
+
+def _what_changed(review: Review, result: Result) -> str:
+    """Return in words which parts of a result are not those that were signed."""
+    words, calls = load_texts()["sections"]["review"]["changed"], load_texts()["calls"]
+    sentences = []
+    if review.automatic_call != result.call:
+        was, now = (calls[call]["word"] for call in (review.automatic_call, result.call))
+        sentences.append(words["call"].format(was=was, now=now))
+    if not review.parts:
+        return " ".join([*sentences, words["unknown"]])
+    present = parts_of(result)
+    names = [name for part, name in words["parts"].items() if review.parts.get(part) != present[part]]
+    return " ".join([*sentences, words["told"].format(parts=", ".join(names or [words["other"]]))])
+
+
+def _control_words(controls: Mapping[str, ReviewState]) -> list[View]:
+    """Return the state of each control's review, in words."""
+    states = load_texts()["index"]["review"]
+    return [{"sample": name, "state": state.state, "word": states[state.state]} for name, state in controls.items()]
+
+
+def gate_verdicts(state: ReviewState, subject: Signable) -> dict[tuple[str, str, str, str], list[View]]:
+    """Return what the standing reviews say of each gate: (tube, stimulation, reagent, population) -> verdicts.
+
+    A verdict on a gate that all tubes share is one of each of them.
+    """
     words = load_texts()["sections"]["review"]["gate_words"]
     found: dict[tuple[str, str, str, str], list[View]] = {}
     for review in (review for review, standing in state.history if standing == "stands"):
         for gate in review.gates:
-            key = (gate["tube"], gate["stimulation"], gate["reagent"], gate["population"])
             row = {
                 "name": review.reviewer,
                 "verdict": gate["verdict"],
                 "word": words[gate["verdict"]],
                 "comment": gate["comment"],
             }
-            found.setdefault(key, []).append(row)
+            own = (gate["tube"], gate["stimulation"], gate["reagent"])
+            for tube in sorted(subject.tubes) if gate["tube"] is None else [own]:
+                found.setdefault((*tube, gate["population"]), []).append(row)
     return found
 
 
-def _form(result: Result, digest: str, state: ReviewState) -> View:
+def _form(result: Result, sign_off: SignOff) -> View:
     """Return what the script of the form has to know."""
     words = load_texts()["sections"]["review"]
+    state, subject = sign_off.state, sign_off.subject
+    waits = state.state == "pending" and state.second in ("grave", "override", "disagreement")
     return {
         "schema_version": SCHEMA_VERSION,
         "sample": result.sample,
-        "result_digest": digest,
+        "result_digest": subject.digest,
         "automatic_call": result.call,
         "grave": list(NEED_SECOND_SIGNATURE),
-        "signed": [review.reviewer for review in state.signatures] if state.state == "pending" else [],
+        "need_gates": list(NEED_GATES),
+        "gates": subject.gates,
+        "shared": sorted(subject.shared),
+        "previous": state.heads,
+        "missing": state.missing,
+        "controls": {name: one.heads for name, one in sorted(sign_off.controls.items())},
+        "parts": parts_of(result),
+        "known": sorted({*(review.digest for review, _ in state.history), *state.missing}),
+        "signed": [review.reviewer for review in state.signatures] if waits else [],
         "words": words["script"],
         "gate": words["gate"],
     }
 
 
-def _entry(review: Review, standing: str) -> View:
+def _entry(review: Review, standing: str, people: People) -> View:
     words = load_texts()["sections"]["review"]
     counts = {verdict: sum(gate["verdict"] == verdict for gate in review.gates) for verdict in words["gate_words"]}
     return {
-        **_signature(review),
+        **_signature(review, people),
         "standing": standing,
         "standing_word": words["standings"][standing],
         "gates": words["gates_told"].format(**counts) if review.gates else words["gates_none"],
@@ -93,16 +166,24 @@ def _entry(review: Review, standing: str) -> View:
     }
 
 
-def _signature(review: Review) -> View:
+def _signature(review: Review, people: People) -> View:
     words = load_texts()["sections"]["review"]
     call = load_texts()["calls"][review.call]["word"] if review.call else ""
     decision = words["decisions"][review.decision].format(call=call)
-    time = words["time"].format(date=review.signed_at[:10], clock=review.signed_at[11:16])
+    person, time = people.find(review.reviewer), _time(review.signed_at)
+    # A listed reviewer is told as the list has the name, however it was typed.
+    name, role = (person.name, person.role) if person is not None else (review.reviewer, "")
     return {
-        "name": review.reviewer,
+        "name": name,
+        "role": role,
         "time": time,
         "decision": decision,
         "reason": words["reason_codes"][review.reason_code] if review.reason_code else "",
         "comment": review.comment,
-        "line": words["signed"].format(decision=decision, name=review.reviewer, time=time),
+        "line": words["signed"].format(decision=decision, name=f"{name} ({role})" if role else name, time=time),
     }
+
+
+def _time(signed_at: str) -> str:
+    told: str = load_texts()["sections"]["review"]["time"].format(date=signed_at[:10], clock=signed_at[11:16])
+    return told

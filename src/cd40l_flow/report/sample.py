@@ -20,7 +20,7 @@ from cd40l_flow.report.pages import read_asset, running_header, security_policy,
 from cd40l_flow.report.pictures import main_figures
 from cd40l_flow.report.quantity import quantity, results_table
 from cd40l_flow.report.replicates import replicate_views
-from cd40l_flow.report.review import gate_verdicts, review_view
+from cd40l_flow.report.review import SignOff, gate_verdicts, review_view
 from cd40l_flow.report.tables import (
     compared_populations,
     gate_rows,
@@ -33,8 +33,9 @@ from cd40l_flow.report.tables import (
     tube_rows,
 )
 from cd40l_flow.result.record import read_record
-from cd40l_flow.result.review_state import ReviewState, digest_of, review_state
-from cd40l_flow.result.reviews import read_reviews
+from cd40l_flow.result.reviews.files import Reviews
+from cd40l_flow.result.reviews.signable import signable
+from cd40l_flow.result.reviews.state import digest_of, states_of
 
 PathLike = str | Path
 
@@ -57,14 +58,13 @@ def render_report(
     subject: Subject,
     controls: Sequence[Subject],
     provenance: Mapping[str, str],
-    digest: str,
-    state: ReviewState,
+    sign_off: SignOff,
     not_shown: Sequence[str] = (),
 ) -> str:
     """Return the report of one sample beside the first of its controls; the others join the table of measures.
 
-    ``digest`` is that of its ``result.json``, which a review is bound to; ``state`` what its reviews amount to;
-    ``not_shown`` what could not be read of it or its controls, in words.
+    ``sign_off`` is what a review is bound to and what the reviews amount to; ``not_shown`` what could not be read of it
+    or its controls, in words.
     """
     from markupsafe import Markup
 
@@ -81,14 +81,14 @@ def render_report(
         "c": figures_acquisition.STYLES,
     }
     drawn = [rules(prefix, styles) for prefix, styles in lines.items()]
-    head, review = headline(result, state), review_view(result, digest, state)
+    head, review = headline(result, sign_off.state), review_view(result, sign_off)
     running = load_texts()["page"]["running"].format(
         sample=result.sample, run=result.run, call=head["word"], status=review["word"]
     )
     style = "\n".join(
         [read_asset("style.css", "report.css", "review.css", "page.css"), *drawn, running_header(running)]
     )
-    script = read_asset("review.js", "page.js")
+    script = read_asset("store.js", "saving.js", "review.js", "page.js")
     beside = [result, *control_results[:1]]
     compared = compared_populations(beside)
     context: dict[str, Any] = {
@@ -121,7 +121,7 @@ def render_report(
         "slopes": slope_views(result),
         "replicates": replicate_views(result),
         "review": review,
-        "verdicts": gate_verdicts(state),
+        "verdicts": gate_verdicts(sign_off.state, sign_off.subject),
         "measures": measures_table(result, control_results),
         "why_absent": why_absent(result),
         "guards": guard_rows(result),
@@ -133,7 +133,7 @@ def render_report(
         "methods": method_rows(result),
         "miflowcyt": method_sections(result),
         "configuration": configuration_view(result),
-        "digest": digest,
+        "digest": sign_off.subject.digest,
         "scales": scale_rows(result),
         "provenance": list(provenance.items()),
         "line_styles": figures_target.STYLES,
@@ -149,15 +149,17 @@ def write_report(
     control_pairs: Sequence[tuple[PathLike, PathLike]],
     out_path: PathLike,
     provenance: Mapping[str, str],
-    review_files: Sequence[PathLike] = (),
+    reviews: Reviews | None = None,
 ) -> list[str]:
     """Write the report of one sample; return what of its figures and controls could not be read, and is not shown.
 
     ``control_pairs`` are ``result.json`` and ``densities.npz`` of the controls it was judged against, in the order of
-    the result; ``provenance`` is printed as it is, in its order; ``review_files`` are the reviews of the sample.
+    the result; ``provenance`` is printed as it is, in its order; ``reviews`` are those of the sample and its controls.
     Raises RecordError for a result that is not what it says.
     """
     subject = _read_subject(result_path, densities_path)
+    own = signable(subject.result, digest_of(result_path))
+    signed = {own.sample: own}
     controls, problems = [], [(str(subject.result.sample), subject.problem)]
     for pair in control_pairs:
         try:
@@ -166,9 +168,12 @@ def write_report(
             problems.append((Path(pair[0]).parent.name, _told(error)))
         else:
             problems.append((controls[-1].result.sample, controls[-1].problem))
+            signed[controls[-1].result.sample] = signable(controls[-1].result, digest_of(pair[0]))
     messages = [f"{sample} is not shown in full: {problem}" for sample, problem in problems if problem]
-    digest = digest_of(result_path)
-    state = review_state(subject.result, digest, read_reviews(map(Path, review_files)))
-    page = render_report(subject, controls, provenance, digest, state, messages)
+    reviews = reviews or Reviews()
+    states = states_of(signed, reviews)
+    beside = {name: states[name] for name in signed if name != own.sample}
+    sign_off = SignOff(own, states[own.sample], beside, reviews.people)
+    page = render_report(subject, controls, provenance, sign_off, messages)
     write_atomically(out_path, page)
     return messages

@@ -12,14 +12,16 @@ from cd40l_flow.result.types.decision import Coded, Codes, Term
 
 SYSTEM = "http://loinc.org"
 PANEL = ("98239-7", "CD154 expression and function panel - T cells")
-# The terms know present and absent only; our word says what else there is to know.
-PRESENT, NOT_PRESENT = "present", "absent"
-WORDS: Mapping[str, tuple[str, str]] = {
-    NORMAL: (PRESENT, "present, like the control's"),
-    REDUCED: (PRESENT, "present, less than the control's"),
-    MOSAIC: (PRESENT, "present on one of two populations"),
-    ABSENT: (NOT_PRESENT, "absent"),
-    INDETERMINATE: ("indeterminate", "no result"),
+# What a healthy person has.
+REFERENCE = "present"
+# The terms know present and absent only. Where neither is right alone, the value says more than the one word, so that
+# no system files a carrier as normal; with it go words, whether it is abnormal and HL7's interpretation code.
+WORDS: Mapping[str, tuple[str, str, bool | None, str]] = {
+    NORMAL: (REFERENCE, "present, like the control's", False, "N"),
+    REDUCED: ("present but reduced", "present, less than the control's", True, "A"),
+    MOSAIC: ("present on one of two populations", "present on one of two populations", True, "A"),
+    ABSENT: ("absent", "absent", True, "A"),
+    INDETERMINATE: ("indeterminate", "no result", None, "IND"),
 }
 
 
@@ -42,8 +44,17 @@ def _codes(cd154: str, cd40_ig: str) -> Codes:
 
 
 def _coded(reagent: str, call: str) -> Coded:
-    (code, name), (value, words) = current_assay().targets[reagent].loinc, WORDS[call]
-    return Coded(system=SYSTEM, code=code, name=name, value=value, words=words)
+    (code, name), (value, words, abnormal, interpretation) = current_assay().targets[reagent].loinc, WORDS[call]
+    return Coded(
+        system=SYSTEM,
+        code=code,
+        name=name,
+        value=value,
+        words=words,
+        reference=REFERENCE,
+        abnormal=abnormal,
+        interpretation=interpretation,
+    )
 
 
 def _of(decision: Decision, reagent: str) -> str:

@@ -16,7 +16,7 @@ from cd40l_flow.cohort.job import PlannedJob, job_path, read_job
 from cd40l_flow.result.failed import failed_result
 from cd40l_flow.result.made_from import state_of
 from cd40l_flow.result.record import read_record
-from cd40l_flow.result.review_state import digest_of
+from cd40l_flow.result.reviews.state import digest_of
 from cd40l_flow.result.types.result import Result
 
 SUPERSEDED = "superseded"

@@ -1,4 +1,4 @@
-"""Results of schema 1.0, of version 3 of the analysis and before, and of 1.1 as results of the present one.
+"""Results of schema 1.0, of version 3 of the analysis and before, of 1.1 and of 1.2 as results of the present one.
 
 What came since was not measured then: it is null, or empty where the schema has a list. Nothing is worked out anew.
 """
@@ -11,7 +11,7 @@ from typing import Any
 from cd40l_flow.base.plain_json import DIGEST
 from cd40l_flow.result.types.measures import Measures
 
-VERSION, SECOND = "1.0", "1.1"
+VERSION, SECOND = "1.0", ("1.1", "1.2")
 _SECOND_OPINION = ("gmm_negative_fraction", "gmm_components")
 # Measures of a reagent that came since: goodness of fit, second opinion, odds, and what doubts of them rest on.
 _MEASURES = (
@@ -35,7 +35,7 @@ def from_first(result: Mapping[str, Any], version: str) -> dict[str, Any]:
     known = frozenset(Measures.__struct_fields__)
     since: dict[str, Any] = {"densities": None, DIGEST: None, "replicates": [], "odds": _no_odds()}
     since["inputs"] = {"job": "", "files": {}, "controls": {}}
-    changed = {**since, **result, "schema_version": version}
+    changed = {**since, **result, "schema_version": version, "codes": _codes(result.get("codes"))}
     if isinstance(reagents := result.get("reagents"), dict):
         changed["reagents"] = {name: _measures(one, known) for name, one in reagents.items()}
     if isinstance(reference := result.get("reference"), dict):
@@ -46,13 +46,13 @@ def from_first(result: Mapping[str, Any], version: str) -> dict[str, Any]:
 
 
 def is_second(result: Mapping[str, Any]) -> bool:
-    """Tell whether a result is of schema 1.1, of versions 4 and 5 of the analysis."""
-    return result.get("schema_version") == SECOND
+    """Tell whether a result is of schema 1.1 or 1.2, of versions 4 to 6 of the analysis."""
+    return result.get("schema_version") in SECOND
 
 
 def from_second(result: Mapping[str, Any], version: str) -> dict[str, Any]:
-    """Return a result of schema 1.1 as one of the present schema: without a second opinion."""
-    changed = {**result, "schema_version": version}
+    """Return a result of schema 1.1 or 1.2 as one of the present schema: without the second opinion it may lack."""
+    changed = {**result, "schema_version": version, "codes": _codes(result.get("codes"))}
     if isinstance(reagents := result.get("reagents"), dict):
         changed["reagents"] = _each(reagents, _without_opinion)
     if isinstance(reference := result.get("reference"), dict):
@@ -62,6 +62,27 @@ def from_second(result: Mapping[str, Any], version: str) -> dict[str, Any]:
 
 def _without_opinion(found: Any) -> Any:
     return {**dict.fromkeys(_SECOND_OPINION), **found} if isinstance(found, dict) else found
+
+
+def _codes(found: Any) -> Any:
+    """Return the coded results with what one word alone did not tell, which stood in the words beside it."""
+    from cd40l_flow.result.codes import REFERENCE, WORDS
+
+    if not isinstance(found, dict):
+        return found
+    told = {words: (value, abnormal, code) for value, words, abnormal, code in WORDS.values()}
+    changed = dict(found)
+    for name, one in found.items():
+        if isinstance(one, dict) and one.get("words") in told:
+            value, abnormal, code = told[one["words"]]
+            changed[name] = {
+                **one,
+                "value": value,
+                "reference": REFERENCE,
+                "abnormal": abnormal,
+                "interpretation": code,
+            }
+    return changed
 
 
 def _reference(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.cohort.cells import safe
-from cd40l_flow.result.review_state import ReviewState, review_state
-from cd40l_flow.result.reviews import read_reviews
+from cd40l_flow.result.reviews.files import Reviews
+from cd40l_flow.result.reviews.signable import Signable, signable
+from cd40l_flow.result.reviews.state import UNSIGNED, ReviewState, states_of
 from cd40l_flow.result.types.result import Result
 
 _FIRST = ("sample", "run", "role", "sex", "call", "cd154_call", "cd40ig_call", "reasons", "qc", "review")
@@ -39,8 +40,7 @@ def summary_row(result: Result, review: ReviewState) -> dict[str, str]:
     """Return the row of one ``result.json`` and its reviews; percents 0 to 100, fractions 0 to 1, missing empty."""
     row = {name: format_cell(getattr(result, name)) for name in ("sample", "run", "role", "sex", "call", "qc")}
     row["reasons"] = ";".join(result.reasons)
-    row["review"] = review.state
-    row["reviewed_call"] = review.reviewed_call
+    row |= {"review": review.state, "reviewed_call": review.reviewed_call}
     row["activated_events"] = format_cell(result.activated_events)
     row["cd69_percent"] = format_cell(result.cd69_percent)
     for target in current_assay().targets.values():
@@ -57,16 +57,23 @@ def _clipped(measure: str, value: float | None) -> float | None:
     return min(max(value, 0.0), 1.0) if value is not None and measure.startswith("mutant_fraction") else value
 
 
-def write_summary(
-    results: Iterable[tuple[Result, str]], out_path: str | Path, review_files: Sequence[str | Path] = ()
-) -> None:
+def write_summary(results: Iterable[tuple[Result, str]], out_path: str | Path, reviews: Reviews | None = None) -> None:
     """Write ``summary.tsv``, one row a result, in the order of the sample ids whatever the order given.
 
     ``results`` are pairs of a result and the SHA-256 of its file, empty where it has none.
     """
+    reviews = reviews or Reviews()
+    named = set(reviews.by_sample())
+    rows: list[dict[str, str]] = []
+    signed: dict[str, Signable] = {}
     # One result at a time is held: those of a screening programme do not fit into memory together.
-    reviews = read_reviews(map(Path, review_files))
-    rows = (summary_row(result, review_state(result, digest, reviews)) for result, digest in results)
+    for result, digest in results:
+        rows.append(summary_row(result, UNSIGNED))
+        if result.sample in named or result.role == "control":
+            signed[result.sample] = signable(result, digest)
+    by_name = {row["sample"]: row for row in rows}
+    for name, state in states_of(signed, reviews).items():
+        by_name[safe(name)] |= {"review": state.state, "reviewed_call": state.reviewed_call}
     text = io.StringIO()
     writer = csv.DictWriter(text, summary_columns(), delimiter="\t", lineterminator="\n")
     writer.writeheader()

@@ -22,7 +22,7 @@ from cd40l_flow.cohort.job import read_job
 from cd40l_flow.result.cohort import Cohort, Entry
 from cd40l_flow.result.failed import failures, is_failed, note_failure, write_failed_report
 from cd40l_flow.result.record import read_record
-from cd40l_flow.result.review_state import digest_of
+from cd40l_flow.result.reviews.state import digest_of
 from cd40l_flow.steps import Outputs, fail_analysis, tell_traceback, words_of
 
 MOST_NAMED = 50
@@ -153,14 +153,17 @@ def _analyse(job: Any) -> None:
 
 def _make_report(job: Any) -> bool:
     """Make the report of a sample unless one of its current result exists; return whether it was made."""
+    from cd40l_flow.cli.arguments import FHIR
     from cd40l_flow.cli.main import main
+    from cd40l_flow.interop.fhir import write_failed_fhir
 
     out, result = Path(str(job.output[0])), Path(str(job.input.result))
-    reviews = job.params.get("reviews") or []
-    command = ["report", "--result", str(result), "--shown-controls", "--out", str(out)]
-    command += ["--reviews", *([reviews] if isinstance(reviews, str) else map(str, reviews))]
+    fhir = out.with_name(FHIR)
+    command = ["report", "--result", str(result), "--shown-controls", "--out", str(out), "--fhir", str(fhir)]
+    command += _options(job, ("reviews", "ledger", "reviewers"))
     try:
-        if Entry(result.parent.name, read_record(result), result, digest_of(result)).report(result.parent):
+        entry = Entry(result.parent.name, read_record(result), result, digest_of(result))
+        if fhir.is_file() and entry.report(result.parent):
             return False
         code = main(command)
         why = f"it ended with exit code {code}." if code else ""
@@ -170,6 +173,7 @@ def _make_report(job: Any) -> bool:
     if why:
         note_failure(result.parent, "report", why)
         write_failed_report(out, result.parent.name, why)
+        write_failed_fhir(fhir, result.parent.name, why)
     return not why
 
 
@@ -178,9 +182,7 @@ def _make_cohort(job: Any, rule: str) -> None:
 
     option = {"summarize": "--summary", "index": "--index", "multiqc": "--multiqc"}[rule]
     command = ["summarize", "--samples", str(job.params.sheet), "--jobs", str(job.params.jobs)]
-    for name in ("reviews", "reference"):
-        value = job.params.get(name) or []
-        command += [f"--{name}", *([value] if isinstance(value, str) else map(str, value))]
+    command += _options(job, ("reviews", "ledger", "reviewers", "reference"))
     try:
         code = main([*command, option, str(job.output[0])])
     except Exception as error:  # noqa: BLE001  the other outputs of the cohort are made all the same
@@ -188,6 +190,16 @@ def _make_cohort(job: Any, rule: str) -> None:
         code = 1
     if code:
         print(f"{rule}: {job.output[0]} could not be made; remove the one that is there.", file=sys.stderr)
+
+
+def _options(job: Any, names: Iterable[str]) -> list[str]:
+    """Return those parameters of a job that have a value as options of a command."""
+    found: list[str] = []
+    for name in names:
+        value = job.params.get(name) or []
+        if value:
+            found += [f"--{name}", *([value] if isinstance(value, str) else map(str, value))]
+    return found
 
 
 def _failed(jobs: list[Any]) -> Iterator[tuple[str, str]]:

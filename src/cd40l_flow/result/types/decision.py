@@ -83,8 +83,20 @@ class Coded(Record, frozen=True):
     system: Annotated[str, doc("Coding system.")]
     code: Annotated[Annotated[str, Meta(pattern="^[0-9]+-[0-9]$")], doc("LOINC code.")]
     name: Annotated[str, doc("Name of the term.")]
-    value: Annotated[Annotated[str, one_of("present", "absent", "indeterminate")], doc("As the term knows it.")]
+    value: Annotated[
+        Annotated[
+            str,
+            one_of("present", "present but reduced", "present on one of two populations", "absent", "indeterminate"),
+        ],
+        doc("As the term knows it, with what one word alone would hide."),
+    ]
     words: Annotated[str, doc("What our sub-call adds.")]
+    reference: Annotated[str, doc("The value that a healthy person has.")]
+    abnormal: Annotated[bool | None, doc("Whether the value differs from it; null where there is no result.")]
+    interpretation: Annotated[
+        Annotated[str, one_of("N", "A", "IND")],
+        doc("The same as a code of HL7 (ObservationInterpretation): N normal, A abnormal, IND indeterminate."),
+    ]
 
 
 class Codes(Record, frozen=True, rename={"cd154": "CD154", "cd40_ig": "CD40-Ig"}):

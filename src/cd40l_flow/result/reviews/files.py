@@ -6,17 +6,24 @@ Files are only ever added: a later review never deletes an earlier one, and all 
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cd40l_flow.base.errors import Problem
 from cd40l_flow.base.plain_json import JsonFault, parse_strictly, read_bounded
+from cd40l_flow.cohort.reviewers import People, person_key
+
+if TYPE_CHECKING:
+    from cd40l_flow.result.reviews.ledger import Line
 
 SCHEMA = "review.schema.json"
+# Lies beside the reviews.
+LEDGER = "ledger.jsonl"
+# Made before reviews named one another; they are taken as a chain of their own, by time.
+FIRST_VERSION = "1.0"
 MOST_BYTES = 200_000
 # Calls whose words are not the same for males and females: nobody can sign them while the sex is not known.
 _WORDED_BY_SEX = ("NORMAL", "ABSENT", "MOSAIC", "FUNCTIONAL_DEFECT")
@@ -25,7 +32,13 @@ _SAVE_AGAIN = "Sign again in the report and save the file as it comes; files are
 
 @dataclass(frozen=True)
 class Review:
-    """One signature. ``call`` is the call it stands for, None for a repeat; ``file`` is the name of its file."""
+    """One signature. ``call`` is the call it stands for, None for a repeat; ``file`` is the name of its file.
+
+    ``digest`` is the SHA-256 of the file. ``previous`` are the digests of the reviews that came last in the report that
+    was signed (two where they lay side by side), ``missing`` those it told to be changed or gone, ``controls`` the last
+    reviews of each control; ``parts`` has a digest for each part of the result that was signed. All four are empty in a
+    file of version 1.0.
+    """
 
     file: str
     sample: str
@@ -37,13 +50,18 @@ class Review:
     comment: str
     reviewer: str
     signed_at: str
-    gates: tuple[Mapping[str, str], ...] = ()
+    gates: tuple[Mapping[str, Any], ...] = ()
+    digest: str = ""
+    version: str = FIRST_VERSION
+    previous: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    controls: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def person(self) -> str:
-        """Who signed, without case, accents of writing, dots and spaces: ``A. Smith`` and ``a smith`` are one."""
-        plain = unicodedata.normalize("NFKC", self.reviewer).casefold()
-        return "".join(sign for sign in plain if sign.isalnum())
+        """Who signed, however the name is written."""
+        return person_key(self.reviewer)
 
     @property
     def verdict(self) -> tuple[str, str | None]:
@@ -55,18 +73,44 @@ class Review:
 class Reviews:
     """What the review files of a cohort hold: the good ones by time, and every problem of the others.
 
-    A problem names the sample where the file does.
+    A problem names the sample where the file does. ``lost`` are those that were taken up and are changed or gone
+    since, with which of the two; ``people`` the reviewers of the configuration.
     """
 
     reviews: tuple[Review, ...] = ()
     problems: tuple[Problem, ...] = ()
+    lost: tuple[tuple[Line, str], ...] = ()
+    people: People = People()
 
     def of(self, sample: str) -> Reviews:
         """Return those of one sample."""
-        return Reviews(
-            tuple(review for review in self.reviews if review.sample == sample),
-            tuple(problem for problem in self.problems if problem.sample == sample),
+        return replace(
+            self,
+            reviews=tuple(review for review in self.reviews if review.sample == sample),
+            problems=tuple(problem for problem in self.problems if problem.sample == sample),
+            lost=tuple(lost for lost in self.lost if lost[0].sample == sample),
         )
+
+    def none(self) -> Reviews:
+        """Return those of a sample that nobody has signed."""
+        return Reviews(people=self.people)
+
+    def by_sample(self) -> dict[str, Reviews]:
+        """Return those of each sample that there is anything of."""
+        names = [review.sample for review in self.reviews] + [line.sample for line, _ in self.lost]
+        names += [problem.sample for problem in self.problems if problem.sample is not None]
+        groups: dict[str, tuple[list[Any], list[Any], list[Any]]] = {name: ([], [], []) for name in names}
+        for review in self.reviews:
+            groups[review.sample][0].append(review)
+        for problem in self.problems:
+            if problem.sample is not None:
+                groups[problem.sample][1].append(problem)
+        for lost in self.lost:
+            groups[lost[0].sample][2].append(lost)
+        return {
+            name: Reviews(tuple(good), tuple(bad), tuple(lost), self.people)
+            for name, (good, bad, lost) in groups.items()
+        }
 
 
 def review_files(folder: str | None) -> tuple[list[Path], list[Problem]]:
@@ -75,16 +119,18 @@ def review_files(folder: str | None) -> tuple[list[Path], list[Problem]]:
     if place is None or not place.exists():
         return [], []
     if not place.is_dir():
-        return [], [_problem(str(place), "is not a folder.", "Name the folder of the reviews in the configuration.")]
+        return [], [
+            review_problem(str(place), "is not a folder.", "Name the folder of the reviews in the configuration.")
+        ]
     try:
         entries = sorted(place.iterdir())
     except OSError as error:
-        return [], [_problem(str(place), f"cannot be read: {error.strerror}.", "Give read permission.")]
-    entries = [entry for entry in entries if not entry.name.startswith((".", "README"))]
+        return [], [review_problem(str(place), f"cannot be read: {error.strerror}.", "Give read permission.")]
+    entries = [entry for entry in entries if not entry.name.startswith((".", "README")) and entry.name != LEDGER]
     strange = [entry for entry in entries if entry.suffix != ".json" or not entry.is_file()]
     remedy = "Reviews are files that end in .json, all in this one folder; rename or move it."
     return [entry for entry in entries if entry not in strange], [
-        _problem(str(entry), "is not taken for a review.", remedy) for entry in strange
+        review_problem(str(entry), "is not taken for a review.", remedy) for entry in strange
     ]
 
 
@@ -104,9 +150,9 @@ def read_reviews(files: Iterable[Path]) -> Reviews:
         if faults:
             named = value.get("sample") if isinstance(value, dict) else None
             sample = named if isinstance(named, str) else None
-            problems += [_problem(str(path), message, remedy, key, sample) for key, message, remedy in faults]
+            problems += [review_problem(str(path), message, remedy, key, sample) for key, message, remedy in faults]
         else:
-            found[content] = _review(path.name, value)
+            found[content] = _review(path.name, content, value)
     ordered = sorted(found.values(), key=lambda review: (review.signed_at, review.file))
     return Reviews(tuple(ordered), tuple(problems))
 
@@ -129,24 +175,6 @@ def fingerprints(files: Iterable[str | Path]) -> list[str]:
         content, faults = _read_bytes(path)
         found.append(faults[0][1] if faults else hashlib.sha256(content).hexdigest())
     return found
-
-
-def folder_problems(folder: str | None, samples: Mapping[str, Any]) -> list[Problem]:
-    """Return every problem of the reviews folder at once; ``samples`` are the samples of the sheet by name."""
-    files, problems = review_files(folder)
-    reviews = read_reviews(files)
-    problems += reviews.problems
-    for review in reviews.reviews:
-        place = str(Path(folder or "") / review.file)
-        sample = samples.get(review.sample)
-        if sample is None:
-            message = f"is a review of '{review.sample}', which is no sample of the sheet."
-            problems.append(_problem(place, message, "Move it to the reviews of its own cohort.", "sample"))
-        elif blocked(sample.role, sample.sex, review.call):
-            message = f"signs {review.call}, whose words depend on the sex, which the sheet does not tell."
-            remedy = "Fill in the sex, run the workflow again and sign the new report."
-            problems.append(_problem(place, message, remedy, "decision", review.sample))
-    return problems
 
 
 def blocked(role: str, sex: str, call: str | None) -> bool:
@@ -201,8 +229,9 @@ def _faults(value: Any) -> list[tuple[str, str, str]]:
     return messages
 
 
-def _review(file: str, value: Mapping[str, Any]) -> Review:
+def _review(file: str, content: bytes, value: Mapping[str, Any]) -> Review:
     call = {"accept": value["automatic_call"], "override": value["reviewed_call"]}.get(value["decision"])
+    chained = value if value["schema_version"] != FIRST_VERSION else {}
     return Review(
         file=file,
         sample=value["sample"],
@@ -215,10 +244,17 @@ def _review(file: str, value: Mapping[str, Any]) -> Review:
         reviewer=" ".join(value["reviewer"].split()),
         signed_at=value["signed_at"],
         gates=tuple(value["gates"]),
+        digest=hashlib.sha256(content).hexdigest(),
+        version=value["schema_version"],
+        previous=tuple(chained.get("previous", ())),
+        missing=tuple(chained.get("missing", ())),
+        controls={name: tuple(heads) for name, heads in chained.get("controls", {}).items()},
+        parts=chained.get("parts", {}),
     )
 
 
-def _problem(file: str, message: str, remedy: str, key: str = "", sample: str | None = None) -> Problem:
+def review_problem(file: str, message: str, remedy: str, key: str = "", sample: str | None = None) -> Problem:
+    """Return a problem of a review file, in letters that any terminal shows as they are."""
     # What a file holds may be meant to be obeyed by a terminal, or to turn the direction of a line.
     file, message, key = (
         "".join(sign if sign.isprintable() else "?" for sign in text) for text in (file, message, key)

@@ -1,0 +1,160 @@
+"""The rows of the index: what tells at a glance which sample is not like the others, and whether its control is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cd40l_flow.assay.texts import load_texts, reason_texts
+from cd40l_flow.report.review import doubt_words
+from cd40l_flow.result.control_levels import Moved, moved_controls
+from cd40l_flow.result.margins import Margin, nearest_margin
+from cd40l_flow.result.numbers import format_measure, format_number
+from cd40l_flow.result.order import CALL_ORDER, QC_ORDER
+from cd40l_flow.result.reviews.state import ReviewState
+from cd40l_flow.result.types.result import Result
+
+View = dict[str, Any]
+# What somebody has to do something about comes first.
+_REVIEW_ORDER = ("stale", "pending", "unsigned", "repeat", "overridden", "accepted")
+_MEASURES = (
+    ("cd154_ratio", "CD154", "mfi_ratio"),
+    ("cd154_positive", "CD154", "percent_positive"),
+    ("cd154_negative", "CD154", "negative_fraction"),
+    ("cd40ig_ratio", "CD40-Ig", "mfi_ratio"),
+    ("cd40ig_positive", "CD40-Ig", "percent_positive"),
+    ("cd40ig_negative", "CD40-Ig", "negative_fraction"),
+)
+NUMBER_COLUMNS = (*(name for name, _, _ in _MEASURES), "cd69", "activated")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample of the index with what its place in the order depends on."""
+
+    result: Result
+    review: ReviewState
+    margin: Margin | None
+    marks: tuple[View, ...]
+
+    @property
+    def order(self) -> tuple[int, int, float, str, str]:
+        """The sorting key: call, what is marked, margin to the nearest limit, run, sample."""
+        grave = self.result.qc == "fail" or any(mark["grave"] for mark in self.marks)
+        marked = 0 if grave else 1 if self.marks or self.result.qc == "warn" else 2
+        percent = self.margin.percent if self.margin is not None else -1000.0
+        return CALL_ORDER.index(self.result.call), marked, round(percent, 6), self.result.run, self.result.sample
+
+
+def samples_of(results: Sequence[Result], states: Sequence[ReviewState]) -> list[Sample]:
+    """Return the samples of the index in the order given, each with its marks."""
+    moved: dict[str, list[Moved]] = {}
+    for one in moved_controls(results):
+        moved.setdefault(one.control, []).append(one)
+    return [
+        Sample(result, state, nearest_margin(result), _marks(result, moved.get(result.sample, [])))
+        for result, state in zip(results, states, strict=True)
+    ]
+
+
+def _marks(result: Result, moved: Sequence[Moved]) -> tuple[View, ...]:
+    """Return what is to be seen at once: the reasons, checks that fired beside them, a control that moved."""
+    words = load_texts()["index"]
+    marks = [_mark(code, "reason") for code in result.reasons]
+    fired = dict.fromkeys(guard.code for guard in result.guards if guard.fired and guard.code not in result.reasons)
+    marks += [_mark(code, "flag") for code in fired]
+    for one in moved[:1]:
+        ratio = format_number("ratio", one.ratio)
+        told = words["moved"].format(reagent=one.reagent, ratio=ratio)
+        title = words["moved_title"].format(control=one.control, reagent=one.reagent, ratio=ratio, count=one.others)
+        short = words["moved_short"].format(ratio=ratio)
+        marks.append({"code": "", "name": told, "short": short, "title": title, "kind": "reason", "grave": True})
+    return tuple(marks)
+
+
+def _mark(code: str, kind: str) -> View:
+    return {"code": code, "name": reason_texts(code)["name"], "title": code, "kind": kind, "grave": False}
+
+
+def control_cells(samples: Sequence[Sample]) -> dict[str, View]:
+    """Return what each control is told by in the rows that rest on it: its name, and what is wrong with it."""
+    words = load_texts()["index"]
+    found = {}
+    for sample in samples:
+        result, state = sample.result, sample.review.state
+        if result.role != "control":
+            continue
+        faults = []
+        if result.call != "NORMAL":
+            faults.append(load_texts()["calls"][result.call]["word"])
+        if result.qc != "pass":
+            faults.append(f"QC {words['qc'][result.qc]}")
+        moved = [mark for mark in sample.marks if not mark["code"]]
+        faults += [mark["short"] for mark in moved]
+        if state in ("stale", "repeat", "overridden", "pending"):
+            faults.append(words["review"][state])
+        grave = result.call != "NORMAL" or result.qc == "fail" or state in ("stale", "repeat", "overridden")
+        grave = grave or bool(moved)
+        title = "; ".join([*faults, *(mark["title"] for mark in moved)]) or words["control_good"]
+        found[result.sample] = {
+            "name": result.sample,
+            "faults": faults,
+            "tone": "alarm" if grave else "caution" if faults else "normal",
+            "title": f"{result.sample}: {title}",
+            "rank": 0 if grave else 1 if faults else 2,
+        }
+    return found
+
+
+def row_view(number: int, sample: Sample, href: str | None, controls: Mapping[str, View]) -> View:
+    """Return one row of the table; ``controls`` are as `control_cells` gives them."""
+    texts = load_texts()
+    result, review = sample.result, sample.review
+    call = texts["calls"][result.call]
+    state = texts["index"]["review"][review.state]
+    beside = [controls[name] for name in (result.controls if result.role == "test" else ()) if name in controls]
+    words = [result.sample, result.run, call["word"], result.call, result.qc, review.state, state]
+    words += [f"{mark['code']} {mark['name']}" for mark in sample.marks]
+    words += [control["title"] for control in beside if control["faults"]]
+    numbers = [_number(measure, result.numbers(reagent).get(measure)) for _, reagent, measure in _MEASURES]
+    numbers += [_number("cd69_percent", result.cd69_percent), _number("activated_events", result.activated_events)]
+    return {
+        "number": number,
+        "result": result,
+        "href": href,
+        "call_rank": CALL_ORDER.index(result.call),
+        "qc_rank": QC_ORDER.index(result.qc),
+        "word": call["word"],
+        "qc": texts["index"]["qc"][result.qc],
+        "role": texts["index"]["roles"][result.role],
+        "controls": beside,
+        "control_rank": min((control["rank"] for control in beside), default=3),
+        "margin": _margin(sample.margin),
+        "review": {
+            "state": review.state,
+            "rank": _REVIEW_ORDER.index(review.state),
+            "word": state,
+            "title": " ".join(doubt_words(review)),
+            "known": " ".join(
+                digest[:12] for digest in sorted({*(one.digest for one, _ in review.history), *review.missing})
+            ),
+            "call": review.reviewed_call if review.state == "overridden" else "",
+            "call_word": texts["calls"][review.reviewed_call]["word"] if review.reviewed_call else "",
+        },
+        "marks": sample.marks,
+        "numbers": numbers,
+        "search": " ".join(words).lower(),
+    }
+
+
+def _margin(margin: Margin | None) -> View:
+    if margin is None:
+        return {"sort": "", "text": "–", "title": "", "near": False}
+    percent = round(margin.percent)
+    text = f"{percent}\u202f%".replace("-", "−")
+    return {"sort": round(margin.percent, 3), "text": text, "title": margin.words, "near": percent < 10}
+
+
+def _number(measure: str, value: float | None) -> View:
+    return {"sort": value, "text": format_measure(measure, value) if value is not None else "–"}
