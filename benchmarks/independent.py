@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import numpy as np
 from benchmarks import independent_families as known
@@ -26,7 +27,7 @@ from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.result.types.result import Result
 
 OUT = Path(__file__).parent / "independent.md"
-SAMPLES, SAMPLES_A_RUN = 12, 3
+SAMPLES, SAMPLES_A_RUN = 12, 4
 HELD_OUT = 1000
 COMPENSATION_ERROR = 0.04
 USUAL_VOLTS, OTHER_VOLTS = 500, 440
@@ -43,6 +44,7 @@ class Judged:
     call: str
     reasons: tuple[str, ...]
     qc: str
+    guards: str
 
     @property
     def right(self) -> bool:
@@ -57,6 +59,11 @@ class Judged:
         return self.call == OPEN
 
     @property
+    def call_is_plain(self) -> bool:
+        """Whether there is nothing to look at: right, and not because no call was made."""
+        return self.right and not self.harmful and not (self.open and self.family.truth != "failed")
+
+    @property
     def where(self) -> str:
         """What to run to see it again."""
         return f"{self.family.name}, run {self.run} ({self.laboratory}), {self.sample}"
@@ -65,7 +72,8 @@ class Judged:
 def write_run(folder: Path, family: Family, number: int, seed: int, samples: int) -> Laboratory:
     """Write one run of a family: its laboratory, controls and samples; the same for the same seed."""
     random = np.random.default_rng([seed, number, *family.name.encode()])
-    laboratory = LABORATORIES[(number + len(family.name)) % len(LABORATORIES)]
+    suited = [one for one in LABORATORIES if one.function or not family.needs_function]
+    laboratory = suited[int(random.integers(len(suited)))]
     bench = replace(known.bench_of(random), spill=true_spill(laboratory), whole_blood=laboratory.whole_blood)
     bench = family.bench(bench, random) if family.bench else bench
     law = known.law_of(random)
@@ -80,7 +88,9 @@ def write_run(folder: Path, family: Family, number: int, seed: int, samples: int
     (folder / "fcs").mkdir()
     rows, tubes = [], []
     for sample, person, control in people:
-        sheet = {"sex": "F", "age_years": "35"} if control else {**dict(family.sheet or {"sex": "M", "age_years": "20"})}
+        sheet = (
+            {"sex": "F", "age_years": "35"} if control else {**dict(family.sheet or {"sex": "M", "age_years": "20"})}
+        )
         usual = {"transplant": "no", "calcineurin_inhibitor": "no", "steroid": "no", "anti_cd154": "no"}
         rows.append({"sample": sample, "run": "R1", "role": "control" if control else "test", **usual, **sheet})
         tubes += _acquire(folder, family, laboratory, bench, stated, sample, person, control, law, random)
@@ -108,7 +118,7 @@ def _acquire(
     random: np.random.Generator,
 ) -> list[tuple[str, str, str, str]]:
     """Write the tubes of one sample and return their rows."""
-    events = max(known.events_of(random), 15_000 if control else 0)
+    events = max(known.events_of(random), 12_000 if control else 0)
     isotype = random.uniform(0.6, 1.5)
     change = family.control_stain if control else family.stain
     volts = OTHER_VOLTS if family.other_volts and not control else USUAL_VOLTS
@@ -127,7 +137,9 @@ def _acquire(
         whose = stranger if not control and (stimulation, reagent) in family.stranger else person
         held[stimulation, reagent] = tube(whose, stain, bench, random)
     for stimulation, reagent in laboratory.tubes:
-        source = (stimulation, reagent) if control else family.exchanged.get((stimulation, reagent), (stimulation, reagent))
+        source = (
+            (stimulation, reagent) if control else family.exchanged.get((stimulation, reagent), (stimulation, reagent))
+        )
         name = f"{sample}_{stimulation[:-6]}_{reagent}.fcs"
         write_fcs(folder / "fcs" / name, held[source], reagent, laboratory, stated, volts)
         rows.append((sample, name, stimulation, reagent))
@@ -137,7 +149,9 @@ def _acquire(
 def judge(family: Family, number: int, seed: int, samples: int) -> list[Judged]:
     """Write one run, analyse it as the workflow does, and judge its calls."""
     found = []
-    with TemporaryDirectory() as folder, contextlib.chdir(folder):
+    # What a run's titration predicts is shown and decides nothing; it is most of a control's time.
+    titration = patch("cd40l_flow.analyse.with_titration", lambda terms, expression, limits: terms)
+    with titration, TemporaryDirectory() as folder, contextlib.chdir(folder):
         laboratory = write_run(Path(), family, number, seed, samples)
         plan = load_plan("config.yaml")
         controls: dict[str, Result] = {}
@@ -148,9 +162,27 @@ def judge(family: Family, number: int, seed: int, samples: int) -> list[Judged]:
             if sample.role != "control":
                 result, _ = analyse(plan.job(name), controls)
                 found.append(
-                    Judged(family, laboratory.name, number, name, result.call, tuple(result.reasons), result.qc)
+                    Judged(
+                        family,
+                        laboratory.name,
+                        number,
+                        name,
+                        result.call,
+                        tuple(result.reasons),
+                        result.qc,
+                        _fired(result),
+                    )
                 )
     return found
+
+
+def _fired(result: Result) -> str:
+    """Return the guards that stood in the way of a call in words."""
+    return "; ".join(
+        f"{one.code} {one.reagent or ''} {'' if one.value is None else f'{one.value:.3g}'} {one.message[:90]}"
+        for one in result.guards
+        if one.code in result.reasons and one.fired is not False and one.code != "ACQ_QC"
+    )
 
 
 def every(seed: int, samples: int, names: Sequence[str]) -> list[Judged]:
@@ -162,8 +194,12 @@ def every(seed: int, samples: int, names: Sequence[str]) -> list[Judged]:
         for number, first in enumerate(range(0, samples, SAMPLES_A_RUN)):
             run = judge(family, number, seed, min(SAMPLES_A_RUN, samples - first))
             found += run
-            told = [f"{one.sample} {one.call} {','.join(one.reasons)}" for one in run if not one.right or one.harmful]
-            print(f"{family.name}, run {number} ({run[0].laboratory})", *told, sep="; ", flush=True)
+            told = [
+                f"{one.sample} {one.call} {','.join(one.reasons)} [{one.guards}]"
+                for one in run
+                if not one.call_is_plain
+            ]
+            print(f"{family.name}, run {number} ({run[0].laboratory})", *told, sep="\n    ", flush=True)
     return found
 
 

@@ -216,7 +216,9 @@ def _target(
     kept = np.where(mutant, person.kept, 1.0)
     amount = amount * np.where(traced, 0.08, kept)
     if stain.reagent == "CD40-Ig":
-        amount *= np.where(mutant, person.mutant_binding, 1.0) * person.binding * np.exp(0.2 * rng.standard_normal(count))
+        amount *= (
+            np.where(mutant, person.mutant_binding, 1.0) * person.binding * np.exp(0.2 * rng.standard_normal(count))
+        )
     else:
         amount *= person.epitope[0] if stain.reagent == "CD154" else person.epitope[1]
     return np.where(able, level * amount, 0.0)

@@ -35,7 +35,7 @@ class Family:
     """A family: what its samples are (`HARM`), the calls that are right, and what makes them so.
 
     ``person`` and ``stain`` change the sample's blood and tubes, ``control`` and ``control_stain`` those of the run's
-    controls (of the first one where ``one_control``), ``bench`` the run. ``exchanged`` maps a tube (stimulation,
+    controls (of the first one where ``one_control``), ``bench`` the run; ``needs_function`` wants CD40-Ig tubes. ``exchanged`` maps a tube (stimulation,
     reagent) to the one whose cells it holds; ``stranger`` are tubes that hold a healthy stranger's cells.
     """
 
@@ -52,6 +52,7 @@ class Family:
     stranger: tuple[tuple[str, str], ...] = ()
     other_volts: bool = False
     one_control: bool = False
+    needs_function: bool = False
     plain: bool = False
 
 
@@ -98,8 +99,9 @@ def law_of(random: Draw) -> str:
 
 
 def events_of(random: Draw) -> int:
-    """Return the events of a sample's tubes."""
-    return int(math.exp(random.uniform(math.log(2_000), math.log(100_000))))
+    """Return the events of a sample's tubes: of one in ten very many."""
+    most = 100_000 if random.random() < 0.1 else 30_000
+    return int(math.exp(random.uniform(math.log(2_000), math.log(most))))
 
 
 def _with(**ranges: tuple[float, float] | float) -> Change:
@@ -175,7 +177,7 @@ _GAMMA = _with(gamma_delta=(0.2, 0.5), gamma_delta_negative=(0.6, 0.95))
 _FEW_T = _with(t_cells=(0.03, 0.15))
 _OLD = _all(_with(drive=(-0.7, -0.2), dead=(0.2, 0.45)), _times(level=(0.6, 0.9)))
 _YOUNG = _all(_times(level=(0.3, 0.7)), _with(negative=(0.15, 0.4), memory=(0.02, 0.15)))
-_DIM = (lambda bench, random: replace(bench, brightness=random.uniform(0.10, 0.2)))
+_DIM = lambda bench, random: replace(bench, brightness=random.uniform(0.10, 0.2))
 _EVERY = ("CD154", "CD154-2", "CD40-Ig")
 _SWAPPED = {
     (one, reagent): (other, reagent)
@@ -188,7 +190,9 @@ def _healthy(name: str, person: Change = _same, *, plain: bool = False, **more: 
     return Family(name, "healthy", frozenset({NORMAL} if plain else {NORMAL, OPEN}), person, plain=plain, **more)  # type: ignore[arg-type]
 
 
-def _sick(name: str, call: str, person: Change, *, plain: bool = False, also: tuple[str, ...] = (), **more: object) -> Family:
+def _sick(
+    name: str, call: str, person: Change, *, plain: bool = False, also: tuple[str, ...] = (), **more: object
+) -> Family:
     right = frozenset({call, *also} if plain else {call, OPEN, *also})
     return Family(name, "affected", right, person, plain=plain, **{"sheet": _BOY, **more})  # type: ignore[arg-type]
 
@@ -233,7 +237,7 @@ FAMILIES: tuple[Family, ...] = (
     _carries("carrier, residual allele", _with(mutant=(0.35, 0.65), kept=(0.2, 0.4))),
     _carries("carrier, weakly stimulated", _all(_HALF, _WEAK)),
     _carries("carrier, gamma-delta rich", _all(_HALF, _GAMMA)),
-    _carries("carrier, allele that does not bind", _with(mutant=(0.35, 0.65), kept=1.0, mutant_binding=(0.0, 0.1))),
+    _carries("carrier, allele that does not bind", _with(mutant=(0.35, 0.65), kept=1.0, mutant_binding=(0.0, 0.1)), needs_function=True),
     _carries("carrier, dim stain", _HALF, bench=_DIM),
     _carries("carrier, few events", _HALF, stain=_few(900, 2500)),
     _carries("carrier, control a carrier", _HALF, control=_HALF),
@@ -258,14 +262,14 @@ FAMILIES: tuple[Family, ...] = (
           control=_times(level=(0.4, 0.6))),
     _sick("residual, higher voltage", REDUCED, _with(mutant=1.0, kept=(0.15, 0.35)), stain=_gain(3.0, 3.0),
           other_volts=True),
-    _sick("does not bind", DEFECT, _with(binding=(0.0, 0.04)), plain=True),
-    _sick("binds weakly", DEFECT, _with(binding=(0.05, 0.25))),
+    _sick("does not bind", DEFECT, _with(binding=(0.0, 0.04)), plain=True, needs_function=True),
+    _sick("binds weakly", DEFECT, _with(binding=(0.05, 0.25)), needs_function=True),
     _sick("reduced and does not bind", DEFECT, _all(_times(level=(0.3, 0.6)), _with(binding=(0.0, 0.05))),
-          also=(REDUCED, ABSENT)),
+          also=(REDUCED, ABSENT), needs_function=True),
     Family("first clone's epitope lost", "failed", frozenset({OPEN}),
-           lambda p, r: replace(p, epitope=(0.0, 1.0)), sheet=_BOY),
+           lambda p, r: replace(p, epitope=(0.0, 1.0)), sheet=_BOY, needs_function=True),
     _failed("CD154 not stained", stain=_unstained("CD154", "CD154-2")),
-    _failed("CD40-Ig not stained", stain=_unstained("CD40-Ig")),
+    _failed("CD40-Ig not stained", stain=_unstained("CD40-Ig"), needs_function=True),
     _failed("neither stained", stain=_unstained(*_EVERY)),
     _failed("stimulated and unstimulated exchanged", exchanged=_SWAPPED),
     _failed("CD154 tube never stimulated", stain=_resting("CD154")),
@@ -277,6 +281,6 @@ FAMILIES: tuple[Family, ...] = (
     _failed("tacrolimus, some left", _with(calcium=(0.15, 0.4)), sheet={**_BOY, "calcineurin_inhibitor": "yes"}),
     _failed("drugs unknown, no calcium", _with(calcium=(0.0, 0.05)), sheet={**_BOY, "calcineurin_inhibitor": ""}),
     _failed("CD154 tube of a stranger, absent", _LOST, stranger=(("stimulated", "CD154"),)),
-    _failed("CD40-Ig tube of a stranger, absent", _LOST, stranger=(("stimulated", "CD40-Ig"),)),
+    _failed("CD40-Ig tube of a stranger, absent", _LOST, stranger=(("stimulated", "CD40-Ig"),), needs_function=True),
     _failed("CD154 file copied from the unstimulated", exchanged={("stimulated", "CD154"): ("unstimulated", "CD154")}),
 )  # fmt: skip

@@ -119,7 +119,9 @@ def write_fcs(
         amplifiers.append("0,0")
         labels.append("")
     data = np.column_stack(columns)
-    content = data.astype("<f4").tobytes() if laboratory.bits == 0 else data.astype(f"<u{laboratory.bits // 8}").tobytes()
+    content = (
+        data.astype("<f4").tobytes() if laboratory.bits == 0 else data.astype(f"<u{laboratory.bits // 8}").tobytes()
+    )
     text = {
         "$BEGINANALYSIS": "0", "$ENDANALYSIS": "0", "$BEGINSTEXT": "0", "$ENDSTEXT": "0", "$NEXTDATA": "0",
         "$MODE": "L", "$BYTEORD": "1,2,3,4", "$DATATYPE": "I" if laboratory.bits else "F",
