@@ -23,14 +23,16 @@ from cd40l_flow.signal.censoring import pile
 from cd40l_flow.signal.quantiles import quantiles
 from cd40l_flow.signal.scale import robust_sd
 
-# Expressing CD8+ cells lie above these quantiles, even if they are a third of all. With a pile-up of the lowest cells,
-# quantiles equally far apart above it are used, up to the highest.
+# Expressing CD8+ cells lie above these quantiles of those that do not express, even if they are a third of all. With a
+# pile-up of the lowest cells, quantiles equally far apart above it are used, up to the highest.
 LOW, HIGH, HIGHEST = 0.05, 0.25, 0.45
 ABOVE_PILE = 0.02
 FEWEST = 100  # cells in each tube: the upper quantile then has an error of 0.14 robust SD
 MOST = 4096  # most cells used for quantiles
 # Largest change attributed to stimulation, robust SD of the resting cells; expressing cells lie further away.
 FURTHEST, NOISIEST, MOST_OF = 2.5, 4.0, 0.99
+EXPRESSING_ABOVE = 0.99  # quantile of cells that do not express beyond which the others are counted
+ROUNDS = 4  # of counting them and moving again: the share is then settled to a hundredth
 STEPS = 20  # of the bisection: to a millionth of the noisiest
 NODES = 1024  # of the normal law
 GOLDEN = (math.sqrt(5) - 1) / 2  # golden-ratio steps, which fill an interval evenly
@@ -68,14 +70,20 @@ def stimulated(resting: Floats, before: Sequence[GatedTube], after: Sequence[Gat
     if min(rest.size, moved.size) < FEWEST or not sd > 0:
         return None
     piles = [pile(values) for values in (resting, rest, moved)]
+    piled = 0.0 if piles[2] is None else piles[2].share
     low = max([LOW, *(found.share + ABOVE_PILE for found in piles if found is not None)])
     ends = (low, low + HIGH - LOW)
     if ends[1] > HIGHEST:
         return None
-    least, most = quantiles(moved, ends)
-    noise = _added(rest, ends, most - least, NOISIEST * sd)
-    offset = most - quantiles(noisy(rest, noise), ends[1:])[0]
-    if abs(offset) > FURTHEST * sd or noise > MOST_OF * NOISIEST * sd:
+    expressing, noise, offset = 0.0, 0.0, 0.0
+    for _ in range(ROUNDS):
+        least, most = quantiles(moved, tuple(end * (1 - expressing) for end in ends))
+        noise = _added(rest, ends, most - least, NOISIEST * sd)
+        spread = noisy(rest, noise)
+        offset = most - quantiles(spread, ends[1:])[0]
+        expressing = _beyond(moved, quantiles(spread, (EXPRESSING_ABOVE,))[0] + offset)
+    hidden = low * (1 - expressing) <= piled
+    if hidden or abs(offset) > FURTHEST * sd or noise > MOST_OF * NOISIEST * sd:
         return None
     floors = [found.value for found in piles[:2] if found is not None]
     return Stimulated(offset, noise, offset / sd, noise / sd, max(floors, default=None))
@@ -88,6 +96,12 @@ def noisy(ordered: Floats, noise: float) -> Floats:
     places = (np.arange(ordered.size) * GOLDEN % 1.0 * NODES).astype(np.intp)
     found: Floats = ordered + noise * _normal()[places]
     return found
+
+
+def _beyond(moved: Floats, threshold: float) -> float:
+    """Return the share of cells, (n,), that express: those above the threshold, less those without that lie there."""
+    above = float(np.mean(moved > threshold))
+    return max(0.0, (above - (1 - EXPRESSING_ABOVE)) / EXPRESSING_ABOVE)
 
 
 def _added(rest: Floats, ends: tuple[float, float], width: float, most: float) -> float:
