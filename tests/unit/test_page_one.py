@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from cd40l_flow.cohort.reviewers import People, Person
 from cd40l_flow.report.headline import headline, limiting, quality, slots
-from cd40l_flow.report.margin import decided_by, nearest_limit
 from cd40l_flow.report.pages import running_header
 from cd40l_flow.report.quantity import quantity, results_table
+from cd40l_flow.result.margins import decided_by, nearest_limit
 from cd40l_flow.result.reviews.files import Review, Reviews
 from cd40l_flow.result.reviews.signable import signable
 from cd40l_flow.result.reviews.state import ReviewState, review_state
@@ -18,6 +19,7 @@ from helpers import report_samples as made
 from helpers.records import as_result
 
 DIGEST = "a" * 64
+PEOPLE = People((Person("A. Smith", "analyst", False), Person("B. Kern", "director", True)))
 
 
 def result_of(scenario: made.Scenario, **changes: Any) -> Result:
@@ -46,12 +48,13 @@ def rule(call: str, *conditions: dict[str, Any], met: bool = True, reagent: str 
 
 def signed(decision: str, call: str | None, name: str = "A. Smith", hour: int = 10, **changes: Any) -> Review:
     told: dict[str, Any] = {"file": f"{name}{hour}.json", "sample": "P01", "result_digest": DIGEST}
+    told |= {"digest": f"{name}{hour}"}
     told |= {"automatic_call": "ABSENT", "decision": decision, "call": call, "reason_code": None, "comment": "Seen."}
     return Review(**{**told, "reviewer": name, "signed_at": f"2026-01-05T{hour}:00:00Z", **changes})
 
 
 def state_of(result: Result, *reviews: Review) -> ReviewState:
-    return review_state(signable(result, DIGEST), Reviews(reviews))
+    return review_state(signable(result, DIGEST), Reviews(reviews, people=PEOPLE))
 
 
 def test_the_sentence_has_value_interval_control_and_activation() -> None:
@@ -116,13 +119,13 @@ def test_odds_are_told_as_readers_say_them_and_the_telling_measure_first() -> No
     assert plain(found.text) == "CD154: Percent positive, upper end 1.4 % (limit ≤ 10 %)"
 
 
-def test_the_nearest_limit_is_so_in_parts_of_the_limit() -> None:
+def test_the_nearest_limit_is_so_in_parts_of_the_way_to_the_best() -> None:
     guards = [guard("ACTIVATION_FAILED", 94.0, 75.0), guard("TOO_FEW_EVENTS", 215.0, 200.0, unit="events")]
     rules = [rule("NORMAL", condition("normal_odds", 5.02, ">=", 4.605), condition("level", 0.9, ">=", 0.5))]
     found = nearest_limit(result_of(made.SCENARIOS["NORMAL"], guards=guards, rules=rules))
     assert found is not None
     assert plain(found.text) == "TOO_FEW_EVENTS 215 (limit ≥ 200)"
-    assert found.distance == pytest.approx(0.075)
+    assert found.percent == pytest.approx(7.5)
 
 
 def test_what_decided_is_not_told_twice_and_settings_have_no_margin() -> None:
@@ -139,7 +142,7 @@ def test_what_stopped_a_call_decided_it() -> None:
     guards = [guard("TOO_FEW_EVENTS", 125.0, 200.0, fired=True, unit="events")]
     found = decided_by(result_of(made.SCENARIOS["INDETERMINATE"], guards=guards))
     assert found is not None
-    assert (found.text, found.distance) == ("TOO_FEW_EVENTS 125 (limit ≥ 200)", pytest.approx(-0.375))
+    assert (found.text, found.percent) == ("TOO_FEW_EVENTS 125 (limit ≥ 200)", pytest.approx(-37.5))
 
 
 def test_between_the_limits_the_rule_missed_most_narrowly_decided() -> None:

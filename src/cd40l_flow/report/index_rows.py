@@ -153,7 +153,7 @@ def _margin(margin: Margin | None) -> View:
         return {"sort": "", "text": "–", "title": "", "near": False}
     percent = round(margin.percent)
     text = f"{percent}\u202f%".replace("-", "−")
-    return {"sort": round(margin.percent, 3), "text": text, "title": margin.words, "near": percent < 10}
+    return {"sort": round(margin.percent, 3), "text": text, "title": margin.text, "near": percent < 10}
 
 
 def _number(measure: str, value: float | None) -> View:

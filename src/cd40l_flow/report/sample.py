@@ -14,7 +14,6 @@ from cd40l_flow.report.acquisition import acquisition_views, matrix_views, slope
 from cd40l_flow.report.banner import banner
 from cd40l_flow.report.figures import Subject, activation_views, gating_views, target_views, why_absent
 from cd40l_flow.report.headline import headline, history, limiting, quality, signers, slots
-from cd40l_flow.report.margin import decided_by, nearest_limit
 from cd40l_flow.report.methods import configuration_view, method_sections
 from cd40l_flow.report.pages import read_asset, running_header, security_policy, template
 from cd40l_flow.report.pictures import main_figures
@@ -32,6 +31,7 @@ from cd40l_flow.report.tables import (
     scale_rows,
     tube_rows,
 )
+from cd40l_flow.result.margins import decided_by, nearest_limit
 from cd40l_flow.result.record import read_record
 from cd40l_flow.result.reviews.files import Reviews
 from cd40l_flow.result.reviews.signable import signable
