@@ -89,7 +89,7 @@ def analyse(job: Job, control_results: Mapping[str, Result]) -> tuple[Result, Ar
 
 @dataclass(frozen=True)
 class _Assay:
-    """Everything that gating and measuring one sample needs: its tubes ready to be gated, and what it is judged by."""
+    """All inputs of gating and measuring one sample: its tubes, scales, controls and limits."""
 
     job: Job
     sample: Sample
@@ -101,7 +101,7 @@ class _Assay:
     control_gates: ControlGates = ControlGates()
 
     def judge(self, signals: Sequence[TubeSignal]) -> tuple[GatedSample, Case]:
-        """Return the gated sample and its case, from its own signals or from what was made of them."""
+        """Return the gated sample and its case from its own or modified signals."""
         limits, overrides = self.job.settings.limits, _overrides(self.job, self.sample)
         gated = gate(self.sample, signals, self.scales, overrides, limits.gating, self.control_gates)
         own = laboratory(self.job.settings.reference)
@@ -114,14 +114,14 @@ def _decide(case: Case, job: Job) -> Decision:
 
 
 def _without_time_qc(assay: _Assay, cut: GatedSample, call: str) -> WithoutTimeQC:
-    """Return what the sample would have been without the cuts in time, its controls as they are."""
+    """Return the sample without the time gate, with its controls unchanged."""
     gated, case = assay.judge([without_time_qc(signal) for signal in assay.signals])
     decision = _decide(case, assay.job)
     return WithoutTimeQC(decision.call, decision.reasons, decision.call == call, largest_change(cut, gated), case)
 
 
 def _of_control(job: Job) -> _Assay:
-    """Return a control, to be judged by itself and, where the run has others, beside them."""
+    """Return the inputs of a control, to be compared with the run's other controls, if any."""
     limits = job.settings.limits
     every = [read_sample(sample, job.settings) for sample in job.run_controls]
     read = [_without_others(one, _data_of(other for other in every if other is not one)) for one in every]
@@ -133,7 +133,7 @@ def _of_control(job: Job) -> _Assay:
 
 
 def _of_test(job: Job, results: Sequence[Result]) -> _Assay:
-    """Return a test sample on the scale of its run's controls, to be judged beside them."""
+    """Return the inputs of a test sample on the scales of its run's controls, to be compared with them."""
     limits = job.settings.limits
     theirs = {str(tube.digest): f"{tube.fcs} of {result.sample}" for result in results for tube in result.tubes}
     read = _without_others(read_sample(job.sample, job.settings), theirs)
@@ -151,7 +151,7 @@ def _assay(job: Job, read: Read, scales: Mapping[str, Scale], control: ControlCa
 
 
 def control_from_results(results: Sequence[Result], limits: Limits) -> ControlCase:
-    """Return what the results of a sample's controls say together; a reagent counts when every control has it."""
+    """Return the combined case of a sample's controls from their results; a reagent counts if every control has it."""
     given = given_by(results)
     reagents = [name for name in given[0].reagents if all(name in one.reagents for one in given)]
     percents = [one.activation_percent for one in given]
@@ -185,7 +185,7 @@ def control_from_results(results: Sequence[Result], limits: Limits) -> ControlCa
 
 
 def given_by(results: Sequence[Result]) -> list[Control]:
-    """Return what the results of controls give to the samples of their run; raises Cd40lFlowError for another's."""
+    """Return the control records of results; raises Cd40lFlowError for a result of no control."""
     found = [result.lent for result in results if result.lent is not None]
     if len(found) < len(results):
         raise Cd40lFlowError("a result that a sample is to be judged against is that of no control.")

@@ -1,6 +1,6 @@
 """The steps of the analysis for notebooks: read, gate, fit, call, report.
 
-``import cd40l_flow.api as cd``. Each function hands over to the stage that the workflow uses, with the limits of the
+``import cd40l_flow.api as cd``. Each function calls the stage that the workflow uses, with the limits of the
 configuration or their defaults; nothing is computed here.
 """
 
@@ -47,8 +47,8 @@ __all__ = ["Called", "Limits", "call", "fit", "gate", "read", "report", "target_
 
 @dataclass(frozen=True)
 class Called:
-    """A sample that was called: ``result`` is what the workflow writes as ``result.json``, ``arrays`` what figures are
-    drawn from, ``controls`` those it was judged against.
+    """A sample that was called: ``result`` is what the workflow writes as ``result.json``, ``arrays`` are those of the
+    figures, ``controls`` those it was compared with.
     """
 
     result: Result
@@ -66,9 +66,9 @@ def read(
 ) -> Events:
     """Return the events of one FCS file, compensated, linear.
 
-    ``detectors`` names those of markers that no label tells, as ``{"CD3": "APC-H7-A"}``; a background tube
-    (``isotype``, ``FMO``, ``secondary``) always needs that of its ``target``. ``spillover`` is ``file``, ``none`` or
-    the path of a CSV file. Raises TubeError for a file that cannot be used.
+    ``detectors`` names those of markers without a label, as ``{"CD3": "APC-H7-A"}``; a background tube (``isotype``,
+    ``FMO``, ``secondary``) always needs that of its ``target``. ``spillover`` is ``file``, ``none`` or the path of a
+    CSV file. Raises TubeError for a file that cannot be used.
     """
     tube = Tube(fcs=Path(path).name, path=str(path), stimulation=stimulation, reagent=reagent)
     named = dict(detectors or {})

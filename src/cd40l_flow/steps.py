@@ -1,4 +1,4 @@
-"""A step of the workflow on one sample, and what is left of it when it fails: a result that says so, for it alone."""
+"""A step of the workflow on one sample; on failure it leaves a failed result for this sample alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cd40l_flow.result.record import read_record
 from cd40l_flow.result.types.result import Result
 
 LONGEST = 300  # characters of an exception's words
-KILLED = 128  # what a shell adds to the number of the signal that ended a process
+KILLED = 128  # offset of a shell's exit code for a process ended by a signal
 
 
 class ChangedFileError(Cd40lFlowError):

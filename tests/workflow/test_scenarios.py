@@ -324,7 +324,7 @@ def test_a_fraction_that_is_not_carried_is_empty_in_every_output(tmp_path: Path)
     assert "CONTROL_FAILED" not in result["reasons"]
     for name in ("negative_fraction", "negative_fraction_low", "negative_fraction_high", "mutant_fraction"):
         assert result["reagents"]["CD154"][name] is None
-    assert any("No share of not expressing cells is told" in message["text"] for message in result["messages"])
+    assert any("No share of negative cells is reported" in message["text"] for message in result["messages"])
     one, summary, mqc = (
         str(tmp_path / name) for name in ("results/samples/lost/result.json", "summary.tsv", "cd40l_flow_mqc.json")
     )

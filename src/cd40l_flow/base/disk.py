@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cd40l_flow.base.errors import Cd40lFlowError
 
-# What an operating system says when there is no room, in words that say where.
+# Errors of the operating system for a full disk, with the place in words.
 _NO_ROOM = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the quota of this account on that disk is used up",
@@ -28,11 +28,10 @@ class WriteError(Cd40lFlowError, OSError):
 
 
 def write_atomically(path: str | Path, content: str | bytes) -> None:
-    """Put a file into its place in one step; its folder is made if need be, text is UTF-8 with line feeds.
+    """Write a file atomically; its folder is made if needed, text is UTF-8 with line feeds.
 
-    Whoever is killed, on whatever machine, leaves the former file or none, never a part of one; two writers of the same
-    file do not mix. Raises WriteError, which names the folder, for instance of a full disk, and leaves nothing beside
-    the place then.
+    A killed writer leaves the former file or none, never a part of one; two writers of the same file do not mix. Raises
+    WriteError, which names the folder, for instance of a full disk, and leaves nothing beside the place then.
     """
     path = Path(path)
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
@@ -56,7 +55,7 @@ def _remove(part: Path) -> None:
     try:
         part.unlink(missing_ok=True)
     except OSError:
-        # The folder is gone, or no longer to be written: what went wrong first is what is told.
+        # The folder is gone or not writable: report the first error.
         return
 
 
@@ -75,7 +74,7 @@ def read_small(path: str | Path, most: int) -> bytes:
     and for a larger one.
     """
     try:
-        # Opening a pipe would wait for somebody to write into it.
+        # Opening a pipe would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except ValueError as error:
         raise OSError(errno.EINVAL, str(error), str(path)) from None

@@ -1,8 +1,8 @@
-"""What can go wrong, told to the people who can mend it.
+"""Errors with messages for the users who can correct them.
 
 Every message names the file, the place in it, what was found, what was expected and what to do.
 
-    Cd40lFlowError
+Cd40lFlowError
     ├── InputsError    the sheets or the configuration: nothing is run, all problems are told at once
     ├── TubeError      one FCS file: its sample becomes INDETERMINATE, the others go on
     └── RecordError    one file that a step wrote: it is not what it says, and costs its own sample
@@ -48,7 +48,7 @@ class Problem:
 
 
 class Cd40lFlowError(Exception):
-    """Anything a user can mend; shown without a traceback."""
+    """Any error that a user can correct; shown without a traceback."""
 
 
 class InputsError(Cd40lFlowError):

@@ -1,4 +1,4 @@
-"""JSON Schema, told in words: what a schema expects of a value, and what is wrong with the value at hand."""
+"""JSON Schema in words: what a schema expects of a value, and the faults of a value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from cd40l_flow.base.resources import shipped, workflow_file
 
-# Where (the path of keys), what is wrong, what to do.
+# Path of keys, problem, remedy.
 Fault = tuple[tuple[str | int, ...], str, str]
 
 _TYPE_WORDS = {

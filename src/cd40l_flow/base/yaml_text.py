@@ -1,4 +1,4 @@
-"""YAML as people write it: what it makes of a word is told before it is believed.
+"""Pitfalls of YAML: words that it reads as something else are reported.
 
 YAML 1.1 (https://yaml.org/spec/1.1/, section 10 and the types of its repository) takes ``0500`` for the octal number
 320, ``1:30`` for 90, ``no`` for false and ``2024-01-31`` for a date; ``1e3`` is a text. Nobody who writes a
@@ -16,7 +16,7 @@ MOST_BYTES = 1 << 20
 MOST_DEPTH = 20
 
 _INTEGER = re.compile(r"[+-]?(0|[1-9][0-9]*)", re.ASCII)
-# Numbers that are none are told as such.
+# Invalid numbers are reported as such.
 _NOT_FINITE = re.compile(r"[+-]?\.(inf|nan)", re.IGNORECASE)
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
 _PREFIX = "tag:yaml.org,2002:"
@@ -25,7 +25,7 @@ _KINDS = {"int": "the number", "float": "the number", "bool": "", "timestamp": "
 
 @dataclass(frozen=True)
 class Misread:
-    """A word that YAML takes for something else: its key (``limits.calls.dip_alpha``), line, and what is to be told."""
+    """A word that YAML reads as something else: its key (``limits.calls.dip_alpha``), line, and the message."""
 
     key: str
     line: int
@@ -54,7 +54,7 @@ def refuse_bombs(text: str) -> None:
 
 
 def misread(text: str, booleans: Collection[str]) -> Iterator[Misread]:
-    """Yield every word whose meaning in YAML is not what stands there.
+    """Yield every word that YAML reads as something else than written.
 
     ``booleans`` are the keys where yes and no are meant; ``text`` has passed `refuse_bombs` and is YAML.
     """

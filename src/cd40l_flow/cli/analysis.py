@@ -78,7 +78,7 @@ def analyse(options: argparse.Namespace) -> int:
 
 
 def _analyse_job(job: PlannedJob, control_results: Sequence[Path], outputs: Outputs, log: str) -> bool:
-    """Analyse one sample; what fails is written as a result that says so. Return whether it went well."""
+    """Analyse one sample; a failure is written as a failed result. Return whether it succeeded."""
     from cd40l_flow.steps import analyse_step, fail_analysis, tell_traceback, words_of
 
     start = time.perf_counter()
@@ -141,7 +141,7 @@ def _write_report(result: Path, controls: Sequence[Path], out: Path, reviews: Re
 
 
 def used(start: float) -> str:
-    """Return what this process has taken: seconds since ``start``, processor time since it began, most memory."""
+    """Return the resources of this process: seconds since ``start``, CPU time, peak memory."""
     import resource
 
     used = resource.getrusage(resource.RUSAGE_SELF)

@@ -1,4 +1,4 @@
-"""The command line: what the rules call, and what people call."""
+"""The command line, for the workflow's rules and for users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ages as bands: an exact age can tell who somebody is."""
+"""Ages as bands: an exact age may identify a person."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from cd40l_flow.cohort.settings import Job, Settings
 from cd40l_flow.fcs.reader import map_detectors, open_recording
 from cd40l_flow.fcs.text import Note
 
-# What of a file that is read all the same a laboratory should look into before it trusts the values, and how.
+# Notes on readable files that a laboratory should check before it trusts the values, with the remedy.
 _COMPARE = "Compare its events with those that the acquisition software shows; export it again if they differ."
 _REMEDIES = {
     "DATASETS": "See that the first one is the tube that the sheet means; export the others as files of their own.",

@@ -1,4 +1,4 @@
-"""The configuration: what is analysed and by which limits."""
+"""The configuration: inputs, panels and limits of an analysis."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cd40l_flow.cohort.reviewers import same_people
 from cd40l_flow.cohort.settings import SPILLOVER_WORDS, Panel
 
 SCHEMA = "config.schema.yaml"
-# What a draft says in place of a detector that somebody must name.
+# Placeholder of a draft for a detector that the user must name.
 UNFILLED = "WHICH"
 
 _PATHS = ("samples", "tubes", "overrides", "reviews", "fcs_dir", "reference", "spillover")

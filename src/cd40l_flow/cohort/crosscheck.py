@@ -1,4 +1,4 @@
-"""Putting the sheets together: what one sheet says must agree with the others and with the configuration."""
+"""Cross-checks: every sheet must agree with the others and with the configuration."""
 
 from __future__ import annotations
 

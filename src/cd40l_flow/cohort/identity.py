@@ -1,4 +1,4 @@
-"""The same data under two names: one of the two tubes is not what the sheet says."""
+"""The same data under two names: the sheet is wrong for one of the two tubes."""
 
 from __future__ import annotations
 

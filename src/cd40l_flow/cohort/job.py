@@ -1,7 +1,7 @@
 """The job of one sample as a file: written when a cohort is planned, read where the sample is analysed.
 
-A job holds ages, drugs and families, so that it never stands on a command line, in a log or in what Snakemake keeps:
-it lies in a folder of its owner's alone. Elsewhere only digests of it are shown, one for each of its parts.
+A job holds ages, drugs and families, so it never appears on a command line, in a log or in metadata of Snakemake: it
+lies in a folder of its owner's alone. Elsewhere only digests of it are shown, one for each of its parts.
 """
 
 from __future__ import annotations

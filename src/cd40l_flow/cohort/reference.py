@@ -15,7 +15,7 @@ SCHEMA = "reference.schema.json"
 REMEDY = "Make it with: cd40l-flow reference RESULTS... --out FILE."
 # A control's row takes 1 kB.
 MOST_BYTES = 500_000_000
-# The rows of the controls: what the limits were made of and the charts are drawn from, no result depends on them.
+# The rows of the controls, for limits and charts; no result depends on them.
 ROWS = ("controls", "excluded")
 
 

@@ -1,4 +1,4 @@
-"""What a set of tubes can give and what it cannot, before anything is run: one line for each kind of set."""
+"""What a set of tubes allows, before anything is run: one line for each kind of set."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def tube_set_problems(config: Config, samples: Mapping[str, Sample], lines: Mapp
 
 
 def _messages(kinds: Kinds, *, function: bool) -> Iterator[str]:
-    """Yield what a set of tubes can and cannot give; nothing of a whole one."""
+    """Yield what a set of tubes allows and what not; nothing for a complete one."""
     clones = [reagent for reagent in current_assay().expression if (STIMULATED, reagent) in kinds]
     resting = any(stimulation == UNSTIMULATED for stimulation, _ in kinds)
     if not clones:

@@ -63,12 +63,12 @@ def _stain(expression: Expression, control: ControlExpression | None, limits: Li
     least = limits.guards.stain_shift_min
     unknown = negative is None or negative != negative
     fired = None if unknown else beyond(shift, least, above=False)
-    message = "Place of the cells against their background."
+    message = "Position of the cells relative to their background."
     if not fired and shift is not None and expression.anchor.resting and control is not None:
         # In an unstained tube the corrected background is too low; the control's reveals it.
         beside = _beside_background(expression, control, shift)
         if beside is not None and beside < least:
-            fired, shift, message = True, beside, "Place of the cells against the controls' background."
+            fired, shift, message = True, beside, "Position of the cells relative to the controls' background."
     if fired and shift is not None and expression.anchor.exact and control is not None:
         resting = None if expression.background_shift is None else shift + expression.background_shift
         beside = _beside_background(expression, control, shift)
@@ -107,7 +107,7 @@ def _gain(case: Case, expression: Expression, control: ControlExpression, limits
         dark = expression.anchor.component(expression.scale).linear_sd
         ratio = dark / control.component(expression.scale).linear_sd
         most = limits.guards.background_ratio_max
-        message = "Width of the background over the controls'; the files tell no voltage."
+        message = "Width of the background over the controls'; the files state no voltage."
     yield guard(
         "GAIN_MISMATCH", abs(math.log(ratio)) > math.log(most), message,
         reagent=expression.reagent, value=ratio, limit=most if ratio > 1 else 1 / most, unit="x",
@@ -143,7 +143,7 @@ def _negatives(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
         fired = abs(one.log_ratio) > max(most, SURE * one.error)
         message = f"How much likelier cells with little {marker} are not to express, ln odds ratio."
         if fired and persists:
-            message += " Among strongly stimulated cells with usual CD3 there are two kinds all the same."
+            message += " Strongly stimulated cells with usual CD3 still show two kinds."
         yield guard(
             "NEGATIVES_DEPENDENT", fired, message, reagent=reagent, value=one.log_ratio,
             limit=math.copysign(most, one.log_ratio), unit="ln odds ratio", blocks=NO_CALLS if persists else None,
@@ -180,6 +180,6 @@ def _misfit(expression: Expression, limits: Limits) -> Guard:
     most /= 2 if other is not None and other.fired else 1
     fired = None if value is None or p is None else value > most and p < BY_CHANCE
     return guard(
-        "MODEL_MISFIT", fired, "Cells that the fit puts elsewhere than they are, beyond chance.",
+        "MODEL_MISFIT", fired, "Share of cells that the fit misplaces, beyond chance.",
         reagent=expression.reagent, value=value, limit=most, unit="fraction", blocks=None if fired else NO_CALLS,
     )  # fmt: skip

@@ -54,11 +54,11 @@ def no_background(case: Case, reagent: str) -> Guard | None:
     if anchor is None or not anchor.resting:
         return guard("TUBE_MISSING", True, missing, reagent=reagent)
     if anchor.change is None:
-        why = "Resting cells do not stand in: the CD8+ cells of both tubes do not tell what stimulation does to them."
+        why = "Resting cells cannot replace it: the CD8+ cells of both tubes do not show the effect of stimulation."
         return guard("TUBE_MISSING", True, f"{missing} {why}", reagent=reagent)
     moved = (
-        f"Unstimulated cells stand in, moved by {anchor.change.shift:+.1f} robust SD and with noise of "
-        f"{anchor.change.widening:.1f} as CD8+ cells of the same tubes were."
+        f"Unstimulated cells replace it, shifted by {anchor.change.shift:+.1f} robust SD with added noise of "
+        f"{anchor.change.widening:.1f}, as seen in CD8+ cells of the same tubes."
     )
     return guard("TUBE_MISSING", True, f"{missing} {moved}", reagent=reagent, blocks=NO_CALLS)
 

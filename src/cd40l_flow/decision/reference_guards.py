@@ -44,7 +44,7 @@ def _mismatch(case: Case, own: Laboratory) -> Guard:
     if ENGINE_VERSION not in own.engine_versions:
         unseen.append(f"analysis of version {ENGINE_VERSION}")
     unknown = ", ".join(dict.fromkeys(unseen))
-    message = f"The laboratory's limits have not seen: {unknown}." if unknown else "The laboratory's limits apply."
+    message = f"Not covered by the laboratory's limits: {unknown}." if unknown else "The laboratory's limits apply."
     return guard("REFERENCE_MISMATCH", bool(unknown), message)
 
 

@@ -30,7 +30,7 @@ def _files(case: Case) -> Iterator[Guard]:
         yield guard(
             "TUBE_MISSING",
             True,
-            "No unstimulated tube: the CD69 boundary and activation rest on none. Add one to the sheet of tubes.",
+            "No unstimulated tube: the CD69 boundary and activation have no reference. Add one to the sheet of tubes.",
         )
     clones = current_assay().expression
     if not set(clones) & set(case.planned):
@@ -99,8 +99,8 @@ def _acquisition(case: Case, limits: Limits) -> Iterator[Guard]:
         fired = beyond(value, warn, above=True)
         yield guard("ACQ_QC", fired, f"{message}, worst tube.", value=value, limit=limit, unit="%", blocks=blocks)
     for names, yes, no in (
-        (checks.untimed, "Steadiness in time could not be assessed", "Every tube has its time."),
-        (checks.drifting, "The signal changes within what is kept of the acquisition", "No signal drifts."),
+        (checks.untimed, "Steadiness in time could not be assessed", "Every tube has usable time."),
+        (checks.drifting, "A signal drifts within the kept part of the acquisition", "No signal drifts."),
     ):
         yield guard("ACQ_QC", bool(names), f"{yes}: {', '.join(names)}." if names else no)
     yield _without_time_qc(case, acquisition.change_points)
@@ -109,19 +109,19 @@ def _acquisition(case: Case, limits: Limits) -> Iterator[Guard]:
 def _without_time_qc(case: Case, limit: float) -> Guard:
     """Return whether the time gate determines the call or changes the populations."""
     if case.without_time_qc is None:
-        return guard("ACQ_QC", False, "Nothing was cut in time: the call rests on all events.")
+        return guard("ACQ_QC", False, "The time gate removed nothing: the call rests on all events.")
     without = case.without_time_qc
     if not without.same_call:
-        return guard("ACQ_QC", True, f"The call rests on what was cut in time: without the cut it is {without.call}.")
+        return guard("ACQ_QC", True, f"The call depends on the time gate: without it the call is {without.call}.")
     changed = beyond(without.change_points, limit, above=True)
-    message = "Largest change of a gate by what was cut in time; without the cut the call is the same."
+    message = "Largest change of a gate by the time gate; without it the call is the same."
     return guard("ACQ_QC", changed, message, value=without.change_points, limit=limit, unit="points")
 
 
 def _compensation(case: Case, limits: Limits) -> Guard:
     residue, limit = case.checks.residue, limits.guards.residue_max
     fired = None if residue is None else beyond(abs(residue), limit, above=True)
-    message = "How far the target follows CD69 or CD3 in cells that do not express it: spillover left, or taken twice."
+    message = "Change of the target with CD69 or CD3 in negative cells: compensated too little or too much."
     blocks = NO_CALLS if fired is None else ALL_CALLS
     return guard("NO_COMP", fired, message, value=residue, limit=limit, unit="robust SD", blocks=blocks)
 

@@ -35,7 +35,7 @@ def seconds_of(ticks: Floats, step: float, span: float) -> tuple[Floats | None, 
     turns[far + 1] = 1
     unwrapped: Floats = (ticks + counter * np.cumsum(turns)) * step
     times = "once" if far.size == 1 else f"{far.size} times"
-    return unwrapped, "", f"the counter of Time ran over {times} (at {counter:g}) and was set right"
+    return unwrapped, "", f"the counter of Time ran over {times} (at {counter:g}) and was corrected"
 
 
 def _counter(ticks: Floats, back: np.ndarray[tuple[int], np.dtype[np.intp]], span: float) -> float | None:

@@ -276,14 +276,14 @@ def _messages(gated: GatedSample, case: Case) -> list[Message]:
             )
             if reagent in case.not_shown:
                 text = (
-                    f"{reagent}: the background is borrowed ({expression.anchor.source}). No share of not expressing "
-                    f"cells is told, for {case.not_shown[reagent]}."
+                    f"{reagent}: the background is borrowed ({expression.anchor.source}). No share of negative cells "
+                    f"is reported: {case.not_shown[reagent]}."
                 )
             messages.append(Message(code="BACKGROUND", severity="warning", tube=None, text=text))
         if case.sample.role != "control" and expression.negative_fraction is not None and expression.borrowed == 0:
             text = (
-                f"{reagent}: no control lends the shape of expressing cells. Skew and shift then trade off: the error "
-                "of the negative fraction can be no less than about 1.5, 3.7 and 14 times the counting error at a "
+                f"{reagent}: no control provides the shape of expressing cells. Skew and shift then trade off: the "
+                "error of the negative fraction is at least about 1.5, 3.7 and 14 times the counting error at a "
                 "separation of 4, 3 and 2."
             )
             messages.append(Message(code="NO_SHAPE", severity="warning", tube=None, text=text))
@@ -313,11 +313,11 @@ def _tube_messages(signal: TubeSignal) -> Iterator[Message]:
     if signal.events.time_note:
         yield Message(code="TIME", severity="info", tube=tube, text=f"Time: {signal.events.time_note}.")
     for name, change in acquisition.time_qc.drifts.items():
-        text = f"{name} changes by {abs(change):.0f} percentile points within what is kept of the acquisition."
+        text = f"{name} changes by {abs(change):.0f} percentile points within the kept part of the acquisition."
         yield Message(code="DRIFT", severity="warning", tube=tube, text=text)
     if flow is not None and flow.stops:
         longest = max(end - start for start, end in flow.stops)
-        text = f"Stops of the flow: {len(flow.stops)}, the longest {longest:.1f} s; nothing was cut for them."
+        text = f"Stops of the flow: {len(flow.stops)}, the longest {longest:.1f} s; no events were removed for them."
         yield Message(code="FLOW", severity="info", tube=tube, text=text)
     if flow is not None and flow.slow_percent >= 1:
         text = f"The flow was below a third of its usual rate for {flow.slow_percent:.0f} % of the time."
