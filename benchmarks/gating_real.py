@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.gating_samples import Known, doubts, gated
 
 from cd40l_flow.analyse import read_sample
-from cd40l_flow.assay.cd40l import ACTIVATED, CD8_NEGATIVE
+from cd40l_flow.assay.cd40l.gates import ACTIVATED, CD8_NEGATIVE
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.gating.model import GatedTube
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.analyse import read_sample
-from cd40l_flow.assay.cd40l import ACTIVATED
+from cd40l_flow.assay.cd40l.gates import ACTIVATED
 from cd40l_flow.base.model import Events
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.cohort.settings import Job

@@ -10,7 +10,7 @@ from benchmarks.gating_real import REAL, real_samples
 from benchmarks.gating_samples import Known, activated, cohort, gated, tube_of
 from numpy.typing import NDArray
 
-from cd40l_flow.assay.cd40l import CD8_NEGATIVE
+from cd40l_flow.assay.cd40l.gates import CD8_NEGATIVE
 from cd40l_flow.base.model import Events
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.signal.prepare import choose_scales

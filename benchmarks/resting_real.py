@@ -17,7 +17,7 @@ from benchmarks.gating_real import CONFIGURATIONS, REAL
 from benchmarks.gating_samples import Known, gated
 
 from cd40l_flow.analyse import read_sample
-from cd40l_flow.assay.cd40l import ACTIVATED, CD8_NEGATIVE
+from cd40l_flow.assay.cd40l.gates import ACTIVATED, CD8_NEGATIVE
 from cd40l_flow.base.model import Floats
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.gating.model import GatedSample

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from cd40l_flow.assay.cd40l import CD40_IG, CD40L
+from cd40l_flow.assay.cd40l import CD40L
+from cd40l_flow.assay.cd40l.reagents import CD40_IG
+from cd40l_flow.assay.cd40l.rules import ODDS
 from cd40l_flow.assay.limits import Limits
-from cd40l_flow.assay.rules import ODDS
 from cd40l_flow.base.model import Sample
 from cd40l_flow.decision.binding import Binding
 from cd40l_flow.decision.calls import Decision, decide

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from cd40l_flow.analyse import analyse
-from cd40l_flow.assay.cd40l import CD3_POSITIVE, CD40L, CD154
+from cd40l_flow.assay.cd40l import CD40L
+from cd40l_flow.assay.cd40l.gates import CD3_POSITIVE
+from cd40l_flow.assay.cd40l.reagents import CD154
 from cd40l_flow.assay.effects import ALL_CALLS
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay, using

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cd40l_flow.assay.cd40l import ACTIVATED, CD8_NEGATIVE, CD8_POSITIVE
+from cd40l_flow.assay.cd40l.gates import ACTIVATED, CD8_NEGATIVE, CD8_POSITIVE
 from cd40l_flow.decision import assess
 from cd40l_flow.decision.case import ControlCase
 from cd40l_flow.mixture.model import Anchor

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cd40l_flow.assay.cd40l import CD40_IG, CD154, CLONE_2
+from cd40l_flow.assay.cd40l.reagents import CD40_IG, CD154, CLONE_2
+from cd40l_flow.assay.cd40l.rules import CALLS, ODDS
 from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
-from cd40l_flow.assay.rules import CALLS, ODDS
 from cd40l_flow.decision.binding import Binding
 from cd40l_flow.decision.calls import UNDECIDED
 from cd40l_flow.decision.case import Activation, Case, ControlCase, Disagreement, Refusal

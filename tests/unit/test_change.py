@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cd40l_flow.assay.cd40l import CD40_IG, CD154
+from cd40l_flow.assay.cd40l.reagents import CD40_IG, CD154
 from cd40l_flow.decision.calls import decide_on
 from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.change import Change, would_change

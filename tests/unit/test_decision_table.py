@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.assay.cd40l import CD40_IG, CD154
+from cd40l_flow.assay.cd40l.reagents import CD40_IG, CD154
+from cd40l_flow.assay.cd40l.rules import CALLS, GREY_ZONE, NOT_TESTED, RULES, UNRESOLVED
 from cd40l_flow.assay.lookup import current_assay
-from cd40l_flow.assay.rules import CALLS, GREY_ZONE, NOT_TESTED, RULES, UNRESOLVED
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.decision.case import Case
 from cd40l_flow.report.decision_table import decision_table

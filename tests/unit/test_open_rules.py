@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from cd40l_flow.assay.cd40l import CD40_IG, CD154
+from cd40l_flow.assay.cd40l.reagents import CD40_IG, CD154
+from cd40l_flow.assay.cd40l.rules import RULES
 from cd40l_flow.assay.effects import ABSENT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
-from cd40l_flow.assay.rules import RULES
 from cd40l_flow.decision.calls import first
 from cd40l_flow.decision.rule_logic import Outcome
 from helpers.cases import judge, make_case, with_measures

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from cd40l_flow.assay.cd40l import CD8_POSITIVE
+from cd40l_flow.assay.cd40l.gates import CD8_POSITIVE
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.resting import Stimulated, stimulated
 from cd40l_flow.signal.scale import robust_sd

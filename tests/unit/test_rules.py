@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cd40l_flow.assay.rules import MEASURE_WORDS, ODDS, RULES
+from cd40l_flow.assay.cd40l.rules import MEASURE_WORDS, ODDS, RULES
 from cd40l_flow.assay.tables import Condition, Rule
 from cd40l_flow.decision.calls import first
 from cd40l_flow.decision.case import Case

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cd40l_flow.assay.cd40l import ACTIVATED, CD3_POSITIVE, CD8_NEGATIVE, CD8_POSITIVE
+from cd40l_flow.assay.cd40l.gates import ACTIVATED, CD3_POSITIVE, CD8_NEGATIVE, CD8_POSITIVE
 from cd40l_flow.assay.gating_limits import GatingLimits
 from cd40l_flow.base.model import Override
 from cd40l_flow.gating.control_gates import ControlGates, combined, control_gates

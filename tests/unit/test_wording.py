@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cd40l_flow.assay.cd40l import CD40_IG, CD154, CLONE_2
+from cd40l_flow.assay.cd40l.reagents import CD40_IG, CD154, CLONE_2
 from cd40l_flow.decision.case import Case
 from cd40l_flow.report import wording
 from helpers.cases import CONTROL_SAMPLE, SAMPLE, control_alone, joint, judge, limits, make_case, with_measures

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from cd40l_flow.assay.cd40l import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE
+from cd40l_flow.assay.cd40l.gates import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE
 from cd40l_flow.assay.effects import MOSAIC
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay

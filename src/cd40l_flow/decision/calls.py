@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cd40l_flow.assay.call_limits import CallLimits
+from cd40l_flow.assay.cd40l.rules import BETWEEN, DISCORDANT, GREY_ZONE, MISSED, NOT_TESTED, ODDS, UNRESOLVED
 from cd40l_flow.assay.effects import ALL_CALLS, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
-from cd40l_flow.assay.rules import BETWEEN, DISCORDANT, GREY_ZONE, MISSED, NOT_TESTED, ODDS, UNRESOLVED
 from cd40l_flow.decision.applied import Guard
 from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.rule_logic import Measures, Outcome, check, evaluate

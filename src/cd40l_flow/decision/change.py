@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from cd40l_flow.assay.call_limits import CallLimits
+from cd40l_flow.assay.cd40l.rules import MEASURE_WORDS
 from cd40l_flow.assay.effects import INDETERMINATE
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
-from cd40l_flow.assay.rules import MEASURE_WORDS
 from cd40l_flow.decision.applied import Guard
 from cd40l_flow.decision.calls import Decision, SubCall, decide_on
 from cd40l_flow.decision.case import Case

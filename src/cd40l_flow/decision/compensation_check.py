@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cd40l_flow.assay.cd40l import CD8_NEGATIVE, CD8_POSITIVE
+from cd40l_flow.assay.cd40l.gates import CD8_NEGATIVE, CD8_POSITIVE
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.decision.case import Slope
 from cd40l_flow.gating.model import GatedTube

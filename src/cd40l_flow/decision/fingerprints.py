@@ -9,7 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
-from cd40l_flow.assay.cd40l import CD3_POSITIVE, CD8_NEGATIVE, LYMPHOCYTES, TIME
+from cd40l_flow.assay.cd40l.gates import CD3_POSITIVE, CD8_NEGATIVE, LYMPHOCYTES, TIME
 from cd40l_flow.assay.gating_limits import GatingLimits
 from cd40l_flow.decision.case import Difference
 from cd40l_flow.gating.model import GatedTube

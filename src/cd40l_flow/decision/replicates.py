@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from cd40l_flow.assay.cd40l import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE, TIME
+from cd40l_flow.assay.cd40l.gates import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE, TIME
 from cd40l_flow.assay.effects import NO_CALLS
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.assay.cd40l import CD8_NEGATIVE
+from cd40l_flow.assay.cd40l.gates import CD8_NEGATIVE
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.model import Arrays, Floats, Singles

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.assay.cd40l import LYMPHOCYTES
+from cd40l_flow.assay.cd40l.gates import LYMPHOCYTES
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.gating.density import Counts, Density, Ends, counted, density_of, find_valleys, spread_out

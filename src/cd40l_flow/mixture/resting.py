@@ -16,7 +16,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from cd40l_flow.assay.cd40l import CD8_POSITIVE
+from cd40l_flow.assay.cd40l.gates import CD8_POSITIVE
 from cd40l_flow.base.model import Floats
 from cd40l_flow.gating.model import GatedTube
 from cd40l_flow.signal.censoring import pile

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cd40l_flow.assay.call_limits import CallLimits
+from cd40l_flow.assay.cd40l.rules import MEASURE_WORDS
 from cd40l_flow.assay.effects import ABSENT, ALL_CALLS, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
 from cd40l_flow.assay.lookup import current_assay
-from cd40l_flow.assay.rules import MEASURE_WORDS
 from cd40l_flow.assay.tables import Condition, Rule
 from cd40l_flow.assay.texts import load_texts
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cd40l_flow.assay.cd40l import CD40_IG, CD154
+from cd40l_flow.assay.cd40l.reagents import CD40_IG, CD154
 from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.decision.calls import Decision

@@ -8,12 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from msgspec.structs import asdict
 
-from cd40l_flow.assay.cd40l import (
-    ACTIVATED,
-    LYMPHOCYTES,
-    SINGLETS,
-    TIME,
-)
+from cd40l_flow.assay.cd40l.gates import ACTIVATED, LYMPHOCYTES, SINGLETS, TIME
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.base.model import Spillover
