@@ -19,7 +19,6 @@ from cd40l_flow.decision.case import Case, ControlCase, Refusal, WithoutTimeQC
 from cd40l_flow.decision.change import would_change
 from cd40l_flow.decision.control import combine, control_terms, read_terms, with_titration
 from cd40l_flow.decision.guards import apply_guards, control_failures
-from cd40l_flow.decision.laboratory import laboratory
 from cd40l_flow.decision.reference_guards import disagreement
 from cd40l_flow.decision.shown import as_shown
 from cd40l_flow.decision.tube_checks import largest_change
@@ -104,7 +103,7 @@ class _Assay:
         """Return the gated sample and its case from its own or modified signals."""
         limits, overrides = self.job.settings.limits, _overrides(self.job, self.sample)
         gated = gate(self.sample, signals, self.scales, overrides, limits.gating, self.control_gates)
-        own = laboratory(self.job.settings.reference)
+        own = self.job.settings.reference
         return gated, assess(gated, self.refusals, self.control, overrides, limits, alone=self.alone, laboratory=own)
 
 

@@ -27,9 +27,9 @@ from cd40l_flow.assay.limits import plain_limits
 from cd40l_flow.base.errors import Cd40lFlowError, InputsError, RecordError
 from cd40l_flow.base.plain_json import digest_of as content_digest
 from cd40l_flow.cli.main import main
+from cd40l_flow.cohort.laboratory import laboratory
 from cd40l_flow.cohort.plan import load_plan
-from cd40l_flow.cohort.reference import limits_of, load_reference
-from cd40l_flow.decision.laboratory import laboratory
+from cd40l_flow.cohort.reference import load_reference
 from cd40l_flow.figures.binned import read_densities
 from cd40l_flow.interop.override_lines import find_overrides
 from cd40l_flow.result.record import read_record
@@ -303,7 +303,7 @@ class Bench:
         except RecordError as error:
             assert str(error).startswith(f"{path}: ")
             return "refused"
-        laboratory(limits_of(content))
+        laboratory(content)
         if content == json.loads(self.reference):
             return "same"
         return "other" if sealed else "accepted"

@@ -12,6 +12,7 @@ from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.assay.effects import ALL_CALLS, NO_CALLS, NORMAL
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.model import Tube
+from cd40l_flow.cohort.laboratory import Laboratory, Spread
 from cd40l_flow.decision.applied import Guard
 from cd40l_flow.decision.case import (
     Activation,
@@ -26,7 +27,6 @@ from cd40l_flow.decision.case import (
 )
 from cd40l_flow.decision.guards import apply_guards, control_failures, tubes_lacking
 from cd40l_flow.decision.independence import Dependence, Independence
-from cd40l_flow.decision.laboratory import Laboratory, Spread
 from cd40l_flow.mixture.histogram import centres
 from cd40l_flow.mixture.model import Anchor
 from cd40l_flow.mixture.resting import Stimulated

@@ -17,9 +17,11 @@ from cd40l_flow.base.plain_json import digest_of
 from cd40l_flow.base.schema import load_schema
 from cd40l_flow.cli.main import main
 from cd40l_flow.cohort.config import parse_config
+from cd40l_flow.cohort.laboratory import laboratory
 from cd40l_flow.cohort.plan import load_plan
-from cd40l_flow.cohort.reference import limits_of, read_reference
-from cd40l_flow.decision.laboratory import healthy_sd, laboratory, level_sd, with_laboratory
+from cd40l_flow.cohort.reference import read_reference
+from cd40l_flow.cohort.settings import Settings
+from cd40l_flow.decision.laboratory import healthy_sd, level_sd, with_laboratory
 from cd40l_flow.result.reference import collect, summary_lines, write_reference
 from cd40l_flow.result.reference_places import find_results
 from helpers.cases import limits
@@ -129,7 +131,7 @@ def test_few_controls_never_make_the_healthy_more_alike(controls: int, between: 
     content = collected(many_controls(20))
     content["collected"]["used"] = controls
     content["healthy_negative"]["CD154"]["sd_between"] = between
-    own = laboratory(limits_of(content))
+    own = laboratory(content)
     assert healthy_sd(own, "CD154", limits()) == used
     assert with_laboratory(limits(), own, "CD154").mixture.healthy_negative_sd == used
     assert healthy_sd(own, "CD154-2", limits()) == 0.04
@@ -141,7 +143,7 @@ def test_the_level_of_healthy_donors_is_the_laboratory_s_own(runs: int, sd: floa
     """20 runs of several controls are believed down to 0.1; fewer may only widen the default of 0.24."""
     content = collected(many_controls(20))
     content["mfi_ratio"]["CD154"] = {"runs": runs, "log_sd": sd, "low": 0.5, "high": 2.0}
-    own = laboratory(limits_of(content))
+    own = laboratory(content)
     assert level_sd(own, "CD154", limits()) == used
     assert with_laboratory(limits(), own, "CD154").odds.level_sd == used
     assert level_sd(own, "CD40-Ig", limits()) == level_sd(None, "CD154", limits()) == 0.24
@@ -205,6 +207,7 @@ def test_a_plan_hands_the_limits_on_and_refuses_a_broken_file(
     content = collected(many_controls(3))
     write_reference(content, file)
     settings = load_plan(written).job("P01").settings
-    assert settings.reference["digest"] == content["digest"]
-    assert "controls" not in settings.reference
+    assert settings.reference is not None
+    assert settings.reference.digest == content["digest"]
+    assert Settings.read(json.loads(json.dumps(settings.plain()))) == settings
     assert load_plan("config/config.yaml").job("P01").settings.reference is None

@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import MsgspecError
+
 from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.errors import Cd40lFlowError
@@ -118,7 +120,7 @@ def read_job(path: str | Path) -> PlannedJob:
             return found
     except FileNotFoundError:
         raise Cd40lFlowError(f"{path}: there is no such job. Start the workflow again: it writes it.") from None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, MsgspecError):
         pass
     raise Cd40lFlowError(f"{path}: is no whole job of this version. Start the workflow again: it writes it anew.")
 

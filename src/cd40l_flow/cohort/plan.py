@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cd40l_flow.base.errors import InputsError, Problem
 from cd40l_flow.base.model import Override, Sample
 from cd40l_flow.cohort.config import Config, draft_config
 from cd40l_flow.cohort.crosscheck import assemble
-from cd40l_flow.cohort.reference import limits_of, read_reference
+from cd40l_flow.cohort.laboratory import Laboratory, laboratory
+from cd40l_flow.cohort.reference import read_reference
 from cd40l_flow.cohort.settings import Job, Settings
 
 
@@ -31,7 +31,7 @@ class Plan:
     overrides: Mapping[str, tuple[Override, ...]]
     refused: Mapping[str, Mapping[str, str]]
     warnings: tuple[Problem, ...]
-    reference: Mapping[str, Any] | None = None
+    reference: Laboratory | None = None
 
     def job(self, name: str) -> Job:
         """Return what the result of a sample depends on; raises KeyError for an unknown sample.
@@ -102,5 +102,5 @@ def _plan(config: Config, problems: list[Problem]) -> Plan:
     overrides: dict[str, tuple[Override, ...]] = {}
     for override in cohort.overrides:
         overrides[override.sample] = (*overrides.get(override.sample, ()), override)
-    warnings = tuple(cohort.problems)
-    return Plan(config, samples, controls, runs, overrides, cohort.refused, warnings, limits_of(reference))
+    warnings, own = tuple(cohort.problems), None if reference is None else laboratory(reference)
+    return Plan(config, samples, controls, runs, overrides, cohort.refused, warnings, own)

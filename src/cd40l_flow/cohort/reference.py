@@ -1,8 +1,7 @@
-"""The file of the laboratory's own limits: read, checked, and cut to what results depend on."""
+"""The file of the laboratory's own limits: read and checked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,6 @@ SCHEMA = "reference.schema.json"
 REMEDY = "Make it with: cd40l-flow reference RESULTS... --out FILE."
 # A control's row takes 1 kB.
 MOST_BYTES = 500_000_000
-# The rows of the controls, for limits and charts; no result depends on them.
-ROWS = ("controls", "excluded")
 
 
 def load_reference(path: str | Path) -> dict[str, Any]:
@@ -47,8 +44,3 @@ def read_reference(config: Config) -> tuple[dict[str, Any] | None, list[Problem]
         return load_reference(config.reference), []
     except RecordError as error:
         return None, [config.problem("reference", f"'{error.path}': {error.found}", error.remedy)]
-
-
-def limits_of(content: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return what results depend on: a reference without the rows it was made of."""
-    return None if content is None else {key: value for key, value in content.items() if key not in ROWS}

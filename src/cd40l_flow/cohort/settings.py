@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import convert, to_builtins
+
 from cd40l_flow.assay.limits import Limits, plain_limits, read_limits
 from cd40l_flow.base.model import Override, Sample
+from cd40l_flow.cohort.laboratory import Laboratory
 
 SPILLOVER_WORDS = ("file", "none")
 # Marker -> its detector and range; ``spillover``, ``amplifier`` and ``scatter`` as the configuration has them.
@@ -19,8 +22,8 @@ Panel = Mapping[str, PanelValue]
 class Settings:
     """The part of the configuration that a sample depends on, defaults filled in.
 
-    ``panels`` are those of its tubes, by name. ``reference`` is the laboratory's file as JSON, without the controls it
-    rests on; None without one. ``refused`` are tubes that may not be used: sample -> ``fcs`` -> why.
+    ``panels`` are those of its tubes, by name. ``reference`` are the laboratory's own limits; None without them.
+    ``refused`` are tubes that may not be used: sample -> ``fcs`` -> why.
     """
 
     spillover: str = "file"
@@ -28,7 +31,7 @@ class Settings:
     require_function: bool = True
     show_columns: tuple[str, ...] = ()
     limits: Limits = Limits()
-    reference: Mapping[str, Any] | None = None
+    reference: Laboratory | None = None
     refused: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def panel(self, name: str) -> Panel:
@@ -42,13 +45,19 @@ class Settings:
 
     def plain(self) -> dict[str, Any]:
         """Return the settings as JSON values."""
-        return vars(self) | {"show_columns": list(self.show_columns), "limits": plain_limits(self.limits)}
+        own = to_builtins(self.reference)
+        return vars(self) | {
+            "show_columns": list(self.show_columns),
+            "limits": plain_limits(self.limits),
+            "reference": own,
+        }
 
     @classmethod
     def read(cls, plain: Mapping[str, Any]) -> Settings:
         """Return settings from their JSON values; raises KeyError and TypeError for others."""
         limits, columns = read_limits(plain["limits"]), tuple(plain["show_columns"])
-        return cls(**{**plain, "limits": limits, "show_columns": columns})
+        own = convert(plain["reference"], Laboratory | None)
+        return cls(**{**plain, "limits": limits, "show_columns": columns, "reference": own})
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,14 @@ from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.tables import TARGET, TARGET_GATE
 from cd40l_flow.base.model import Floats, Override, Sample
 from cd40l_flow.cohort.ages import age_band
+from cd40l_flow.cohort.laboratory import Laboratory
 from cd40l_flow.decision.binding import binding_of
 from cd40l_flow.decision.case import Activation, Case, ControlCase, Refusal
 from cd40l_flow.decision.compare import agreeing, compare
 from cd40l_flow.decision.control import combine, control_terms
 from cd40l_flow.decision.guards import control_failures, tubes_lacking
 from cd40l_flow.decision.independence import Independence, independence
-from cd40l_flow.decision.laboratory import Laboratory, with_laboratory
+from cd40l_flow.decision.laboratory import with_laboratory
 from cd40l_flow.decision.odds import reagent_evidences, reagent_odds, weigh
 from cd40l_flow.decision.quality import not_carried, usable_fit
 from cd40l_flow.decision.reference_guards import disagreement

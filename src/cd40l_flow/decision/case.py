@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cd40l_flow.base.model import Sample
+from cd40l_flow.cohort.laboratory import Laboratory
 from cd40l_flow.decision.binding import Binding
 from cd40l_flow.decision.independence import Independence
-from cd40l_flow.decision.laboratory import Laboratory
 from cd40l_flow.mixture.model import Comparison, ControlExpression, Expression
 
 

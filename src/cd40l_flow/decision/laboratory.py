@@ -2,88 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
 from msgspec.structs import replace
 
 from cd40l_flow.assay.limits import Limits
-
-# The measures of a control with limits, and whether they are log-normal.
-CHARTED: Mapping[str, bool] = {
-    "cd69_percent": False,
-    "percent_positive": False,
-    "negative_fraction": False,
-    "mfi_above_background": True,
-}
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean and SD of a measure among healthy controls, of its natural logarithm if ``log``; SD None with fewer than
-    two.
-    """
-
-    count: int
-    mean: float
-    sd: float | None
-    log: bool
-
-    def limit(self, sds: float) -> float | None:
-        """Return the value ``sds`` SD from the mean, in the unit of the measure; None without an SD."""
-        if self.sd is None:
-            return None
-        value = self.mean + sds * self.sd
-        return math.exp(value) if self.log else value
-
-
-@dataclass(frozen=True)
-class Laboratory:
-    """The combined healthy controls of a laboratory.
-
-    By reagent, ``healthy_negative_sd`` is the SD of the negative fraction among healthy donors and runs, net of its
-    measurement error, ``healthy_negative`` its mean, ``level_sd`` the SD of the ln level within runs, with the number
-    of runs that had several controls. ``spreads`` are by reagent and measure; ``lots`` (by reagent) and ``cytometers``
-    are those seen in its controls.
-    """
-
-    digest: str
-    controls: int
-    failed: int
-    engine_versions: tuple[str, ...]
-    cytometers: tuple[str, ...]
-    lots: Mapping[str, tuple[str, ...]]
-    healthy_negative_sd: Mapping[str, float]
-    healthy_negative: Mapping[str, float]
-    level_sd: Mapping[str, tuple[int, float]]
-    spreads: Mapping[str, Mapping[str, Spread]]
-
-
-def laboratory(plain: Mapping[str, Any] | None) -> Laboratory | None:
-    """Return the limits of a reference file; None without one."""
-    if plain is None:
-        return None
-    return Laboratory(
-        digest=str(plain["digest"]),
-        controls=int(plain["collected"]["used"]),
-        failed=int(plain["collected"]["failed"]),
-        engine_versions=tuple(plain["engine_versions"]),
-        cytometers=tuple(plain["seen"]["cytometers"]),
-        lots={reagent: tuple(lots) for reagent, lots in plain["seen"]["lots"].items()},
-        healthy_negative_sd={
-            reagent: float(found["sd_between"]) for reagent, found in plain["healthy_negative"].items()
-        },
-        healthy_negative={reagent: float(found["mean"]) for reagent, found in plain["healthy_negative"].items()},
-        level_sd={
-            reagent: (int(found["runs"]), float(found["log_sd"])) for reagent, found in plain["mfi_ratio"].items()
-        },
-        spreads={
-            reagent: {name: Spread(**found) for name, found in measures.items()}
-            for reagent, measures in plain["limits"].items()
-        },
-    )
+from cd40l_flow.cohort.laboratory import Laboratory
 
 
 def healthy_sd(own: Laboratory | None, reagent: str, limits: Limits) -> float:

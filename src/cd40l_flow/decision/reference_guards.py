@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.assay.effects import ALL_CALLS, NO_CALLS
 from cd40l_flow.assay.limits import Limits
+from cd40l_flow.cohort.laboratory import Laboratory
 from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.case import Case, Disagreement
-from cd40l_flow.decision.laboratory import Laboratory
 from cd40l_flow.mixture.model import ControlExpression
 
 # The measures of a control judged by its chart: name and unit. MFI is only charted, since it depends on instrument

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cd40l_flow.assay.call_limits import ReferenceLimits
-from cd40l_flow.decision.laboratory import CHARTED, Spread
+from cd40l_flow.cohort.laboratory import CHARTED, Spread
 from cd40l_flow.result.reference import row_of, spread, values_of
 from cd40l_flow.result.types.result import Result
 

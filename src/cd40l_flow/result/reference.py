@@ -15,8 +15,8 @@ from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.base.plain_json import digest_of
+from cd40l_flow.cohort.laboratory import CHARTED
 from cd40l_flow.decision.compare import detection_limits
-from cd40l_flow.decision.laboratory import CHARTED
 from cd40l_flow.mixture.between import between
 from cd40l_flow.mixture.proportion import Z95
 from cd40l_flow.result.types.plain import clean
