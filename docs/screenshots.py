@@ -20,6 +20,7 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "docs" / "reports"
 MOST_BYTES = 150_000
+WIDTH = 1280  # pixels: page one is made for a screen of 1280 x 900
 # One sample of each call, and the parts of its report that its page talks about.
 SAMPLES: Mapping[str, tuple[str, ...]] = {
     "P01": ("call", "target"),
@@ -47,13 +48,16 @@ def main() -> None:
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
         results = analyse(Path(folder))
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 1100, "height": 900}, color_scheme="light")
+        page = browser.new_page(viewport={"width": WIDTH, "height": 900}, color_scheme="light")
         for sample, parts in SAMPLES.items():
             page.goto((results / "samples" / sample / "report.html").as_uri())
+            page.evaluate("document.querySelectorAll('details.fold').forEach(part => { part.open = true; })")
             for part in parts:
                 photograph(page, f"#{part}", f"{NAMES[sample]}-{part}")
+        page.goto((results / "samples" / "P05" / "report.html").as_uri())
+        photograph(page, "#call .main-figure img", "main-figure")
         page.goto((results / "samples" / "P03" / "report.html").as_uri())
-        photograph(page, ".tube:nth-of-type(2)", "gating")
+        photograph(page, "#gating .tube:nth-of-type(2)", "gating")
         page.locator(".gate-verdict select").nth(11).select_option("adjust")
         page.get_by_role("radio", name="Override it").check()
         photograph(page, "#sign", "sign")
@@ -82,7 +86,7 @@ def photograph(page: Page, part: str, name: str) -> None:
     place = page.locator(part).first
     # The bar at the top of the window would lie over a part that is taller than the window.
     height = int(place.evaluate("part => Math.ceil(part.getBoundingClientRect().height)")) + 200
-    page.set_viewport_size({"width": 1100, "height": max(height, 900)})
+    page.set_viewport_size({"width": WIDTH, "height": max(height, 900)})
     place.scroll_into_view_if_needed()
     picture = Image.open(io.BytesIO(place.screenshot())).convert("RGB")
     path = PICTURES / f"{name}.png"

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from cd40l_flow.cli.main import main
 from cd40l_flow.figures.binned import NOTHING, Densities
+from cd40l_flow.figures.clouds import cloud, smoothed
 from cd40l_flow.figures.main_figure import (
     FORMATS,
     KINDS,
@@ -121,6 +122,28 @@ def test_axes_that_are_used_again_draw_what_new_ones_draw(mosaic: Person, contro
     assert page_figure("CD40-Ig", failed, None) != first
     assert page_figure("CD154", mosaic, control) == first
     assert len(first) < LARGEST
+
+
+def test_clouds_are_smoothed_as_scipy_does(mosaic: Person) -> None:
+    from scipy.ndimage import gaussian_filter
+
+    plot = mosaic.plot("CD154")
+    assert plot is not None
+    for counts, width in ((mosaic.densities.counts(plot["kinds"]["stimulated"]), 0.9), (np.hanning(256), 2.0)):
+        assert counts is not None
+        assert np.allclose(smoothed(counts, width), gaussian_filter(counts, width, mode="nearest", truncate=3))
+
+
+def test_cells_of_few_places_are_dots_without_contours() -> None:
+    few, many = np.zeros((96, 96)), np.zeros((96, 96))
+    few[40:50, 40:44] = 1
+    many[40:50, 40:44] = 500
+    many[80, 10] = 1
+    assert cloud(few)[1] == []
+    picture, contours = cloud(many)
+    assert contours
+    assert picture[2 * 10, 2 * 80, 3] == 255, "a single cell far from the others is seen"
+    assert picture[2 * 60, 2 * 60, 3] == 0
 
 
 def test_both_readouts_are_beside_each_other(mosaic: Person, control: Person) -> None:

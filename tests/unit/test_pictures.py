@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from cd40l_flow.figures.axes import Axis
+from cd40l_flow.figures.binned import Densities
 from cd40l_flow.figures.drawing import Drawing, Label, svg
+from cd40l_flow.figures.gating import draw_panels
+from cd40l_flow.figures.outlines import add_outlines
+from cd40l_flow.figures.panels import time_band
 from cd40l_flow.figures.pictures import draw_pictures
 from cd40l_flow.report.sample import write_report
 from cd40l_flow.result.reviews.state import digest_of
@@ -22,6 +28,10 @@ from helpers.records import write_pair
 Pixels = NDArray[np.uint8]
 ABOVE = {"kind": "threshold", "axis": "x", "side": "above", "at": 0.5, "automatic": None}
 SQUARE = {"kind": "polygon", "vertices": [[0.25, 0.25], [0.75, 0.25], [0.75, 0.75], [0.25, 0.75]]}
+
+
+# A stretch of time that was cut, and an end set by hand.
+CUT = {"kind": "band", "segments": [], "cuts": [[0.25, 0.75], [0.9375, 1.0]]}
 
 
 def drawn(*panels: tuple[NDArray[np.uint32], dict[str, Any] | None]) -> list[Pixels]:
@@ -59,8 +69,13 @@ def test_more_events_are_darker_and_what_is_outside_the_gate_is_paler() -> None:
 
 @pytest.mark.parametrize(
     ("gate", "inside"),
-    [(None, (slice(None), slice(None))), (ABOVE, (slice(32, None), slice(None))), (SQUARE, (slice(16, 48),) * 2)],
-    ids=["none", "threshold", "polygon"],
+    [
+        (None, (slice(None), slice(None))),
+        (ABOVE, (slice(32, None), slice(None))),
+        (SQUARE, (slice(16, 48),) * 2),
+        (CUT, (np.r_[0:16, 48:60], slice(None))),
+    ],
+    ids=["none", "threshold", "polygon", "time"],
 )
 def test_empty_bins_are_white_inside_the_gate_only(gate: dict[str, Any] | None, inside: tuple[slice, slice]) -> None:
     (pixels,) = drawn((counts(), gate))
@@ -69,6 +84,50 @@ def test_empty_bins_are_white_inside_the_gate_only(gate: dict[str, Any] | None, 
     expected = np.zeros((64, 64), dtype=bool)
     expected[inside] = True
     assert np.array_equal(white, expected)
+
+
+def test_what_is_cut_in_time_is_veiled_between_its_lines() -> None:
+    """What acquisition QC cut lies between two lines, what lies beyond an end set by hand on one side of one."""
+    stretch = SimpleNamespace(start=10.0, end=20.0)
+    acquisition = SimpleNamespace(time_qc=SimpleNamespace(stretches=[stretch]))
+    ends = {"time_high": SimpleNamespace(value=35.0)}
+    tube: Any = SimpleNamespace(boundary=ends.get, signal=SimpleNamespace(acquisition=acquisition))
+    gate = time_band(tube, Axis("Time (s)", 0.0, 40.0))
+    assert gate is not None
+    assert gate["cuts"] == [[0.25, 0.5], [0.875, 1.0]]
+    assert sorted(line[0][0] for line in gate["segments"]) == [0.25, 0.5, 0.875]
+    acquisition.time_qc.stretches = []
+    ends.clear()
+    assert time_band(tube, Axis("Time (s)", 0.0, 40.0)) is None
+
+
+def test_the_controls_gate_and_cells_stand_on_the_samples_axes() -> None:
+    """Of linear axes of other lengths they move; where axes differ otherwise nothing of the control is drawn."""
+    up = {"label": "SSC-A", "ticks": [[0.0, "0"], [1.0, "100k"]]}
+    mine = {"label": "FSC-A", "ticks": [[0.0, "0"], [0.5, "100k"], [1.0, "200k"]]}
+    theirs = {"label": "FSC-A", "ticks": [[0.0, "0"], [1.0, "100k"]]}
+    gate = {"kind": "threshold", "axis": "x", "at": 1.0, "side": "above"}
+    panel = {"population": "CD3+", "x": mine, "y": up, "gate": None, "picture": [0, 0]}
+    other = {"population": "CD3+", "x": theirs, "y": up, "gate": gate, "outline": [[[0.5, 0.5], [1.0, 0.5]]]}
+    densities = Densities({}, {"pictures": np.empty(0, np.uint8)})
+
+    (drawing,) = draw_panels([panel], densities, [other])
+    marks = dict(drawing.marks)
+    assert marks["g-cells"].startswith("M32 64l32 0")  # of 128 pixels, a quarter and a half
+    assert marks["g-control"].startswith("M64 ")
+    (alone,) = draw_panels([panel], densities, [{**other, "x": {**theirs, "label": "FSC-H"}}])
+    assert [look for look, _ in alone.marks] == ["g-tick"]
+
+
+def test_the_outline_goes_round_most_cells() -> None:
+    cells = np.zeros((128, 128), dtype=np.uint32)
+    cells[40:60, 80:100] = 3
+    tubes: list[dict[str, Any]] = [{"panels": [{"array": "a"}, {"missing": "no dye"}]}]
+    add_outlines(tubes, {"a": cells})
+    (line,) = tubes[0]["panels"][0]["outline"]
+    x, y = np.array(line).T
+    assert (x.min(), x.max()) == (pytest.approx(40 / 128, abs=0.03), pytest.approx(60 / 128, abs=0.03))
+    assert (y.min(), y.max()) == (pytest.approx(80 / 128, abs=0.03), pytest.approx(100 / 128, abs=0.03))
 
 
 def test_every_panel_is_told_its_own_picture() -> None:

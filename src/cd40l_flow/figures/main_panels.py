@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.figures.binned import Counts, Densities, readable_ticks
-from cd40l_flow.figures.clouds import cloud
+from cd40l_flow.figures.clouds import cloud, smoothed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -289,11 +289,9 @@ def background_of(person: Person, reagent: str) -> str:
 
 def _heights(counts: Counts) -> Counts:
     """Return the heights of a smoothed histogram, 1 at its mode; the end bins hold what lies beyond and are no mode."""
-    from scipy.ndimage import gaussian_filter1d
-
     inner = counts.copy()
     inner[0], inner[-1] = inner[1], inner[-2]
-    smooth: Counts = gaussian_filter1d(inner, 2.0, mode="nearest")
+    smooth: Counts = smoothed(inner, 2.0)
     top = float(smooth.max())
     if top <= 0:
         return smooth

@@ -62,7 +62,7 @@ def draw_panels(
     target = _all(fluorescence_axis(gated, signal, "target"), signal.scaled["target"])
     if signal.events.time is not None:
         seconds = Axis("Time (s)", 0.0, max(float(signal.events.time.max(initial=0.0)), 1.0))
-        strip.add(TIME, _all(seconds, signal.events.time), target, _time_band(tube, seconds))
+        strip.add(TIME, _all(seconds, signal.events.time), target, time_band(tube, seconds))
     else:
         strip.panels.append({"population": TIME, "missing": signal.events.time_problem})
     ssc = target
@@ -195,7 +195,7 @@ def _polygon(gate: ScatterGate | None, x: Axis, y: Axis) -> dict[str, Any] | Non
     return shape
 
 
-def _time_band(tube: GatedTube, seconds: Axis) -> dict[str, Any] | None:
+def time_band(tube: GatedTube, seconds: Axis) -> dict[str, Any] | None:
     """Return the times that bound what is kept as vertical lines, and what lies beyond them or was cut as ``cuts``."""
     low, high = tube.boundary("time_low"), tube.boundary("time_high")
     ends = [seconds.at(end.value) for end in (low, high) if end is not None]
