@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from cd40l_flow.assay.texts import load_texts, reason_texts
 from cd40l_flow.report.index import write_index
 from cd40l_flow.result.cohort import named_entries
 from cd40l_flow.result.reviews.signable import signable
@@ -16,17 +17,17 @@ from helpers.pages import Open
 from helpers.planted import PLANTED, analysed, cohort
 from helpers.review_files import PEOPLE, chained, write_review
 
-# In which words a row tells of its problem; those of the others are their call and the margin.
+# In which words a row tells of its problem: those of a reason, of a call, or of a control that moved.
 MARKED = {
-    "half-level": "Between the limits",
-    "grey zone": "Between limit of blank and limit of detection",
-    "mixed donors": "Identity in doubt",
-    "clog": "Unsteady acquisition",
-    "old blood": "blood",
-    "EDTA": "Unsuitable anticoagulant",
-    "unknown drug": "Drug status not stated",
-    "swapped tubes": "Tubes may be exchanged",
-    "skewed carrier": "Mosaic",
+    "half-level": reason_texts("BETWEEN_LIMITS")["name"],
+    "grey zone": reason_texts("MOSAIC_GREY_ZONE")["name"],
+    "mixed donors": reason_texts("ID_CONFLICT")["name"],
+    "clog": reason_texts("ACQ_QC")["name"],
+    "old blood": reason_texts("SAMPLE_AGE")["name"],
+    "EDTA": reason_texts("ANTICOAGULANT")["name"],
+    "unknown drug": reason_texts("DRUG_STATUS_UNKNOWN")["name"],
+    "swapped tubes": reason_texts("TUBE_SWAP")["name"],
+    "skewed carrier": load_texts()["calls"]["MOSAIC"]["word"],
     "moved control": "× the usual",
     "dim reagent": "× the usual",
 }

@@ -28,6 +28,7 @@ from cd40l_flow.cohort.config import default_limits, draft_config
 from cd40l_flow.cohort.reference import load_reference
 from cd40l_flow.figures.binned import read_densities
 from cd40l_flow.interop.override_lines import find_overrides
+from cd40l_flow.result.record import _foreign as foreign_names
 from cd40l_flow.result.record import read_record
 from cd40l_flow.result.reference import collect, write_reference
 from cd40l_flow.result.reviews.files import read_reviews
@@ -324,7 +325,7 @@ def test_a_report_says_why_figures_are_missing(
     assert main(["summarize", *named, "--index", str(tmp_path / "index.html")]) == 0
     index = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert f"P01: Not drawn: densities.npz {told}" in index
-    assert len(re.findall(r'<figure class="thumb" data-s="\d+" title="Not drawn: ', index)) == 1
+    assert len(re.findall(r'<figure class="thumb"[^>]* title="Not drawn: ', index)) == 1
 
 
 def test_a_control_that_cannot_be_read_is_not_drawn_and_said_so(samples: Path, tmp_path: Path) -> None:
@@ -511,10 +512,11 @@ def test_the_types_agree_with_the_schema() -> None:
 
 def fits(value: Any) -> bool:
     try:
-        msgspec.convert(value, Result)
+        result = msgspec.convert(value, Result)
     except msgspec.ValidationError:
         return False
-    return True
+    # Which names of reagents and reasons there are is the assay's: types know their shape alone.
+    return not foreign_names(result)
 
 
 def without_points(value: Any) -> Any:

@@ -192,8 +192,8 @@ def test_a_report_asks_for_nothing_and_allows_nothing(name: str, reports: dict[s
 
     links = [attributes.get("href") or attributes.get("src") or "#" for _, attributes in page.tags]
     # Other pages of the same results are no request: nobody is asked for them before somebody clicks.
-    pages = {"../../index.html", "../../index.html#next=P01", "../C01/report.html"}
-    assert {link for link in links if not link.startswith(("#", "data:"))} <= pages
+    pages = {"../../index.html", "../C01/report.html"}
+    assert {link.partition("#next=")[0] for link in links if not link.startswith(("#", "data:"))} <= pages
     assert len(page.all("script")) == 1
     assert not any(key.startswith("on") or key == "style" for _, attributes in page.tags for key in attributes)
     assert_policy(reports[name], page)
