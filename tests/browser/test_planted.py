@@ -140,6 +140,13 @@ def test_the_index_is_worked_by_keys(folder: Path, opened: Open) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text(order[3])
     page.go_back()
+    page.locator("#samples tbody th a").first.focus()
+    page.keyboard.press("n")
+    expect(page.locator("h1")).to_have_text(order[1])
+    page.go_back()
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") != "filter-text"
+    page.locator("#samples tbody th a").first.focus()
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.id") == "filter-text"
     page.locator(".thumb").first.focus()
