@@ -189,8 +189,11 @@ def test_codes_of_earlier_results_get_their_flags_from_their_words(version: str)
     """A carrier's code was "present" then, with words beside it that told the rest."""
     plain = made.make_result(made.SCENARIOS["MOSAIC"]) | {"schema_version": version}
     old = {"system": "http://loinc.org", "code": "98240-5", "name": "n", "value": "present"}
-    plain["codes"]["CD154"] = old | {"words": "present on one of two populations"}
-    plain["codes"]["CD40-Ig"] = old | {"words": "present, like the control's"}
+    plain["codes"] = {
+        "panel": plain["codes"]["panel"],
+        "CD154": old | {"words": "present on one of two populations"},
+        "CD40-Ig": old | {"words": "present, like the control's"},
+    }
     codes = as_result(from_second(plain, "1.3")).codes
 
     assert (codes.cd154.value, codes.cd154.interpretation) == ("present on one of two populations", "A")
