@@ -124,10 +124,10 @@ def test_a_report_leads_on_to_the_next_unsigned_one(folder: Path, opened: Open) 
     page.get_by_text("next").click()
     expect(page.locator("h1")).to_have_text(order[3])
     page.get_by_text("back").click()
-    assert "signed here, not yet taken up" in page.locator(f"tr[data-sample='{order[2]}'] .review").inner_text()
+    expect(page.locator(f"tr[data-sample='{order[2]}'] .review")).to_contain_text("signed here, not yet taken up")
     page.fill("#filter-text", order[2])
     page.get_by_role("button", name="Next unsigned").click()
-    assert page.locator("#shown").inner_text() == "No unsigned sample is left in this list."
+    expect(page.locator("#shown")).to_have_text("No unsigned sample is left in this list.")
 
 
 def test_the_index_is_worked_by_keys(folder: Path, opened: Open) -> None:
