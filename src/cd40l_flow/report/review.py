@@ -118,7 +118,7 @@ def gate_verdicts(state: ReviewState, subject: Signable) -> dict[tuple[str, str,
     """
     words = load_texts()["sections"]["review"]["gate_words"]
     found: dict[tuple[str, str, str, str], list[View]] = {}
-    for review in (review for review, standing in state.history if standing == "stands"):
+    for review in (review for review, standing in state.history if standing in ("stands", "suspended")):
         for gate in review.gates:
             row = {
                 "name": review.reviewer,
