@@ -41,9 +41,10 @@ class ReviewState:
 
     ``reviewed_call`` is empty until it is signed as often as it must be. ``history`` has every review with its
     standing: ``stands``, ``replaced`` (by a later one of the same person), ``suspended`` (by a doubt), ``stale``,
-    ``waiting`` (for the review it follows) or ``refused``. ``signatures`` are the reviews that carry the state; ``second`` tells why another one is
-    needed: ``grave``, ``override``, ``disagreement``, ``fork``, ``unlisted``, ``may_not`` or nothing. ``doubts`` say
-    why signed reviews do not stand; ``missing`` are the digests of reviews that were changed or taken away.
+    ``waiting`` (for the review it follows) or ``refused``. ``signatures`` are the reviews that carry the state;
+    ``second`` tells why another one is needed: ``grave``, ``override``, ``disagreement``, ``fork``, ``unlisted``,
+    ``may_not`` or nothing. ``doubts`` say why signed reviews do not stand; ``missing`` are the digests of reviews that
+    were changed or taken away.
     """
 
     state: str
