@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from cd40l_flow.assay.texts import load_texts, reason_texts
 from cd40l_flow.report.index import write_index
 from cd40l_flow.result.cohort import named_entries
 from cd40l_flow.result.reviews.signable import signable
@@ -16,17 +17,17 @@ from helpers.pages import Open
 from helpers.planted import PLANTED, analysed, cohort
 from helpers.review_files import PEOPLE, chained, write_review
 
-# In which words a row tells of its problem; those of the others are their call and the margin.
+# In which words a row tells of its problem: those of a reason, of a call, or of a control that moved.
 MARKED = {
-    "half-level": "Between the limits",
-    "grey zone": "Between limit of blank and limit of detection",
-    "mixed donors": "Identity in doubt",
-    "clog": "Unsteady acquisition",
-    "old blood": "blood",
-    "EDTA": "Unsuitable anticoagulant",
-    "unknown drug": "Drug status not stated",
-    "swapped tubes": "Tubes may be exchanged",
-    "skewed carrier": "Mosaic",
+    "half-level": reason_texts("BETWEEN_LIMITS")["name"],
+    "grey zone": reason_texts("MOSAIC_GREY_ZONE")["name"],
+    "mixed donors": reason_texts("ID_CONFLICT")["name"],
+    "clog": reason_texts("ACQ_QC")["name"],
+    "old blood": reason_texts("SAMPLE_AGE")["name"],
+    "EDTA": reason_texts("ANTICOAGULANT")["name"],
+    "unknown drug": reason_texts("DRUG_STATUS_UNKNOWN")["name"],
+    "swapped tubes": reason_texts("TUBE_SWAP")["name"],
+    "skewed carrier": load_texts()["calls"]["MOSAIC"]["word"],
     "moved control": "× the usual",
     "dim reagent": "× the usual",
 }
@@ -123,10 +124,10 @@ def test_a_report_leads_on_to_the_next_unsigned_one(folder: Path, opened: Open) 
     page.get_by_text("next").click()
     expect(page.locator("h1")).to_have_text(order[3])
     page.get_by_text("back").click()
-    assert "signed here, not yet taken up" in page.locator(f"tr[data-sample='{order[2]}'] .review").inner_text()
+    expect(page.locator(f"tr[data-sample='{order[2]}'] .review")).to_contain_text("signed here, not yet taken up")
     page.fill("#filter-text", order[2])
     page.get_by_role("button", name="Next unsigned").click()
-    assert page.locator("#shown").inner_text() == "No unsigned sample is left in this list."
+    expect(page.locator("#shown")).to_have_text("No unsigned sample is left in this list.")
 
 
 def test_the_index_is_worked_by_keys(folder: Path, opened: Open) -> None:
@@ -139,6 +140,13 @@ def test_the_index_is_worked_by_keys(folder: Path, opened: Open) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text(order[3])
     page.go_back()
+    page.locator("#samples tbody th a").first.focus()
+    page.keyboard.press("n")
+    expect(page.locator("h1")).to_have_text(order[1])
+    page.go_back()
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") != "filter-text"
+    page.locator("#samples tbody th a").first.focus()
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.id") == "filter-text"
     page.locator(".thumb").first.focus()

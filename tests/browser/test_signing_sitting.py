@@ -76,7 +76,7 @@ def test_a_cancelled_download_is_not_shown_as_saved_and_is_not_lost(
     assert "cannot see whether it was kept" in status(page) and "is in the folder" not in status(page)
     page.reload()
     assert page.locator(".sign-mark").first.inner_text() == "Signed here, not yet taken up"
-    assert "accepted by Anna Smith" in page.locator("#sign-waiting").inner_text()
+    assert "Accepted by Anna Smith" in page.locator("#sign-waiting").inner_text()
     with page.expect_download() as again:
         page.get_by_role("button", name="Save again").click()
     path = tmp_path / again.value.suggested_filename

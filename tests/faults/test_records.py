@@ -325,7 +325,7 @@ def test_a_report_says_why_figures_are_missing(
     assert main(["summarize", *named, "--index", str(tmp_path / "index.html")]) == 0
     index = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert f"P01: Not drawn: densities.npz {told}" in index
-    assert len(re.findall(r'<figure class="thumb" data-s="\d+" title="Not drawn: ', index)) == 1
+    assert len(re.findall(r'<figure class="thumb"[^>]* title="Not drawn: ', index)) == 1
 
 
 def test_a_control_that_cannot_be_read_is_not_drawn_and_said_so(samples: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from cd40l_flow.interop.fhir import fhir_bundle, write_failed_fhir, write_fhir
 from cd40l_flow.result.codes import WORDS
+from cd40l_flow.result.first_schema import from_second
 from cd40l_flow.result.reviews.files import Reviews
 from cd40l_flow.result.reviews.signable import signable
 from cd40l_flow.result.reviews.state import review_state
@@ -181,6 +182,22 @@ def test_every_reference_of_a_bundle_leads_to_a_part_of_it() -> None:
 
     assert len(places) == len(set(places))
     assert set(references(bundle["entry"])) <= set(places)
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.2"])
+def test_codes_of_earlier_results_get_their_flags_from_their_words(version: str) -> None:
+    """A carrier's code was "present" then, with words beside it that told the rest."""
+    plain = made.make_result(made.SCENARIOS["MOSAIC"]) | {"schema_version": version}
+    old = {"system": "http://loinc.org", "code": "98240-5", "name": "n", "value": "present"}
+    plain["codes"] = {
+        "panel": plain["codes"]["panel"],
+        "CD154": old | {"words": "present on one of two populations"},
+        "CD40-Ig": old | {"words": "present, like the control's"},
+    }
+    codes = as_result(from_second(plain, "1.3")).codes
+
+    assert (codes.cd154.value, codes.cd154.interpretation) == ("present on one of two populations", "A")
+    assert (codes.cd40_ig.value, codes.cd40_ig.abnormal, codes.cd40_ig.reference) == ("present", False, "present")
 
 
 def test_equal_results_give_equal_bytes(tmp_path: Path) -> None:

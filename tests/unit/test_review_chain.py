@@ -180,7 +180,8 @@ def test_no_signature_stands_on_a_control_that_was_rejected(kind: str, folder: F
         files.append(folder.sign(*files, **review))
 
     found = state(signed, *files)
-    assert (found.state, found.reviewed_call) == ("stale", "")
+    assert (found.state, found.reviewed_call, found.signatures) == ("stale", "", ())
+    assert [standing for _, standing in found.history] == ["suspended"]
     assert [doubt.code for doubt in found.doubts] == [CONTROL_REVIEWS[kind][1]]
     assert "C01" in doubt_words(found)[0]
     # Signing the patient again does not help: it is the control that has to be settled.

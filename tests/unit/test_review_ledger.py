@@ -183,3 +183,24 @@ def test_without_a_folder_there_is_no_ledger(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert take_up(str(tmp_path / "empty"), SAMPLES, NOW) == []
     assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_a_new_review_under_the_name_of_a_renamed_one_is_taken_up(tmp_path: Path) -> None:
+    path = sign(tmp_path, "one.json")
+    take_up(str(tmp_path), SAMPLES, NOW)
+    path.rename(tmp_path / "kept.json")
+    sign(tmp_path, "one.json", tmp_path / "kept.json", reviewer="Berta Kern")
+    take_up(str(tmp_path), SAMPLES, NOW)
+
+    assert (state(tmp_path).state, len(state(tmp_path).history), state(tmp_path).problems) == ("accepted", 2, ())
+
+
+def test_a_file_system_without_locks_has_a_ledger_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    sign(tmp_path, "one.json")
+
+    assert take_up(str(tmp_path), SAMPLES, NOW) == []
+    assert state(tmp_path).state == "accepted"

@@ -58,8 +58,10 @@ def listed(words: Sequence[str], joint: str = "or") -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {joint} {words[-1]}"
 
 
-def expected(schema: Mapping[str, Any]) -> str:
+def expected(schema: Mapping[str, Any] | bool) -> str:
     """Return in words what values a schema allows; ``title`` of the schema says what a pattern means."""
+    if isinstance(schema, bool):
+        return "nothing more" if not schema else "another value"
     if "enum" in schema:
         return listed([shown(word) if not isinstance(word, str) else word for word in schema["enum"]])
     if "title" in schema:
@@ -95,7 +97,7 @@ def faults(value: Any, schema: Mapping[str, Any]) -> Iterator[Fault]:
         elif error.schema is False:  # beyond the last place of a list of fixed length
             yield path, f"found {shown(error.instance)}, expected nothing here.", "Leave it out."
         elif error.validator not in ("additionalProperties", "required"):
-            default = error.schema.get("default")
+            default = error.schema.get("default") if isinstance(error.schema, Mapping) else None
             remedy = "Write such a value" + (f", or leave it out for {shown(default)}." if default is not None else ".")
             yield path, f"found {shown(error.instance)}, expected {expected(error.schema)}.", remedy
         elif (path, error.validator) not in objects:  # "required" comes once for each missing key

@@ -20,6 +20,8 @@ from cd40l_flow.result.types.result import Result
 
 View = dict[str, Any]
 SCHEMA_VERSION = "1.1"
+# Why a second signature is needed that any other person who may sign second can give.
+WAIT_FOR_ANOTHER = ("grave", "override", "disagreement", "may_not")
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ def review_view(result: Result, sign_off: SignOff) -> View:
     words = texts["sections"]["review"]
     calls = texts["calls"]
     forbidden = [call for call in CALL_ORDER if blocked(result.role, result.sex, call)]
-    second = words["second"][state.second].format(call=calls[result.call]["word"]) if state.second else ""
+    waits = state.state == "pending" and state.second
+    second = words["second"][state.second].format(call=calls[result.call]["word"]) if waits else ""
     return {
         "state": state.state,
         **words["states"][state.state],
@@ -47,7 +50,7 @@ def review_view(result: Result, sign_off: SignOff) -> View:
         "word": words["states"][state.state]["word"],
         "call_word": calls[state.reviewed_call]["word"] if state.reviewed_call else "",
         "signatures": [_signature(review, people) for review in state.signatures],
-        "second": f"{second} {words['second_how']}" if state.state == "pending" else "",
+        "second": f"{second} {words['second_how']}" if waits and state.second in WAIT_FOR_ANOTHER else second,
         "doubts": doubt_words(state, result),
         "controls": _control_words(sign_off.controls),
         "history": [_entry(review, standing, people) for review, standing in state.history],
@@ -115,7 +118,7 @@ def gate_verdicts(state: ReviewState, subject: Signable) -> dict[tuple[str, str,
     """
     words = load_texts()["sections"]["review"]["gate_words"]
     found: dict[tuple[str, str, str, str], list[View]] = {}
-    for review in (review for review, standing in state.history if standing == "stands"):
+    for review in (review for review, standing in state.history if standing in ("stands", "suspended")):
         for gate in review.gates:
             row = {
                 "name": review.reviewer,
@@ -133,7 +136,7 @@ def _form(result: Result, sign_off: SignOff) -> View:
     """Return what the script of the form has to know."""
     words = load_texts()["sections"]["review"]
     state, subject = sign_off.state, sign_off.subject
-    waits = state.state == "pending" and state.second in ("grave", "override", "disagreement")
+    waits = state.state == "pending" and state.second in WAIT_FOR_ANOTHER
     return {
         "schema_version": SCHEMA_VERSION,
         "sample": result.sample,

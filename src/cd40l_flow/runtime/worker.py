@@ -35,7 +35,10 @@ PROGRAM = (
     "import cd40l_flow.runtime.worker as w; w.serve"
 )
 # Modules that the steps import lazily, and that library functions import at their first call.
-STEPS = ("analyse", "cli.main", "cohort.job", "report.index", "report.sample", "result.measures_table")
+STEPS = (
+    *("analyse", "cli.main", "cohort.job", "interop.fhir"),
+    *("report.index", "report.sample", "result.measures_table"),
+)
 THEIRS = ("encodings.cp437", "sklearn.mixture")
 
 

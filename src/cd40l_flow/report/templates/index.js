@@ -176,11 +176,12 @@
     } else if (thumb && (event.key === "Enter" || event.key === " ")) {
       event.preventDefault();
       light(thumb.dataset.s === lit ? null : thumb.dataset.s);
-    } else if (event.key === "/") {
+    } else if (row && event.key === "/") {
+      // Single letters are keys only within the table: elsewhere they may be somebody's own, or spoken.
       event.preventDefault();
       text.focus();
-    } else if (event.key === "n") {
-      openNext(row ? row.dataset.sample : "");
+    } else if (row && event.key === "n") {
+      openNext(row.dataset.sample);
     }
   });
   clear.addEventListener("click", () => light(null));

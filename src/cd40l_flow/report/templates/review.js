@@ -207,7 +207,7 @@
     place.querySelector("ul").replaceChildren(...list.map((one) => {
       const value = store.parsed(one.text, {}), item = document.createElement("li");
       const where = one.saved ? fill(words.in_folder, { folder: one.saved }) : words.unseen;
-      const told = { decision: words.decisions[value.decision] || "", name: value.reviewer, when: value.signed_at, where };
+      const told = { decision: words.decisions[value.decision] || "", name: value.reviewer, when: `${value.signed_at.slice(0, 16).replace("T", " ")} UTC`, where };
       item.append(element("span", fill(words.waiting, told)), element("code", one.file));
       const again = element("button", words.again, "button"), back = element("button", words.withdraw, "button");
       again.addEventListener("click", async () => { status.textContent = await save(one); update(one); });

@@ -6,6 +6,7 @@ process that plans a run.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -23,6 +24,7 @@ from cd40l_flow.result.reviews.files import LEDGER, Review, fingerprints, read_r
 
 # Clocks of two computers differ a little: so far ahead, in seconds, is no fault.
 CLOCKS_DIFFER = 600
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 _KEYS = ("before", "decision", "file", "review", "reviewer", "sample", "signed_at")
 
 
@@ -81,13 +83,14 @@ def take_up(folder: str | None, samples: Collection[str], now: float) -> list[Pr
         return [review_problem(str(path), "is no file.", "Move it away: the ledger of the reviews goes there.")]
     try:
         with path.open("a+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            _lock(file.fileno())
             file.seek(0)
             content = file.read()
             ledger, before, whole = _parse(str(path), content)
             known = {line.review for line in ledger.lines}
-            named = {line.file for line in ledger.lines}
-            new = [path for path, digest in zip(files, fingerprints(files), strict=True) if digest not in known]
+            digests = fingerprints(files)
+            named = {line.file for line in ledger.lines if line.review not in digests}
+            new = [path for path, digest in zip(files, digests, strict=True) if digest not in known]
             due = [
                 review for review in read_reviews(new).reviews if review.sample in samples and review.file not in named
             ]
@@ -106,6 +109,15 @@ def take_up(folder: str | None, samples: Collection[str], now: float) -> list[Pr
         why = str(error) if isinstance(error, WriteError) else f"cannot be written: {error.strerror or error}."
         return [review_problem(str(path), why, "Give write permission: until then no new review is counted.")]
     return [ahead_problem(str(path.with_name(review.file)), review) for review in ahead]
+
+
+def _lock(descriptor: int) -> None:
+    """Wait for whoever writes the ledger now; on a file system without locks the one write has to do."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
 
 
 def is_ahead(review: Review, now: float) -> bool:

@@ -40,10 +40,11 @@ class ReviewState:
     """What the reviews of one sample amount to.
 
     ``reviewed_call`` is empty until it is signed as often as it must be. ``history`` has every review with its
-    standing: ``stands``, ``replaced`` (by a later one of the same person), ``stale``, ``waiting`` (for the review it
-    follows) or ``refused``. ``signatures`` are the reviews that carry the state; ``second`` tells why another one is
-    needed: ``grave``, ``override``, ``disagreement``, ``fork``, ``unlisted``, ``may_not`` or nothing. ``doubts`` say
-    why signed reviews do not stand; ``missing`` are the digests of reviews that were changed or taken away.
+    standing: ``stands``, ``replaced`` (by a later one of the same person), ``suspended`` (by a doubt), ``stale``,
+    ``waiting`` (for the review it follows) or ``refused``. ``signatures`` are the reviews that carry the state;
+    ``second`` tells why another one is needed: ``grave``, ``override``, ``disagreement``, ``fork``, ``unlisted``,
+    ``may_not`` or nothing. ``doubts`` say why signed reviews do not stand; ``missing`` are the digests of reviews that
+    were changed or taken away.
     """
 
     state: str
@@ -107,7 +108,6 @@ def review_state(result: Signable, reviews: Reviews, controls: Mapping[str, Revi
         review.digest: "replaced" if any(_replaces(chain, other, review) for other in current) else "stands"
         for review in current
     }
-    history = tuple((review, standing[review.digest]) for review in chain.order)
     state, call, signatures, second = _decided(chain, current, reviews.people)
     doubts = _lost_doubts(mine, current)
     latest = chain.last(current)
@@ -116,7 +116,9 @@ def review_state(result: Signable, reviews: Reviews, controls: Mapping[str, Revi
     if not current and "stale" in standing.values():
         doubts.append(Doubt("result_changed"))
     if doubts and state != "repeat":
-        state, call, second = "stale", "", ""
+        state, call, signatures, second = "stale", "", (), ""
+        standing |= {review.digest: "suspended" for review in current if standing[review.digest] == "stands"}
+    history = tuple((review, standing[review.digest]) for review in chain.order)
     return ReviewState(state, call, history, signatures, second, tuple(problems), tuple(doubts), missing, chain)
 
 
