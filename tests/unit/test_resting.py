@@ -68,7 +68,8 @@ def _found(
 @pytest.mark.parametrize(("expressing", "apart"), [(0.0, 0.2), (0.12, 0.2), (0.3, 0.2), (0.45, 0.25)])
 def test_what_stimulation_did_is_found_whatever_some_cells_express(expressing: float, apart: float) -> None:
     """The moved background lies where it should, also where so many CD8+ cells express that quantiles of all of them
-    are other quantiles of those that do not."""
+    are other quantiles of those that do not.
+    """
     change, own = _found(np.random.default_rng(5), expressing=expressing)
     assert change is not None
     assert change.noise == pytest.approx(NOISE, rel=0.3)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from statistics import NormalDist
 from typing import Any
 
-from cd40l_flow.assay.effects import INFANT_CALLS, NO_CALLS, SQUARED
+from cd40l_flow.assay.effects import INFANT_CALLS, MOSAIC, NO_CALLS, REDUCED, SQUARED
 from cd40l_flow.cohort.ages import age_band, younger_than
 from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.case import Case
@@ -146,9 +146,12 @@ def _negatives(case: Case, reagent: str, limits: Mapping[str, Any]) -> Iterator[
         message = f"How much likelier cells with little {marker} are not to express, ln odds ratio."
         if fired and persists:
             message += " Among strongly stimulated cells with usual CD3 there are two kinds all the same."
+        # Cells that were stimulated less also express less; which others a mosaic has says nothing of the level.
+        level = frozenset({REDUCED}) if marker == "CD69" and one.log_ratio > 0 else NO_CALLS
         yield guard(
             "NEGATIVES_DEPENDENT", fired, message, reagent=reagent, value=one.log_ratio,
-            limit=math.copysign(most, one.log_ratio), unit="ln odds ratio", blocks=NO_CALLS if persists else None,
+            limit=math.copysign(most, one.log_ratio), unit="ln odds ratio",
+            blocks=level if persists else level | {MOSAIC},
         )  # fmt: skip
 
 
