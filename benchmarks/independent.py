@@ -48,14 +48,17 @@ class Judged:
 
     @property
     def right(self) -> bool:
+        """Whether the call is the sample's; of a slight carrier NORMAL is, for no assay tells it from one."""
         return self.call in self.family.right or (self.family.truth == "slight carrier" and self.call == known.NORMAL)
 
     @property
     def harmful(self) -> bool:
+        """Whether the call could harm."""
         return self.call in HARM[self.family.truth]
 
     @property
     def open(self) -> bool:
+        """Whether no call was made."""
         return self.call == OPEN
 
     @property
@@ -228,6 +231,10 @@ simulator. Limits are the default ones. Seeds from {HELD_OUT} on were not used f
 **Harmful** is an affected sample called NORMAL, a healthy one called affected, a carrier called NORMAL, ABSENT or
 FUNCTIONAL_DEFECT, and any call where the assay failed; **wrong** another call that is not the sample's. **Plain** are
 families that a good assay decides.
+
+No file can show three of the things drawn here: that a dim healthy person beside a very bright control is healthy
+(two healthy people differ by a factor of two in one pair of 20), that old blood expresses less although CD69 is there, and that the
+only stained tube of a sample is another person's of like composition.
 
 | samples | right | harmful | of them without a word (QC pass) | wrong | plain | plain left open |
 |---:|---:|---:|---:|---:|---:|---:|

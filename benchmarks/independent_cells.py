@@ -93,7 +93,7 @@ class Bench:
 
 
 def tube(person: Person, stain: Stain, bench: Bench, rng: np.random.Generator) -> dict[str, Floats]:
-    """Return the events of a tube, (events,) each: FSC-A, FSC-H, SSC-A, time and the uncompensated light of each dye."""
+    """Return the events of a tube, (events,) each: scatter, time and the uncompensated light of each dye."""
     count = stain.events
     first = _cells(person, stain, bench, count, rng)
     second = _cells(person, stain, bench, count, rng)

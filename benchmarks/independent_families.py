@@ -1,4 +1,4 @@
-"""What `independent` draws: families of samples with their truth, and the people, runs and mistakes they are made of."""
+"""What `independent` draws: families of samples with their truth, the people, runs and mistakes they are made of."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ class Family:
     """A family: what its samples are (`HARM`), the calls that are right, and what makes them so.
 
     ``person`` and ``stain`` change the sample's blood and tubes, ``control`` and ``control_stain`` those of the run's
-    controls (of the first one where ``one_control``), ``bench`` the run; ``needs_function`` wants CD40-Ig tubes. ``exchanged`` maps a tube (stimulation,
-    reagent) to the one whose cells it holds; ``stranger`` are tubes that hold a healthy stranger's cells.
+    controls (of the first one where ``one_control``), ``bench`` the run; ``needs_function`` wants CD40-Ig tubes.
+    ``exchanged`` maps a tube (stimulation, reagent) to the one whose cells it holds; ``stranger`` are tubes that hold a
+    healthy stranger's cells.
     """
 
     name: str
@@ -57,7 +58,7 @@ class Family:
 
 
 def bench_of(random: Draw) -> Bench:
-    """Return a run: how brightly it stains that day, how broad positives are on its instrument, how sticky stains are."""
+    """Return a run: how brightly it stains that day, how broad its positives are, how sticky its stains."""
     return Bench(
         brightness=math.exp(random.uniform(math.log(0.3), math.log(2.0))),
         binding_brightness=random.uniform(0.35, 0.8),
@@ -164,6 +165,10 @@ def _resting(*reagents: str) -> TubeChange:
     return lambda stain, random: replace(stain, stimulated=stain.stimulated and stain.reagent not in reagents)
 
 
+def _dim(bench: Bench, random: Draw) -> Bench:
+    return replace(bench, brightness=random.uniform(0.10, 0.2))
+
+
 def _clogged(stain: Stain, random: Draw) -> Stain:
     return replace(stain, clog=stain.stimulated and stain.reagent == "CD154")
 
@@ -177,7 +182,6 @@ _GAMMA = _with(gamma_delta=(0.2, 0.5), gamma_delta_negative=(0.6, 0.95))
 _FEW_T = _with(t_cells=(0.03, 0.15))
 _OLD = _all(_with(drive=(-0.7, -0.2), dead=(0.2, 0.45)), _times(level=(0.6, 0.9)))
 _YOUNG = _all(_times(level=(0.3, 0.7)), _with(negative=(0.15, 0.4), memory=(0.02, 0.15)))
-_DIM = lambda bench, random: replace(bench, brightness=random.uniform(0.10, 0.2))
 _EVERY = ("CD154", "CD154-2", "CD40-Ig")
 _SWAPPED = {
     (one, reagent): (other, reagent)
@@ -213,10 +217,10 @@ FAMILIES: tuple[Family, ...] = (
     _healthy("healthy, gamma-delta rich", _GAMMA),
     _healthy("healthy infant", _YOUNG, sheet=_INFANT),
     _healthy("healthy, T-lymphopenia", _FEW_T),
-    _healthy("healthy, naive", _with(memory=(0.02, 0.12)), bench=lambda b, r: b),
+    _healthy("healthy, naive", _with(memory=(0.02, 0.12))),
     _healthy("healthy, many dead", _with(dead=(0.25, 0.5))),
     _healthy("healthy, autofluorescent and sticky", _times(own_light=(2.0, 4.0), stickiness=(1.5, 4.0))),
-    _healthy("healthy, dim stain", bench=_DIM),
+    _healthy("healthy, dim stain", bench=_dim),
     _healthy("healthy, few events", stain=_few(900, 2500)),
     _healthy("healthy, old blood", _OLD),
     _healthy("healthy, too little reagent", stain=_factor(0.35, 0.6)),
@@ -237,8 +241,9 @@ FAMILIES: tuple[Family, ...] = (
     _carries("carrier, residual allele", _with(mutant=(0.35, 0.65), kept=(0.2, 0.4))),
     _carries("carrier, weakly stimulated", _all(_HALF, _WEAK)),
     _carries("carrier, gamma-delta rich", _all(_HALF, _GAMMA)),
-    _carries("carrier, allele that does not bind", _with(mutant=(0.35, 0.65), kept=1.0, mutant_binding=(0.0, 0.1)), needs_function=True),
-    _carries("carrier, dim stain", _HALF, bench=_DIM),
+    _carries("carrier, allele that does not bind", _with(mutant=(0.35, 0.65), kept=1.0, mutant_binding=(0.0, 0.1)),
+             needs_function=True),
+    _carries("carrier, dim stain", _HALF, bench=_dim),
     _carries("carrier, few events", _HALF, stain=_few(900, 2500)),
     _carries("carrier, control a carrier", _HALF, control=_HALF),
     _carries("carrier, old blood", _all(_HALF, _OLD)),
@@ -250,7 +255,7 @@ FAMILIES: tuple[Family, ...] = (
     _sick("absent, autofluorescent", ABSENT, _all(_LOST, _times(own_light=(2.0, 4.0)))),
     _sick("absent, T-lymphopenia", ABSENT, _all(_LOST, _FEW_T)),
     _sick("absent, few events", ABSENT, _LOST, stain=_few(900, 2500)),
-    _sick("absent, dim stain", ABSENT, _LOST, bench=_DIM),
+    _sick("absent, dim stain", ABSENT, _LOST, bench=_dim),
     _sick("absent, weakly stimulated", ABSENT, _all(_LOST, _WEAK)),
     _sick("absent, sticky isotype", ABSENT, _LOST, stain=_sticky(3.0, 10.0)),
     _sick("absent, poor isotype", ABSENT, _LOST, stain=_sticky(0.0, 0.3)),

@@ -65,7 +65,8 @@ LABORATORIES = (
     Laboratory(
         "four tubes", ("Pacific Blue-A", "FITC-A", "APC-A", "PE-A", "7-AAD-A"),
         ("CD3 PB", "CD8 FITC", "CD69 APC", "{} PE", "7-AAD"), _BOTH,
-        (("CD8", "target", 0.14), ("target", "CD8", 0.012), ("target", "viability", 0.2), ("viability", "target", 0.05)),
+        (("CD8", "target", 0.14), ("target", "CD8", 0.012), ("target", "viability", 0.2),
+         ("viability", "target", 0.05)),
         version="FCS3.0", matrix="SPILL",
     ),
     Laboratory(

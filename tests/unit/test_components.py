@@ -10,7 +10,7 @@ from scipy import stats
 
 from cd40l_flow.mixture.components import ELECTRON, TILTS, ashman_d, background_component
 from cd40l_flow.mixture.histogram import centres, edges, histogram, quantile
-from cd40l_flow.mixture.signal_law import SignalParameters, signal_law
+from cd40l_flow.mixture.signal_law import LEAST_SKEW, SignalParameters, signal_law
 from cd40l_flow.signal.scale import Scale
 
 BINS = 512
@@ -34,6 +34,17 @@ def test_without_skew_it_is_normal() -> None:
     grid = np.linspace(0, 12, 1001)
     found = signal_law(SignalParameters(6.0, math.log(0.5), 0.0), grid, np.gradient(grid))[0]
     np.testing.assert_allclose(found, stats.norm(6.0, 0.5).pdf(grid) * (grid[1] - grid[0]), atol=1e-4)
+
+
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_the_law_does_not_bend_where_another_formula_takes_over(side: float) -> None:
+    """Neither value nor slope jumps at the least skew; a slope that did would hold the search for the best fit."""
+    grid = np.linspace(-8, 8, 801)
+    inside, outside = (
+        signal_law(SignalParameters(0.0, 0.0, side * (LEAST_SKEW + away)), grid, np.ones_like(grid))
+        for away in (-1e-8, 1e-8)
+    )
+    assert np.abs(inside - outside).max(axis=1) == pytest.approx(0.0, abs=2e-4 * float(np.abs(outside[3]).max()))
 
 
 @pytest.mark.parametrize("skew", [-0.9, -0.3, 0.0004, 0.6])

@@ -202,7 +202,7 @@ EDGES: list[tuple[str, str, Case, Case]] = [
     ("REFERENCE_MISMATCH", "", known(cytometers=("Aria",)), known()),
     ("REFERENCE_MISMATCH", "", known(engine_versions=("0",)), known()),
     ("CONTROL_FAILED", "CD154", disagreeing(0.151, 1.0), disagreeing(0.15, 1.0)),
-    ("CONTROL_FAILED", "CD154", disagreeing(0.0, 2.01), disagreeing(0.0, 2.0)),
+    ("CONTROL_FAILED", "CD154", disagreeing(0.0, 2.51), disagreeing(0.0, 2.5)),
     ("CONTROL_FAILED", "CD154", charted(percent_positive=92.1), charted(percent_positive=91.9)),
     ("CONTROL_FAILED", "CD154", charted(negative_fraction=0.079), charted(negative_fraction=0.081)),
 ]
@@ -315,6 +315,16 @@ def test_a_mosaic_that_is_one_among_strongly_stimulated_cells_stays_one() -> Non
     # Some of the others are among these cells still: the odds of a call are not enough.
     assert judge(dependent("cd69", 1.5, inner_odds=9.1)).call == "INDETERMINATE"
     assert judge(dependent("cd69", 1.5, inner_odds=9.3)).call == "MOSAIC"
+
+
+def test_weakly_stimulated_cells_are_not_reduced_and_other_t_cells_do_not_matter() -> None:
+    """Where the cells with little CD69 lack the target, the level may be that of the stimulation."""
+    reduced = make_case(dict.fromkeys(("CD154", "CD40-Ig"), "REDUCED"))
+    assert judge(reduced).call == "REDUCED"
+    for marker, ratio, call in (("cd69", 1.5, "INDETERMINATE"), ("cd69", -1.5, "REDUCED"), ("cd3", -1.5, "REDUCED")):
+        found = judge(replace(reduced, independence=dependent(marker, ratio).independence))
+        assert found.call == call
+        assert ("NEGATIVES_DEPENDENT" in found.reasons) is (call == "INDETERMINATE")
 
 
 def test_an_infant_beside_an_adult_is_no_mosaic_and_not_reduced() -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from statistics import NormalDist
 
-from cd40l_flow.assay.effects import INFANT_CALLS, NO_CALLS, SQUARED
+from cd40l_flow.assay.effects import INFANT_CALLS, MOSAIC, NO_CALLS, REDUCED, SQUARED
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.cohort.ages import age_band, younger_than
 from cd40l_flow.decision.applied import Guard, beyond, guard
@@ -144,9 +144,12 @@ def _negatives(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
         message = f"How much likelier cells with little {marker} are not to express, ln odds ratio."
         if fired and persists:
             message += " Strongly stimulated cells with usual CD3 still show two kinds."
+        # Cells that were stimulated less also express less; which others a mosaic has says nothing of the level.
+        level = frozenset({REDUCED}) if marker == "CD69" and one.log_ratio > 0 else NO_CALLS
         yield guard(
             "NEGATIVES_DEPENDENT", fired, message, reagent=reagent, value=one.log_ratio,
-            limit=math.copysign(most, one.log_ratio), unit="ln odds ratio", blocks=NO_CALLS if persists else None,
+            limit=math.copysign(most, one.log_ratio), unit="ln odds ratio",
+            blocks=level if persists else level | {MOSAIC},
         )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
 SQRT_2PI = math.sqrt(2 * math.pi)
 TINY = 1e-300
 LEAST_SKEW, NEXT_TO_NONE = 0.05, 1e-6
+BEYOND = 1.01  # times the least skew: where the law is looked at too, for its slope there
 SKEW_BOUND = 0.95  # a skew-normal's skewness is below 0.9953
 # Positions of the bends in standard deviations from the mean, and the width of each.
 BENDS = np.array((-3.6, -2.8, -2.0, -1.2, -0.4, 0.4, 1.2, 2.0))
@@ -87,14 +88,20 @@ def _straight(positive: SignalParameters, log_signals: Floats, weights: Floats) 
     if abs(skew) >= LEAST_SKEW:
         only: Floats = _laws(positive, (skew,), log_signals, weights)[0]
         return only
-    # Near zero, alpha is proportional to the cube root of the skewness, and the even part of the distribution to its
-    # power 4/3, which has no second derivative at 0. A polynomial with the same values and slopes at both ends replaces
-    # it.
-    sides = tuple(side * LEAST_SKEW for side in (-1, NEXT_TO_NONE, 1))
-    low, middle, high = _laws(positive, sides, log_signals, weights)
-    odd, even, u = 0.5 * (high - low), 0.5 * (high + low) - middle, skew / LEAST_SKEW
-    law: Floats = middle + u * odd + (4 * u**2 - u**4) / 3 * even
-    law[3] = (odd[0] + (8 * u - 4 * u**3) / 3 * even[0]) / LEAST_SKEW
+    # Near zero the law is a series in the cube root of the skewness: powers 1 and 5/3 in its odd part, 4/3 and 2 in its
+    # even part. Some of these have no second derivative at 0. Polynomials with the same values and slopes at both ends
+    # replace them: a slope that jumps there would stop the search for the best fit.
+    sides = tuple(side * LEAST_SKEW for side in (-BEYOND, -1, NEXT_TO_NONE, 1, BEYOND))
+    lowest, low, middle, high, highest = _laws(positive, sides, log_signals, weights)
+    odd, odd_beyond = 0.5 * (high - low), 0.5 * (highest - lowest)
+    even, even_beyond = 0.5 * (high + low) - middle, 0.5 * (highest + lowest) - middle
+    five_thirds = (odd_beyond - BEYOND * odd) / (BEYOND ** (5 / 3) - BEYOND)
+    square = (even_beyond - BEYOND ** (4 / 3) * even) / (BEYOND**2 - BEYOND ** (4 / 3))
+    linear, four_thirds, u = odd - five_thirds, even - square, skew / LEAST_SKEW
+    law: Floats = middle + u * linear + (2 * u + u**3) / 3 * five_thirds
+    law += (4 * u**2 - u**4) / 3 * four_thirds + u**2 * square
+    law[3] = linear[0] + (2 / 3 + u**2) * five_thirds[0] + (8 * u - 4 * u**3) / 3 * four_thirds[0] + 2 * u * square[0]
+    law[3] /= LEAST_SKEW
     return law
 
 

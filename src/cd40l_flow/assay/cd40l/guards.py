@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from cd40l_flow.assay.effects import ALL_CALLS, FUNCTIONAL_DEFECT, INFANT_CALLS, LOW_CALLS, MOSAIC, NO_CALLS, NORMAL
+from cd40l_flow.assay.effects import (
+    ALL_CALLS,
+    FUNCTIONAL_DEFECT,
+    INFANT_CALLS,
+    LOW_CALLS,
+    MOSAIC,
+    NO_CALLS,
+    NORMAL,
+    REDUCED,
+)
 from cd40l_flow.assay.tables import Check, GuardRow
 
 _TAKE_EVERY_CALL = (
@@ -40,7 +49,7 @@ GUARDS = (
     GuardRow("ID_CONFLICT", NO_CALLS),
     GuardRow("REFERENCE_MISMATCH", NO_CALLS, warns=True),
     # Cells that were stimulated less, or are no CD4 cells, look like cells without the target.
-    GuardRow("NEGATIVES_DEPENDENT", frozenset({MOSAIC})),
+    GuardRow("NEGATIVES_DEPENDENT", frozenset({MOSAIC, REDUCED})),
     # Expression is low at birth and rises for years: lower fractions and levels are an infant's own.
     GuardRow("INFANT", INFANT_CALLS),
     # Two kinds of expressing cells are one that the law does not fit.
