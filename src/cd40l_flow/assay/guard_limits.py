@@ -52,8 +52,8 @@ class GuardLimits(Struct, frozen=True):
     control_ratio_max: Annotated[float, limit(
         "Median fluorescence less background of the brighter of those controls over the dimmer, above which they "
         "contradict each other (CONTROL_FAILED).", "ratio", ge=1,
-        source="exp(2.65 x sqrt 2 x 0.24): healthy people, whose ln level has an SD of 0.24 (level_sd), are as seldom so "
-        "far apart as they are in the positive fraction by control_difference_max")] = 2.5
+        source="exp(2.65 x sqrt 2 x 0.24): healthy people, whose ln level has an SD of 0.24 (level_sd), are as seldom "
+        "so far apart as they are in the positive fraction by control_difference_max")] = 2.5
     replicate_points_max: Annotated[float, limit(
         "Difference of a gate's percent of its parent, CD69+ among them, between two tubes to be pooled, above which "
         "they contradict each other (REPLICATE_DISCORDANT), beyond counting error.", "percentage points", le=100,
