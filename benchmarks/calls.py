@@ -139,7 +139,7 @@ def _of_donor(scenario: Scenario, negative: float) -> Scenario:
 
 def kind_of(scenario: Scenario) -> str:
     """Return what a scenario is in truth."""
-    if scenario.expected_call == "INDETERMINATE" and READ_AS_MEANT not in scenario.sample:
+    if scenario.right == {"INDETERMINATE"} and READ_AS_MEANT not in scenario.sample:
         return "failed"
     if scenario.expected_call == "MOSAIC" or "carrier" in scenario.sample:
         return "mosaic"

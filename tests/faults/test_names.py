@@ -10,30 +10,35 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec.structs import replace
 
 from cd40l_flow.interop.multiqc import write_multiqc
+from cd40l_flow.result.types.result import Result
+from helpers.records import as_result
+from helpers.report_samples import SCENARIOS, make_result
 
 ALLOWED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 CALLS = ("ABSENT", "NORMAL", "MOSAIC", "REDUCED", "INDETERMINATE")
 
 
-def cohort(names: list[str], runs: tuple[str, ...] = ("R1",)) -> list[dict[str, Any]]:
-    """Return what MultiQC is told of, of samples whose numbers and calls all differ from their neighbours'."""
+def cohort(names: list[str], runs: tuple[str, ...] = ("R1",)) -> list[Result]:
+    """Return results of samples whose numbers and calls all differ from their neighbours'."""
+    base = as_result(make_result(SCENARIOS["NORMAL"]))
+    measures = base.reagents["CD154"]
     return [
-        {
-            "sample": name,
-            "run": runs[number % len(runs)],
-            "role": "test",
-            "call": CALLS[number % len(CALLS)],
-            "activated_events": 1000 + number,
-            "cd69_percent": 94.5,
-            "reagents": {"CD154": {"percent_positive": 50.0, "negative_fraction": number / 1000}},
-        }
+        replace(
+            base,
+            sample=name,
+            run=runs[number % len(runs)],
+            call=CALLS[number % len(CALLS)],
+            activated_events=1000 + number,
+            reagents={"CD154": replace(measures, negative_fraction=number / 1000)},
+        )
         for number, name in enumerate(names)
     ]
 
 
-def read_by_multiqc(multiqc: str, folder: Path, results: list[dict[str, Any]]) -> tuple[dict[str, Any], str]:
+def read_by_multiqc(multiqc: str, folder: Path, results: list[Result]) -> tuple[dict[str, Any], str]:
     """Return the data and the page that MultiQC makes, called without any option that touches names."""
     write_multiqc(results, folder / "results/multiqc/cd40l_flow_mqc.json")
     command = [multiqc, "results", "--outdir", "out", "--no-version-check", "--strict", "--data-format", "json"]
@@ -79,15 +84,15 @@ def test_every_sample_keeps_its_name_and_call_in_multiqc(tmp_path: Path, require
     (general,) = data["report_general_stats_data"].values()
     assert len(results) > 500
     assert {name: (row["call"], row["activated_events"]) for name, row in general.items()} == {
-        one["sample"]: (one["call"], one["activated_events"]) for one in results
+        one.sample: (one.call, one.activated_events) for one in results
     }
     fractions = data["report_saved_raw_data"]["multiqc_cd40l_flow_negative_fraction_plot"]
     assert {name: row["cd154_negative_fraction"] for name, row in fractions.items()} == {
-        one["sample"]: one["reagents"]["CD154"]["negative_fraction"] for one in results
+        one.sample: one.reagents["CD154"].negative_fraction for one in results
     }
     # Of many samples MultiQC's own tables become plots that name none: the calls stand in a table of ours.
     for one in results:
-        assert f"<td>{one['sample']}</td><td>R1</td><td>test</td><td>{one['call']}</td>" in page
+        assert f"<td>{one.sample}</td><td>R1</td><td>test</td><td>{one.call}</td>" in page
 
 
 def test_runs_keep_their_names_in_multiqc(tmp_path: Path, require: Callable[[str], str]) -> None:

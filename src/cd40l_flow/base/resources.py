@@ -16,9 +16,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 _SNAKEFILE = """\
 # The workflow of the installed cd40l-flow. Start it in the folder above: snakemake --cores 8
 # Rules of your own may follow: they see results/ like any other file.
-from cd40l_flow.runtime.worker import start as start_worker
-from cd40l_flow.base.resources import workflow_file
-from cd40l_flow.runtime.run_end import end_of_run, start_of_run
+from cd40l_flow.snakefile import end_of_run, start_of_run, start_worker, workflow_file
 
 
 # No worker on a cluster: there every submission starts its own processes.

@@ -69,7 +69,9 @@ def expected(schema: Mapping[str, Any]) -> str:
     words = [_TYPE_WORDS[kind] for kind in types]
     if types and types[0] in ("number", "integer"):
         words[0] += _range(schema)
-    if types and types[0] == "array" and isinstance(schema.get("items"), Mapping):
+    if types and types[0] == "array" and "prefixItems" in schema:
+        words[0] += f" of {len(schema['prefixItems'])}: {', '.join(map(expected, schema['prefixItems']))}"
+    elif types and types[0] == "array" and "items" in schema:
         words[0] += f", each {expected(schema['items'])}"
     return listed(words) if words else "another value"
 
@@ -90,6 +92,8 @@ def faults(value: Any, schema: Mapping[str, Any]) -> Iterator[Fault]:
         path = tuple(error.absolute_path)
         if error.validator == "uniqueItems":
             yield path, f"found {shown(error.instance)}, with an entry twice.", "Name each once."
+        elif error.schema is False:  # beyond the last place of a list of fixed length
+            yield path, f"found {shown(error.instance)}, expected nothing here.", "Leave it out."
         elif error.validator not in ("additionalProperties", "required"):
             default = error.schema.get("default")
             remedy = "Write such a value" + (f", or leave it out for {shown(default)}." if default is not None else ".")

@@ -122,7 +122,7 @@ def _fitting(path: Path, plain: Mapping[str, Any]) -> Result:
     """Return the record of plain values; refuse values that no result holds, and such as contradict each other."""
     try:
         result = msgspec.convert(plain, Result)
-        if foreign := _foreign(result):
+        if foreign := foreign_names(result):
             raise msgspec.ValidationError(f"The assay does not have {', '.join(foreign)}.")
     except msgspec.ValidationError as error:
         # The schema finds all faults, with words for each.
@@ -135,7 +135,7 @@ def _fitting(path: Path, plain: Mapping[str, Any]) -> Result:
     return result
 
 
-def _foreign(result: Result) -> list[str]:
+def foreign_names(result: Result) -> list[str]:
     """Return the names of reagents and reasons in a result that the assay does not have."""
     assay, control, cuts = current_assay(), result.lent, result.acquisition.uncut
     reasons = {*result.reasons, *(tube.error.code for tube in result.tubes if tube.error is not None)}
