@@ -49,6 +49,8 @@ def config_text(
         "overrides: config/overrides.tsv",
         "# Where the files go that a report saves when it is signed.",
         "reviews: reviews",
+        "# Who may sign, each as - {name: A. Smith, role: pathologist, may_sign_second: true}",
+        "reviewers: []",
         "# Where the FCS files lie that the sheet of tubes names.",
         f"fcs_dir: {json.dumps(fcs_dir)}",
         "# file: the matrix each FCS file carries | the path of a CSV file | none: compensated already",
