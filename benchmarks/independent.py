@@ -232,9 +232,9 @@ simulator. Limits are the default ones. Seeds from {HELD_OUT} on were not used f
 FUNCTIONAL_DEFECT, and any call where the assay failed; **wrong** another call that is not the sample's. **Plain** are
 families that a good assay decides.
 
-No file can show three of the things drawn here: that a dim healthy person beside a very bright control is healthy
-(two healthy people differ by a factor of two in one pair of 20), that old blood expresses less although CD69 is there,
-and that the only stained tube of a sample is another person's of like composition.
+No file can show three of the things drawn here: that a dim healthy person beside a very bright control is healthy (two
+healthy people differ by a factor of two in one pair of 20), that old blood expresses less although CD69 is there, and
+that the only stained tube of a sample is another person's of like composition.
 
 | samples | right | harmful | of them without a word (QC pass) | wrong | plain | plain left open |
 |---:|---:|---:|---:|---:|---:|---:|
