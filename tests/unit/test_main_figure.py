@@ -142,8 +142,8 @@ def test_cells_of_few_places_are_dots_without_contours() -> None:
     assert cloud(few)[1] == []
     picture, contours = cloud(many)
     assert contours
-    assert picture[2 * 10, 2 * 80, 3] == 255, "a single cell far from the others is seen"
-    assert picture[2 * 60, 2 * 60, 3] == 0
+    assert picture[10, 80, 3] == 255, "a single cell far from the others is seen"
+    assert picture[60, 60, 3] == 0
 
 
 def test_both_readouts_are_beside_each_other(mosaic: Person, control: Person) -> None:

@@ -18,16 +18,16 @@ DOT = "#6f93b8"  # a cell where there are too few for a shade
 
 
 def cloud(counts: Counts) -> tuple[NDArray[np.uint8], list[NDArray[np.float64]]]:
-    """Return the picture of cells, (2n, 2n, 4), and its contours, each (points, 2), from counts, (n, n), [x, y]."""
+    """Return the picture of cells, (n, n, 4), and its contours, each (points, 2), from counts, (n, n), [x, y]."""
     from contourpy import contour_generator
 
     inner = np.pad(counts.T[1:-1, 1:-1], 1, mode="edge")
     smooth = smoothed(inner, SMOOTH)
     top = float(smooth.max())
-    dots = _doubled(counts.T > 0)
+    dots = counts.T > 0
     if top <= 0:
         return _palette()[np.where(dots, SHADES + 1, 0)], []
-    level = np.sqrt(_between(smooth) / top)
+    level = np.sqrt(smooth / top)
     shades = np.clip((level - 0.12) / 0.88 * SHADES, 0, SHADES).astype(np.uint8)
     shades[dots & (shades < 2)] = SHADES + 1
     if counts.sum() < FEW:
@@ -53,26 +53,6 @@ def smoothed(counts: Counts, width: float) -> Counts:
         parts = [weight * longer[shift : shift + size] for shift, weight in enumerate(weights.tolist())]
         counts = np.moveaxis(np.sum(parts, axis=0), 0, axis)
     return counts
-
-
-def _doubled(cells: NDArray[Any]) -> NDArray[Any]:
-    """Return cells, (n, n), as (2n, 2n)."""
-    doubled: NDArray[Any] = cells.repeat(2, axis=0).repeat(2, axis=1)
-    return doubled
-
-
-def _between(cells: Counts) -> Counts:
-    """Return cells, (n, n), as (2n, 2n), linear between their middles."""
-    for axis in (0, 1):
-        before, after = (np.roll(cells, shift, axis) for shift in (1, -1))
-        first, last = (np.take(cells, [end], axis) for end in (0, -1))
-        before = np.concatenate([first, np.take(before, range(1, cells.shape[axis]), axis)], axis)
-        after = np.concatenate([np.take(after, range(cells.shape[axis] - 1), axis), last], axis)
-        pair = np.stack([0.75 * cells + 0.25 * before, 0.75 * cells + 0.25 * after], axis + 1)
-        shape = list(cells.shape)
-        shape[axis] *= 2
-        cells = pair.reshape(shape)
-    return cells
 
 
 @cache

@@ -20,7 +20,7 @@ from cd40l_flow.figures.clouds import cloud, smoothed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.text import Annotation
+    from matplotlib.text import Text
 
 KINDS = ("unstimulated", "background", "stimulated")
 INK, MUTED, LINE = "#1b2733", "#55616e", "#b02a1d"
@@ -74,23 +74,17 @@ class Frame:
     def __init__(self, axes: Axes, *, across: bool = True, up: bool = True) -> None:
         """Take axes; ``across`` and ``up`` say whether words stand below and beside them."""
         self.axes, self._worded = axes, {"x": across, "y": up}
-        self._words: dict[str, list[Annotation]] = {"x": [], "y": []}
+        self._words: dict[str, list[Text]] = {"x": [], "y": []}
         axes.set(xlim=(0, 1), ylim=(0, 1))
         axes.set_axis_off()
         # Frame and ticks as one line: matplotlib's own, an artist each, take most of the time of a figure.
         self.frame = axes.plot([], [], color=MUTED, lw=0.7, clip_on=False, transform=axes.transAxes, zorder=2.5)[0]
         self.scale(None, None)
-        place: dict[str, Any] = {
-            "xycoords": "axes fraction",
-            "textcoords": "offset points",
-            "color": INK,
-            "fontsize": USUAL,
-        }
         self._names = {
-            "x": axes.annotate("", (0.5, 0), (0, -13), ha="center", va="top", **place),
-            "y": axes.annotate("", (0, 0.5), (-21, 0), ha="right", va="center", rotation=90, **place),
+            "x": self._text(0.5, 0, (0, -13), USUAL, ha="center", va="top"),
+            "y": self._text(0, 0.5, (-21, 0), USUAL, ha="right", va="center", rotation=90),
         }
-        self._title = axes.annotate("", (0.5, 1), (0, 3), ha="center", va="bottom", **place)
+        self._title = self._text(0.5, 1, (0, 3), USUAL, ha="center", va="bottom")
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 2}
         words: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": SMALL, "color": MUTED, "zorder": 3}
         self._missing = axes.text(0.5, 0.5, "", bbox=box, **words)
@@ -127,19 +121,21 @@ class Frame:
         wanted = readable_ticks(ticks, LETTER if across else 0.0, 0.0 if across else 0.1)
         texts = self._words[which]
         while len(texts) < len(wanted):
-            align: dict[str, Any] = {"ha": "center", "va": "top"} if across else {"ha": "right", "va": "center"}
-            place: dict[str, Any] = {
-                "xycoords": "axes fraction",
-                "textcoords": "offset points",
-                "color": INK,
-                "fontsize": SMALL,
-            }
-            texts.append(self.axes.annotate("", (0, 0), (0, -4) if across else (-4, 0), **align, **place))
+            align = {"ha": "center", "va": "top"} if across else {"ha": "right", "va": "center"}
+            texts.append(self._text(0, 0, (0, -4) if across else (-4, 0), SMALL, **align))
         for text, tick in zip(texts, [*wanted, *[None] * (len(texts) - len(wanted))], strict=True):
             text.set_visible(tick is not None)
             if tick:
                 text.set_text(tick[2])
-                text.xy = (tick[1], 0) if across else (0, tick[1])
+                text.set_position((tick[1], 0) if across else (0, tick[1]))
+
+    def _text(self, x: float, y: float, away: tuple[float, float], size: float, **look: Any) -> Text:
+        """Return a text at fractions of the axes, ``away`` from there by points; an annotation takes longer to draw."""
+        from matplotlib.transforms import ScaledTranslation
+
+        scale = self.axes.get_figure(root=True).dpi_scale_trans  # type: ignore[union-attr]
+        shift = ScaledTranslation(away[0] / 72, away[1] / 72, scale)
+        return self.axes.text(x, y, "", transform=self.axes.transAxes + shift, color=INK, fontsize=size, **look)
 
 
 class Quadrants(Frame):
