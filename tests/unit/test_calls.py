@@ -121,6 +121,17 @@ def test_two_explanations_that_are_close_are_no_call(best: str, second: str, rea
     assert judge(case).call == best
 
 
+def test_a_guard_that_takes_no_call_away_does_not_keep_the_reagents_from_settling_one() -> None:
+    """A background made of stimulated cells has moved with them, so that it lies above resting ones says nothing."""
+    moved = with_measures(pair(NORMAL, NORMAL), CD154, beside=close("NORMAL", "MOSAIC"), background_shift=0.8)
+    assert judge(moved).call == NORMAL
+    left_open = judge(replace(moved, joint=joint({CD154: NORMAL, CD40_IG: NORMAL}, 2.0)))
+    assert (left_open.call, left_open.reasons) == (INDETERMINATE, ("MOSAIC_GREY_ZONE",))
+    borrowed = replace(moved.reagents[CD154].anchor, exact=False)
+    decision = judge(with_measures(moved, CD154, anchor=borrowed))
+    assert (decision.call, decision.reasons[0]) == (INDETERMINATE, "HIGH_BACKGROUND")
+
+
 def test_all_reagents_together_settle_nothing_that_one_of_them_contradicts() -> None:
     case = pair(NORMAL, NORMAL)
     undecided = with_measures(case, CD40_IG, beside=close("NORMAL", "MOSAIC"))

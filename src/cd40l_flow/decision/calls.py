@@ -120,7 +120,8 @@ def _subcall(
     reasons = _codes(relevant, pattern)
     call = INDETERMINATE if reasons else pattern
     if reason and not reasons:
-        doubtful = [guard.code for guard in relevant if guard.blocking and guard.code in OF_MEASURES]
+        # One that takes no call away explains nothing: the measures hold what it says.
+        doubtful = [guard.code for guard in relevant if guard.blocking and guard.blocks and guard.code in OF_MEASURES]
         reasons = (*dict.fromkeys(doubtful), reason)
     return SubCall(reagent, call, pattern, reasons, outcomes)
 
