@@ -62,9 +62,9 @@ def _remove(part: Path) -> None:
 def _in_words(path: Path, error: OSError) -> WriteError:
     why = _NO_ROOM.get(error.errno or 0, error.strerror or str(error))
     remedy = "Make room there" if error.errno in _NO_ROOM else "See that the folder is there and may be written"
-    told = WriteError(f"{path.parent}: {path.name} cannot be written: {why}. {remedy}, and run again.")
-    told.errno, told.strerror, told.filename = error.errno, error.strerror, str(path)
-    return told
+    failure = WriteError(f"{path.parent}: {path.name} cannot be written: {why}. {remedy}, and run again.")
+    failure.errno, failure.strerror, failure.filename = error.errno, error.strerror, str(path)
+    return failure
 
 
 def read_small(path: str | Path, most: int) -> bytes:

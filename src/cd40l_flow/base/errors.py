@@ -3,7 +3,7 @@
 Every message names the file, the place in it, what was found, what was expected and what to do.
 
 Cd40lFlowError
-    ├── InputsError    the sheets or the configuration: nothing is run, all problems are told at once
+    ├── InputsError    the sheets or the configuration: nothing is run, all problems are reported at once
     ├── TubeError      one FCS file: its sample becomes INDETERMINATE, the others go on
     └── RecordError    one file that a step wrote: it is not what it says, and costs its own sample
 """

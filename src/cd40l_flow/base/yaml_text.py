@@ -115,7 +115,7 @@ def _shown(loader: Any, node: Any) -> str:
 
 
 def _plain(kind: str, value: str) -> str:
-    """Return how the number is written that was perhaps meant; nothing where that cannot be told."""
+    """Return how the number is written that was perhaps meant; nothing where that cannot be known."""
     digits = value.replace("_", "")
     if kind == "int" and digits.lstrip("+-").isdigit():
         return f"{int(digits)} for the number"

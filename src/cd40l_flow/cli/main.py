@@ -14,7 +14,7 @@ from cd40l_flow.cli.arguments import CONFIG, parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns 0 when every sample has a result, 2 for a mistake in the inputs, told without a
+    """Run one command; returns 0 when every sample has a result, 2 for a mistake in the inputs, reported without a
     traceback.
     """
     options = parser().parse_args(arguments)

@@ -1,4 +1,4 @@
-"""The reviews that a command is told of."""
+"""The reviews that a command is given."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def reviews_of(options: argparse.Namespace) -> Reviews:
     try:
         people = People.of(json.loads(options.reviewers))
     except (ValueError, TypeError, KeyError):
-        told = 'expected a list in JSON, as [{"name": "A. Smith", "role": "immunologist", "may_sign_second": true}].'
-        raise Cd40lFlowError(f"--reviewers: {told}") from None
+        wanted = 'expected a list in JSON, as [{"name": "A. Smith", "role": "immunologist", "may_sign_second": true}].'
+        raise Cd40lFlowError(f"--reviewers: {wanted}") from None
     return taken_reviews(files, next(iter([*options.ledger, *beside]), None), people)
 
 

@@ -176,7 +176,7 @@ def _limits(results: Sequence[Result], reagent: str, measure: str) -> list[tuple
     hover = []
     for (low, high), names in sorted(together.items()):
         ends = [_odds(end) if _is_odds(measure) else format_limit(measure, round(end, 3)) for end in (low, high)]
-        # A range of limits is told by its ends, unless they read alike.
+        # A range of limits is labelled at its ends, unless they read alike.
         value = ends[0] if ends[0] == ends[1] else f"{ends[0]} – {ends[1]}"
         hover.append((f"{', '.join(names)} {value}".strip(), low, high))
     return hover

@@ -48,7 +48,7 @@ class Drawn:
 
 
 def read_drawn(path: Path, trees: Sequence[GateTree]) -> tuple[list[Drawn], list[str]]:
-    """Return the gates in a file for the tubes of a result, and what is to be told of the file.
+    """Return the gates in a file for the tubes of a result, and the messages about the file.
 
     Raises Cd40lFlowError for a file that is neither a FlowJo 10 workspace nor Gating-ML 2.0, that has no gate of these
     tubes, or one of whose gates ends at NaN or infinity.

@@ -151,7 +151,7 @@ def _effective(result: Result) -> Json:
 
 
 def _call_observation(result: Result, call: str, state: ReviewState) -> Json:
-    """Return the call: the reviewed one where there is one, the automatic one told beside it."""
+    """Return the call: the reviewed one where there is one, the automatic one named beside it."""
     words = load_texts()["fhir"]
     found: Json = {"code": {"coding": [coding(LOCAL, "call", words["call"])], "text": words["call"]}}
     if state.state == "repeat":
@@ -194,7 +194,7 @@ def _report(
     words, status = texts["fhir"], STATUS[state.state]
     statement = list(result.statement) if call == result.call and status != "cancelled" else []
     title = texts["calls"][call]["title"] if status != "cancelled" else words["repeat"]
-    told = [texts["sections"]["review"]["states"][state.state]["word"], title, *statement, texts["research_use"]]
+    sentences = [texts["sections"]["review"]["states"][state.state]["word"], title, *statement, texts["research_use"]]
     report: Json = {
         "resourceType": "DiagnosticReport",
         "identifier": [{"system": f"{LOCAL}:sample", "value": result.sample}],
@@ -203,7 +203,7 @@ def _report(
         "code": _panel_code(),
         "specimen": [place.refer("specimen")],
         "result": [{"reference": one} for one in observations],
-        "conclusion": " ".join(text if text.endswith(".") else f"{text}." for text in told),
+        "conclusion": " ".join(text if text.endswith(".") else f"{text}." for text in sentences),
     }
     if status != "cancelled":
         report["conclusionCode"] = [call_value(call)]

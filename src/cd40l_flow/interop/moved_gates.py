@@ -27,7 +27,7 @@ class Move:
 
 
 def moves(tree: GateTree, drawn: Sequence[Drawn]) -> tuple[list[Move], list[str]]:
-    """Return the boundaries of a tube that were moved, and what is to be told of gates that could not be taken."""
+    """Return the boundaries of a tube that were moved, and messages about gates that could not be taken."""
     found: list[Move] = []
     messages: list[str] = []
     known = {_plain(gate.name): gate for gate in tree.gates}

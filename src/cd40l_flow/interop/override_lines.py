@@ -23,7 +23,7 @@ LONGEST = {"by": 100, "reason": 500}
 
 @dataclass(frozen=True)
 class Found:
-    """The lines to add, as cells by column, and what is to be told of the file."""
+    """The lines to add, as cells by column, and the messages about the file."""
 
     lines: tuple[Mapping[str, str], ...]
     messages: tuple[str, ...]
@@ -32,7 +32,7 @@ class Found:
 def find_overrides(result: Result, file: Path, *, by: str, reason: str, tube: str | None = None) -> Found:
     """Return the overrides that lead from a result's gates to those of a file, of one ``tube`` (``fcs``) or all.
 
-    Only boundaries that differ are told. Raises Cd40lFlowError for a file that cannot be read, a tube that is not the
+    Only boundaries that differ count. Raises Cd40lFlowError for a file that cannot be read, a tube that is not the
     sample's, or replicates whose common threshold was moved to different places.
     """
     for name, text in (("by", by), ("reason", reason)):
@@ -67,7 +67,7 @@ def find_overrides(result: Result, file: Path, *, by: str, reason: str, tube: st
 
 
 def _unused(found: Sequence[Move], reagents: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return what is to be told of thresholds that were moved in a tube that does not set them.
+    """Return messages about thresholds that were moved in a tube that does not set them.
 
     Raises Cd40lFlowError where pooled tubes disagree.
     """

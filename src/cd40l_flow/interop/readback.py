@@ -112,7 +112,7 @@ def _joined(parts: Sequence[Mapping[str, Mask]]) -> dict[str, Mask]:
 def _by_flowkit(path: str, name: str) -> Any | None:
     """Return FlowKit's reading of a file; None where it cannot read it."""
     with warnings.catch_warnings():
-        # What is odd about a file was told when it was analysed.
+        # What is odd about a file was reported when it was analysed.
         warnings.simplefilter("ignore")
         try:
             return flowkit.Sample(path, sample_id=name, subsample=1)

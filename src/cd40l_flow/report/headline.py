@@ -141,8 +141,8 @@ def limiting(result: Result) -> View:
     for code in result.reasons[:MOST_REASONS]:
         found = [finding(guard) for guard in result.guards if guard.code == code and guard.fired is not False]
         found = found or [message.text for message in result.messages if message.code == code]
-        told = list(dict.fromkeys(_cut(text, LONGEST_FOUND) for text in found if text))
-        rows.append({**reason_texts(code), "code": code, "found": told[:MOST_FOUND]})
+        texts = list(dict.fromkeys(_cut(text, LONGEST_FOUND) for text in found if text))
+        rows.append({**reason_texts(code), "code": code, "found": texts[:MOST_FOUND]})
     more = len(result.reasons) - len(rows)
     return {"rows": rows, "more": load_texts()["page"]["more_reasons"].format(count=more) if more else ""}
 

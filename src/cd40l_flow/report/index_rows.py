@@ -66,10 +66,10 @@ def _marks(result: Result, moved: Sequence[Moved]) -> tuple[View, ...]:
     marks += [_mark(code, "flag") for code in fired]
     for one in moved[:1]:
         ratio = format_number("ratio", one.ratio)
-        told = words["moved"].format(reagent=one.reagent, ratio=ratio)
+        name = words["moved"].format(reagent=one.reagent, ratio=ratio)
         title = words["moved_title"].format(control=one.control, reagent=one.reagent, ratio=ratio, count=one.others)
         short = words["moved_short"].format(ratio=ratio)
-        marks.append({"code": "", "name": told, "short": short, "title": title, "kind": "reason", "grave": True})
+        marks.append({"code": "", "name": name, "short": short, "title": title, "kind": "reason", "grave": True})
     return tuple(marks)
 
 
@@ -78,7 +78,7 @@ def _mark(code: str, kind: str) -> View:
 
 
 def control_cells(samples: Sequence[Sample]) -> dict[str, View]:
-    """Return what each control is told by in the rows that rest on it: its name, and what is wrong with it."""
+    """Return what each control is named by in the rows that rest on it: its name, and what is wrong with it."""
     words = load_texts()["index"]
     found = {}
     for sample in samples:

@@ -84,11 +84,11 @@ def _doubt(doubt: Doubt, state: ReviewState, result: Result | None) -> str:
         values["when"] = _time(values["when"])
     if values.get("call"):
         values["call"] = calls[values["call"]]["word"]
-    told: str = words["doubts"][doubt.code].format(**values)
+    text: str = words["doubts"][doubt.code].format(**values)
     if doubt.code == "result_changed" and result is not None:
         last = [review for review, standing in state.history if standing == "stale"][-1]
-        told = f"{told} {_what_changed(last, result)}"
-    return told
+        text = f"{text} {_what_changed(last, result)}"
+    return text
 
 
 def _what_changed(review: Review, result: Result) -> str:
@@ -188,5 +188,5 @@ def _signature(review: Review, people: People) -> View:
 
 
 def _time(signed_at: str) -> str:
-    told: str = load_texts()["sections"]["review"]["time"].format(date=signed_at[:10], clock=signed_at[11:16])
-    return told
+    text: str = load_texts()["sections"]["review"]["time"].format(date=signed_at[:10], clock=signed_at[11:16])
+    return text

@@ -58,7 +58,7 @@ def _coded(reagent: str, call: str) -> Coded:
 
 
 def _of(decision: Decision, reagent: str) -> str:
-    """Return the sub-call that is told of a reagent."""
+    """Return the sub-call that is reported of a reagent."""
     if decision.call == INDETERMINATE:
         return INDETERMINATE
     assay = current_assay()
