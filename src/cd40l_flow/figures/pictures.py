@@ -23,7 +23,7 @@ _VEIL, _VEILED = "#e9ecef", 0.62
 
 
 def draw_pictures(tubes: Sequence[Mapping[str, Any]], arrays: Mapping[str, Cells]) -> NDArray[np.uint8]:
-    """Draw the panels of tubes: return their pictures, PNG after PNG; each panel's ``picture`` then says where its own is.
+    """Draw the panels of tubes: return their pictures, PNG after PNG; each panel's ``picture`` says where its own is.
 
     It says so as [begin, end), bytes. A panel names its counts in ``arrays``, (bins, bins), [x, y]; one that is missing
     has no picture.
