@@ -174,7 +174,7 @@ def _signature(review: Review, people: People) -> View:
     call = load_texts()["calls"][review.call]["word"] if review.call else ""
     decision = words["decisions"][review.decision].format(call=call)
     person, time = people.find(review.reviewer), _time(review.signed_at)
-    # A listed reviewer is told as the list has the name, however it was typed.
+    # A listed reviewer has the name of the list, however it was typed.
     name, role = (person.name, person.role) if person is not None else (review.reviewer, "")
     return {
         "name": name,
