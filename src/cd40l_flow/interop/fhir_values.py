@@ -7,7 +7,7 @@ from typing import Any
 
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts
-from cd40l_flow.result.numbers import measure_kind
+from cd40l_flow.result.numbers import clipped, measure_kind
 from cd40l_flow.result.types.decision import Coded
 from cd40l_flow.result.types.result import Result
 
@@ -58,7 +58,7 @@ def quantities(result: Result, controls: Sequence[Result]) -> Iterator[Json]:
     for reagent in current_assay().targets:
         values = result.numbers(reagent)
         for measure in MEASURES:
-            if (value := values.get(measure)) is not None:
+            if (value := clipped(measure, values.get(measure))) is not None:
                 yield _quantity(result, controls, reagent, measure, value)
     if result.cd69_percent is not None:
         guard = _guard(result, "ACTIVATION_FAILED", result.cd69_percent)
@@ -75,7 +75,7 @@ def _quantity(result: Result, controls: Sequence[Result], reagent: str, measure:
         "code": {"coding": [coding(f"{LOCAL}:measure", f"{reagent}.{measure}", label)], "text": label},
         "valueQuantity": _amount(value, kind),
     }
-    ends = [(end, values.get(f"{measure}_{end}")) for end in ("low", "high")]
+    ends = [(end, clipped(measure, values.get(f"{measure}_{end}"))) for end in ("low", "high")]
     parts = [
         {
             "code": {

@@ -9,7 +9,7 @@ from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.report.banner import shown_subcalls
 from cd40l_flow.report.figures import why_absent
-from cd40l_flow.result.numbers import format_interval, format_measure, format_number, format_unit
+from cd40l_flow.result.numbers import clipped, format_interval, format_measure, format_number, format_unit
 from cd40l_flow.result.types.decision import Guard
 from cd40l_flow.result.types.result import Result
 
@@ -141,15 +141,9 @@ def _by_itself(result: Result, reagent: str) -> str:
 
 def _comparison_row(result: Result, reagent: str, measure: str) -> View | None:
     """Return the row of a measure that compares a sample with its control, with the limit of a rule that uses it."""
-    values = result.numbers(reagent)
+    values = {name: clipped(name, value) for name, value in result.numbers(reagent).items()}
     if values.get(measure) is None:
         return None
-    if measure == "mutant_fraction":
-        # Below 0 and above 1 lies only what counting and the control's own error add to it.
-        names = (measure, f"{measure}_low", f"{measure}_high")
-        values |= {
-            name: None if values[name] is None else min(max(float(values[name] or 0.0), 0.0), 1.0) for name in names
-        }
     words, limits = load_texts()["page"], result.configuration.limits.get("calls", {})
     reference, flag = "", "normal"
     if measure == "mfi_all_ratio":

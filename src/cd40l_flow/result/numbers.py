@@ -144,3 +144,11 @@ def format_interval(measure: str, values: Mapping[str, Any]) -> str:
     ends = [end * 100 if kind == "fraction" else end for end in (low, high)]
     decimals = max(_percent_decimals(end) for end in ends)
     return f"{ends[0]:.{decimals}f} to {ends[1]:.{decimals}f}{_THIN}%".replace("-", "−")
+
+
+def clipped(measure: str, value: float | None) -> float | None:
+    """Return a mutant fraction, or an end of its interval, within 0 and 1; another measure as it is.
+
+    Beyond lies only what counting and the control's own error add to it. ``result.json`` has it unclipped.
+    """
+    return min(max(value, 0.0), 1.0) if value is not None and measure.startswith("mutant_fraction") else value

@@ -10,6 +10,7 @@ from pathlib import Path
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.cohort.cells import safe
+from cd40l_flow.result.numbers import clipped
 from cd40l_flow.result.reviews.files import Reviews
 from cd40l_flow.result.reviews.signable import Signable, signable
 from cd40l_flow.result.reviews.state import UNSIGNED, ReviewState, states_of
@@ -48,13 +49,8 @@ def summary_row(result: Result, review: ReviewState) -> dict[str, str]:
         row[f"{target.key}_call"] = subcall.call if subcall is not None else ""
     for column, (reagent, measure) in current_assay().columns.items():
         if measure != "call":
-            row[column] = format_cell(_clipped(measure, result.numbers(reagent).get(measure)))
+            row[column] = format_cell(clipped(measure, result.numbers(reagent).get(measure)))
     return {column: safe(row[column]) for column in summary_columns()}
-
-
-def _clipped(measure: str, value: float | None) -> float | None:
-    """Return a mutant fraction within 0 and 1, for readers of a table; ``result.json`` tells it whole."""
-    return min(max(value, 0.0), 1.0) if value is not None and measure.startswith("mutant_fraction") else value
 
 
 def write_summary(results: Iterable[tuple[Result, str]], out_path: str | Path, reviews: Reviews | None = None) -> None:
