@@ -113,6 +113,12 @@ def test_odds_are_told_as_readers_say_them_and_the_telling_measure_first() -> No
     found = decided_by(result_of(made.SCENARIOS["ABSENT"], rules=[rule("ABSENT", odds)]))
     assert found is not None
     assert found.text == "CD154: odds of absent expression more than 1,000,000 to 1 (limit ≥ 100 to 1)"
+    hopeless = condition("normal_odds", -999.0, ">=", 4.605, met=False)
+    lost = result_of(
+        made.SCENARIOS["INDETERMINATE"], guards=[], reasons=[], rules=[rule("NORMAL", hopeless, met=False)]
+    )
+    found = decided_by(lost)
+    assert found is not None and found.value == "1 to 1,000,000"
     high = condition("positive_high", 0.0141, "<=", 0.1)
     found = decided_by(result_of(made.SCENARIOS["ABSENT"], rules=[rule("ABSENT", odds, high)]))
     assert found is not None

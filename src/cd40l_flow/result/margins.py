@@ -138,10 +138,11 @@ def _condition(rule: Rule, condition: Condition) -> Margin | None:
 
 def _odds(value: float) -> str:
     """Return natural-log odds as a reader says them."""
-    if value > math.log(1e6):
+    most = math.log(1e6)
+    if value > most:
         return str(load_texts()["page"]["odds_most"])
-    ratio = math.exp(abs(value))
-    number = f"{min(ratio, 1e6):,.0f}" if ratio >= 10 else f"{ratio:.1f}"
+    ratio = math.exp(min(abs(value), most))
+    number = f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.1f}"
     return f"{number} to 1" if value >= 0 else f"1 to {number}"
 
 
