@@ -17,12 +17,10 @@ View = dict[str, Any]
 def banner(result: Result) -> View:
     """Return the call, its words, its reasons with cause and remedy, and the sub-calls."""
     texts = load_texts()
-    words = texts["calls"][result.call]
-    title = words.get("title_control", words["title"]) if result.role == "control" else words["title"]
     return {
         "call": result.call,
-        "word": words["word"],
-        "title": title,
+        "word": texts["calls"][result.call]["word"],
+        "title": title_of(result, result.call),
         "statement": list(result.statement),
         "qc": {"key": result.qc, **texts["qc"][result.qc]},
         "reasons": [_reason(result, code) for code in result.reasons],
@@ -37,6 +35,12 @@ def banner(result: Result) -> View:
             for reagent, subcall in sorted(shown_subcalls(result).items(), key=_reagent_order)
         ],
     }
+
+
+def title_of(result: Result, call: str) -> str:
+    """Return what a call means in one line; of a control it may have another meaning than of a patient."""
+    words = load_texts()["calls"][call]
+    return str(words.get("title_control", words["title"]) if result.role == "control" else words["title"])
 
 
 def shown_subcalls(result: Result) -> Mapping[str, Subcall]:

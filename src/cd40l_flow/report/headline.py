@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cd40l_flow.assay.texts import load_texts, reason_texts
-from cd40l_flow.report.banner import finding
+from cd40l_flow.report.banner import finding, title_of
 from cd40l_flow.result.reviews.state import ReviewState
 from cd40l_flow.result.types.result import Result
 
@@ -27,7 +27,7 @@ def headline(result: Result, state: ReviewState) -> View:
     view: View = {
         "call": result.call,
         "word": automatic["word"],
-        "title": _title(result, result.call),
+        "title": title_of(result, result.call),
         "kicker": words["kicker"]["automatic"],
         "beneath": "",
         "sentences": list(result.statement),
@@ -35,7 +35,7 @@ def headline(result: Result, state: ReviewState) -> View:
     }
     if state.state in FINAL:
         view |= {"kicker": words["kicker"]["reviewed"], "call": state.reviewed_call}
-        view |= {"word": calls[state.reviewed_call]["word"], "title": _title(result, state.reviewed_call)}
+        view |= {"word": calls[state.reviewed_call]["word"], "title": title_of(result, state.reviewed_call)}
     latest = state.signatures[-1] if state.signatures else None
     if state.state == "overridden":
         view |= {"sentences": reviewed_sentences(result, state.reviewed_call)}
@@ -51,11 +51,6 @@ def headline(result: Result, state: ReviewState) -> View:
         view |= {"sentences": [words["pending"]["sentence"]]}
         view["beneath"] = words["beneath"]["pending"].format(call=automatic["word"])
     return view
-
-
-def _title(result: Result, call: str) -> str:
-    words = load_texts()["calls"][call]
-    return str(words.get("title_control", words["title"]) if result.role == "control" else words["title"])
 
 
 def reviewed_sentences(result: Result, call: str) -> list[str]:

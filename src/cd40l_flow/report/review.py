@@ -178,7 +178,6 @@ def _signature(review: Review, people: People) -> View:
     name, role = (person.name, person.role) if person is not None else (review.reviewer, "")
     return {
         "name": name,
-        "role": role,
         "time": time,
         "decision": decision,
         "reason": words["reason_codes"][review.reason_code] if review.reason_code else "",
