@@ -21,7 +21,7 @@ stimulated = cd.read(f"{folder}/P05_stim_cd154.fcs")
 print(stimulated.values.shape[0], "events;", dict(stimulated.markers))
 
 # %% [markdown]
-# A background tube does not say which detector it is the background of, so it is told; likewise that a tube was not
+# A background tube does not say which detector it is the background of, so it is stated; likewise that a tube was not
 # stimulated.
 
 # %%
