@@ -83,9 +83,7 @@ def peaks(curve: Density, negatives: Density) -> tuple[Peak, Peak] | None:
     if curve.total * (1 - curve.below(floor)) < A_FEW / 2:
         return None
     mode = curve.mode(low=floor)
-    lower = np.flatnonzero(
-        (curve.grid < mode) & (curve.height < curve.height.max(where=curve.grid >= mode, initial=0) / 2)
-    )
+    lower = np.flatnonzero((curve.grid < mode) & (curve.height < np.interp(mode, curve.grid, curve.height) / 2))
     half = float(curve.grid[lower[-1]]) if lower.size else LOW
     return dark, Peak(mode, max((mode - half) * TO_SD, NARROWEST_SD))
 
