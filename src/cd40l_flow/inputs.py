@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from cd40l_flow.assay.tables import TARGET
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.base.model import Events, Override, Sample, Tube
 from cd40l_flow.cohort.read_tubes import read_tubes
@@ -97,8 +98,8 @@ def read_sample(sample: Sample, settings: Settings) -> Read:
     """Read the tubes of a sample, each on its own: one that cannot be used is refused with its reason."""
     refused = settings.refused.get(sample.sample, {})
 
-    def read(tube: Tube, target: str | None) -> Events:
-        return compensate(read_events(tube, settings.panel(tube.panel), settings.spillover, target), reuse=True)
+    def read(tube: Tube, lent: Mapping[str, str]) -> Events:
+        return compensate(read_events(tube, settings.panel(tube.panel), settings.spillover, lent), reuse=True)
 
     tubes = read_tubes(sample, read, refused)
     events = dict(tubes.read)
@@ -151,7 +152,7 @@ def _repeated(events: Mapping[Tube, Events]) -> dict[Tube, Refusal]:
         for other, theirs in events.items():
             if tube is other or mine.digest != theirs.digest:
                 continue
-            combined = tube.path == other.path and mine.markers.get("target") != theirs.markers.get("target")
+            combined = tube.path == other.path and mine.markers.get(TARGET) != theirs.markers.get(TARGET)
             if not combined:
                 message = (
                     f"{tube.fcs} and {other.fcs} hold the same data: one of them is not what the sheet says. "

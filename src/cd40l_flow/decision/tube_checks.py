@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from cd40l_flow.assay.cd40l.gates import ACTIVATED, CD8_NEGATIVE, LYMPHOCYTES
+from cd40l_flow.assay.cd40l.gates import ACTIVATED, CD8_NEGATIVE
 from cd40l_flow.assay.gating_limits import GatingLimits
 from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.shared_gates import LYMPHOCYTES
 from cd40l_flow.base.model import Tube
 from cd40l_flow.decision.case import TubeCheck
 from cd40l_flow.decision.compensation_check import slopes
