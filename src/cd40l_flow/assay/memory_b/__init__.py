@@ -1,0 +1,1 @@
+"""The assay of class-switched memory B cells as tables."""
