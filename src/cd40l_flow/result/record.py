@@ -28,7 +28,7 @@ from cd40l_flow.result.types.result import Result
 __all__ = ["FILE", "SCHEMA_VERSION", "RecordError", "read_record", "write_record"]
 
 SCHEMA = "result.schema.json"
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 FILE = "result.json"
 # A result of five tubes takes 40 kB, a control of ninety less than 2 MB.
 MOST_BYTES = 100_000_000
