@@ -9,7 +9,7 @@ and the disturbances by name, ``demo`` the run that goes with the demonstration 
 from cd40l_flow.simulate.b_cells.demo import demo_samples
 from cd40l_flow.simulate.b_cells.laws import Subsets, healthy_b_percent, healthy_subsets
 from cd40l_flow.simulate.b_cells.samples import BSample
-from cd40l_flow.simulate.b_cells.scenarios import SCENARIOS, BScenario, day_control
+from cd40l_flow.simulate.b_cells.scenarios import SCENARIOS, BScenario, day_control, named_b_cells
 from cd40l_flow.simulate.b_cells.tube import BTube, simulate_b_tube
 from cd40l_flow.simulate.b_cells.write import b_fcs_name, write_b_cells
 
@@ -24,6 +24,7 @@ __all__ = [
     "demo_samples",
     "healthy_b_percent",
     "healthy_subsets",
+    "named_b_cells",
     "simulate_b_tube",
     "write_b_cells",
 ]

@@ -8,11 +8,11 @@ from cd40l_flow.simulate.b_cells.laws import Subsets
 from cd40l_flow.simulate.b_cells.samples import CD40, CD40_TUBES, BSample
 from cd40l_flow.simulate.b_cells.scenarios import ABSENT, CD40_ABSENT, LOW, NORMAL, OPEN, PRESENT, day_control
 
-RUN, CD40_RUN = "R2", "R3"
+RUN = "R2"
 
 
 def demo_samples() -> tuple[BSample, ...]:
-    """Return memory tubes of seven subjects (one of them twice) and CD40 tubes of three, each run with its control.
+    """Return memory tubes of seven subjects (one of them twice) and CD40 tubes of three; the run has a control of each.
 
     C01, P01, P02, P03 and P05 are subjects of ``simulate.default_cohort``. P02, a girl whose CD154 is normal, lacks
     CD40; P03 has no CD154, P05 is his mother. I01 is a healthy infant, T01 a boy at two times after a transplant.
@@ -25,7 +25,7 @@ def demo_samples() -> tuple[BSample, ...]:
     def cd40(sample: str, subject: str, **fields: Any) -> BSample:
         usual: dict[str, Any] = {
             "subject": subject,
-            "run": CD40_RUN,
+            "run": RUN,
             "events": 2400,
             "background": 1.0,
             "scenario": "demo",
@@ -117,7 +117,7 @@ def demo_samples() -> tuple[BSample, ...]:
             expected=(NORMAL,),
             **grafted,
         ),
-        day_control("C01R", CD40_RUN, CD40, subject="C01", events=2400),
+        day_control("C01R", RUN, CD40, subject="C01", events=2400),
         cd40("P01R", "P01", age_years=6.0, b_percent=20.0, expected=(PRESENT,), dangerous=(CD40_ABSENT,)),
         cd40(
             "P02R",

@@ -108,10 +108,10 @@ class Patient:
 
 
 PATIENTS: dict[str, Patient] = {
-    "healthy-b": Patient(_plain),
+    "healthy": Patient(_plain),
     "healthy-any": Patient(_healthy),
     "infant": Patient(_healthy, (0.1, 0.7)),
-    "carrier-b": Patient(_plain, (20.0, 45.0), {"sex": "F"}),
+    "carrier": Patient(_plain, (20.0, 45.0), {"sex": "F"}),
     "xhim": Patient(_affected(without_germinal_centre, igm_g_l=2.1, igg_g_l=0.6), (1.0, 25.0)),
     "cd40-deficient": Patient(_affected(without_germinal_centre, igm_g_l=2.6, igg_g_l=0.5), (1.0, 15.0), {"sex": "F"}),
     "icos": Patient(_affected(without_germinal_centre), (5.0, 50.0)),
@@ -244,9 +244,10 @@ class BScenario:
 
 
 SCENARIOS: tuple[BScenario, ...] = (
-    *(BScenario(name, name) for name in (*PATIENTS, *CD40_PATIENTS)),
-    *(BScenario(name, "healthy-b", name) for name in DISTURBANCES),
-    *(BScenario(f"{name}-of-xhim", "xhim", name) for name in DISTURBANCES),
+    *(BScenario(f"memory-{name}", name) for name in PATIENTS),
+    *(BScenario(name, name) for name in CD40_PATIENTS),
+    *(BScenario(f"memory-{name}", "healthy", name) for name in DISTURBANCES),
+    *(BScenario(f"memory-{name}-of-xhim", "xhim", name) for name in DISTURBANCES),
 )
 
 
@@ -269,12 +270,24 @@ def day_control(sample: str = "C01M", run: str = "R1", assay: str = "memory_b", 
     return BSample(sample, **fields)
 
 
-def named(name: str, seed: int) -> tuple[BSample, BSample] | None:
-    """Return the day control and the sample of a scenario of this name, or None where there is none."""
+def named_b_cells(name: str, seed: int) -> tuple[BSample, ...]:
+    """Return the day control and the sample of a scenario of this name; none where there is no such scenario."""
     for scenario in SCENARIOS:
         if scenario.name == name:
             sample = scenario.sample(seed, name)
-            control = day_control("C01", assay=sample.assay)
-            alike = {key: getattr(sample, key) for key in ("cd27_brightness", "instrument", "dump", "panel", "cd38")}
-            return replace(control, **alike), sample
-    return None
+            return as_of_the_day(day_control("C01", assay=sample.assay), sample), sample
+    return ()
+
+
+def as_of_the_day(control: BSample, sample: BSample) -> BSample:
+    """Return a control with the stain and the instrument of a sample of its run."""
+    return replace(
+        control,
+        cd27_ratio=sample.cd27_ratio,
+        cd27_brightness=sample.cd27_brightness,
+        cd38_spill=sample.cd38_spill,
+        instrument=sample.instrument,
+        panel=sample.panel,
+        dump=sample.dump,
+        cd38=sample.cd38,
+    )

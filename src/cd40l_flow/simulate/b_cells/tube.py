@@ -38,11 +38,13 @@ class BTube(Recording):
 
     def b_cells(self) -> Bools:
         """Return which events are live single B cells."""
-        return self.live & self.single & (self.kind == B)
+        b_cells: Bools = self.kind == B
+        return self.live & self.single & b_cells
 
     def lymphocytes(self) -> Bools:
         """Return which events are live single lymphocytes."""
-        return self.live & self.single & np.isin(self.kind, LYMPHOCYTES)
+        lymphocytes: Bools = np.isin(self.kind, LYMPHOCYTES)
+        return self.live & self.single & lymphocytes
 
 
 def b_tube_events(sample: BSample, reagent: str, parameters: SimulationParameters) -> int:

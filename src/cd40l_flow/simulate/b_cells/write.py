@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from cd40l_flow.base.disk import write_atomically
@@ -50,6 +51,7 @@ def write_b_cells(
     *,
     beside: Sequence[Scenario] = (),
     per_event: bool = False,
+    events_scale: float = 1.0,
     parameters: SimulationParameters | None = None,
     physics: BPhysics | None = None,
 ) -> list[Path]:
@@ -57,15 +59,18 @@ def write_b_cells(
 
     Writes their ``fcs/*.fcs``, ``config/`` (configuration and three sheets) and ``truth_b_cells.tsv``; with
     ``per_event`` also ``truth/<fcs>.npz``. ``beside`` are the scenarios of the CD154 assay whose files are in the
-    directory already (``simulate.write_cohort``): the sheets name them too. A tube's bytes depend on the seed, its
-    sample and reagent, on nothing else.
+    directory already (``simulate.write_cohort``): the sheets name them too. ``events_scale`` multiplies the events of
+    every tube. A tube's bytes depend on the seed, its sample and reagent, on nothing else.
     """
     usual = parameters or SimulationParameters()
     for folder in ("fcs", "config", *(["truth"] if per_event else [])):
         (directory / folder).mkdir(parents=True, exist_ok=True)
     written, truth = [], []
     tubes = [row for scenario in beside for row in tube_rows(scenario)]
-    for sample in samples:
+    for asked in samples:
+        sample = replace(
+            asked, events=round(events_scale * asked.events), b_events=round(events_scale * asked.b_events)
+        )
         dialect, main = b_dialect(sample), None
         for reagent in sample.tubes:
             tube = simulate_b_tube(sample, reagent, seed, parameters=usual, physics=physics)
