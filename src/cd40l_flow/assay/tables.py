@@ -20,7 +20,8 @@ class Reagent:
     protein, its function, or subsets of cells. ``lacks`` are the markers that a background is not stained for: it is
     measured in the detectors they have in the tubes it serves. ``key`` begins its columns of ``summary.tsv``,
     ``control_positive`` names the limit (group ``guards``) below which a control's percent positive fails, ``title`` is
-    what figures call it, and ``loinc`` are code and name of its result. ``expected`` targets have their place on the report even where they were not stained.
+    what figures call it, and ``loinc`` are code and name of its result. ``expected`` targets have their place on the
+    report even where they were not stained.
     """
 
     name: str
@@ -68,9 +69,9 @@ class Gate:
     the first finds it. ``stained``: what happens where tubes lack the marker, ``any`` (they go on ungated), ``own``
     (only those with it are gated; without any, what would come of the population comes of its parent) or ``all`` (no
     gate is drawn). ``around`` are the markers whose cells a scatter gate is drawn around, the first that every tube
-    has. ``only_if`` names the switch (group ``gating``) without which the gate is left out, ``from_control`` says that the run's controls give their boundary to the other samples,
-    ``distance`` names the limit beyond which it lies far from theirs. ``warn`` is a population and the limit (percent
-    of it) below which a tube is warned of.
+    has. ``only_if`` names the switch (group ``gating``) without which the gate is left out, ``from_control`` says that
+    the run's controls give their boundary to the other samples, ``distance`` names the limit beyond which it lies far
+    from theirs. ``warn`` is a population and the limit (percent of it) below which a tube is warned of.
     """
 
     population: str
