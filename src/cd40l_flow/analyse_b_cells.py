@@ -71,9 +71,7 @@ def analyse_b_cells(job: Job, control_results: Mapping[str, Result]) -> tuple[Re
         statement=statement(job.sample, judged.decision, judged.memory, judged.cd40),
         changes=(),
         control_terms={},
-        failures=failures_of(job.sample, judged.decision, z, job.settings.limits)
-        if job.sample.role == "control"
-        else (),
+        failures=failures if job.sample.role == "control" else (),
         reagent_failures={},
     )
     messages = [*result.messages, *export_messages(result, judged.gated.tubes)]

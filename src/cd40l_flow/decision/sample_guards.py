@@ -9,7 +9,7 @@ from cd40l_flow.assay.gating_limits import AcquisitionLimits
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.decision.applied import Guard, beyond, guard
-from cd40l_flow.decision.case import Case, TubeCheck
+from cd40l_flow.decision.case import Case, TubeCheck, WithoutTimeQC
 
 
 def sample_guards(case: Case, limits: Limits) -> Iterator[Guard]:
