@@ -34,8 +34,13 @@ TEXTS = {
     "review": "review",
     "cytometer": "instrument",
 }
-# Measures of each reagent in the table.
-MEASURES = ("negative_fraction", "percent_positive", "mfi_ratio", "mutant_fraction")
+# Measures of each reagent in the table, with the words that follow the reagent's name in their heads.
+MEASURES = {
+    "negative_fraction": "negative",
+    "percent_positive": "positive",
+    "mfi_ratio": "MFI ratio",
+    "mutant_fraction": "mutant",
+}
 MOST_EVENTS = 200
 
 
@@ -144,12 +149,15 @@ def _data(rows: Sequence[Row], out: Path) -> str:
     """Return the samples as JSON that may stand in a page."""
     keys = {reagent.key: name for name, reagent in current_assay().targets.items()}
     numbers = [
-        (f"{key}_{measure}", f"{name} {_short(measure)}", measure) for key, name in keys.items() for measure in MEASURES
+        (f"{key}_{measure}", f"{name} {words}", measure)
+        for key, name in keys.items()
+        for measure, words in MEASURES.items()
+        if any(row.get(f"{key}_{measure}") is not None for row in rows)
     ]
-    numbers = [
-        (column, head, measure) for column, head, measure in numbers if any(row.get(column) is not None for row in rows)
+    numbers += [
+        ("cd69_percent", "CD69 positive", "cd69_percent"),
+        ("activated_events", "activated", "activated_events"),
     ]
-    numbers += [(name, _short(name), name) for name in ("cd69_percent", "activated_events")]
     folders = list(dict.fromkeys(row["folder"] for row in rows))
     data: dict[str, Any] = {
         "sample": [row["sample"] for row in rows],
@@ -169,11 +177,6 @@ def _data(rows: Sequence[Row], out: Path) -> str:
     }
     # Nothing in it may end the element that it stands in.
     return json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
-
-
-def _short(measure: str) -> str:
-    entry = load_texts()["measures"].get(measure) or {}
-    return str(entry.get("short") or measure_label(measure))
 
 
 def _text_column(rows: Sequence[Row], name: str, head: str) -> dict[str, Any]:

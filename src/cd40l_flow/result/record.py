@@ -35,7 +35,7 @@ FILE = "result.json"
 # A result of five tubes takes 40 kB, a control of ninety less than 2 MB.
 MOST_BYTES = 100_000_000
 _LINE = re.compile(rb'^"digest": "([0-9a-f]{64})",?\n', re.MULTILINE)
-_NOW = re.compile(rb'^"schema_version": "%s",?\n' % re.escape(SCHEMA_VERSION).encode(), re.MULTILINE)
+_NOW = f'\n"schema_version": "{SCHEMA_VERSION}"'.encode()
 # The line of the digest begins at 6 kB where acquisition is long.
 _HEAD = 32_768
 _AGAIN = "Remove it and run the workflow again."
@@ -95,7 +95,7 @@ def read_parts(path: str | Path, kind: type[Parts]) -> Parts:
         raise RecordError(path, "is not there.", "Run the workflow again.") from None
     except JsonFault as error:
         raise RecordError(path, f"is no result: it {error}", _AGAIN) from None
-    if _NOW.search(content) is None:
+    if _NOW not in content:
         earlier = read_record(path, same_engine=False)
         return msgspec.convert(msgspec.to_builtins(earlier), kind)
     _unedited(path, content)
