@@ -147,7 +147,8 @@ class Assay:
     reason; ``functional`` is the rule of a defect of function, ``alike`` what else a call of both readouts needs.
     ``gates`` stand in the order in which they are drawn, each on the population of the one before. ``measures`` are
     those of the report, by group; ``summary`` the reagents and measures (``call``: its call) of the summary's last
-    columns. All in their order.
+    columns. All in their order. ``name`` is the value of the column ``assay``; ``stimulates``: cells are stimulated;
+    ``needs_control``: no call without a healthy control of the run.
     """
 
     reagents: tuple[Reagent, ...]
@@ -160,6 +161,9 @@ class Assay:
     calls: Mapping[tuple[str, str], tuple[str, str]]
     measures: Mapping[str, tuple[str, ...]]
     summary: tuple[tuple[str, str], ...]
+    name: str = "cd40l"
+    stimulates: bool = True
+    needs_control: bool = True
 
     @cached_property
     def reagent_names(self) -> tuple[str, ...]:

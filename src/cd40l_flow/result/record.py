@@ -30,7 +30,7 @@ __all__ = ["FILE", "SCHEMA_VERSION", "RecordError", "read_parts", "read_record",
 Parts = TypeVar("Parts", bound=msgspec.Struct)
 
 SCHEMA = "result.schema.json"
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 FILE = "result.json"
 # A result of five tubes takes 40 kB, a control of ninety less than 2 MB.
 MOST_BYTES = 100_000_000
