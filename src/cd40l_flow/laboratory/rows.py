@@ -18,7 +18,21 @@ from cd40l_flow.result.types.control import Control
 Row = dict[str, Any]
 # Columns of every row with the kind of their values; those of the reagents follow.
 TEXTS = (
-    *("folder", "state", "sample", "run", "month", "role", "sex", "call", "reasons", "qc", "review", "reviewed_call"),
+    *(
+        "folder",
+        "state",
+        "sample",
+        "assay",
+        "run",
+        "month",
+        "role",
+        "sex",
+        "call",
+        "reasons",
+        "qc",
+        "review",
+        "reviewed_call",
+    ),
     *("cytometer", "digest", "engine_version", "failed"),
 )
 NUMBERS = ("activated_events", "cd69_percent")
@@ -62,6 +76,7 @@ class Seen(Struct, frozen=True):
     engine_version: str
     digest: str | None
     sample: str
+    assay: str
     run: str
     role: str
     sex: str
@@ -89,6 +104,7 @@ def row_of_result(seen: Seen) -> Row:
     read = [tube for tube in seen.tubes if tube.status == "ok"]
     row: Row = {
         "sample": seen.sample,
+        "assay": seen.assay,
         "run": seen.run,
         "month": min((tube.month for tube in read if tube.month), default=""),
         "role": seen.role,
