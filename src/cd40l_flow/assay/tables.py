@@ -158,8 +158,9 @@ class Assay:
     ``rules`` give the call of a reagent, ``calls`` that of the sample from those of expression and function, with its
     reason; ``functional`` is the rule of a defect of function, ``alike`` what else a call of both readouts needs.
     ``gates`` stand in the order in which they are drawn. ``measures`` are those of the report, by group; ``summary``
-    the reagents and measures (``call``: its call) of the summary's last columns. All in their order. ``stimulated``
-    says whether its targets are measured in stimulated tubes.
+    the reagents and measures (``call``: its call) of the summary's last columns. All in their order. ``name`` is the
+    value of the column ``assay``; ``stimulated`` says whether its targets are measured in stimulated tubes,
+    ``needs_control`` whether there is no call without a healthy control of the run.
     """
 
     reagents: tuple[Reagent, ...]
@@ -172,7 +173,9 @@ class Assay:
     calls: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     measures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     summary: tuple[tuple[str, str], ...] = ()
+    name: str = "cd40l"
     stimulated: bool = True
+    needs_control: bool = True
 
     @cached_property
     def reagent_names(self) -> tuple[str, ...]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from cd40l_flow.assay import b_cells
 from cd40l_flow.assay.cd40.gates import GATES
+from cd40l_flow.assay.cd40.guards import GUARDS
 from cd40l_flow.assay.cd40.reagents import REAGENTS
+from cd40l_flow.assay.cd40.rules import RULES
 from cd40l_flow.assay.tables import TARGET, Assay, Marker
 
 MARKERS = (
@@ -16,4 +18,4 @@ MARKERS = (
     b_cells.CD20,
     b_cells.CD45,
 )
-CD40 = Assay(REAGENTS, MARKERS, GATES, stimulated=False)
+CD40 = Assay(REAGENTS, MARKERS, GATES, GUARDS, RULES, name="cd40", stimulated=False)
