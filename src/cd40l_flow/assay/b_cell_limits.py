@@ -58,7 +58,7 @@ class BCellLimits(Struct, frozen=True):
     switched_part_min: Annotated[float, limit(
         "Part of the lower limit of the age below which IgM- cells are SWITCHED_LOW whatever IgM-only cells add: of "
         "the CD27+IgD- cells of healthy people, which the published limits count, more are IgM-.",
-        "fraction of the limit", ge=0, le=1)] = 0.5
+        "fraction of the limit", ge=0, le=1)] = 0.7
     igm_only_points: Annotated[float, limit(
         "What IgM-only cells may add to CD27+IgD- cells: without IgM, SWITCHED_NORMAL must hold without them.",
         "percent of B cells", ge=0, le=100)] = 5
