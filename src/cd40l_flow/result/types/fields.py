@@ -29,6 +29,7 @@ OF_CALLS = (
     *("MOSAIC_GREY_ZONE", "REDUCED_VS_MOSAIC", "BETWEEN_LIMITS"),
 )
 REASONS = (*CD40L.guard, *OF_CALLS)
+CALLS = ("NORMAL", "REDUCED", "ABSENT", "MOSAIC", "FUNCTIONAL_DEFECT", "INDETERMINATE")
 NAME, CODE = r"[A-Za-z0-9][A-Za-z0-9._-]*", r"[A-Z][A-Z0-9_]*"
 
 
@@ -44,6 +45,6 @@ NotNegative = Annotated[float, Meta(ge=0)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 Stimulation = Annotated[str, one_of("stimulated", "unstimulated")]
 Reagent = Annotated[str, name_of(NAME, *CD40L.targets)]
-Call = Annotated[str, one_of("NORMAL", "REDUCED", "ABSENT", "MOSAIC", "FUNCTIONAL_DEFECT", "INDETERMINATE")]
+Call = Annotated[str, one_of(*CALLS)]
 Hypothesis = Annotated[str, one_of("NORMAL", "MOSAIC", "REDUCED", "ABSENT", "FUNCTIONAL_DEFECT", "DISCORDANT")]
 Reason = Annotated[str, name_of(CODE, *REASONS)]
