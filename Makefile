@@ -40,9 +40,9 @@ lock: $(INSTALLED) ## resolve the dependencies of pyproject.toml anew
 	$(BIN)/uv pip compile pyproject.toml --upgrade --all-extras --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
 
-schema: $(INSTALLED) ## write the JSON Schema of a result from its types, and the limits in config/ from their table
+schema: $(INSTALLED) ## write the JSON Schemas of result.json and run.json from their types, and the limits in config/ from their table
 	$(BIN)/python -P -m cd40l_flow.assay.limit_pages config
-	$(BIN)/python -P -m cd40l_flow.result.types.json_schema workflow/schemas/result.schema.json
+	$(BIN)/python -P -m cd40l_flow.result.types.json_schema workflow/schemas
 
 bench: $(INSTALLED) ## measure accuracy and speed
 	$(BIN)/python -m benchmarks
