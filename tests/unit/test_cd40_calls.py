@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cd40l_flow.assay.cd40.guards import GUARDS
 from cd40l_flow.assay.effects import CD40_ABSENT, CD40_CALLS, CD40_LOW, DISCORDANT, PRESENT
 from cd40l_flow.decision.case import Refusal
-from helpers.b_cells import CHECKS, CONTROL, SAMPLE, call_cd40, cd40, cd40_cells, share
+from helpers.b_cells import CHECKS, CONTROL, SAMPLE, call_cd40, cd40, cd40_cells
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def load_texts() -> Texts:
 
 @cache
 def texts_of(assay: str) -> Texts:
-    """Return the sentences of an assay (``cd40l``, ``memory_b``, ``cd40``): the common ones, and its own in their place.
+    """Return the sentences of an assay (``cd40l``, ``memory_b``, ``cd40``): the common ones, its own in their place.
 
     An assay has the reasons of all and its own words of some; ``calls`` and ``interpretation`` are its own alone.
     Raises FileNotFoundError for an assay without texts.
