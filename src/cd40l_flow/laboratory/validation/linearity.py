@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.stats import t
@@ -13,7 +12,7 @@ from scipy.stats import t
 from cd40l_flow.laboratory.validation.estimate import Estimate
 
 FEWEST_LEVELS = 5
-# From so many series on, the intervals are those between series; with fewer, those within them.
+# From so many subjects or runs on, the intervals are those between them; with fewer, those within series.
 SERIES = 3
 # Pairs of expected and measured.
 Pairs = Sequence[tuple[float, float]]
@@ -33,22 +32,24 @@ class Linearity:
     levels: Mapping[float, tuple[Estimate, Estimate]]
 
 
-def linearity(series: Mapping[Any, Pairs]) -> Linearity | None:
+def linearity(series: Mapping[tuple[str, str], Pairs]) -> Linearity | None:
     """Return the line through the dilution series of all subjects and runs; None with fewer than five levels.
 
     ``series`` are pairs of expected and measured fraction by subject and run. All values of a run rest on the same
-    controls, so what is theirs is common to a series: from three series on, each gets its own line and the intervals
-    are those of the mean line (t); with fewer, the values are taken as independent and the study must say so.
+    controls, and all of a subject on its healthy cells, so each series gets its own line, and the intervals are those
+    of the mean line (t) between runs or between subjects, whichever is wider, of those that are three or more. With
+    fewer of both the values are taken as independent, and the study must say so.
     """
     fitting = {name: pairs for name, pairs in series.items() if len({x for x, _ in pairs}) >= FEWEST_LEVELS}
     if not fitting:
         return None
     together = [pair for pairs in fitting.values() for pair in pairs]
-    if len(fitting) >= SERIES:
+    if clusters(fitting) >= SERIES:
+        names = list(fitting)
         lines = np.array([_fit(pairs, 1)[0] for pairs in fitting.values()])
         curves = np.array([_fit(pairs, 2)[0] for pairs in fitting.values()])
-        intercept, slope = (_mean(column, len(together)) for column in lines.T)
-        bend = _scaled(_mean(curves[:, 2], len(together)), 0.25)
+        intercept, slope = (_mean_line(names, column, len(together)) for column in lines.T)
+        bend = _scaled(_mean_line(names, curves[:, 2], len(together)), 0.25)
     else:
         intercept, slope = _estimates(together, 1, len(fitting))[:2]
         bend = _scaled(_estimates(together, 2, len(fitting))[2], 0.25)
@@ -61,6 +62,26 @@ def linearity(series: Mapping[Any, Pairs]) -> Linearity | None:
             deviation = Estimate(mean.value - line, _less(mean.low, line), _less(mean.high, line), len(measured))
             levels[x] = (mean, deviation)
     return Linearity(slope, intercept, bend, levels)
+
+
+def clusters(series: Mapping[tuple[str, str], Pairs]) -> int:
+    """Return the number of subjects or of runs, whichever is larger."""
+    return max((len({name[factor] for name in series}) for factor in (0, 1)), default=0)
+
+
+def _mean_line(names: Sequence[tuple[str, str]], values: Sequence[float] | np.ndarray, count: int) -> Estimate:
+    """Return the mean over series, with the wider of the intervals between subjects and between runs."""
+    found = []
+    for factor in (0, 1):
+        means: dict[str, list[float]] = {}
+        for name, value in zip(names, values, strict=True):
+            means.setdefault(name[factor], []).append(float(value))
+        if len(means) >= SERIES:
+            found.append(_mean([math.fsum(one) / len(one) for one in means.values()], count))
+    widest = max(found, key=lambda one: (one.high or 0.0) - (one.low or 0.0))
+    mean = math.fsum(map(float, values)) / len(names)
+    low, high = (mean + (end or 0.0) - widest.value for end in (widest.low, widest.high))
+    return Estimate(mean, low, high, count, widest.groups)
 
 
 def _fit(pairs: Pairs, degree: int) -> tuple[np.ndarray, np.ndarray, int]:

@@ -57,7 +57,12 @@ def stability_study(observations: Sequence[Observation], allowed: float = ALLOWE
             "no blood at two times: give its samples the same subject, and the hours from collection to stimulation in "
             "the column collected_h."
         )
-    elif min(number.estimate.groups for number in study.numbers if number.quantity == "change in 24 h") < 3:
+    elif len({one.run for one in observations if one.subject and one.hours is not None}) > 1:
+        study.remarks.append("Times in several runs: a change holds what lies between runs as well.")
+    if (
+        study.numbers
+        and min(number.estimate.groups for number in study.numbers if number.quantity == "change in 24 h") < 3
+    ):
         study.remarks.append("Fewer than three bloods: the intervals do not know how bloods differ.")
     return study
 

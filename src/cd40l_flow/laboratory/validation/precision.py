@@ -79,7 +79,10 @@ def _within(subjects: Mapping[Any, Mapping[Any, Repeats]]) -> MeanSquare | None:
 
 
 def _among(subjects: Mapping[Any, Mapping[Any, Repeats]]) -> MeanSquare | None:
-    """Return the mean square between the runs of a subject; its own variance is in it ``times`` times."""
+    """Return the mean square between the runs of a subject; its own variance is in it ``times`` times.
+
+    Subjects of one run share what is the run's, so its degrees of freedom are those of the runs, not of the subjects.
+    """
     squares, freedom, times = [], 0, []
     for runs in subjects.values():
         if len(runs) < 2:
@@ -93,7 +96,17 @@ def _among(subjects: Mapping[Any, Mapping[Any, Repeats]]) -> MeanSquare | None:
         times.append(total - sum(size * size for size in sizes) / total)
     if not freedom:
         return None
-    return MeanSquare(math.fsum(squares) / freedom, freedom, sum(times) / freedom)
+    return MeanSquare(math.fsum(squares) / freedom, _apart(subjects), sum(times) / freedom)
+
+
+def _apart(subjects: Mapping[Any, Mapping[Any, Repeats]]) -> int:
+    """Return the number of runs less that of their sets that no subject joins."""
+    joined: list[set[Any]] = []
+    for runs in subjects.values():
+        if len(runs) > 1:
+            touched = [one for one in joined if one & runs.keys()]
+            joined = [one for one in joined if not one & runs.keys()] + [set(runs).union(*touched)]
+    return sum(len(one) - 1 for one in joined)
 
 
 def _squares(values: Repeats) -> float:
@@ -137,6 +150,24 @@ def _chi(p: float, square: MeanSquare) -> float:
 def _root(variance: tuple[float, float, float], count: int, groups: int) -> Estimate:
     value, low, high = (math.sqrt(max(part, 0.0)) for part in variance)
     return Estimate(value, low, high, count, groups)
+
+
+def difference_of_runs(first: Sequence[float], second: Sequence[float]) -> Estimate | None:
+    """Return how far the second instrument lies above the first, by the effects of their runs (Welch's t).
+
+    None with fewer than two runs on either: nothing tells an instrument's effect from a run's then.
+    """
+    if min(len(first), len(second)) < 2:
+        return None
+    parts = [_squares(effects) / (len(effects) - 1) / len(effects) for effects in (first, second)]
+    apart = math.fsum(second) / len(second) - math.fsum(first) / len(first)
+    if not sum(parts):
+        return Estimate(apart, apart, apart, len(first) + len(second), 2)
+    freedom = sum(parts) ** 2 / sum(
+        part * part / (len(effects) - 1) for part, effects in zip(parts, (first, second), strict=True)
+    )
+    reach = float(t.ppf(0.975, freedom)) * math.sqrt(sum(parts))
+    return Estimate(apart, apart - reach, apart + reach, len(first) + len(second), len(first) + len(second))
 
 
 def differences(pairs: Sequence[tuple[float, float]]) -> Estimate | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from cd40l_flow.laboratory.validation.detection import (
@@ -19,7 +19,7 @@ from cd40l_flow.laboratory.validation.detection import (
 from cd40l_flow.laboratory.validation.estimate import Estimate
 from cd40l_flow.laboratory.validation.linearity import FEWEST_LEVELS, SERIES, linearity
 from cd40l_flow.laboratory.validation.observations import Key, Observation, keys, materials
-from cd40l_flow.laboratory.validation.precision import differences, precision
+from cd40l_flow.laboratory.validation.precision import difference_of_runs, differences, precision
 from cd40l_flow.laboratory.validation.study import Plot, Study
 from cd40l_flow.mixture.proportion import wilson
 from cd40l_flow.result.numbers import measure_kind, measure_label
@@ -106,6 +106,7 @@ def instrument_study(observations: Sequence[Observation]) -> Study:
         "How far the same blood lies apart on two instruments: means of runs are compared.",
     )
     bloods = materials(observations)
+    alone = False
     for key in keys(observations):
         design: dict[tuple[str, float | None], dict[str, list[float]]] = {}
         for material, samples in bloods.items():
@@ -122,14 +123,43 @@ def instrument_study(observations: Sequence[Observation]) -> Study:
             study.add(key, "", "SD between instruments", found.between, kind)
         names = sorted({name for of in both.values() for name in of})
         for first, second in combinations(names, 2):
-            pairs = [(_mean(of[first]), _mean(of[second])) for of in both.values() if first in of and second in of]
-            study.add(key, f"{second} less {first}", "mean difference", differences(pairs), kind)
+            effects = _run_effects(bloods, key, first, second)
+            apart = difference_of_runs(effects[first], effects[second])
+            if apart is None:
+                pairs = [(_mean(of[first]), _mean(of[second])) for of in both.values() if first in of and second in of]
+                apart = differences(pairs)
+                alone |= apart is not None
+            study.add(key, f"{second} less {first}", "mean difference", apart, kind)
+    if alone:
+        study.remarks.append("One run on an instrument: the intervals of its differences do not know how runs differ.")
     if not study.numbers:
         study.missing.append(
             "no two subjects on two instruments: measure the same bloods on both (column subject; the instrument is "
             "read from the files)."
         )
     return study
+
+
+def _run_effects(
+    bloods: Mapping[tuple[str, float | None], Sequence[Observation]], key: Key, first: str, second: str
+) -> dict[str, list[float]]:
+    """Return the effect of every run on two instruments: how far its bloods lie above their means on both."""
+    above: dict[tuple[str, str], list[float]] = {}
+    for samples in bloods.values():
+        runs: dict[tuple[str, str], list[float]] = {}
+        for one in samples:
+            if key in one.values and one.cytometer in (first, second):
+                runs.setdefault((one.cytometer, one.run), []).append(one.values[key])
+        means = {place: _mean(values) for place, values in runs.items()}
+        on = {name: [mean for (cytometer, _), mean in means.items() if cytometer == name] for name in (first, second)}
+        if all(on.values()):
+            centre = (_mean(on[first]) + _mean(on[second])) / 2
+            for place, mean in means.items():
+                above.setdefault(place, []).append(mean - centre)
+    found: dict[str, list[float]] = {first: [], second: []}
+    for (cytometer, _), apart in sorted(above.items()):
+        found[cytometer].append(_mean(apart))
+    return found
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -254,7 +284,7 @@ def linearity_study(observations: Sequence[Observation]) -> Study:
         )
     elif used < SERIES:
         study.remarks.append(
-            f"{used} series: values of one run share its control, which these intervals do not know; from {SERIES} on "
-            "they are intervals between series."
+            f"Fewer than {SERIES} runs and subjects: values of one run share its control, which these intervals do not "
+            "know."
         )
     return study
