@@ -190,9 +190,13 @@ def parser() -> argparse.ArgumentParser:
     simulate.add_argument("--seed", type=int, required=True, help="the same seed gives the same bytes")
     simulate.add_argument("--events-scale", type=float, default=1.0, help="events of each tube, times (default: 1)")
     simulate.add_argument("--per-event", action="store_true", help="write the truth of every event too")
-    simulate.add_argument(
+    what = simulate.add_mutually_exclusive_group()
+    what.add_argument(
         "--scenario",
         metavar="NAME",
-        help="one sample and its control, as carrier-half or weak-stimulation; an unknown name lists them all",
+        help="one sample and its control, as carrier-half or memory-xhim; an unknown name lists them all",
+    )
+    what.add_argument(
+        "--b-cells", action="store_true", help="a run of the assays memory_b and cd40 too, of the same subjects"
     )
     return top
