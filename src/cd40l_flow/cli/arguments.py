@@ -160,6 +160,18 @@ def parser() -> argparse.ArgumentParser:
     reference.add_argument("results", nargs="+", metavar="RESULTS", help="a results folder, or a result.json")
     reference.add_argument("--out", required=True, metavar="FILE", help="file to write, as config/reference.json")
 
+    validate = commands.add_parser("validate", help="the laboratory's validation file, from its results")
+    validate.add_argument("results", nargs="+", metavar="DIR", help="a results folder, or a folder of such")
+    validate.add_argument(
+        "--out", required=True, metavar="FILE", help="page to write (.html); a table (.tsv) beside it"
+    )
+    validate.add_argument(
+        "--method", metavar="TSV", help="values of another method: sample and negative_fraction, or other measures"
+    )
+    validate.add_argument(
+        "--allowed", type=float, default=20.0, metavar="PERCENT", help="change allowed for stability (default: 20)"
+    )
+
     history = commands.add_parser("history", help="control charts and a searchable table of samples over many runs")
     history.add_argument(
         "results", nargs="*", metavar="RESULTS", help="results folders, or folders of such; those of earlier calls stay"

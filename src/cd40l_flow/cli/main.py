@@ -66,6 +66,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "override": gates.override,
     "summarize": results.summarize,
     "reference": results.reference,
+    "validate": laboratory.validate,
     "history": laboratory.history,
     "prune": laboratory.prune,
     "simulate": cohort.simulate,
