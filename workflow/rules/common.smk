@@ -140,6 +140,12 @@ def literally(value):
     return lambda wildcards: value
 
 
+@cache
+def settled():
+    """Settings of Snakemake for this process, made while input is looked for: after it is known what runs where."""
+    settle(workflow)
+
+
 def is_control(sample):
     """Whether a sample is a control."""
     return PLAN.samples[sample].role == "control"
@@ -245,7 +251,7 @@ def export_memory(wildcards, attempt):
 
 def own_result(wildcards):
     """The result of a sample, for the steps after its analysis."""
-    settle(workflow)
+    settled()
     return f"results/samples/{wildcards.sample}/result.json"
 
 
@@ -256,7 +262,7 @@ def shown_controls(wildcards):
 
 def control_results(wildcards):
     """The results of a test sample's controls; a control is measured together with the others of its run."""
-    settle(workflow)
+    settled()
     return [] if is_control(wildcards.sample) else shown_controls(wildcards)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from cd40l_flow.runtime.batches import batches, cores_of
+from cd40l_flow.runtime.waiting import wait_in_proportion
 from cd40l_flow.runtime.worker import start as start_worker
 
 # Jobs, seconds: Snakemake's default on the command line.
@@ -30,7 +31,7 @@ def export_cores(workflow: Any) -> None:
 
 
 def settle(workflow: Any) -> None:
-    """Make the settings of this process; call it while the jobs are planned, as often as you like.
+    """Make the settings of this process; call it once, while the jobs are planned.
 
     By then Snakemake knows whether it runs on one machine, and its scheduler is not made yet.
     """
@@ -42,6 +43,7 @@ def settle(workflow: Any) -> None:
         # Python would look for modules in the working directory first, among the data: no code that lies there runs.
         os.environ.setdefault(SAFE_PATH, "1")
         workflow.register_envvars(SAFE_PATH)
+        wait_in_proportion(workflow)
     if not (workflow.local_exec and workflow.is_main_process):
         workflow.register_resource(AT_ONCE, int(os.environ[CORES]))
     if not workflow.is_main_process:
