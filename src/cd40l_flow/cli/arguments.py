@@ -156,6 +156,11 @@ def parser() -> argparse.ArgumentParser:
     )
     summarize.add_argument("--reference", nargs="*", default=[], help="the laboratory's limits, for the control charts")
 
+    methods = commands.add_parser("methods", help="print the methods and their references, for a paper")
+    methods.add_argument(
+        "--result", metavar="R", help="a result.json whose limits are told (default: those of the program)"
+    )
+
     reference = commands.add_parser("reference", help="the laboratory's own limits, from its healthy controls")
     reference.add_argument("results", nargs="+", metavar="RESULTS", help="a results folder, or a result.json")
     reference.add_argument("--out", required=True, metavar="FILE", help="file to write, as config/reference.json")

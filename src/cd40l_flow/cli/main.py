@@ -64,6 +64,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "figures": results.figures,
     "export": gates.export,
     "override": gates.override,
+    "methods": results.methods,
     "summarize": results.summarize,
     "reference": results.reference,
     "validate": laboratory.validate,
