@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.shared_gates import LYMPHOCYTES, SINGLETS, TIME
+from cd40l_flow.assay.tables import TARGET
 from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.figures.axes import Axis
 from cd40l_flow.figures.evidence import Curves
@@ -59,7 +60,9 @@ def draw_panels(
     strip = _Strip(gated, tube, prefix, curves)
     signal = tube.signal
     scatter = signal.events.scatter
-    target = _all(fluorescence_axis(gated, signal, "target"), signal.scaled["target"])
+    # Beside time stands what is measured; where nothing is, the first marker.
+    measured = TARGET if TARGET in signal.scaled else next(iter(signal.scaled))
+    target = _all(fluorescence_axis(gated, signal, measured), signal.scaled[measured])
     if signal.events.time is not None:
         seconds = Axis("Time (s)", 0.0, max(float(signal.events.time.max(initial=0.0)), 1.0))
         strip.add(TIME, _all(seconds, signal.events.time), target, time_band(tube, seconds))
@@ -83,7 +86,9 @@ def draw_panels(
             continue
         axis, values = fluorescence_axis(gated, signal, gate.marker), signal.scaled[gate.marker]
         x = _some(axis, values)
-        y = target if gate is marker_gates[-1] else ssc
+        y = target if gate is marker_gates[-1] and measured == TARGET else ssc
+        if gate.beside in signal.scaled:
+            y = _some(fluorescence_axis(gated, signal, gate.beside), signal.scaled[gate.beside])
         strip.add(population, x, y, _threshold(tube.boundary(boundary), axis, gate.keep), boundary)
     return strip.panels, strip.arrays
 
@@ -92,8 +97,10 @@ def _add_scatter(strip: _Strip, gated: GatedSample, tube: GatedTube, fsc: _Drawn
     """Add the panels of the lymphocytes and of the single cells."""
     signal = tube.signal
     if LYMPHOCYTES in tube.failed:
-        # What failed was the search for CD3+ cells.
-        cd3 = _all(fluorescence_axis(gated, signal, "CD3"), signal.scaled["CD3"])
+        # What failed was the search for CD3+ cells, or those that stand in for them.
+        around = next(gate.around for gate in current_assay().gates if gate.population == LYMPHOCYTES)
+        marker = next(name for name in around if name in signal.scaled)
+        cd3 = _all(fluorescence_axis(gated, signal, marker), signal.scaled[marker])
         strip.add(LYMPHOCYTES, cd3, ssc, None, LYMPHOCYTES)
     else:
         strip.add(LYMPHOCYTES, fsc, ssc, _polygon(tube.scatter_gate, fsc.axis, ssc.axis), LYMPHOCYTES)
@@ -142,7 +149,7 @@ def fluorescence_axis(gated: GatedSample, signal: TubeSignal, marker: str) -> Ax
     """Return the logicle axis of a marker of a tube."""
     detector = signal.events.markers[marker]
     reagent = signal.events.tube.reagent
-    label = current_assay().title(reagent) if marker == "target" else marker
+    label = current_assay().title(reagent) if marker == TARGET else marker
     return Axis(f"{label} ({detector})", LOW, HIGH, gated.scales[detector])
 
 
