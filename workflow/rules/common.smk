@@ -20,6 +20,7 @@ from cd40l_flow.result.failed import failures
 from cd40l_flow.result.problems import write_problems
 from cd40l_flow.result.reviews.files import LEDGER, files_by_sample, fingerprints, review_files
 from cd40l_flow.result.reviews.ledger import ledger_of, read_ledger, take_up
+from cd40l_flow.runtime.course import note_plan
 from cd40l_flow.runtime.run_end import RETRIES, end_of_run, start_of_run
 from cd40l_flow.runtime.scheduler import go_on_within_submissions, lift_rate_limit
 from cd40l_flow.runtime.worker import start as start_worker
@@ -59,6 +60,7 @@ SAMPLES = list(PLAN.samples)
 CONTROLS = [name for name, sample in PLAN.samples.items() if sample.role == "control"]
 # The process that plans takes up what was signed since the last run; whoever reads a review finds it in the ledger.
 if workflow.is_main_process and not workflow.dryrun:
+    note_plan(PLAN)
     for problem in take_up(PLAN.config.reviews, PLAN.samples, time.time()):
         print(f"warning: {problem}", file=sys.stderr)
 TAKEN_UP = read_ledger(ledger_of(PLAN.config.reviews))

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from cd40l_flow.assay.cd40 import CD40
 from cd40l_flow.assay.cd40l import CD40L
+from cd40l_flow.assay.memory_b import MEMORY_B
 from cd40l_flow.assay.tables import Assay
 
-ASSAYS: Mapping[str, Assay] = {assay.name: assay for assay in (CD40L,)}
+ASSAYS: Mapping[str, Assay] = {assay.name: assay for assay in (CD40L, MEMORY_B, CD40)}
 _current: ContextVar[Assay] = ContextVar("assay", default=CD40L)
 
 

@@ -60,6 +60,7 @@ class Config:
     show_columns: tuple[str, ...]
     identity: Mapping[str, str]
     reviewers: tuple[Mapping[str, Any], ...]
+    notify: Mapping[str, Any]
     limits: Limits
     file: str = field(default="", compare=False)
     lines: Mapping[str, int] = field(default_factory=dict, compare=False)

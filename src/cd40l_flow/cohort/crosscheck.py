@@ -204,7 +204,7 @@ def _foreign(row: Row, named: str | None) -> tuple[str, str, str] | None:
         theirs = next(other.name for other in every_assay() if reagent in other.reagent_names)
         found = f"'{reagent}' is no reagent of the assay '{named}', which has {listed(assay.reagent_names, 'and')}."
         return "reagent", found, f"Correct the row, or write '{theirs}' into the column assay of the sample."
-    if not assay.stimulates and row.cells["stimulation"] == "stimulated":
+    if not assay.stimulated and row.cells["stimulation"] == "stimulated":
         found = f"cells of the assay '{named}' are not stimulated."
         return "stimulation", found, "Write 'unstimulated', or correct the reagent."
     return None

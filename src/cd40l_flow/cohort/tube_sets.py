@@ -49,7 +49,7 @@ def tube_set_problems(config: Config, samples: Mapping[str, Sample], lines: Mapp
 
 def _messages(kinds: Kinds, *, function: bool) -> Iterator[str]:
     """Yield what a set of tubes allows and what not; nothing for a complete one."""
-    if not current_assay().stimulates:
+    if not current_assay().stimulated:
         yield from _unstimulated(kinds)
         return
     clones = [reagent for reagent in current_assay().expression if (STIMULATED, reagent) in kinds]

@@ -177,9 +177,10 @@ def _undecided(outcomes: Sequence[Outcome], measures: Measures) -> str:
 def _functional(measures: Mapping[str, Measures], together: Measures, limits: CallLimits) -> Outcome | None:
     """Return the rule of a functional defect evaluated; None without both readouts."""
     assay = current_assay()
-    if not together or assay.function not in measures or not set(assay.expression) & set(measures):
+    rule = assay.functional
+    if rule is None or not together or assay.function not in measures or not set(assay.expression) & set(measures):
         return None
-    return evaluate(assay.functional, together, limits)
+    return evaluate(rule, together, limits)
 
 
 def _settled(call: str, subcalls: Mapping[str, SubCall], together: Measures) -> bool:
@@ -277,7 +278,8 @@ def _rival(together: Measures) -> str:
 
 def _alike(call: str, together: Measures, limits: CallLimits) -> tuple[str, list[str]]:
     """Return a call of both readouts, unless CD40-Ig binds less than expected from CD154."""
-    if call in (NORMAL, REDUCED) and check(current_assay().alike, together, limits).met is not True:
+    alike = current_assay().alike
+    if alike is not None and call in (NORMAL, REDUCED) and check(alike, together, limits).met is not True:
         return INDETERMINATE, ["READOUT_DISCORDANT"]
     return call, []
 

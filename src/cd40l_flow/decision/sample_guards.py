@@ -9,7 +9,7 @@ from cd40l_flow.assay.gating_limits import AcquisitionLimits
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.decision.applied import Guard, beyond, guard
-from cd40l_flow.decision.case import Case, TubeCheck
+from cd40l_flow.decision.case import Case, TubeCheck, WithoutTimeQC
 
 
 def sample_guards(case: Case, limits: Limits) -> Iterator[Guard]:
@@ -20,7 +20,7 @@ def sample_guards(case: Case, limits: Limits) -> Iterator[Guard]:
         yield from _answers(case)
         yield from _blood(case, limits)
     yield from acquisition_guards(case.checks, limits.acquisition, ALL_CALLS)
-    yield _without_time_qc(case, limits.acquisition.change_points)
+    yield without_time_guard(case.without_time_qc, limits.acquisition.change_points)
     yield _compensation(case, limits)
     yield from _tubes(case)
 
@@ -110,11 +110,10 @@ def acquisition_guards(
         yield guard("ACQ_QC", bool(names), message, blocks=NO_CALLS)
 
 
-def _without_time_qc(case: Case, limit: float) -> Guard:
-    """Return whether the time gate determines the call or changes the populations."""
-    if case.without_time_qc is None:
+def without_time_guard(without: WithoutTimeQC | None, limit: float) -> Guard:
+    """Return whether the time gate determines the call or changes the populations by more than ``limit`` points."""
+    if without is None:
         return guard("ACQ_QC", False, "The time gate removed nothing: the call rests on all events.")
-    without = case.without_time_qc
     if not without.same_call:
         return guard("ACQ_QC", True, f"The call depends on the time gate: without it the call is {without.call}.")
     changed = beyond(without.change_points, limit, above=True)

@@ -129,7 +129,7 @@ def _lines() -> Iterator[str]:
         "",
         "| call | all of | and of each line one |",
         "|---|---|---|",
-        _rule(assay.functional, place=False),
+        *([_rule(assay.functional, place=False)] if assay.functional else []),
         "",
         "## From sub-calls to the call",
         "",

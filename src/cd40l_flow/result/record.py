@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -25,7 +25,9 @@ from cd40l_flow.result.first_schema import from_first, from_second, is_first, is
 from cd40l_flow.result.types.fields import OF_CALLS
 from cd40l_flow.result.types.result import Result
 
-__all__ = ["FILE", "SCHEMA_VERSION", "RecordError", "read_record", "write_record"]
+__all__ = ["FILE", "SCHEMA_VERSION", "RecordError", "read_parts", "read_record", "write_record", "written_digest"]
+
+Parts = TypeVar("Parts", bound=msgspec.Struct)
 
 SCHEMA = "result.schema.json"
 SCHEMA_VERSION = "1.4"
@@ -33,6 +35,9 @@ FILE = "result.json"
 # A result of five tubes takes 40 kB, a control of ninety less than 2 MB.
 MOST_BYTES = 100_000_000
 _LINE = re.compile(rb'^"digest": "([0-9a-f]{64})",?\n', re.MULTILINE)
+_NOW = f'\n"schema_version": "{SCHEMA_VERSION}"'.encode()
+# The line of the digest begins at 6 kB where acquisition is long.
+_HEAD = 32_768
 _AGAIN = "Remove it and run the workflow again."
 
 
@@ -75,6 +80,39 @@ def read_record(path: str | Path, *, sample: str | None = None, same_engine: boo
         found = f"is a result of sample {shown(found_result.sample)}, where that of {named} was expected."
         raise RecordError(path, found, f"Every sample has a folder of its own. {_AGAIN}")
     return found_result
+
+
+def read_parts(path: str | Path, kind: type[Parts]) -> Parts:
+    """Return some fields of a result, proven by its digest, in a tenth of the time that `read_record` takes.
+
+    ``kind`` is a Struct with fields of `Result` or parts of them. The rest of the schema is not looked at: what is
+    unchanged since it was written was checked then. A result of an earlier schema is read whole. Raises RecordError.
+    """
+    path = Path(path)
+    try:
+        content = read_bounded(path, MOST_BYTES)
+    except FileNotFoundError:
+        raise RecordError(path, "is not there.", "Run the workflow again.") from None
+    except JsonFault as error:
+        raise RecordError(path, f"is no result: it {error}", _AGAIN) from None
+    if _NOW not in content:
+        earlier = read_record(path, same_engine=False)
+        return msgspec.convert(msgspec.to_builtins(earlier), kind)
+    _unedited(path, content)
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise RecordError(path, f"holds what no result holds: {error}.", _AGAIN) from None
+
+
+def written_digest(path: str | Path) -> str:
+    """Return the digest that a result carries, unproven, from the first lines of its file; empty where it has none.
+
+    Tells in a hundredth of a millisecond whether a result is the one that was read before. Raises OSError.
+    """
+    with Path(path).open("rb") as file:
+        found = _LINE.search(file.read(_HEAD)) or _LINE.search(file.read(MOST_BYTES))
+    return found[1].decode() if found else ""
 
 
 def _object(path: Path) -> tuple[bytes, dict[str, Any]]:

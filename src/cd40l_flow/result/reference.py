@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, Protocol
 
 from cd40l_flow.assay.effects import INDETERMINATE, NORMAL
 from cd40l_flow.assay.limits import Limits
@@ -19,6 +19,7 @@ from cd40l_flow.cohort.laboratory import CHARTED
 from cd40l_flow.decision.compare import detection_limits
 from cd40l_flow.mixture.between import between
 from cd40l_flow.mixture.proportion import Z95
+from cd40l_flow.result.types.control import Control
 from cd40l_flow.result.types.plain import clean
 from cd40l_flow.result.types.result import Result
 
@@ -99,7 +100,23 @@ def summary_lines(content: Mapping[str, Any], fewest: int) -> Iterator[str]:
         )
 
 
-def why(result: Result) -> str:
+class Lender(Protocol):
+    """What tells whether a control may count among the healthy: a result, or the parts of one."""
+
+    @property
+    def call(self) -> str:
+        """The automatic call."""
+
+    @property
+    def lent(self) -> Control | None:
+        """What it gives to the samples of its run."""
+
+    @property
+    def reagents(self) -> Mapping[str, object]:
+        """What was measured, by reagent."""
+
+
+def why(result: Lender) -> str:
     """Return why a control must not count among the healthy; empty when it may.
 
     That another control of its run failed is not its own fault, and a control in the grey zone stays: to leave out
