@@ -46,14 +46,15 @@ INSTRUMENTS = ("simulated", "diva", "lyric", "attune", "navios", "aurora")
 PANELS = ("CD27-BV421", "CD27-PE")
 LARGEST_BACKGROUND = 5_000  # B cells of an FMO tube: nobody acquires more
 UNDISTURBED = (
-    ("healthy-any", 88), ("carrier", 8), ("xhim", 24), ("cd40-deficient", 12), ("icos", 8), ("aid-ung", 12),
-    ("cvid", 16), ("btk", 12),
+    ("healthy-any", 68), ("carrier", 8), ("xhim", 20), ("cd40-deficient", 10), ("icos", 8), ("aid-ung", 10),
+    ("cvid", 14), ("btk", 12),
 )  # fmt: skip
 # What is disturbed; patients take turns.
 TURNS = ("healthy-any", "xhim", "healthy-any", "cvid", "healthy-any", "cd40-deficient")
 DISTURBED = (
     ("unwashed-ig", 30), ("t-b-doublets", 30), ("dim-cd27", 30), ("few-b", 30), ("igm-only", 30),
-    ("plasmablasts", 30), ("spill-cd38", 30), ("no-fmo", 30), ("log", 15), ("clipped", 15), ("old-blood", 30),
+    ("plasmablasts", 30), ("spill-cd38", 30), ("weak-igd", 30), ("no-fmo", 30), ("log", 15), ("clipped", 15),
+    ("old-blood", 30),
 )  # fmt: skip
 # Patients who are a disturbance by themselves: name, patients that take turns, ages.
 OF_PATIENTS: tuple[tuple[str, tuple[str, ...], tuple[float, float]], ...] = (
@@ -64,7 +65,7 @@ OF_PATIENTS: tuple[tuple[str, tuple[str, ...], tuple[float, float]], ...] = (
 )
 EACH = 30
 # These are a laboratory's or a day's, so a run has them whole.
-OF_THE_RUN = ("t-b-doublets", "dim-cd27", "spill-cd38", "no-fmo", "log", "clipped")
+OF_THE_RUN = ("t-b-doublets", "dim-cd27", "weak-igd", "spill-cd38", "no-fmo", "log", "clipped")
 KINDS = {"healthy-any": HEALTHY, "healthy": HEALTHY, "carrier": HEALTHY, "transplanted": OTHER, "rituximab": OTHER,
          "btk": OTHER, "cvid": OTHER}  # fmt: skip
 REFUSED = ("unwashed-ig", "rituximab")
@@ -139,6 +140,8 @@ def _run(
         drawn = [replace(sample, instrument=drawn[0].instrument) for sample in drawn]
     if group == "spill-cd38":
         drawn = [replace(sample, cd38_spill=drawn[0].cd38_spill) for sample in drawn]
+    if group == "weak-igd":
+        drawn = [replace(sample, igd_ratio=drawn[0].igd_ratio) for sample in drawn]
     control = as_of_the_day(day_control("C01"), drawn[0])
     if group == "no-fmo":
         control = replace(control, tubes=("memory",))

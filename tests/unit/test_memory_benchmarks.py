@@ -84,7 +84,7 @@ def test_every_disturbance_comes_thirty_times() -> None:
 
     assert len(asked) == memory_b.SAMPLES
     assert min(counts.values()) >= 30
-    assert len(counts) == 1 + 14
+    assert len(counts) == 1 + 15
 
 
 @pytest.mark.parametrize("law", LAWS)

@@ -134,7 +134,7 @@ def test_immunoglobulin_has_the_ratios_asked_for() -> None:
     tube = simulate_b_tube(EXACT, "memory", SEED, parameters=EVEN)
     physics = stained(EXACT, EVEN)
     for marker, ratio, negative in (
-        ("IgD", PHYSICS.igd_ratio, (SWITCHED, IGM_ONLY, DOUBLE_NEGATIVE)),
+        ("IgD", EXACT.igd_ratio, (SWITCHED, IGM_ONLY, DOUBLE_NEGATIVE)),
         ("IgM", PHYSICS.igm_ratio, (SWITCHED, DOUBLE_NEGATIVE)),
     ):
         detector = next(one for one in physics.recorded() if one.marker == marker)

@@ -143,7 +143,7 @@ def draw_b_cells(
         "target": _cd40(b, sample, kind, lacking, reagent, rng) * antigen + b.cd40_sticky * sticky,
     }
     for marker, naive, ratio, sd in (
-        ("IgD", b.igd_naive * sample.aged, b.igd_ratio, b.igd_sd),
+        ("IgD", b.igd_negative * sample.igd_ratio * sample.aged, sample.igd_ratio, b.igd_sd),
         ("IgM", b.igm_naive, b.igm_ratio, b.igm_sd),
     ):
         there = of_stage(marker.lower())
