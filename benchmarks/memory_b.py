@@ -31,12 +31,12 @@ from benchmarks.memory_judging import (
     told,
 )
 
-from cd40l_flow.analyse import analyse
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.result.types.result import Result
 from cd40l_flow.simulate.b_cells import BSample, BScenario, day_control, write_b_cells
 from cd40l_flow.simulate.b_cells.scenarios import as_of_the_day
 from cd40l_flow.simulate.b_cells.separation import cd27_brightness_for, cd27_ratio_for
+from cd40l_flow.steps import analyse_sample
 
 OUT = Path(__file__).parent / "memory_b.md"
 SEED, SAMPLES, A_RUN = 1000, 600, 10  # seeds below 1000 are for tuning
@@ -178,7 +178,7 @@ def judge(run: Run) -> list[Judged]:
             plan = load_plan("config/config.yaml")
             if name != run.control.sample and run.control.sample not in results:
                 results[run.control.sample] = result_of(run.control.sample)
-            return analyse(plan.job(name), results)[0]
+            return analyse_sample(plan.job(name), results)[0]
 
         return [
             judged(case_of(sample, disturbance, run.separation, written[sample.sample]), sample.sample, result_of)

@@ -270,8 +270,8 @@ def test_a_failed_run_is_recorded_and_said_as_one(bench: NewBench, tmp_path: Pat
     assert [tube["content"] for tube in run["inputs"] if tube["sample"] == "P03"] == [None] * 5
     assert re.search(
         r"calls of 2 samples: 1 NORMAL, 1 INDETERMINATE\ncd40l-flow: failures: 1 failed\n"
-        r"cd40l-flow: index: results/index.html\nFailed for 1 sample.*\n  P03: ",
-        last_lines(process.stdout, 5),
+        r"cd40l-flow: index: results/index.html\nFailed for 1 sample.*\n  P03 \(report\): .*\n  P03: ",
+        last_lines(process.stdout, 6),
     )
     mail = (tmp_path / "mail").read_text(encoding="utf-8")
     assert "failure, 2 samples, 1 failed" in mail and "P03" not in mail

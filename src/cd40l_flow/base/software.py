@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import re
 from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution, requires
+from importlib.metadata import PackageNotFoundError, distribution, requires, version
 
 PACKAGE = "cd40l-flow"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -32,6 +32,12 @@ def distributions() -> dict[str, str]:
         found[name] = metadata["Version"]
         waiting += [_named(line) for line in metadata.get_all("Requires-Dist") or () if not _EXTRA.search(line)]
     return dict(sorted(found.items()))
+
+
+@cache
+def distribution_version(name: str) -> str:
+    """Return the version of one distribution; what is installed does not change while a process runs."""
+    return version(name)
 
 
 def python_version() -> str:

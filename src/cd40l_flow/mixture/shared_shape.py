@@ -177,6 +177,11 @@ class Profile:
         squared: Floats = found**2
         return squared
 
+    @property
+    def of_negative(self) -> Profile:
+        """The profile of the negative fraction."""
+        return Profile(-self.logits[::-1], self.drops[::-1])
+
 
 def profile(fit: SharedFit, group: int) -> Profile:
     """Return the profile likelihood of a group's positive fraction: all other parameters are fitted anew at each."""

@@ -62,14 +62,15 @@ def end_of_run(workflow: Any, *, complete: bool) -> None:
             made_up, untouched = _make_up(workflow, [job for job in jobs if job in due])
         named |= made_up
     named |= {sample: why for sample, why in _failed(jobs) if sample not in untouched}
-    close(jobs, _logger(), sorted({name.partition(" ")[0] for name in named}), untouched, complete=complete)
+    failed = sorted({name.partition(" ")[0] for name in named})
+    close(jobs, _logger(), failed, untouched, complete=complete)
     if not named and not untouched:
         return
     lines = [f"  {sample}: {why}" for sample, why in list(named.items())[:MOST_NAMED]]
     if len(named) > MOST_NAMED:
         lines.append(f"  and {len(named) - MOST_NAMED} more: see the reasons in results/summary.tsv")
     if named:
-        samples = "1 sample" if len(named) == 1 else f"{len(named)} samples"
+        samples = "1 sample" if len(failed) == 1 else f"{len(failed)} samples"
         lines.insert(0, f"Failed for {samples}; the next run tries again:")
     if untouched:
         few = ", ".join(untouched[:10]) + (", ..." if len(untouched) > 10 else "")

@@ -26,10 +26,10 @@ ROWS = rows_of(GUARDS)
 
 
 def counted(measures: Cd40Measures | None, limits: Limits) -> tuple[Cd40Cells, ...]:
-    """Return the kinds of cells that decide: B cells, and monocytes where there are enough of them."""
+    """Return the kinds of cells that decide: B cells, and monocytes where there are enough, here and in the control."""
     least = limits.b_cells.cd40_monocytes_min
     cells = () if measures is None else measures.cells
-    return tuple(one for one in cells if one.population == B_CELLS or one.events >= least)
+    return tuple(one for one in cells if one.population == B_CELLS or (one.events >= least and one.ratio is not None))
 
 
 def cd40_guards(
@@ -65,9 +65,12 @@ def _cells(sample: Sample, measures: Cd40Measures, limits: Limits) -> Iterator[G
     )  # fmt: skip
     monocytes = next((cells.events for cells in measures.cells if cells.population == MONOCYTES), 0)
     least = own.cd40_monocytes_min
+    # A single control has no ratio of anything.
+    compared = any(cells.population == MONOCYTES for cells in counted(measures, limits))
+    unknown = monocytes < least or (sample.role != "control" and not compared)
     yield applied(
-        ROWS, "MONOCYTES_NOT_TESTED", monocytes < least, "Monocytes counted.", value=monocytes, limit=least,
-        unit="events",
+        ROWS, "MONOCYTES_NOT_TESTED", unknown, "Monocytes counted, here and in the control.", value=monocytes,
+        limit=least, unit="events",
     )  # fmt: skip
 
 

@@ -42,11 +42,26 @@ class Memory(Record, frozen=True):
     cd3_percent: Annotated[Percent | None, doc("CD3+ among CD19+ cells; null without CD3.")]
     unresolved: Annotated[str, doc("Why the subsets cannot be told, or empty.")]
     notes: Annotated[list[str], doc("Remarks for the reader.")]
+    cd27_shape: Annotated[list[float], doc("What a control gives of the shape of its CD27+ cells; or empty.")]
     age_z: Annotated[float | None, doc("Switched share on the age curve, in standard deviations of its logit.")]
     limit_low: Annotated[Percent | None, doc("Lower limit (2.5 %) of the switched share at this age.")]
     limit_absent: Annotated[Percent | None, doc("Switched share below which the cells count as absent at this age.")]
     age_median: Annotated[Percent | None, doc("Median of healthy people at this age.")]
     table: Annotated[str, doc("Which table of healthy people decided.")]
+
+
+def deciding(memory: Memory) -> str:
+    """Return the name of the share of switched cells that was held against the limits of the age: that without IgM-only
+    cells, or that of two markers where IgM does not tell.
+    """
+    known = memory.switched is not None and memory.switched.low is not None and memory.switched.high is not None
+    return "switched" if known else "switched_two_marker"
+
+
+def deciding_share(memory: Memory) -> Share:
+    """Return the share of switched cells that was held against the limits of the age."""
+    share: Share = getattr(memory, deciding(memory))
+    return share
 
 
 class Cd40Cells(Record, frozen=True):
