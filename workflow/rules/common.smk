@@ -2,6 +2,7 @@
 import hmac
 import json
 import os
+import shutil
 import sys
 import time
 from functools import cache
@@ -11,18 +12,37 @@ from pathlib import Path
 from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
 
-from cd40l_flow import ENGINE_VERSION
-from cd40l_flow.base.errors import InputsError
-from cd40l_flow.cohort.job import JOBS, PART_NAMES, directory_key, job_path, part_digests, planned, read_job, write_job
-from cd40l_flow.cohort.plan import load_plan
-from cd40l_flow.fcs.probe import content_digest, probe
-from cd40l_flow.result.failed import failures
-from cd40l_flow.result.problems import write_problems
-from cd40l_flow.result.reviews.files import LEDGER, files_by_sample, fingerprints, review_files
-from cd40l_flow.result.reviews.ledger import ledger_of, read_ledger, take_up
-from cd40l_flow.runtime.run_end import RETRIES, end_of_run, start_of_run
-from cd40l_flow.runtime.scheduler import go_on_within_submissions, lift_rate_limit
-from cd40l_flow.runtime.worker import start as start_worker
+try:
+    from cd40l_flow import ENGINE_VERSION
+    from cd40l_flow.base.errors import InputsError
+    from cd40l_flow.cohort.job import (
+        JOBS,
+        PART_NAMES,
+        directory_key,
+        job_path,
+        part_digests,
+        planned,
+        read_job,
+        write_job,
+    )
+    from cd40l_flow.cohort.plan import load_plan
+    from cd40l_flow.fcs.probe import content_digest, probe
+    from cd40l_flow.result.failed import failures
+    from cd40l_flow.result.problems import write_problems
+    from cd40l_flow.result.reviews.files import LEDGER, files_by_sample, fingerprints, review_files
+    from cd40l_flow.result.reviews.ledger import ledger_of, read_ledger, take_up
+    from cd40l_flow.runtime.run_end import RETRIES, end_of_run, start_of_run
+    from cd40l_flow.runtime.scheduler import go_on_within_submissions, lift_rate_limit
+    from cd40l_flow.runtime.worker import start as start_worker
+except ImportError as error:
+    raise WorkflowError(not_installed(error)) from None
+if (
+    not shutil.which("cd40l-flow")
+    and workflow.is_main_process
+    and not workflow.output_settings.dryrun
+    and not workflow.deployment_settings.deployment_method
+):
+    raise WorkflowError(not_on_the_path())
 
 # One file defines the analysis, and cd40l-flow reads the same one: values from elsewhere would be silently ignored.
 AS_MODULE = workflow.modifier.namespace is not None
