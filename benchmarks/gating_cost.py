@@ -64,7 +64,7 @@ def measure() -> Cost:
     )
     with cohort([scenario], 1) as samples:
         known = samples["S1"]
-        raw = [read_events(one.tube, {}, FROM_FILE, one.markers["target"]) for one in known.events]
+        raw = [read_events(one.tube, {}, FROM_FILE, one.markers) for one in known.events]
     assert len(known.events) == TUBES
     limits = known.job.settings.limits
     scales = choose_scales(known.events, limits.scale, "own tubes")

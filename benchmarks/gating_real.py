@@ -12,10 +12,10 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.gating_samples import Known, doubts, gated
 
-from cd40l_flow.analyse import read_sample
 from cd40l_flow.assay.cd40l.gates import ACTIVATED, CD8_NEGATIVE
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.gating.model import GatedTube
+from cd40l_flow.inputs import read_sample
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT.parent / "shared" / "fcs"

@@ -11,13 +11,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.analyse import read_sample
 from cd40l_flow.assay.cd40l.gates import ACTIVATED
 from cd40l_flow.base.model import Events
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.cohort.settings import Job
 from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.gating.strategy import gate
+from cd40l_flow.inputs import read_sample
 from cd40l_flow.signal.prepare import choose_scales, prepare
 from cd40l_flow.signal.scale import Scale
 from cd40l_flow.simulate import Scenario, SimulationParameters, write_cohort

@@ -16,11 +16,11 @@ import numpy as np
 from benchmarks.gating_real import CONFIGURATIONS, REAL
 from benchmarks.gating_samples import Known, gated
 
-from cd40l_flow.analyse import read_sample
 from cd40l_flow.assay.cd40l.gates import ACTIVATED, CD8_NEGATIVE
 from cd40l_flow.base.model import Floats
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.gating.model import GatedSample
+from cd40l_flow.inputs import read_sample
 from cd40l_flow.mixture.resting import stimulated
 from cd40l_flow.signal.scale import robust_sd
 

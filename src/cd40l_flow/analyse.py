@@ -2,50 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
 
 from cd40l_flow.assay.effects import INDETERMINATE, NORMAL
 from cd40l_flow.assay.limits import Limits
-from cd40l_flow.base.errors import Cd40lFlowError
-from cd40l_flow.base.model import Arrays, Events, Override, Sample, Tube
-from cd40l_flow.cohort.read_tubes import read_tubes
-from cd40l_flow.cohort.settings import Job, Settings
+from cd40l_flow.base.model import Arrays
+from cd40l_flow.cohort.settings import Job
 from cd40l_flow.decision.assess import assess, control_case, together
 from cd40l_flow.decision.calls import Decision, decide
-from cd40l_flow.decision.case import Case, ControlCase, Refusal, WithoutTimeQC
+from cd40l_flow.decision.case import Case, ControlCase, WithoutTimeQC
 from cd40l_flow.decision.change import would_change
 from cd40l_flow.decision.control import combine, control_terms, read_terms, with_titration
 from cd40l_flow.decision.guards import apply_guards, control_failures
 from cd40l_flow.decision.reference_guards import disagreement
 from cd40l_flow.decision.shown import as_shown
 from cd40l_flow.decision.tube_checks import largest_change
-from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.figures.densities import densities
-from cd40l_flow.gating.control_gates import ControlGates, combined
 from cd40l_flow.gating.model import GatedSample
-from cd40l_flow.gating.strategy import gate
+from cd40l_flow.inputs import Inputs, given_by, inputs_of_controls, inputs_of_test
 from cd40l_flow.interop.gate_files import export_messages
 from cd40l_flow.report.wording import statement
 from cd40l_flow.result.build import result_of
-from cd40l_flow.result.gate_tree import scales_of
-from cd40l_flow.result.gating_parts import gates_of
 from cd40l_flow.result.types.control import Control
 from cd40l_flow.result.types.result import Result
-from cd40l_flow.signal.compensation import compensate
-from cd40l_flow.signal.prepare import TubeSignal, choose_scales, prepare, shared_scales, without_time_qc
-from cd40l_flow.signal.scale import Scale
-
-
-@dataclass(frozen=True)
-class Read:
-    """The tubes of one sample as read: events of the good ones, refusals of the others."""
-
-    sample: Sample
-    events: tuple[Events, ...]
-    refusals: tuple[Refusal, ...]
+from cd40l_flow.signal.prepare import TubeSignal, without_time_qc
 
 
 def analyse(job: Job, control_results: Mapping[str, Result]) -> tuple[Result, Arrays]:
@@ -56,12 +39,13 @@ def analyse(job: Job, control_results: Mapping[str, Result]) -> tuple[Result, Ar
     values.
     """
     results = [] if job.sample.role == "control" else [control_results[name] for name in sorted(job.controls)]
-    assay = _of_control(job) if job.sample.role == "control" else _of_test(job, results)
-    gated, case = assay.judge(assay.signals)
+    judged = _of_control(job) if job.sample.role == "control" else _of_test(job, results)
+    signals = judged.inputs.signals
+    gated, case = judged.judge(signals)
     limits = job.settings.limits
     decision = _decide(case, job)
-    if any(signal.acquisition.time_qc.stretches for signal in assay.signals):
-        case = replace(case, without_time_qc=_without_time_qc(assay, gated, decision.call))
+    if any(signal.acquisition.time_qc.stretches for signal in signals):
+        case = replace(case, without_time_qc=_without_time_qc(judged, gated, decision.call))
         decision = _decide(case, job)
     failures, reagent_failures = control_failures(case, limits) if job.sample.role == "control" else ((), {})
     given = {
@@ -87,24 +71,27 @@ def analyse(job: Job, control_results: Mapping[str, Result]) -> tuple[Result, Ar
 
 
 @dataclass(frozen=True)
-class _Assay:
-    """All inputs of gating and measuring one sample: its tubes, scales, controls and limits."""
+class _Judged:
+    """The inputs of one sample, and the controls that it is compared with; ``alone`` is a control without another."""
 
-    job: Job
-    sample: Sample
-    signals: tuple[TubeSignal, ...]
-    scales: Mapping[str, Scale]
-    refusals: tuple[Refusal, ...]
+    inputs: Inputs
     control: ControlCase | None
     alone: bool
-    control_gates: ControlGates = ControlGates()
 
     def judge(self, signals: Sequence[TubeSignal]) -> tuple[GatedSample, Case]:
         """Return the gated sample and its case from its own or modified signals."""
-        limits, overrides = self.job.settings.limits, _overrides(self.job, self.sample)
-        gated = gate(self.sample, signals, self.scales, overrides, limits.gating, self.control_gates)
-        own = self.job.settings.reference
-        return gated, assess(gated, self.refusals, self.control, overrides, limits, alone=self.alone, laboratory=own)
+        inputs, settings = self.inputs, self.inputs.job.settings
+        gated = inputs.gate(signals)
+        case = assess(
+            gated,
+            inputs.refusals,
+            self.control,
+            inputs.overrides,
+            settings.limits,
+            alone=self.alone,
+            laboratory=settings.reference,
+        )
+        return gated, case
 
 
 def _decide(case: Case, job: Job) -> Decision:
@@ -112,41 +99,26 @@ def _decide(case: Case, job: Job) -> Decision:
     return decide(case, apply_guards(case, limits), limits, require_function=job.settings.require_function)
 
 
-def _without_time_qc(assay: _Assay, cut: GatedSample, call: str) -> WithoutTimeQC:
+def _without_time_qc(judged: _Judged, cut: GatedSample, call: str) -> WithoutTimeQC:
     """Return the sample without the time gate, with its controls unchanged."""
-    gated, case = assay.judge([without_time_qc(signal) for signal in assay.signals])
-    decision = _decide(case, assay.job)
+    gated, case = judged.judge([without_time_qc(signal) for signal in judged.inputs.signals])
+    decision = _decide(case, judged.inputs.job)
     return WithoutTimeQC(decision.call, decision.reasons, decision.call == call, largest_change(cut, gated), case)
 
 
-def _of_control(job: Job) -> _Assay:
-    """Return the inputs of a control, to be compared with the run's other controls, if any."""
-    limits = job.settings.limits
-    every = [read_sample(sample, job.settings) for sample in job.run_controls]
-    read = [_without_others(one, _data_of(other for other in every if other is not one)) for one in every]
-    scales = shared_scales([choose_scales(one.events, limits.scale, "controls of the run") for one in read])
-    assays = {one.sample.sample: _assay(job, one, scales, None, alone=True) for one in read}
-    mine = assays.pop(job.sample.sample)
-    others = [assays[other].judge(assays[other].signals)[1] for other in job.controls if other in assays]
-    return replace(mine, control=control_case(others, limits), alone=False) if others else mine
+def _of_control(job: Job) -> _Judged:
+    """Return a control, to be compared with the run's other controls, if any."""
+    mine, theirs = inputs_of_controls(job)
+    others = [_Judged(one, None, alone=True).judge(one.signals)[1] for one in theirs]
+    if not others:
+        return _Judged(mine, None, alone=True)
+    return _Judged(mine, control_case(others, job.settings.limits), alone=False)
 
 
-def _of_test(job: Job, results: Sequence[Result]) -> _Assay:
-    """Return the inputs of a test sample on the scales of its run's controls, to be compared with them."""
-    limits = job.settings.limits
-    theirs = {str(tube.digest): f"{tube.fcs} of {result.sample}" for result in results for tube in result.tubes}
-    read = _without_others(read_sample(job.sample, job.settings), theirs)
-    scales = shared_scales([scales_of(result) for result in results])
-    if any(name not in scales for one in read.events for name in one.markers.values()):
-        scales = choose_scales(read.events, limits.scale, "own tubes") | scales
-    assay = _assay(job, read, scales, control_from_results(results, limits) if results else None, alone=False)
-    return replace(assay, control_gates=combined([gates_of(control) for control in given_by(results)]))
-
-
-def _assay(job: Job, read: Read, scales: Mapping[str, Scale], control: ControlCase | None, *, alone: bool) -> _Assay:
-    used = {name: scales[name] for events in read.events for name in events.markers.values()}
-    signals = tuple(prepare(events, used, job.settings.limits.acquisition) for events in read.events)
-    return _Assay(job, read.sample, signals, used, read.refusals, control, alone)
+def _of_test(job: Job, results: Sequence[Result]) -> _Judged:
+    """Return a test sample, to be compared with its run's controls."""
+    control = control_from_results(results, job.settings.limits) if results else None
+    return _Judged(inputs_of_test(job, results), control, alone=False)
 
 
 def control_from_results(results: Sequence[Result], limits: Limits) -> ControlCase:
@@ -183,14 +155,6 @@ def control_from_results(results: Sequence[Result], limits: Limits) -> ControlCa
     )
 
 
-def given_by(results: Sequence[Result]) -> list[Control]:
-    """Return the control records of results; raises Cd40lFlowError for a result of no control."""
-    found = [result.lent for result in results if result.lent is not None]
-    if len(found) < len(results):
-        raise Cd40lFlowError("a result that a sample is to be judged against is that of no control.")
-    return found
-
-
 def _lacking(result: Result) -> dict[str, tuple[str, ...]]:
     """Return the tubes that a control was not made of, as `tubes_lacking`."""
     found: dict[str, tuple[str, ...]] = {}
@@ -214,75 +178,3 @@ def _volts(result: Result) -> dict[str, tuple[float, ...]]:
         if tube.stimulation == "stimulated" and volts is not None:
             found.setdefault(name, set()).add(volts)
     return {name: tuple(sorted(volts)) for name, volts in found.items()}
-
-
-def _overrides(job: Job, sample: Sample) -> list[Override]:
-    return [override for override in job.overrides if override.sample == sample.sample]
-
-
-def read_sample(sample: Sample, settings: Settings) -> Read:
-    """Read the tubes of a sample, each on its own: one that cannot be used is refused with its reason."""
-    refused = settings.refused.get(sample.sample, {})
-
-    def read(tube: Tube, target: str | None) -> Events:
-        return compensate(read_events(tube, settings.panel(tube.panel), settings.spillover, target), reuse=True)
-
-    tubes = read_tubes(sample, read, refused)
-    events = dict(tubes.read)
-    refusals = {
-        tube: Refusal(tube.fcs, "FILE_INTEGRITY", f"{tube.fcs}: {refused[tube.fcs]}")
-        for tube in sample.tubes
-        if tube.fcs in refused
-    }
-    refusals |= {tube: Refusal(tube.fcs, error.code, str(error)) for tube, error in tubes.errors.items()}
-    for tube, other in tubes.waiting.items():
-        # Nothing is wrong with this tube itself.
-        code = next(refusal.code for refusal in refusals.values() if refusal.fcs == other)
-        message = f"{tube.fcs}: its detector is that of {other}, which cannot be used. Correct that file first."
-        refusals[tube] = Refusal(tube.fcs, code, message)
-    for tube, refusal in _repeated(events).items():
-        refusals[tube] = refusal
-        del events[tube]
-    return Read(
-        sample,
-        tuple(events[tube] for tube in sample.tubes if tube in events),
-        tuple(refusals[tube] for tube in sample.tubes if tube in refusals),
-    )
-
-
-def _data_of(samples: Iterable[Read]) -> dict[str, str]:
-    """Return digest -> tube and sample of all events."""
-    return {one.digest: f"{one.tube.fcs} of {read.sample.sample}" for read in samples for one in read.events}
-
-
-def _without_others(read: Read, others: Mapping[str, str]) -> Read:
-    """Refuse the tubes whose data are another sample's too; ``others`` is digest -> tube and sample."""
-    message = "{} holds the same data as {}: one of them is not what the sheet says. Put the right file in its place."
-    found = {
-        one.tube.fcs: Refusal(one.tube.fcs, "FILE_INTEGRITY", message.format(one.tube.fcs, others[one.digest]))
-        for one in read.events
-        if one.digest in others
-    }
-    events = tuple(one for one in read.events if one.digest not in others)
-    places = [tube.fcs for tube in read.sample.tubes]
-    refusals = sorted((*read.refusals, *found.values()), key=lambda refusal: places.index(refusal.fcs))
-    return Read(read.sample, events, tuple(refusals))
-
-
-def _repeated(events: Mapping[Tube, Events]) -> dict[Tube, Refusal]:
-    """Return refusals of tubes that hold the same data, but for a combined tube (one file, reagents on two
-    detectors).
-    """
-    found = {}
-    for tube, mine in events.items():
-        for other, theirs in events.items():
-            if tube is other or mine.digest != theirs.digest:
-                continue
-            combined = tube.path == other.path and mine.markers["target"] != theirs.markers["target"]
-            if not combined:
-                message = (
-                    f"{tube.fcs} and {other.fcs} hold the same data: one of them is not what the sheet says. "
-                    "Put the right file in its place."
-                )
-                found[tube] = Refusal(tube.fcs, "FILE_INTEGRITY", message)
-    return found

@@ -73,7 +73,7 @@ def read(
     tube = Tube(fcs=Path(path).name, path=str(path), stimulation=stimulation, reagent=reagent)
     named = dict(detectors or {})
     panel = {marker: {"detector": name} for marker, name in named.items()}
-    return compensate(read_events(tube, panel, spillover, named.get("target")), reuse=True)
+    return compensate(read_events(tube, panel, spillover), reuse=True)
 
 
 def gate(

@@ -6,15 +6,17 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec.structs import replace
 
+from cd40l_flow.assay.lookup import assay_named, using
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.base.model import Arrays
 from cd40l_flow.cohort.job import PlannedJob
+from cd40l_flow.cohort.settings import Job
 from cd40l_flow.fcs.probe import identity, probe
 from cd40l_flow.result.failed import failed_result, no_densities, note_failure
 from cd40l_flow.result.made_from import made_from
@@ -55,8 +57,6 @@ def analyse_step(planned: PlannedJob, controls: Sequence[Path], outputs: Outputs
     ``controls`` are the results of its controls. Raises ChangedFileError where a file is not the one that was planned
     with, before or after it was read, and NoControlError where the result of a control cannot be used.
     """
-    from cd40l_flow.analyse import analyse
-
     before = _looked_at(planned)
     theirs = {}
     for path in controls:
@@ -67,12 +67,24 @@ def analyse_step(planned: PlannedJob, controls: Sequence[Path], outputs: Outputs
         theirs[str(result.sample)] = result
     if missing := sorted(set(planned.job.controls) - set(theirs)) if planned.job.sample.role == "test" else []:
         raise NoControlError(f"the results of its controls are not there: {', '.join(missing)}.")
-    result, arrays = analyse(planned.job, theirs)
+    result, arrays = analyse_sample(planned.job, theirs)
     result = replace(result, inputs=made_from(planned, result, theirs.values()))
     if _looked_at(planned) != before:
         raise ChangedFileError("a file was written to or replaced while it was read.")
     _write(result, arrays, planned, outputs)
     return result
+
+
+def analyse_sample(job: Job, controls: Mapping[str, Result]) -> tuple[Result, Arrays]:
+    """Return the result of one sample of any assay and the arrays of its figures; ``controls`` as in `analyse`."""
+    with using(assay_named(job.sample.assay)):
+        if job.sample.assay == "cd40l":
+            from cd40l_flow.analyse import analyse
+
+            return analyse(job, controls)
+        from cd40l_flow.analyse_b_cells import analyse_b_cells
+
+        return analyse_b_cells(job, controls)
 
 
 def fail_analysis(planned: PlannedJob, outputs: Outputs, why: str) -> Result:

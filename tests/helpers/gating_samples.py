@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cd40l_flow.assay.gating_limits import GatingLimits, ScaleLimits
 from cd40l_flow.base.model import Events, Override, Sample, Tube
-from cd40l_flow.fcs.panel import background_detector
+from cd40l_flow.fcs.panel import lent_detectors
 from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.gating.control_gates import ControlGates
 from cd40l_flow.gating.model import GatedSample
@@ -39,12 +39,12 @@ def simulate_sample(
     scenario = replace(scenario, stimulated=("CD154", "isotype"))
     write_cohort(folder, seed, cohort=(scenario,), parameters=parameters)
     tubes, events, truth = [], [], []
-    targets: dict[str, str] = {}
+    known: dict[str, Mapping[str, str]] = {}
     for stimulation, reagent in TUBES:
         name = fcs_name(scenario.sample, stimulation, reagent)
         tube = Tube(name, str(folder / "fcs" / name), stimulation, reagent)
-        read = read_events(tube, {}, "file", background_detector(reagent, targets))
-        targets.setdefault(reagent, read.markers["target"])
+        read = read_events(tube, {}, "file", lent_detectors(reagent, known))
+        known.setdefault(reagent, read.markers)
         tubes.append(tube)
         events.append(read)
         truth.append(simulate_tube(scenario, stimulation, reagent, seed, parameters=parameters).counted())

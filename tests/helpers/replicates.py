@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from cd40l_flow.base.model import Events, Sample, Tube
-from cd40l_flow.fcs.panel import background_detector
+from cd40l_flow.fcs.panel import lent_detectors
 from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.gating.strategy import gate
@@ -108,7 +108,7 @@ def _gated(
     folder: Path, plan: Sequence[tuple[Scenario, str, str, int, SimulationParameters]], seed: int = 7
 ) -> GatedSample:
     events: list[Events] = []
-    targets: dict[str, str] = {}
+    known: dict[str, Mapping[str, str]] = {}
     for scenario, stimulation, reagent, replicate, physics in plan:
         dialect = DIALECTS[scenario.instrument]
         path = folder / fcs_name(scenario.sample, stimulation, reagent, replicate)
@@ -117,8 +117,8 @@ def _gated(
         spillover = "none" if dialect.compensated else "file"
         sheet = Tube(path.name, str(path), stimulation, reagent)
         panel = {"spillover": "none"} if dialect.compensated else {}
-        found = read_events(sheet, panel, spillover, background_detector(reagent, targets))
-        targets.setdefault(reagent, found.markers["target"])
+        found = read_events(sheet, panel, spillover, lent_detectors(reagent, known))
+        known.setdefault(reagent, found.markers)
         events.append(compensate(found))
     scales = choose_scales(events, LIMITS.scale, "test")
     sample = Sample("S1", "R1", "test", "M", tuple(one.tube for one in events))

@@ -475,6 +475,8 @@ def make_result(scenario: Scenario) -> dict[str, Any]:
         "densities": None,
         "engine_version": ENGINE_VERSION,
         "sample": scenario.sample,
+        "assay": "cd40l",
+        "subject": "",
         "run": "R1",
         "role": scenario.role,
         "sex": scenario.sex,
@@ -492,6 +494,8 @@ def make_result(scenario: Scenario) -> dict[str, Any]:
             "anticoagulant": "Na-heparin",
             "collected_h": 6.0,
             "stimulation_h": 4.0,
+            **{"collected": "", "b_depletion": "unknown", "anti_cd40": "unknown", "genotype": ""},
+            **dict.fromkeys(("igm_g_l", "igg_g_l", "iga_g_l", "ige_iu_ml", "b_per_ul", "expected_fraction")),
             "show": {"ward": "<b>7</b>"},
         },
         "configuration": {
@@ -531,6 +535,8 @@ def make_result(scenario: Scenario) -> dict[str, Any]:
         "scales": {"APC-A": {"t": 262144.0, "w": 0.5, "m": 4.5, "a": 0.0, "source": "run controls"}},
         "odds": {"joint": {"NORMAL": 9.1, "MOSAIC": -9.1}, "binding_ratio": None},
         "reagents": {reagent: _measures(scenario, reagent) for reagent in measured},
+        "memory": None,
+        "cd40": None,
         "messages": [
             {"code": "STEROID", "severity": "info", "tube": None, "text": "Steroid treatment is not stated."},
             *(

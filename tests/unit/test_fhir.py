@@ -13,6 +13,7 @@ import pytest
 from cd40l_flow.interop.fhir import fhir_bundle, write_failed_fhir, write_fhir
 from cd40l_flow.result.codes import WORDS
 from cd40l_flow.result.first_schema import from_second
+from cd40l_flow.result.record import SCHEMA_VERSION
 from cd40l_flow.result.reviews.files import Reviews
 from cd40l_flow.result.reviews.signable import signable
 from cd40l_flow.result.reviews.state import review_state
@@ -194,7 +195,7 @@ def test_codes_of_earlier_results_get_their_flags_from_their_words(version: str)
         "CD154": old | {"words": "present on one of two populations"},
         "CD40-Ig": old | {"words": "present, like the control's"},
     }
-    codes = as_result(from_second(plain, "1.3")).codes
+    codes = as_result(from_second(plain, SCHEMA_VERSION)).codes
 
     assert (codes.cd154.value, codes.cd154.interpretation) == ("present on one of two populations", "A")
     assert (codes.cd40_ig.value, codes.cd40_ig.abnormal, codes.cd40_ig.reference) == ("present", False, "present")

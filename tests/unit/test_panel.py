@@ -23,7 +23,9 @@ def header(labels: dict[str, str], *further: str) -> Header:
 
 
 def find(labels: dict[str, str], *further: str, panel: Any = None, reagent: str = "CD154", target: str | None = None):
-    return find_markers(header(labels, *further), panel or {}, reagent, "P01.fcs", target)
+    return find_markers(
+        header(labels, *further), panel or {}, reagent, "P01.fcs", {"target": target} if target else None
+    )
 
 
 def refusal(*arguments: Any, **keywords: Any) -> str:

@@ -9,8 +9,8 @@ import pytest
 from benchmarks.gating_real import CONFIGURATIONS, REAL
 from benchmarks.gating_samples import Known, gated
 
-from cd40l_flow.analyse import read_sample
 from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.inputs import read_sample
 
 ALONE = "Activation_27.fcs"
 # Where a boundary cuts through the dead cells' own peak (channel value), and more single cells than are alive.

@@ -12,7 +12,7 @@ from cd40l_flow.base.model import Sample, Tube
 from cd40l_flow.decision.case import Difference, TubeCheck
 from cd40l_flow.decision.fingerprints import differences
 from cd40l_flow.decision.tube_checks import check_tubes, largest_change
-from cd40l_flow.fcs.panel import background_detector
+from cd40l_flow.fcs.panel import lent_detectors
 from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.gating.strategy import gate
@@ -36,7 +36,7 @@ def gated(
     """Return three gated tubes; ``others`` are tubes (by number) of another donor; ``panel`` marker = detector."""
     write_cohort(folder, 21, cohort=(scenario,))
     chosen = {marker: {"detector": detector} for marker, detector in panel.items()}
-    events, targets = [], {}
+    events, known = [], {}
     for number, (stimulation, reagent) in enumerate(TUBES):
         name = fcs_name("S1", stimulation, reagent)
         directory = folder
@@ -44,8 +44,8 @@ def gated(
             directory = folder / "other"
             write_cohort(directory, 77, cohort=(scenario,), parameters=(others or {})[number])
         tube = Tube(name, str(directory / "fcs" / name), stimulation, reagent)
-        events.append(read_events(tube, chosen, spillover, background_detector(reagent, targets)))
-        targets.setdefault(reagent, events[-1].markers["target"])
+        events.append(read_events(tube, chosen, spillover, lent_detectors(reagent, known)))
+        known.setdefault(reagent, events[-1].markers)
     scales = choose_scales(events, LIMITS.scale, "test")
     sample = Sample("S1", "R1", "test", "M", tuple(one.tube for one in events))
     return gate(sample, [prepare(one, scales) for one in events], scales, [], LIMITS.gating)

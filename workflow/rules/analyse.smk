@@ -14,13 +14,12 @@ rule analyse:
         "logs/analyse/{sample}.log",
     group:
         batch
-    conda:
-        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=analysis_memory,
         runtime=analysis_minutes,
         tries_left=tries_left,
+        at_once=1,
     params:
         **PARTS,
         job=job_file,

@@ -1,6 +1,6 @@
 rule report_sample:
     input:
-        result="results/samples/{sample}/result.json",
+        result=own_result,
         densities="results/samples/{sample}/densities.npz",
         controls=shown_controls,
         control_densities=shown_densities,
@@ -17,13 +17,12 @@ rule report_sample:
         "logs/report/{sample}.log",
     group:
         batch
-    conda:
-        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 600 * attempt,
         runtime=lambda wildcards, attempt: 1 * attempt,
         tries_left=tries_left,
+        at_once=1,
     params:
         reviews=sample_reviews,
         ledger=literally(ledger()),

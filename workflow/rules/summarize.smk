@@ -12,8 +12,6 @@ rule summarize:
     log:
         "logs/summarize.log",
     localrule: True
-    conda:
-        "../../environment.yml"
     params:
         sheet=literally(PLAN.config.samples),
         jobs=str(JOBS),
@@ -36,8 +34,6 @@ rule index:
     log:
         "logs/index.log",
     localrule: True
-    conda:
-        "../../environment.yml"
     params:
         sheet=literally(PLAN.config.samples),
         jobs=str(JOBS),
@@ -60,11 +56,11 @@ rule multiqc:
         general="results/multiqc/cd40l_flow_general_mqc.tsv",
         negative_fraction="results/multiqc/cd40l_flow_negative_fraction_mqc.tsv",
         runs="results/multiqc/cd40l_flow_runs_mqc.tsv",
+        methods="results/multiqc/cd40l_flow_methods_mqc.json",
+        versions="results/multiqc/cd40l_flow_mqc_versions.yml",
     log:
         "logs/multiqc.log",
     localrule: True
-    conda:
-        "../../environment.yml"
     params:
         sheet=literally(PLAN.config.samples),
         jobs=str(JOBS),

@@ -1,4 +1,4 @@
-"""The calls, and the sets of them that guards take away."""
+"""The calls of every assay, and the sets of them that guards take away."""
 
 from __future__ import annotations
 
@@ -10,3 +10,18 @@ NO_CALLS: frozenset[str] = frozenset()
 INFANT_CALLS = frozenset({MOSAIC, REDUCED})
 # Times the ln odds of a call: its odds squared, for what another kind of cells or person may look like.
 SQUARED = 2.0
+
+# Class-switched memory B cells.
+SWITCHED_NORMAL, SWITCHED_LOW, SWITCHED_ABSENT = "SWITCHED_NORMAL", "SWITCHED_LOW", "SWITCHED_ABSENT"
+MEMORY_CALLS = frozenset({SWITCHED_NORMAL, SWITCHED_LOW, SWITCHED_ABSENT})
+SWITCHED_FEW = frozenset({SWITCHED_LOW, SWITCHED_ABSENT})
+# CD40 on B cells and monocytes.
+PRESENT, CD40_LOW, CD40_ABSENT, DISCORDANT = "PRESENT", "CD40_LOW", "CD40_ABSENT", "DISCORDANT"
+CD40_CALLS = frozenset({PRESENT, CD40_LOW, CD40_ABSENT, DISCORDANT})
+# No call of one assay is one of another, so that a set of calls tells whose it is.
+OF_ASSAYS = (ALL_CALLS, MEMORY_CALLS, CD40_CALLS)
+
+
+def takes_every_call(blocks: frozenset[str]) -> bool:
+    """Return whether a guard that takes these calls away leaves none of its assay."""
+    return any(calls <= blocks for calls in OF_ASSAYS)

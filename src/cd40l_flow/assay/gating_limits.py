@@ -87,6 +87,24 @@ class GatingLimits(Struct, frozen=True):
     cd69_distance_max: Annotated[float, limit(
         "Distance of the CD69 boundary from the control's above which it is flagged.",
         "of the scale, whose length is 1", ge=0, le=1)] = 0.15
+    cd19_distance_max: Annotated[float, limit(
+        "Distance of the CD19 boundary from the control's above which it is flagged.",
+        "of the scale, whose length is 1", ge=0, le=1)] = 0.12
+    igd_distance_max: Annotated[float, limit(
+        "Distance of the IgD boundary from the control's above which it is flagged.",
+        "of the scale, whose length is 1", ge=0, le=1)] = 0.12
+    igm_distance_max: Annotated[float, limit(
+        "Distance of the IgM boundary from the control's above which it is flagged.",
+        "of the scale, whose length is 1", ge=0, le=1)] = 0.12
+    cd27_distance_max: Annotated[float, limit(
+        "Distance of the CD27 boundary from the control's above which it is flagged.",
+        "of the scale, whose length is 1", ge=0, le=1)] = 0.12
+    cd38_distance_max: Annotated[float, limit(
+        "Distance of the CD38 boundary from the control's above which it is flagged.",
+        "of the scale, whose length is 1", ge=0, le=1)] = 0.15
+    cd14_distance_max: Annotated[float, limit(
+        "Distance of the CD14 boundary from the control's above which it is flagged.",
+        "of the scale, whose length is 1", ge=0, le=1)] = 0.15
     singlets_warn_percent: Annotated[float, limit(
         "Singlets below which the tube gets a warning.", "percent of lymphocytes", ge=0, le=100)] = 80
     viable_warn_percent: Annotated[float, limit(

@@ -7,6 +7,7 @@ from typing import Any, get_type_hints
 from msgspec import Struct, json
 from msgspec.structs import fields
 
+from cd40l_flow.assay.b_cell_limits import AGE_ROW, AgeRows, BCellLimits, SerumIgLimits
 from cd40l_flow.assay.call_limits import CallLimits, MixtureLimits, OddsLimits, ReferenceLimits
 from cd40l_flow.assay.gating_limits import AcquisitionLimits, GatingLimits, ScaleLimits
 from cd40l_flow.assay.guard_limits import GuardLimits
@@ -21,6 +22,11 @@ _TYPES: Mapping[Any, Mapping[str, Any]] = {
     tuple[str, ...]: {
         "type": "array",
         "items": {"type": "string", "minLength": 1, "title": "the name of an anticoagulant"},
+        "uniqueItems": True,
+    },
+    AgeRows: {
+        "type": "array",
+        "items": {"type": "string", "pattern": AGE_ROW, "title": 'an age in years and limits, as "2: 0.5-1.8"'},
         "uniqueItems": True,
     },
 }
@@ -40,6 +46,8 @@ class Limits(Struct, frozen=True):
     mixture: MixtureLimits = MixtureLimits()
     odds: OddsLimits = OddsLimits()
     reference: ReferenceLimits = ReferenceLimits()
+    b_cells: BCellLimits = BCellLimits()
+    serum_ig: SerumIgLimits = SerumIgLimits()
 
 
 def limit_named(group: Struct, name: str) -> float:

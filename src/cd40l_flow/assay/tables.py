@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 # The marker whose detector carries the reagent of a tube, and the gate that parts its positive cells.
 TARGET, TARGET_GATE = "target", "target_low"
-EXPRESSION, FUNCTION = "expression", "function"
+EXPRESSION, FUNCTION, SUBSETS = "expression", "function", "subsets"
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,11 @@ class Reagent:
 
     A target has ``labels`` (a regular expression of the words that name it in ``$PnS`` or ``$PnN``) and
     ``backgrounds``, the best first; a background has neither. ``readout`` says what a target tests: expression of the
-    protein, or its function. ``key`` begins its columns of ``summary.tsv``, ``control_positive`` names the limit
-    (group ``guards``) below which a control's percent positive fails, ``title`` is what figures call it, and
-    ``loinc`` are code and name of its result.
-    ``expected`` targets have their place on the report even where they were not stained.
+    protein, its function, or subsets of cells. ``lacks`` are the markers that a background is not stained for: it is
+    measured in the detectors they have in the tubes it serves. ``key`` begins its columns of ``summary.tsv``,
+    ``control_positive`` names the limit (group ``guards``) below which a control's percent positive fails, ``title`` is
+    what figures call it, and ``loinc`` are code and name of its result. ``expected`` targets have their place on the
+    report even where they were not stained.
     """
 
     name: str
@@ -32,6 +33,12 @@ class Reagent:
     title: str = ""
     loinc: tuple[str, str] = ("", "")
     expected: bool = True
+    lacks: tuple[str, ...] = ()
+
+    @property
+    def lent(self) -> tuple[str, ...]:
+        """The markers of a background whose detectors are those of the tubes it serves."""
+        return () if self.readout else self.lacks or (TARGET,)
 
 
 @dataclass(frozen=True)
@@ -53,15 +60,18 @@ class Marker:
 
 @dataclass(frozen=True)
 class Gate:
-    """One gate: the population it makes of the one before it, and how its boundaries are found.
+    """One gate: the population it makes of its ``parent``, by default the one before it, and how its boundaries are
+    found.
 
     ``finder`` names the function that finds it (`gating.finders`); ``boundaries`` are its names in ``overrides.tsv``,
     their values in ``unit``. A gate on one ``marker`` keeps what lies above or below its boundary (``keep``); the other
-    cells are the population ``others``, where that has a name. ``stained``: what happens where tubes lack the marker,
-    ``any`` (they go on ungated) or ``all`` (no gate is drawn). ``only_if`` names the switch (group ``gating``) without
-    which the gate is left out, ``from_control`` says that the run's controls give their boundary to the other samples,
-    ``distance`` names the limit beyond which it lies far from theirs. ``warn`` is a population and the limit (percent
-    of it) below which a tube is warned of.
+    cells are the population ``others``, where that has a name. Gates that share a boundary have its name in common, and
+    the first finds it. ``stained``: what happens where tubes lack the marker, ``any`` (they go on ungated), ``own``
+    (only those with it are gated; without any, what would come of the population comes of its parent) or ``all`` (no
+    gate is drawn). ``around`` are the markers whose cells a scatter gate is drawn around, the first that every tube
+    has. ``only_if`` names the switch (group ``gating``) without which the gate is left out, ``from_control`` says that
+    the run's controls give their boundary to the other samples, ``distance`` names the limit beyond which it lies far
+    from theirs. ``warn`` is a population and the limit (percent of it) below which a tube is warned of.
     """
 
     population: str
@@ -69,12 +79,14 @@ class Gate:
     boundaries: tuple[str, ...]
     marker: str = ""
     keep: str = "above"
+    parent: str = ""
     others: str = ""
     stained: str = "all"
     only_if: str = ""
     from_control: bool = False
     distance: str = ""
     warn: tuple[str, str] = ("", "")
+    around: tuple[str, ...] = ()
     unit: str = "compensated linear channel units"
 
     @property
@@ -145,21 +157,25 @@ class Assay:
 
     ``rules`` give the call of a reagent, ``calls`` that of the sample from those of expression and function, with its
     reason; ``functional`` is the rule of a defect of function, ``alike`` what else a call of both readouts needs.
-    ``gates`` stand in the order in which they are drawn, each on the population of the one before. ``measures`` are
-    those of the report, by group; ``summary`` the reagents and measures (``call``: its call) of the summary's last
-    columns. All in their order.
+    ``gates`` stand in the order in which they are drawn. ``measures`` are those of the report, by group; ``summary``
+    the reagents and measures (``call``: its call) of the summary's last columns. All in their order. ``name`` is the
+    value of the column ``assay``; ``stimulated`` says whether its targets are measured in stimulated tubes,
+    ``needs_control`` whether there is no call without a healthy control of the run.
     """
 
     reagents: tuple[Reagent, ...]
     markers: tuple[Marker, ...]
     gates: tuple[Gate, ...]
-    guards: tuple[GuardRow, ...]
-    rules: tuple[Rule, ...]
-    functional: Rule
-    alike: Condition
-    calls: Mapping[tuple[str, str], tuple[str, str]]
-    measures: Mapping[str, tuple[str, ...]]
-    summary: tuple[tuple[str, str], ...]
+    guards: tuple[GuardRow, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    functional: Rule | None = None
+    alike: Condition | None = None
+    calls: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    measures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    summary: tuple[tuple[str, str], ...] = ()
+    name: str = "cd40l"
+    stimulated: bool = True
+    needs_control: bool = True
 
     @cached_property
     def reagent_names(self) -> tuple[str, ...]:
@@ -205,9 +221,27 @@ class Assay:
         return tuple(marker.name for marker in self.markers if marker.required)
 
     @cached_property
+    def reagent(self) -> Mapping[str, Reagent]:
+        """Name -> reagent, in order."""
+        return {reagent.name: reagent for reagent in self.reagents}
+
+    def required_of(self, reagent: str) -> tuple[str, ...]:
+        """Return the markers without which a tube of a reagent is refused, in order."""
+        lacks = self.reagent[reagent].lacks if reagent in self.reagent else ()
+        return tuple(marker for marker in self.required_markers if marker not in lacks)
+
+    def stained(self, reagent: str, marker: str) -> bool:
+        """Return whether the tubes of a reagent are stained for a marker that they have a detector for."""
+        return reagent not in self.reagent or marker not in self.reagent[reagent].lacks
+
+    @cached_property
     def gate_of(self) -> Mapping[str, Gate]:
-        """Name of a boundary -> its gate."""
-        return {boundary: gate for gate in self.gates for boundary in gate.boundaries}
+        """Name of a boundary -> its gate, the first of those that share it."""
+        found: dict[str, Gate] = {}
+        for gate in self.gates:
+            for boundary in gate.boundaries:
+                found.setdefault(boundary, gate)
+        return found
 
     def population_of(self, name: str) -> str:
         """Return the population that a boundary cuts out; a name that is no boundary is that of a population."""
@@ -216,6 +250,23 @@ class Assay:
     def boundaries(self, population: str) -> tuple[str, ...]:
         """Return the names of the boundaries that make a population."""
         return next((gate.boundaries for gate in self.gates if gate.population == population), ())
+
+    @cached_property
+    def parent_of(self) -> Mapping[str, str]:
+        """Population -> the one it is made of, in order; that of the first gate is ``all`` events."""
+        found: dict[str, str] = {}
+        before = "all"
+        for gate in self.gates:
+            for name in (gate.population, gate.others):
+                if name:
+                    found[name] = gate.parent or before
+            before = gate.population
+        return found
+
+    @cached_property
+    def maker(self) -> Mapping[str, Gate]:
+        """Population -> the gate that makes it."""
+        return {name: gate for gate in self.gates for name in (gate.population, gate.others) if name}
 
     @cached_property
     def override_names(self) -> tuple[str, ...]:

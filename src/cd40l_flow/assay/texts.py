@@ -1,4 +1,4 @@
-"""The words of the report, read from ``texts.yaml``."""
+"""The words of the report, read from ``texts.yaml``, and those of the other assays."""
 
 from __future__ import annotations
 
@@ -19,13 +19,27 @@ def load_texts() -> Texts:
     return texts
 
 
+@cache
+def texts_of(assay: str) -> Texts:
+    """Return the sentences of an assay (``cd40l``, ``memory_b``, ``cd40``): the common ones, its own in their place.
+
+    An assay has the reasons of all and its own words of some; ``calls`` and ``interpretation`` are its own alone.
+    Raises FileNotFoundError for an assay without texts.
+    """
+    common = load_texts()
+    if assay == "cd40l":
+        return common
+    own: Texts = shipped(Path(__file__).parent / assay / "texts.yaml")
+    return {**common, **own, "reasons": {**common["reasons"], **own["reasons"]}}
+
+
 def population_name(population: str) -> str:
     """Return a population's name as readers write it."""
     name: str = load_texts()["populations"].get(population, population)
     return name
 
 
-def reason_texts(code: str) -> Mapping[str, str]:
+def reason_texts(code: str, assay: str = "cd40l") -> Mapping[str, str]:
     """Return ``name``, ``what`` and ``remedy`` of a reason; a code without an entry stands for itself."""
-    texts: Mapping[str, str] = load_texts()["reasons"].get(code, {"name": code, "what": "", "remedy": ""})
+    texts: Mapping[str, str] = texts_of(assay)["reasons"].get(code, {"name": code, "what": "", "remedy": ""})
     return texts

@@ -37,6 +37,8 @@ class Sample:
     """One blood sample of one subject in one run, with its tubes in canonical order (not the sheet's).
 
     ``extra`` holds the sheet's cells of the columns that ``show_columns`` and ``identity`` name, by their labels.
+    ``subject`` joins samples of one patient; ``collected`` is their order: a number, or a month (``YYYY-MM``). Serum
+    immunoglobulins are in g/L, IgE in IU/mL, B cells per microlitre of blood; ``expected_fraction`` is 0 to 1.
     """
 
     sample: str
@@ -55,6 +57,18 @@ class Sample:
     anticoagulant: str = ""
     collected_h: float | None = None
     stimulation_h: float | None = None
+    assay: str = "cd40l"
+    subject: str = ""
+    collected: str = ""
+    b_depletion: str = "unknown"
+    anti_cd40: str = "unknown"
+    igm_g_l: float | None = None
+    igg_g_l: float | None = None
+    iga_g_l: float | None = None
+    ige_iu_ml: float | None = None
+    b_per_ul: float | None = None
+    genotype: str = ""
+    expected_fraction: float | None = None
     extra: tuple[tuple[str, str], ...] = ()
 
 

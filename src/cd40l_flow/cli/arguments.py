@@ -156,18 +156,52 @@ def parser() -> argparse.ArgumentParser:
     )
     summarize.add_argument("--reference", nargs="*", default=[], help="the laboratory's limits, for the control charts")
 
+    methods = commands.add_parser("methods", help="print the methods and their references, for a paper")
+    methods.add_argument(
+        "--result", metavar="R", help="a result.json whose limits are told (default: those of the program)"
+    )
+
     reference = commands.add_parser("reference", help="the laboratory's own limits, from its healthy controls")
     reference.add_argument("results", nargs="+", metavar="RESULTS", help="a results folder, or a result.json")
     reference.add_argument("--out", required=True, metavar="FILE", help="file to write, as config/reference.json")
+
+    validate = commands.add_parser("validate", help="the laboratory's validation file, from its results")
+    validate.add_argument("results", nargs="+", metavar="DIR", help="a results folder, or a folder of such")
+    validate.add_argument(
+        "--out", required=True, metavar="FILE", help="page to write (.html); a table (.tsv) beside it"
+    )
+    validate.add_argument(
+        "--method", metavar="TSV", help="values of another method: sample and negative_fraction, or other measures"
+    )
+    validate.add_argument(
+        "--allowed", type=float, default=20.0, metavar="PERCENT", help="change allowed for stability (default: 20)"
+    )
+
+    history = commands.add_parser("history", help="control charts and a searchable table of samples over many runs")
+    history.add_argument(
+        "results", nargs="*", metavar="RESULTS", help="results folders, or folders of such; those of earlier calls stay"
+    )
+    history.add_argument(
+        "--out", required=True, metavar="DIR", help="folder of history.parquet, which grows, and history.html"
+    )
+
+    prune = commands.add_parser("prune", help="list what of a results folder may be deleted, with sizes")
+    prune.add_argument("results", nargs="+", metavar="RESULTS", help="a results folder")
+    prune.add_argument("--unsigned", action="store_true", help="no review will come any more")
+    prune.add_argument("--yes", action="store_true", help="delete it")
 
     simulate = commands.add_parser("simulate", help="write a cohort with known truth: FCS files, sheets, configuration")
     simulate.add_argument("out", metavar="DIR", help="folder to write to; other files in it stay")
     simulate.add_argument("--seed", type=int, required=True, help="the same seed gives the same bytes")
     simulate.add_argument("--events-scale", type=float, default=1.0, help="events of each tube, times (default: 1)")
     simulate.add_argument("--per-event", action="store_true", help="write the truth of every event too")
-    simulate.add_argument(
+    what = simulate.add_mutually_exclusive_group()
+    what.add_argument(
         "--scenario",
         metavar="NAME",
-        help="one sample and its control, as carrier-half or weak-stimulation; an unknown name lists them all",
+        help="one sample and its control, as carrier-half or memory-xhim; an unknown name lists them all",
+    )
+    what.add_argument(
+        "--b-cells", action="store_true", help="a run of the assays memory_b and cd40 too, of the same subjects"
     )
     return top

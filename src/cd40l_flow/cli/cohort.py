@@ -122,16 +122,18 @@ def inspect(options: argparse.Namespace) -> int:
 
 def simulate(options: argparse.Namespace) -> int:
     """Write a cohort with known truth."""
-    from cd40l_flow.simulate import named, write_cohort
+    from cd40l_flow.simulate import b_cells, default_cohort, named, write_cohort
 
-    cohort, parameters = named(options.scenario) if options.scenario else (None, None)
-    written = write_cohort(
-        Path(options.out),
-        options.seed,
-        cohort=cohort,
-        per_event=options.per_event,
-        events_scale=options.events_scale,
-        parameters=parameters,
-    )
-    print(f"simulate: {len(written)} files in {options.out}", file=sys.stderr)
+    out, seed = Path(options.out), options.seed
+    size = {"events_scale": options.events_scale, "per_event": options.per_event}
+    if samples := b_cells.named_b_cells(options.scenario, seed):
+        written = b_cells.write_b_cells(out, seed, samples, **size)
+    elif options.scenario:
+        cohort, parameters = named(options.scenario, [scenario.name for scenario in b_cells.SCENARIOS])
+        written = write_cohort(out, seed, cohort=cohort, parameters=parameters, **size)
+    else:
+        written = write_cohort(out, seed, **size)
+        if options.b_cells:
+            written += b_cells.write_b_cells(out, seed, b_cells.demo_samples(), beside=default_cohort(), **size)
+    print(f"simulate: {len(set(written))} files in {options.out}", file=sys.stderr)
     return 0

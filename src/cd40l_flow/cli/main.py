@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from cd40l_flow.base.errors import Cd40lFlowError, InputsError
-from cd40l_flow.cli import analysis, cohort, gates, results
+from cd40l_flow.cli import analysis, cohort, gates, laboratory, results
 from cd40l_flow.cli.arguments import CONFIG, parser
 
 
@@ -64,8 +64,12 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "figures": results.figures,
     "export": gates.export,
     "override": gates.override,
+    "methods": results.methods,
     "summarize": results.summarize,
     "reference": results.reference,
+    "validate": laboratory.validate,
+    "history": laboratory.history,
+    "prune": laboratory.prune,
     "simulate": cohort.simulate,
 }
 

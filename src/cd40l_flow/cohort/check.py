@@ -83,9 +83,9 @@ def check_dates(plan: Planned, now: float) -> list[Problem]:
 def _check_sample(sample: Sample, settings: Settings) -> list[Problem]:
     notes: dict[Tube, list[Note]] = {}
 
-    def read(tube: Tube, target: str | None) -> Events:
+    def read(tube: Tube, lent: Mapping[str, str]) -> Events:
         recording = open_recording(tube.path, tube.fcs)
-        mapped = map_detectors(recording, tube, settings.panel(tube.panel), settings.spillover, target)
+        mapped = map_detectors(recording, tube, settings.panel(tube.panel), settings.spillover, lent)
         recording.check_crc()
         notes[tube] = [note for note in recording.notes if note.code in _REMEDIES]
         return mapped

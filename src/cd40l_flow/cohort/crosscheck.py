@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
-from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.lookup import assay_named, every_assay, every_reagent
 from cd40l_flow.base.disk import as_on_disk
 from cd40l_flow.base.errors import Problem
 from cd40l_flow.base.model import Override, Sample, Tube
@@ -53,7 +53,8 @@ def assemble(config: Config) -> Cohort:
     problems += found
     samples, lines = _samples(config, sheet, problems)
     known = set(lines) if sheet.columns else None
-    tubes = _tubes(config, known, problems)
+    assays = {name: sample.assay for name, sample in samples.items()}
+    tubes = _tubes(config, known, assays, problems)
     overrides = _overrides(config, known, tubes, problems)
     refused = _repeated_files(config, tubes, problems)
     by_sample: dict[str, list[Tube]] = defaultdict(list)
@@ -103,7 +104,7 @@ def _samples(config: Config, sheet: Sheet, problems: list[Problem]) -> tuple[dic
             message = f"'{name}' is a name that Windows keeps for a device: no folder of it can be opened there."
             problems.append(_fatal(sheet.file, row, "sample", message, "Give the sample another name."))
         rows.setdefault(name, row)
-    for column in ("run", "family"):
+    for column in ("run", "family", "subject"):
         problems += _alike(sheet, column)
     for row in sheet.rows:
         problems += _control_problems(sheet.file, row, rows)
@@ -157,11 +158,19 @@ def _control_problems(file: str, row: Row, rows: Mapping[str, Row]) -> list[Prob
     if None not in (other.cells["run"], row.cells["run"]) and other.cells["run"] != row.cells["run"]:
         message = f"'{name}' is of run '{other.cells['run']}', this sample of run '{row.cells['run']}'."
         problems.append(fatal(message, "A sample is judged against a control of its own run."))
+    if None not in (other.cells["assay"], row.cells["assay"]) and other.cells["assay"] != row.cells["assay"]:
+        message = f"'{name}' is of assay '{other.cells['assay']}', this sample of '{row.cells['assay']}'."
+        problems.append(fatal(message, "A sample is judged against a control of its own assay."))
     return problems
 
 
-def _tubes(config: Config, known: set[str] | None, problems: list[Problem]) -> list[_PlacedTube]:
-    """Return the tubes whose rows are good, in the sheet's order; ``known`` is None when the samples are not known."""
+def _tubes(
+    config: Config, known: set[str] | None, assays: Mapping[str, str], problems: list[Problem]
+) -> list[_PlacedTube]:
+    """Return the tubes whose rows are good, in the sheet's order.
+
+    ``known`` is None when the samples are not known; ``assays`` maps good samples to their assays.
+    """
     sheet, found = read_sheet(config.tubes, TUBES)
     problems += found
     folders: dict[str, set[str]] = {}
@@ -176,10 +185,29 @@ def _tubes(config: Config, known: set[str] | None, problems: list[Problem]) -> l
             close = nearest(panel, config.panels)
             remedy = f"Did you mean '{close}'?" if close else "Add it to panels in the configuration."
             problems.append(_fatal(sheet.file, row, "panel", f"there is no panel '{panel}'.", remedy))
-        if row.good:
+        foreign = _foreign(row, assays.get(name or ""))
+        if foreign:
+            problems.append(_fatal(sheet.file, row, *foreign))
+        elif row.good:
             path = as_on_disk(posixpath.join(config.fcs_dir, fcs))
             tubes.append(_PlacedTube(row.line, name, Tube(path=path, present=_is_file(path, folders), **cells)))
     return tubes
+
+
+def _foreign(row: Row, named: str | None) -> tuple[str, str, str] | None:
+    """Return column, message and remedy where a tube does not fit the assay of its sample; None where it does."""
+    reagent = row.cells["reagent"]
+    if named is None or reagent is None:
+        return None
+    assay = assay_named(named)
+    if reagent not in assay.reagent_names:
+        theirs = next(other.name for other in every_assay() if reagent in other.reagent_names)
+        found = f"'{reagent}' is no reagent of the assay '{named}', which has {listed(assay.reagent_names, 'and')}."
+        return "reagent", found, f"Correct the row, or write '{theirs}' into the column assay of the sample."
+    if not assay.stimulated and row.cells["stimulation"] == "stimulated":
+        found = f"cells of the assay '{named}' are not stimulated."
+        return "stimulation", found, "Write 'unstimulated', or correct the reagent."
+    return None
 
 
 def _no_sample(name: str, known: set[str]) -> tuple[str, str]:
@@ -204,7 +232,7 @@ def _is_file(path: str, folders: dict[str, set[str]]) -> bool:
 
 def _tube_order(tube: Tube) -> tuple[object, ...]:
     stimulated = tube.stimulation == "stimulated"
-    return stimulated, current_assay().reagent_names.index(tube.reagent), tube.fcs, tube.panel, tube.clone, tube.lot
+    return stimulated, every_reagent().index(tube.reagent), tube.fcs, tube.panel, tube.clone, tube.lot
 
 
 def _overrides(
@@ -218,7 +246,8 @@ def _overrides(
     for placed in tubes:
         fcs_of[placed.sample].append(placed.tube.fcs)
     set_at: dict[tuple[str, str, str], Row] = {}
-    not_negative = {name for name, row in current_assay().gate_of.items() if row.unit in ("ratio", "seconds")}
+    rows = [item for assay in every_assay() for item in assay.gate_of.items()]
+    not_negative = {name for name, gate in rows if gate.unit in ("ratio", "seconds")}
     for row in sheet.rows:
         name, tube, gate, value = (row.cells[key] for key in ("sample", "tube", "gate", "value"))
         fatal = partial(_fatal, sheet.file, row)
@@ -319,14 +348,15 @@ def _use(tube: Tube) -> str:
 
 
 def _missing_controls(config: Config, samples: Mapping[str, Sample], lines: Mapping[str, int]) -> list[Problem]:
-    controlled = {sample.run for sample in samples.values() if sample.role == "control"}
-    first: dict[str, str] = {}
+    controlled = {(sample.run, sample.assay) for sample in samples.values() if sample.role == "control"}
+    first: dict[tuple[str, str], str] = {}
     for name, sample in sorted(samples.items(), key=lambda item: lines[item[0]]):
-        if sample.run not in controlled:
-            first.setdefault(sample.run, name)
+        if (sample.run, sample.assay) not in controlled and assay_named(sample.assay).needs_control:
+            first.setdefault((sample.run, sample.assay), name)
     remedy = "All of its samples end INDETERMINATE. Add the healthy control of that run, or give it the role control."
     problems = []
-    for run, name in first.items():
-        message = f"run '{run}' has no control."
+    for (run, assay), name in first.items():
+        of = "" if assay == "cd40l" else f" of the assay {assay}"
+        message = f"run '{run}' has no control{of}."
         problems.append(Problem("CONTROL_ABSENT", "warning", message, config.samples, lines[name], "run", None, remedy))
     return problems

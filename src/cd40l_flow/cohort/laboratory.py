@@ -38,13 +38,40 @@ class Spread:
 
 
 @dataclass(frozen=True)
+class AgeKnot:
+    """Mean and SD of the logit of a share among healthy people of one age, in months.
+
+    ``factor`` times the SD below the mean lies the tolerance limit: 97.5 % of healthy people are above it with a
+    confidence of 95 %, however few donors there were.
+    """
+
+    age_months: float
+    mu: float
+    sd: float
+    factor: float
+
+
+@dataclass(frozen=True)
+class ByAge:
+    """The laboratory's own curve of class-switched B cells by age, from healthy donors.
+
+    ``share`` is the share it is of (``switched`` or ``switched_two_marker``), ``knots`` are in order of age, ``bands``
+    the donors of each age band of the published table.
+    """
+
+    share: str
+    knots: tuple[AgeKnot, ...]
+    bands: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class Laboratory:
     """The combined healthy controls of a laboratory.
 
     By reagent, ``healthy_negative_sd`` is the SD of the negative fraction among healthy donors and runs, net of its
     measurement error, ``healthy_negative`` its mean, ``level_sd`` the SD of the ln level within runs, with the number
     of runs that had several controls. ``spreads`` are by reagent and measure; ``lots`` (by reagent) and ``cytometers``
-    are those seen in its controls.
+    are those seen in its controls. ``by_age`` is the curve of switched B cells, None without donors of known age.
     """
 
     digest: str
@@ -57,6 +84,7 @@ class Laboratory:
     healthy_negative: Mapping[str, float]
     level_sd: Mapping[str, tuple[int, float]]
     spreads: Mapping[str, Mapping[str, Spread]]
+    by_age: ByAge | None = None
 
 
 def laboratory(plain: Mapping[str, Any]) -> Laboratory:
@@ -73,5 +101,6 @@ def laboratory(plain: Mapping[str, Any]) -> Laboratory:
         "healthy_negative": {reagent: found["mean"] for reagent, found in healthy},
         "level_sd": {reagent: (found["runs"], found["log_sd"]) for reagent, found in levels},
         "spreads": plain["limits"],
+        "by_age": plain.get("by_age"),
     }
     return convert(values, Laboratory)

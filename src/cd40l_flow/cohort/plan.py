@@ -20,14 +20,15 @@ class Plan:
     """The checked inputs of a cohort.
 
     ``samples`` is sorted by name; ``controls`` names for each sample those it is judged against, ``runs`` the controls
-    of each run; ``refused`` holds for each sample the tubes that may not be used: fcs -> why. ``warnings`` are all
-    problems that stop nothing. ``reference`` are the laboratory's own limits, without the controls they rest on.
+    of each run and assay; ``refused`` holds for each sample the tubes that may not be used: fcs -> why. ``warnings``
+    are all problems that stop nothing. ``reference`` are the laboratory's own limits, without the controls they rest
+    on.
     """
 
     config: Config
     samples: Mapping[str, Sample]
     controls: Mapping[str, tuple[str, ...]]
-    runs: Mapping[str, tuple[str, ...]]
+    runs: Mapping[tuple[str, str], tuple[str, ...]]
     overrides: Mapping[str, tuple[Override, ...]]
     refused: Mapping[str, Mapping[str, str]]
     warnings: tuple[Problem, ...]
@@ -36,11 +37,11 @@ class Plan:
     def job(self, name: str) -> Job:
         """Return what the result of a sample depends on; raises KeyError for an unknown sample.
 
-        A control is measured together with all controls of its run; a test sample takes the results of its controls, so
-        that their tubes are not part of its job.
+        A control is measured together with all controls of its run and assay; a test sample takes the results of its
+        controls, so that their tubes are not part of its job.
         """
         sample = self.samples[name]
-        together = self.runs[sample.run] if sample.role == "control" else ()
+        together = self.runs[sample.run, sample.assay] if sample.role == "control" else ()
         run_controls = tuple(self.samples[other] for other in together)
         measured = run_controls or (sample,)
         overrides = tuple(one for other in measured for one in self.overrides.get(other.sample, ()))
@@ -87,15 +88,15 @@ def _plan(config: Config, problems: list[Problem]) -> Plan:
     if fatal:
         raise InputsError(fatal)
     samples = cohort.samples
-    runs: dict[str, tuple[str, ...]] = {sample.run: () for sample in samples.values()}
+    runs: dict[tuple[str, str], tuple[str, ...]] = {(sample.run, sample.assay): () for sample in samples.values()}
     for sample in samples.values():
         if sample.role == "control":
-            runs[sample.run] += (sample.sample,)
+            runs[sample.run, sample.assay] += (sample.sample,)
     controls = {
         sample.sample: (
             (sample.control,)
             if sample.control is not None
-            else tuple(name for name in runs[sample.run] if name != sample.sample)
+            else tuple(name for name in runs[sample.run, sample.assay] if name != sample.sample)
         )
         for sample in samples.values()
     }

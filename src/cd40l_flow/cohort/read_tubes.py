@@ -1,4 +1,4 @@
-"""The tubes of a sample read in turn: a background tube is read in the detector of its stimulated tube."""
+"""The tubes of a sample read in turn: a background tube is read in the detectors of the tube it serves."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from cd40l_flow.assay.lookup import current_assay
-from cd40l_flow.assay.tables import TARGET
 from cd40l_flow.base.errors import TubeError
 from cd40l_flow.base.model import Sample, Tube
-from cd40l_flow.fcs.panel import awaited, background_detector
+from cd40l_flow.fcs.panel import awaited, lent_detectors
 
 
 class Mapped(Protocol):
@@ -36,30 +35,32 @@ class TubesRead(Generic[Read]):
 
 
 def read_tubes(
-    sample: Sample, read: Callable[[Tube, str | None], Read], refused: Collection[str] = ()
+    sample: Sample, read: Callable[[Tube, Mapping[str, str]], Read], refused: Collection[str] = ()
 ) -> TubesRead[Read]:
-    """Return every tube of a sample, as ``read`` gives it from the tube and the detector of its target, or its error.
+    """Return every tube of a sample, as ``read`` gives it from the tube and the detectors lent to it, or its error.
 
     ``read`` may raise TubeError. ``refused`` are the ``fcs`` of tubes that are not to be read.
     """
-    backgrounds = current_assay().background_of
+    assay = current_assay()
+    backgrounds = assay.background_of
     found: dict[Tube, Read] = {}
     errors: dict[Tube, TubeError] = {}
     waiting: dict[Tube, str] = {}
-    targets: dict[str, str] = {}
+    known: dict[str, Mapping[str, str]] = {}
     lost: dict[str, str] = {}
     for tube in sorted(sample.tubes, key=lambda tube: tube.reagent in backgrounds):
-        has_target = tube.stimulation == "stimulated" and tube.reagent not in backgrounds
+        measured = tube.stimulation == "stimulated" or not assay.stimulated
+        has_target = measured and tube.reagent not in backgrounds
         try:
             if tube.fcs not in refused:
-                found[tube] = read(tube, background_detector(tube.reagent, targets))
+                found[tube] = read(tube, lent_detectors(tube.reagent, known))
         except TubeError as error:
             errors[tube] = error
-            other = awaited(tube.reagent, targets, lost)
+            other = awaited(tube.reagent, known, lost)
             if error.code == "CHANNEL_MAP" and other is not None:
                 waiting[tube] = other
         if has_target and tube in found:
-            targets.setdefault(tube.reagent, found[tube].markers[TARGET])
+            known.setdefault(tube.reagent, found[tube].markers)
         elif has_target:
             lost.setdefault(tube.reagent, tube.fcs)
     return TubesRead(found, errors, waiting)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.lookup import every_boundary, every_reagent
 from cd40l_flow.base.errors import Problem
 from cd40l_flow.base.schema import expected, listed, load_schema, nearest, shown
 from cd40l_flow.cohort.tables import Line, read_table
@@ -65,8 +65,8 @@ def read_sheet(path: str, schema_name: str, shown_columns: tuple[str, ...] = ())
 
 
 def sheet_schema(name: str) -> Mapping[str, Any]:
-    """Return the schema of a sheet's rows with the words that the assay's tables give: reagents, names of gates."""
-    words = {"tubes.reagent": current_assay().reagent_names, "overrides.gate": current_assay().override_names}
+    """Return the schema of a sheet's rows with the words that the assays' tables give: reagents, names of gates."""
+    words = {"tubes.reagent": every_reagent(), "overrides.gate": every_boundary()}
     schema, sheet = load_schema(name), name.split(".")[0]
     properties = {
         column: {**part, "enum": list(words[f"{sheet}.{column}"])} if f"{sheet}.{column}" in words else part

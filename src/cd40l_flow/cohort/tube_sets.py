@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.lookup import assay_named, current_assay, every_reagent, using
 from cd40l_flow.base.errors import Problem
 from cd40l_flow.base.model import Sample
 from cd40l_flow.base.schema import listed
@@ -24,12 +24,14 @@ def tube_set_problems(config: Config, samples: Mapping[str, Sample], lines: Mapp
 
     ``lines`` maps each sample to its line in the sheet of samples.
     """
-    groups: dict[Kinds, list[str]] = {}
+    groups: dict[tuple[str, Kinds], list[str]] = {}
     for name, sample in samples.items():
-        groups.setdefault(frozenset((tube.stimulation, tube.reagent) for tube in sample.tubes), []).append(name)
+        kinds = frozenset((tube.stimulation, tube.reagent) for tube in sample.tubes)
+        groups.setdefault((sample.assay, kinds), []).append(name)
     problems = []
-    for kinds, names in groups.items():
-        messages = list(_messages(kinds, function=config.require_function))
+    for (assay, kinds), names in groups.items():
+        with using(assay_named(assay)):
+            messages = list(_messages(kinds, function=config.require_function))
         if not messages:
             continue
         one = len(names) == 1
@@ -47,6 +49,9 @@ def tube_set_problems(config: Config, samples: Mapping[str, Sample], lines: Mapp
 
 def _messages(kinds: Kinds, *, function: bool) -> Iterator[str]:
     """Yield what a set of tubes allows and what not; nothing for a complete one."""
+    if not current_assay().stimulated:
+        yield from _unstimulated(kinds)
+        return
     clones = [reagent for reagent in current_assay().expression if (STIMULATED, reagent) in kinds]
     resting = any(stimulation == UNSTIMULATED for stimulation, _ in kinds)
     if not clones:
@@ -56,6 +61,15 @@ def _messages(kinds: Kinds, *, function: bool) -> Iterator[str]:
     if clones and resting:
         yield from _expression(kinds, clones)
     yield from _binding(kinds, function=function)
+
+
+def _unstimulated(kinds: Kinds) -> Iterator[str]:
+    """Yield what is lost without a tube, for an assay whose cells are not stimulated."""
+    for target in current_assay().targets.values():
+        if (UNSTIMULATED, target.name) not in kinds:
+            yield f"{NO_CALL} without a {target.name} tube"
+        elif not {(UNSTIMULATED, background) for background in target.backgrounds} & kinds:
+            yield f"{target.name} has no background tube ({listed(target.backgrounds)}): the error is wider"
 
 
 def _expression(kinds: Kinds, clones: list[str]) -> Iterator[str]:
@@ -93,7 +107,7 @@ def _binding(kinds: Kinds, *, function: bool) -> Iterator[str]:
 def _described(kinds: Kinds) -> str:
     """Return the tubes in words: "unstimulated and stimulated CD154"."""
     words = []
-    for reagent in current_assay().reagent_names:
+    for reagent in every_reagent():
         states = [state for state in (UNSTIMULATED, STIMULATED) if (state, reagent) in kinds]
         if states:
             words.append(f"{' and '.join(states)} {reagent}")

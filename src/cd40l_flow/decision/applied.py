@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cd40l_flow.assay.effects import ALL_CALLS
+from cd40l_flow.assay.effects import takes_every_call
 from cd40l_flow.assay.lookup import current_assay
 
 
@@ -33,7 +33,7 @@ class Guard:
     @property
     def effect(self) -> str:
         """``hard`` (no call), ``limits`` (some calls), or ``soft`` (a warning)."""
-        return "hard" if self.blocks == ALL_CALLS else "limits" if self.blocks else "soft"
+        return "hard" if takes_every_call(self.blocks) else "limits" if self.blocks else "soft"
 
 
 def guard(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from cd40l_flow.assay.call_limits import CallLimits
 from cd40l_flow.assay.cd40l.rules import BETWEEN, DISCORDANT, GREY_ZONE, MISSED, NOT_TESTED, ODDS, UNRESOLVED
-from cd40l_flow.assay.effects import ALL_CALLS, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.assay.effects import FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED, takes_every_call
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.decision.applied import Guard
@@ -94,7 +94,7 @@ def decide_on(
         call, reasons = _combine(guards, subcalls, functional, together, limits, require_function)
     rows, fired = current_assay().guard, [guard for guard in guards if guard.fired]
     reasons += [guard.code for guard in fired if rows[guard.code].warns]
-    qc = "fail" if any(guard.blocks == ALL_CALLS for guard in fired) else "warn" if fired else "pass"
+    qc = "fail" if any(takes_every_call(guard.blocks) for guard in fired) else "warn" if fired else "pass"
     pattern = _pattern(subcalls, functional)
     odds = {
         name.removeprefix("joint_"): value
@@ -110,14 +110,14 @@ def _subcall(
     relevant = [guard for guard in guards if guard.reagent in ("", reagent)]
     if alone:
         # Without another control no rule can be evaluated; guards decide whether a control is valid.
-        codes = _codes(relevant, NORMAL)
+        codes = codes_against(relevant, NORMAL)
         call = INDETERMINATE if codes or measures is None else NORMAL
         return SubCall(reagent, call, call, codes, ())
     if measures is None:
-        return SubCall(reagent, INDETERMINATE, INDETERMINATE, _codes(relevant, INDETERMINATE), ())
+        return SubCall(reagent, INDETERMINATE, INDETERMINATE, codes_against(relevant, INDETERMINATE), ())
     outcomes = tuple(evaluate(rule, measures, limits) for rule in current_assay().rules)
     pattern, reason = first(outcomes, measures)
-    reasons = _codes(relevant, pattern)
+    reasons = codes_against(relevant, pattern)
     call = INDETERMINATE if reasons else pattern
     if reason and not reasons:
         # One that takes no call away explains nothing: the measures hold what it says.
@@ -126,12 +126,14 @@ def _subcall(
     return SubCall(reagent, call, pattern, reasons, outcomes)
 
 
-def _codes(guards: Sequence[Guard], call: str) -> tuple[str, ...]:
+def codes_against(guards: Sequence[Guard], call: str) -> tuple[str, ...]:
     """Return the codes of the guards that exclude a call, each once; guards that exclude every call always count.
 
     A guard that could not be computed is a reason only if none fired, since it mostly follows from one that did.
     """
-    standing = [guard for guard in guards if guard.blocking and (guard.blocks == ALL_CALLS or call in guard.blocks)]
+    standing = [
+        guard for guard in guards if guard.blocking and (takes_every_call(guard.blocks) or call in guard.blocks)
+    ]
     fired = [guard for guard in standing if guard.fired]
     return tuple(dict.fromkeys(guard.code for guard in fired or standing))
 
@@ -175,9 +177,10 @@ def _undecided(outcomes: Sequence[Outcome], measures: Measures) -> str:
 def _functional(measures: Mapping[str, Measures], together: Measures, limits: CallLimits) -> Outcome | None:
     """Return the rule of a functional defect evaluated; None without both readouts."""
     assay = current_assay()
-    if not together or assay.function not in measures or not set(assay.expression) & set(measures):
+    rule = assay.functional
+    if rule is None or not together or assay.function not in measures or not set(assay.expression) & set(measures):
         return None
-    return evaluate(assay.functional, together, limits)
+    return evaluate(rule, together, limits)
 
 
 def _settled(call: str, subcalls: Mapping[str, SubCall], together: Measures) -> bool:
@@ -220,7 +223,7 @@ def _combine(
     limits: CallLimits,
     require_function: bool,
 ) -> tuple[str, list[str]]:
-    hard = _codes([guard for guard in guards if not guard.reagent], INDETERMINATE)
+    hard = codes_against([guard for guard in guards if not guard.reagent], INDETERMINATE)
     # Other problems are reasons too: the laboratory must correct them before it repeats the assay.
     others = [code for subcall in subcalls.values() for code in subcall.reasons if code not in UNDECIDED]
     if hard:
@@ -229,11 +232,11 @@ def _combine(
     binding = subcalls.get(current_assay().function)
     valid = binding is not None and not _not_valid(binding, guards)
     if valid and _is_defect(functional, subcalls):
-        blocking = _codes(guards, FUNCTIONAL_DEFECT)
+        blocking = codes_against(guards, FUNCTIONAL_DEFECT)
         return (INDETERMINATE, list(blocking)) if blocking else (FUNCTIONAL_DEFECT, [])
     settled = next((call for call in ODDS if valid and _settled(call, subcalls, together)), None)
     if settled is not None:
-        blocking = _codes(guards, settled)
+        blocking = codes_against(guards, settled)
         if blocking:
             return INDETERMINATE, list(blocking)
         return _alike(settled, together, limits)
@@ -275,7 +278,8 @@ def _rival(together: Measures) -> str:
 
 def _alike(call: str, together: Measures, limits: CallLimits) -> tuple[str, list[str]]:
     """Return a call of both readouts, unless CD40-Ig binds less than expected from CD154."""
-    if call in (NORMAL, REDUCED) and check(current_assay().alike, together, limits).met is not True:
+    alike = current_assay().alike
+    if alike is not None and call in (NORMAL, REDUCED) and check(alike, together, limits).met is not True:
         return INDETERMINATE, ["READOUT_DISCORDANT"]
     return call, []
 
@@ -304,7 +308,7 @@ def _not_valid(binding: SubCall, guards: Sequence[Guard]) -> bool:
     if any(code in NOTHING_MEASURED for code in binding.reasons):
         return True
     unknown = [guard for guard in guards if guard.reagent == binding.reagent and guard.fired is None]
-    return all(code in INVALID for code in (*binding.reasons, *_codes(unknown, binding.pattern)))
+    return all(code in INVALID for code in (*binding.reasons, *codes_against(unknown, binding.pattern)))
 
 
 def _unjudged(binding: SubCall) -> bool:
@@ -314,7 +318,7 @@ def _unjudged(binding: SubCall) -> bool:
 
 def _alone(guards: tuple[Guard, ...]) -> tuple[str, list[str]]:
     """Return the call of a single control: NORMAL if its own guards pass, since there is no comparison."""
-    codes = _codes(guards, NORMAL)
+    codes = codes_against(guards, NORMAL)
     return (INDETERMINATE, list(codes)) if codes else (NORMAL, [])
 
 

@@ -124,7 +124,8 @@ def _steps(reagent: str, measures: Measures, limits: CallLimits) -> Iterator[Ste
     """Yield, for each limit of a measure, the step to its other side, each once."""
     seen = set()
     if reagent == SAMPLE:
-        conditions = [*current_assay().functional.needs, current_assay().alike]
+        assay = current_assay()
+        conditions = [*(assay.functional.needs if assay.functional else ()), *([assay.alike] if assay.alike else ())]
     else:
         conditions = [c for rule in current_assay().rules for group in (rule.needs, *rule.either) for c in group]
     for condition in conditions:

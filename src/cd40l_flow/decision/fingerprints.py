@@ -9,8 +9,9 @@ from itertools import combinations
 
 import numpy as np
 
-from cd40l_flow.assay.cd40l.gates import CD3_POSITIVE, CD8_NEGATIVE, LYMPHOCYTES, TIME
+from cd40l_flow.assay.cd40l.gates import CD3_POSITIVE, CD8_NEGATIVE
 from cd40l_flow.assay.gating_limits import GatingLimits
+from cd40l_flow.assay.shared_gates import LYMPHOCYTES, TIME
 from cd40l_flow.decision.case import Difference
 from cd40l_flow.gating.model import GatedTube
 from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, quantiles

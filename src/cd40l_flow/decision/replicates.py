@@ -8,10 +8,11 @@ from itertools import combinations
 
 import numpy as np
 
-from cd40l_flow.assay.cd40l.gates import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE, TIME
+from cd40l_flow.assay.cd40l.gates import ACTIVATED, CD4_POSITIVE, CD8_NEGATIVE
 from cd40l_flow.assay.effects import NO_CALLS
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.shared_gates import TIME
 from cd40l_flow.base.model import Floats, Tube
 from cd40l_flow.decision.applied import Guard, guard
 from cd40l_flow.decision.case import Case, Difference, Replicate, ReplicateGroup

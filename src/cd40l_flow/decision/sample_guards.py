@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cd40l_flow.assay.effects import ALL_CALLS, NO_CALLS
+from cd40l_flow.assay.gating_limits import AcquisitionLimits
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.decision.applied import Guard, beyond, guard
-from cd40l_flow.decision.case import Case
+from cd40l_flow.decision.case import Case, TubeCheck, WithoutTimeQC
 
 
 def sample_guards(case: Case, limits: Limits) -> Iterator[Guard]:
@@ -18,7 +19,8 @@ def sample_guards(case: Case, limits: Limits) -> Iterator[Guard]:
     if case.sample.role != "control":
         yield from _answers(case)
         yield from _blood(case, limits)
-    yield from _acquisition(case, limits)
+    yield from acquisition_guards(case.checks, limits.acquisition, ALL_CALLS)
+    yield without_time_guard(case.without_time_qc, limits.acquisition.change_points)
     yield _compensation(case, limits)
     yield from _tubes(case)
 
@@ -87,30 +89,31 @@ def _blood(case: Case, limits: Limits) -> Iterator[Guard]:
     )
 
 
-def _acquisition(case: Case, limits: Limits) -> Iterator[Guard]:
-    checks, acquisition = case.checks, limits.acquisition
+def acquisition_guards(
+    checks: TubeCheck, acquisition: AcquisitionLimits, every_call: frozenset[str]
+) -> Iterator[Guard]:
+    """Yield whether the tubes were acquired steadily and within range; a failed one takes ``every_call`` away."""
     removed, margin = "Events cut for unsteady signal", "Events at the top of the target's range"
     for value, warn, refuse, message in (
         (checks.removed_percent, acquisition.removed_warn_percent, acquisition.removed_hard_percent, removed),
         (checks.margin_percent, acquisition.margin_warn_percent, acquisition.margin_fail_percent, margin),
     ):
         hard = beyond(value, refuse, above=True)
-        limit, blocks = (refuse, ALL_CALLS) if hard else (warn, NO_CALLS)
+        limit, blocks = (refuse, every_call) if hard else (warn, NO_CALLS)
         fired = beyond(value, warn, above=True)
         yield guard("ACQ_QC", fired, f"{message}, worst tube.", value=value, limit=limit, unit="%", blocks=blocks)
     for names, yes, no in (
         (checks.untimed, "Steadiness in time could not be assessed", "Every tube has usable time."),
         (checks.drifting, "A signal drifts within the kept part of the acquisition", "No signal drifts."),
     ):
-        yield guard("ACQ_QC", bool(names), f"{yes}: {', '.join(names)}." if names else no)
-    yield _without_time_qc(case, acquisition.change_points)
+        message = f"{yes}: {', '.join(names)}." if names else no
+        yield guard("ACQ_QC", bool(names), message, blocks=NO_CALLS)
 
 
-def _without_time_qc(case: Case, limit: float) -> Guard:
-    """Return whether the time gate determines the call or changes the populations."""
-    if case.without_time_qc is None:
+def without_time_guard(without: WithoutTimeQC | None, limit: float) -> Guard:
+    """Return whether the time gate determines the call or changes the populations by more than ``limit`` points."""
+    if without is None:
         return guard("ACQ_QC", False, "The time gate removed nothing: the call rests on all events.")
-    without = case.without_time_qc
     if not without.same_call:
         return guard("ACQ_QC", True, f"The call depends on the time gate: without it the call is {without.call}.")
     changed = beyond(without.change_points, limit, above=True)
@@ -126,16 +129,21 @@ def _compensation(case: Case, limits: Limits) -> Guard:
     return guard("NO_COMP", fired, message, value=residue, limit=limit, unit="robust SD", blocks=blocks)
 
 
-def _tubes(case: Case) -> Iterator[Guard]:
-    checks = case.checks
+def donor_guards(checks: TubeCheck, every_call: frozenset[str]) -> Iterator[Guard]:
+    """Yield whether the tubes are of one donor; two donors take ``every_call`` away."""
     for difference in checks.differences:
         value, limit, unit = difference.value, difference.limit, difference.unit
         message = f"{difference.what} in {' and '.join(difference.tubes)}: one donor or two?"
         fired = beyond(value, limit, above=True)
-        yield guard("ID_CONFLICT", fired, message, value=value, limit=limit, unit=unit, blocks=ALL_CALLS)
+        yield guard("ID_CONFLICT", fired, message, value=value, limit=limit, unit=unit, blocks=every_call)
     if not checks.differences:
         # Tubes too small to compare only warn; the cause has a guard of its own.
         yield guard("ID_CONFLICT", None, "No two tubes with enough cells to compare the donor.", blocks=NO_CALLS)
+
+
+def _tubes(case: Case) -> Iterator[Guard]:
+    checks = case.checks
+    yield from donor_guards(checks, ALL_CALLS)
     for code, found, yes, no in (
         (
             "TUBE_SWAP",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from cd40l_flow.assay.cd40l.gates import ACTIVATED, CD8_NEGATIVE, LYMPHOCYTES
+from cd40l_flow.assay.cd40l.gates import ACTIVATED, CD8_NEGATIVE
 from cd40l_flow.assay.gating_limits import GatingLimits
 from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.shared_gates import LYMPHOCYTES
 from cd40l_flow.base.model import Tube
 from cd40l_flow.decision.case import TubeCheck
 from cd40l_flow.decision.compensation_check import slopes
@@ -39,14 +41,10 @@ def check_tubes(gated: GatedSample, limits: GatingLimits) -> TubeCheck:
     """
     stimulated = [tube for tube in gated.tubes if _tube(tube).stimulation == "stimulated"]
     unstimulated = [tube for tube in gated.tubes if _tube(tube).stimulation == "unstimulated"]
-    acquisitions = [tube.signal.acquisition for tube in gated.tubes]
     swapped = _swapped(stimulated, unstimulated, gated.scales)
     found = slopes(stimulated)
-    return TubeCheck(
-        removed_percent=max((one.removed_percent for one in acquisitions), default=None),
-        margin_percent=max((one.margin_percent for one in acquisitions), default=None),
-        untimed=tuple(_tube(tube).fcs for tube in gated.tubes if tube.signal.acquisition.problem),
-        drifting=tuple(_tube(tube).fcs for tube in gated.tubes if tube.signal.acquisition.time_qc.drifts),
+    return replace(
+        acquisition_checks(gated),
         swapped=swapped,
         markers_swapped=_markers_swapped(stimulated, unstimulated, gated.scales),
         cd3_cd8_swapped=_cd3_cd8_swapped(gated),
@@ -54,6 +52,22 @@ def check_tubes(gated: GatedSample, limits: GatingLimits) -> TubeCheck:
         differences=() if swapped else differences(gated.tubes, limits),
         residue=max((one.residue for one in found), key=abs, default=None),
         slopes=found,
+    )
+
+
+def acquisition_checks(gated: GatedSample) -> TubeCheck:
+    """Return what each tube's acquisition shows, nothing of which compares one tube with another."""
+    acquisitions = [tube.signal.acquisition for tube in gated.tubes]
+    return TubeCheck(
+        removed_percent=max((one.removed_percent for one in acquisitions), default=None),
+        margin_percent=max((one.margin_percent for one in acquisitions), default=None),
+        untimed=tuple(_tube(tube).fcs for tube in gated.tubes if tube.signal.acquisition.problem),
+        drifting=tuple(_tube(tube).fcs for tube in gated.tubes if tube.signal.acquisition.time_qc.drifts),
+        swapped=None,
+        markers_swapped=None,
+        cd3_cd8_swapped=None,
+        differences=(),
+        residue=None,
     )
 
 

@@ -35,12 +35,12 @@ def find_markers(
     panel: Mapping[str, object],
     reagent: str,
     name: str,
-    target_detector: str | None = None,
+    lent: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return marker -> ``$PnN`` of one tube, required markers always, optional ones where stained.
 
-    The panel's own entry comes first, then, for the target, ``target_detector`` (that of the stimulated tube whose
-    background this one is), then the labels. Raises TubeError (CHANNEL_MAP) naming every missing or ambiguous marker
+    The panel's own entry comes first, then ``lent`` (marker -> the detector it has in the tube whose background this
+    one is), then the labels. Raises TubeError (CHANNEL_MAP) naming every missing or ambiguous marker
     at once; ``name`` is what the message calls the tube.
     """
     assay = current_assay()
@@ -50,8 +50,8 @@ def find_markers(
     used: set[str] = set()
     for marker in assay.marker_names:
         detector = panel_detector(panel, marker)
-        if detector is None and marker == TARGET:
-            detector = target_detector
+        if detector is None and lent is not None:
+            detector = lent.get(marker)
         if detector is None:
             continue
         given.add(marker)
@@ -66,7 +66,7 @@ def find_markers(
             found[marker] = candidates[0]
         elif candidates:
             problems.append(f"{marker}: ambiguous, {' or '.join(candidates)}")
-        elif marker in assay.required_markers:
+        elif marker in assay.required_of(reagent):
             other = "other " if used else ""
             problems.append(f"{_shown(marker, reagent)}: no {other}detector carries this label")
     problems += _doubled(header, found)
@@ -84,9 +84,10 @@ def find_roles(header: Header) -> tuple[dict[str, list[str]], list[str]]:
     roles: dict[str, list[str]] = {}
     problems: list[str] = []
     names = _named_targets(assay)
-    target = next(row for row in assay.markers if row.name == TARGET)
+    target = next((row for row in assay.markers if row.name == TARGET), None)
     wanted = [(row.name, row, "") for row in assay.markers if row is not target]
-    wanted += [(_shown(TARGET, reagent), target, reagent) for reagent in names]
+    if target is not None:
+        wanted += [(_shown(TARGET, reagent), target, reagent) for reagent in names]
     targets = 0
     for role, marker, reagent in wanted:
         found = _labelled(header, marker.name, reagent)
@@ -97,7 +98,7 @@ def find_roles(header: Header) -> tuple[dict[str, list[str]], list[str]]:
             problems.append(f"{role}: ambiguous, {' or '.join(found)}")
         elif marker.required and marker is not target:
             problems.append(f"{role}: no detector carries this label")
-    if not targets:
+    if target is not None and not targets:
         problems.append(f"{TARGET}: no detector carries a label of {' or '.join(names)}")
     try:
         scatter = find_scatter(header, {}, "")
@@ -127,20 +128,24 @@ def panel_ranges(panel: Mapping[str, object]) -> dict[str, float]:
     return {str(entry["detector"]): float(entry["range"]) for entry in entries}
 
 
-def background_detector(reagent: str, targets: Mapping[str, str]) -> str | None:
-    """Return the detector of the target in a background tube: that of its reagent's stimulated tube.
+def lent_detectors(reagent: str, known: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Return marker -> detector of what a background tube is not stained for: as in the tube whose background it is.
 
-    ``targets`` maps reagent -> detector of the sample's stimulated tubes; None when there is none, or for other tubes.
+    ``known`` maps reagent -> marker -> detector of the sample's tubes of targets; empty without one, and for others.
     """
-    return next((targets[each] for each in current_assay().background_of.get(reagent, ()) if each in targets), None)
+    assay = current_assay()
+    markers = next((known[each] for each in assay.background_of.get(reagent, ()) if each in known), None)
+    if markers is None:
+        return {}
+    return {marker: markers[marker] for marker in assay.reagent[reagent].lent if marker in markers}
 
 
-def awaited(reagent: str, targets: Mapping[str, str], lost: Mapping[str, str]) -> str | None:
+def awaited(reagent: str, known: Mapping[str, Mapping[str, str]], lost: Mapping[str, str]) -> str | None:
     """Return the ``fcs`` of the refused tube without which a background tube's detector is unknown, or None.
 
-    ``targets`` as in `background_detector`; ``lost`` maps reagent -> ``fcs`` of the stimulated tubes that were refused.
+    ``known`` as in `lent_detectors`; ``lost`` maps reagent -> ``fcs`` of the tubes of targets that were refused.
     """
-    if background_detector(reagent, targets) is not None:
+    if lent_detectors(reagent, known):
         return None
     return next((lost[each] for each in current_assay().background_of.get(reagent, ()) if each in lost), None)
 

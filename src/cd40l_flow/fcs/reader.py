@@ -209,15 +209,17 @@ def read_header(path: str | Path, name: str | None = None) -> Header:
     return open_recording(path, name).header
 
 
-def read_events(tube: Tube, panel: Mapping[str, object], spillover: str, target_detector: str | None = None) -> Events:
+def read_events(
+    tube: Tube, panel: Mapping[str, object], spillover: str, lent: Mapping[str, str] | None = None
+) -> Events:
     """Return the events of one tube: scatter, the markers' detectors, the matrix's other detectors, time.
 
     ``panel`` is the tube's panel of the configuration, whose own ``spillover`` replaces the general setting
-    ``spillover`` (``file``, ``none`` or the path of a CSV file). ``target_detector`` is the detector of the stimulated
+    ``spillover`` (``file``, ``none`` or the path of a CSV file). ``lent`` maps marker -> the detector it has in the
     tube whose background this one is. Raises TubeError: FILE_INTEGRITY, CHANNEL_MAP or NO_COMP.
     """
     recording = open_recording(tube.path, tube.fcs)
-    events = map_detectors(recording, tube, panel, spillover, target_detector)
+    events = map_detectors(recording, tube, panel, spillover, lent)
     recording.check_crc()
     recording = recording.with_ranges(panel_ranges(panel))
     index = {detector.name: detector.index for detector in recording.header.detectors}
@@ -250,12 +252,16 @@ def read_events(tube: Tube, panel: Mapping[str, object], spillover: str, target_
 
 
 def map_detectors(
-    recording: Recording, tube: Tube, panel: Mapping[str, object], spillover: str, target_detector: str | None = None
+    recording: Recording,
+    tube: Tube,
+    panel: Mapping[str, object],
+    spillover: str,
+    lent: Mapping[str, str] | None = None,
 ) -> Events:
     """Return the tube without values: its markers, scatter and matrix; as ``read_events``."""
     recording = recording.with_ranges(panel_ranges(panel))
     header = recording.header
-    markers = find_markers(header, panel, tube.reagent, tube.fcs, target_detector)
+    markers = find_markers(header, panel, tube.reagent, tube.fcs, lent)
     scatter = find_scatter(header, panel, tube.fcs)
     setting = str(panel.get("spillover") or spillover)
     matrix = choose_spillover(

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.assay.cd40l.gates import LYMPHOCYTES, SINGLETS, TIME
 from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.shared_gates import LYMPHOCYTES, SINGLETS, TIME
 from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.figures.axes import Axis
 from cd40l_flow.figures.evidence import Curves

@@ -12,8 +12,9 @@ def gate_on_marker(work: Working, gate: Gate, parent: str) -> bool:
 
     Where some tubes lack the marker, ``gate.stained`` says whether they go on ungated or no gate is drawn at all.
     """
-    stained = [tube for tube in work.tubes if gate.marker in tube.signal.scaled]
-    lacking = len(work.tubes) - len(stained)
+    tubes = [tube for tube in work.tubes if parent in tube.indices]
+    stained = [tube for tube in tubes if gate.marker in tube.signal.scaled]
+    lacking = len(tubes) - len(stained)
     if lacking and gate.stained == "all":
         switched = "switched on" if gate.only_if else "part of the assay"
         work.flags.append(
@@ -22,12 +23,17 @@ def gate_on_marker(work: Working, gate: Gate, parent: str) -> bool:
         return False
     drawn = False
     if stained:
-        found, events = FINDERS[gate.finder](work, gate, parent)
-        drawn = work.threshold(gate, work.compare_with_control(gate, found, events), parent)
+        name = gate.boundaries[0]
+        if name not in work.shared:
+            found, events = FINDERS[gate.finder](work, gate, parent)
+            work.shared[name] = work.compare_with_control(gate, found, events)
+        drawn = work.threshold(gate, work.shared[name], parent)
     if gate.stained == "all":
         return drawn
+    if gate.stained == "own":
+        return drawn or not stained
     if drawn:
-        for tube in work.tubes:
+        for tube in tubes:
             if gate.population not in tube.indices:
                 tube.add_population(gate.population, parent)
     if lacking:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.assay.cd40l.gates import LYMPHOCYTES
 from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.shared_gates import LYMPHOCYTES
 from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.gating.density import Counts, Density, Ends, counted, density_of, find_valleys, spread_out
 from cd40l_flow.gating.found import Evidence, Found, joined, no_gate
@@ -26,7 +26,7 @@ TRIM = 2.7
 COARSER = 4
 CELLS = SIDE // COARSER
 FEWEST = 50
-NO_LYMPHOCYTES = "no CD3+ lymphocytes found in FSC x SSC"
+NO_LYMPHOCYTES = "no {}+ lymphocytes found in FSC x SSC"
 # At sizes where two of three CD3+ cells take up the viability dye, the others are dying too.
 DYING = 2.0
 FEWEST_DEAD = 100
@@ -36,12 +36,14 @@ FEWEST_DEAD = 100
 class Scattered:
     """The data of one tube for the scatter gate, each array (n,): squares of the map, CD3 and CD69 (logicle).
 
-    ``dropped`` are the indices of excluded events, ``dead`` those of the others that took up the viability dye.
+    ``cd3`` is what lymphocytes are known by: CD3, or CD19 where CD3 is not stained. ``cd69`` is None where blasts are
+    not asked for. ``dropped`` are the indices of excluded events, ``dead`` those of the others that took up the
+    viability dye.
     """
 
     squares: Squares
     cd3: Singles
-    cd69: Singles
+    cd69: Singles | None
     dropped: EventIndices
     dead: EventIndices
     stimulated: bool
@@ -66,13 +68,16 @@ class _Cloud:
         return events
 
 
-def find_lymphocytes(tubes: Sequence[Scattered], scatter_map: ScatterMap, ends: Ends | None = None) -> Found:
+def find_lymphocytes(
+    tubes: Sequence[Scattered], scatter_map: ScatterMap, ends: Ends | None = None, marker: str = "CD3"
+) -> Found:
     """Return the FSC x SSC region of the CD3+ cells, widened for blasts: a convex polygon, ``shape``.
 
     CD3 separates lymphocytes from granulocytes and debris on any instrument ("back-gating"). The region is the ellipse
     of a trimmed covariance of the logarithms (scatter is skewed) of the CD3+ cells, stretched to the same ellipse
     around the CD3+ cells with induced CD69, which are larger. It ends where cells shrink and die: below the size at
-    which two of three CD3+ cells are dead. ``ends`` are those of the CD3 detector.
+    which two of three CD3+ cells are dead. ``ends`` are those of the CD3 detector. ``marker`` is what stands in for
+    CD3.
     """
     counts = [(tube.stimulated, _live_cd3(tube)) for tube in tubes]
     curve = density_of(np.sum([one for _, one in counts], axis=0), ends=ends)
@@ -89,17 +94,17 @@ def find_lymphocytes(tubes: Sequence[Scattered], scatter_map: ScatterMap, ends: 
     mode = curve.mode()
     evidence = Evidence(curve, "above", (low, high), tuple(valleys), (mode,))
     if curve.total < FEWEST:
-        return no_gate(NO_LYMPHOCYTES, evidence)
+        return no_gate(NO_LYMPHOCYTES.format(marker), evidence)
     cuts = [valley.position for valley in valleys]
-    method, flag = "CD3+ back-gate", ""
+    method, flag = f"{marker}+ back-gate", ""
     if not cuts:
         cuts = [curve.seen(mode - 3 * curve.left_sd(mode))]
-        method, flag = "CD3 mode", "no valley in CD3 before the scatter gate"
+        method, flag = f"{marker} mode", f"no valley in {marker} before the scatter gate"
     kinds = [_kinds(tube, cuts) for tube in tubes]
     cloud = _cloud(tubes, kinds, len(cuts), scatter_map)
     lowest = _lowest_cut(cloud, len(cuts))
     if lowest is None:
-        return no_gate(NO_LYMPHOCYTES, evidence)
+        return no_gate(NO_LYMPHOCYTES.format(marker), evidence)
     cut, core = lowest
     centre, covariance = _moments(cloud.points, cloud.positive(cut), core)
     centres = [centre]
@@ -111,7 +116,7 @@ def find_lymphocytes(tubes: Sequence[Scattered], scatter_map: ScatterMap, ends: 
     seen, edge = _dying(cloud, cut, scatter_map, vertices)
     if edge is not None:
         vertices = right_of(vertices, edge)
-        method = f"{method}; ends where two of three CD3+ cells are dead"
+        method = f"{method}; ends where two of three {marker}+ cells are dead"
     return Found(None, method, joined(flag), seen, vertices)
 
 
@@ -181,7 +186,7 @@ def _blasts(tubes: Sequence[Scattered], kinds: Sequence[NDArray[np.uint8]], cut:
     resting = [
         counted(tube.cd69[np.flatnonzero((kind >= cut) & (kind <= cuts))])
         for tube, kind in zip(tubes, kinds, strict=True)
-        if not tube.stimulated
+        if not tube.stimulated and tube.cd69 is not None
     ]
     if np.sum(resting) < FEWEST:
         return found
@@ -189,7 +194,7 @@ def _blasts(tubes: Sequence[Scattered], kinds: Sequence[NDArray[np.uint8]], cut:
     bright = [
         tube.squares[np.flatnonzero((tube.cd69 > limit) & (kind >= cut) & (kind <= cuts))]
         for tube, kind in zip(tubes, kinds, strict=True)
-        if tube.stimulated
+        if tube.stimulated and tube.cd69 is not None
     ]
     return np.bincount(np.concatenate(bright), minlength=SQUARES) if bright else found
 

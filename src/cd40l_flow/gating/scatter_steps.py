@@ -61,11 +61,14 @@ def _draw_lymphocytes(work: Working, gate: Gate, tubes: Sequence[WorkingTube], p
     tops = [max(float(pair[axis].max(initial=0.0)) for pair in columns) for axis in (0, 1)]
     scatter_map = ScatterMap.up_to(*tops)
     dead = _dead(tubes, work.ends("viability", tubes))
+    known_by = next(
+        (marker for marker in gate.around if all(marker in tube.signal.scaled for tube in tubes)), gate.around[-1]
+    )
     scattered = [
         Scattered(
             scatter_map.squares(*pair),
-            tube.signal.scaled["CD3"],
-            tube.signal.scaled["CD69"],
+            tube.signal.scaled[known_by],
+            tube.signal.scaled.get("CD69"),
             tube.dropped,
             stained,
             stimulated=tube.stimulated,
@@ -73,7 +76,7 @@ def _draw_lymphocytes(work: Working, gate: Gate, tubes: Sequence[WorkingTube], p
         for tube, pair, stained in zip(tubes, columns, dead, strict=True)
     ]
     found = _compare_with_control(
-        work, find_lymphocytes(scattered, scatter_map, work.ends("CD3", tubes)), (fsc_name, ssc_name)
+        work, find_lymphocytes(scattered, scatter_map, work.ends(known_by, tubes), known_by), (fsc_name, ssc_name)
     )
     for tube in tubes:
         tube.found[gate.population] = found

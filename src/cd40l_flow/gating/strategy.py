@@ -42,17 +42,31 @@ def gate(
     """
     tubes = [WorkingTube(signal) for signal in signals]
     work = Working(tubes, scales, overrides, limits, control_gates)
-    parent = "all"
-    for row in current_assay().gates:
+    for row in current_assay().gates if work.tubes else ():
         if row.only_if and not limit_named(limits, row.only_if):
             continue
-        if not work.tubes or not STEPS.get(row.finder, gate_on_marker)(work, row, parent):
-            break
-        if any(row.population in tube.indices for tube in work.tubes):
-            parent = row.population
+        parent = _parent(work, row)
+        if parent is not None and not STEPS.get(row.finder, gate_on_marker)(work, row, parent):
+            work.without.add(row.population)
     gated = tuple(tube.finish() for tube in work.tubes)
     # The reason that stopped gating comes last: it explains the missing populations.
     return GatedSample(sample, gated, scales, (*_low_percents(gated, limits), *work.flags))
+
+
+def _parent(work: Working, row: Gate) -> str | None:
+    """Return the population that a gate is drawn on; None where it could not be gated.
+
+    A gate that is left out, or whose marker no tube has, hands on its own parent.
+    """
+    assay = current_assay()
+    name = assay.parent_of[row.population]
+    while name != "all" and not any(name in tube.indices for tube in work.tubes):
+        maker = assay.maker[name]
+        if maker.population in work.without:
+            work.without.add(row.population)
+            return None
+        name = assay.parent_of[maker.population]
+    return name
 
 
 def _low_percents(tubes: Sequence[GatedTube], limits: GatingLimits) -> list[str]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cd40l_flow.assay.gating_limits import GatingLimits
 from cd40l_flow.assay.limits import limit_named
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.tables import Gate
 from cd40l_flow.base.model import Override, Singles
 from cd40l_flow.gating.control_gates import ControlGates
@@ -39,6 +40,10 @@ class WorkingTube:
     def stimulated(self) -> bool:
         """Whether the tube is stimulated, by the sheet."""
         return self.signal.events.tube.stimulation == "stimulated"
+
+    def stains(self, marker: str) -> bool:
+        """Whether the tube is stained for a marker: the background of a marker has its detector alone."""
+        return marker in self.signal.scaled and current_assay().stained(self.signal.events.tube.reagent, marker)
 
     def values(self, marker: str, population: str) -> Singles:
         """Return the scaled values of a marker in a population, (n,); the last result is cached."""
@@ -93,7 +98,11 @@ def ends_of(signals: Sequence[TubeSignal], marker: str, scales: Mapping[str, Sca
 
 @dataclass
 class Working:
-    """A sample during gating; ``control_gates`` as in `gate`."""
+    """A sample during gating; ``control_gates`` as in `gate`.
+
+    ``shared`` maps the boundaries on markers that were searched -> what was found, ``without`` are the populations that
+    could not be gated.
+    """
 
     tubes: list[WorkingTube]
     scales: Mapping[str, Scale]
@@ -101,6 +110,8 @@ class Working:
     limits: GatingLimits
     control_gates: ControlGates
     flags: list[str] = field(default_factory=list)
+    shared: dict[str, Found] = field(default_factory=dict)
+    without: set[str] = field(default_factory=set)
 
     def override(self, gate: str, tube: WorkingTube) -> Override | None:
         """Return the override that applies here; one for this tube takes precedence over one for all tubes."""
@@ -114,7 +125,11 @@ class Working:
 
     def density(self, marker: str, population: str, only: Callable[[WorkingTube], bool] | None = None) -> Density:
         """Return the density of a marker in a population, all tubes (that pass ``only``) together."""
-        tubes = [tube for tube in self.tubes if marker in tube.signal.scaled and (only is None or only(tube))]
+        tubes = [
+            tube
+            for tube in self.tubes
+            if marker in tube.signal.scaled and population in tube.indices and (only is None or only(tube))
+        ]
         parts = [counted(tube.values(marker, population)) for tube in tubes]
         return density_of(np.sum(parts, axis=0), ends=self.ends(marker, tubes)) if parts else density(np.empty(0))
 
@@ -152,7 +167,7 @@ class Working:
         """
         drawn = False
         for tube in self.tubes:
-            if gate.marker not in tube.signal.scaled:
+            if gate.marker not in tube.signal.scaled or parent not in tube.indices:
                 continue
             detector = tube.signal.events.markers[gate.marker]
             boundary = self.boundary(gate.boundaries[0], tube, detector, found, self.scales[detector])
@@ -160,7 +175,8 @@ class Working:
                 tube.failed[gate.population] = parent
                 continue
             scaled = tube.values(gate.marker, parent)
-            tube.boundaries.append(boundary)
+            if boundary not in tube.boundaries:
+                tube.boundaries.append(boundary)
             passes = scaled > boundary.scaled if gate.above else scaled <= boundary.scaled
             tube.add_population(gate.population, parent, passes)
             if gate.others:

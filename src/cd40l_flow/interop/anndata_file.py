@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from msgspec import to_builtins
 
-from cd40l_flow.assay.cd40l.gates import VIABLE
 from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.shared_gates import VIABLE
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.cohort.settings import Job
 from cd40l_flow.interop.tube_values import linear_values, read_again

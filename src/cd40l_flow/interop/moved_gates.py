@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from cd40l_flow.assay.cd40l.gates import CD8_NEGATIVE, CD8_POSITIVE, LYMPHOCYTES, SINGLETS, TIME
+from cd40l_flow.assay.cd40l.gates import CD8_NEGATIVE, CD8_POSITIVE
 from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.shared_gates import LYMPHOCYTES, SINGLETS, TIME
 from cd40l_flow.interop.drawn_gates import Drawn, End
 from cd40l_flow.result.gate_shapes import Band, Box, Either, Gate, GateTree, Polygon, Side
 from cd40l_flow.result.gate_tree import IN_RANGE, KEPT

@@ -7,8 +7,9 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from cd40l_flow.assay.cd40l.gates import ACTIVATED, TIME
+from cd40l_flow.assay.cd40l.gates import ACTIVATED
 from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.shared_gates import TIME
 from cd40l_flow.assay.texts import load_texts, population_name, reason_texts
 from cd40l_flow.result.numbers import (
     format_against,

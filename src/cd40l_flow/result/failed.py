@@ -46,6 +46,8 @@ def failed_result(planned: PlannedJob, why: str) -> Result:
             schema_version=SCHEMA_VERSION,
             engine_version=ENGINE_VERSION,
             sample=sample.sample,
+            assay=sample.assay,
+            subject=sample.subject,
             run=sample.run,
             role=sample.role,
             sex=sample.sex,
@@ -76,6 +78,8 @@ def failed_result(planned: PlannedJob, why: str) -> Result:
             gates=[],
             scales={},
             reagents={},
+            memory=None,
+            cd40=None,
             messages=[Message(code=CODE, severity="error", tube=None, text=message)],
             lent=_control(sample.sample, why) if control else None,
         )

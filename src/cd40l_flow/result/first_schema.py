@@ -1,4 +1,4 @@
-"""Results of schema 1.0, of version 3 of the analysis and before, of 1.1 and of 1.2 as results of the present one.
+"""Results of schema 1.0, of version 3 of the analysis and before, of 1.1 to 1.3 as results of the present one.
 
 What came since was not measured then: it is null, or empty where the schema has a list. Nothing is worked out anew.
 """
@@ -11,7 +11,7 @@ from typing import Any
 from cd40l_flow.base.plain_json import DIGEST
 from cd40l_flow.result.types.measures import Measures
 
-VERSION, SECOND = "1.0", ("1.1", "1.2")
+VERSION, SECOND = "1.0", ("1.1", "1.2", "1.3")
 _SECOND_OPINION = ("gmm_negative_fraction", "gmm_components")
 # Measures of a reagent that came since: goodness of fit, second opinion, odds, and what doubts of them rest on.
 _MEASURES = (
@@ -20,6 +20,12 @@ _MEASURES = (
     *("normal_odds", "mosaic_odds", "reduced_odds", "absent_odds"),
     *("negatives_by_cd69", "negatives_by_cd69_error", "negatives_by_cd3", "negatives_by_cd3_error"),
 )
+# Before 1.4 there was one assay, and the sheet had no columns of others.
+_ONE_ASSAY: Mapping[str, Any] = {"assay": "cd40l", "subject": "", "memory": None, "cd40": None}
+_COLUMNS: Mapping[str, Any] = {
+    **{"collected": "", "b_depletion": "unknown", "anti_cd40": "unknown", "genotype": ""},
+    **dict.fromkeys(("igm_g_l", "igg_g_l", "iga_g_l", "ige_iu_ml", "b_per_ul", "expected_fraction")),
+}
 
 
 def is_first(result: Mapping[str, Any]) -> bool:
@@ -35,7 +41,8 @@ def from_first(result: Mapping[str, Any], version: str) -> dict[str, Any]:
     known = frozenset(Measures.__struct_fields__)
     since: dict[str, Any] = {"densities": None, DIGEST: None, "replicates": [], "odds": _no_odds()}
     since["inputs"] = {"job": "", "files": {}, "controls": {}}
-    changed = {**since, **result, "schema_version": version, "codes": _codes(result.get("codes"))}
+    changed = {**since, **_ONE_ASSAY, **result, "schema_version": version, "codes": _codes(result.get("codes"))}
+    changed["metadata"] = _metadata(result.get("metadata"))
     if isinstance(reagents := result.get("reagents"), dict):
         changed["reagents"] = {name: _measures(one, known) for name, one in reagents.items()}
     if isinstance(reference := result.get("reference"), dict):
@@ -46,18 +53,23 @@ def from_first(result: Mapping[str, Any], version: str) -> dict[str, Any]:
 
 
 def is_second(result: Mapping[str, Any]) -> bool:
-    """Tell whether a result is of schema 1.1 or 1.2, of versions 4 to 6 of the analysis."""
+    """Tell whether a result is of schema 1.1 to 1.3, of versions 4 to 6 of the analysis."""
     return result.get("schema_version") in SECOND
 
 
 def from_second(result: Mapping[str, Any], version: str) -> dict[str, Any]:
-    """Return a result of schema 1.1 or 1.2 as one of the present schema: without the second opinion it may lack."""
-    changed = {**result, "schema_version": version, "codes": _codes(result.get("codes"))}
+    """Return a result of schema 1.1 to 1.3 as one of the present schema: without the second opinion it may lack."""
+    changed = {**_ONE_ASSAY, **result, "schema_version": version, "codes": _codes(result.get("codes"))}
+    changed["metadata"] = _metadata(result.get("metadata"))
     if isinstance(reagents := result.get("reagents"), dict):
         changed["reagents"] = _each(reagents, _without_opinion)
     if isinstance(reference := result.get("reference"), dict):
         changed["reference"] = _reference(reference)
     return changed
+
+
+def _metadata(found: Any) -> Any:
+    return {**_COLUMNS, **found} if isinstance(found, dict) else found
 
 
 def _without_opinion(found: Any) -> Any:

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from msgspec.structs import asdict
 
-from cd40l_flow.assay.cd40l.gates import ACTIVATED, LYMPHOCYTES, SINGLETS, TIME
+from cd40l_flow.assay.cd40l.gates import ACTIVATED
 from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.shared_gates import LYMPHOCYTES, SINGLETS, TIME
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.base.model import Spillover
 from cd40l_flow.result.gate_shapes import Band, Box, Either, Gate, GateTree, Polygon, Shape, Side

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec.structs import replace
 
-from cd40l_flow.assay.cd40l.gates import LYMPHOCYTES
 from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.shared_gates import LYMPHOCYTES
 from cd40l_flow.base.model import Override, Sample, Singles, Tube
 from cd40l_flow.decision.assess import target_override
 from cd40l_flow.decision.case import Case, Refusal

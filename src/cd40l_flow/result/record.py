@@ -11,28 +11,34 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from cd40l_flow import ENGINE_VERSION
-from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.cd40.reagents import CD40
+from cd40l_flow.assay.lookup import assay_named
 from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import RecordError
 from cd40l_flow.base.plain_json import DIGEST, JsonFault, canonical, parse_strictly, read_bounded
 from cd40l_flow.base.schema import faults, load_schema, shown
 from cd40l_flow.result.first_schema import from_first, from_second, is_first, is_second
-from cd40l_flow.result.types.fields import OF_CALLS
+from cd40l_flow.result.types.fields import CELLS, OF_CALLS
 from cd40l_flow.result.types.result import Result
 
-__all__ = ["FILE", "SCHEMA_VERSION", "RecordError", "read_record", "write_record"]
+__all__ = ["FILE", "SCHEMA_VERSION", "RecordError", "read_parts", "read_record", "write_record", "written_digest"]
+
+Parts = TypeVar("Parts", bound=msgspec.Struct)
 
 SCHEMA = "result.schema.json"
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 FILE = "result.json"
 # A result of five tubes takes 40 kB, a control of ninety less than 2 MB.
 MOST_BYTES = 100_000_000
 _LINE = re.compile(rb'^"digest": "([0-9a-f]{64})",?\n', re.MULTILINE)
+_NOW = f'\n"schema_version": "{SCHEMA_VERSION}"'.encode()
+# The line of the digest begins at 6 kB where acquisition is long.
+_HEAD = 32_768
 _AGAIN = "Remove it and run the workflow again."
 
 
@@ -75,6 +81,39 @@ def read_record(path: str | Path, *, sample: str | None = None, same_engine: boo
         found = f"is a result of sample {shown(found_result.sample)}, where that of {named} was expected."
         raise RecordError(path, found, f"Every sample has a folder of its own. {_AGAIN}")
     return found_result
+
+
+def read_parts(path: str | Path, kind: type[Parts]) -> Parts:
+    """Return some fields of a result, proven by its digest, in a tenth of the time that `read_record` takes.
+
+    ``kind`` is a Struct with fields of `Result` or parts of them. The rest of the schema is not looked at: what is
+    unchanged since it was written was checked then. A result of an earlier schema is read whole. Raises RecordError.
+    """
+    path = Path(path)
+    try:
+        content = read_bounded(path, MOST_BYTES)
+    except FileNotFoundError:
+        raise RecordError(path, "is not there.", "Run the workflow again.") from None
+    except JsonFault as error:
+        raise RecordError(path, f"is no result: it {error}", _AGAIN) from None
+    if _NOW not in content:
+        earlier = read_record(path, same_engine=False)
+        return msgspec.convert(msgspec.to_builtins(earlier), kind)
+    _unedited(path, content)
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise RecordError(path, f"holds what no result holds: {error}.", _AGAIN) from None
+
+
+def written_digest(path: str | Path) -> str:
+    """Return the digest that a result carries, unproven, from the first lines of its file; empty where it has none.
+
+    Tells in a hundredth of a millisecond whether a result is the one that was read before. Raises OSError.
+    """
+    with Path(path).open("rb") as file:
+        found = _LINE.search(file.read(_HEAD)) or _LINE.search(file.read(MOST_BYTES))
+    return found[1].decode() if found else ""
 
 
 def _object(path: Path) -> tuple[bytes, dict[str, Any]]:
@@ -137,7 +176,7 @@ def _fitting(path: Path, plain: Mapping[str, Any]) -> Result:
 
 def foreign_names(result: Result) -> list[str]:
     """Return the names of reagents and reasons in a result that the assay does not have."""
-    assay, control, cuts = current_assay(), result.lent, result.acquisition.uncut
+    assay, control, cuts = assay_named(result.assay), result.lent, result.acquisition.uncut
     reasons = {*result.reasons, *(tube.error.code for tube in result.tubes if tube.error is not None)}
     reasons.update(*(subcall.reasons for subcall in result.subcalls.values()), cuts.reasons if cuts is not None else ())
     targets = {*result.subcalls, *result.reagents, *(guard.reagent for guard in result.guards)}
@@ -145,7 +184,8 @@ def foreign_names(result: Result) -> list[str]:
     if control is not None:
         targets |= {*control.reagents, *control.activation_percent, *control.reagent_failures}
     names = {tube.reagent for tube in result.tubes} - set(assay.reagent_names)
-    names |= {name for name in targets if name is not None and name not in assay.targets}
+    known = {*assay.targets, *(CELLS if CD40 in assay.targets else ())}
+    names |= {name for name in targets if name is not None and name not in known}
     return sorted(names | reasons - {*assay.guard, *OF_CALLS})
 
 

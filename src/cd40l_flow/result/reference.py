@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, Protocol
 
 from cd40l_flow.assay.effects import INDETERMINATE, NORMAL
 from cd40l_flow.assay.limits import Limits
@@ -19,6 +19,7 @@ from cd40l_flow.cohort.laboratory import CHARTED
 from cd40l_flow.decision.compare import detection_limits
 from cd40l_flow.mixture.between import between
 from cd40l_flow.mixture.proportion import Z95
+from cd40l_flow.result.types.control import Control
 from cd40l_flow.result.types.plain import clean
 from cd40l_flow.result.types.result import Result
 
@@ -33,7 +34,7 @@ def collect(results: Sequence[tuple[str, Result]], limits: Limits) -> dict[str, 
     twice, or when there is no healthy control.
     """
     controls = [(path, result) for path, result in results if result.role == "control"]
-    _refuse_repeats(controls)
+    refuse_repeats(controls)
     failures = [(result, why(result)) for _, result in controls]
     kept = sorted((row_of(result) for result, found in failures if not found), key=_order)
     if not kept:
@@ -99,7 +100,23 @@ def summary_lines(content: Mapping[str, Any], fewest: int) -> Iterator[str]:
         )
 
 
-def why(result: Result) -> str:
+class Lender(Protocol):
+    """What tells whether a control may count among the healthy: a result, or the parts of one."""
+
+    @property
+    def call(self) -> str:
+        """The automatic call."""
+
+    @property
+    def lent(self) -> Control | None:
+        """What it gives to the samples of its run."""
+
+    @property
+    def reagents(self) -> Mapping[str, object]:
+        """What was measured, by reagent."""
+
+
+def why(result: Lender) -> str:
     """Return why a control must not count among the healthy; empty when it may.
 
     That another control of its run failed is not its own fault, and a control in the grey zone stays: to leave out
@@ -112,10 +129,11 @@ def why(result: Result) -> str:
     return "" if result.reagents else "Nothing could be measured."
 
 
-def _refuse_repeats(controls: Sequence[tuple[str, Result]]) -> None:
+def refuse_repeats(results: Sequence[tuple[str, Result]]) -> None:
+    """Raise Cd40lFlowError where results, pairs of path and result, hold the same data twice: it is no repeat."""
     seen: dict[str, tuple[str, Result]] = {}
     repeats = []
-    for path, result in controls:
+    for path, result in results:
         digests = [tube.digest for tube in result.tubes if tube.digest]
         first = next((seen[digest] for digest in digests if digest in seen), None)
         if first is not None:
@@ -126,7 +144,7 @@ def _refuse_repeats(controls: Sequence[tuple[str, Result]]) -> None:
         for digest in digests:
             seen.setdefault(digest, (path, result))
     if repeats:
-        raise Cd40lFlowError("\n  ".join(["The same control must not count twice. Leave one of each out:", *repeats]))
+        raise Cd40lFlowError("\n  ".join(["The same data must not count twice. Leave one of each out:", *repeats]))
 
 
 def row_of(result: Result) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from cd40l_flow.assay.tables import TARGET
 from cd40l_flow.base.model import Events
 from cd40l_flow.signal.acquisition import at_the_top, top_of
 
@@ -26,9 +27,9 @@ def compensate(events: Events, *, reuse: bool = False) -> Events:
     wanted = [scatter.fsc, scatter.ssc, scatter.fsc_height, scatter.fsc_width, *events.markers.values()]
     names = tuple(dict.fromkeys(name for name in wanted if name))
     columns = {name: events.values[:, at] for at, name in enumerate(events.names)}
-    target = events.markers["target"]
+    target = events.markers.get(TARGET)
     # Uses the raw signal, which is overwritten below where values are reused.
-    top = at_the_top(columns[target], top_of(events, target))
+    top = at_the_top(columns[target], top_of(events, target)) if target is not None else np.zeros(0, dtype=bool)
     dyes = events.spillover.detectors if events.spillover is not None else ()
     if reuse and events.values.dtype == np.float32 and events.names[: len(names)] == names:
         values = events.values[:, : len(names)]

@@ -149,7 +149,7 @@ def _acquisition(events: Events, scaled: Mapping[str, Singles], limits: Acquisit
         found = TimeQC(np.ones_like(in_range))
     else:
         signals = watched(events, scaled)
-        found = steady_intervals(events.time, signals, signals.pop("target"), limits)
+        found = steady_intervals(events.time, signals, signals.pop(TARGET, None), limits)
         if in_range.size < FEWEST_EVENTS:
             problem = f"{in_range.size} events are too few to judge steadiness (from {FEWEST_EVENTS})"
     return Acquisition(

@@ -157,7 +157,7 @@ def draw_cells(
     pipetting = np.exp(p.tube_molecules_sd * rng.standard_normal(len(MARKERS)))
     for marker, factor in zip(MARKERS, pipetting, strict=True):
         molecules[marker] *= factor * donor.molecules[marker]
-    fsc, ssc = _scatter(parameters, kind, live, activated, size, rng)
+    fsc, ssc = draw_scatter(parameters, kind, live, activated, size, rng)
     return Cells(kind, live, activated, expressing, molecules, autofluorescence, fsc, ssc)
 
 
@@ -205,7 +205,7 @@ def _unresponsive(share: float, drive: Floats) -> Floats:
     return np.asarray(1 / (1 + np.exp(DRIVE_SLOPE * drive - np.log(share / (1 - share)))), dtype=np.float64)
 
 
-def _scatter(
+def draw_scatter(
     parameters: SimulationParameters,
     kind: NDArray[np.intp],
     live: Bools,

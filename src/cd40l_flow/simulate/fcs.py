@@ -10,7 +10,7 @@ from cd40l_flow.base.model import Floats
 from cd40l_flow.simulate.dialects import Column, Dialect
 from cd40l_flow.simulate.instrument import spillover_matrix
 from cd40l_flow.simulate.parameters import SimulationParameters
-from cd40l_flow.simulate.tube import SimulatedTube
+from cd40l_flow.simulate.tube import Recording
 
 FSC_VOLTS, SSC_VOLTS = 320, 390
 FIRST_TUBE_AT = 10 * 3600  # $BTIM of every tube, seconds after midnight
@@ -54,7 +54,7 @@ def clock(seconds: float) -> str:
 
 
 def written_values(
-    tube: SimulatedTube,
+    tube: Recording,
     dialect: Dialect,
     columns: list[Column],
     parameters: SimulationParameters,
@@ -105,7 +105,7 @@ def _clipped(values: Floats, floor: float | None, ceiling: float | None) -> Floa
 
 
 def encode_fcs(
-    tube: SimulatedTube,
+    tube: Recording,
     reagent: str,
     fcs: str,
     parameters: SimulationParameters,

@@ -6,7 +6,7 @@ Each mechanism tells what the sample is in truth, so that a call can be right, o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -216,10 +216,10 @@ MECHANISMS: tuple[Mechanism, ...] = (
 )  # fmt: skip
 
 
-def named(name: str) -> tuple[tuple[Scenario, ...], SimulationParameters]:
+def named(name: str, others: Sequence[str] = ()) -> tuple[tuple[Scenario, ...], SimulationParameters]:
     """Return the control and the sample of a mechanism or of a scenario, and the physics of their run.
 
-    Raises Cd40lFlowError for a name that neither has.
+    Raises Cd40lFlowError for a name that neither has, with all there are and the ``others`` that the caller knows.
     """
     for mechanism in MECHANISMS:
         if mechanism.name == name:
@@ -228,5 +228,5 @@ def named(name: str) -> tuple[tuple[Scenario, ...], SimulationParameters]:
         if scenario.sample == name:
             control = replace(healthy_control(), stimulated=scenario.stimulated)
             return (control, scenario), SimulationParameters()
-    known = ", ".join(sorted({one.name for one in MECHANISMS} | {one.sample for one in SCENARIOS}))
+    known = ", ".join(sorted({one.name for one in MECHANISMS} | {one.sample for one in SCENARIOS} | {*others}))
     raise Cd40lFlowError(f"There is no scenario {name!r}; there are {known}.")

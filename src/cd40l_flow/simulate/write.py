@@ -117,11 +117,13 @@ def write_cohort(
     p = parameters or SimulationParameters()
     for folder in ("fcs", "config", *(["truth"] if per_event else [])):
         (directory / folder).mkdir(parents=True, exist_ok=True)
-    written, truth, tubes = [], [], []
+    written: list[Path] = []
+    truth: list[dict[str, str]] = []
+    tubes: list[tuple[str, ...]] = []
     for scenario in scenarios:
         for stimulation, reagent, replicate in tube_plan(scenario):
             fcs = fcs_name(scenario.sample, stimulation, reagent, replicate)
-            faults = frozenset(f.kind for f in scenario.faults if (f.stimulation, f.reagent) == (stimulation, reagent))
+            faults = faults_of(scenario, stimulation, reagent)
             tube = acquire(scenario, stimulation, reagent, replicate, seed, events_scale, p)
             at = p.at_volts(scenario.target_volts)
             if "missing" not in faults:
@@ -135,32 +137,56 @@ def write_cohort(
                 write_events_truth(path, tube)
                 written.append(path)
             truth.append(truth_row(scenario, fcs, stimulation, reagent, tube, at))
-            tubes.append(
-                (
-                    scenario.sample,
-                    fcs,
-                    stimulation,
-                    reagent,
-                    panel_of(scenario, faults),
-                    CLONES.get(reagent, ""),
-                    "LOT1",
-                )
-            )
-    samples = [[_cell(getattr(scenario, column)) for column in SAMPLE_COLUMNS] for scenario in scenarios]
-    config = directory / "config"
+        tubes += tube_rows(scenario)
+    samples = [sample_row(scenario, SAMPLE_COLUMNS) for scenario in scenarios]
+    written += write_config(directory / "config", SAMPLE_COLUMNS, samples, tubes)
+    write_truth(directory / "truth.tsv", truth)
+    return [*written, directory / "truth.tsv"]
+
+
+def faults_of(scenario: Scenario, stimulation: str, reagent: str) -> frozenset[str]:
+    """Return what is wrong with the file of a tube."""
+    return frozenset(f.kind for f in scenario.faults if (f.stimulation, f.reagent) == (stimulation, reagent))
+
+
+def tube_rows(scenario: Scenario) -> list[tuple[str, ...]]:
+    """Return the lines of the tubes sheet of a sample."""
+    return [
+        (
+            scenario.sample,
+            fcs_name(scenario.sample, stimulation, reagent, replicate),
+            stimulation,
+            reagent,
+            panel_of(scenario, faults_of(scenario, stimulation, reagent)),
+            CLONES.get(reagent, ""),
+            "LOT1",
+        )
+        for stimulation, reagent, replicate in tube_plan(scenario)
+    ]
+
+
+def sample_row(sample: object, columns: Sequence[str]) -> list[str]:
+    """Return the line of the samples sheet of a sample that has these columns as attributes; None is blank."""
+    return [_cell(getattr(sample, column)) for column in columns]
+
+
+def write_config(
+    config: Path, columns: Sequence[str], samples: Sequence[Sequence[str]], tubes: Sequence[Sequence[str]]
+) -> list[Path]:
+    """Write the configuration and the three sheets, and return their paths; ``columns`` are those of ``samples``."""
     panels = sorted({row[TUBE_COLUMNS.index("panel")] for row in tubes} - {DEFAULT_PANEL})
     text = CONFIG.format(panels="".join(COMPENSATED_PANEL.format(panel=panel) for panel in panels))
     write_atomically(config / "config.yaml", text)
-    _write_sheet(config / "samples.tsv", SAMPLE_COLUMNS, samples)
+    _write_sheet(config / "samples.tsv", columns, samples)
     _write_sheet(config / "tubes.tsv", TUBE_COLUMNS, tubes)
     _write_sheet(config / "overrides.tsv", OVERRIDE_COLUMNS, [])
-    write_truth(directory / "truth.tsv", truth)
-    names = ("config.yaml", "samples.tsv", "tubes.tsv", "overrides.tsv")
-    return [*written, *(config / name for name in names), directory / "truth.tsv"]
+    return [config / name for name in ("config.yaml", "samples.tsv", "tubes.tsv", "overrides.tsv")]
 
 
 def _cell(value: object) -> str:
     """Return a sheet's cell."""
+    if value is None:
+        return ""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from cd40l_flow.assay.shared_gates import LYMPHOCYTES, SINGLETS, TIME, VIABLE
 from cd40l_flow.assay.tables import Gate
 
-TIME, LYMPHOCYTES, SINGLETS, VIABLE = "time", "lymphocytes", "singlets", "viable"
 CD3_POSITIVE, CD8_NEGATIVE, CD8_POSITIVE, ACTIVATED = "CD3+", "CD3+CD8-", "CD3+CD8+", "CD3+CD8-CD69+"
 CD4_POSITIVE = "CD3+CD8-CD4+"
 
 GATES = (
     Gate(TIME, "time", ("time_low", "time_high"), unit="seconds"),
-    Gate(LYMPHOCYTES, "scatter", ("lymph_fsc_low", "lymph_fsc_high", "lymph_ssc_low", "lymph_ssc_high")),
+    Gate(
+        LYMPHOCYTES, "scatter", ("lymph_fsc_low", "lymph_fsc_high", "lymph_ssc_low", "lymph_ssc_high"),
+        around=("CD3",),
+    ),
     Gate(
         SINGLETS, "singlets", ("singlet_low", "singlet_high"), unit="ratio", warn=(LYMPHOCYTES, "singlets_warn_percent")
     ),

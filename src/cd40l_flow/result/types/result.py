@@ -7,9 +7,22 @@ from msgspec import Meta
 from cd40l_flow.assay.limits import LimitValue
 from cd40l_flow.cohort.settings import PanelValue
 from cd40l_flow.result.types.acquisition import Acquisition
+from cd40l_flow.result.types.b_cells import Cd40, Memory
 from cd40l_flow.result.types.control import Control
 from cd40l_flow.result.types.decision import Change, Codes, Guard, Message, Odds, Rule, Subcall
-from cd40l_flow.result.types.fields import Answer, Call, Count, Digest, Percent, Reagent, Reason, Record, doc, one_of
+from cd40l_flow.result.types.fields import (
+    Answer,
+    Call,
+    Count,
+    Digest,
+    Fraction,
+    Percent,
+    Reagent,
+    Reason,
+    Record,
+    doc,
+    one_of,
+)
 from cd40l_flow.result.types.gates import Gate, LogicleScale
 from cd40l_flow.result.types.measures import Measures
 from cd40l_flow.result.types.tubes import CompensationSlope, ReplicateGroup, Tube
@@ -45,6 +58,18 @@ class Metadata(Record, frozen=True):
     anticoagulant: Annotated[str, doc("As written, or empty.")]
     collected_h: Annotated[float | None, doc("Hours from collection to stimulation.")]
     stimulation_h: Annotated[float | None, doc("Hours of stimulation.")]
+    collected: Annotated[str, doc("Order of the subject's samples: a number, or the month as YYYY-MM; or empty.")]
+    b_depletion: Annotated[Answer, doc("An antibody that removes B cells within 12 months.")]
+    anti_cd40: Annotated[Answer, doc("Therapeutic anti-CD40.")]
+    igm_g_l: Annotated[float | None, doc("Serum IgM, g/L.")]
+    igg_g_l: Annotated[float | None, doc("Serum IgG, g/L.")]
+    iga_g_l: Annotated[float | None, doc("Serum IgA, g/L.")]
+    ige_iu_ml: Annotated[float | None, doc("Serum IgE, IU/mL.")]
+    b_per_ul: Annotated[float | None, doc("B cells per microlitre of blood.")]
+    genotype: Annotated[str, doc("What sequencing found, as written, or empty.")]
+    expected_fraction: Annotated[
+        Fraction | None, doc("Non-expressing cells that a sample of a dilution series was made with, 0 to 1.")
+    ]
     show: Annotated[dict[str, str], doc("Further columns of the sheet that the configuration shows, by their labels.")]
 
 
@@ -91,6 +116,8 @@ class Result(Record, frozen=True):
         ],
         doc("Sample id."),
     ]
+    assay: Annotated[Annotated[str, one_of("cd40l", "memory_b", "cd40")], doc("The flow test.")]
+    subject: Annotated[str, doc("Pseudonym of the patient, or empty; joins samples on one page.")]
     run: Annotated[str, doc("Run id.")]
     role: Annotated[Annotated[str, one_of("test", "control")], doc("Role in the run.")]
     sex: Annotated[Annotated[str, one_of("F", "M", "unknown")], doc("As the sheet says.")]
@@ -127,7 +154,7 @@ class Result(Record, frozen=True):
     reference: Annotated[
         Reference | None, doc("The laboratory's own limits that were used; null for the defaults of the configuration.")
     ]
-    codes: Annotated[Codes, doc("Coded results for laboratory systems (LOINC).")]
+    codes: Annotated[Codes | None, doc("Coded results for laboratory systems (LOINC); null for assays without codes.")]
     would_change: Annotated[
         list[Change], doc("The smallest changes of measures, or of checks, that would change the call; nearest first.")
     ]
@@ -139,6 +166,8 @@ class Result(Record, frozen=True):
         list[ReplicateGroup],
         doc("Tubes that were pooled, each set with the measures of every tube and how far any two lie apart."),
     ]
+    memory: Annotated[Memory | None, doc("Subsets of B cells; null for other assays.")]
+    cd40: Annotated[Cd40 | None, doc("CD40 on B cells and monocytes; null for other assays.")]
     odds: Annotated[Odds, doc("The odds by all reagents together, and the ratio of CD40-Ig over CD154.")]
 
     def numbers(self, reagent: str) -> dict[str, float | None]:

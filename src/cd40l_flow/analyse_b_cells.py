@@ -1,0 +1,195 @@
+"""From the job of one sample of the B-cell assays to its result: read, prepare, gate, measure, decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import msgspec
+
+from cd40l_flow.base.model import Arrays
+from cd40l_flow.cohort.settings import Job
+from cd40l_flow.decision.b_cells.age_curve import AgeCurve
+from cd40l_flow.decision.b_cells.cd40 import cd40_measures
+from cd40l_flow.decision.b_cells.decide import decide_cd40, decide_memory, failures_of
+from cd40l_flow.decision.b_cells.measure import memory_measures
+from cd40l_flow.decision.b_cells.measures import Cd40Measures, MemoryControl, MemoryMeasures
+from cd40l_flow.decision.b_cells.switched import memory_numbers
+from cd40l_flow.decision.calls import Decision
+from cd40l_flow.decision.case import Case, WithoutTimeQC
+from cd40l_flow.decision.sample_guards import without_time_guard
+from cd40l_flow.decision.tube_checks import acquisition_checks, largest_change
+from cd40l_flow.figures.densities import densities
+from cd40l_flow.gating.model import GatedSample
+from cd40l_flow.inputs import Inputs, given_by, inputs_of_controls, inputs_of_test
+from cd40l_flow.interop.gate_files import export_messages
+from cd40l_flow.report.b_cell_wording import cd40_statement, memory_statement
+from cd40l_flow.result.build import result_of
+from cd40l_flow.result.types.b_cells import Cd40, Memory
+from cd40l_flow.result.types.plain import clean, from_dataclass
+from cd40l_flow.result.types.result import Result
+from cd40l_flow.signal.prepare import without_time_qc
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A sample measured and decided, by one of the two assays."""
+
+    gated: GatedSample
+    decision: Decision
+    memory: MemoryMeasures | None = None
+    cd40: Cd40Measures | None = None
+
+
+def analyse_b_cells(job: Job, control_results: Mapping[str, Result]) -> tuple[Result, Arrays]:
+    """Return the result of one sample of the assays ``memory_b`` and ``cd40``, and the arrays of its figures.
+
+    As `analyse`, but that a control of the memory tube is compared with no other: age is the comparator.
+    """
+    if job.sample.role == "control":
+        results: list[Result] = []
+        inputs, others = inputs_of_controls(job)
+        beside = [cd40_measures(one.gate(one.signals), (), job.settings.limits) for one in others]
+        controls = _Controls(None, tuple(one for one in beside if one is not None))
+    else:
+        results = [control_results[name] for name in sorted(job.controls)]
+        inputs, controls = inputs_of_test(job, results), _controls(results)
+    judged = _judge(inputs, inputs.gate(inputs.signals), controls)
+    case = _case(inputs, judged.gated)
+    if any(signal.acquisition.time_qc.stretches for signal in inputs.signals):
+        without = _judge(inputs, inputs.gate([without_time_qc(one) for one in inputs.signals]), controls)
+        uncut = _without_time_qc(inputs, judged, without)
+        judged, case = _with_time_gate(judged, uncut, job), replace(case, without_time_qc=uncut)
+    memory, cd40 = _memory_record(job, judged.memory), _cd40_record(judged.cd40)
+    z = None if memory is None else memory.age_z
+    failures = failures_of(job.sample, judged.decision, z, job.settings.limits)
+    result = result_of(
+        job=job,
+        gated=judged.gated,
+        case=case,
+        decision=judged.decision,
+        statement=_statement(job, judged),
+        changes=(),
+        control_terms={},
+        failures=failures if job.sample.role == "control" else (),
+        reagent_failures={},
+    )
+    messages = [*result.messages, *export_messages(result, judged.gated.tubes)]
+    result = msgspec.structs.replace(result, memory=memory, cd40=cd40, messages=messages)
+    tops = [control.scatter_tops for control in given_by(results)]
+    return result, densities(judged.gated, case, tops)
+
+
+@dataclass(frozen=True)
+class _Controls:
+    """What the run's controls give: of the memory tube together (None without a control), of CD40 one by one."""
+
+    memory: MemoryControl | None
+    cd40: tuple[Cd40Measures, ...] = ()
+
+
+def _controls(results: Sequence[Result]) -> _Controls:
+    """Return what the results of controls give."""
+    if not results:
+        return _Controls(None)
+    memory = [one.memory for one in results if one.memory is not None]
+    control = MemoryControl(
+        names=tuple(one.sample for one in results),
+        igd_median=_mean(one.igd_median for one in memory),
+        igm_median=_mean(one.igm_median for one in memory),
+        cd27_negative_median=_mean(one.cd27_negative_median for one in memory),
+        failures=tuple(failure for given in given_by(results) for failure in given.failures),
+        cd27_shape=tuple(memory[0].cd27_shape) if len(memory) == 1 else (),
+    )
+    cd40 = tuple(msgspec.convert(msgspec.to_builtins(one.cd40), Cd40Measures) for one in results if one.cd40)
+    return _Controls(control, cd40)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Return the mean of those that are known, None of none."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _judge(inputs: Inputs, gated: GatedSample, controls: _Controls) -> _Judged:
+    """Return the gated sample measured and decided."""
+    sample, limits, checks = inputs.sample, inputs.job.settings.limits, acquisition_checks(gated)
+    if sample.assay == "memory_b":
+        memory = memory_measures(gated, controls.memory, limits)
+        curve = _curve(inputs.job)
+        decision = decide_memory(sample, memory, controls.memory, inputs.refusals, checks, limits, curve)
+        return _Judged(gated, decision, memory=memory)
+    cd40 = cd40_measures(gated, controls.cd40, limits)
+    if sample.role == "control" and controls.cd40:
+        # Compared with the others, which prove nothing of the stain of this one's day.
+        controls = _Controls(MemoryControl(), controls.cd40)
+    decision = decide_cd40(sample, cd40, controls.memory, inputs.refusals, checks, limits)
+    return _Judged(gated, decision, cd40=cd40)
+
+
+def _curve(job: Job) -> AgeCurve:
+    """Return the published curve of the switched share by age, with the laboratory's own where there is one."""
+    own = job.settings.reference
+    return AgeCurve(None if own is None else own.by_age)
+
+
+def _without_time_qc(inputs: Inputs, cut: _Judged, without: _Judged) -> WithoutTimeQC:
+    """Return the sample without the time gate."""
+    decision = without.decision
+    same = decision.call == cut.decision.call
+    change = largest_change(cut.gated, without.gated)
+    return WithoutTimeQC(decision.call, decision.reasons, same, change, _case(inputs, without.gated))
+
+
+def _with_time_gate(judged: _Judged, without: WithoutTimeQC, job: Job) -> _Judged:
+    """Return the decision with the guard that says what the time gate did to it."""
+    found = without_time_guard(without, job.settings.limits.acquisition.change_points)
+    decision = judged.decision
+    reasons = tuple(dict.fromkeys((*decision.reasons, found.code))) if found.fired else decision.reasons
+    qc = "warn" if found.fired and decision.qc == "pass" else decision.qc
+    return replace(judged, decision=replace(decision, guards=(*decision.guards, found), reasons=reasons, qc=qc))
+
+
+def _case(inputs: Inputs, gated: GatedSample) -> Case:
+    """Return the case of a sample of which no reagent is measured against another's: files, acquisition, gates."""
+    return Case(
+        sample=inputs.sample,
+        alone=False,
+        refusals=inputs.refusals,
+        planned=(),
+        missing={},
+        unstimulated_missing=False,
+        reagents={},
+        comparisons={},
+        activation={},
+        checks=acquisition_checks(gated),
+        control=None,
+        cytometers=tuple(sorted({tube.signal.events.header.cytometer for tube in gated.tubes})),
+    )
+
+
+def _statement(job: Job, judged: _Judged) -> tuple[str, ...]:
+    """Return the call in words."""
+    if job.sample.assay == "cd40":
+        return cd40_statement(job.sample, judged.cd40, judged.decision)
+    age = memory_numbers(job.sample, judged.memory, _curve(job), job.settings.limits)
+    return memory_statement(job.sample, judged.memory, age, judged.decision)
+
+
+def _memory_record(job: Job, found: MemoryMeasures | None) -> Memory | None:
+    """Return the subsets of B cells with the limits of the sample's age."""
+    if found is None:
+        return None
+    age = memory_numbers(job.sample, found, _curve(job), job.settings.limits)
+    beside = {
+        "age_z": age.age_z,
+        "limit_low": age.limit_low,
+        "limit_absent": age.limit_absent,
+        "age_median": age.age_median,
+        "table": age.table,
+    }
+    return msgspec.convert(clean(asdict(found) | beside), Memory)
+
+
+def _cd40_record(found: Cd40Measures | None) -> Cd40 | None:
+    return None if found is None else from_dataclass(found, Cd40)

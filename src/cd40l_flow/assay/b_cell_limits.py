@@ -1,0 +1,128 @@
+"""The limits of the assays of B cells, and the laboratory's limits of serum immunoglobulins."""
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Annotated, NewType
+
+from msgspec import Struct
+
+from cd40l_flow.assay.limit import limit
+
+# "from: low-high" each: from an age in years on, the limits of a healthy person.
+AgeRows = NewType("AgeRows", tuple[str, ...])
+AGE_ROW = r"^\s*(\d+(?:\.\d+)?)\s*:\s*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)\s*$"
+
+
+def age_rows(rows: Sequence[str]) -> list[tuple[float, float, float]]:
+    """Return rows as age in years, lower and upper limit, by age; they have passed the pattern."""
+    matches = [re.fullmatch(AGE_ROW, row) for row in rows]
+    return sorted((float(m[1]), float(m[2]), float(m[3])) for m in matches if m is not None)
+
+
+def age_row_faults(rows: Sequence[str]) -> Iterator[str]:
+    """Yield in words what the pattern of the rows cannot express."""
+    found = age_rows(rows)
+    for age, low, high in found:
+        if low > high:
+            yield f"from {age:g} years on the lower limit {low:g} exceeds the upper one, {high:g}."
+    for (age, *_), (following, *_) in pairwise(found):
+        if age == following:
+            yield f"there are two rows from {age:g} years on."
+
+
+# fmt: off
+
+
+class BCellLimits(Struct, frozen=True):
+    """Conditions of the assays of B cells: class-switched memory, and CD40."""
+
+    b_events_min: Annotated[int, limit(
+        "B cells below which no call is made (TOO_FEW_B).", "CD3-CD19+ events",
+        source="default, not validated (none of 200 seen: up to 1.9 %)", ge=1)] = 200
+    b_events_few: Annotated[int, limit(
+        "B cells below which the report says that they are few (TOO_FEW_B).", "CD3-CD19+ events",
+        source="default, not validated (none of 1,000 seen: up to 0.38 %)", ge=1)] = 1000
+    b_percent_min: Annotated[float, limit(
+        "B cells below which their subsets are not called (B_ABSENT).", "percent of lymphocytes",
+        source="EUROclass 2008 (B-: at most 1 %)", ge=0, le=100)] = 1
+    igd_negative_max: Annotated[float, limit(
+        "IgD- cells among CD27- B cells above which serum immunoglobulin was not washed off (SERUM_IG).",
+        "percent of CD27- B cells", ge=0, le=100)] = 30
+    ig_of_control_min: Annotated[float, limit(
+        "Median IgD and IgM of CD27- B cells, each over the controls', below which both mean that serum "
+        "immunoglobulin was not washed off (SERUM_IG).", "ratio", ge=0, le=1)] = 0.33
+    igd_separation_min: Annotated[float, limit(
+        "Distance of IgD+ from IgD- cells among CD27- B cells that shows, where no control does, that serum "
+        "immunoglobulin was washed off (SERUM_IG).", "Ashman's D", ge=0)] = 2
+    cd27_separation_min: Annotated[float, limit(
+        "Distance of CD27+ from CD27- B cells below which they cannot be told apart (LOW_SEPARATION).", "Ashman's D",
+        ge=0)] = 1.2
+    cd3_percent_max: Annotated[float, limit(
+        "CD3+ cells among CD19+ cells above which doublets with T cells may pass for memory (DOUBLETS).",
+        "percent of CD19+ cells", ge=0, le=100)] = 3
+    transitional_max: Annotated[float, limit(
+        "Transitional B cells above which B cells are coming back after depletion, unless the sheet says that there "
+        "was none (ANTI_CD20).", "percent of B cells", ge=0, le=100)] = 40
+    age_call_min: Annotated[float, limit(
+        "Age below which switched cells are not called (AGE_TOO_YOUNG).", "months",
+        source="the published table begins there", ge=0)] = 2
+    age_low_min: Annotated[float, limit(
+        "Age below which neither SWITCHED_LOW nor SWITCHED_ABSENT is called (AGE_TOO_YOUNG).", "months",
+        source="default, not validated (lower limits of 0 to 2 % before)", ge=0)] = 9
+    absent_max: Annotated[float, limit(
+        "Upper end of the 95 % interval that SWITCHED_ABSENT stays below at any age.", "percent of B cells",
+        source="default, not validated (every healthy adult above 0.5 %)", ge=0, le=100)] = 0.5
+    absent_of_limit: Annotated[float, limit(
+        "The same as a part of the lower limit of the age, where that is more.", "fraction of the limit", ge=0,
+        le=1)] = 0.1
+    switched_part_min: Annotated[float, limit(
+        "Part of the lower limit of the age below which IgM- cells are SWITCHED_LOW whatever IgM-only cells add: of "
+        "the CD27+IgD- cells of healthy people, which the published limits count, more are IgM-.",
+        "fraction of the limit", ge=0, le=1)] = 0.7
+    igm_only_points: Annotated[float, limit(
+        "What IgM-only cells may add to CD27+IgD- cells: without IgM, SWITCHED_NORMAL must hold without them.",
+        "percent of B cells", ge=0, le=100)] = 5
+    control_z_max: Annotated[float, limit(
+        "Distance of a control's switched share from the mean of its age beyond which it fails (CONTROL_FAILED).",
+        "SD of the logit", gt=0)] = 3
+    cd27_shift_max: Annotated[float, limit(
+        "Median CD27 of naive B cells over the controls', either way, beyond which CD27 was stained or measured in "
+        "another way (CONTROL_FAILED).", "ratio", gt=1)] = 3
+    collected_max_h: Annotated[float, limit(
+        "Time from collection to staining above which memory B cells are not called (SAMPLE_AGE).", "hours",
+        source="ARUP 2008901 and Mayo RBCS: 48 h", ge=0)] = 48
+    cd40_collected_max_h: Annotated[float, limit(
+        "The same for CD40 (SAMPLE_AGE).", "hours", source="Mayo CD40: 72 h", ge=0)] = 72
+    cd40_absent_ratio_max: Annotated[float, limit(
+        "Upper end of the 95 % interval of CD40 over the controls' that CD40_ABSENT stays below.", "ratio",
+        ge=0)] = 0.1
+    cd40_absent_positive_max: Annotated[float, limit(
+        "Upper end of the 95 % interval of CD40-positive cells that CD40_ABSENT stays below.", "percent of the cells",
+        ge=0, le=100)] = 5
+    cd40_low_ratio_max: Annotated[float, limit(
+        "CD40 over the controls' that parts CD40_LOW from PRESENT.", "ratio", ge=0)] = 0.4
+    cd40_two_kinds_min: Annotated[float, limit(
+        "Share of cells without CD40, and of cells with it, from which both are there (TWO_POPULATIONS).",
+        "fraction of the cells", ge=0, le=0.5)] = 0.05
+    cd40_monocytes_min: Annotated[int, limit(
+        "Monocytes below which they are not called.", "CD14+ events", ge=1)] = 200
+    cd40_control_positive_min: Annotated[float, limit(
+        "CD40-positive B cells of a control below which it has failed (CONTROL_FAILED).", "percent of B cells", ge=0,
+        le=100)] = 75
+    own_donors_min: Annotated[int, limit(
+        "Donors of an age band from which the laboratory's own curve decides there alone; with fewer it is provisional "
+        "and the published one must agree.", "donors", ge=2)] = 20
+    own_donors_fewest: Annotated[int, limit(
+        "Donors of an age band below which the laboratory's own curve says nothing there.", "donors", ge=3)] = 5
+
+
+class SerumIgLimits(Struct, frozen=True):
+    """The laboratory's limits of serum immunoglobulins, each a list of "from: low-high", from an age in years on. They
+    change words of a subject's page alone, never a call.
+    """
+
+    igm_g_l: Annotated[AgeRows, limit("IgM.", "years: g/L", source="none; the laboratory's own")] = AgeRows(())
+    igg_g_l: Annotated[AgeRows, limit("IgG.", "years: g/L", source="none; the laboratory's own")] = AgeRows(())
+    iga_g_l: Annotated[AgeRows, limit("IgA.", "years: g/L", source="none; the laboratory's own")] = AgeRows(())
+    ige_iu_ml: Annotated[AgeRows, limit("IgE.", "years: IU/mL", source="none; the laboratory's own")] = AgeRows(())
