@@ -17,8 +17,6 @@ rule report_sample:
         "logs/report/{sample}.log",
     group:
         batch
-    conda:
-        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 600 * attempt,
