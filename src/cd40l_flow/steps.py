@@ -69,10 +69,10 @@ def analyse_step(planned: PlannedJob, controls: Sequence[Path], outputs: Outputs
         raise NoControlError(f"the results of its controls are not there: {', '.join(missing)}.")
     with using(assay_named(planned.job.sample.assay)):
         result, arrays = _analysis(planned.job)(planned.job, theirs)
-    result = replace(result, inputs=made_from(planned, result, theirs.values()))
-    if _looked_at(planned) != before:
-        raise ChangedFileError("a file was written to or replaced while it was read.")
-    _write(result, arrays, planned, outputs)
+        result = replace(result, inputs=made_from(planned, result, theirs.values()))
+        if _looked_at(planned) != before:
+            raise ChangedFileError("a file was written to or replaced while it was read.")
+        _write(result, arrays, planned, outputs)
     return result
 
 
@@ -92,7 +92,8 @@ def fail_analysis(planned: PlannedJob, outputs: Outputs, why: str) -> Result:
     result = failed_result(planned, why)
     # First of all, so that the next run tries again whatever becomes of the rest.
     note_failure(outputs.result.parent, "analyse", why)
-    _write(result, no_densities(), planned, outputs)
+    with using(assay_named(result.assay)):
+        _write(result, no_densities(), planned, outputs)
     return result
 
 

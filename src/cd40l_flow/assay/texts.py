@@ -1,4 +1,4 @@
-"""The words of the report, read from ``texts.yaml``."""
+"""The words of the report, read from ``texts.yaml`` and ``b_cell_texts.yaml``."""
 
 from __future__ import annotations
 
@@ -7,16 +7,34 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.resources import shipped
 
 Texts = Mapping[str, Any]
 
 
-@cache
 def load_texts() -> Texts:
-    """Return every sentence of the report and the index, as nested mappings."""
+    """Return every sentence of the report and the index, as nested mappings, in the words of the assay at work."""
+    return _texts(current_assay().name)
+
+
+@cache
+def _texts(assay: str) -> Texts:
     texts: Texts = shipped(Path(__file__).with_name("texts.yaml"))
+    more = shipped(Path(__file__).with_name("b_cell_texts.yaml"))
+    parts = ["every", "b_cells", assay] if assay in more else ["every"]
+    for part in parts:
+        texts = _with(texts, more[part])
     return texts
+
+
+def _with(texts: Texts, others: Texts) -> Texts:
+    """Return texts with others in their place: mappings one by one, None takes away."""
+    joined = {**texts, **others}
+    for name in set(texts) & set(others):
+        if isinstance(texts[name], Mapping) and isinstance(others[name], Mapping):
+            joined[name] = _with(texts[name], others[name])
+    return {name: text for name, text in joined.items() if text is not None}
 
 
 def population_name(population: str) -> str:

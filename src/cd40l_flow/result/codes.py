@@ -25,17 +25,24 @@ WORDS: Mapping[str, tuple[str, str, bool | None, str]] = {
 }
 
 
-def codes(decision: Decision) -> Codes:
-    """Return the coded results of a decision: the panel, CD154 and CD40-Ig, each with code, value and words.
+def codes(decision: Decision) -> Codes | None:
+    """Return the coded results of a decision: the panel, CD154 and CD40-Ig, each with code, value and words; None for
+    an assay without codes.
 
     A value is given only where the sample has a call: one reagent's sub-call is no result of its own.
     """
-    return _codes(_of(decision, CD154), _of(decision, CD40_IG))
+    return _codes(_of(decision, CD154), _of(decision, CD40_IG)) if _is_coded() else None
 
 
-def undecided_codes() -> Codes:
-    """Return the coded results of a sample about which nothing was decided."""
-    return _codes(INDETERMINATE, INDETERMINATE)
+def undecided_codes() -> Codes | None:
+    """Return the coded results of a sample about which nothing was decided; None for an assay without codes."""
+    return _codes(INDETERMINATE, INDETERMINATE) if _is_coded() else None
+
+
+def _is_coded() -> bool:
+    """Return whether the assay is that of the panel: another's result under its terms would be a wrong one."""
+    targets = current_assay().targets
+    return CD154 in targets and CD40_IG in targets
 
 
 def _codes(cd154: str, cd40_ig: str) -> Codes:

@@ -16,13 +16,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from cd40l_flow import ENGINE_VERSION
-from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.cd40.reagents import CD40
+from cd40l_flow.assay.lookup import assay_named
 from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import RecordError
 from cd40l_flow.base.plain_json import DIGEST, JsonFault, canonical, parse_strictly, read_bounded
 from cd40l_flow.base.schema import faults, load_schema, shown
 from cd40l_flow.result.first_schema import from_first, from_second, is_first, is_second
-from cd40l_flow.result.types.fields import OF_CALLS
+from cd40l_flow.result.types.fields import CELLS, OF_CALLS
 from cd40l_flow.result.types.result import Result
 
 __all__ = ["FILE", "SCHEMA_VERSION", "RecordError", "read_parts", "read_record", "write_record", "written_digest"]
@@ -175,7 +176,7 @@ def _fitting(path: Path, plain: Mapping[str, Any]) -> Result:
 
 def foreign_names(result: Result) -> list[str]:
     """Return the names of reagents and reasons in a result that the assay does not have."""
-    assay, control, cuts = current_assay(), result.lent, result.acquisition.uncut
+    assay, control, cuts = assay_named(result.assay), result.lent, result.acquisition.uncut
     reasons = {*result.reasons, *(tube.error.code for tube in result.tubes if tube.error is not None)}
     reasons.update(*(subcall.reasons for subcall in result.subcalls.values()), cuts.reasons if cuts is not None else ())
     targets = {*result.subcalls, *result.reagents, *(guard.reagent for guard in result.guards)}
@@ -183,7 +184,8 @@ def foreign_names(result: Result) -> list[str]:
     if control is not None:
         targets |= {*control.reagents, *control.activation_percent, *control.reagent_failures}
     names = {tube.reagent for tube in result.tubes} - set(assay.reagent_names)
-    names |= {name for name in targets if name is not None and name not in assay.targets}
+    known = {*assay.targets, *(CELLS if CD40 in assay.targets else ())}
+    names |= {name for name in targets if name is not None and name not in known}
     return sorted(names | reasons - {*assay.guard, *OF_CALLS})
 
 

@@ -154,7 +154,7 @@ class Result(Record, frozen=True):
     reference: Annotated[
         Reference | None, doc("The laboratory's own limits that were used; null for the defaults of the configuration.")
     ]
-    codes: Annotated[Codes, doc("Coded results for laboratory systems (LOINC).")]
+    codes: Annotated[Codes | None, doc("Coded results for laboratory systems (LOINC); null for assays without codes.")]
     would_change: Annotated[
         list[Change], doc("The smallest changes of measures, or of checks, that would change the call; nearest first.")
     ]

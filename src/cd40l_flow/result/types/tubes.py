@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from cd40l_flow.assay.cd40l import CD40L
+from cd40l_flow.assay.lookup import ASSAYS
 from cd40l_flow.result.types.fields import (
     NAME,
     Count,
@@ -18,6 +18,8 @@ from cd40l_flow.result.types.fields import (
     name_of,
     one_of,
 )
+
+_REAGENTS = dict.fromkeys(name for assay in ASSAYS.values() for name in assay.reagent_names)
 
 
 class TubeError(Record, frozen=True):
@@ -53,7 +55,7 @@ class Tube(Record, frozen=True):
 
     fcs: Annotated[str, doc("The text of the tube sheet; the tube's name everywhere.")]
     stimulation: Annotated[Stimulation, doc("As the sheet says.")]
-    reagent: Annotated[Annotated[str, name_of(NAME, *CD40L.reagent_names)], doc("As the sheet says.")]
+    reagent: Annotated[Annotated[str, name_of(NAME, *_REAGENTS)], doc("As the sheet says.")]
     panel: Annotated[str, doc("Panel of the configuration.")]
     clone: Annotated[str, doc("Antibody clone, or empty.")]
     lot: Annotated[str, doc("Reagent lot, or empty.")]
