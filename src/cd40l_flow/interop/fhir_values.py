@@ -8,6 +8,7 @@ from typing import Any
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.result.numbers import clipped, measure_kind
+from cd40l_flow.result.types.b_cells import deciding
 from cd40l_flow.result.types.decision import Coded
 from cd40l_flow.result.types.result import Result
 
@@ -73,7 +74,7 @@ def _b_cells(result: Result) -> Iterator[Json]:
     """Yield the numbers that carry a call of the B-cell assays, with the limit that they were held against."""
     if (memory := result.memory) is not None:
         found = {"switched": memory.switched, "two_marker": memory.switched_two_marker}
-        known = memory.switched is not None and memory.switched.percent is not None
+        known = deciding(memory) == "switched"
         for name, share in found.items():
             if share is not None and share.percent is not None:
                 decides = name == ("switched" if known else "two_marker")

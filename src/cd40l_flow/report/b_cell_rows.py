@@ -9,7 +9,7 @@ from cd40l_flow.assay.effects import INDETERMINATE, PRESENT, SWITCHED_NORMAL
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.report.figures import why_absent
 from cd40l_flow.result.numbers import format_interval, format_number, format_unit
-from cd40l_flow.result.types.b_cells import Cd40, Cd40Cells, Memory, Share
+from cd40l_flow.result.types.b_cells import Cd40, Cd40Cells, Memory, Share, deciding, deciding_share
 from cd40l_flow.result.types.result import Result
 
 View = dict[str, Any]
@@ -36,12 +36,6 @@ def share_interval(share: Share | None) -> str:
     return format_interval("percent", {"percent_low": share.low, "percent_high": share.high})
 
 
-def deciding(memory: Memory) -> str:
-    """Return the name of the share of switched cells that is held against the limits of the age."""
-    known = memory.switched is not None and memory.switched.low is not None and memory.switched.high is not None
-    return "switched" if known else "switched_two_marker"
-
-
 def sentence(result: Result) -> str:
     """Return one sentence with what was measured, its interval and what it is held against."""
     if result.memory is not None:
@@ -56,8 +50,7 @@ def _in_brackets(interval: str) -> str:
 
 
 def _memory_sentence(result: Result, memory: Memory) -> str:
-    words, name = load_texts()["page"]["sentence"], deciding(memory)
-    share: Share = getattr(memory, name)
+    words, name, share = load_texts()["page"]["sentence"], deciding(memory), deciding_share(memory)
     parts = [words["unresolved"].format(why=memory.unresolved.rstrip("."))] if memory.unresolved else []
     if share.percent is not None:
         interval = _in_brackets(share_interval(share))

@@ -13,12 +13,12 @@ from cd40l_flow.figures.b_cell_densities import KINDS
 from cd40l_flow.figures.b_cell_figures import cd40_figure, memory_figure
 from cd40l_flow.figures.main_figure import for_page
 from cd40l_flow.figures.main_panels import Person
-from cd40l_flow.report.b_cell_rows import deciding, measures_view, results_rows, sentence
+from cd40l_flow.report.b_cell_rows import measures_view, results_rows, sentence
 from cd40l_flow.report.figures import Subject, activation_views, target_views, why_absent
 from cd40l_flow.report.pictures import main_figures, picture
 from cd40l_flow.report.quantity import quantity, results_table
 from cd40l_flow.report.tables import measures_table
-from cd40l_flow.result.types.b_cells import Cd40, Share
+from cd40l_flow.result.types.b_cells import Cd40, deciding_share
 from cd40l_flow.result.types.result import Result
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _figure(subject: Subject, control: Subject | None) -> View:
 
 def _memory(result: Result, patient: Person, other: Person | None) -> Figure:
     memory = result.memory
-    share: Share | None = getattr(memory, deciding(memory)) if memory is not None else None
+    share = deciding_share(memory) if memory is not None else None
     ends = (None, None, None) if share is None else (share.percent, share.low, share.high)
     limits = (None, None) if memory is None else (memory.limit_low, memory.age_median)
     return memory_figure(patient, other, AgePoint(result.age_band, *ends, *limits))

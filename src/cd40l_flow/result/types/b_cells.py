@@ -49,6 +49,20 @@ class Memory(Record, frozen=True):
     table: Annotated[str, doc("Which table of healthy people decided.")]
 
 
+def deciding(memory: Memory) -> str:
+    """Return the name of the share of switched cells that was held against the limits of the age: that without IgM-only
+    cells, or that of two markers where IgM does not tell.
+    """
+    known = memory.switched is not None and memory.switched.low is not None and memory.switched.high is not None
+    return "switched" if known else "switched_two_marker"
+
+
+def deciding_share(memory: Memory) -> Share:
+    """Return the share of switched cells that was held against the limits of the age."""
+    share: Share = getattr(memory, deciding(memory))
+    return share
+
+
 class Cd40Cells(Record, frozen=True):
     """CD40 on one kind of cells, less the isotype's, beside the controls'."""
 
