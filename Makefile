@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 DEMO := --snakefile Snakefile --directory test_data --configfile test_data/config/config.yaml
 
 # The rules call cd40l-flow by its name. One thread a process: Snakemake spreads the samples over the cores.
-export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PATH := $(abspath $(BIN)):$(PATH)
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 # Without compiled bytecode every process would start twice as slowly.
@@ -36,13 +36,18 @@ check: $(INSTALLED) ## check style, types, layers and the workflow
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake $(DEMO) --lint
 
-lock: $(INSTALLED) ## resolve the dependencies of pyproject.toml anew
-	$(BIN)/uv pip compile pyproject.toml --upgrade --all-extras --universal --python-version 3.11 --generate-hashes \
-		--no-annotate --no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
+# The container has what the workflow runs with and what builds its wheel, in the versions of the whole lock.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+	--custom-compile-command "make lock"
 
-schema: $(INSTALLED) ## write the JSON Schema of a result from its types, and the limits in config/ from their table
+lock: $(INSTALLED) ## resolve the dependencies of pyproject.toml anew
+	$(COMPILE) pyproject.toml --upgrade --all-extras --output-file requirements.lock
+	$(COMPILE) pyproject.toml --constraint requirements.lock --output-file container/requirements.lock
+	$(COMPILE) container/build.in --constraint requirements.lock --output-file container/build.lock
+
+schema: $(INSTALLED) ## write the JSON Schemas of result.json and run.json from their types, and the limits in config/ from their table
 	$(BIN)/python -P -m cd40l_flow.assay.limit_pages config
-	$(BIN)/python -P -m cd40l_flow.result.types.json_schema workflow/schemas/result.schema.json
+	$(BIN)/python -P -m cd40l_flow.result.types.json_schema workflow/schemas
 
 bench: $(INSTALLED) ## measure accuracy and speed
 	$(BIN)/python -m benchmarks

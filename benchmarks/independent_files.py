@@ -146,10 +146,10 @@ def write_fcs(
     if laboratory.matrix:
         values = ",".join(f"{value:.6g}" for value in matrix.ravel())
         text[laboratory.matrix] = f"{len(seen)},{','.join(laboratory.detectors[k] for k in seen)},{values}"
-    path.write_bytes(_assembled(laboratory.version, text, content))
+    path.write_bytes(assembled(laboratory.version, text, content))
 
 
-def _assembled(version: str, text: Mapping[str, str], content: bytes) -> bytes:
+def assembled(version: str, text: Mapping[str, str], content: bytes) -> bytes:
     """Return header, TEXT and DATA; the offsets are padded so that their length does not depend on their value."""
     begin = 58
     offsets = {"$BEGINDATA": "0" * 10, "$ENDDATA": "0" * 10}

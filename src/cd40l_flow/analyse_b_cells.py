@@ -15,7 +15,6 @@ from cd40l_flow.decision.b_cells.decide import decide_cd40, decide_memory, failu
 from cd40l_flow.decision.b_cells.measure import memory_measures
 from cd40l_flow.decision.b_cells.measures import Cd40Measures, MemoryControl, MemoryMeasures
 from cd40l_flow.decision.b_cells.switched import memory_numbers
-from cd40l_flow.decision.b_cells.wording import statement
 from cd40l_flow.decision.calls import Decision
 from cd40l_flow.decision.case import Case, WithoutTimeQC
 from cd40l_flow.decision.sample_guards import without_time_guard
@@ -24,6 +23,7 @@ from cd40l_flow.figures.densities import densities
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.inputs import Inputs, given_by, inputs_of_controls, inputs_of_test
 from cd40l_flow.interop.gate_files import export_messages
+from cd40l_flow.report.b_cell_wording import cd40_statement, memory_statement
 from cd40l_flow.result.build import result_of
 from cd40l_flow.result.types.b_cells import Cd40, Memory
 from cd40l_flow.result.types.plain import clean, from_dataclass
@@ -68,7 +68,7 @@ def analyse_b_cells(job: Job, control_results: Mapping[str, Result]) -> tuple[Re
         gated=judged.gated,
         case=case,
         decision=judged.decision,
-        statement=statement(job.sample, judged.decision, judged.memory, judged.cd40),
+        statement=_statement(job, judged),
         changes=(),
         control_terms={},
         failures=failures if job.sample.role == "control" else (),
@@ -99,6 +99,7 @@ def _controls(results: Sequence[Result]) -> _Controls:
         igm_median=_mean(one.igm_median for one in memory),
         cd27_negative_median=_mean(one.cd27_negative_median for one in memory),
         failures=tuple(failure for given in given_by(results) for failure in given.failures),
+        cd27_shape=tuple(memory[0].cd27_shape) if len(memory) == 1 else (),
     )
     cd40 = tuple(msgspec.convert(msgspec.to_builtins(one.cd40), Cd40Measures) for one in results if one.cd40)
     return _Controls(control, cd40)
@@ -165,6 +166,14 @@ def _case(inputs: Inputs, gated: GatedSample) -> Case:
         control=None,
         cytometers=tuple(sorted({tube.signal.events.header.cytometer for tube in gated.tubes})),
     )
+
+
+def _statement(job: Job, judged: _Judged) -> tuple[str, ...]:
+    """Return the call in words."""
+    if job.sample.assay == "cd40":
+        return cd40_statement(job.sample, judged.cd40, judged.decision)
+    age = memory_numbers(job.sample, judged.memory, _curve(job), job.settings.limits)
+    return memory_statement(job.sample, judged.memory, age, judged.decision)
 
 
 def _memory_record(job: Job, found: MemoryMeasures | None) -> Memory | None:

@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,24 +67,24 @@ def analyse_step(planned: PlannedJob, controls: Sequence[Path], outputs: Outputs
         theirs[str(result.sample)] = result
     if missing := sorted(set(planned.job.controls) - set(theirs)) if planned.job.sample.role == "test" else []:
         raise NoControlError(f"the results of its controls are not there: {', '.join(missing)}.")
-    with using(assay_named(planned.job.sample.assay)):
-        result, arrays = _analysis(planned.job)(planned.job, theirs)
-        result = replace(result, inputs=made_from(planned, result, theirs.values()))
-        if _looked_at(planned) != before:
-            raise ChangedFileError("a file was written to or replaced while it was read.")
-        _write(result, arrays, planned, outputs)
+    result, arrays = analyse_sample(planned.job, theirs)
+    result = replace(result, inputs=made_from(planned, result, theirs.values()))
+    if _looked_at(planned) != before:
+        raise ChangedFileError("a file was written to or replaced while it was read.")
+    _write(result, arrays, planned, outputs)
     return result
 
 
-def _analysis(job: Job) -> Callable[[Job, Mapping[str, Result]], tuple[Result, Arrays]]:
-    """Return what analyses the samples of an assay."""
-    if job.sample.assay == "cd40l":
-        from cd40l_flow.analyse import analyse
+def analyse_sample(job: Job, controls: Mapping[str, Result]) -> tuple[Result, Arrays]:
+    """Return the result of one sample of any assay and the arrays of its figures; ``controls`` as in `analyse`."""
+    with using(assay_named(job.sample.assay)):
+        if job.sample.assay == "cd40l":
+            from cd40l_flow.analyse import analyse
 
-        return analyse
-    from cd40l_flow.analyse_b_cells import analyse_b_cells
+            return analyse(job, controls)
+        from cd40l_flow.analyse_b_cells import analyse_b_cells
 
-    return analyse_b_cells
+        return analyse_b_cells(job, controls)
 
 
 def fail_analysis(planned: PlannedJob, outputs: Outputs, why: str) -> Result:
@@ -92,8 +92,7 @@ def fail_analysis(planned: PlannedJob, outputs: Outputs, why: str) -> Result:
     result = failed_result(planned, why)
     # First of all, so that the next run tries again whatever becomes of the rest.
     note_failure(outputs.result.parent, "analyse", why)
-    with using(assay_named(result.assay)):
-        _write(result, no_densities(), planned, outputs)
+    _write(result, no_densities(), planned, outputs)
     return result
 
 
@@ -158,7 +157,8 @@ def _write(result: Result, arrays: Arrays, planned: PlannedJob, outputs: Outputs
     if outputs.gates is not None:
         from cd40l_flow.interop.gate_files import write_gates
 
-        write_gates(result, planned.job, *outputs.gates)
+        with using(assay_named(result.assay)):
+            write_gates(result, planned.job, *outputs.gates)
     if outputs.measures is not None:
         from cd40l_flow.result.measures_table import write_measures
 

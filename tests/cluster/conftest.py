@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +16,8 @@ from cluster.slurm import Cluster, missing_programs, start_cluster
 from helpers.cohorts import ROOT, RUN_SECONDS
 
 CPUS, MEMORY = 2, 4000
+# Our profile alone; what a site decides stands on the command line.
+OURS = ("--workflow-profile", str(ROOT / "profiles" / "slurm"), "--jobs", "20", "--retries", "2")
 
 
 @dataclass(frozen=True)
@@ -25,14 +27,14 @@ class Site:
     cluster: Cluster
     cohort: Path
     folder: Path
+    layout: Sequence[str] = OURS
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command that an administrator would give; further arguments go to Snakemake."""
         return [
             *(sys.executable, "-P", "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
-            *("--profile", str(ROOT / "profiles" / "slurm"), "--directory", str(self.cohort)),
-            *("--configfile", str(self.cohort / "config" / "config.yaml")),
-            *("--slurm-init-seconds-before-status-checks", "2", *arguments),
+            *("--directory", str(self.cohort), "--configfile", str(self.cohort / "config" / "config.yaml")),
+            *(*self.layout, *arguments),
         ]
 
     @property

@@ -251,3 +251,27 @@ def test_the_last_lines_name_the_samples(bench: NewBench, tmp_path: Path) -> Non
     told = site.run().stdout
 
     assert re.search(r"Failed for 1 sample.*\n  P03: ValueError", last_lines(told, 2))
+
+
+def test_a_failed_run_is_recorded_and_said_as_one(bench: NewBench, tmp_path: Path) -> None:
+    """Its record, and what is told of it, say failure; counts come before the samples' names, which come last."""
+    site = bench(make_cohort(tmp_path / "cohort", ("C01", "P03")))
+    (tmp_path / "sendmail").write_text(f"#!/bin/sh\ncat > {tmp_path}/mail\n", encoding="utf-8")
+    (tmp_path / "sendmail").chmod(0o755)
+    with (site.cohort / "config/config.yaml").open("a", encoding="utf-8") as file:
+        file.write(f"\nnotify: {{mail: {{to: [a@b], sendmail: {tmp_path}/sendmail}}}}\n")
+    site.ask_for("P03", "shell 9")
+
+    process = site.run()
+
+    assert process.returncode != 0
+    run = json.loads((site.cohort / "results/run.json").read_text(encoding="utf-8"))
+    assert (run["state"], run["failed"], run["calls"]["INDETERMINATE"]) == ("failure", ["P03"], 1)
+    assert [tube["content"] for tube in run["inputs"] if tube["sample"] == "P03"] == [None] * 5
+    assert re.search(
+        r"calls of 2 samples: 1 NORMAL, 1 INDETERMINATE\ncd40l-flow: failures: 1 failed\n"
+        r"cd40l-flow: index: results/index.html\nFailed for 1 sample.*\n  P03 \(report\): .*\n  P03: ",
+        last_lines(process.stdout, 6),
+    )
+    mail = (tmp_path / "mail").read_text(encoding="utf-8")
+    assert "failure, 2 samples, 1 failed" in mail and "P03" not in mail

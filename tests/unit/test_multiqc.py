@@ -6,10 +6,12 @@ import csv
 import json
 import subprocess
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from cd40l_flow import __version__
 from cd40l_flow.interop.multiqc import multiqc_files, write_multiqc
 from cd40l_flow.result.types.result import Result
 from helpers.controls import whole_result
@@ -74,7 +76,7 @@ def test_a_run_tells_of_its_control() -> None:
 
 
 def test_multiqc_reads_every_section(tmp_path: Path, require: Callable[[str], str]) -> None:
-    """MultiQC finds the four sections and takes every sample and number over."""
+    """MultiQC finds every section and takes every sample and number over, versions of software and references too."""
     multiqc = require("multiqc")
     write_multiqc(COHORT, tmp_path / "results/multiqc/cd40l_flow_mqc.json")
 
@@ -92,6 +94,11 @@ def test_multiqc_reads_every_section(tmp_path: Path, require: Callable[[str], st
     page = (tmp_path / "out/multiqc_report.html").read_text(encoding="utf-8")
     for section in ("Calls", "Negative fraction", "Runs", "control in range", "no control"):
         assert section in page
+    for part in ("Methods and references", "Software Versions", "10.12688/f1000research.29032.2"):
+        assert part in page
+    versions = json.loads((tmp_path / "out/multiqc_data/multiqc_software_versions.json").read_text())
+    assert versions["cd40l-flow"]["cd40l-flow"] == [__version__]
+    assert versions["numpy"]["numpy"] == [version("numpy")]
 
 
 @pytest.mark.parametrize("name", ["cd40l_flow_mqc.json", "cd40l_flow_general_mqc.tsv", "cd40l_flow_runs_mqc.tsv"])

@@ -21,6 +21,7 @@ rule analyse:
         mem_mb=analysis_memory,
         runtime=analysis_minutes,
         tries_left=tries_left,
+        at_once=1,
     params:
         **PARTS,
         job=job_file,

@@ -20,8 +20,9 @@ from cd40l_flow.result.failed import failures
 from cd40l_flow.result.problems import write_problems
 from cd40l_flow.result.reviews.files import LEDGER, files_by_sample, fingerprints, review_files
 from cd40l_flow.result.reviews.ledger import ledger_of, read_ledger, take_up
+from cd40l_flow.runtime.course import note_plan
 from cd40l_flow.runtime.run_end import RETRIES, end_of_run, start_of_run
-from cd40l_flow.runtime.scheduler import go_on_within_submissions, lift_rate_limit
+from cd40l_flow.runtime.scheduler import CORES, export_cores, group_names, settle
 from cd40l_flow.runtime.worker import start as start_worker
 
 # One file defines the analysis, and cd40l-flow reads the same one: values from elsewhere would be silently ignored.
@@ -59,18 +60,26 @@ SAMPLES = list(PLAN.samples)
 CONTROLS = [name for name, sample in PLAN.samples.items() if sample.role == "control"]
 # The process that plans takes up what was signed since the last run; whoever reads a review finds it in the ledger.
 if workflow.is_main_process and not workflow.dryrun:
+    note_plan(PLAN)
     for problem in take_up(PLAN.config.reviews, PLAN.samples, time.time()):
         print(f"warning: {problem}", file=sys.stderr)
 TAKEN_UP = read_ledger(ledger_of(PLAN.config.reviews))
 REVIEWS = {sample: [str(path) for path in files] for sample, files in files_by_sample(PLAN.config.reviews).items()}
 
 
-# Processes of a submission do not know the number of retries; the start of a run exports it here.
+# Processes of a submission do not know the number of retries, which the start of a run exports, nor that of cores.
 os.environ.setdefault(RETRIES, "0")
+export_cores(workflow)
 
 
 envvars:
     RETRIES,
+    CORES,
+
+
+# Limited within a submission, but not on one machine and not on the whole cluster.
+resource_scopes:
+    at_once="local",
 
 
 wildcard_constraints:
@@ -131,6 +140,12 @@ def hashed(value):
 def literally(value):
     """A literal parameter: Snakemake would read {x} in the name of a folder as a wildcard."""
     return lambda wildcards: value
+
+
+@cache
+def settled():
+    """Settings of Snakemake for this process, made while input is looked for: after it is known what runs where."""
+    settle(workflow)
 
 
 def is_control(sample):
@@ -207,11 +222,15 @@ def tries_left(wildcards, attempt):
     return max(0, int(os.environ[RETRIES]) + 1 - attempt)
 
 
+@cache
+def groups():
+    """The group of each sample that has something to be done; known once Snakemake knows what that is."""
+    return group_names(workflow, SAMPLES, lambda sample: [] if is_control(sample) else PLAN.controls[sample])
+
+
 def batch(wildcards):
     """The group of a sample's jobs for executors that submit several as one; controls come first."""
-    # Evaluated while jobs are planned, after settings exist and before they are used.
-    go_on_within_submissions(workflow)
-    return "controls" if is_control(wildcards.sample) else "samples"
+    return groups().get(wildcards.sample, "samples")
 
 
 def analysis_memory(wildcards, attempt):
@@ -232,6 +251,12 @@ def export_memory(wildcards, attempt):
     return round((500 + 30 * max(file_sizes(wildcards), default=0) / 1e6) * attempt)
 
 
+def own_result(wildcards):
+    """The result of a sample, for the steps after its analysis."""
+    settled()
+    return f"results/samples/{wildcards.sample}/result.json"
+
+
 def shown_controls(wildcards):
     """The results of the controls shown on a sample's report."""
     return expand("results/samples/{control}/result.json", control=sorted(PLAN.controls[wildcards.sample]))
@@ -239,8 +264,7 @@ def shown_controls(wildcards):
 
 def control_results(wildcards):
     """The results of a test sample's controls; a control is measured together with the others of its run."""
-    # Input is evaluated before Snakemake creates its scheduler, and after it knows whether it runs on one machine.
-    lift_rate_limit(workflow)
+    settled()
     return [] if is_control(wildcards.sample) else shown_controls(wildcards)
 
 

@@ -4,7 +4,7 @@
 # its table is asked for. A difference is reported at the end of the run and stops nothing else.
 rule export:
     input:
-        result="results/samples/{sample}/result.json",
+        result=own_result,
         gatingml="results/samples/{sample}/gates.gatingml.xml",
         wsp="results/samples/{sample}/gates.wsp",
     output:
@@ -20,6 +20,7 @@ rule export:
         mem_mb=export_memory,
         runtime=analysis_minutes,
         tries_left=tries_left,
+        at_once=1,
     params:
         job=job_file,
         failures=lambda wildcards: f"failures {tried(wildcards.sample, 'export')}",

@@ -1,6 +1,6 @@
 rule report_sample:
     input:
-        result="results/samples/{sample}/result.json",
+        result=own_result,
         densities="results/samples/{sample}/densities.npz",
         controls=shown_controls,
         control_densities=shown_densities,
@@ -24,6 +24,7 @@ rule report_sample:
         mem_mb=lambda wildcards, attempt: 600 * attempt,
         runtime=lambda wildcards, attempt: 1 * attempt,
         tries_left=tries_left,
+        at_once=1,
     params:
         reviews=sample_reviews,
         ledger=literally(ledger()),

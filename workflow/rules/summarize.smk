@@ -60,6 +60,8 @@ rule multiqc:
         general="results/multiqc/cd40l_flow_general_mqc.tsv",
         negative_fraction="results/multiqc/cd40l_flow_negative_fraction_mqc.tsv",
         runs="results/multiqc/cd40l_flow_runs_mqc.tsv",
+        methods="results/multiqc/cd40l_flow_methods_mqc.json",
+        versions="results/multiqc/cd40l_flow_mqc_versions.yml",
     log:
         "logs/multiqc.log",
     localrule: True

@@ -1,5 +1,8 @@
 """The limits of the assays of B cells, and the laboratory's limits of serum immunoglobulins."""
 
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Annotated, NewType
 
 from msgspec import Struct
@@ -9,6 +12,24 @@ from cd40l_flow.assay.limit import limit
 # "from: low-high" each: from an age in years on, the limits of a healthy person.
 AgeRows = NewType("AgeRows", tuple[str, ...])
 AGE_ROW = r"^\s*(\d+(?:\.\d+)?)\s*:\s*(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)\s*$"
+
+
+def age_rows(rows: Sequence[str]) -> list[tuple[float, float, float]]:
+    """Return rows as age in years, lower and upper limit, by age; they have passed the pattern."""
+    matches = [re.fullmatch(AGE_ROW, row) for row in rows]
+    return sorted((float(m[1]), float(m[2]), float(m[3])) for m in matches if m is not None)
+
+
+def age_row_faults(rows: Sequence[str]) -> Iterator[str]:
+    """Yield in words what the pattern of the rows cannot express."""
+    found = age_rows(rows)
+    for age, low, high in found:
+        if low > high:
+            yield f"from {age:g} years on the lower limit {low:g} exceeds the upper one, {high:g}."
+    for (age, *_), (following, *_) in pairwise(found):
+        if age == following:
+            yield f"there are two rows from {age:g} years on."
+
 
 # fmt: off
 
@@ -58,7 +79,7 @@ class BCellLimits(Struct, frozen=True):
     switched_part_min: Annotated[float, limit(
         "Part of the lower limit of the age below which IgM- cells are SWITCHED_LOW whatever IgM-only cells add: of "
         "the CD27+IgD- cells of healthy people, which the published limits count, more are IgM-.",
-        "fraction of the limit", ge=0, le=1)] = 0.5
+        "fraction of the limit", ge=0, le=1)] = 0.7
     igm_only_points: Annotated[float, limit(
         "What IgM-only cells may add to CD27+IgD- cells: without IgM, SWITCHED_NORMAL must hold without them.",
         "percent of B cells", ge=0, le=100)] = 5

@@ -1,4 +1,4 @@
-"""The words of the report, read from ``texts.yaml`` and ``b_cell_texts.yaml``."""
+"""The words of the report, read from ``texts.yaml``, and those of the other assays."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.lookup import ASSAYS, current_assay
 from cd40l_flow.base.resources import shipped
 
 Texts = Mapping[str, Any]
@@ -15,16 +15,27 @@ Texts = Mapping[str, Any]
 
 def load_texts() -> Texts:
     """Return every sentence of the report and the index, as nested mappings, in the words of the assay at work."""
-    return _texts(current_assay().name)
+    return texts_of(current_assay().name)
 
 
 @cache
-def _texts(assay: str) -> Texts:
-    texts: Texts = shipped(Path(__file__).with_name("texts.yaml"))
-    more = shipped(Path(__file__).with_name("b_cell_texts.yaml"))
-    parts = ["every", "b_cells", assay] if assay in more else ["every"]
-    for part in parts:
-        texts = _with(texts, more[part])
+def texts_of(assay: str) -> Texts:
+    """Return the sentences of an assay (``cd40l``, ``memory_b``, ``cd40``): the common ones, its own in their place.
+
+    Every assay has the words of all calls, so that a page may show samples of all. Raises KeyError for an assay without
+    texts.
+    """
+    here = Path(__file__).parent
+    own: dict[str, Texts] = {name: shipped(here / name / "texts.yaml") for name in ASSAYS if name != "cd40l"}
+    pages: Texts = shipped(here / "b_cell_texts.yaml")
+    texts = _with(shipped(here / "texts.yaml"), pages["every"])
+    for words in own.values():
+        calls = {call: text for call, text in words["calls"].items() if call not in texts["calls"]}
+        texts = _with(texts, {"calls": calls})
+    if assay == "cd40l":
+        return texts
+    for part in (pages["b_cells"], own[assay], pages[assay]):
+        texts = _with(texts, part)
     return texts
 
 
@@ -43,7 +54,11 @@ def population_name(population: str) -> str:
     return name
 
 
-def reason_texts(code: str) -> Mapping[str, str]:
-    """Return ``name``, ``what`` and ``remedy`` of a reason; a code without an entry stands for itself."""
-    texts: Mapping[str, str] = load_texts()["reasons"].get(code, {"name": code, "what": "", "remedy": ""})
+def reason_texts(code: str, assay: str = "") -> Mapping[str, str]:
+    """Return ``name``, ``what`` and ``remedy`` of a reason; a code without an entry stands for itself.
+
+    ``assay`` is the one whose words they are, by default that at work.
+    """
+    reasons = texts_of(assay or current_assay().name)["reasons"]
+    texts: Mapping[str, str] = reasons.get(code, {"name": code, "what": "", "remedy": ""})
     return texts

@@ -17,38 +17,55 @@ if TYPE_CHECKING:
     from cd40l_flow.cohort.job import PlannedJob
     from cd40l_flow.cohort.settings import Job
     from cd40l_flow.result.reviews.files import Reviews
+    from cd40l_flow.result.types.result import Result
     from cd40l_flow.steps import Outputs
 
 
 def run(options: argparse.Namespace) -> int:
-    """Analyse one sample and its controls without Snakemake."""
+    """Analyse one sample and its controls without Snakemake.
+
+    The record of the cohort's last run stays as it is, and nobody is notified: whoever typed it sees how it ends.
+    """
     from cd40l_flow.cohort.plan import load_plan
     from cd40l_flow.cohort.reviewers import People
+    from cd40l_flow.result.failed import is_failed
     from cd40l_flow.result.reviews.files import files_by_sample
     from cd40l_flow.result.reviews.ledger import ledger_of, take_up
     from cd40l_flow.result.reviews.taken import taken_reviews
+    from cd40l_flow.result.runs.tally import Tally, last_lines, progress
 
     plan = load_plan(options.configfile)
     if options.sample not in plan.samples:
         known = ", ".join(list(plan.samples)[:10]) + (", ..." if len(plan.samples) > 10 else "")
         raise Cd40lFlowError(f"--sample {options.sample}: not in {plan.config.samples}, which has {known}.")
     job = plan.job(options.sample)
-    failed = [not _analyse_alone(plan.job(name), []) for name in sorted(job.controls)]
-    results = [SAMPLES / name / "result.json" for name in sorted(job.controls)]
-    # A control is measured together with the others of its run; their results are only shown beside it.
-    failed.append(not _analyse_alone(job, [] if job.sample.role == "control" else results))
+    names = sorted(job.controls)
+    results = [SAMPLES / name / "result.json" for name in names]
+    found = []
+    for number, name in enumerate([*names, options.sample], 1):
+        # A control is measured together with the others of its run; their results are only shown beside it.
+        theirs = results if name == options.sample and job.sample.role != "control" else []
+        found.append(_analyse_alone(plan.job(name), theirs))
+        print(progress("analyse", number, len(names) + 1, plan.samples[name].run), file=sys.stderr)
     for problem in take_up(plan.config.reviews, plan.samples, time.time()):
         print(f"  warning: {problem}", file=sys.stderr)
     files = files_by_sample(plan.config.reviews)
     signed = [path for name in (options.sample, *job.controls) for path in files.get(name, [])]
     reviews = taken_reviews(signed, ledger_of(plan.config.reviews), People.of(plan.config.reviewers))
     result = SAMPLES / options.sample / "result.json"
-    _write_report(result, results, result.with_name("report.html"), reviews, result.with_name(FHIR))
-    return int(any(failed))
+    report = result.with_name("report.html")
+    _write_report(result, results, report, reviews, result.with_name(FHIR))
+    print(progress("report", 1, 1, job.sample.run), file=sys.stderr)
+    failed = [one for one in found if is_failed(one)]
+    tally = Tally.of((one.call for one in found), failed=len(failed))
+    lines = last_lines(tally, f"not made by this command, which wrote {report}")
+    lines += [f"  {one.sample}: {one.messages[0].text.partition(': ')[2]}" for one in failed]
+    print("\n".join(lines), file=sys.stderr)
+    return int(bool(failed))
 
 
-def _analyse_alone(job: Job, control_results: Sequence[Path]) -> bool:
-    """Analyse one sample into its place among the results; return whether that went well."""
+def _analyse_alone(job: Job, control_results: Sequence[Path]) -> Result:
+    """Analyse one sample into its place among the results; return its result, which may be a failed one."""
     from cd40l_flow.cohort.job import planned
     from cd40l_flow.steps import Outputs
 
@@ -77,8 +94,8 @@ def analyse(options: argparse.Namespace) -> int:
     return 0
 
 
-def _analyse_job(job: PlannedJob, control_results: Sequence[Path], outputs: Outputs, log: str) -> bool:
-    """Analyse one sample; a failure is written as a failed result. Return whether it succeeded."""
+def _analyse_job(job: PlannedJob, control_results: Sequence[Path], outputs: Outputs, log: str) -> Result:
+    """Analyse one sample and return its result; a failure is written as a failed one."""
     from cd40l_flow.steps import analyse_step, fail_analysis, tell_traceback, words_of
 
     start = time.perf_counter()
@@ -98,7 +115,7 @@ def _analyse_job(job: PlannedJob, control_results: Sequence[Path], outputs: Outp
     for message in result.messages:
         if message.severity == "error":
             print(f"  {message.code}: {message.text}", file=sys.stderr)
-    return not failure
+    return result
 
 
 def report(options: argparse.Namespace) -> int:

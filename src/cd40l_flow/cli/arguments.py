@@ -156,9 +156,26 @@ def parser() -> argparse.ArgumentParser:
     )
     summarize.add_argument("--reference", nargs="*", default=[], help="the laboratory's limits, for the control charts")
 
+    methods = commands.add_parser("methods", help="print the methods and their references, for a paper")
+    methods.add_argument(
+        "--result", metavar="R", help="a result.json whose limits are told (default: those of the program)"
+    )
+
     reference = commands.add_parser("reference", help="the laboratory's own limits, from its healthy controls")
     reference.add_argument("results", nargs="+", metavar="RESULTS", help="a results folder, or a result.json")
     reference.add_argument("--out", required=True, metavar="FILE", help="file to write, as config/reference.json")
+
+    validate = commands.add_parser("validate", help="the laboratory's validation file, from its results")
+    validate.add_argument("results", nargs="+", metavar="DIR", help="a results folder, or a folder of such")
+    validate.add_argument(
+        "--out", required=True, metavar="FILE", help="page to write (.html); a table (.tsv) beside it"
+    )
+    validate.add_argument(
+        "--method", metavar="TSV", help="values of another method: sample and negative_fraction, or other measures"
+    )
+    validate.add_argument(
+        "--allowed", type=float, default=20.0, metavar="PERCENT", help="change allowed for stability (default: 20)"
+    )
 
     history = commands.add_parser("history", help="control charts and a searchable table of samples over many runs")
     history.add_argument(

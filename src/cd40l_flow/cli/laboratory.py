@@ -1,4 +1,4 @@
-"""Commands of a laboratory over many runs: history, prune."""
+"""Commands of a laboratory over many runs: validate, history, prune."""
 
 from __future__ import annotations
 
@@ -64,6 +64,46 @@ def history(options: argparse.Namespace) -> int:
     folders += [f"{taken.remembered} from earlier calls"] if taken.remembered else []
     print(f"history: {len(rows)} samples ({', '.join(folders)}): {out / 'history.html'}", file=sys.stderr)
     return int(bool(taken.left_out))
+
+
+def validate(options: argparse.Namespace) -> int:
+    """Write the validation file of a laboratory from its results."""
+    from cd40l_flow.base.errors import RecordError
+    from cd40l_flow.laboratory.validation.observations import observed, other_method
+    from cd40l_flow.laboratory.validation.page import render_validation, studies, write_validation
+    from cd40l_flow.result.record import read_record
+    from cd40l_flow.result.reference import refuse_repeats
+    from cd40l_flow.result.reference_places import find_results, foreign
+
+    page = Path(options.out)
+    if page.suffix != ".html":
+        raise Cd40lFlowError(f"--out {page}: name a file that ends in .html; the table is written beside it.")
+    if not 0 < options.allowed <= 100:
+        raise Cd40lFlowError(f"--allowed {options.allowed:g}: expected a percent above 0 and up to 100.")
+    others = other_method(Path(options.method)) if options.method else None
+    results, left_out = [], []
+    for place in find_results(options.results):
+        try:
+            result = read_record(place, same_engine=False)
+        except RecordError as error:
+            left_out.append(str(error))
+            continue
+        if why := foreign(place, result):
+            left_out.append(f"{place}: {why}")
+        else:
+            results.append((str(place), result))
+    refuse_repeats(results)
+    observations = sorted((observed(result) for _, result in results), key=lambda one: (one.run, one.sample))
+    found = studies(observations, others, options.allowed / 100)
+    table = write_validation(page, found, render_validation(found, observations, left_out))
+    for text in left_out:
+        print(f"validate: left out: {text}", file=sys.stderr)
+    for study in found:
+        print(f"  {study.title}: {len(study.numbers)} numbers", file=sys.stderr)
+        for text in study.missing:
+            print(f"    {text}", file=sys.stderr)
+    print(f"validate: {len(observations)} samples: {page}, {table}", file=sys.stderr)
+    return int(bool(left_out))
 
 
 def _bytes(size: float) -> str:

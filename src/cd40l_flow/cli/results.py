@@ -1,8 +1,9 @@
-"""Commands on results: summarize, reference, figures."""
+"""Commands on results: summarize, reference, figures, methods."""
 
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +42,20 @@ def figures(options: argparse.Namespace) -> int:
         name = out / f"{record.sample}_{reagent.lower().replace('-', '')}.{options.format}"
         write_atomically(name, encoded(main_figure(sample, control, reagent), options.format))
         print(name)
+    return 0
+
+
+def methods(options: argparse.Namespace) -> int:
+    """Print the methods with their references, to be pasted into a paper."""
+    from cd40l_flow.assay import citations
+    from cd40l_flow.result.record import read_record
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name may hold letters that the terminal's encoding lacks.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    result = read_record(options.result) if options.result else None
+    told = citations.methods() if result is None else citations.methods(result.configuration.limits)
+    print(told.text(), end="")
     return 0
 
 

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cd40l_flow.assay.b_cell_limits import age_row_faults
 from cd40l_flow.assay.limits import Limits, limits_schema, read_limits
 from cd40l_flow.base.disk import as_on_disk, read_small
 from cd40l_flow.base.errors import Problem
@@ -33,6 +34,10 @@ _ORDERED = (
     ("calls", "reduced_level_max", "normal_level_min"),
     ("calls", "functional_ratio_max", "binding_ratio_min"),
     ("reference", "chart_warn_sd", "chart_fail_sd"),
+    ("b_cells", "b_events_min", "b_events_few"),
+    ("b_cells", "age_call_min", "age_low_min"),
+    ("b_cells", "cd40_absent_ratio_max", "cd40_low_ratio_max"),
+    ("b_cells", "own_donors_fewest", "own_donors_min"),
 )
 
 
@@ -55,6 +60,7 @@ class Config:
     show_columns: tuple[str, ...]
     identity: Mapping[str, str]
     reviewers: tuple[Mapping[str, Any], ...]
+    notify: Mapping[str, Any]
     limits: Limits
     file: str = field(default="", compare=False)
     lines: Mapping[str, int] = field(default_factory=dict, compare=False)
@@ -189,6 +195,9 @@ def _sense(config: Config) -> Iterator[Problem]:
             yield config.problem(
                 f"limits.{group}.{low}", f"{first} exceeds {high}, {second}.", "Exchange or correct them."
             )
+    for name in config.limits.serum_ig.__struct_fields__:
+        for fault in age_row_faults(getattr(config.limits.serum_ig, name)):
+            yield config.problem(f"limits.serum_ig.{name}", fault, "Correct the rows.")
 
 
 def _is_there(path: str, kind: Callable[[Path], bool]) -> bool:

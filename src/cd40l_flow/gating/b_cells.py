@@ -11,17 +11,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cd40l_flow.gating.density import LOW, Density, Valley, find_valleys, most_parting
+from cd40l_flow.gating.density import LOW, STEP, Density, Valley, find_valleys, most_parting
 from cd40l_flow.gating.found import Evidence, Found, joined, no_gate
 from cd40l_flow.gating.thresholds import FEWEST, NARROWEST_SD
 
 # With fewer cells than this, a mode or a percentile of them says nothing.
 A_FEW = 20
 DEEP = 0.5
+OWN_PEAK_SD = 2.5
 FLANK_SD = 4.0  # end of the CD19- peak, where no valley follows it
 NEGATIVE_QUANTILE, NEGATIVE_SD = 0.99, 2.326  # the same place of a normal distribution
 MOST_TAIL = 3.0  # distances to the 90th percentile, beyond which a percentile is that of outliers
-BRIGHTER_QUANTILE = 0.995
 # Ashman's D below which two kinds of cells are not told apart (Ashman, Bird & Zepf 1994, doi:10.1086/117248).
 TOLD_APART = 2.0
 TO_SD = 1 / math.sqrt(2 * math.log(2))  # from half the width of a peak at half its height
@@ -73,30 +73,47 @@ def find_cd19(curve: Density) -> Found:
     return Found(edge, "CD19- mode + 4 SD", "no valley: hardly any CD19+ cells", evidence)
 
 
-def peaks(curve: Density, negatives: Density) -> tuple[Peak, Peak] | None:
-    """Return the peak of cells without a marker, and the next one of B cells above it; None with too few of either."""
+def peaks(curve: Density, negatives: Density, memory: Density | None = None) -> tuple[Peak, Peak] | None:
+    """Return the peak of cells without a marker, and the next one of B cells above it; None with too few of either.
+
+    The first is that of ``negatives``, or of the memory cells, if theirs lies a little higher: B cells have more
+    background than T cells.
+    """
     if min(curve.total, negatives.total) < A_FEW:
         return None
     middle = negatives.quantile(0.5)
     dark = Peak(middle, max(negatives.quantile(0.8413) - middle, NARROWEST_SD))
+    if memory is not None:
+        dark = Peak(_own_peak(memory, dark), dark.sd)
     floor = dark.mode + 2 * dark.sd
     if curve.total * (1 - curve.below(floor)) < A_FEW / 2:
         return None
     mode = curve.mode(low=floor)
-    lower = np.flatnonzero(
-        (curve.grid < mode) & (curve.height < curve.height.max(where=curve.grid >= mode, initial=0) / 2)
-    )
+    lower = np.flatnonzero((curve.grid < mode) & (curve.height < np.interp(mode, curve.grid, curve.height) / 2))
     half = float(curve.grid[lower[-1]]) if lower.size else LOW
     return dark, Peak(mode, max((mode - half) * TO_SD, NARROWEST_SD))
 
 
-def find_immunoglobulin(curve: Density, negatives: Density, marker: str, whose: str) -> Found:
+def _own_peak(memory: Density, dark: Peak) -> float:
+    """Return the mode of the memory cells without a marker, next to that of other cells without it; theirs if none."""
+    low, high = dark.mode, dark.mode + OWN_PEAK_SD * dark.sd
+    cells = memory.total * (memory.below(high) - memory.below(low))
+    if cells < A_FEW:
+        return dark.mode
+    mode = memory.mode(low, high)
+    return mode if low + STEP < mode < high - STEP else dark.mode
+
+
+def find_immunoglobulin(
+    curve: Density, negatives: Density, marker: str, whose: str, memory: Density | None = None
+) -> Found:
     """Return the boundary above which B cells carry IgD or IgM on their surface.
 
     ``curve`` is the density of the marker on B cells, ``negatives`` that of cells which do not carry it, ``whose`` says
-    which. It lies in a deep valley between both, else at as many SD of either peak from its mode.
+    which; ``memory`` is that of B cells with CD27, many of which do not either. It lies in a deep valley between both,
+    else at as many SD of either peak from its mode.
     """
-    found = peaks(curve, negatives)
+    found = peaks(curve, negatives, memory)
     if found is None:
         evidence = Evidence(curve, "above", (LOW, 1.0), modes=(curve.mode(),), reference=negatives)
         if negatives.total < FEWEST:
@@ -132,7 +149,7 @@ def find_cd27(curve: Density, background: Density | None) -> Found:
     evidence = Evidence(curve, "above", (LOW, 1.0), modes=(mode,), reference=background)
     if curve.total < A_FEW:
         return no_gate(f"only {curve.total} IgD+ B cells and no FMO: CD27 gate not drawn", evidence)
-    edge = curve.seen(mode + NEGATIVE_SD * max(curve.left_sd(mode), NARROWEST_SD))
+    edge = beyond(curve)
     few = f"only {curve.total} IgD+ B cells" if curve.total < FEWEST else ""
     return Found(edge, "IgD+ cells' mode + 2.33 SD", joined("no FMO of CD27", few), evidence)
 
@@ -140,12 +157,20 @@ def find_cd27(curve: Density, background: Density | None) -> Found:
 def find_cd38(curve: Density, naive: Density) -> Found:
     """Return the boundary above which IgD-CD27+ cells, ``curve``, are plasmablasts.
 
-    They have more CD38 than 99.5 % of the naive cells, transitional ones among them.
+    They have more CD38 than mature naive cells, of which memory cells have less; transitional cells, which are as
+    bright, are IgD+.
     """
-    evidence = Evidence(curve, "above", (LOW, 1.0), modes=(curve.mode(),), reference=naive)
+    mode = naive.mode()
+    evidence = Evidence(curve, "above", (LOW, 1.0), modes=(mode,), reference=naive)
     if naive.total < FEWEST:
         return no_gate(f"only {naive.total} naive B cells: plasmablasts are not left out", evidence)
-    return Found(naive.quantile(BRIGHTER_QUANTILE), "99.5th percentile of naive B cells", "", evidence)
+    return Found(beyond(naive), "naive B cells' mode + 2.33 SD", "", evidence)
+
+
+def beyond(curve: Density) -> float:
+    """Return where the 99th percentile of a peak would lie by its lower half, free of brighter cells."""
+    mode = curve.mode()
+    return curve.seen(mode + NEGATIVE_SD * max(curve.left_sd(mode), NARROWEST_SD))
 
 
 def _percentile(curve: Density) -> float:

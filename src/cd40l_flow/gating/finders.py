@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from cd40l_flow.assay import b_cells as names
 from cd40l_flow.assay.tables import Gate
 from cd40l_flow.gating import b_cells, thresholds
 from cd40l_flow.gating.cd69 import find_cd69
-from cd40l_flow.gating.density import Density
+from cd40l_flow.gating.density import Density, counted, density, density_of
 from cd40l_flow.gating.found import Found
 from cd40l_flow.gating.working import Working, WorkingTube
 
@@ -61,7 +63,8 @@ def _immunoglobulin(work: Working, gate: Gate, parent: str) -> tuple[Found, int]
     """All B cells tell where it lies, whatever the gate is drawn on."""
     curve = _stained(work, gate.marker, names.B_CELLS)
     negatives, whose = without(work, gate.marker)
-    return b_cells.find_immunoglobulin(curve, negatives, gate.marker, whose), curve.total
+    memory = _of_memory(work, gate.marker)
+    return b_cells.find_immunoglobulin(curve, negatives, gate.marker, whose, memory), curve.total
 
 
 def _cd27(work: Working, gate: Gate, parent: str) -> tuple[Found, int]:
@@ -98,11 +101,12 @@ def _stimulated(work: Working, marker: str, population: str) -> Density:
 def without(work: Working, marker: str) -> tuple[Density, str]:
     """Return the density of an immunoglobulin on cells that do not carry it, and which cells these are.
 
-    The first that are not few of: B cells of the FMO, T cells, other lymphocytes.
+    The first that are not few of: T cells, B cells of the FMO, other lymphocytes. T cells hold what the reagent leaves
+    on every cell, the FMO does not.
     """
     candidates = (
-        (_lacking(work, marker, names.B_CELLS), "the FMO's B cells"),
         (_stained(work, marker, names.CD3_POSITIVE), "T cells"),
+        (_lacking(work, marker, names.B_CELLS), "the FMO's B cells"),
         (_stained(work, marker, names.CD19_NEGATIVE), "cells without CD19"),
     )
     return next((each for each in candidates if each[0].total >= thresholds.FEWEST), candidates[0])
@@ -111,6 +115,16 @@ def without(work: Working, marker: str) -> tuple[Density, str]:
 def _stained(work: Working, marker: str, population: str) -> Density:
     """Return the density of a marker in the tubes that are stained for it."""
     return work.density(marker, population, lambda tube: tube.stains(marker))
+
+
+def _of_memory(work: Working, marker: str) -> Density:
+    """Return the density of a marker on B cells with more CD27 than naive ones, which are most."""
+    edge = b_cells.beyond(_stained(work, "CD27", names.B_CELLS))
+    tubes = [
+        tube for tube in work.tubes if names.B_CELLS in tube.indices and tube.stains(marker) and tube.stains("CD27")
+    ]
+    parts = [counted(tube.values(marker, names.B_CELLS)[tube.values("CD27", names.B_CELLS) > edge]) for tube in tubes]
+    return density_of(np.sum(parts, axis=0)) if parts else density(np.empty(0))
 
 
 def _lacking(work: Working, marker: str, population: str) -> Density:

@@ -1,4 +1,4 @@
-"""Custom content for MultiQC: every call, general statistics, the negative fractions, and how each run went.
+"""Custom content for MultiQC: every call, general statistics, the negative fractions, how each run went, and by what.
 
 Source of the format: the chapter "Custom content" of MultiQC's documentation; one file is one section. What is keyed by
 names goes as tab-separated text with its configuration in comments: of JSON and YAML MultiQC cleans the keys as if they
@@ -16,9 +16,12 @@ from typing import Any
 
 from cd40l_flow.assay.cd40.rules import B_CELLS
 from cd40l_flow.assay.effects import HEALTHY, calls_of
+from cd40l_flow import __version__
+from cd40l_flow.assay.citations import methods
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.base.disk import write_atomically
+from cd40l_flow.base.software import distribution_version, python_version
 from cd40l_flow.cohort.cells import safe
 from cd40l_flow.result.types.b_cells import deciding_share
 from cd40l_flow.result.types.result import Result
@@ -62,6 +65,8 @@ def multiqc_files(results: Sequence[Result]) -> dict[str, str]:
         f"{PREFIX}_general_mqc.tsv": _general(ordered),
         f"{PREFIX}_negative_fraction_mqc.tsv": _negative_fractions(ordered),
         f"{PREFIX}_runs_mqc.tsv": _runs(ordered),
+        f"{PREFIX}_methods_mqc.json": _methods(ordered),
+        f"{PREFIX}_mqc_versions.yml": _versions(),
     }
 
 
@@ -109,6 +114,30 @@ def _calls(results: Sequence[Result]) -> str:
         "data": f'<table class="table table-sm"><thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody></table>',
     }
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _methods(results: Sequence[Result]) -> str:
+    """Return the methods with their references, to be pasted into a paper; limits are those of the first result."""
+    told = methods(results[0].configuration.limits if results else None)
+    paragraphs = "\n".join(f"<p>{escape(part)}</p>" for part in told.paragraphs)
+    items = "\n".join(f"<li>{escape(str(one))}</li>" for one in told.references)
+    content = {
+        "id": f"{PREFIX}_methods",
+        **_PARENT,
+        "section_name": "Methods and references",
+        "description": "For a paper; the versions are those that made this page.",
+        "plot_type": "html",
+        "data": f"{paragraphs}\n<ol>\n{items}\n</ol>",
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _versions() -> str:
+    """Return what MultiQC lists under "Software Versions", as YAML."""
+    names = sorted({one.software for one in methods().references if one.software})
+    versions = {"cd40l-flow": __version__, "python": python_version()}
+    versions |= {name: distribution_version(name) for name in names}
+    return "".join(f"{name}: {json.dumps(version)}\n" for name, version in versions.items())
 
 
 def _measure(reagent: str, name: str) -> Callable[[Result], float | None]:

@@ -39,6 +39,22 @@ LEVELS = 9  # tried by the search for a start
 
 
 @dataclass(frozen=True)
+class Kinds:
+    """The two kinds of cells: probabilities of the seen bins, (seen,), and their derivatives, (parameters, seen).
+
+    ``by_shift``, (2, seen), is of both kinds; ``by_width``, (seen,), what the negative one gains by light that comes
+    with a shift; ``by_tilt``, (3, seen), is of the negative kind, ``by_law`` of the positive one.
+    """
+
+    negative: Floats
+    positive: Floats
+    by_shift: Floats
+    by_width: Floats
+    by_tilt: Floats
+    by_law: Floats
+
+
+@dataclass(frozen=True)
 class Problem:
     """Counts to explain, the background, and the prior of the positive component."""
 
@@ -102,19 +118,30 @@ class Problem:
         level, log_spread, skew, electron = (float(v) for v in theta[2:ANCHORED])
         return SignalParameters(level, log_spread, skew, electron, bends)
 
-    def components(self, theta: Floats) -> tuple[Floats, Floats]:
-        """Return the probability of each seen bin, (seen,), and its derivatives by the parameters, (9, seen)."""
-        logit, shift = (float(v) for v in theta[:2])
+    def kinds(self, theta: Floats) -> Kinds:
+        """Return the two kinds of cells at the parameters, of which the weight does not matter."""
+        shift = float(theta[1])
         law = self.law(theta)
         background = self.seen[1]
-        negative = 1 / (1 + math.exp(-logit))
         p1, p1_slopes = background.positive(law, bending=self.bending is not None)
         widening = background.widening(law.electron)
         p0, p0_slopes = background.tilted(theta[ANCHORED:PARAMETERS] + shift * widening)
         moved, by_shift = background.move(np.vstack((p0, p1, p0_slopes, p1_slopes)), shift, 2)
         p0, p1 = np.maximum(moved[:2], 0.0)
         by_tilt, by_law = moved[2 : 2 + TILTS], moved[2 + TILTS :]
-        by_width = widening @ by_tilt
+        return Kinds(p0, p1, by_shift, widening @ by_tilt, by_tilt, by_law)
+
+    def components(self, theta: Floats) -> tuple[Floats, Floats]:
+        """Return the probability of each seen bin, (seen,), and its derivatives by the parameters, (9, seen)."""
+        return self.weighed(theta, self.kinds(theta))
+
+    def weighed(self, theta: Floats, kinds: Kinds) -> tuple[Floats, Floats]:
+        """Return `components` of kinds of cells that are known at the parameters."""
+        logit, shift = (float(v) for v in theta[:2])
+        background = self.seen[1]
+        negative = 1 / (1 + math.exp(-logit))
+        p0, p1, by_shift = kinds.negative, kinds.positive, kinds.by_shift
+        by_width, by_tilt, by_law = kinds.by_width, kinds.by_tilt, kinds.by_law
         slopes = np.empty((theta.size, p0.size))
         slopes[0] = negative * (1 - negative) * (p0 - p1)
         slopes[1] = negative * (by_shift[0] + by_width) + (1 - negative) * by_shift[1]
@@ -133,6 +160,13 @@ class Problem:
         value = -float(counts @ np.log(p))
         gradient = -(slopes @ ratio)
         information = (slopes / p) @ slopes.T * max(float(counts.sum()), 1.0)
+        return self.with_priors(theta, value, gradient, information)
+
+    def with_priors(
+        self, theta: Floats, value: float, gradient: Floats, information: Floats
+    ) -> tuple[float, Floats, Floats]:
+        """Return minus a log likelihood, its gradient and information, which are changed, with those of the priors."""
+        background = self.seen[1]
         shift = float(theta[1])
         shift_sd = BORROWED_SHIFT_SD if self.borrowed else SHIFT_SD
         value += 0.5 * (shift / shift_sd) ** 2

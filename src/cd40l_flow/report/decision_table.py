@@ -12,6 +12,7 @@ from cd40l_flow.assay.effects import ABSENT, ALL_CALLS, FUNCTIONAL_DEFECT, INDET
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.tables import Condition, Rule
 from cd40l_flow.assay.texts import load_texts
+from cd40l_flow.report.decision_table_b_cells import b_cell_lines
 
 IN_ORDER = (FUNCTIONAL_DEFECT, ABSENT, MOSAIC, REDUCED, NORMAL)
 WORDS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
@@ -145,6 +146,7 @@ def _lines() -> Iterator[str]:
         "| code | what happened | what to do |",
         "|---|---|---|",
         *(f"| `{code}` | {text['what']} | {text['remedy']} |" for code, text in load_texts()["reasons"].items()),
+        *b_cell_lines(),
         "",
         LIMITS_READ,
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import platform
 from datetime import UTC, datetime
-from functools import cache
-from importlib.metadata import version
 
 from cd40l_flow import ENGINE_VERSION, __version__
+from cd40l_flow.base.software import distribution_version, python_version
 
-PACKAGES = ("numpy", "scipy", "scikit-learn", "Jinja2")
+PACKAGES = (
+    *("numpy", "scipy", "scikit-learn", "FlowIO", "FlowUtils", "FlowKit", "matplotlib", "msgspec"),
+    *("Jinja2", "lxml", "snakemake"),
+)
 
 
 def provenance() -> dict[str, str]:
@@ -17,11 +18,7 @@ def provenance() -> dict[str, str]:
     return {"Report written": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")} | software()
 
 
-@cache
 def software() -> dict[str, str]:
-    """Return label -> version of the software; what is installed does not change while this process runs."""
-    versions = {
-        "cd40l-flow": f"{__version__} (engine {ENGINE_VERSION})",
-        "Python": platform.python_version(),
-    }
-    return versions | {name: version(name) for name in PACKAGES}
+    """Return label -> version of the software that makes results and reports."""
+    versions = {"cd40l-flow": f"{__version__} (engine {ENGINE_VERSION})", "Python": python_version()}
+    return versions | {name: distribution_version(name) for name in PACKAGES}

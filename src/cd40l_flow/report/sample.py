@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow.assay.lookup import assay_named, using
+from cd40l_flow.assay.citations import methods
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import RecordError
@@ -137,6 +138,7 @@ def _rendered(
         "tubes": [rows for each in beside if (rows := tube_rows(each, compared)) is not None],
         "methods": method_rows(result),
         "miflowcyt": method_sections(result),
+        "described": methods(result.configuration.limits, result.engine_version),
         "configuration": configuration_view(result),
         "digest": sign_off.subject.digest,
         "scales": scale_rows(result),

@@ -34,7 +34,7 @@ def collect(results: Sequence[tuple[str, Result]], limits: Limits) -> dict[str, 
     twice, or when there is no healthy control.
     """
     controls = [(path, result) for path, result in results if result.role == "control"]
-    _refuse_repeats(controls)
+    refuse_repeats(controls)
     failures = [(result, why(result)) for _, result in controls]
     kept = sorted((row_of(result) for result, found in failures if not found), key=_order)
     if not kept:
@@ -129,10 +129,11 @@ def why(result: Lender) -> str:
     return "" if result.reagents else "Nothing could be measured."
 
 
-def _refuse_repeats(controls: Sequence[tuple[str, Result]]) -> None:
+def refuse_repeats(results: Sequence[tuple[str, Result]]) -> None:
+    """Raise Cd40lFlowError where results, pairs of path and result, hold the same data twice: it is no repeat."""
     seen: dict[str, tuple[str, Result]] = {}
     repeats = []
-    for path, result in controls:
+    for path, result in results:
         digests = [tube.digest for tube in result.tubes if tube.digest]
         first = next((seen[digest] for digest in digests if digest in seen), None)
         if first is not None:
@@ -143,7 +144,7 @@ def _refuse_repeats(controls: Sequence[tuple[str, Result]]) -> None:
         for digest in digests:
             seen.setdefault(digest, (path, result))
     if repeats:
-        raise Cd40lFlowError("\n  ".join(["The same control must not count twice. Leave one of each out:", *repeats]))
+        raise Cd40lFlowError("\n  ".join(["The same data must not count twice. Leave one of each out:", *repeats]))
 
 
 def row_of(result: Result) -> dict[str, Any]:

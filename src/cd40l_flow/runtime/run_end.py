@@ -23,6 +23,7 @@ from cd40l_flow.result.cohort import Cohort, Entry
 from cd40l_flow.result.failed import failures, is_failed, note_failure, write_failed_report
 from cd40l_flow.result.record import read_record
 from cd40l_flow.result.reviews.state import digest_of
+from cd40l_flow.runtime.course import begin, close
 from cd40l_flow.steps import Outputs, fail_analysis, tell_traceback, words_of
 
 MOST_NAMED = 50
@@ -35,15 +36,20 @@ COHORT = ("summarize", "index", "multiqc")
 
 
 def start_of_run(workflow: Any) -> None:
-    """Export the number of retries and remove old logs of the analyses: a log then shows that one was started."""
+    """Export the number of retries and remove old logs of the analyses: a log then shows that one was started.
+
+    From now on every step that ends is told.
+    """
     os.environ[RETRIES] = str(workflow.execution_settings.retries)
+    begin(workflow, _logger())
     for job in _of(workflow.dag.needrun_jobs(), "analyse"):
         _log(job).unlink(missing_ok=True)
 
 
 def end_of_run(workflow: Any, *, complete: bool) -> None:
-    """Make what an error left undone; list every failed sample, and raise SystemExit if there is one.
+    """Make what an error left undone, say and record what the run has come to, and list every failed sample last.
 
+    Raises SystemExit if there is one.
     ``workflow`` is Snakemake's object, ``complete`` whether all jobs succeeded. Only requested samples are touched.
     """
     jobs = list(workflow.dag.jobs)
@@ -56,20 +62,27 @@ def end_of_run(workflow: Any, *, complete: bool) -> None:
             made_up, untouched = _make_up(workflow, [job for job in jobs if job in due])
         named |= made_up
     named |= {sample: why for sample, why in _failed(jobs) if sample not in untouched}
+    failed = sorted({name.partition(" ")[0] for name in named})
+    close(jobs, _logger(), failed, untouched, complete=complete)
     if not named and not untouched:
         return
     lines = [f"  {sample}: {why}" for sample, why in list(named.items())[:MOST_NAMED]]
     if len(named) > MOST_NAMED:
         lines.append(f"  and {len(named) - MOST_NAMED} more: see the reasons in results/summary.tsv")
     if named:
-        samples = "1 sample" if len(named) == 1 else f"{len(named)} samples"
+        samples = "1 sample" if len(failed) == 1 else f"{len(failed)} samples"
         lines.insert(0, f"Failed for {samples}; the next run tries again:")
     if untouched:
         few = ", ".join(untouched[:10]) + (", ..." if len(untouched) > 10 else "")
         lines.insert(0, f"Not begun: {len(untouched)} of the analyses ({few}); the next run does them.")
-    import_module("snakemake.logging").logger.error("\n".join(lines))
+    _logger().error("\n".join(lines))
     # An exception of Snakemake would end with a traceback of its own code, not with the samples.
     raise SystemExit(1)
+
+
+def _logger() -> Any:
+    """Return the logger of Snakemake."""
+    return import_module("snakemake.logging").logger
 
 
 def _make_up(workflow: Any, jobs: list[Any]) -> tuple[dict[str, str], list[str]]:

@@ -96,6 +96,7 @@ def _load() -> None:
     """Import the modules and read the files that the steps of the workflow need."""
     for name in (*(f"cd40l_flow.{name}" for name in STEPS), *THEIRS):
         import_module(name)
+    from cd40l_flow.assay.citations import methods
     from cd40l_flow.assay.texts import load_texts
     from cd40l_flow.cli.arguments import parser
     from cd40l_flow.cohort.config import config_schema
@@ -107,6 +108,7 @@ def _load() -> None:
     software()
     resolve_types()
     load_texts()
+    methods()
     config_schema()
     make_ready()
     for path in TEMPLATES.glob("*.html.j2"):

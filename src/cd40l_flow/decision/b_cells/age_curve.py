@@ -10,9 +10,9 @@ SWITCHED_LOW lies below the curve's and below that of the band as it was printed
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -141,15 +141,20 @@ def _published() -> tuple[AgeKnot, ...]:
 PUBLISHED = _published()
 
 
-def _at(knots: Sequence[AgeKnot], months: float) -> tuple[float, float, float]:
+def _at(knots: tuple[AgeKnot, ...], months: float) -> tuple[float, float, float]:
     """Return mu, sd and the factor of the tolerance limit at an age in months."""
-    inside = min(max(months, knots[0].age_months), knots[-1].age_months)
     if len(knots) == 1:
         return knots[0].mu, knots[0].sd, knots[0].factor
-    # The import takes longer than most samples need.
-    from scipy.interpolate import pchip_interpolate
-
-    at = [math.log(knot.age_months) for knot in knots]
-    values = np.array([(knot.mu, knot.sd, knot.factor) for knot in knots])
-    found = np.asarray(pchip_interpolate(at, values, math.log(inside)), dtype=np.float64)
+    inside = min(max(months, knots[0].age_months), knots[-1].age_months)
+    found = np.asarray(_interpolator(knots)(math.log(inside)), dtype=np.float64)
     return float(found[0]), float(found[1]), float(found[2])
+
+
+@lru_cache(maxsize=8)
+def _interpolator(knots: tuple[AgeKnot, ...]) -> Callable[[float], object]:
+    # The import takes longer than most samples need.
+    from scipy.interpolate import PchipInterpolator
+
+    values = np.array([(knot.mu, knot.sd, knot.factor) for knot in knots])
+    found: Callable[[float], object] = PchipInterpolator([math.log(knot.age_months) for knot in knots], values)
+    return found

@@ -34,6 +34,7 @@ class MemoryMeasures:
     ``cd3_percent`` is the percent of CD3+ among CD19+ cells, None without CD3 (no dump). ``transitional_percent`` is
     the percent of CD38 and CD24 bright IgM+ cells, where they are stained. ``unresolved`` says in words why shares
     cannot be told (empty: they can); ``notes`` are remarks for the reader.
+    ``cd27_shape`` is what a control lends of the shape of its CD27+ cells (`cd27.shape_of`).
     """
 
     tubes: tuple[str, ...]
@@ -60,6 +61,7 @@ class MemoryMeasures:
     cd3_percent: float | None
     unresolved: str = ""
     notes: tuple[str, ...] = ()
+    cd27_shape: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,8 @@ class MemoryControl:
     """What the run's controls of the memory tube give: means of their medians, and their own switched share and age.
 
     ``igd_median``, ``igm_median`` and ``cd27_negative_median`` are in compensated linear channel values, None where
-    unknown; ``failures`` say in words why a control may not be used (empty: it may).
+    unknown; ``cd27_shape`` is that of a single control, or empty; ``failures`` say in words why a control may not be
+    used (empty: it may).
     """
 
     names: tuple[str, ...] = ()
@@ -112,3 +115,4 @@ class MemoryControl:
     igm_median: float | None = None
     cd27_negative_median: float | None = None
     failures: tuple[str, ...] = field(default=())
+    cd27_shape: tuple[float, ...] = ()

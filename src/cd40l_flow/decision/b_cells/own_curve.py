@@ -14,8 +14,8 @@ from cd40l_flow.cohort.laboratory import AgeKnot, ByAge
 from cd40l_flow.decision.b_cells.age_curve import logit
 from cd40l_flow.mixture.proportion import Z95
 
-# Width of the neighbourhood that makes the mean and SD of one age, as a standard deviation of ln age: a factor of 1.5.
-BANDWIDTH = 0.4
+# Width of the neighbourhood that makes the mean and SD of one age, as a standard deviation of ln age: a factor of 1.35.
+BANDWIDTH = 0.3
 # No group of the published table has an SD below 0.32; a smaller one, of few donors, would call healthy people low.
 SMALLEST_SD = 0.2
 # A share of no cells has no logit; this stands for what a reader could not tell from it.

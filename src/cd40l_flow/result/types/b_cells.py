@@ -42,6 +42,7 @@ class Memory(Record, frozen=True):
     cd3_percent: Annotated[Percent | None, doc("CD3+ among CD19+ cells; null without CD3.")]
     unresolved: Annotated[str, doc("Why the subsets cannot be told, or empty.")]
     notes: Annotated[list[str], doc("Remarks for the reader.")]
+    cd27_shape: Annotated[list[float], doc("What a control gives of the shape of its CD27+ cells; or empty.")]
     age_z: Annotated[float | None, doc("Switched share on the age curve, in standard deviations of its logit.")]
     limit_low: Annotated[Percent | None, doc("Lower limit (2.5 %) of the switched share at this age.")]
     limit_absent: Annotated[Percent | None, doc("Switched share below which the cells count as absent at this age.")]

@@ -1,6 +1,6 @@
-"""The JSON Schema of a result, made from its types.
+"""The JSON Schemas of a result and of the record of a run, made from their types.
 
-``python -P -m cd40l_flow.result.types.json_schema FILE`` writes it.
+``python -P -m cd40l_flow.result.types.json_schema FOLDER`` writes ``result.schema.json`` and ``run.schema.json``.
 """
 
 import json
@@ -11,20 +11,23 @@ from typing import Any
 import msgspec
 
 from cd40l_flow.result.types.result import Result
+from cd40l_flow.result.types.run import Run
 
-HEAD = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "$id": "urn:cd40l-flow:result:1",
-    "title": "result.json of cd40l-flow",
-}
+# What each file of the schemas is made from.
+KINDS: dict[str, type] = {"result": Result, "run": Run}
 
 
-def result_schema() -> dict[str, Any]:
-    """Return the JSON Schema of ``result.json``."""
-    (root,), definitions = msgspec.json.schema_components([Result], ref_template="#/$defs/{name}")
-    named = {name: _plainer(one) for name, one in sorted(definitions.items())}
-    schema: dict[str, Any] = HEAD | named.pop(root["$ref"].rpartition("/")[2]) | {"$defs": named}
-    return schema
+def json_schema(name: str) -> dict[str, Any]:
+    """Return the JSON Schema of ``result.json`` or ``run.json``, by the name without its ending."""
+    (root,), definitions = msgspec.json.schema_components([KINDS[name]], ref_template="#/$defs/{name}")
+    named = {one: _plainer(schema) for one, schema in sorted(definitions.items())}
+    head: dict[str, Any] = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:cd40l-flow:{name}:1",
+        "title": f"{name}.json of cd40l-flow",
+    }
+    top: dict[str, Any] = named.pop(root["$ref"].rpartition("/")[2])
+    return head | top | {"$defs": named}
 
 
 def _plainer(schema: Any) -> Any:
@@ -51,10 +54,11 @@ def _plainer(schema: Any) -> Any:
     return plain
 
 
-def schema_text() -> str:
+def schema_text(name: str) -> str:
     """Return the text of the file that is shipped."""
-    return json.dumps(result_schema(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(json_schema(name), indent=2, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(schema_text(), encoding="utf-8")
+    for kind in KINDS:
+        Path(sys.argv[1], f"{kind}.schema.json").write_text(schema_text(kind), encoding="utf-8")

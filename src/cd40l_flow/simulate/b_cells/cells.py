@@ -25,6 +25,7 @@ from cd40l_flow.simulate.cells import (
     Bools,
     draw_scatter,
 )
+from cd40l_flow.simulate.instrument import true_signal
 from cd40l_flow.simulate.parameters import SimulationParameters
 
 NO_STAGE = -1
@@ -64,14 +65,20 @@ def composition(parameters: SimulationParameters, sample: BSample) -> Floats:
     return shares
 
 
-def cd27_of_memory(parameters: SimulationParameters, physics: BPhysics, sample: BSample) -> float:
-    """Return the molecules of CD27 that give memory cells the asked ratio to naive ones in signal, own light included.
+def cd27_of_memory(parameters: SimulationParameters, physics: BPhysics, sample: BSample) -> tuple[float, float]:
+    """Return median and SD of the logarithm of the CD27 molecules of memory cells, without what sticks to all.
 
-    The ratio is that of a dye of the usual brightness.
+    They give the signal (own light and what sticks included, a dye of the usual brightness) the ratio to naive cells
+    that is asked for, and a log-normal spread of ``cd27_memory_sd`` about its median.
     """
-    detector = next(one for one in parameters.recorded() if one.marker == "CD27")
-    own = detector.autofluorescence / detector.efficiency
-    return sample.cd27_ratio * (physics.cd27_sticky + own) - own
+    at = [detector.marker for detector in parameters.recorded()].index("CD27")
+    dark = {detector.marker: np.zeros(1) for detector in parameters.recorded()}
+    own = float(true_signal(parameters, dark, np.ones(1))[0, at])
+    detector = parameters.recorded()[at]
+    naive = physics.cd27_sticky + own / (detector.efficiency * detector.gain)
+    specific = (sample.cd27_ratio - 1.0) * naive
+    # The rest of the signal is the same for all, so the specific part varies by more than the whole.
+    return specific, physics.cd27_memory_sd * sample.cd27_ratio / (sample.cd27_ratio - 1.0)
 
 
 def draw_b_cells(
@@ -136,7 +143,7 @@ def draw_b_cells(
         "target": _cd40(b, sample, kind, lacking, reagent, rng) * antigen + b.cd40_sticky * sticky,
     }
     for marker, naive, ratio, sd in (
-        ("IgD", b.igd_naive * sample.aged, b.igd_ratio, b.igd_sd),
+        ("IgD", b.igd_negative * sample.igd_ratio * sample.aged, sample.igd_ratio, b.igd_sd),
         ("IgM", b.igm_naive, b.igm_ratio, b.igm_sd),
     ):
         there = of_stage(marker.lower())
@@ -168,11 +175,10 @@ def _cd27(
     b, count = physics, kind.size
     if not any(detector.marker == "CD27" for detector in parameters.recorded()):
         return np.zeros(count)
-    # What sticks is added to all, and comes off here.
-    memory = cd27_of_memory(parameters, b, sample) - b.cd27_sticky
+    memory, sd = cd27_of_memory(parameters, b, sample)
     levels = {NEGATIVE: 0.0, MEMORY_LEVEL: memory}
     of_stage = np.array([levels[c] if isinstance(c := OF_STAGE[one].cd27, str) else c for one in STAGES] + [0.0])
-    bound = of_stage[stage] * np.exp(b.cd27_memory_sd * rng.standard_normal(count))
+    bound = of_stage[stage] * np.exp(sd * rng.standard_normal(count))
     chance = np.select(
         [(kind == CD4_T) | (kind == DOUBLE_NEGATIVE_T), (kind == CD8_T) | (kind == CD8_DIM_T), kind == NK],
         [b.cd27_cd4_t, b.cd27_cd8_t, b.cd27_nk],

@@ -9,6 +9,7 @@ from cd40l_flow.simulate.b_cells.samples import CD40, CD40_TUBES, BSample
 from cd40l_flow.simulate.b_cells.scenarios import ABSENT, CD40_ABSENT, LOW, NORMAL, OPEN, PRESENT, day_control
 
 RUN = "R2"
+BRIGHT = 8.0  # memory over naive cells in CD27: a good dye
 
 
 def demo_samples() -> tuple[BSample, ...]:
@@ -20,6 +21,7 @@ def demo_samples() -> tuple[BSample, ...]:
 
     def memory(sample: str, subject: str, **fields: Any) -> BSample:
         usual: dict[str, Any] = {"subject": subject, "run": RUN, "events": 4500, "background": 0.3, "scenario": "demo"}
+        usual["cd27_ratio"] = BRIGHT
         return BSample(sample, **{**usual, **fields})
 
     def cd40(sample: str, subject: str, **fields: Any) -> BSample:
@@ -36,7 +38,7 @@ def demo_samples() -> tuple[BSample, ...]:
     affected: dict[str, Any] = {"expected": (ABSENT,), "dangerous": (NORMAL,)}
     grafted: dict[str, Any] = {"sex": "M", "family": "", "transplant": "yes", "b_percent": 18.0}
     return (
-        day_control("C01M", RUN, subject="C01", b_events=0, events=5000, background=0.3, dangerous=(ABSENT,)),
+        day_control("C01M", RUN, subject="C01", b_events=0, events=5000, background=0.3, cd27_ratio=BRIGHT),
         memory(
             "P01M",
             "P01",

@@ -61,8 +61,7 @@ class BPhysics:
     cd27_nk: float = 0.15
     cd27_nk_molecules: float = 1_500.0
     # Immunoglobulin of the surface
-    igd_naive: float = 30_000.0
-    igd_ratio: float = 50.0  # naive over IgD- cells
+    igd_negative: float = 600.0  # what IgD- cells bind
     igd_sd: float = 0.55
     igm_naive: float = 8_000.0
     igm_ratio: float = 5.0  # naive over IgM- cells, for plasma IgM sticks to all

@@ -21,12 +21,13 @@ class BSample:
     percent of B cells among lymphocytes. ``b_events`` is about how many live single B cells the main tube is to have;
     0 takes ``events`` as they are. Background tubes have ``background`` times the events of the main one.
 
-    ``serum_ig`` multiplies the anti-IgD and anti-IgM that cells bind (plasma was not washed off: below 1).
-    ``t_b_doublets`` is the number of T cells with a B cell or a piece of one, as a fraction of the B cells; ``dump``
-    whether CD3 is stained, ``cd38`` whether CD38 and CD24 are, ``cd45`` whether CD45 is. ``cd27_ratio`` is the median
-    CD27 signal of memory cells over that of naive ones, ``cd27_brightness`` multiplies the dye of all anti-CD27,
-    ``cd38_spill`` is a spillover of CD38 into CD27 that the stated matrix lacks. ``aged`` is what is left of CD27 and
-    IgD in blood that waited too long, ``dead`` multiplies the share of dead cells.
+    ``igd_ratio`` is IgD of naive cells over that of IgD- ones (in a public recording 6 to 12); ``serum_ig`` multiplies
+    the anti-IgD and anti-IgM that cells bind (plasma was not washed off: below 1). ``t_b_doublets`` is the number of T
+    cells with a B cell or a piece of one, as a fraction of the B cells; ``dump`` whether CD3 is stained, ``cd38``
+    whether CD38 and CD24 are, ``cd45`` whether CD45 is. ``cd27_ratio`` is the median CD27 signal of memory cells over
+    that of naive ones, ``cd27_brightness`` multiplies the dye of all anti-CD27, ``cd38_spill`` is a spillover of CD38
+    into CD27 that the stated matrix lacks. ``aged`` is what is left of CD27 and IgD in blood that waited too long,
+    ``dead`` multiplies the share of dead cells.
 
     ``cd40_b`` and ``cd40_monocyte`` are levels of CD40 (1 is healthy), ``cd40_lacking`` the fraction of both kinds of
     cells that carry none, ``cd40_epitope`` what a drug leaves for the reagent. ``stain_sd`` is the SD of the logarithm
@@ -74,6 +75,7 @@ class BSample:
     dead: float = 1.0
     # The stain
     serum_ig: float = 1.0
+    igd_ratio: float = 50.0
     cd27_ratio: float = 6.5
     cd27_brightness: float = 1.0
     cd38_spill: float = 0.0

@@ -28,7 +28,8 @@ NORMAL, LOW, ABSENT, OPEN = "SWITCHED_NORMAL", "SWITCHED_LOW", "SWITCHED_ABSENT"
 PRESENT, CD40_LOW, CD40_ABSENT, DISCORDANT = "PRESENT", "CD40_LOW", "CD40_ABSENT", "DISCORDANT"
 MEMORY_CALLS, CD40_CALLS = (NORMAL, LOW, ABSENT), (PRESENT, CD40_LOW, CD40_ABSENT, DISCORDANT)
 YOUNGEST_CALLED = 0.75  # years: below it low cannot be told from healthy
-FEWEST_B, FEW_B = 200, 400
+FEWEST_B = 200
+CD40_STAIN_SD = 0.12  # of the logarithm, from sample to sample
 Draw = Callable[[float, np.random.Generator], dict[str, Any]]
 Rng = np.random.Generator
 
@@ -122,30 +123,41 @@ PATIENTS: dict[str, Patient] = {
     "transplanted": Patient(_transplanted, (2.0, 20.0)),
 }
 
-CD40_PATIENTS: dict[str, dict[str, Any]] = {
-    "cd40-present": {"expected": (PRESENT,), "dangerous": (CD40_ABSENT, CD40_LOW)},
-    "cd40-absent": {"cd40_b": 0.0, "cd40_monocyte": 0.0, "expected": (CD40_ABSENT,), "dangerous": (PRESENT,)},
-    "cd40-low": {"cd40_b": 0.22, "cd40_monocyte": 0.22, "expected": (CD40_LOW,), "dangerous": (PRESENT,)},
-    "cd40-monocytes-disagree": {"cd40_b": 0.0, "expected": (DISCORDANT, OPEN), "dangerous": (PRESENT, CD40_ABSENT)},
-    "cd40-drug": {
-        "cd40_epitope": 0.03,
+
+def _disagreeing(rng: Rng) -> dict[str, Any]:
+    absent = "cd40_b" if rng.random() < 0.5 else "cd40_monocyte"
+    return {absent: 0.0, "expected": (DISCORDANT, OPEN), "dangerous": (PRESENT, CD40_ABSENT)}
+
+
+def _chimeric(rng: Rng) -> dict[str, Any]:
+    lacking = float(rng.uniform(0.05, 0.95))
+    sheet = {"transplant": "yes", "expected_fraction": round(1.0 - lacking, 3)}
+    return {"cd40_lacking": lacking, "expected": (OPEN, PRESENT, CD40_LOW), "dangerous": (CD40_ABSENT,)} | sheet
+
+
+def _level(low: float, high: float, **fields: Any) -> Callable[[Rng], dict[str, Any]]:
+    def draw(rng: Rng) -> dict[str, Any]:
+        level = float(rng.uniform(low, high))
+        return {"cd40_b": level, "cd40_monocyte": level, **fields}
+
+    return draw
+
+
+CD40_PATIENTS: dict[str, Callable[[Rng], dict[str, Any]]] = {
+    "cd40-present": _level(0.85, 1.15, expected=(PRESENT,), dangerous=(CD40_ABSENT, CD40_LOW)),
+    "cd40-absent": _level(0.0, 0.02, expected=(CD40_ABSENT,), dangerous=(PRESENT,)),
+    "cd40-low": _level(0.17, 0.28, expected=(CD40_LOW,), dangerous=(PRESENT,)),
+    "cd40-monocytes-disagree": _disagreeing,
+    "cd40-drug": lambda rng: {
+        "cd40_epitope": float(rng.uniform(0.01, 0.1)),
         "anti_cd40": "yes",
         "expected": (OPEN,),
         "dangerous": CD40_CALLS,
     },
-    "cd40-chimerism": {
-        "cd40_lacking": 0.5,
-        "transplant": "yes",
-        "expected": (OPEN, PRESENT, CD40_LOW),
-        "dangerous": (CD40_ABSENT,),
-    },
-    "cd40-heterozygote": {
-        "cd40_b": 0.5,
-        "cd40_monocyte": 0.5,
-        "sex": "F",
-        "expected": (PRESENT, OPEN, CD40_LOW),
-        "dangerous": (CD40_ABSENT,),
-    },
+    "cd40-chimerism": _chimeric,
+    "cd40-heterozygote": _level(
+        0.45, 0.55, sex="F", expected=(PRESENT, OPEN, CD40_LOW), dangerous=(CD40_ABSENT, DISCORDANT)
+    ),
 }
 
 
@@ -188,6 +200,7 @@ def _instrument(*names: str) -> Callable[[BSample, Rng], BSample]:
 DISTURBANCES: dict[str, Callable[[BSample, Rng], BSample]] = {
     "unwashed-ig": lambda s, rng: replace(s, serum_ig=float(rng.uniform(0.05, 0.3)), **_refused("SERUM_IG")),
     "t-b-doublets": _no_dump,
+    "weak-igd": lambda s, rng: _open_too(replace(s, igd_ratio=float(rng.uniform(5.0, 12.0)))),
     "dim-cd27": lambda s, rng: _open_too(
         replace(s, cd27_brightness=cd27_brightness_for(float(rng.uniform(1.5, 2.5)), s.panel))
     ),
@@ -224,7 +237,7 @@ class BScenario:
                 "stain_sd": 0.12,
             }
             drawn |= {"b_percent": healthy_b_percent(age, rng), "subsets": healthy_subsets(age, rng)}
-            drawn |= CD40_PATIENTS[self.patient]
+            drawn |= CD40_PATIENTS[self.patient](rng)
         else:
             patient = PATIENTS[self.patient]
             low, high = np.log(patient.ages)
@@ -285,6 +298,7 @@ def as_of_the_day(control: BSample, sample: BSample) -> BSample:
         control,
         cd27_ratio=sample.cd27_ratio,
         cd27_brightness=sample.cd27_brightness,
+        igd_ratio=sample.igd_ratio,
         cd38_spill=sample.cd38_spill,
         instrument=sample.instrument,
         panel=sample.panel,

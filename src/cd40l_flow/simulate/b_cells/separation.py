@@ -16,7 +16,7 @@ from cd40l_flow.simulate.parameters import SimulationParameters
 
 SEED = 27
 RATIO, DYE = "ratio", "dye"
-RATIOS = (1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.5, 8.0, 11.0, 15.0, 20.0)
+RATIOS = (1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.5, 8.0, 11.0, 15.0, 20.0, 30.0)
 BRIGHTNESS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 1.0, 1.6)
 
 

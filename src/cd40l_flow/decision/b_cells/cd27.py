@@ -1,0 +1,112 @@
+"""CD27 on B cells: the shares of CD27+ cells by a mixture with one shape in every group of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cd40l_flow.assay.limits import Limits
+from cd40l_flow.base.model import Floats
+from cd40l_flow.decision.b_cells.measures import Share
+from cd40l_flow.gating.density import density
+from cd40l_flow.mixture.components import background_component
+from cd40l_flow.mixture.group_share import share_interval
+from cd40l_flow.mixture.histogram import bin_of, histogram
+from cd40l_flow.mixture.prior import Prior
+from cd40l_flow.mixture.shared_shape import SharedFit, fit_shared, profile
+from cd40l_flow.mixture.signal_law import SignalParameters
+from cd40l_flow.signal.scale import Scale
+
+FEWEST_ANCHOR = 20  # cells of a background
+FMO, BRIGHT = "memory-FMO27", "IgD-bright cells"
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """What fixes the CD27- cells: binned cells without CD27, (bins,), and which they are; ``exact`` if of the FMO."""
+
+    counts: Floats
+    source: str
+    exact: bool
+    floor: float | None = None
+
+
+def cd27_anchor(fmo: Floats, bright: Floats, bins: int, floor: float | None) -> Anchor | None:
+    """Return the anchor from CD27 of the FMO's B cells, (n,), else from IgD+ cells, (m,); logicle values.
+
+    IgD+ cells hold some CD27+ ones, so the lower half of their peak stands for the upper one too. None of few cells.
+    ``floor`` is the pile-up at the detector's end, on the scale.
+    """
+    if fmo.size >= FEWEST_ANCHOR:
+        return Anchor(histogram(fmo, bins), FMO, True, floor)
+    if bright.size < FEWEST_ANCHOR:
+        return None
+    mode = density(bright).mode()
+    lower = bright[bright <= mode]
+    return Anchor(histogram(np.concatenate((lower, 2 * mode - lower)), bins), BRIGHT, False, floor)
+
+
+@dataclass(frozen=True)
+class Cd27:
+    """The fitted groups, by name, and the number of B cells that shares are percents of."""
+
+    fit: SharedFit
+    groups: Mapping[str, int]
+    cells: Mapping[str, int]
+    total: int
+
+    def positive(self, name: str, events: int, error: float = 0.0) -> Share:
+        """Return the CD27+ cells of a group as percent of all B cells; ``events`` lie above the threshold."""
+        return self._share(name, events, error, negative=False)
+
+    def negative(self, name: str, events: int, error: float = 0.0) -> Share:
+        """Return the CD27- cells of a group as percent of all B cells; ``events`` lie below the threshold."""
+        return self._share(name, events, error, negative=True)
+
+    def _share(self, name: str, events: int, error: float, *, negative: bool) -> Share:
+        place = self.groups[name]
+        fraction = float(self.fit.negative[place])
+        found = profile(self.fit, place) if self.cells[name] else None
+        if negative and found is not None:
+            found = found.of_negative
+        part = fraction if negative else 1 - fraction
+        low, share, high = share_interval(found, part, self.cells[name], self.total, error)
+        return Share(100 * share, 100 * low, 100 * high, events, 100 * events / self.total)
+
+
+def fit_cd27(
+    groups: Mapping[str, Floats], total: int, anchor: Anchor, scale: Scale, prior: Prior | None, limits: Limits
+) -> Cd27:
+    """Return the mixture of groups of B cells, name -> logicle values of CD27, (n,), of ``total`` B cells in all."""
+    bins = limits.mixture.bins
+    floor = 0 if anchor.floor is None else bin_of(anchor.floor, bins)
+    background = background_component(anchor.counts, scale, floor)
+    counts: Sequence[Floats] = [histogram(values, bins) for values in groups.values()]
+    fit = fit_shared(counts, background, prior, limits.mixture.shift_max, borrowed=not anchor.exact)
+    places = {name: place for place, name in enumerate(groups)}
+    return Cd27(fit, places, {name: values.size for name, values in groups.items()}, total)
+
+
+# Of ln spread and of skewness, between two people's memory cells; default, not validated.
+SHAPE_BETWEEN = (0.1, 0.15)
+SHAPE_NUMBERS = 13
+
+
+def shape_of(fit: SharedFit) -> tuple[float, ...]:
+    """Return the shape of the CD27+ cells as a control lends it: level, ln spread, skewness, electron, then the
+    covariance of the last three, (9,).
+    """
+    count = fit.negative.size
+    law = fit.positive
+    covariance = np.linalg.inv(fit.information)[count + 2 : count + 5, count + 2 : count + 5]
+    return (law.level, law.log_spread, law.skew, law.electron, *(float(value) for value in covariance.ravel()))
+
+
+def prior_of(shape: tuple[float, ...]) -> Prior | None:
+    """Return the prior of CD27+ cells from a control's shape (`shape_of`); None without one."""
+    if len(shape) != SHAPE_NUMBERS:
+        return None
+    between = np.diag((*(sd**2 for sd in SHAPE_BETWEEN), 0.0))
+    return Prior(SignalParameters(shape[0], shape[1], shape[2], shape[3]), np.reshape(shape[4:], (3, 3)) + between)

@@ -1,0 +1,181 @@
+"""Guards of the memory B-cell assay: what must hold before the share of switched cells is held against an age."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cd40l_flow.assay.b_cell_limits import BCellLimits
+from cd40l_flow.assay.effects import MEMORY_CALLS, NO_CALLS, SWITCHED_FEW
+from cd40l_flow.assay.limits import Limits
+from cd40l_flow.assay.memory_b.guards import GUARDS
+from cd40l_flow.base.model import Sample
+from cd40l_flow.decision.applied import Guard, beyond
+from cd40l_flow.decision.b_cells.measures import MemoryControl, MemoryMeasures
+from cd40l_flow.decision.b_cells.shared_guards import (
+    applied,
+    check_guards,
+    control_guards,
+    rows_of,
+    sheet_guards,
+    tube_guards,
+)
+from cd40l_flow.decision.b_cells.switched import AgeFinding, counts_igm
+from cd40l_flow.decision.case import Refusal, TubeCheck
+
+ROWS = rows_of(GUARDS)
+
+
+def memory_guards(
+    sample: Sample,
+    measures: MemoryMeasures | None,
+    control: MemoryControl | None,
+    refusals: Sequence[Refusal],
+    checks: TubeCheck | None,
+    limits: Limits,
+    age: AgeFinding,
+) -> tuple[Guard, ...]:
+    """Return every guard of a sample of the memory tube, fired or not."""
+    own = limits.b_cells
+    found = [
+        *tube_guards(ROWS, sample, refusals, reagent="memory", there=measures is not None),
+        *control_guards(ROWS, sample, control, needed="stain, wash and compensation have no proof"),
+        *sheet_guards(ROWS, sample, own.collected_max_h, MEMORY_CALLS),
+        *_age(sample, own),
+        *check_guards(checks, limits, MEMORY_CALLS),
+    ]
+    if measures is not None:
+        found += [
+            *_cells(measures, own),
+            *_stain(sample, measures, control, own),
+            *_depletion(sample, measures, own),
+            *_others(measures, age, own),
+        ]
+    return tuple(found)
+
+
+def _age(sample: Sample, own: BCellLimits) -> Iterator[Guard]:
+    if sample.age_years is None:
+        yield applied(ROWS, "AGE_UNKNOWN", True, "Age is not known: the share of switched cells rises for years.")
+        return
+    yield applied(ROWS, "AGE_UNKNOWN", False, "Age is known.")
+    months = 12 * sample.age_years
+    least = own.age_call_min if months < own.age_call_min else own.age_low_min
+    message = "Age, against that from which few switched cells can be told from a healthy infant's."
+    blocks = MEMORY_CALLS if months < own.age_call_min else SWITCHED_FEW
+    yield applied(
+        ROWS, "AGE_TOO_YOUNG", months < least, message, value=months, limit=least, unit="months", blocks=blocks
+    )
+
+
+def _cells(measures: MemoryMeasures, own: BCellLimits) -> Iterator[Guard]:
+    count = measures.b_events
+    hard = count < own.b_events_min
+    few = own.b_events_min if hard else own.b_events_few
+    share = measures.b_cells.percent
+    said = "" if share is None else f", {share:.2g} % of lymphocytes"
+    yield applied(
+        ROWS, "TOO_FEW_B", count < few, f"B cells counted{said}.", value=count, limit=few, unit="events",
+        blocks=MEMORY_CALLS if hard else NO_CALLS,
+    )  # fmt: skip
+    yield applied(
+        ROWS, "B_ABSENT", beyond(share, own.b_percent_min, above=False), "B cells of lymphocytes.", value=share,
+        limit=own.b_percent_min, unit="%",
+    )  # fmt: skip
+    if measures.unresolved:
+        yield applied(ROWS, "LOW_SEPARATION", True, measures.unresolved)
+    else:
+        apart = measures.cd27_separation
+        # Where hardly a cell is CD27+ there are no two kinds to be apart.
+        fired = beyond(apart, own.cd27_separation_min, above=False)
+        yield applied(
+            ROWS, "LOW_SEPARATION", fired, "CD27+ and CD27- B cells, distance.", value=apart,
+            limit=own.cd27_separation_min, unit="D", blocks=NO_CALLS if fired is None else None,
+        )  # fmt: skip
+    yield applied(ROWS, "FIT_UNSTABLE", not measures.cd27_converged, "Fit of CD27 on B cells.")
+
+
+def _stain(
+    sample: Sample, measures: MemoryMeasures, control: MemoryControl | None, own: BCellLimits
+) -> Iterator[Guard]:
+    """Yield whether serum immunoglobulin was washed off, and whether CD27 was stained as in the control.
+
+    A single control has no other one, and is not refused for that.
+    """
+    negative = measures.igd_negative_percent
+    fired = beyond(negative, own.igd_negative_max, above=True)
+    yield applied(
+        ROWS, "SERUM_IG", fired, "IgD- cells among CD27- B cells.", value=negative, limit=own.igd_negative_max, unit="%"
+    )
+    pairs = (
+        (measures.igd_median, control.igd_median if control else None),
+        (measures.igm_median, control.igm_median if control else None),
+    )
+    ratios = [mine / theirs for mine, theirs in pairs if mine is not None and theirs is not None and theirs > 0]
+    if ratios:
+        highest = max(ratios)
+        yield applied(
+            ROWS, "SERUM_IG", highest < own.ig_of_control_min,
+            "Median IgD and IgM of CD27- B cells over the control's, the higher of the two.", value=highest,
+            limit=own.ig_of_control_min, unit="x",
+        )  # fmt: skip
+    elif sample.role != "control":
+        # Without a control only two peaks of IgD show that plasma did not eat the stain.
+        apart = measures.igd_separation
+        washed = apart is not None and apart >= own.igd_separation_min
+        yield applied(
+            ROWS, "SERUM_IG", False if washed else None,
+            "No control to compare IgD and IgM with; distance of IgD+ from IgD- cells.", value=apart,
+            limit=own.igd_separation_min, unit="D",
+        )  # fmt: skip
+    mine, theirs = measures.cd27_negative_median, control.cd27_negative_median if control else None
+    if mine is not None and theirs is not None and mine > 0 and theirs > 0:
+        shift = max(mine / theirs, theirs / mine)
+        yield applied(
+            ROWS, "CONTROL_FAILED", shift > own.cd27_shift_max,
+            "Median CD27 of naive B cells against the control's, either way.", value=shift, limit=own.cd27_shift_max,
+            unit="x",
+        )  # fmt: skip
+
+
+def _depletion(sample: Sample, measures: MemoryMeasures, own: BCellLimits) -> Iterator[Guard]:
+    share = measures.transitional_percent
+    if share is None or sample.b_depletion == "no" or sample.role == "control":
+        return
+    yield applied(
+        ROWS, "ANTI_CD20", share > own.transitional_max,
+        "Transitional B cells: many are there when B cells come back after depletion.", value=share,
+        limit=own.transitional_max, unit="%", blocks=SWITCHED_FEW,
+    )  # fmt: skip
+
+
+def _others(measures: MemoryMeasures, age: AgeFinding, own: BCellLimits) -> Iterator[Guard]:
+    """Yield the cells that may pass for switched ones."""
+    share = measures.cd3_percent
+    message = "No CD3 in the tube: T cells stuck to B cells count as switched." if share is None else (
+        "CD3+ cells among CD19+ cells."
+    )  # fmt: skip
+    yield applied(
+        ROWS, "DOUBLETS", share is None or share > own.cd3_percent_max, message, value=share,
+        limit=own.cd3_percent_max, unit="%",
+    )  # fmt: skip
+    if not counts_igm(measures):
+        yield applied(
+            ROWS, "IGM_ONLY", True, "IgM does not tell: CD27+IgD- cells may hold IgM-only ones.",
+            value=own.igm_only_points, unit="points",
+        )  # fmt: skip
+    elif age.strict_low is not None and age.two_marker_low is not None:
+        limit = age.limits.normal
+        yield applied(
+            ROWS, "IGM_ONLY", age.strict_low < limit <= age.two_marker_low,
+            "CD27+IgD- cells reach the limit of the age, those without IgM do not: lower end of the latter.",
+            value=age.strict_low, limit=limit, unit="%",
+        )  # fmt: skip
+    stained = measures.plasmablasts is not None
+    low = age.two_marker_low
+    message = "Switched cells, lower end, against the highest of healthy people of this age" + (
+        "." if stained else "; without CD38 plasmablasts are among them."
+    )
+    yield applied(
+        ROWS, "PLASMABLASTS", beyond(low, age.limits.high, above=True), message, value=low, limit=age.limits.high,
+        unit="%",
+    )  # fmt: skip

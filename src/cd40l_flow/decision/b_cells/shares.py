@@ -1,0 +1,159 @@
+"""The shares of the subsets of B cells, by the mixture of CD27 in groups by IgD and IgM."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cd40l_flow.assay.limits import Limits
+from cd40l_flow.assay.memory_b.reagents import FMO_CD27
+from cd40l_flow.decision.b_cells.cd27 import Anchor, Cd27, cd27_anchor, fit_cd27, prior_of, shape_of
+from cd40l_flow.decision.b_cells.cells import PooledCells, b_cells_of, counted_share, tubes_of
+from cd40l_flow.decision.b_cells.measures import MemoryControl, Share
+from cd40l_flow.decision.b_cells.sides import (
+    IGD_NEGATIVE,
+    IGD_POSITIVE,
+    IGM_NEGATIVE,
+    IGM_POSITIVE,
+    Leak,
+    Sides,
+    gate_errors,
+    groups_of,
+    igm_leak,
+)
+from cd40l_flow.gating.model import GatedSample
+from cd40l_flow.mixture.proportion import Z95, wilson
+from cd40l_flow.signal.acquisition import Mask
+
+FEWEST_TO_FIT = 20
+UNKNOWN = Share(None, None, None, 0)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """The shares of one sample, percents of B cells, and the fit that they come from."""
+
+    naive: Share = UNKNOWN
+    non_switched: Share = UNKNOWN
+    switched: Share | None = None
+    two_marker: Share = UNKNOWN
+    igm_only: Share | None = None
+    double_negative: Share = UNKNOWN
+    plasmablasts: Share | None = None
+    separation: float | None = None
+    background: str = ""
+    converged: bool = False
+    shape: tuple[float, ...] = ()
+
+
+def shares_of(
+    gated: GatedSample, cells: PooledCells, sides: Sides, control: MemoryControl | None, limits: Limits
+) -> Shares:
+    """Return the shares of B cells, ``cells``, whose sides are known; few cells, or without an anchor, are counted."""
+    groups = groups_of(sides)
+    counted = {name: int((mask & sides.memory).sum()) for name, mask in groups.items()}
+    below = {name: int((mask & ~sides.memory).sum()) for name, mask in groups.items()}
+    found = Shares(
+        naive=counted_share(below[IGD_POSITIVE], cells.count),
+        non_switched=counted_share(counted[IGD_POSITIVE], cells.count),
+        switched=counted_share(counted[IGM_NEGATIVE], cells.count) if IGM_NEGATIVE in counted else None,
+        two_marker=counted_share(counted[IGD_NEGATIVE], cells.count),
+        igm_only=counted_share(counted[IGM_POSITIVE], cells.count) if IGM_POSITIVE in counted else None,
+        double_negative=counted_share(below[IGD_NEGATIVE], cells.count),
+        plasmablasts=None if sides.plasmablast is None else counted_share(int(sides.plasmablast.sum()), cells.count),
+    )
+    anchor = _anchor(gated, cells, sides, limits)
+    if anchor is None or cells.count < FEWEST_TO_FIT:
+        return found
+    return _fitted(found, _Inputs(gated, cells, anchor, control, limits), sides, groups)
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    gated: GatedSample
+    cells: PooledCells
+    anchor: Anchor
+    control: MemoryControl | None
+    limits: Limits
+
+    def fit(self, groups: Mapping[str, Mask]) -> Cd27:
+        """Return the mixture of some groups."""
+        values = self.cells.scaled("CD27")
+        scale = self.gated.scales[self.cells.tubes[0].signal.events.markers["CD27"]]
+        prior = prior_of(self.control.cd27_shape) if self.control is not None else None
+        parts = {name: values[mask] for name, mask in groups.items()}
+        return fit_cd27(parts, self.cells.count, self.anchor, scale, prior, self.limits)
+
+
+def _fitted(counted: Shares, inputs: _Inputs, sides: Sides, groups: Mapping[str, Mask]) -> Shares:
+    """Return counted shares with those of the mixture in their place."""
+    errors = gate_errors(inputs.cells)
+
+    def positive(fit: Cd27, name: str, share: Share) -> Share:
+        return fit.positive(name, share.events, errors[name])
+
+    two = inputs.fit({name: groups[name] for name in (IGD_POSITIVE, IGD_NEGATIVE)})
+    best, switched, igm_only = two, None, None
+    if counted.switched is not None and counted.igm_only is not None:
+        best = inputs.fit({name: groups[name] for name in (IGD_POSITIVE, IGM_NEGATIVE, IGM_POSITIVE)})
+        switched, igm_only = put_right(
+            positive(best, IGM_NEGATIVE, counted.switched),
+            positive(best, IGM_POSITIVE, counted.igm_only),
+            igm_leak(inputs.cells, sides),
+            inputs.cells.count,
+        )
+    return replace(
+        counted,
+        naive=best.negative(IGD_POSITIVE, counted.naive.events, errors[IGD_POSITIVE]),
+        non_switched=positive(best, IGD_POSITIVE, counted.non_switched),
+        switched=switched,
+        two_marker=positive(two, IGD_NEGATIVE, counted.two_marker),
+        igm_only=igm_only,
+        double_negative=two.negative(IGD_NEGATIVE, counted.double_negative.events, errors[IGD_NEGATIVE]),
+        separation=best.fit.separation,
+        background=inputs.anchor.source,
+        converged=best.fit.converged and two.fit.converged,
+        shape=shape_of(best.fit),
+    )
+
+
+def put_right(without: Share, with_it: Share, leak: Leak, total: int) -> tuple[Share, Share]:
+    """Return two shares, of cells without a marker and with it, freed of the cells that its boundary misplaces.
+
+    Of the true shares S and M, S (1 - a) + M b lie below the boundary, with a and b the leak. Half of what this changes
+    counts as its error.
+    """
+    if without.percent is None or with_it.percent is None:
+        return without, with_it
+    a, b = leak.negative, leak.positive
+    scale = 1 - a - b
+    lows = ((1 - b) * without.percent - b * with_it.percent) / scale
+    highs = ((1 - a) * with_it.percent - a * without.percent) / scale
+    return _moved(without, lows, total), _moved(with_it, highs, total)
+
+
+def _moved(share: Share, percent: float, total: int) -> Share:
+    """Return a share with another percent, its interval moved along and widened by half of the way."""
+    if share.percent is None or share.low is None or share.high is None:
+        return share
+    percent = min(max(percent, 0.0), 100.0)
+    way = percent - share.percent
+    far = Z95 / 2 * abs(way)
+    least, most = (100 * end for end in wilson(percent / 100, total))
+    low = min(percent - math.hypot(share.percent - share.low, far), least)
+    high = max(percent + math.hypot(share.high - share.percent, far), most)
+    return replace(share, percent=percent, low=max(low, 0.0), high=min(high, 100.0))
+
+
+def _anchor(gated: GatedSample, cells: PooledCells, sides: Sides, limits: Limits) -> Anchor | None:
+    """Return what fixes CD27- cells: the FMO's B cells, else bright IgD+ cells of the sample itself."""
+    fmo = b_cells_of(tubes_of(gated, FMO_CD27))
+    values = cells.scaled("CD27")
+    dark = fmo.scaled("CD27") if fmo.stained("CD27") else np.empty(0)
+    detector = cells.tubes[0].signal.events.markers["CD27"]
+    floors = [tube.signal.floors[detector] for tube in (*cells.tubes, *fmo.tubes) if detector in tube.signal.floors]
+    floor = gated.scales[detector].to_scaled(max(floors)) if floors else None
+    return cd27_anchor(dark, values[sides.igd], limits.mixture.bins, floor)

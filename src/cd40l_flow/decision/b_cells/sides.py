@@ -1,0 +1,145 @@
+"""On which side of the boundaries of IgD, IgM, CD27 and CD38 the B cells of a sample lie, and how sure that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cd40l_flow.assay.b_cells import CD3_POSITIVE
+from cd40l_flow.base.model import Floats
+from cd40l_flow.decision.b_cells.cells import PooledCells
+from cd40l_flow.gating.b_cells import beyond, peaks, separation
+from cd40l_flow.gating.density import density, find_valleys, most_parting
+from cd40l_flow.signal.acquisition import Mask
+
+# How far a boundary may lie from its true place, of the scale: in a valley, and elsewhere; default, not validated.
+IN_VALLEY, ELSEWHERE = 0.005, 0.015
+FEWEST = 20
+
+
+@dataclass(frozen=True)
+class Sides:
+    """On which side of each boundary the B cells lie, (cells,) each: above where True.
+
+    ``cd27`` and ``igm`` are None where there is no boundary. ``plasmablast`` marks IgD-CD27+CD38+++ cells, None where
+    CD38 does not tell.
+    """
+
+    igd: Mask
+    cd27: Mask | None
+    igm: Mask | None
+    plasmablast: Mask | None
+
+    @property
+    def memory(self) -> Mask:
+        """CD27+ cells."""
+        return np.zeros_like(self.igd) if self.cd27 is None else self.cd27
+
+    @property
+    def igd_negative(self) -> Mask:
+        """IgD- cells without plasmablasts."""
+        dark = ~self.igd
+        return dark if self.plasmablast is None else dark & ~self.plasmablast
+
+
+def sides_of(cells: PooledCells, igd_by: float = 0.0, igm_by: float = 0.0) -> Sides | None:
+    """Return the sides, with boundaries of IgD and IgM moved on the scale; None without a boundary of IgD."""
+    igd = cells.above("IgD", "igd_low", igd_by)
+    if igd is None:
+        return None
+    cd27, cd38 = cells.above("CD27", "cd27_low"), cells.above("CD38", "cd38_low")
+    plasmablast = None if cd38 is None or cd27 is None else cd38 & cd27 & ~igd
+    return Sides(igd, cd27, cells.above("IgM", "igm_low", igm_by), plasmablast)
+
+
+def igd_separation(cells: PooledCells, sides: Sides | None) -> float | None:
+    """Return Ashman's D of IgD between CD27- B cells that have it and cells without it; None where it shows none."""
+    found = next((tube.found["igd_low"].evidence for tube in cells.tubes if "igd_low" in tube.found), None)
+    if found is None or found.reference is None:
+        return None
+    values = cells.scaled("IgD")
+    if sides is not None and sides.cd27 is not None:
+        values = values[~sides.cd27]
+    both = peaks(density(values), found.reference)
+    return None if both is None else separation(*both)
+
+
+def gate_errors(cells: PooledCells) -> dict[str, float]:
+    """Return the standard errors of the shares of CD27+ cells that come from the boundaries of IgD and IgM.
+
+    By group of cells (`GROUPS`), fractions of all B cells: half of what changes where a boundary is moved by the error
+    of its place either way.
+    """
+    found = dict.fromkeys(GROUPS, 0.0)
+    for marker, gate in (("igd_by", "igd_low"), ("igm_by", "igm_low")):
+        ends = [sides_of(cells, **{marker: side * _error_of(cells, gate)}) for side in (-1, 1)]
+        low, high = (groups_of(each) if each is not None else {} for each in ends)
+        for name in low.keys() & high.keys():
+            below, above = (
+                int((mask & each.memory).sum()) for mask, each in ((low[name], ends[0]), (high[name], ends[1])) if each
+            )
+            found[name] += (0.5 * (above - below) / max(cells.count, 1)) ** 2
+    return {name: float(np.sqrt(square)) for name, square in found.items()}
+
+
+IGD_POSITIVE, IGD_NEGATIVE, IGM_POSITIVE, IGM_NEGATIVE = "IgD+", "IgD-", "IgD-IgM+", "IgD-IgM-"
+GROUPS = (IGD_POSITIVE, IGD_NEGATIVE, IGM_POSITIVE, IGM_NEGATIVE)
+
+
+def groups_of(sides: Sides) -> dict[str, Mask]:
+    """Return the groups in which CD27+ cells are told, name -> cells; those by IgM only where it tells."""
+    dark = sides.igd_negative
+    groups = {IGD_POSITIVE: sides.igd, IGD_NEGATIVE: dark}
+    return groups if sides.igm is None else groups | {IGM_POSITIVE: dark & sides.igm, IGM_NEGATIVE: dark & ~sides.igm}
+
+
+def _error_of(cells: PooledCells, gate: str) -> float:
+    boundary = cells.tubes[0].boundary(gate)
+    return IN_VALLEY if boundary is not None and boundary.method == "valley" else ELSEWHERE
+
+
+@dataclass(frozen=True)
+class Leak:
+    """The shares (0 to 1) of cells that a boundary of IgM puts on the wrong side: ``negative`` ones above it,
+    ``positive`` ones below it.
+    """
+
+    negative: float = 0.0
+    positive: float = 0.0
+
+
+def igm_leak(cells: PooledCells, sides: Sides) -> Leak:
+    """Return what the boundary of IgM misplaces, by T cells, which have none, and naive B cells, which all have it."""
+    if sides.igm is None:
+        return Leak()
+    naive = sides.igd & ~sides.memory
+    t_cells = PooledCells(tuple(tube for tube in cells.tubes if CD3_POSITIVE in tube.indices), CD3_POSITIVE)
+    above = t_cells.above("IgM", "igm_low") if t_cells.tubes else None
+    if above is None or above.size < FEWEST or naive.sum() < FEWEST:
+        return Leak()
+    found = Leak(float(above.mean()), float((~sides.igm[naive]).mean()))
+    # Where both misplace many, IgM does not tell, and nothing can be put right.
+    return found if found.negative + found.positive < 0.5 else Leak()
+
+
+def transitional_percent(cells: PooledCells, sides: Sides | None) -> float | None:
+    """Return the percent of IgD+CD27- cells with more CD38 and CD24 than mature naive ones (and IgM) among B cells."""
+    if sides is None or not (cells.stained("CD38") and cells.stained("CD24")):
+        return None
+    young = sides.igd & ~sides.memory
+    if young.sum() < FEWEST:
+        return None
+    for marker in ("CD38", "CD24"):
+        values = cells.scaled(marker)
+        young = young & (values > _brighter(values[sides.igd & ~sides.memory]))
+    if sides.igm is not None:
+        young = young & sides.igm
+    return 100 * float(young.sum()) / cells.count
+
+
+def _brighter(values: Floats) -> float:
+    """Return the valley above which cells are bright, or the end of the peak of the others."""
+    curve = density(values)
+    valley = most_parting(curve, find_valleys(curve, curve.quantile(0.05), 0.95))
+    return beyond(curve) if valley is None else valley.position

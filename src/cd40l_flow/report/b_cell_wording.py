@@ -1,0 +1,94 @@
+"""The calls of the assays of B cells in words, from the texts of each assay; never a diagnosis, never reassurance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cd40l_flow.assay.effects import INDETERMINATE
+from cd40l_flow.assay.texts import texts_of
+from cd40l_flow.base.model import Sample
+from cd40l_flow.decision.b_cells.measures import Cd40Measures, MemoryMeasures
+from cd40l_flow.decision.b_cells.switched import AgeFinding, deciding
+from cd40l_flow.decision.calls import Decision
+
+_OPEN = {"BETWEEN_LIMITS"}
+# Beside an open interval these explain nothing that must be corrected.
+_SAID_ELSEWHERE = {
+    "AGE_UNKNOWN",
+    "AGE_TOO_YOUNG",
+    "IGM_ONLY",
+    "PLASMABLASTS",
+    "HSCT",
+    "TRANSFUSION",
+    "STEROID",
+    "DOUBLETS",
+}
+
+
+def memory_statement(
+    sample: Sample, measures: MemoryMeasures | None, age: AgeFinding, decision: Decision
+) -> tuple[str, ...]:
+    """Return what the call of switched memory B cells means for this sample, in sentences."""
+    words = texts_of("memory_b")["interpretation"]
+    if sample.role == "control":
+        return (words["control"]["not_met" if decision.call == INDETERMINATE else "met"],)
+    said = [] if measures is None else _share(measures, age, words, known=sample.age_years is not None)
+    said += _of_call(decision, words)
+    fired = {guard.code for guard in decision.guards if guard.fired}
+    if measures is not None and "TOO_FEW_B" in fired:
+        high = deciding(measures)[1].high
+        if high is not None:
+            said.append(words["few_b"].format(events=f"{measures.b_events:,}", high=_percent(high)))
+    if "B_ABSENT" in fired:
+        said.append(words["b_absent"])
+    if sample.b_depletion == "unknown":
+        said.append(words["depletion_unknown"])
+    return (*said, *(words[code.lower()] for code in ("HSCT", "TRANSFUSION", "STEROID") if code in fired))
+
+
+def cd40_statement(sample: Sample, measures: Cd40Measures | None, decision: Decision) -> tuple[str, ...]:
+    """Return what the call of CD40 means for this sample, in sentences."""
+    words = texts_of("cd40")["interpretation"]
+    if sample.role == "control":
+        return (words["control"]["not_met" if decision.call == INDETERMINATE else "met"],)
+    said = []
+    for cells in () if measures is None else measures.cells:
+        if cells.ratio is not None:
+            ends = (cells.ratio_low, cells.ratio_high)
+            interval = "" if None in ends else words["interval"].format(low=f"{ends[0]:.2f}", high=f"{ends[1]:.2f}")
+            said.append(
+                words["level"].format(population=cells.population, ratio=f"{cells.ratio:.2f}", interval=interval)
+            )
+    said += _of_call(decision, words)
+    if sample.anti_cd40 == "unknown":
+        said.append(words["drug_unknown"])
+    fired = {guard.code for guard in decision.guards if guard.fired}
+    return (*said, *(words[code.lower()] for code in ("HSCT", "TRANSFUSION") if code in fired))
+
+
+def _of_call(decision: Decision, words: Mapping[str, Any]) -> list[str]:
+    undecided = set(decision.reasons) - _SAID_ELSEWHERE - {"TOO_FEW_B", "CONTROL_ABSENT", "ACQ_QC"} == _OPEN
+    key = "open" if decision.call == INDETERMINATE and undecided else decision.call
+    return list(words["calls"][key])
+
+
+def _share(measures: MemoryMeasures, age: AgeFinding, words: Mapping[str, Any], *, known: bool) -> list[str]:
+    name, share = deciding(measures)
+    if share.percent is None:
+        return []
+    interval = ""
+    if share.low is not None and share.high is not None:
+        interval = words["interval"].format(low=_percent(share.low), high=_percent(share.high))
+    sentence = words["share" if known else "share_any_age"].format(
+        percent=_percent(share.percent),
+        interval=interval,
+        definition=words["definitions"][name],
+        limit=_percent(age.limit_low),
+        table=age.table,
+    )
+    return [sentence, *([words["provisional"]] if age.provisional else [])]
+
+
+def _percent(value: float) -> str:
+    return f"{value:.2g} %" if value < 10 else f"{value:.0f} %"

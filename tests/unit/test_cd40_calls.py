@@ -1,0 +1,127 @@
+"""Calls of CD40 on B cells and monocytes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cd40l_flow.assay.cd40.guards import GUARDS
+from cd40l_flow.assay.effects import CD40_ABSENT, CD40_CALLS, CD40_LOW, DISCORDANT, PRESENT
+from cd40l_flow.decision.case import Refusal
+from helpers.b_cells import CHECKS, CONTROL, SAMPLE, call_cd40, cd40, cd40_cells
+
+
+@pytest.mark.parametrize(
+    ("b_cells", "monocytes", "call"),
+    [
+        (1.0, 1.0, PRESENT),
+        (0.6, 0.7, PRESENT),
+        (0.25, 0.25, CD40_LOW),
+        (0.0, 0.0, CD40_ABSENT),
+        (0.0, 1.0, DISCORDANT),
+        (1.0, 0.0, DISCORDANT),
+        (0.0, 0.25, DISCORDANT),
+        (0.4, 1.0, "INDETERMINATE"),
+        (1.0, 0.35, "INDETERMINATE"),
+    ],
+)
+def test_both_kinds_of_cells_must_agree(b_cells: float, monocytes: float, call: str) -> None:
+    found = call_cd40(cd40(b_cells, monocytes))
+    assert found.call == found.pattern == call
+    assert found.reasons == (("BETWEEN_LIMITS",) if call == "INDETERMINATE" else ())
+    assert set(found.subcalls) == {"B cells", "monocytes"}
+
+
+@pytest.mark.parametrize(("b_cells", "call"), [(1.0, PRESENT), (0.0, CD40_ABSENT)])
+def test_without_monocytes_b_cells_decide_and_the_report_says_so(b_cells: float, call: str) -> None:
+    for measures in (cd40(b_cells, None), cd40(b_cells, 0.5)):
+        few = replace(
+            measures,
+            cells=tuple(replace(c, events=c.events if c.population == "B cells" else 20) for c in measures.cells),
+        )
+        found = call_cd40(few)
+        assert (found.call, found.reasons) == (call, ("MONOCYTES_NOT_TESTED",))
+
+
+def test_absence_needs_that_hardly_a_cell_is_positive() -> None:
+    some = tuple(cd40_cells(name, 0.0, 9.0, 0.02) for name in ("B cells", "monocytes"))
+    assert call_cd40(replace(cd40(0.0), cells=some)).call == CD40_LOW
+
+
+FIRED: dict[str, dict[str, Any]] = {
+    **{
+        code: {"refusals": (Refusal("c.fcs", code, "Refused."),)}
+        for code in ("FILE_INTEGRITY", "ANALYSIS_FAILED", "CHANNEL_MAP", "NO_COMP", "REPLICATE_DISCORDANT")
+    },
+    "TUBE_MISSING": {"sample": replace(SAMPLE, tubes=())},
+    "CONTROL_ABSENT": {"control": None},
+    "CONTROL_FAILED": {"control": replace(CONTROL, failures=("Too dim.",))},
+    "TOO_FEW_B": {"b_events": 199},
+    "SAMPLE_AGE": {"sample": replace(SAMPLE, collected_h=73.0)},
+    "ANTI_CD40": {"sample": replace(SAMPLE, anti_cd40="yes")},
+    "TWO_POPULATIONS": {"mosaic": True},
+    "MONOCYTES_NOT_TESTED": {"monocytes": None},
+    "HSCT": {"sample": replace(SAMPLE, transplant="yes")},
+    "TRANSFUSION": {"sample": replace(SAMPLE, transfusion="yes")},
+    "ACQ_QC": {"checks": replace(CHECKS, margin_percent=2.0)},
+    "ID_CONFLICT": {"sample": replace(SAMPLE, sex="unknown")},
+}
+
+
+def test_every_guard_of_the_table_is_tried() -> None:
+    assert set(FIRED) == {row.code for row in GUARDS}
+
+
+@pytest.mark.parametrize("code", FIRED)
+@pytest.mark.parametrize("ratio", [0.0, 0.25, 1.0])
+def test_a_guard_that_fires_takes_its_calls_away_and_leaves_the_others(code: str, ratio: float) -> None:
+    row, change = next(row for row in GUARDS if row.code == code), FIRED[code]
+    measures = cd40(ratio, change.get("monocytes", ratio))
+    if "b_events" in change:
+        measures = replace(measures, b_events=change["b_events"])
+    if "mosaic" in change:
+        mixed = {"negative_fraction": 0.4, "negative_fraction_low": 0.36, "negative_fraction_high": 0.44}
+        measures = replace(measures, cells=tuple(replace(cells, **mixed) for cells in measures.cells))
+    outside = {key: change[key] for key in ("refusals", "sample", "control", "checks") if key in change}
+    found = call_cd40(measures, **outside)
+    assert [guard for guard in found.guards if guard.code == code and guard.fired]
+    if found.pattern in row.blocks:
+        assert found.call == "INDETERMINATE" and code in found.reasons
+    else:
+        assert found.call == found.pattern != "INDETERMINATE"
+    assert not row.warns or code in found.reasons
+    assert found.qc == ("fail" if row.blocks == CD40_CALLS else "warn")
+
+
+def test_a_single_control_is_judged_by_its_own_guards() -> None:
+    control = replace(SAMPLE, role="control")
+    alone = replace(cd40(), cells=tuple(cd40_cells(name, None) for name in ("B cells", "monocytes")))
+    assert call_cd40(alone, control, None).call == PRESENT
+    dim = replace(alone, cells=(cd40_cells("B cells", None, 60.0),))
+    found = call_cd40(dim, control, None)
+    assert (found.call, found.reasons[0]) == ("INDETERMINATE", "CONTROL_FAILED")
+
+
+@given(st.floats(0, 2), st.floats(0.01, 0.5), st.integers(0, 199))
+def test_few_b_cells_and_unknown_ratios_have_no_call(ratio: float, error: float, events: int) -> None:
+    cells = tuple(cd40_cells(name, ratio, 50.0, error) for name in ("B cells", "monocytes"))
+    assert call_cd40(replace(cd40(), cells=cells, b_events=events)).call == "INDETERMINATE"
+    blank = tuple(replace(one, ratio=None, ratio_low=None, ratio_high=None) for one in cells)
+    assert call_cd40(replace(cd40(), cells=blank)).call == "INDETERMINATE"
+    assert call_cd40(None).call == "INDETERMINATE"
+
+
+@given(st.floats(0, 1.5), st.floats(0.01, 0.3), st.floats(0, 1))
+def test_more_cd40_is_never_a_lower_call(ratio: float, error: float, more: float) -> None:
+    rank = {CD40_ABSENT: 0, CD40_LOW: 1, "INDETERMINATE": 2, PRESENT: 3}
+
+    def called(value: float) -> int:
+        cells = tuple(cd40_cells(name, value, 0.1, error) for name in ("B cells", "monocytes"))
+        return rank[call_cd40(replace(cd40(), cells=cells)).pattern]
+
+    # Between absent and low nothing is open: what is not surely absent is low.
+    assert called(ratio) <= called(ratio + more)

@@ -1,0 +1,321 @@
+"""Calls of class-switched memory B cells: rules on intervals, guards, and what is never called."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cd40l_flow.assay.b_cell_limits import BCellLimits
+from cd40l_flow.assay.effects import MEMORY_CALLS, SWITCHED_ABSENT, SWITCHED_FEW, SWITCHED_LOW, SWITCHED_NORMAL
+from cd40l_flow.assay.limits import Limits
+from cd40l_flow.assay.memory_b.guards import GUARDS
+from cd40l_flow.decision.b_cells.age_curve import AgeCurve, percent_of
+from cd40l_flow.decision.b_cells.decide import failures_of
+from cd40l_flow.decision.b_cells.measures import MemoryControl
+from cd40l_flow.decision.b_cells.switched import memory_numbers
+from cd40l_flow.decision.case import Difference, Refusal
+from cd40l_flow.mixture.proportion import wilson
+from helpers.b_cells import CHECKS, CONTROL, SAMPLE, call_memory, memory, share
+
+CURVE = AgeCurve()
+RANK = {SWITCHED_ABSENT: 0, SWITCHED_LOW: 1, "INDETERMINATE": 2, SWITCHED_NORMAL: 3}
+AGES = st.one_of(st.none(), st.floats(0.02, 80))
+SHARES = st.floats(0, 60)
+EVENTS = st.integers(20, 20000)
+# Switched share (percent of 2,000 B cells at 7 years, where the limit is 11 and absence 1.1) -> call.
+CALLED = {0.0: SWITCHED_ABSENT, 0.4: SWITCHED_ABSENT, 3.0: SWITCHED_LOW, 9.0: SWITCHED_LOW, 18.0: SWITCHED_NORMAL}
+
+
+@pytest.mark.parametrize(("percent", "call"), CALLED.items())
+def test_calls_are_made_by_intervals_against_the_age(percent: float, call: str) -> None:
+    found = call_memory(memory(percent))
+    assert (found.call, found.pattern, found.reasons, found.qc) == (call, call, (), "pass")
+    assert found.subcalls["memory"].call == call and len(found.subcalls["memory"].outcomes) == 3
+
+
+@pytest.mark.parametrize("percent", [11.0, 10.5, 11.5])
+def test_an_interval_over_the_limit_is_open(percent: float) -> None:
+    found = call_memory(memory(percent))
+    assert (found.call, found.reasons) == ("INDETERMINATE", ("BETWEEN_LIMITS",))
+
+
+def test_five_percent_is_low_in_a_child_of_seven_and_normal_at_one() -> None:
+    assert call_memory(memory(5.0)).call == SWITCHED_LOW
+    assert call_memory(memory(5.0), replace(SAMPLE, age_years=1.0)).call == SWITCHED_NORMAL
+
+
+def test_igm_only_cells_make_no_patient_normal_and_hide_no_patient() -> None:
+    """A toddler who cannot switch and has 5 % of IgM-only cells: two markers would call him normal."""
+    toddler = replace(SAMPLE, age_years=1.0)
+    found = call_memory(memory(0.1, two=5.0), toddler)
+    assert (found.call, found.reasons) == (SWITCHED_LOW, ("IGM_ONLY",))
+    assert call_memory(memory(0.1, two=0.8), toddler).call == SWITCHED_ABSENT
+    # Without IgM the two-marker share must hold without them.
+    blind = replace(memory(5.0), switched=None, igm_only=None)
+    found = call_memory(blind, toddler)
+    assert (found.call, found.reasons) == ("INDETERMINATE", ("BETWEEN_LIMITS", "IGM_ONLY"))
+    for percent, call in ((17.0, "INDETERMINATE"), (20.0, SWITCHED_NORMAL), (0.0, SWITCHED_ABSENT)):
+        assert call_memory(replace(memory(percent), switched=None)).call == call
+
+
+def test_igm_only_cells_of_a_healthy_child_near_the_limit_do_not_make_him_low() -> None:
+    found = call_memory(memory(9.0, two=12.0))
+    assert (found.call, found.reasons) == ("INDETERMINATE", ("BETWEEN_LIMITS",))
+    found = call_memory(memory(9.0, two=14.0))
+    assert (found.call, found.reasons) == ("INDETERMINATE", ("BETWEEN_LIMITS", "IGM_ONLY"))
+
+
+# Each guard, fired: what of the measures, sample, control or checks is changed.
+NO_COMP = Refusal("m.fcs", "NO_COMP", "No spillover.")
+FIRED: dict[str, dict[str, Any]] = {
+    "FILE_INTEGRITY": {"refusals": (Refusal("m.fcs", "FILE_INTEGRITY", "Cut short."),)},
+    "ANALYSIS_FAILED": {"refusals": (Refusal("m.fcs", "ANALYSIS_FAILED", "Killed."),)},
+    "CHANNEL_MAP": {"refusals": (Refusal("m.fcs", "CHANNEL_MAP", "No CD27."),)},
+    "NO_COMP": {"refusals": (NO_COMP,)},
+    "TUBE_MISSING": {"sample": replace(SAMPLE, tubes=())},
+    "REPLICATE_DISCORDANT": {"refusals": (Refusal("m.fcs", "REPLICATE_DISCORDANT", "Two differ."),)},
+    "CONTROL_FAILED": {"control": replace(CONTROL, failures=("Too dim.",))},
+    "CONTROL_ABSENT": {"control": None},
+    "TOO_FEW_B": {"events": 199},
+    "B_ABSENT": {"b_cells": share(0.9, 20000)},
+    "SERUM_IG": {"igd_negative_percent": 31.0},
+    "LOW_SEPARATION": {"unresolved": "CD27 shows one population."},
+    "FIT_UNSTABLE": {"cd27_converged": False},
+    "ANTI_CD20": {"sample": replace(SAMPLE, b_depletion="yes")},
+    "SAMPLE_AGE": {"sample": replace(SAMPLE, collected_h=49.0)},
+    "AGE_UNKNOWN": {"sample": replace(SAMPLE, age_years=None)},
+    "AGE_TOO_YOUNG": {"sample": replace(SAMPLE, age_years=0.5)},
+    "DOUBLETS": {"cd3_percent": 3.1},
+    "IGM_ONLY": {"igm": None},
+    "PLASMABLASTS": {"switched": 45.0},
+    "HSCT": {"sample": replace(SAMPLE, transplant="yes")},
+    "TRANSFUSION": {"sample": replace(SAMPLE, transfusion="yes")},
+    "STEROID": {"sample": replace(SAMPLE, steroid="yes")},
+    "ACQ_QC": {"checks": replace(CHECKS, removed_percent=30.0)},
+    "ID_CONFLICT": {"sample": replace(SAMPLE, sex="unknown")},
+}
+
+
+def changed(percent: float, change: dict[str, Any]) -> Any:
+    """Return the decision on a clean sample of this share with one thing changed."""
+    outside = {key: change[key] for key in ("refusals", "sample", "control", "checks") if key in change}
+    inside = {key: value for key, value in change.items() if key not in {*outside, "events", "switched", "igm"}}
+    measures = memory(change.get("switched", percent), change.get("events", 2000))
+    if "igm" in change:
+        inside["switched"] = None
+    return call_memory(replace(measures, **inside), **outside)
+
+
+def test_every_guard_of_the_table_is_tried() -> None:
+    assert set(FIRED) == {row.code for row in GUARDS}
+
+
+@pytest.mark.parametrize("code", FIRED)
+def test_a_guard_that_fires_takes_its_calls_away_and_leaves_the_others(code: str) -> None:
+    row = next(row for row in GUARDS if row.code == code)
+    for percent, call in CALLED.items():
+        found = changed(percent, FIRED[code])
+        fired = [guard for guard in found.guards if guard.code == code and guard.fired]
+        assert fired, percent
+        if call in row.blocks and found.pattern == call:
+            assert found.call == "INDETERMINATE" and code in found.reasons
+        elif code in ("CONTROL_ABSENT", "DOUBLETS", "HSCT", "TRANSFUSION", "STEROID", "ACQ_QC", "ID_CONFLICT"):
+            assert found.call == call
+        if row.warns:
+            assert code in found.reasons
+        assert found.qc == ("fail" if row.blocks == MEMORY_CALLS else "warn")
+
+
+def test_the_other_edges_of_guards() -> None:
+    """At their limits guards do not fire; a second limit does more or less."""
+    for change in (
+        {"events": 200}, {"b_cells": share(1.0)}, {"igd_negative_percent": 30.0}, {"cd3_percent": 3.0},
+        {"cd27_separation": 1.2}, {"cd27_separation": None}, {"sample": replace(SAMPLE, collected_h=48.0)},
+        {"sample": replace(SAMPLE, age_years=0.75)}, {"sample": replace(SAMPLE, b_depletion="unknown")},
+        {"sample": replace(SAMPLE, collected_h=None)},
+    ):  # fmt: skip
+        assert changed(30.0, change).call == SWITCHED_NORMAL, change
+    assert changed(3.0, {"events": 999}).reasons == ("TOO_FEW_B",)
+    assert changed(3.0, {"events": 1000}).reasons == ()
+    assert changed(3.0, {"cd3_percent": None}).reasons == ("DOUBLETS",)
+    assert changed(18.0, {"cd3_percent": None}).call == "INDETERMINATE"
+    assert changed(18.0, {"cd27_separation": 1.1}).reasons == ("LOW_SEPARATION",)
+    assert changed(18.0, {"cd27_negative_median": 400.0}).reasons == ("CONTROL_FAILED",)
+    two_donors = replace(CHECKS, differences=(Difference("CD19+", ("a", "b"), 9.0, 5.0, "%"),))
+    assert changed(18.0, {"checks": two_donors}).reasons == ("ID_CONFLICT",)
+    assert changed(18.0, {"checks": replace(CHECKS, removed_percent=60.0)}).reasons == ("ACQ_QC",)
+
+
+def test_plasma_that_ate_the_stain() -> None:
+    """IgD and IgM both below a third of the control's; one alone may be the person's."""
+    eaten = {"igd_median": 1000.0, "igm_median": 200.0}
+    assert changed(18.0, eaten).reasons == ("SERUM_IG",)
+    assert changed(18.0, {"igd_median": 1000.0}).call == SWITCHED_NORMAL
+    assert changed(18.0, {"igm_median": 200.0}).call == SWITCHED_NORMAL
+    # Without IgM, IgD alone tells; without a control two peaks of IgD do; without those nothing does.
+    assert changed(30.0, {"igd_median": 1000.0, "igm_median": None}).reasons == ("SERUM_IG",)
+    assert changed(18.0, {"control": None}).reasons == ("CONTROL_ABSENT",)
+    for apart in (None, 1.9):
+        found = changed(18.0, {"control": None, "igd_separation": apart})
+        assert (found.call, found.reasons) == ("INDETERMINATE", ("SERUM_IG", "CONTROL_ABSENT"))
+    assert changed(18.0, {"igd_negative_percent": None}).reasons == ("SERUM_IG",)
+
+
+def test_b_cells_that_come_back_after_depletion() -> None:
+    returning = {"transitional_percent": 60.0}
+    unknown = replace(SAMPLE, b_depletion="unknown")
+    assert changed(0.1, {**returning, "sample": unknown}).reasons == ("ANTI_CD20",)
+    assert changed(0.1, returning).call == SWITCHED_ABSENT
+    assert changed(18.0, {**returning, "sample": unknown}).call == SWITCHED_NORMAL
+
+
+def test_infants_and_unknown_ages() -> None:
+    def called(percent: float, age: float | None) -> tuple[str, tuple[str, ...]]:
+        found = call_memory(memory(percent, 5000), replace(SAMPLE, age_years=age))
+        return found.call, found.reasons
+
+    assert called(0.1, 0.5) == ("INDETERMINATE", ("AGE_TOO_YOUNG",))
+    assert called(8.0, 0.5) == (SWITCHED_NORMAL, ("AGE_TOO_YOUNG", "PLASMABLASTS"))
+    assert called(4.0, 0.1) == ("INDETERMINATE", ("AGE_TOO_YOUNG",))
+    assert called(0.1, None) == ("INDETERMINATE", ("AGE_UNKNOWN",))
+    assert called(9.0, None) == ("INDETERMINATE", ("BETWEEN_LIMITS", "AGE_UNKNOWN"))
+    assert called(14.0, None) == (SWITCHED_NORMAL, ("AGE_UNKNOWN",))
+    assert called(0.1, 0.75) == (SWITCHED_ABSENT, ())
+
+
+@given(SHARES, EVENTS, AGES)
+def test_a_larger_share_is_never_a_lower_call(percent: float, events: int, age: float | None) -> None:
+    sample = replace(SAMPLE, age_years=age)
+    ranks = [RANK[call_memory(memory(p, events), sample).pattern] for p in (percent, min(percent * 1.3 + 0.5, 99))]
+    assert ranks[0] <= ranks[1]
+
+
+@given(SHARES, st.integers(0, 199), AGES, st.sampled_from(["test", "control"]))
+def test_no_call_below_200_cells(percent: float, events: int, age: float | None, role: str) -> None:
+    sample = replace(SAMPLE, age_years=age, role=role)
+    measures = replace(memory(percent, 20000), b_events=events)
+    assert call_memory(measures, sample).call == "INDETERMINATE"
+
+
+@given(SHARES, EVENTS, st.one_of(st.none(), st.floats(0.001, 0.7499)))
+def test_unknown_and_infant_ages_are_never_few(percent: float, events: int, age: float | None) -> None:
+    call = call_memory(memory(percent, events), replace(SAMPLE, age_years=age)).call
+    assert call not in SWITCHED_FEW
+    if age is not None and age < 2 / 12:
+        assert call == "INDETERMINATE"
+    if age is None and call == SWITCHED_NORMAL:
+        assert percent > 11
+
+
+UNKNOWNS = (
+    *("switched", "switched_two_marker", "b_cells", "igd_negative_percent", "igd_median", "igm_median", "cd3_percent"),
+    *("cd27_separation", "cd27_negative_median", "transitional_percent", "igd_separation"),
+)
+
+
+@given(st.sampled_from([0.2, 5.0, 30.0]), st.sets(st.sampled_from(UNKNOWNS)), st.booleans())
+def test_what_is_not_known_makes_no_call_that_was_not_there(percent: float, unknown: set[str], control: bool) -> None:
+    """A measure more that is unknown leaves a call or takes it away, and never makes another one."""
+    gone = {name: share(None) if name in ("switched_two_marker", "b_cells") else None for name in unknown}
+    full, less = memory(percent), replace(memory(percent), **gone)
+    beside = CONTROL if control else None
+    known = call_memory(full, control=beside).call
+    assert call_memory(less, control=beside).call in (known, "INDETERMINATE")
+
+
+def test_nothing_measured_is_no_call() -> None:
+    found = call_memory(None)
+    assert (found.call, found.pattern, found.reasons, found.qc) == (
+        "INDETERMINATE", "INDETERMINATE", ("TUBE_MISSING",), "fail",
+    )  # fmt: skip
+    assert call_memory(None, refusals=(NO_COMP,)).reasons == ("NO_COMP",)
+    assert call_memory(None, checks=None).call == "INDETERMINATE"
+
+
+def test_numbers_of_the_age() -> None:
+    found = memory_numbers(SAMPLE, memory(18.7), CURVE, Limits())
+    assert found.age_z == pytest.approx(CURVE.z(18.7, 7.0))
+    assert (found.share, found.limit_low) == ("switched", CURVE.lower_limit(7.0))
+    assert found.age_median == pytest.approx(18.6, abs=0.2) and found.table == "ARUP 2008901"
+    none = memory_numbers(SAMPLE, memory(0.0), CURVE, Limits())
+    assert none.age_z == pytest.approx(CURVE.z(0.025, 7.0))  # half of one cell of 2,000
+    unknown = memory_numbers(replace(SAMPLE, age_years=None), memory(18.7), CURVE, Limits())
+    assert (unknown.age_z, unknown.age_median, unknown.limit_low) == (None, None, pytest.approx(11))
+    assert memory_numbers(SAMPLE, None, CURVE, Limits()).percent is None
+
+
+def test_a_control_fails_by_its_own_guards_or_far_from_its_age() -> None:
+    control = replace(SAMPLE, role="control", sample="C01")
+
+    def failures(percent: float, **change: Any) -> tuple[str, ...]:
+        measures = memory(percent, **change)
+        found = call_memory(measures, control, None)
+        return failures_of(control, found, memory_numbers(control, measures, CURVE, Limits()).age_z, Limits())
+
+    assert failures(18.0) == failures(9.0) == failures(18.0, igd_separation=None) == ()
+    assert len(failures(3.0)) == 1 and "SD" in failures(3.0)[0]
+    assert "Fit of CD27" in failures(18.0, cd27_converged=False)[0]
+
+
+def drawn(random: np.random.Generator, kind: str) -> tuple[float, float, float]:
+    """Return age in years, true switched and true two-marker share of a person, percent (section 11 of the brief)."""
+    months = float(np.exp(random.uniform(np.log(2), np.log(600))))
+    limits = CURVE.limits(months / 12, BCellLimits())
+    igm_only = float(random.uniform(0.1, 1.0))
+    if kind == "healthy":
+        two = percent_of(random.normal(limits.mu, limits.sd))
+        return months / 12, two * 0.95, two
+    true = float(random.uniform(0, 0.3 if kind == "hyper-IgM" else 2.0))
+    return months / 12, true, true + igm_only
+
+
+def touches(true: float, events: int, limits: tuple[float, ...], widened: float) -> bool:
+    """Return whether the interval of a true share, counted in this many cells, reaches a limit."""
+    low, high = (100 * end for end in wilson(true / 100, events / widened**2))
+    return any(low <= limit <= high for limit in limits)
+
+
+def test_six_hundred_people() -> None:
+    """No dangerous call; of plain people, 97 % get the call of their true share, and hardly one a call that is wrong.
+
+    Where the 95 % interval of the true share only just leaves a limit out, that of the counted share reaches it in half
+    of the samples: these are open, or low for absent. Plain is here what lies two such intervals from a limit.
+    """
+    random = np.random.default_rng(20261129)
+    dangerous, plain, right, wrong = [], 0, 0, 0
+    for number in range(600):
+        kind = ("healthy", "hyper-IgM", "smB-")[number % 3]
+        age, true, two = drawn(random, kind)
+        events = int(np.exp(random.uniform(np.log(30), np.log(8000))))
+        few, igm = random.binomial(events, true / 100), random.binomial(events, (two - true) / 100)
+        measures = memory(100 * few / events, events, two=100 * (few + igm) / events)
+        found = call_memory(measures, replace(SAMPLE, age_years=age)).call
+        at = CURVE.limits(age, BCellLimits())
+        if (kind == "hyper-IgM" and found == SWITCHED_NORMAL) or (kind == "healthy" and found == SWITCHED_ABSENT):
+            dangerous.append((kind, age, true, found))
+        if events < 200 and found != "INDETERMINATE":
+            dangerous.append((kind, age, true, found))
+        if events < 200 or age < 0.75 or at.low <= true < at.normal:
+            continue
+        truth = SWITCHED_ABSENT if true < at.absent else SWITCHED_LOW if true < at.low else SWITCHED_NORMAL
+        wrong += {found, truth} in ({SWITCHED_NORMAL, SWITCHED_LOW}, {SWITCHED_NORMAL, SWITCHED_ABSENT})
+        if not touches(true, events, (at.normal, at.low, at.absent), 2.0):
+            plain += 1
+            right += found == truth
+    assert dangerous == []
+    assert wrong <= 3
+    assert plain > 100 and right / plain >= 0.97
+
+
+def test_guards_are_read_from_the_table_alone() -> None:
+    """Whichever assay is at work, a guard has the effect of its own table."""
+    found = call_memory(memory(18.0), control=MemoryControl(failures=("x",)))
+    assert {guard.blocks for guard in found.guards if guard.code == "CONTROL_FAILED"} == {MEMORY_CALLS}
+    assert all(guard.effect == "hard" for guard in found.guards if guard.blocks == MEMORY_CALLS)
+    assert not math.isnan(memory_numbers(SAMPLE, memory(1.0), CURVE, Limits()).limit_low)
