@@ -79,6 +79,9 @@ class Cd40Cells(Record, frozen=True):
     negative_fraction: Annotated[Fraction | None, doc("Weight of cells that lack CD40.")]
     negative_fraction_low: Annotated[Fraction | None, doc("Lower 95 % limit.")]
     negative_fraction_high: Annotated[Fraction | None, doc("Upper 95 % limit.")]
+    level: Annotated[float | None, doc("MFI less background, linear.")]
+    level_low: Annotated[float | None, doc("Lower 95 % limit.")]
+    level_high: Annotated[float | None, doc("Upper 95 % limit.")]
 
 
 class Cd40(Record, frozen=True):
