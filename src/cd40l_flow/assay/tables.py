@@ -69,10 +69,10 @@ class Gate:
     the first finds it. ``stained``: what happens where tubes lack the marker, ``any`` (they go on ungated), ``own``
     (only those with it are gated; without any, what would come of the population comes of its parent) or ``all`` (no
     gate is drawn). ``around`` are the markers whose cells a scatter gate is drawn around, the first that every tube
-    has; ``beside`` is the marker on the other axis of the gate's picture. ``only_if`` names the switch (group
-    ``gating``) without which the gate is left out, ``from_control`` says that the run's controls give their boundary to
-    the other samples, ``distance`` names the limit beyond which it lies far from theirs. ``warn`` is a population and
-    the limit (percent of it) below which a tube is warned of.
+    has. ``only_if`` names the switch (group ``gating``) without which the gate is left out, ``from_control`` says that
+    the run's controls give their boundary to the other samples, ``distance`` names the limit beyond which it lies far
+    from theirs. ``warn`` is a population and the limit (percent of it) below which a tube is warned of. ``beside`` is
+    the marker of the other axis of its panel: by default SSC, of the last gate the target.
     """
 
     population: str

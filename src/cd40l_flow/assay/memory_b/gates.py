@@ -34,6 +34,6 @@ GATES = (
     ),
     Gate(
         SWITCHED, "immunoglobulin", ("igm_low",), "IgM", keep="below", parent=NO_PLASMABLASTS, others=IGM_ONLY,
-        stained="own", from_control=True, distance="igm_distance_max", beside="CD27",
+        stained="own", from_control=True, distance="igm_distance_max", beside="IgD",
     ),
 )  # fmt: skip
