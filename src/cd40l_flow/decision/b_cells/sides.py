@@ -9,13 +9,14 @@ import numpy as np
 from cd40l_flow.assay.b_cells import CD3_POSITIVE
 from cd40l_flow.base.model import Floats
 from cd40l_flow.decision.b_cells.cells import PooledCells
-from cd40l_flow.gating.b_cells import beyond, peaks, separation
+from cd40l_flow.gating.b_cells import DEEP, beyond, peaks, separation
 from cd40l_flow.gating.density import density, find_valleys, most_parting
 from cd40l_flow.signal.acquisition import Mask
 
 # How far a boundary may lie from its true place, of the scale: in a valley, and elsewhere; default, not validated.
 IN_VALLEY, ELSEWHERE = 0.005, 0.015
 FEWEST = 20
+BRIGHTER_SD = 1.28
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,10 @@ def transitional_percent(cells: PooledCells, sides: Sides | None) -> float | Non
 
 
 def _brighter(values: Floats) -> float:
-    """Return the valley above which cells are bright, or the end of the peak of the others."""
+    """Return the deep valley above which cells are bright, or the 90th percentile of the peak of the others: of those
+    one in a hundred lies above that of two markers.
+    """
     curve = density(values)
-    valley = most_parting(curve, find_valleys(curve, curve.quantile(0.05), 0.95))
-    return beyond(curve) if valley is None else valley.position
+    deep = [valley for valley in find_valleys(curve, curve.quantile(0.05), 0.95) if valley.depth >= DEEP]
+    valley = most_parting(curve, deep)
+    return beyond(curve, BRIGHTER_SD) if valley is None else valley.position
