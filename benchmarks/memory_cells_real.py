@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import using
@@ -23,6 +24,8 @@ from cd40l_flow.signal.prepare import choose_scales, prepare
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "fcs" / "bcells"
 NHLBI = "lyoplate_bcell_nhlbi_12828_1.fcs"
+# Ions of mass cytometry are counted: zero is everywhere, and the linear part reaches to five counts as in asinh(x / 5).
+LINEAR_DECADES = 0.8
 NOT_CYTOMETRY: Mapping[str, object] = {"scatter": "none"}
 
 
@@ -73,6 +76,8 @@ def measured(recording: Recording, folder: Path = FOLDER) -> tuple[MemoryMeasure
     """Return what is measured of a real file, and its gates."""
     with using(MEMORY_B):
         limits = Limits()
+        if recording.panel is NOT_CYTOMETRY:
+            limits = replace(limits, scale=replace(limits.scale, linear_decades=LINEAR_DECADES))
         tube = Tube(recording.file, str(folder / recording.file), "unstimulated", "memory")
         events = compensate(read_events(tube, recording.panel, recording.spillover))
         scales = choose_scales([events], limits.scale, "own tubes")

@@ -10,7 +10,16 @@ import numpy as np
 
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.memory_b.reagents import FMO_CD27
-from cd40l_flow.decision.b_cells.cd27 import Anchor, Cd27, cd27_anchors, fit_cd27, prior_of, shape_of
+from cd40l_flow.decision.b_cells.cd27 import (
+    BRIGHT,
+    FEWEST_BESIDE,
+    Anchor,
+    Cd27,
+    cd27_anchors,
+    fit_cd27,
+    prior_of,
+    shape_of,
+)
 from cd40l_flow.decision.b_cells.cells import PooledCells, b_cells_of, counted_share, tubes_of
 from cd40l_flow.decision.b_cells.measures import MemoryControl, Share
 from cd40l_flow.decision.b_cells.sides import (
@@ -29,6 +38,8 @@ from cd40l_flow.mixture.proportion import Z95, wilson
 from cd40l_flow.signal.acquisition import Mask
 
 FEWEST_TO_FIT = 20
+# How far, of the scale, few naive cells may leave the boundary of CD27 too low; default, not validated.
+FEW_KNOW = 0.2
 UNKNOWN = Share(None, None, None, 0)
 
 
@@ -95,7 +106,8 @@ def _fitted(counted: Shares, inputs: _Inputs, sides: Sides, groups: Mapping[str,
 
     With two anchors a share is the mean of what they give.
     """
-    errors = gate_errors(inputs.cells)
+    few = inputs.anchors[0].source == BRIGHT and int(sides.igd.sum()) < FEWEST_BESIDE
+    errors = gate_errors(inputs.cells, FEW_KNOW if few else 0.0)
     total = inputs.cells.count
     by_igd = {name: groups[name] for name in (IGD_POSITIVE, IGD_NEGATIVE)}
     two = inputs.fit(by_igd)
