@@ -19,7 +19,7 @@ from cd40l_flow.mixture.shared_shape import SharedFit, fit_shared, profile
 from cd40l_flow.mixture.signal_law import SignalParameters
 from cd40l_flow.signal.scale import Scale
 
-FEWEST_ANCHOR, FEWEST_BESIDE = 20, 200  # cells of a background, and of one beside the FMO
+FEWEST_ANCHOR, FEWEST_BESIDE = 20, 30  # cells of a background, and of one beside the FMO
 FMO, BRIGHT = "memory-FMO27", "IgD-bright cells"
 
 

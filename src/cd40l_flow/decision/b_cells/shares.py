@@ -12,7 +12,6 @@ from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.memory_b.reagents import FMO_CD27
 from cd40l_flow.decision.b_cells.cd27 import (
     BRIGHT,
-    FEWEST_BESIDE,
     Anchor,
     Cd27,
     cd27_anchors,
@@ -39,7 +38,10 @@ from cd40l_flow.signal.acquisition import Mask
 
 FEWEST_TO_FIT = 20
 # How far, of the scale, few naive cells may leave the boundary of CD27 too low; default, not validated.
-FEW_KNOW = 0.2
+FEW_KNOW, FEW_NAIVE = 0.2, 200
+# Where CD27 parts its cells by less than this D, a share is in doubt by so much of itself for each unit of D, for the
+# shape of dim cells is not known (benchmarks/memory_cells.md).
+DIM, DIM_DOUBT = 2.5, 0.03
 UNKNOWN = Share(None, None, None, 0)
 
 
@@ -106,21 +108,27 @@ def _fitted(counted: Shares, inputs: _Inputs, sides: Sides, groups: Mapping[str,
 
     With two anchors a share is the mean of what they give.
     """
-    few = inputs.anchors[0].source == BRIGHT and int(sides.igd.sum()) < FEWEST_BESIDE
+    few = inputs.anchors[0].source == BRIGHT and int(sides.igd.sum()) < FEW_NAIVE
     errors = gate_errors(inputs.cells, FEW_KNOW if few else 0.0)
     total = inputs.cells.count
     by_igd = {name: groups[name] for name in (IGD_POSITIVE, IGD_NEGATIVE)}
     two = inputs.fit(by_igd)
     others = [inputs.fit(by_igd, anchor) for anchor in inputs.anchors[1:]]
 
+    def error(fit: Cd27, name: str, fraction: float) -> float:
+        dim = DIM_DOUBT * max(DIM - fit.fit.separation, 0.0)
+        return math.hypot(errors[name], dim * fraction * fit.cells[name] / total)
+
     def positive(fit: Cd27, name: str, share: Share) -> Share:
         group = IGD_POSITIVE if name == IGD_POSITIVE else IGD_NEGATIVE
         factor = _of_anchors([1 - each.negative_fraction(group) for each in (two, *others)])
-        return _scaled(fit.positive(name, share.events, errors[name]), factor, total)
+        return _scaled(
+            fit.positive(name, share.events, error(fit, name, 1 - fit.negative_fraction(name))), factor, total
+        )
 
     def negative(fit: Cd27, name: str, share: Share) -> Share:
         factor = _of_anchors([each.negative_fraction(name) for each in (two, *others)])
-        return _scaled(fit.negative(name, share.events, errors[name]), factor, total)
+        return _scaled(fit.negative(name, share.events, error(fit, name, fit.negative_fraction(name))), factor, total)
 
     best, switched, igm_only = two, None, None
     if counted.switched is not None and counted.igm_only is not None:
