@@ -157,7 +157,8 @@ def _write(result: Result, arrays: Arrays, planned: PlannedJob, outputs: Outputs
     if outputs.gates is not None:
         from cd40l_flow.interop.gate_files import write_gates
 
-        write_gates(result, planned.job, *outputs.gates)
+        with using(assay_named(result.assay)):
+            write_gates(result, planned.job, *outputs.gates)
     if outputs.measures is not None:
         from cd40l_flow.result.measures_table import write_measures
 

@@ -20,6 +20,15 @@ PRESENT, CD40_LOW, CD40_ABSENT, DISCORDANT = "PRESENT", "CD40_LOW", "CD40_ABSENT
 CD40_CALLS = frozenset({PRESENT, CD40_LOW, CD40_ABSENT, DISCORDANT})
 # No call of one assay is one of another, so that a set of calls tells whose it is.
 OF_ASSAYS = (ALL_CALLS, MEMORY_CALLS, CD40_CALLS)
+# What a healthy person is called, and what nobody signs alone.
+HEALTHY = frozenset({NORMAL, SWITCHED_NORMAL, PRESENT})
+GRAVE = (ABSENT, FUNCTIONAL_DEFECT, SWITCHED_ABSENT, CD40_ABSENT)
+
+
+def calls_of(assay: str) -> frozenset[str]:
+    """Return every call that samples of an assay can have, by its value in the sheet; raises KeyError for another."""
+    own = {"cd40l": ALL_CALLS, "memory_b": MEMORY_CALLS, "cd40": CD40_CALLS}[assay]
+    return own | {INDETERMINATE}
 
 
 def takes_every_call(blocks: frozenset[str]) -> bool:

@@ -71,7 +71,8 @@ class Gate:
     gate is drawn). ``around`` are the markers whose cells a scatter gate is drawn around, the first that every tube
     has. ``only_if`` names the switch (group ``gating``) without which the gate is left out, ``from_control`` says that
     the run's controls give their boundary to the other samples, ``distance`` names the limit beyond which it lies far
-    from theirs. ``warn`` is a population and the limit (percent of it) below which a tube is warned of.
+    from theirs. ``warn`` is a population and the limit (percent of it) below which a tube is warned of. ``beside`` is
+    the marker of the other axis of its panel: by default SSC, of the last gate the target.
     """
 
     population: str
@@ -87,6 +88,7 @@ class Gate:
     distance: str = ""
     warn: tuple[str, str] = ("", "")
     around: tuple[str, ...] = ()
+    beside: str = ""
     unit: str = "compensated linear channel units"
 
     @property

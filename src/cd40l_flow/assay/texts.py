@@ -7,30 +7,45 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cd40l_flow.assay.lookup import ASSAYS, current_assay
 from cd40l_flow.base.resources import shipped
 
 Texts = Mapping[str, Any]
 
 
-@cache
 def load_texts() -> Texts:
-    """Return every sentence of the report and the index, as nested mappings."""
-    texts: Texts = shipped(Path(__file__).with_name("texts.yaml"))
-    return texts
+    """Return every sentence of the report and the index, as nested mappings, in the words of the assay at work."""
+    return texts_of(current_assay().name)
 
 
 @cache
 def texts_of(assay: str) -> Texts:
     """Return the sentences of an assay (``cd40l``, ``memory_b``, ``cd40``): the common ones, its own in their place.
 
-    An assay has the reasons of all and its own words of some; ``calls`` and ``interpretation`` are its own alone.
-    Raises FileNotFoundError for an assay without texts.
+    Every assay has the words of all calls, so that a page may show samples of all. Raises KeyError for an assay without
+    texts.
     """
-    common = load_texts()
+    here = Path(__file__).parent
+    own: dict[str, Texts] = {name: shipped(here / name / "texts.yaml") for name in ASSAYS if name != "cd40l"}
+    pages: Texts = shipped(here / "b_cell_texts.yaml")
+    texts = _with(shipped(here / "texts.yaml"), pages["every"])
+    for words in own.values():
+        calls = {call: text for call, text in words["calls"].items() if call not in texts["calls"]}
+        texts = _with(texts, {"calls": calls})
     if assay == "cd40l":
-        return common
-    own: Texts = shipped(Path(__file__).parent / assay / "texts.yaml")
-    return {**common, **own, "reasons": {**common["reasons"], **own["reasons"]}}
+        return texts
+    for part in (pages["b_cells"], own[assay], pages[assay]):
+        texts = _with(texts, part)
+    return texts
+
+
+def _with(texts: Texts, others: Texts) -> Texts:
+    """Return texts with others in their place: mappings one by one, None takes away."""
+    joined = {**texts, **others}
+    for name in set(texts) & set(others):
+        if isinstance(texts[name], Mapping) and isinstance(others[name], Mapping):
+            joined[name] = _with(texts[name], others[name])
+    return {name: text for name, text in joined.items() if text is not None}
 
 
 def population_name(population: str) -> str:
@@ -39,7 +54,11 @@ def population_name(population: str) -> str:
     return name
 
 
-def reason_texts(code: str, assay: str = "cd40l") -> Mapping[str, str]:
-    """Return ``name``, ``what`` and ``remedy`` of a reason; a code without an entry stands for itself."""
-    texts: Mapping[str, str] = texts_of(assay)["reasons"].get(code, {"name": code, "what": "", "remedy": ""})
+def reason_texts(code: str, assay: str = "") -> Mapping[str, str]:
+    """Return ``name``, ``what`` and ``remedy`` of a reason; a code without an entry stands for itself.
+
+    ``assay`` is the one whose words they are, by default that at work.
+    """
+    reasons = texts_of(assay or current_assay().name)["reasons"]
+    texts: Mapping[str, str] = reasons.get(code, {"name": code, "what": "", "remedy": ""})
     return texts

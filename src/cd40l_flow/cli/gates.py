@@ -6,24 +6,36 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from cd40l_flow.assay.lookup import assay_named, using
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.cli.analysis import used
+
+if TYPE_CHECKING:
+    from cd40l_flow.result.types.result import Result
 
 
 def export(options: argparse.Namespace) -> int:
     """Write gates, measures or events of one sample for other programs."""
-    from cd40l_flow.cohort.job import read_job
-    from cd40l_flow.cohort.plan import load_plan
     from cd40l_flow.result.record import read_record
 
-    start = time.perf_counter()
     if options.failed is not None:
         return _no_export(options)
     gates = (options.gatingml, options.wsp, options.table)
     if any(gates) != all(gates) or not (any(gates) or options.measures or options.h5ad):
         raise Cd40lFlowError("export: name --gatingml, --wsp and --table together, or --measures, or --h5ad.")
     result = read_record(options.result)
+    with using(assay_named(result.assay)):
+        return _export(options, result)
+
+
+def _export(options: argparse.Namespace, result: Result) -> int:
+    from cd40l_flow.cohort.job import read_job
+    from cd40l_flow.cohort.plan import load_plan
+
+    start = time.perf_counter()
+    gates = (options.gatingml, options.wsp, options.table)
     messages = []
     if all(gates) or options.h5ad:
         job = read_job(options.job).job if options.job else load_plan(options.configfile).job(result.sample)
@@ -68,7 +80,8 @@ def override(options: argparse.Namespace) -> int:
     by = options.by if options.by is not None else _ask("--by", "Who moved the gates (initials or a role): ")
     reason = options.reason if options.reason is not None else _ask("--reason", "Why: ")
     result = read_record(options.result)
-    found = find_overrides(result, Path(options.file), by=by, reason=reason, tube=options.tube)
+    with using(assay_named(result.assay)):
+        found = find_overrides(result, Path(options.file), by=by, reason=reason, tube=options.tube)
     for remark in found.messages:
         print(f"  {remark}", file=sys.stderr)
     added = append_overrides(found.lines, Path(options.out)) if found.lines else 0

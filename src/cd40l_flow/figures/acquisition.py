@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.figures.binned import Densities
 from cd40l_flow.figures.drawing import Drawing, Label, Style, level, polyline
 
@@ -28,9 +29,17 @@ STYLES: dict[str, Style] = {
     "limit": ("#c2410c", 0.9, (4.0, 3.0)),
     "zero": ("#8a8f98", 0.9, None),
 }
+# Further lines of assays that watch these markers.
+_OTHERS: dict[str, Style] = {"CD19": ("#00725c", 1.4, None), "CD14": ("#7a2e8e", 1.4, (5.0, 2.0))}
 _LEFT, _PLOT, _RIGHT, _FOOT = 44, 480, 10, 34
 _RATE, _GAP, _SIGNALS = 46, 10, 92
 _LEAST = 25.0  # percentile points that the lower strip shows on either side
+
+
+def styles() -> dict[str, Style]:
+    """Return the lines of the signals that the assay at work watches."""
+    watched = {marker.name for marker in current_assay().markers if marker.time_qc}
+    return STYLES | {name: style for name, style in _OTHERS.items() if name in watched}
 
 
 def draw_course(densities: Densities, course: Mapping[str, Any]) -> Drawing:

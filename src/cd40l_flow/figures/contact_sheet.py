@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.lookup import current_assay, every_assay
 from cd40l_flow.assay.texts import load_texts, population_name
 from cd40l_flow.figures.binned import Counts, Densities
 from cd40l_flow.figures.gating import GATE, gate_lines
@@ -72,12 +72,16 @@ def _sheet(name: tuple[str, str], key: str, cells: Mapping[int, Cells], count: i
         picture[row * size : (row + 1) * size, column * size : (column + 1) * size] = cell
     words = load_texts()["index"]["contact"]
     kind, what = name
-    title = words["target"].format(reagent=what) if kind == "target" else population_name(what)
+    title = population_name(what)
+    if kind == "target":
+        title = words["target"].format(reagent=what) if what in current_assay().targets else what
     return Sheet(key, title, png_uri(picture, _COLOURS), rows, missing)
 
 
 def _cells(densities: Densities, size: int) -> dict[tuple[str, str], Cells]:
-    """Return the cells of one sample: its target histograms, and the gates of its first stimulated tube."""
+    """Return the cells of one sample: its target histograms, and the gates of its first stimulated tube, or of
+    the stained tube of an assay that stimulates none.
+    """
     found: dict[tuple[str, str], Cells] = {}
     for target in densities.index["targets"]:
         counts = densities.counts(target["sample"])
@@ -85,6 +89,9 @@ def _cells(densities: Densities, size: int) -> dict[tuple[str, str], Cells]:
             found["target", target["reagent"]] = _histogram(counts, target.get("threshold"), size)
     tubes = [tube for tube in densities.index["tubes"] if tube["stimulation"] == "stimulated"]
     chosen = next((tube for name in current_assay().targets for tube in tubes if tube["reagent"] == name), None)
+    if chosen is None:
+        unstimulated = {name for assay in every_assay() if not assay.stimulated for name in assay.targets}
+        chosen = next((tube for tube in densities.index["tubes"] if tube["reagent"] in unstimulated), None)
     for panel in chosen["panels"] if chosen else ():
         counts = None if "missing" in panel else densities.counts(panel["array"])
         if counts is not None:

@@ -19,6 +19,7 @@ from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.model import Arrays, Floats, Singles
 from cd40l_flow.decision.case import Case
 from cd40l_flow.figures.axes import Axis
+from cd40l_flow.figures.b_cell_densities import add_b_cells
 from cd40l_flow.figures.evidence import Curves
 from cd40l_flow.figures.outlines import add_outlines
 from cd40l_flow.figures.panels import draw_panels, fluorescence_axis
@@ -62,12 +63,13 @@ def densities(gated: GatedSample, case: Case, control_tops: Sequence[Sequence[fl
     if case.sample.role == "control":
         add_outlines(tubes, drawn)
     arrays |= {name: counts.astype(np.min_scalar_type(counts.max())) for name, counts in drawn.items()}
-    index = {
+    index: dict[str, Any] = {
         "tubes": tubes,
         "targets": [_target(gated, expression, arrays) for expression in case.reagents.values()],
         "activation": _activation(gated, case, arrays),
         "scatter": [_scatter(gated, expression, arrays) for expression in case.reagents.values()],
     }
+    add_b_cells(gated, index, arrays)
     arrays["index"] = np.array(json.dumps(index, sort_keys=True, ensure_ascii=True))
     return arrays
 

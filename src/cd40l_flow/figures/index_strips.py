@@ -10,6 +10,7 @@ from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.result.numbers import format_limit, format_measure, measure_base, measure_kind, operator_sign
 from cd40l_flow.result.types.result import Result
 
+ASSAY = "cd40l"  # whose measures these are
 WIDTH, HEIGHT = 560, 112
 _LEFT, _RIGHT, _MIDDLE, _HALF = 26.0, 534.0, 58.0, 30.0
 _STEP, _COLUMN = 8.0, 9.0
@@ -112,7 +113,7 @@ def _draw_strip(row: Mapping[str, str], results: Sequence[Result]) -> Strip:
     found = [
         (number, float(value))
         for number, result in enumerate(results)
-        if (value := _value(result, reagent, measure)) is not None
+        if result.assay == ASSAY and (value := _value(result, reagent, measure)) is not None
     ]
     limits = _limits(results, reagent, measure)
     line = _Line(measure, [value for _, value in found] + [high for _, _, high in limits])
@@ -129,7 +130,8 @@ def _draw_strip(row: Mapping[str, str], results: Sequence[Result]) -> Strip:
         marks.append(Mark(number, _kind(results[number]), *place, hover, beyond))
     # Controls come last: the marks the others are judged by must not be hidden.
     marks.sort(key=lambda mark: mark.kind == "control")
-    missing = len(results) - len(found)
+    # Of another assay nothing is missing here.
+    missing = sum(result.assay == ASSAY for result in results) - len(found)
     return Strip(
         title=row["title"],
         alt=words["alt"].format(title=row["title"], count=len(found)),

@@ -89,8 +89,13 @@ def page_figure(reagent: str, patient: Person, control: Person | None) -> bytes:
     """Return the figure as SVG for a page: drawn on the axes of this process, without what a page does not need."""
     drawn = _drawn_once()
     drawn.show(reagent, patient, control)
+    return for_page(drawn.figure)
+
+
+def for_page(figure: Figure) -> bytes:
+    """Return a figure as SVG for a page, without what a page does not need."""
     # A browser draws hundredths of a point at most, and smooths pictures that do not ask it not to.
-    svg = encoded(drawn.figure, "svg", plain=True)
+    svg = encoded(figure, "svg", plain=True)
     return _BEYOND_HUNDREDTHS.sub(b"", svg)
 
 

@@ -190,8 +190,12 @@ class Quadrants(Frame):
             line.set_visible(at is not None)
             if at is not None:
                 line.set_data(([at, at], [0, 1]) if upright else ([0, 1], [at, at]))
-        for text, percent in zip(self.percents, plot["percents"][kind], strict=True):
-            text.set_text(f"{percent:.1f}")
+        for text, number in zip(self.percents, self._words_of(plot, kind), strict=True):
+            text.set_text(number)
+
+    def _words_of(self, plot: Mapping[str, Any], kind: str) -> Sequence[str]:
+        """Return what is written into the quadrants."""
+        return [f"{percent:.1f}" for percent in plot["percents"][kind]]
 
 
 class Histograms(Frame):

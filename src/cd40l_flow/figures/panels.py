@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.shared_gates import LYMPHOCYTES, SINGLETS, TIME
+from cd40l_flow.assay.tables import TARGET
 from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.figures.axes import Axis
 from cd40l_flow.figures.evidence import Curves
@@ -59,7 +60,9 @@ def draw_panels(
     strip = _Strip(gated, tube, prefix, curves)
     signal = tube.signal
     scatter = signal.events.scatter
-    target = _all(fluorescence_axis(gated, signal, "target"), signal.scaled["target"])
+    # A tube without a target is watched over time by the marker that its first gate parts.
+    watched = next(name for name in (TARGET, *_gated_markers()) if name in signal.scaled)
+    target = _all(fluorescence_axis(gated, signal, watched), signal.scaled[watched])
     if signal.events.time is not None:
         seconds = Axis("Time (s)", 0.0, max(float(signal.events.time.max(initial=0.0)), 1.0))
         strip.add(TIME, _all(seconds, signal.events.time), target, time_band(tube, seconds))
@@ -84,17 +87,28 @@ def draw_panels(
         axis, values = fluorescence_axis(gated, signal, gate.marker), signal.scaled[gate.marker]
         x = _some(axis, values)
         y = target if gate is marker_gates[-1] else ssc
+        if gate.beside in signal.scaled:
+            y = _some(fluorescence_axis(gated, signal, gate.beside), signal.scaled[gate.beside])
         strip.add(population, x, y, _threshold(tube.boundary(boundary), axis, gate.keep), boundary)
     return strip.panels, strip.arrays
+
+
+def _gated_markers() -> Iterator[str]:
+    """Yield the markers of the assay's gates, those that every tube must have first."""
+    assay = current_assay()
+    yield from (gate.marker for gate in assay.gates if gate.marker in assay.required_markers)
+    yield from (gate.marker for gate in assay.gates if gate.marker)
 
 
 def _add_scatter(strip: _Strip, gated: GatedSample, tube: GatedTube, fsc: _Drawn, ssc: _Drawn) -> None:
     """Add the panels of the lymphocytes and of the single cells."""
     signal = tube.signal
     if LYMPHOCYTES in tube.failed:
-        # What failed was the search for CD3+ cells.
-        cd3 = _all(fluorescence_axis(gated, signal, "CD3"), signal.scaled["CD3"])
-        strip.add(LYMPHOCYTES, cd3, ssc, None, LYMPHOCYTES)
+        # What failed was the search for the cells that the gate is drawn around: CD3+ ones, or others that are stained.
+        (row,) = (gate for gate in current_assay().gates if gate.population == LYMPHOCYTES)
+        marker = next(name for name in row.around if name in signal.scaled)
+        around = _all(fluorescence_axis(gated, signal, marker), signal.scaled[marker])
+        strip.add(LYMPHOCYTES, around, ssc, None, LYMPHOCYTES)
     else:
         strip.add(LYMPHOCYTES, fsc, ssc, _polygon(tube.scatter_gate, fsc.axis, ssc.axis), LYMPHOCYTES)
     ratio = _ratio(tube)

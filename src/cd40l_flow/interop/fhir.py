@@ -12,7 +12,8 @@ from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
 
 from cd40l_flow import ENGINE_VERSION, __version__
-from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.effects import HEALTHY, INDETERMINATE, calls_of
+from cd40l_flow.assay.lookup import assay_named, current_assay, using
 from cd40l_flow.assay.texts import load_texts, reason_texts
 from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import RecordError
@@ -50,6 +51,11 @@ def fhir_bundle(
 
     ``controls`` are the results it was judged against, ``people`` the reviewers of the configuration.
     """
+    with using(assay_named(result.assay)):
+        return _bundle(result, digest, controls, state, people)
+
+
+def _bundle(result: Result, digest: str, controls: Sequence[Result], state: ReviewState, people: People | None) -> Json:
     status = STATUS[state.state]
     place = _Places(digest or f"{result.run}/{result.sample}")
     call = state.reviewed_call or result.call
@@ -126,10 +132,12 @@ def _text(bundle: Json) -> str:
     return json.dumps(bundle, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _panel_code() -> Json:
+def _panel_code(*, coded: bool = True) -> Json:
+    """Return what was tested; an assay without a code of its own has the words alone."""
     from cd40l_flow.result.codes import PANEL, SYSTEM
 
-    return {"coding": [coding(SYSTEM, *PANEL)], "text": load_texts()["product"]}
+    words = {"text": load_texts()["product"]}
+    return {"coding": [coding(SYSTEM, *PANEL)], **words} if coded else words
 
 
 def _shared(result: Result, status: str, place: _Places) -> Json:
@@ -158,10 +166,9 @@ def _call_observation(result: Result, call: str, state: ReviewState) -> Json:
         found["dataAbsentReason"] = {"coding": [_VOID], "text": words["repeat"]}
     else:
         found["valueCodeableConcept"] = call_value(call)
-        found["interpretation"] = [
-            interpretation("N" if call == "NORMAL" else "IND" if call == "INDETERMINATE" else "A")
-        ]
-    found["referenceRange"] = [{"text": load_texts()["calls"]["NORMAL"]["word"]}]
+        found["interpretation"] = [interpretation("N" if call in HEALTHY else "IND" if call == INDETERMINATE else "A")]
+    (healthy,) = HEALTHY & calls_of(result.assay)
+    found["referenceRange"] = [{"text": load_texts()["calls"][healthy]["word"]}]
     notes = [load_texts()["sections"]["review"]["states"][state.state]["word"]]
     if call != result.call:
         notes.append(words["automatic"].format(call=load_texts()["calls"][result.call]["word"]))
@@ -172,7 +179,9 @@ def _call_observation(result: Result, call: str, state: ReviewState) -> Json:
 def _presence_observations(result: Result, call: str, state: ReviewState) -> list[Json]:
     """Return the two terms of LOINC; without a value where the reviewers' call is another than the automatic one."""
     words = load_texts()["fhir"]
-    found = []
+    found: list[Json] = []
+    if result.codes is None:
+        return found
     for coded in (result.codes.cd154, result.codes.cd40_ig):
         one: Json = {"code": {"coding": [coding(coded.system, coded.code, coded.name)], "text": coded.name}}
         if state.state == "repeat":
@@ -200,7 +209,7 @@ def _report(
         "identifier": [{"system": f"{LOCAL}:sample", "value": result.sample}],
         "status": status,
         "category": [{"coding": [_SERVICE]}],
-        "code": _panel_code(),
+        "code": _panel_code(coded=result.codes is not None),
         "specimen": [place.refer("specimen")],
         "result": [{"reference": one} for one in observations],
         "conclusion": " ".join(text if text.endswith(".") else f"{text}." for text in sentences),

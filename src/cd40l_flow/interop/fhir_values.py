@@ -8,6 +8,7 @@ from typing import Any
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.result.numbers import clipped, measure_kind
+from cd40l_flow.result.types.b_cells import deciding
 from cd40l_flow.result.types.decision import Coded
 from cd40l_flow.result.types.result import Result
 
@@ -55,6 +56,7 @@ def presence_value(coded: Coded) -> Json:
 
 def quantities(result: Result, controls: Sequence[Result]) -> Iterator[Json]:
     """Yield the numbers that carry a call: percent, MFI and mutant fraction of each reagent, and the activation."""
+    yield from _b_cells(result)
     for reagent in current_assay().targets:
         values = result.numbers(reagent)
         for measure in MEASURES:
@@ -68,6 +70,57 @@ def quantities(result: Result, controls: Sequence[Result]) -> Iterator[Json]:
         yield _activation("activated_events", float(result.activated_events), "events", guard, ())
 
 
+def _b_cells(result: Result) -> Iterator[Json]:
+    """Yield the numbers that carry a call of the B-cell assays, with the limit that they were held against."""
+    if (memory := result.memory) is not None:
+        found = {"switched": memory.switched, "two_marker": memory.switched_two_marker}
+        known = deciding(memory) == "switched"
+        for name, share in found.items():
+            if share is not None and share.percent is not None:
+                decides = name == ("switched" if known else "two_marker")
+                low = memory.limit_low if decides else None
+                yield _measured(f"memory.{name}", name, "percent", (share.percent, share.low, share.high), low)
+        yield _measured("memory.b_events", "b_events", "events", (float(memory.b_events), None, None))
+    for cells in result.cd40.cells if result.cd40 is not None else ():
+        limit = result.configuration.limits.get("b_cells", {}).get("cd40_low_ratio_max")
+        low = float(limit) if isinstance(limit, int | float) else None
+        if cells.ratio is not None:
+            ends = (cells.ratio, cells.ratio_low, cells.ratio_high)
+            yield _measured(f"cd40.{cells.population}", "cd40_ratio", "ratio", ends, low, f" ({cells.population})")
+
+
+def _measured(
+    code: str,
+    measure: str,
+    kind: str,
+    numbers: tuple[float, float | None, float | None],
+    least: float | None = None,
+    of: str = "",
+) -> Json:
+    """Return an observation of a number with its interval and, where there is one, the least of a healthy person."""
+    label = f"{load_texts()['measures'][measure]['label']}{of}"
+    value, *ends = numbers
+    found: Json = {
+        "code": {"coding": [coding(f"{LOCAL}:measure", code.replace(" ", "_"), label)], "text": label},
+        "valueQuantity": _amount(value, kind),
+    }
+    parts = [_end(name, end, kind) for name, end in zip(("low", "high"), ends, strict=True) if end is not None]
+    if parts:
+        found["component"] = parts
+    if least is not None:
+        found["referenceRange"] = [{"low": _amount(least, kind)}]
+    return found
+
+
+def _end(name: str, bound: float, kind: str) -> Json:
+    """Return an end of a 95 % interval as a component of an observation."""
+    words = load_texts()["fhir"][name]
+    return {
+        "code": {"coding": [coding(f"{LOCAL}:interval", f"{name}-95", words)], "text": words},
+        "valueQuantity": _amount(bound, kind),
+    }
+
+
 def _quantity(result: Result, controls: Sequence[Result], reagent: str, measure: str, value: float) -> Json:
     values, kind = result.numbers(reagent), measure_kind(measure)
     label = f"{current_assay().title(reagent)}, {load_texts()['measures'][measure]['label']}"
@@ -76,17 +129,7 @@ def _quantity(result: Result, controls: Sequence[Result], reagent: str, measure:
         "valueQuantity": _amount(value, kind),
     }
     ends = [(end, clipped(measure, values.get(f"{measure}_{end}"))) for end in ("low", "high")]
-    parts = [
-        {
-            "code": {
-                "coding": [coding(f"{LOCAL}:interval", f"{end}-95", load_texts()["fhir"][end])],
-                "text": load_texts()["fhir"][end],
-            },
-            "valueQuantity": _amount(bound, kind),
-        }
-        for end, bound in ends
-        if bound is not None
-    ]
+    parts = [_end(end, bound, kind) for end, bound in ends if bound is not None]
     if parts:
         found["component"] = parts
     low, high = _limits(result, reagent, measure)

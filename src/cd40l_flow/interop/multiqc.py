@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow import __version__
+from cd40l_flow.assay.cd40.rules import B_CELLS
 from cd40l_flow.assay.citations import methods
+from cd40l_flow.assay.effects import HEALTHY, calls_of
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.software import distribution_version, python_version
 from cd40l_flow.cohort.cells import safe
+from cd40l_flow.result.types.b_cells import deciding_share
 from cd40l_flow.result.types.result import Result
 
 Content = dict[str, Any]
@@ -42,6 +45,15 @@ _CALL_COLOURS = [
     {"FUNCTIONAL_DEFECT": "#d55e00"},
     {"ABSENT": "#d55e00"},
     {"INDETERMINATE": "#777777"},
+]
+_B_CELL_COLOURS = [
+    {"SWITCHED_NORMAL": "#0072b2"},
+    {"SWITCHED_LOW": "#e69f00"},
+    {"SWITCHED_ABSENT": "#d55e00"},
+    {"PRESENT": "#0072b2"},
+    {"CD40_LOW": "#e69f00"},
+    {"CD40_ABSENT": "#d55e00"},
+    {"DISCORDANT": "#cc79a7"},
 ]
 
 
@@ -140,7 +152,9 @@ def _percent(title: str, description: str, colours: str) -> Content:
 
 
 def _general(results: Sequence[Result]) -> str:
-    """Return the columns of MultiQC's general statistics."""
+    """Return the columns of MultiQC's general statistics; those of the B-cell assays where a sample is of one."""
+    b_cells = any(result.assay != "cd40l" for result in results)
+    colours = [*_CALL_COLOURS, *(_B_CELL_COLOURS if b_cells else ())]
     columns: list[tuple[str, Callable[[Result], Any], Content]] = [
         (
             "call",
@@ -149,12 +163,8 @@ def _general(results: Sequence[Result]) -> str:
                 "title": "Call",
                 "description": "The automatic call; a reviewer's is in summary.tsv",
                 "scale": False,
-                "cond_formatting_rules": {
-                    next(iter(colour)): [{"s_eq": next(iter(colour))}] for colour in _CALL_COLOURS
-                },
-                "cond_formatting_colours": [
-                    {next(iter(colour)): next(iter(colour.values()))} for colour in _CALL_COLOURS
-                ],
+                "cond_formatting_rules": {next(iter(colour)): [{"s_eq": next(iter(colour))}] for colour in colours},
+                "cond_formatting_colours": [{next(iter(colour)): next(iter(colour.values()))} for colour in colours],
             },
         ),
         (
@@ -184,6 +194,8 @@ def _general(results: Sequence[Result]) -> str:
             _percent("CD40-Ig+", "Above the background's threshold, background-corrected", "RdYlBu"),
         ),
     ]
+    if b_cells:
+        columns += _b_cell_columns()
     configuration = {
         "id": f"{PREFIX}_general",
         "plot_type": "generalstats",
@@ -191,6 +203,29 @@ def _general(results: Sequence[Result]) -> str:
     }
     rows = {result.sample: {name: read(result) for name, read, _ in columns} for result in results}
     return _table(configuration, [name for name, _, _ in columns], rows)
+
+
+def _b_cell_columns() -> list[tuple[str, Callable[[Result], Any], Content]]:
+    """Return the columns of the B-cell assays: name, what reads it of a result, and its header."""
+
+    def switched(result: Result) -> float | None:
+        return deciding_share(result.memory).percent if result.memory is not None else None
+
+    def counted(result: Result) -> int | None:
+        measured = result.memory or result.cd40
+        return measured.b_events if measured is not None else None
+
+    def level(result: Result) -> float | None:
+        cells = result.cd40.cells if result.cd40 is not None else ()
+        return next((one.ratio for one in cells if one.population == B_CELLS), None)
+
+    events: Content = {"title": "B cells", "description": "Live single CD3-CD19+ events", "min": 0}
+    ratio: Content = {"title": "CD40", "description": "CD40 on B cells over the controls'", "min": 0}
+    return [
+        ("switched_percent", switched, _percent("Switched", "Class-switched memory, percent of B cells", "RdYlBu")),
+        ("b_events", counted, {**events, "format": "{:,.0f}", "scale": "Blues"}),
+        ("cd40_ratio", level, {**ratio, "format": "{:.2f}", "scale": "RdYlBu"}),
+    ]
 
 
 def _negative_fractions(results: Sequence[Result]) -> str:
@@ -223,12 +258,14 @@ def _negative_fractions(results: Sequence[Result]) -> str:
 
 def _runs(results: Sequence[Result]) -> str:
     """Return one row a run: whether its controls held, how many samples got which call."""
-    words = load_texts()["calls"]
+    there = {"cd40l", *(result.assay for result in results)}
+    known = {call for assay in there for call in calls_of(assay)}
+    words = {call: text for call, text in load_texts()["calls"].items() if call in known}
     data: Rows = {}
     for run in sorted({str(result.run) for result in results}):
         mine = [result for result in results if result.run == run]
         controls = [result for result in mine if result.role == "control"]
-        failed = [result.sample for result in controls if result.call != "NORMAL"]
+        failed = [result.sample for result in controls if result.call not in HEALTHY]
         status = "no control" if not controls else "control failed" if failed else "control in range"
         tests = [result.call for result in mine if result.role == "test"]
         data[run] = {"status": status, "samples": len(tests)} | {call: tests.count(call) for call in words}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts, reason_texts
 from cd40l_flow.report.banner import finding, title_of
 from cd40l_flow.result.reviews.state import ReviewState
@@ -109,12 +110,15 @@ def history(result: Result) -> list[tuple[str, str]]:
     def hours(value: float | None) -> str:
         return unknown if value is None else str(words["hours"].format(value=f"{value:g}"))
 
-    answers = ("transplant", "calcineurin_inhibitor", "steroid", "anti_cd154", "transfusion")
+    assay = current_assay()
+    answers = ["transplant", "calcineurin_inhibitor", "steroid", "anti_cd154", "transfusion"]
+    times = ["collected_h", "stimulation_h"]
+    if not assay.stimulated:
+        answers, times = [guard.answer for guard in assay.guards if guard.answer], times[:1]
     return [
         *((words[name], getattr(metadata, name)) for name in answers),
         (words["anticoagulant"], metadata.anticoagulant or unknown),
-        (words["collected_h"], hours(metadata.collected_h)),
-        (words["stimulation_h"], hours(metadata.stimulation_h)),
+        *((words[name], hours(getattr(metadata, name))) for name in times),
     ]
 
 

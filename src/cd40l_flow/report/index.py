@@ -12,7 +12,7 @@ from cd40l_flow.base.errors import Problem, RecordError
 from cd40l_flow.figures import contact_sheet, index_charts, index_strips
 from cd40l_flow.figures.binned import NOTHING, Densities, read_densities
 from cd40l_flow.figures.control_chart import control_charts
-from cd40l_flow.report.index_rows import NUMBER_COLUMNS, control_cells, row_view, samples_of
+from cd40l_flow.report.index_rows import B_CELL_COLUMNS, NUMBER_COLUMNS, control_cells, row_view, samples_of
 from cd40l_flow.report.pages import read_asset, security_policy, template
 from cd40l_flow.result.cohort import Entry
 from cd40l_flow.result.families import families as families_of
@@ -83,6 +83,7 @@ def render_index(
     order = sorted(range(len(results)), key=lambda place: samples[place].order)
     ordered, links = [results[place] for place in order], [hrefs[place] for place in order]
     controls = control_cells(samples)
+    b_cells = any(result.assay != "cd40l" for result in results)
     numbers = {result.sample: number for number, result in enumerate(ordered)}
     # Number of a row -> why its binned data are not drawn, known once the contact sheets have been.
     damaged: dict[int, str] = {}
@@ -99,8 +100,11 @@ def render_index(
         "runs": ", ".join(dict.fromkeys(sorted(result.run for result in ordered))),
         "counts": [(call, count) for call, count in counts.items() if count],
         "signed": [(state, count) for state, count in signed.items() if count],
-        "rows": [row_view(number, samples[place], hrefs[place], controls) for number, place in enumerate(order)],
-        "number_columns": NUMBER_COLUMNS,
+        "rows": [
+            row_view(number, samples[place], hrefs[place], controls, b_cells=b_cells)
+            for number, place in enumerate(order)
+        ],
+        "number_columns": (*NUMBER_COLUMNS[:-2], *(B_CELL_COLUMNS if b_cells else ()), *NUMBER_COLUMNS[-2:]),
         "strips": index_strips.draw_strips(ordered),
         "turn": index_strips.TURN,
         "strip_size": (index_strips.WIDTH, index_strips.HEIGHT),

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cd40l_flow.assay.cd40.rules import B_CELLS
+from cd40l_flow.assay.effects import HEALTHY
+from cd40l_flow.assay.lookup import assay_named, using
 from cd40l_flow.assay.texts import load_texts, reason_texts
 from cd40l_flow.report.review import doubt_words
 from cd40l_flow.result.control_levels import Moved, moved_controls
@@ -13,6 +16,7 @@ from cd40l_flow.result.margins import Margin, nearest_margin
 from cd40l_flow.result.numbers import format_measure, format_number
 from cd40l_flow.result.order import CALL_ORDER, QC_ORDER
 from cd40l_flow.result.reviews.state import ReviewState
+from cd40l_flow.result.types.b_cells import Cd40, deciding_share
 from cd40l_flow.result.types.result import Result
 
 View = dict[str, Any]
@@ -27,6 +31,7 @@ _MEASURES = (
     ("cd40ig_negative", "CD40-Ig", "negative_fraction"),
 )
 NUMBER_COLUMNS = (*(name for name, _, _ in _MEASURES), "cd69", "activated")
+B_CELL_COLUMNS = ("switched", "cd40_ratio", "b_events")
 
 
 @dataclass(frozen=True)
@@ -53,9 +58,15 @@ def samples_of(results: Sequence[Result], states: Sequence[ReviewState]) -> list
     for one in moved_controls(results):
         moved.setdefault(one.control, []).append(one)
     return [
-        Sample(result, state, nearest_margin(result), _marks(result, moved.get(result.sample, [])))
+        Sample(result, state, _margin_of(result), _marks(result, moved.get(result.sample, [])))
         for result, state in zip(results, states, strict=True)
     ]
+
+
+def _margin_of(result: Result) -> Margin | None:
+    """Return the margin of a result in the words of its own assay."""
+    with using(assay_named(result.assay)):
+        return nearest_margin(result)
 
 
 def _marks(result: Result, moved: Sequence[Moved]) -> tuple[View, ...]:
@@ -86,7 +97,7 @@ def control_cells(samples: Sequence[Sample]) -> dict[str, View]:
         if result.role != "control":
             continue
         faults = []
-        if result.call != "NORMAL":
+        if result.call not in HEALTHY:
             faults.append(load_texts()["calls"][result.call]["word"])
         if result.qc != "pass":
             faults.append(f"QC {words['qc'][result.qc]}")
@@ -94,7 +105,7 @@ def control_cells(samples: Sequence[Sample]) -> dict[str, View]:
         faults += [mark["short"] for mark in moved]
         if state in ("stale", "repeat", "overridden", "pending"):
             faults.append(words["review"][state])
-        grave = result.call != "NORMAL" or result.qc == "fail" or state in ("stale", "repeat", "overridden")
+        grave = result.call not in HEALTHY or result.qc == "fail" or state in ("stale", "repeat", "overridden")
         grave = grave or bool(moved)
         title = "; ".join([*faults, *(mark["title"] for mark in moved)]) or words["control_good"]
         found[result.sample] = {
@@ -107,8 +118,13 @@ def control_cells(samples: Sequence[Sample]) -> dict[str, View]:
     return found
 
 
-def row_view(number: int, sample: Sample, href: str | None, controls: Mapping[str, View]) -> View:
-    """Return one row of the table; ``controls`` are as `control_cells` gives them."""
+def row_view(
+    number: int, sample: Sample, href: str | None, controls: Mapping[str, View], *, b_cells: bool = False
+) -> View:
+    """Return one row of the table; ``controls`` are as `control_cells` gives them.
+
+    ``b_cells`` says whether it has the columns of the B-cell assays.
+    """
     texts = load_texts()
     result, review = sample.result, sample.review
     call = texts["calls"][result.call]
@@ -118,6 +134,7 @@ def row_view(number: int, sample: Sample, href: str | None, controls: Mapping[st
     words += [f"{mark['code']} {mark['name']}" for mark in sample.marks]
     words += [control["title"] for control in beside if control["faults"]]
     numbers = [_number(measure, result.numbers(reagent).get(measure)) for _, reagent, measure in _MEASURES]
+    numbers += _b_cell_numbers(result) if b_cells else []
     numbers += [_number("cd69_percent", result.cd69_percent), _number("activated_events", result.activated_events)]
     return {
         "number": number,
@@ -146,6 +163,21 @@ def row_view(number: int, sample: Sample, href: str | None, controls: Mapping[st
         "numbers": numbers,
         "search": " ".join(words).lower(),
     }
+
+
+def _b_cell_numbers(result: Result) -> list[View]:
+    """Return the numbers of the B-cell assays: the switched share, CD40 of B cells over the control's, B cells."""
+    measured = result.memory or result.cd40
+    found = [
+        ("switched", deciding_share(result.memory).percent if result.memory is not None else None),
+        ("cd40_ratio", _level(result.cd40) if result.cd40 is not None else None),
+        ("b_events", measured.b_events if measured is not None else None),
+    ]
+    return [_number(measure, value) for measure, value in found]
+
+
+def _level(cd40: Cd40) -> float | None:
+    return next((one.ratio for one in cd40.cells if one.population == B_CELLS), None)
 
 
 def _margin(margin: Margin | None) -> View:

@@ -115,4 +115,5 @@ def _facts(result: Result) -> dict[str, str]:
         "shift": limit("mixture", "shift_max"),
         "healthy_sd": limit("mixture", "healthy_negative_sd"),
         "backgrounds": backgrounds,
+        **{name: str(words[name]) for name in ("assay_what", "assay_statistics") if name in words},
     }

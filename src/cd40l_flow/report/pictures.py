@@ -36,11 +36,18 @@ def _figure(subject: Subject, control: Subject | None, reagent: str) -> View:
         other = _person(control, words["control"].format(sample=control.result.sample))
     svg = page_figure(reagent, patient, other)
     how = words["over_control"] if control is not None else words["alone"]
+    return picture(
+        svg, words["alt"].format(sample=sample, reagent=reagent, beside=how, other=beside(reagent)), sample, reagent
+    )
+
+
+def picture(svg: bytes, alt: str, sample: str, what: str) -> View:
+    """Return a figure of a sample, SVG, as the template shows it: ``what`` it is of names the file it is saved as."""
     return {
         "source": f"data:image/svg+xml;base64,{base64.b64encode(svg).decode('ascii')}",
-        "alt": words["alt"].format(sample=sample, reagent=reagent, beside=how, other=beside(reagent)),
-        "file": f"{sample}_{reagent.lower().replace('-', '')}",
-        "reagent": reagent,
+        "alt": alt,
+        "file": f"{sample}_{what.lower().replace('-', '')}",
+        "reagent": what,
     }
 
 

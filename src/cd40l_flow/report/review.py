@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cd40l_flow.assay.effects import calls_of
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.cohort.reviewers import People
 from cd40l_flow.result.order import CALL_ORDER
@@ -40,7 +41,8 @@ def review_view(result: Result, sign_off: SignOff) -> View:
     state, people = sign_off.state, sign_off.people
     words = texts["sections"]["review"]
     calls = texts["calls"]
-    forbidden = [call for call in CALL_ORDER if blocked(result.role, result.sex, call)]
+    own = [call for call in CALL_ORDER if call in calls_of(result.assay)]
+    forbidden = [call for call in own if blocked(result.role, result.sex, call)]
     waits = state.state == "pending" and state.second
     second = words["second"][state.second].format(call=calls[result.call]["word"]) if waits else ""
     return {
@@ -64,7 +66,7 @@ def review_view(result: Result, sign_off: SignOff) -> View:
         "accept_blocked": result.call in forbidden,
         "overrides": [
             {"call": call, "word": calls[call]["word"], "blocked": call in forbidden}
-            for call in CALL_ORDER
+            for call in own
             if call != result.call
         ],
         "people": [person.name for person in people.listed],
@@ -142,8 +144,8 @@ def _form(result: Result, sign_off: SignOff) -> View:
         "sample": result.sample,
         "result_digest": subject.digest,
         "automatic_call": result.call,
-        "grave": list(NEED_SECOND_SIGNATURE),
-        "need_gates": list(NEED_GATES),
+        "grave": [call for call in NEED_SECOND_SIGNATURE if call in calls_of(result.assay)],
+        "need_gates": [call for call in NEED_GATES if call in calls_of(result.assay)],
         "gates": subject.gates,
         "shared": sorted(subject.shared),
         "previous": state.heads,

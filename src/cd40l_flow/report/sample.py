@@ -7,25 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow.assay.citations import methods
+from cd40l_flow.assay.lookup import assay_named, using
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import RecordError
 from cd40l_flow.figures.binned import NOTHING, read_densities
 from cd40l_flow.report.acquisition import acquisition_views, matrix_views, slope_views, uncut_words
 from cd40l_flow.report.banner import banner
-from cd40l_flow.report.figures import Subject, activation_views, gating_views, target_views, why_absent
+from cd40l_flow.report.figures import Subject, gating_views, why_absent
+from cd40l_flow.report.first_page import own_parts
 from cd40l_flow.report.headline import headline, history, limiting, quality, signers, slots
 from cd40l_flow.report.methods import configuration_view, method_sections
 from cd40l_flow.report.pages import read_asset, running_header, security_policy, template
-from cd40l_flow.report.pictures import main_figures
-from cd40l_flow.report.quantity import quantity, results_table
 from cd40l_flow.report.replicates import replicate_views
 from cd40l_flow.report.review import SignOff, gate_verdicts, review_view
 from cd40l_flow.report.tables import (
     compared_populations,
     gate_rows,
     guard_rows,
-    measures_table,
     message_rows,
     method_rows,
     rule_rows,
@@ -67,6 +66,17 @@ def render_report(
     ``sign_off`` is what a review is bound to and what the reviews amount to; ``not_shown`` what could not be read of it
     or its controls, in words.
     """
+    with using(assay_named(subject.result.assay)):
+        return _rendered(subject, controls, provenance, sign_off, not_shown)
+
+
+def _rendered(
+    subject: Subject,
+    controls: Sequence[Subject],
+    provenance: Mapping[str, str],
+    sign_off: SignOff,
+    not_shown: Sequence[str],
+) -> str:
     from markupsafe import Markup
 
     from cd40l_flow.figures import acquisition as figures_acquisition
@@ -79,7 +89,7 @@ def render_report(
     lines = {
         "t": figures_target.STYLES,
         "g": figures_gating.STYLES,
-        "c": figures_acquisition.STYLES,
+        "c": figures_acquisition.styles(),
     }
     drawn = [rules(prefix, styles) for prefix, styles in lines.items()]
     head, review = headline(result, sign_off.state), review_view(result, sign_off)
@@ -104,26 +114,21 @@ def render_report(
         "head": head,
         "slots": slots(result),
         "history": history(result),
-        "quantity": quantity(result, control_results),
-        "results": results_table(result, control_results),
+        **own_parts(subject, control, control_results),
         "decided": decided_by(result),
         "nearest": nearest_limit(result),
         "quality": quality(result),
         "limiting": limiting(result),
         "signers": signers(review["signatures"]),
-        "pictures": main_figures(subject, control),
-        "targets": target_views(subject, control),
-        "activation": activation_views(subject, control),
         "gating": gating_views(subject, control),
         "acquisition": acquisition_views(subject, control),
         "uncut": uncut_words(result),
-        "course_styles": figures_acquisition.STYLES,
+        "course_styles": figures_acquisition.styles(),
         "matrices": matrix_views(result),
         "slopes": slope_views(result),
         "replicates": replicate_views(result),
         "review": review,
         "verdicts": gate_verdicts(sign_off.state, sign_off.subject),
-        "measures": measures_table(result, control_results),
         "why_absent": why_absent(result),
         "guards": guard_rows(result),
         "rules": rule_rows(result),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.assay.effects import INDETERMINATE
-from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.lookup import assay_named, using
 from cd40l_flow.base.model import Arrays, Tube
 from cd40l_flow.cohort.ages import age_band
 from cd40l_flow.cohort.job import PlannedJob
@@ -37,7 +37,10 @@ def failed_result(planned: PlannedJob, why: str) -> Result:
     sample = job.sample
     message = f"{sample.sample}: {why}"
     control = sample.role == "control"
-    reagents = [name for name in current_assay().targets if any(_measures(tube, name) for tube in sample.tubes)]
+    assay = assay_named(sample.assay)
+    reagents = [name for name in assay.targets if any(_measures(tube, name) for tube in sample.tubes)]
+    with using(assay):
+        coded = undecided_codes()
     guard = Guard(code=CODE, reagent=None, fired=True, effect="hard", value=None, limit=None, unit="", message=message)
     return finished(
         Result(
@@ -64,7 +67,7 @@ def failed_result(planned: PlannedJob, why: str) -> Result:
             qc="fail",
             subcalls={name: Subcall(call=INDETERMINATE, reasons=[CODE]) for name in reagents},
             statement=list(_CONTROL if control else _TEST),
-            codes=undecided_codes(),
+            codes=coded,
             would_change=[],
             guards=[guard],
             odds=Odds(joint={}, binding_ratio=None),

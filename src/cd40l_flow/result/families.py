@@ -12,6 +12,7 @@ MEASURES = (
     *("percent_positive", "negative_fraction", "mfi_ratio"),
     *("mutant_fraction", "mutant_fraction_low", "mutant_fraction_high"),
 )
+ASSAY = "cd40l"  # of which the sentences speak
 LOST = (ABSENT, FUNCTIONAL_DEFECT)
 STATEMENTS = {
     "support": (
@@ -41,7 +42,7 @@ def families(results: Sequence[Result]) -> list[dict[str, Any]]:
     """
     together: dict[str, list[Result]] = {}
     for result in sorted(results, key=lambda result: str(result.sample)):
-        if result.family and result.role == "test":
+        if result.family and result.role == "test" and result.assay == ASSAY:
             together.setdefault(result.family, []).append(result)
     return [
         {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from cd40l_flow.assay.effects import NORMAL
+from cd40l_flow.assay.effects import HEALTHY
 from cd40l_flow.result.reviews.doubts import Doubt
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def control_doubts(controls: Mapping[str, ReviewState], latest: list[Review]) ->
 
     ``controls`` are what the reviews of each control amount to, ``latest`` the patient's last reviews. A control that
     is to be repeated, is out of date, or has a decision other than accepted is no ground for any; one that was
-    overridden to NORMAL only for reviews that were signed in sight of it.
+    overridden to what a healthy person is called only for reviews that were signed in sight of it.
     """
     found = (_doubt(name, state, latest) for name, state in sorted(controls.items()))
     return [doubt for doubt in found if doubt is not None]
@@ -36,7 +36,7 @@ def _doubt(name: str, control: ReviewState, latest: list[Review]) -> Doubt | Non
         return Doubt("control_disputed", values | {"call": by[-1].call or ""})
     if control.state != "overridden":
         return None
-    if control.reviewed_call != NORMAL:
+    if control.reviewed_call not in HEALTHY:
         return Doubt("control_overridden", values)
     signed = {review.digest for review in control.signatures}
     seen = all(signed <= control.chain.behind(review.controls.get(name, ())) for review in latest)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cd40l_flow.assay.effects import GRAVE, calls_of
 from cd40l_flow.cohort.reviewers import People
 from cd40l_flow.result.reviews.files import FIRST_VERSION, Review, blocked
 from cd40l_flow.result.reviews.signable import GatePlace, Signable
 
-NEED_SECOND_SIGNATURE = ("ABSENT", "FUNCTIONAL_DEFECT")
+NEED_SECOND_SIGNATURE = GRAVE
 # Calls that nobody signs who has not judged every gate.
-NEED_GATES = ("ABSENT", "FUNCTIONAL_DEFECT")
+NEED_GATES = GRAVE
 _DO_NOT_EDIT = "Sign again in the report; do not edit the file."
 
 
@@ -20,6 +21,8 @@ def fault_of(result: Signable, review: Review, people: People) -> tuple[str, str
     if review.automatic_call != result.call:
         message = f"says that the automatic call is {review.automatic_call}; the result says {result.call}."
         return "automatic_call", message, _DO_NOT_EDIT
+    if review.call is not None and review.call not in calls_of(result.assay):
+        return "reviewed_call", f"signs {review.call}, which is no call of this assay.", _DO_NOT_EDIT
     if blocked(result.role, result.sex, review.call):
         message = f"signs {review.call}, whose words depend on the sex, which the sheet does not tell."
         return "decision", message, "Fill in the sex, run the workflow again and sign the new report."

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.lookup import assay_named
 from cd40l_flow.base.plain_json import canonical
 from cd40l_flow.result.types.gates import Gate
 from cd40l_flow.result.types.result import Result
@@ -29,6 +29,7 @@ class Signable:
     role: str
     sex: str
     controls: tuple[str, ...] = ()
+    assay: str = "cd40l"
     tubes: frozenset[tuple[str, str, str]] = frozenset()
     shared: frozenset[str] = frozenset()
     gates: tuple[GatePlace, ...] = ()
@@ -36,7 +37,7 @@ class Signable:
 
 def signable(result: Result, digest: str) -> Signable:
     """Return what reviews need of a result."""
-    targets = {f"{name}+" for name in current_assay().targets}
+    targets = {f"{name}+" for name in assay_named(result.assay).targets}
     drawn = [gate for gate in result.gates if gate.population not in targets and _is_drawn(gate)]
     shared = dict.fromkeys(gate.population for gate in drawn if gate.tube is None)
     for_one = dict.fromkeys((gate.tube, gate.population) for gate in drawn if gate.population not in shared)
@@ -51,6 +52,7 @@ def signable(result: Result, digest: str) -> Signable:
         role=result.role,
         sex=result.sex,
         controls=tuple(result.controls),
+        assay=result.assay,
         tubes=frozenset((tube.fcs, tube.stimulation, tube.reagent) for tube in result.tubes),
         shared=frozenset(shared),
         gates=tuple(dict.fromkeys(places)),
@@ -80,7 +82,7 @@ def parts_of(result: Result) -> dict[str, str]:
         "panels": [plain["configuration"]["panels"], plain["configuration"]["spillover"]],
         "reference": plain["reference"],
         "gates": gates,
-        "measures": plain["reagents"],
+        "measures": plain["reagents"] if result.assay == "cd40l" else [plain["memory"], plain["cd40"]],
         "call": [plain["call"], plain["reasons"], {name: sub["call"] for name, sub in plain["subcalls"].items()}],
     }
     return {name: hashlib.sha256(canonical(value).encode()).hexdigest()[:16] for name, value in parts.items()}

@@ -1,0 +1,309 @@
+"""What was measured of B cells: a sentence and a table of results for page one, and the measures of the annex."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cd40l_flow.assay.effects import INDETERMINATE, PRESENT, SWITCHED_NORMAL
+from cd40l_flow.assay.texts import load_texts
+from cd40l_flow.report.figures import why_absent
+from cd40l_flow.result.numbers import format_interval, format_number, format_unit
+from cd40l_flow.result.types.b_cells import Cd40, Cd40Cells, Memory, Share, deciding, deciding_share
+from cd40l_flow.result.types.result import Result
+
+View = dict[str, Any]
+
+SUBSETS = ("switched", "switched_two_marker", "igm_only", "non_switched", "naive", "double_negative", "plasmablasts")
+_SMALLEST = 0.005  # percent: what is less would be written as 0.00 %
+_HEALTHY = (SWITCHED_NORMAL, PRESENT)
+
+
+def share_words(share: Share | None) -> str:
+    """Return a share in words: a percent, never a bare nought: what was not seen, or too little to write, says so."""
+    words = load_texts()["page"]
+    if share is None or share.percent is None:
+        return str(words["unmeasured"])
+    if share.percent < _SMALLEST:
+        return str(words["none_seen"] if share.events == 0 else words["least"])
+    return format_number("percent", share.percent)
+
+
+def share_interval(share: Share | None) -> str:
+    """Return the 95 % interval of a share, empty where it has none."""
+    if share is None or share.percent is None:
+        return ""
+    return format_interval("percent", {"percent_low": share.low, "percent_high": share.high})
+
+
+def sentence(result: Result) -> str:
+    """Return one sentence with what was measured, its interval and what it is held against."""
+    if result.memory is not None:
+        return _memory_sentence(result, result.memory)
+    if result.cd40 is not None:
+        return _cd40_sentence(result.cd40)
+    return f"{load_texts()['page']['sentence']['nothing'].format(why=why_absent(result).rstrip('.'))}."
+
+
+def _in_brackets(interval: str) -> str:
+    return str(load_texts()["page"]["sentence"]["interval"].format(interval=interval)) if interval else ""
+
+
+def _memory_sentence(result: Result, memory: Memory) -> str:
+    words, name, share = load_texts()["page"]["sentence"], deciding(memory), deciding_share(memory)
+    parts = [words["unresolved"].format(why=memory.unresolved.rstrip("."))] if memory.unresolved else []
+    if share.percent is not None:
+        interval = _in_brackets(share_interval(share))
+        told = {"value": share_words(share), "interval": interval, "events": format_number("events", memory.b_events)}
+        parts.append(words["switched"].format(name=words["names"][name], **told))
+        if memory.limit_low is not None:
+            known = words["limit" if result.age_band is not None else "any_age"]
+            text = known.format(limit=format_number("percent", memory.limit_low))
+            if memory.age_median is not None:
+                text += words["median"].format(median=format_number("percent", memory.age_median))
+            parts.append(text)
+    whole = _in_brackets(share_interval(memory.b_cells))
+    parts.append(words["b_cells"].format(value=share_words(memory.b_cells), interval=whole))
+    return "; ".join(parts) + "."
+
+
+def _cd40_sentence(cd40: Cd40) -> str:
+    page = load_texts()["page"]
+    words, parts = page["sentence"], []
+    for one in cd40.cells:
+        told = {"cells": page["cells"].get(one.population, one.population), "positive": share_words(one.positive)}
+        told["events"] = format_number("events", one.events)
+        if one.ratio is None:
+            parts.append(words["alone"].format(**told))
+        else:
+            interval = _in_brackets(_ratio_interval(one))
+            parts.append(words["level"].format(value=_ratio(one.ratio), interval=interval, **told))
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def results_rows(result: Result, controls: Sequence[Result]) -> list[View]:
+    """Return the rows of results: subsets beside the limits of the age, or CD40 beside the control's."""
+    if result.memory is not None:
+        return _memory_rows(result, result.memory)
+    if result.cd40 is not None:
+        return _cd40_rows(result, result.cd40, [one.cd40 for one in controls if one.cd40 is not None])
+    return []
+
+
+def _row(name: str, share: Share | None = None, **more: Any) -> View:
+    usual = {"word": "", "value": share_words(share), "interval": share_interval(share), "control": ""}
+    return {"name": name, **usual, "flag": "none", "flag_word": "–", "reference": "", **more}
+
+
+def _memory_rows(result: Result, memory: Memory) -> list[View]:
+    words, decides, rows = load_texts()["page"], deciding(memory), []
+    for name in SUBSETS:
+        share: Share | None = getattr(memory, name)
+        if share is None and name != "switched":
+            continue
+        row = _row(words["rows"][name], share)
+        if name == decides:
+            row |= {"word": words["results"][result.call], **_flag(result.call)}
+            if memory.limit_low is not None:
+                row["reference"] = words["of_age"].format(limit=format_number("percent", memory.limit_low))
+            if memory.age_median is not None:
+                row["control"] = format_number("percent", memory.age_median)
+        rows.append(row)
+    return [*rows, _row(words["rows"]["b_cells"], memory.b_cells, **_check(result, "B_ABSENT")), _counted(result)]
+
+
+def _flag(call: str) -> View:
+    words = load_texts()["page"]["flags"]
+    if call == INDETERMINATE:
+        return {"flag": "open", "flag_word": words["open"]}
+    return {
+        "flag": "normal" if call in _HEALTHY else "abnormal",
+        "flag_word": words["normal" if call in _HEALTHY else "low"],
+    }
+
+
+def _check(result: Result, code: str) -> View:
+    """Return flag and reference by a check that asks for at least its limit."""
+    words = load_texts()["page"]["flags"]
+    guard = next((one for one in result.guards if one.code == code and one.limit is not None), None)
+    if guard is None or guard.fired is None:
+        return {}
+    flag, word = ("abnormal", "low") if guard.fired else ("normal", "normal")
+    return {
+        "flag": flag,
+        "flag_word": words[word],
+        "reference": f"≥ {format_unit(guard.unit, guard.limit, limit=True)}",
+    }
+
+
+def _counted(result: Result) -> View:
+    words = load_texts()["page"]["rows"]
+    measured = result.memory or result.cd40
+    events = measured.b_events if measured is not None else None
+    name = words["b_events"] if "b_events" in words else words["events"].format(cells=_first("B cells"))
+    return _row(name, value=format_number("events", events), interval="", **_check(result, "TOO_FEW_B"))
+
+
+def _first(cells: str) -> str:
+    return str(load_texts()["page"]["cells_first"].get(cells, cells))
+
+
+def _ratio(ratio: float) -> str:
+    # The median may lie at the isotype's, or below: no bare nought for what was measured.
+    return format_number("ratio", ratio) if ratio >= _SMALLEST else "<0.01"
+
+
+def _ratio_interval(cells: Cd40Cells) -> str:
+    if cells.ratio_low is None or cells.ratio_high is None:
+        return ""
+    return f"{_ratio(cells.ratio_low)} to {_ratio(cells.ratio_high)}"
+
+
+def _cd40_rows(result: Result, cd40: Cd40, controls: Sequence[Cd40]) -> list[View]:
+    words, rows = load_texts()["page"], []
+    theirs = {one.population: one for control in reversed(controls) for one in control.cells}
+    low = result.configuration.limits.get("b_cells", {}).get("cd40_low_ratio_max")
+    for one in cd40.cells:
+        cells = words["cells"].get(one.population, one.population)
+        subcall = result.subcalls.get(one.population)
+        call = subcall.call if subcall is not None else INDETERMINATE
+        beside = theirs.get(one.population)
+        rows.append(
+            {
+                **_row(words["rows"]["level"].format(cells=cells)),
+                "word": words["results"].get(call, ""),
+                "value": words["ratio"].format(value=_ratio(one.ratio)) if one.ratio is not None else _mfi(one.mfi),
+                "interval": _ratio_interval(one),
+                "control": _mfi(beside.mfi) if beside is not None and beside.mfi is not None else "",
+                "reference": f"≥ {low:g}" if isinstance(low, int | float) else "",
+                **_flag(call),
+            }
+        )
+        positive = _row(words["rows"]["positive"].format(cells=cells), one.positive)
+        rows.append(positive | {"control": share_words(beside.positive) if beside is not None else ""})
+        if one.population != "B cells":
+            name = words["rows"]["events"].format(cells=_first(one.population))
+            rows.append(_row(name, value=format_number("events", one.events), interval=""))
+    return [*rows, _row(words["rows"]["b_cells"], cd40.b_cells), _counted(result)]
+
+
+def _mfi(value: float | None) -> str:
+    return str(load_texts()["page"]["control_level"].format(value=format_number("intensity", value)))
+
+
+def measures_view(result: Result, controls: Sequence[Result]) -> View | None:
+    """Return every measure of sample and controls, a column each, as the template of the measures takes it."""
+    part = "memory" if result.memory is not None else "cd40"
+    subjects = [one for one in (result, *controls) if getattr(one, part) is not None]
+    if result not in subjects:
+        return None
+    groups, facts = (_memory_measures if part == "memory" else _cd40_measures)(subjects)
+    return {
+        "reagents": [{"name": load_texts()["assays"][result.assay], "span": len(subjects)}],
+        "subjects": [{"sample": one.sample, "own": one is result} for one in subjects],
+        "groups": [
+            {"name": name, "rows": [{"label": label, "help": "", "cells": cells} for label, cells in rows]}
+            for name, rows in groups.items()
+        ],
+        "facts": [{"label": label, "cells": cells} for label, cells in facts],
+    }
+
+
+Rows = list[tuple[str, list[View]]]
+
+
+def _cell(value: str, interval: str = "") -> View:
+    return {"value": value, "interval": interval}
+
+
+def _share_cell(share: Share | None) -> View:
+    plain = "" if share is None else load_texts()["b_cell_measures"]["by_threshold"].format(
+        events=format_number("events", share.events),
+        percent=share_words(Share(share.threshold_percent, None, None, share.events, share.threshold_percent)),
+    )  # fmt: skip
+    interval = share_interval(share)
+    return _cell(share_words(share), f"{interval} {plain}".strip())
+
+
+def _numbers(subjects: Sequence[Any], names: Mapping[str, str]) -> Rows:
+    words = load_texts()["b_cell_measures"]
+    return [
+        (words[name], [_cell(format_number(kind, getattr(one, name))) for one in subjects])
+        for name, kind in names.items()
+    ]
+
+
+def _memory_measures(results: Sequence[Result]) -> tuple[Mapping[str, Rows], list[tuple[str, list[str]]]]:
+    words, rows = load_texts()["b_cell_measures"], load_texts()["page"]["rows"]
+    found = [one.memory for one in results if one.memory is not None]
+    groups: dict[str, Rows] = {
+        "share": [(rows[name], [_share_cell(getattr(one, name)) for one in found]) for name in ("b_cells", *SUBSETS)]
+        + _numbers(found, {"lymphocytes": "events", "b_events": "events", "transitional_percent": "percent"}),
+        "age": _numbers(
+            found, {"age_z": "number", "limit_low": "percent", "limit_absent": "percent", "age_median": "percent"}
+        ),
+        "brightness": _numbers(
+            found,
+            {
+                **{"cd27_separation": "number", "cd27_threshold": "intensity", "cd27_negative_median": "intensity"},
+                **{"igd_separation": "number", "igd_negative_percent": "percent", "igd_median": "intensity"},
+                **{"igm_median": "intensity", "cd3_percent": "percent"},
+            },
+        ),
+    }
+    facts = [
+        (words["cd27_background"], [one.cd27_background or "–" for one in found]),
+        (words["table"], [one.table or "–" for one in found]),
+        (words["tubes"], [", ".join(one.tubes) for one in found]),
+        (words["notes"], [" ".join(one.notes) or "–" for one in found]),
+    ]
+    return groups, facts
+
+
+def _cd40_measures(results: Sequence[Result]) -> tuple[Mapping[str, Rows], list[tuple[str, list[str]]]]:
+    words = load_texts()["b_cell_measures"]
+    found = [one.cd40 for one in results if one.cd40 is not None]
+    populations = dict.fromkeys(cells.population for one in found for cells in one.cells)
+    groups: dict[str, Rows] = {"level": [], "cells": []}
+    for population in populations:
+        cells = [next((each for each in one.cells if each.population == population), None) for one in found]
+        name = _first(population)
+        ratios = [
+            _cell("–") if one is None or one.ratio is None else _cell(_ratio(one.ratio), _ratio_interval(one))
+            for one in cells
+        ]
+        negative = [_negative(one) for one in cells]
+        medians = [
+            [_cell("–" if one is None else format_number("intensity", getattr(one, key))) for one in cells]
+            for key in ("mfi", "mfi_background")
+        ]
+        groups["level"] += [
+            (words["ratio"].format(cells=name), ratios),
+            (words["mfi"].format(cells=name), medians[0]),
+            (words["mfi_background"].format(cells=name), medians[1]),
+            (
+                words["positive"].format(cells=name),
+                [_share_cell(None if one is None else one.positive) for one in cells],
+            ),
+            (words["negative_fraction"].format(cells=name), negative),
+        ]
+        counts = [_cell("–" if one is None else format_number("events", one.events)) for one in cells]
+        groups["cells"].append((words["events"].format(cells=name), counts))
+    groups["cells"] += [
+        (words["b_cells"], [_share_cell(one.b_cells) for one in found]),
+        *_numbers(found, {"lymphocytes": "events", "cd3_percent": "percent"}),
+    ]
+    facts = [
+        (words["background"], [one.background or "–" for one in found]),
+        (words["tubes"], [", ".join(one.tubes) for one in found]),
+        (words["notes"], [" ".join(one.notes) or "–" for one in found]),
+    ]
+    return groups, facts
+
+
+def _negative(cells: Cd40Cells | None) -> View:
+    if cells is None or cells.negative_fraction is None:
+        return _cell("–")
+    ends = {"fraction_low": cells.negative_fraction_low, "fraction_high": cells.negative_fraction_high}
+    return _cell(format_number("fraction", cells.negative_fraction), format_interval("fraction", ends))
