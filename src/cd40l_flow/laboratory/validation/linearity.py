@@ -59,7 +59,9 @@ def linearity(series: Mapping[tuple[str, str], Pairs]) -> Linearity | None:
         if len(measured) > 1:
             mean = _mean(measured, len(measured))
             line = intercept.value + slope.value * x
-            deviation = Estimate(mean.value - line, _less(mean.low, line), _less(mean.high, line), len(measured))
+            deviation = Estimate(
+                mean.value - line, _less(mean.low, line), _less(mean.high, line), len(measured), mean.groups
+            )
             levels[x] = (mean, deviation)
     return Linearity(slope, intercept, bend, levels)
 
