@@ -14,10 +14,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from cd40l_flow.assay.cd40.rules import B_CELLS
-from cd40l_flow.assay.effects import HEALTHY, calls_of
 from cd40l_flow import __version__
+from cd40l_flow.assay.cd40.rules import B_CELLS
 from cd40l_flow.assay.citations import methods
+from cd40l_flow.assay.effects import HEALTHY, calls_of
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.base.disk import write_atomically
@@ -163,12 +163,8 @@ def _general(results: Sequence[Result]) -> str:
                 "title": "Call",
                 "description": "The automatic call; a reviewer's is in summary.tsv",
                 "scale": False,
-                "cond_formatting_rules": {
-                    next(iter(colour)): [{"s_eq": next(iter(colour))}] for colour in colours
-                },
-                "cond_formatting_colours": [
-                    {next(iter(colour)): next(iter(colour.values()))} for colour in colours
-                ],
+                "cond_formatting_rules": {next(iter(colour)): [{"s_eq": next(iter(colour))}] for colour in colours},
+                "cond_formatting_colours": [{next(iter(colour)): next(iter(colour.values()))} for colour in colours],
             },
         ),
         (

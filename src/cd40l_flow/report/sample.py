@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cd40l_flow.assay.lookup import assay_named, using
 from cd40l_flow.assay.citations import methods
+from cd40l_flow.assay.lookup import assay_named, using
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import RecordError
