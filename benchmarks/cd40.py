@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cd40l_flow.analyse import analyse
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.result.types.result import Result
 from cd40l_flow.simulate.b_cells import BSample, BScenario, day_control, write_b_cells
 from cd40l_flow.simulate.b_cells.samples import CD40
 from cd40l_flow.simulate.b_cells.scenarios import CD40_PATIENTS
+from cd40l_flow.steps import analyse_sample
 
 OUT = Path(__file__).parent / "cd40.md"
 SEED, EACH, A_RUN = 1000, 30, 10
@@ -75,10 +75,10 @@ def judge(run: tuple[int, BSample, list[BSample]]) -> list[Judged]:
         write_b_cells(Path(), seed, (control, *samples))
         try:
             plan = load_plan("config/config.yaml")
-            lent = {control.sample: analyse(plan.job(control.sample), {})[0]}
+            lent = {control.sample: analyse_sample(plan.job(control.sample), {})[0]}
         except (Cd40lFlowError, LookupError) as error:
             return [Judged(sample, f"FAILED {type(error).__name__}", (str(error)[:120],)) for sample in samples]
-        return [judged(sample, analyse(plan.job(sample.sample), lent)[0]) for sample in samples]
+        return [judged(sample, analyse_sample(plan.job(sample.sample), lent)[0]) for sample in samples]
 
 
 def judged(sample: BSample, result: Result) -> Judged:

@@ -56,7 +56,9 @@ git -C "$here" archive HEAD Makefile Snakefile environment.yml profiles pyprojec
     | tar -C "$root/data" -xf -
 chown -R 12345:12345 "$root/data"
 begun=$SECONDS
-if ! env -i PATH=/opt/cd40l-flow/bin:/usr/sbin:/usr/bin:/bin LANG=C.UTF-8 HOME=/tmp chroot --userspec=12345:12345 "$root" \
+# The variables of the Dockerfile; chroot itself lies in /usr/sbin.
+mapfile -t variables < <(sed -n 's/^ENV //p' "$here/container/Dockerfile" | sed 's/\$PATH/\/usr\/sbin:\/usr\/bin:\/bin/' | tr ' ' '\n')
+if ! env -i "${variables[@]}" chroot --userspec=12345:12345 "$root" \
     make -C /data --no-print-directory demo VENV=/opt/cd40l-flow --old-file=/opt/cd40l-flow/.installed >"$root/demo.log" 2>&1; then
     cat "$root/demo.log" >&2
     exit 1

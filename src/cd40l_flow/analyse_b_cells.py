@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 import msgspec
 
 from cd40l_flow.base.model import Arrays
+from cd40l_flow.cohort.ages import fine_band
 from cd40l_flow.cohort.settings import Job
 from cd40l_flow.decision.b_cells.age_curve import AgeCurve
 from cd40l_flow.decision.b_cells.cd40 import cd40_measures
@@ -182,6 +183,7 @@ def _memory_record(job: Job, found: MemoryMeasures | None) -> Memory | None:
         return None
     age = memory_numbers(job.sample, found, _curve(job), job.settings.limits)
     beside = {
+        "age_band": fine_band(job.sample.age_years),
         "age_z": age.age_z,
         "limit_low": age.limit_low,
         "limit_absent": age.limit_absent,

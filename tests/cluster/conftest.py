@@ -28,6 +28,7 @@ class Site:
     cohort: Path
     folder: Path
     layout: Sequence[str] = OURS
+    plain: bool = False  # no faults can be asked for, and none is looked for at every step
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command that an administrator would give; further arguments go to Snakemake."""
@@ -41,15 +42,21 @@ class Site:
     def environment(self) -> dict[str, str]:
         """Return the environment of Snakemake and, through it, of the jobs."""
         scripts = Path(sys.executable).parent
+        shim = "" if self.plain else f"{self.folder / 'bin'}{os.pathsep}"
         return {
             **os.environ,
             **self.cluster.environment,
-            "PATH": f"{self.folder / 'bin'}{os.pathsep}{scripts}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{shim}{scripts}{os.pathsep}{os.environ['PATH']}",
             "FAULTS_TEST": str(self.folder),
             "FAULTS_TEST_REAL": real_command(),
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
         }
+
+    @property
+    def logs(self) -> Path:
+        """Return where the plugin writes what submissions print."""
+        return self.cohort / ".snakemake" / "slurm_logs"
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start Snakemake in the working directory and do not wait for it."""
@@ -110,7 +117,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def site(cluster: Cluster, tmp_path: Path) -> Iterator[Callable[[Path], Site]]:
+def site(cluster: Cluster, tmp_path: Path) -> Iterator[Callable[..., Site]]:
     """Return what makes a site of a working directory; nodes and queue are as new in the end."""
     folder = tmp_path / "site"
     for name in ("bin", "faults", "begun"):
@@ -118,7 +125,7 @@ def site(cluster: Cluster, tmp_path: Path) -> Iterator[Callable[[Path], Site]]:
     shim = folder / "bin" / "cd40l-flow"
     shim.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT / "tests" / "helpers" / "faulty.py"} "$@"\n', "utf-8")
     shim.chmod(0o755)
-    yield lambda cohort: Site(cluster, cohort, folder)
+    yield lambda cohort, *, plain=False: Site(cluster, cohort, folder, plain=plain)
     cluster.cancel_all()
     for node in cluster.nodes:
         if "DOWN" in cluster.tell("scontrol", "show", "node", node):

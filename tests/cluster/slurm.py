@@ -39,6 +39,9 @@ class Finished:
     job: str
     state: str
     nodes: str
+    partition: str
+    account: str
+    cpus: int
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,13 @@ class Cluster:
         path = self.folder / "finished.txt"
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         told = [dict(part.split("=", 1) for part in line.split() if "=" in part) for line in lines]
-        return [Finished(one["JobId"], one["JobState"], one.get("NodeList", "")) for one in told]
+        return [
+            Finished(
+                *(one["JobId"], one["JobState"], one.get("NodeList", "")),
+                *(one["Partition"], one.get("Account", ""), int(one["ProcCnt"])),
+            )
+            for one in told
+        ]
 
     def set_node(self, node: str, state: str) -> None:
         """Set a node down, or resume it."""
@@ -241,4 +250,5 @@ SlurmdPidFile={folder}/slurmd.%n.pid
 SlurmdSpoolDir={folder}/spool/%n
 {nodes}
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+PartitionName=night Nodes=ALL MaxTime=INFINITE State=UP
 """

@@ -110,6 +110,32 @@ def make_cohort(directory: Path, samples: Mapping[str, Mapping[str, str]] | Coll
     return directory
 
 
+def make_plate(directory: Path, runs: int, samples: int) -> list[str]:
+    """Make a working directory of simulated runs, each of a control and further samples; return their names."""
+    sheets: dict[str, Rows] = {"samples": [], "tubes": []}
+    (directory / "fcs").mkdir(parents=True)
+    for run in (f"R{number}" for number in range(1, runs + 1)):
+        simulated = directory / "simulated"
+        process = cd40l_flow("simulate", simulated, "--seed", f"10{run[1:]}")
+        assert process.returncode == 0, process.stderr
+        names = [row["sample"] for row in read_sheet(simulated / "config" / "samples.tsv")][:samples]
+        for kind, rows in sheets.items():
+            for row in read_sheet(simulated / "config" / f"{kind}.tsv"):
+                if row["sample"] in names:
+                    row["sample"] = f"{run}{row['sample']}"
+                    if kind == "samples":
+                        row["run"] = run
+                    else:
+                        (simulated / "fcs" / row["fcs"]).rename(directory / "fcs" / f"{run}{row['fcs']}")
+                        row["fcs"] = f"{run}{row['fcs']}"
+                    rows.append(row)
+        shutil.copytree(simulated / "config", directory / "config", dirs_exist_ok=True)
+        shutil.rmtree(simulated)
+    for kind, rows in sheets.items():
+        write_sheet(directory / "config" / f"{kind}.tsv", rows)
+    return [row["sample"] for row in sheets["samples"]]
+
+
 def reverse_sheets(directory: Path) -> None:
     """Turn the rows of the samples and of the tubes sheet around."""
     for name in ("samples.tsv", "tubes.tsv"):

@@ -147,14 +147,15 @@ def test_too_few_donors_make_no_curve_and_few_a_provisional_one() -> None:
     assert own_curve(donors(4, 7), "switched", fewest=5) is None
     few = own_curve(donors(10, 8, first=60, last=119), "switched", fewest=5)
     assert few is not None
-    for curve, table, provisional in ((AgeCurve(few), NAME, True), (AgeCurve(few, enough=10), OWN, False)):
-        found = curve.limits(7.0, BCellLimits())
+    curve, trusting = AgeCurve(few), BCellLimits(own_donors_min=10)
+    for limits, table, provisional in ((BCellLimits(), NAME, True), (trusting, OWN, False)):
+        found = curve.limits(7.0, limits)
         assert found.provisional is provisional and (table in found.table)
     # A provisional curve makes nobody low or normal whom the published one does not.
-    both, published = AgeCurve(few).limits(7.0, BCellLimits()), CURVE.limits(7.0, BCellLimits())
+    both, published = curve.limits(7.0, BCellLimits()), CURVE.limits(7.0, BCellLimits())
     assert both.low <= published.low and both.normal >= published.normal
     # An age without donors of its own is the published table's.
-    assert AgeCurve(few, enough=10).limits(40.0, BCellLimits()) == CURVE.limits(40.0, BCellLimits())
+    assert curve.limits(40.0, trusting) == CURVE.limits(40.0, BCellLimits())
 
 
 @given(PERCENTS)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 
-from cd40l_flow.cohort.ages import age_band, younger_than
+from cd40l_flow.assay.memory_b.age_table import band_at
+from cd40l_flow.cohort.ages import age_band, fine_band, middle_of, younger_than
 
 BANDS = {
     0.0: "under 6 months",
@@ -32,3 +36,16 @@ def test_a_band_is_younger_than_its_upper_end_and_all_above(age: float, years: f
 def test_what_is_between_the_borders_is_not_known_to_be_younger() -> None:
     assert not younger_than("2 to 4 y", 3.0)
     assert not younger_than(None, 100.0)
+
+
+def test_fine_bands_lie_within_the_published_ones_and_have_a_middle() -> None:
+    """The middle of every fine band is of the same published band as everybody in it."""
+    for months in np.concatenate([np.linspace(2, 260, 500), [600.0, 1000.0]]):
+        band = fine_band(float(months) / 12)
+        assert band is not None
+        assert fine_band(middle_of(band) / 12) == band
+        assert band_at(middle_of(band)) is band_at(float(months))
+    assert fine_band(None) is None
+    assert middle_of("2 y") == pytest.approx(math.sqrt(24 * 36))
+    with pytest.raises(KeyError):
+        middle_of("2 to 4 y")

@@ -59,8 +59,14 @@ def test_the_command_prints_the_text(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_software_that_is_cited_is_what_the_citation_file_names(root: Path) -> None:
-    """CITATION.cff lists the software that the methods cite, by the same dois."""
-    citation = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
-    listed = {one["title"]: one.get("doi", "") for one in citation["references"]}
-    cited = {one.software: one.doi for one in references().values() if one.software}
-    assert {title.lower(): doi for title, doi in listed.items()} == cited
+    """CITATION.cff lists the papers of the cited software: title, journal, year and doi are the same."""
+    listed = yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))["references"]
+    cited = [one for one in references().values() if one.software]
+    assert len(listed) == len(cited)
+    for entry, one in zip(listed, cited, strict=True):
+        author = entry["authors"][0]["family-names"]
+        assert one.text.startswith(author)
+        assert re.search(rf"\. {re.escape(entry['title'])}\. {entry['journal']}\s+{entry['year']};", one.text), entry[
+            "title"
+        ]
+        assert entry.get("doi", "") == one.doi

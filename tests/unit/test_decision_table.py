@@ -10,7 +10,7 @@ import pytest
 from cd40l_flow.assay.cd40l.reagents import CD40_IG, CD154
 from cd40l_flow.assay.cd40l.rules import CALLS, GREY_ZONE, NOT_TESTED, RULES, UNRESOLVED
 from cd40l_flow.assay.lookup import current_assay
-from cd40l_flow.assay.texts import load_texts
+from cd40l_flow.assay.texts import load_texts, texts_of
 from cd40l_flow.decision.case import Case
 from cd40l_flow.report.decision_table import decision_table
 from cd40l_flow.result.codes import codes
@@ -25,8 +25,8 @@ def test_the_page_is_up_to_date(root: Path) -> None:
 
 def test_every_code_has_its_words() -> None:
     known = set(REASONS)
-    assert set(load_texts()["reasons"]) == known
-    assert set(current_assay().guard) <= known
+    assert set().union(*(texts_of(assay)["reasons"] for assay in ("cd40l", "memory_b", "cd40"))) == known
+    assert set(current_assay().guard) <= set(load_texts()["reasons"]) <= known
     page = decision_table()
     for code, words in load_texts()["reasons"].items():
         assert words["what"] and words["remedy"]

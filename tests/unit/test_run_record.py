@@ -129,6 +129,7 @@ def test_the_last_lines_say_calls_failures_and_the_index() -> None:
         "cd40l-flow: failures: 1 failed, 2 not begun",
         "cd40l-flow: index: results/index.html",
     ]
+    assert Tally(2, {}).words() == "2 samples: not known"
     assert last_lines(Tally.of(["NORMAL"]), "x")[1] == "cd40l-flow: failures: none"
     assert "a step that is of no single sample" in last_lines(Tally.of(["NORMAL"]), "x", complete=False)[1]
 

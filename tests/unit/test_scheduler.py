@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 from snakemake.cli import get_argument_parser
-from snakemake.settings.types import ExecutionSettings, GroupSettings, MaxJobsPerTimespan, SchedulingSettings
+from snakemake.settings.types import (
+    ExecutionSettings,
+    GroupSettings,
+    MaxJobsPerTimespan,
+    RerunTrigger,
+    SchedulingSettings,
+)
 
 from cd40l_flow.runtime import scheduler
 from cd40l_flow.runtime.scheduler import AT_ONCE, CORES, SAFE_PATH, export_cores, group_names, settle
@@ -31,9 +37,10 @@ def running(limit: str = "10/1s", *, local: bool = True, main: bool = True, **gi
         "execution_settings": ExecutionSettings(),
         "resource_settings": SimpleNamespace(cores=None),
         "group_settings": GroupSettings(),
-        "dag_settings": SimpleNamespace(target_jobs=range(6)),
+        "dag_settings": SimpleNamespace(target_jobs=range(6), rerun_triggers=RerunTrigger.all()),
         "dag": SimpleNamespace(needrun_jobs=lambda: iter([*jobs, SimpleNamespace(wildcards_dict={})])),
     }
+    settings["executor_settings"] = None
     state = {"is_main_process": main, "local_exec": local, "nodes": 100, "resources": {}, "envvars": set()}
     return Running(**{**settings, **state, **given})
 
@@ -92,7 +99,7 @@ def test_a_workflow_without_settings_is_left_as_it_is() -> None:
 
 def test_a_worker_is_started_where_many_steps_run_in_a_submission(workers: list[str]) -> None:
     """Not by the process that submits, nor by the one in between, nor for a sample that is alone."""
-    few = SimpleNamespace(target_jobs=range(2))
+    few = SimpleNamespace(target_jobs=range(2), rerun_triggers=RerunTrigger.all())
     for workflow in (running(), running(local=False), running(local=False, main=False)):
         settle(workflow)
     settle(running(main=False, dag_settings=few))
@@ -160,3 +167,17 @@ def test_within_a_submission_all_is_one_group() -> None:
 
     assert group_names(workflow, ["C1", "P1"], controls) == {"C1": "submission", "P1": "submission"}
     assert workflow.group_settings.group_components == {"submission": 2}
+
+
+def test_dates_alone_are_not_enough(capsys: pytest.CaptureFixture[str]) -> None:
+    """A profile that looks at nothing else is told so; what Snakemake looks at by itself is left as it is."""
+    settings = SimpleNamespace(target_jobs=(), rerun_triggers=frozenset({RerunTrigger.MTIME}))
+
+    settle(running(dag_settings=settings))
+
+    assert settings.rerun_triggers == {RerunTrigger.MTIME, RerunTrigger.PARAMS, RerunTrigger.INPUT}
+    assert "rerun-triggers has no input, params:" in capsys.readouterr().err
+    settings.rerun_triggers = RerunTrigger.all()
+    settle(running(dag_settings=settings))
+    assert settings.rerun_triggers == RerunTrigger.all()
+    assert capsys.readouterr().err == ""

@@ -64,7 +64,7 @@ def contents(path: Path) -> list[bytes]:
 def test_no_planted_name_is_in_anything_written(named: Path) -> None:
     written = [path for folder in ("results", "logs", ".snakemake") for path in (named / folder).rglob("*")]
     files = [path for path in written if path.is_file()]
-    assert {"result.json", "report.html", "densities.npz", "summary.tsv", "index.html", "check.json"} <= {
+    assert {"result.json", "report.html", "densities.npz", "summary.tsv", "index.html", "check.json", "run.json"} <= {
         path.name for path in files
     }
     found = [
@@ -93,7 +93,8 @@ def test_no_result_tells_where_it_was_made(named: Path) -> None:
     paths = [str(named), str(Path(__file__).resolve().parents[2]), str(Path.home()), os.fspath(Path.cwd())]
     places = [place.encode() for place in paths if place != "/"]
     host = platform.node().encode()
-    files = [named / "results" / name for name in ("summary.tsv", "index.html", "check.json")]
+    files = [named / "results" / name for name in ("summary.tsv", "index.html", "check.json", "run.json")]
+    files += (named / "results" / "multiqc").iterdir()
     for sample in results(named):
         files += [output(named, sample, name) for name in ("result.json", "densities.npz", "report.html")]
     for path in files:

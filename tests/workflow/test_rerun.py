@@ -107,6 +107,37 @@ def test_another_file_reruns_its_sample_even_when_it_is_older(cohort: Path, work
     assert jobs(workflow(cohort, "--dry-run")) == jobs_of("P04")
 
 
+def test_dates_decide_nothing_under_any_profile(cohort: Path, workflow: Run, tmp_path: Path) -> None:
+    """Without our profile, and with a site's that looks at dates alone, the rules see what is in the files."""
+    profile = tmp_path / "site" / "profile.yaml"
+    profile.parent.mkdir()
+    profile.write_text("rerun-triggers: mtime\n", encoding="utf-8")
+    layouts = (("--workflow-profile", "none"), ("--profile", str(profile.parent)))
+    fcs = cohort / "fcs" / "P04_stim_cd154.fcs"
+    replace_file(cohort, fcs.name, fcs.read_bytes())
+    for date in (1_600_000_000, 4_000_000_000):
+        os.utime(fcs, (date, date))
+        for layout in layouts:
+            assert jobs(workflow(cohort, "--dry-run", *layout)) <= {("check", "")}
+    fcs.write_bytes(fcs.read_bytes()[:-4000])
+    os.utime(fcs, (1_600_000_000, 1_600_000_000))
+
+    for layout in layouts:
+        assert jobs(workflow(cohort, "--dry-run", *layout)) - {("check", "")} == jobs_of("P04") - {("check", "")}
+
+
+def test_results_with_other_dates_give_the_same_bytes(two_runs: Path, cohort: Path, workflow: Run) -> None:
+    """Files between the steps are judged by their dates: restored from a backup in any order, they change nothing."""
+    os.utime(output(cohort, "P01", "result.json"))
+    os.utime(output(cohort, "P03", "result.json"), (1_600_000_000, 1_600_000_000))
+
+    process = workflow(cohort, "--workflow-profile", "none")
+
+    assert process.returncode == 0, process.stderr
+    assert {sample for rule, sample in jobs(process) if rule == "analyse"} == {"P04"}
+    assert differences(cohort, two_runs, list(TWO_RUNS)) == []
+
+
 def test_a_limit_reruns_everything(cohort: Path, workflow: Run) -> None:
     with (cohort / "config" / "config.yaml").open("a", encoding="utf-8") as file:
         file.write("limits: {guards: {activated_min: 400}}\n")

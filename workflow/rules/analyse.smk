@@ -14,8 +14,6 @@ rule analyse:
         "logs/analyse/{sample}.log",
     group:
         batch
-    conda:
-        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=analysis_memory,

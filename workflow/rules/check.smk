@@ -7,8 +7,6 @@ rule check:
         "logs/check.log",
     priority: 100
     localrule: True
-    conda:
-        "../../environment.yml"
     params:
         config=literally(CONFIG_FILE),
         sheets=lambda wildcards: f"sheets {sheets_seen()}",

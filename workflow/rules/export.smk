@@ -13,8 +13,6 @@ rule export:
         "logs/export/{sample}.log",
     group:
         batch
-    conda:
-        "../../environment.yml"
     threads: 1
     resources:
         mem_mb=export_memory,

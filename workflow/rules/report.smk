@@ -17,11 +17,9 @@ rule report_sample:
         "logs/report/{sample}.log",
     group:
         batch
-    conda:
-        "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 600 * attempt,
+        mem_mb=report_memory,
         runtime=lambda wildcards, attempt: 1 * attempt,
         tries_left=tries_left,
         at_once=1,

@@ -12,8 +12,6 @@ rule summarize:
     log:
         "logs/summarize.log",
     localrule: True
-    conda:
-        "../../environment.yml"
     params:
         sheet=literally(PLAN.config.samples),
         jobs=str(JOBS),
@@ -36,8 +34,6 @@ rule index:
     log:
         "logs/index.log",
     localrule: True
-    conda:
-        "../../environment.yml"
     params:
         sheet=literally(PLAN.config.samples),
         jobs=str(JOBS),
@@ -90,8 +86,6 @@ rule multiqc:
     log:
         "logs/multiqc.log",
     localrule: True
-    conda:
-        "../../environment.yml"
     params:
         sheet=literally(PLAN.config.samples),
         jobs=str(JOBS),

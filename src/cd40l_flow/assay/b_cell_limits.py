@@ -102,6 +102,9 @@ class BCellLimits(Struct, frozen=True):
         ge=0, le=100)] = 5
     cd40_low_ratio_max: Annotated[float, limit(
         "CD40 over the controls' that parts CD40_LOW from PRESENT.", "ratio", ge=0)] = 0.4
+    cd40_tube_cv: Annotated[float, limit(
+        "What the level of CD40 of two tubes of one blood differs by, pipetting and staining; part of the interval of "
+        "the ratio.", "coefficient of variation", ge=0)] = 0.1
     cd40_two_kinds_min: Annotated[float, limit(
         "Share of cells without CD40, and of cells with it, from which both are there (TWO_POPULATIONS).",
         "fraction of the cells", ge=0, le=0.5)] = 0.05

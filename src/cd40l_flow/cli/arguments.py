@@ -162,6 +162,10 @@ def parser() -> argparse.ArgumentParser:
         "--result", metavar="R", help="a result.json whose limits are told (default: those of the program)"
     )
 
+    crate = commands.add_parser("crate", help="describe the results of a run as an RO-Crate (Workflow Run Crate)")
+    crate.add_argument("results", metavar="RESULTS", help="a results folder with its run.json")
+    crate.add_argument("--license", metavar="L", help="license of the results, a URL or words (default: none is given)")
+
     reference = commands.add_parser("reference", help="the laboratory's own limits, from its healthy controls")
     reference.add_argument("results", nargs="+", metavar="RESULTS", help="a results folder, or a result.json")
     reference.add_argument("--out", required=True, metavar="FILE", help="file to write, as config/reference.json")

@@ -65,6 +65,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "export": gates.export,
     "override": gates.override,
     "methods": results.methods,
+    "crate": results.crate,
     "summarize": results.summarize,
     "reference": results.reference,
     "validate": laboratory.validate,

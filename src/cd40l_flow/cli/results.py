@@ -1,4 +1,4 @@
-"""Commands on results: summarize, reference, figures, methods."""
+"""Commands on results: summarize, reference, figures, methods, crate."""
 
 from __future__ import annotations
 
@@ -56,6 +56,16 @@ def methods(options: argparse.Namespace) -> int:
     result = read_record(options.result) if options.result else None
     told = citations.methods() if result is None else citations.methods(result.configuration.limits)
     print(told.text(), end="")
+    return 0
+
+
+def crate(options: argparse.Namespace) -> int:
+    """Describe a results folder as an RO-Crate."""
+    from cd40l_flow.interop.crate import METADATA, UNLICENSED, write_crate
+
+    folder = Path(options.results)
+    count = write_crate(folder, options.license or UNLICENSED)
+    print(f"crate: {folder / METADATA} describes {count} files", file=sys.stderr)
     return 0
 
 

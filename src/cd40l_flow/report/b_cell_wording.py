@@ -80,12 +80,9 @@ def _share(measures: MemoryMeasures, age: AgeFinding, words: Mapping[str, Any], 
     interval = ""
     if share.low is not None and share.high is not None:
         interval = words["interval"].format(low=_percent(share.low), high=_percent(share.high))
+    told = {"percent": _percent(share.percent), "interval": interval, "definition": words["definitions"][name]}
     sentence = words["share" if known else "share_any_age"].format(
-        percent=_percent(share.percent),
-        interval=interval,
-        definition=words["definitions"][name],
-        limit=_percent(age.limit_low),
-        table=age.table,
+        **told, limit=_percent(age.limit_low), table=age.table
     )
     return [sentence, *([words["provisional"]] if age.provisional else [])]
 

@@ -43,8 +43,8 @@ logit from the mean, in SD.
 The laboratory's own curve (`by_age` of `reference.json`) takes its place in an age band with `own_donors_min` healthy
 donors or more: mean and SD by a locally linear regression on ln age (Gaussian weights, SD 0.3; Cleveland 1979, Fan and
 Yao 1998), SWITCHED_LOW then below the one-sided tolerance limit (97.5 % of people, confidence 95 %; Hahn and Meeker
-1991). With `own_donors_fewest` donors or more it is provisional: the published curve must agree. Every result names
-the table that decided.
+1991). With `own_donors_fewest` donors or more it is provisional: the published curve must agree. Every result names the
+table that decided.
 """
 SHARES_READ = """\
 The printed limits count CD27+IgD- cells. IgM-only cells are among these, and people who cannot switch may have them. So

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, Protocol
@@ -12,10 +13,13 @@ from typing import Any, Protocol
 from cd40l_flow.assay.effects import INDETERMINATE, NORMAL
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.memory_b.age_table import BANDS, band_at
 from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.base.plain_json import digest_of
+from cd40l_flow.cohort.ages import middle_of
 from cd40l_flow.cohort.laboratory import CHARTED
+from cd40l_flow.decision.b_cells.own_curve import Donor, own_curve
 from cd40l_flow.decision.compare import detection_limits
 from cd40l_flow.mixture.between import between
 from cd40l_flow.mixture.proportion import Z95
@@ -33,11 +37,13 @@ def collect(results: Sequence[tuple[str, Result]], limits: Limits) -> dict[str, 
     those of a sample and a control with the controls' median error. Raises Cd40lFlowError when the same data come
     twice, or when there is no healthy control.
     """
-    controls = [(path, result) for path, result in results if result.role == "control"]
-    refuse_repeats(controls)
+    all_controls = [(path, result) for path, result in results if result.role == "control"]
+    refuse_repeats(all_controls)
+    donors = [result for _, result in all_controls if donor_of(result, "switched_two_marker") is not None]
+    controls = [(path, result) for path, result in all_controls if result.assay == "cd40l"]
     failures = [(result, why(result)) for _, result in controls]
     kept = sorted((row_of(result) for result, found in failures if not found), key=_order)
-    if not kept:
+    if not kept and not donors:
         raise Cd40lFlowError(
             f"{len(results)} results hold no healthy control that met its limits: there is nothing to make limits of. "
             "Name more results folders; each report says which limit its control failed."
@@ -45,7 +51,9 @@ def collect(results: Sequence[tuple[str, Result]], limits: Limits) -> dict[str, 
     reagents = [name for name in current_assay().targets if any(name in row["reagents"] for row in kept)]
     content = {
         "schema_version": SCHEMA_VERSION,
-        "engine_versions": sorted({result.engine_version for result, found in failures if not found}),
+        "engine_versions": sorted(
+            {result.engine_version for result in (*(one for one, found in failures if not found), *donors)}
+        ),
         "collected": {
             "results": len(results),
             "controls": len(controls),
@@ -70,8 +78,45 @@ def collect(results: Sequence[tuple[str, Result]], limits: Limits) -> dict[str, 
             key=lambda one: (one["run"], one["sample"]),
         ),
     }
+    if donors:
+        content["by_age"] = _by_age(donors, limits)
     cleaned: dict[str, Any] = clean(content)
     return cleaned | {"digest": digest_of(cleaned)}
+
+
+def donor_of(result: Result, share: str) -> Donor | None:
+    """Return a control as a healthy donor of the curve by age; None where it does not count.
+
+    It counts with an age, a share with an interval, and no check of its own that leaves no call; how far its share lies
+    from that of others is not asked, or the spread would be too small. Its age is the middle of its band.
+    """
+    memory = result.memory
+    if result.role != "control" or memory is None or memory.age_band is None:
+        return None
+    hard = [one for one in result.guards if one.effect == "hard" and one.fired is not False]
+    if any(one.code not in ("CONTROL_ABSENT", "CONTROL_FAILED") for one in hard):
+        return None
+    found = memory.switched if share == "switched" else memory.switched_two_marker
+    if found is None or found.percent is None or found.low is None or found.high is None:
+        return None
+    return Donor(middle_of(memory.age_band), found.percent, found.low, found.high)
+
+
+def _by_age(results: Sequence[Result], limits: Limits) -> dict[str, Any]:
+    """Return the curve of switched B cells by age, of the share without IgM where it is known of every donor."""
+    strict = [found for result in results if (found := donor_of(result, "switched")) is not None]
+    share = "switched" if len(strict) == len(results) else "switched_two_marker"
+    donors = [found for result in results if (found := donor_of(result, share)) is not None]
+    own = limits.b_cells
+    curve = own_curve(donors, share, fewest=own.own_donors_fewest)
+    bands = {band.words: sum(band_at(one.age_months) is band for one in donors) for band in BANDS}
+    return {
+        "share": share,
+        "donors": len(donors),
+        "bands": bands,
+        "provisional": [words for words, count in bands.items() if own.own_donors_fewest <= count < own.own_donors_min],
+        "knots": [] if curve is None else [asdict(knot) for knot in curve.knots],
+    }
 
 
 def write_reference(content: Mapping[str, Any], path: Path) -> None:
@@ -92,6 +137,8 @@ def summary_lines(content: Mapping[str, Any], fewest: int) -> Iterator[str]:
             f"  fewer than {fewest} controls: the limits are provisional. The spread of healthy donors is taken to be "
             "no smaller than the default, and no control fails by its chart."
         )
+    if "by_age" in content:
+        yield from _by_age_lines(content["by_age"])
     for reagent, found in content["healthy_negative"].items():
         yield (
             f"  {reagent}: negative fraction of healthy donors {found['mean']:.3f}, SD between them "
@@ -114,6 +161,16 @@ class Lender(Protocol):
     @property
     def reagents(self) -> Mapping[str, object]:
         """What was measured, by reagent."""
+
+
+def _by_age_lines(found: Mapping[str, Any]) -> Iterator[str]:
+    counted = ", ".join(f"{words} {count}" for words, count in found["bands"].items() if count)
+    yield f"  switched B cells by age ({found['share']}): {found['donors']} donors ({counted})"
+    if found["provisional"]:
+        yield (
+            f"  provisional for want of donors, so that the published table must agree: "
+            f"{', '.join(found['provisional'])}. Ages without a curve are judged by the published table."
+        )
 
 
 def why(result: Lender) -> str:

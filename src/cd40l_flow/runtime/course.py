@@ -71,16 +71,17 @@ def close(jobs: Sequence[Any], logger: Any, failed: Sequence[str], unbegun: Sequ
     steps = dict(sorted(_noted.progress.done.items())) if _noted.progress else {}
     course = Course(_noted.started, time.monotonic() - _noted.clock, steps, failed, unbegun, complete)
     results = (entry.result for entry in Cohort(samples, RESULTS, JOBS).entries())
-    problems = []
+    state, tally, problems = "failure", Tally(len(samples), {}, len(failed), len(unbegun)), []
     try:
         outputs = [Path(str(output)) for job in jobs if stage_of(job) for output in job.output]
-        run, tally = made_run(results, outputs, RESULTS, _noted.digests, course)
+        # A rule of the user may be called like one of ours.
+        ours = [output for output in outputs if output.is_relative_to(RESULTS)]
+        run, tally = made_run(results, ours if _is_whole(jobs) else (), RESULTS, _noted.digests, course)
+        state = run.state
         if _is_whole(jobs):
             write_run(run, RESULTS / RUN_FILE)
-        state = run.state
     except Exception as error:  # noqa: BLE001  what failed must be named all the same
         problems.append(f"{RESULTS / RUN_FILE} could not be written: {words_of(error, None)}")
-        state, tally = "failure", Tally(len(samples), {}, len(failed), len(unbegun))
     index = str(INDEX) if _is_whole(jobs) and INDEX.is_file() else NO_INDEX
     for line in last_lines(tally, index, complete=complete):
         logger.info(line)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from typing import Any
 
 from cd40l_flow.runtime.batches import batches, cores_of
@@ -37,6 +39,8 @@ def settle(workflow: Any) -> None:
     """
     if workflow.execution_settings is None:
         return
+    if workflow.is_main_process:
+        _watch_what_is_needed(workflow.dag_settings)
     if workflow.local_exec:
         _quicken(workflow.scheduling_settings)
     if workflow.is_main_process and not workflow.local_exec:
@@ -74,6 +78,23 @@ def group_names(workflow: Any, samples: Iterable[str], controls: Callable[[str],
     sizes = dict.fromkeys(names.values(), len(names))
     settings.group_components = {**settings.group_components, **sizes}
     return names
+
+
+def _watch_what_is_needed(settings: Any) -> None:
+    """Have Snakemake run again whatever depends on a change, also where a profile says that dates are enough.
+
+    Files of users and the sheets are in ``params:`` as digests; files between the steps are judged by their dates.
+    """
+    triggers = import_module("snakemake.settings.types").RerunTrigger
+    lacks = {triggers.MTIME, triggers.PARAMS, triggers.INPUT} - {*settings.rerun_triggers}
+    if lacks:
+        settings.rerun_triggers = frozenset({*settings.rerun_triggers, *lacks})
+        names = ", ".join(sorted(one.item_to_choice() for one in lacks))
+        print(
+            f"warning: rerun-triggers has no {names}: results of other files or settings would be kept. Added for this "
+            "run; take the key out of your profile, or the option out of the command.",
+            file=sys.stderr,
+        )
 
 
 def _quicken(settings: Any) -> None:

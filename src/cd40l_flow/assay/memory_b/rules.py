@@ -21,8 +21,8 @@ MEASURE_WORDS: Mapping[str, tuple[str, str]] = {
     "two_marker_low": ("lower end of the 95 % interval of CD27+IgD- cells", "percent"),
     "two_marker_high": ("upper end of the 95 % interval of CD27+IgD- cells", "percent"),
     "limit_normal": ("2.5th percentile of healthy people of this age", "percent"),
-    "limit_low": ("the same, less what the limit itself is unsure of", "percent"),
-    "limit_part": ("smallest IgM- part of that limit in healthy people", "percent"),
+    "limit_low": ("lowest that the 2.5th percentile of this age may be", "percent"),
+    "limit_part": ("smallest part of that limit without IgM in healthy people", "percent"),
     "limit_absent": ("limit of absence at this age", "percent"),
 }
 

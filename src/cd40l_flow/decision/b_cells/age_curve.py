@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 
@@ -67,8 +67,6 @@ class AgeCurve:
     """The published curve, and the laboratory's own where it has donors of the age."""
 
     own: ByAge | None = None
-    fewest: int = 5
-    enough: int = 20
 
     def lower_limit(self, age_years: float) -> float:
         """Return the 2.5th percentile of healthy people of an age, percent of B cells."""
@@ -90,10 +88,10 @@ class AgeCurve:
         low, high = min(normal, band_at(months).switched_low), percent_of(mu + Z95 * sd)
         table, provisional = NAME, False
         count = 0 if self.own is None else self.own.bands.get(band_at(months).words, 0)
-        if self.own is not None and count >= self.fewest:
+        if self.own is not None and count >= limits.own_donors_fewest:
             own_mu, own_sd, factor = _at(self.own.knots, months)
             own_normal, own_low = percent_of(own_mu - Z95 * own_sd), percent_of(own_mu - factor * own_sd)
-            if count >= self.enough:
+            if count >= limits.own_donors_min:
                 normal, low, high, mu, sd = own_normal, own_low, percent_of(own_mu + Z95 * own_sd), own_mu, own_sd
                 table = OWN
             else:
@@ -107,21 +105,18 @@ class AgeCurve:
 
         ``mu`` and ``sd`` are not known (NaN).
         """
-        normal, lowest, low, high, table = self._extremes
-        return AgeLimits(normal, low, _absent(lowest, low, limits), high, math.nan, math.nan, table)
-
-    @cached_property
-    def _extremes(self) -> tuple[float, float, float, float, str]:
         own = () if self.own is None else tuple(knot.age_months for knot in self.own.knots)
         months = sorted({*_GRID, *own, *(band.knot for band in BANDS), *(band.start for band in BANDS)})
-        found = [self.limits(one / 12, BCellLimits()) for one in months]
-        tables = dict.fromkeys(one.table for one in found)
-        return (
-            max(one.normal for one in found),
-            min(one.normal for one in found),
-            min(one.low for one in found),
-            max(one.high for one in found),
-            f"any age of {' and '.join(tables)}",
+        found = [self.limits(one / 12, limits) for one in months]
+        low = min(one.low for one in found)
+        return AgeLimits(
+            normal=max(one.normal for one in found),
+            low=low,
+            absent=_absent(min(one.normal for one in found), low, limits),
+            high=max(one.high for one in found),
+            mu=math.nan,
+            sd=math.nan,
+            table=f"any age of {' and '.join(dict.fromkeys(one.table for one in found))}",
         )
 
 

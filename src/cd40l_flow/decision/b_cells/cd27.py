@@ -77,14 +77,25 @@ class Cd27:
 
 
 def fit_cd27(
-    groups: Mapping[str, Floats], total: int, anchor: Anchor, scale: Scale, prior: Prior | None, limits: Limits
+    groups: Mapping[str, Floats],
+    total: int,
+    anchor: Anchor,
+    scale: Scale,
+    prior: Prior | None,
+    limits: Limits,
+    apart: str = "",
 ) -> Cd27:
-    """Return the mixture of groups of B cells, name -> logicle values of CD27, (n,), of ``total`` B cells in all."""
+    """Return the mixture of groups of B cells, name -> logicle values of CD27, (n,), of ``total`` B cells in all.
+
+    The CD27+ cells of the group ``apart`` may be somewhat dimmer or brighter than those of the others: non-switched
+    ones of real recordings are dimmer (benchmarks/memory_cells.md).
+    """
     bins = limits.mixture.bins
     floor = 0 if anchor.floor is None else bin_of(anchor.floor, bins)
     background = background_component(anchor.counts, scale, floor)
     counts: Sequence[Floats] = [histogram(values, bins) for values in groups.values()]
-    fit = fit_shared(counts, background, prior, limits.mixture.shift_max, borrowed=not anchor.exact)
+    place = list(groups).index(apart) if apart else None
+    fit = fit_shared(counts, background, prior, limits.mixture.shift_max, borrowed=not anchor.exact, apart=place)
     places = {name: place for place, name in enumerate(groups)}
     return Cd27(fit, places, {name: values.size for name, values in groups.items()}, total)
 
@@ -98,9 +109,9 @@ def shape_of(fit: SharedFit) -> tuple[float, ...]:
     """Return the shape of the CD27+ cells as a control lends it: level, ln spread, skewness, electron, then the
     covariance of the last three, (9,).
     """
-    count = fit.negative.size
-    law = fit.positive
-    covariance = np.linalg.inv(fit.information)[count + 2 : count + 5, count + 2 : count + 5]
+    law, first = fit.positive, fit.problem.first_common
+    # The shift and the level come first.
+    covariance = np.linalg.inv(fit.information)[first + 2 : first + 5, first + 2 : first + 5]
     return (law.level, law.log_spread, law.skew, law.electron, *(float(value) for value in covariance.ravel()))
 
 

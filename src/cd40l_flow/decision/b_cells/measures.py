@@ -71,7 +71,8 @@ class Cd40Cells:
     ``mfi`` and ``mfi_background`` are medians in compensated linear channel values; ``ratio`` is MFI less background
     over the controls', with its 95 % interval (errors of sample and controls); ``positive`` the percent of the cells
     above the isotype's 99th percentile, background-corrected. ``negative_fraction`` is the mixture's weight of cells
-    that lack CD40 (0 to 1), with its 95 % interval.
+    that lack CD40 (0 to 1), with its 95 % interval; ``level`` is MFI less background with its own, which the ratios of
+    other samples rest on.
     """
 
     population: str
@@ -85,6 +86,9 @@ class Cd40Cells:
     negative_fraction: float | None = None
     negative_fraction_low: float | None = None
     negative_fraction_high: float | None = None
+    level: float | None = None
+    level_low: float | None = None
+    level_high: float | None = None
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ class _Inputs:
         scale = self.gated.scales[self.cells.tubes[0].signal.events.markers["CD27"]]
         prior = prior_of(self.control.cd27_shape) if self.control is not None else None
         parts = {name: values[mask] for name, mask in groups.items()}
-        return fit_cd27(parts, self.cells.count, self.anchor, scale, prior, self.limits)
+        return fit_cd27(parts, self.cells.count, self.anchor, scale, prior, self.limits, IGD_POSITIVE)
 
 
 def _fitted(counted: Shares, inputs: _Inputs, sides: Sides, groups: Mapping[str, Mask]) -> Shares:

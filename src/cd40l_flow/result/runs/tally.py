@@ -14,7 +14,10 @@ MARK = "cd40l-flow:"
 
 @dataclass(frozen=True)
 class Tally:
-    """Counts of a run, no name among them: ``calls`` has every kind, ``failed`` and ``unbegun`` count samples."""
+    """Counts of a run, no name among them: ``calls`` has every kind, ``failed`` and ``unbegun`` count samples.
+
+    Without any kind the calls are not known.
+    """
 
     samples: int
     calls: Mapping[str, int]
@@ -31,7 +34,7 @@ class Tally:
         """Return the calls that there are, as ``3 samples: 2 NORMAL, 1 ABSENT``."""
         samples = "1 sample" if self.samples == 1 else f"{self.samples} samples"
         calls = ", ".join(f"{number} {call}" for call, number in self.calls.items() if number)
-        return f"{samples}: {calls or 'no call'}"
+        return f"{samples}: {calls or 'not known'}"
 
 
 def last_lines(tally: Tally, index: str, *, complete: bool = True) -> list[str]:

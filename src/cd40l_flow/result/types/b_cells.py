@@ -43,6 +43,7 @@ class Memory(Record, frozen=True):
     unresolved: Annotated[str, doc("Why the subsets cannot be told, or empty.")]
     notes: Annotated[list[str], doc("Remarks for the reader.")]
     cd27_shape: Annotated[list[float], doc("What a control gives of the shape of its CD27+ cells; or empty.")]
+    age_band: Annotated[str | None, doc("Age in a band fine enough for a child's course, never exact.")]
     age_z: Annotated[float | None, doc("Switched share on the age curve, in standard deviations of its logit.")]
     limit_low: Annotated[Percent | None, doc("Lower limit (2.5 %) of the switched share at this age.")]
     limit_absent: Annotated[Percent | None, doc("Switched share below which the cells count as absent at this age.")]
@@ -78,6 +79,9 @@ class Cd40Cells(Record, frozen=True):
     negative_fraction: Annotated[Fraction | None, doc("Weight of cells that lack CD40.")]
     negative_fraction_low: Annotated[Fraction | None, doc("Lower 95 % limit.")]
     negative_fraction_high: Annotated[Fraction | None, doc("Upper 95 % limit.")]
+    level: Annotated[float | None, doc("MFI less background, linear.")]
+    level_low: Annotated[float | None, doc("Lower 95 % limit.")]
+    level_high: Annotated[float | None, doc("Upper 95 % limit.")]
 
 
 class Cd40(Record, frozen=True):

@@ -1,0 +1,147 @@
+"""CD40 on B cells and monocytes: its level less the isotype's, over that of the run's controls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from cd40l_flow.assay.b_cells import B_CELLS as B_POPULATION
+from cd40l_flow.assay.b_cells import CD3_POSITIVE
+from cd40l_flow.assay.cd40.gates import MONOCYTES as MONOCYTE_POPULATION
+from cd40l_flow.assay.cd40.reagents import CD40, ISOTYPE
+from cd40l_flow.assay.cd40.rules import B_CELLS, MONOCYTES
+from cd40l_flow.assay.limits import Limits
+from cd40l_flow.assay.tables import TARGET
+from cd40l_flow.base.model import Floats
+from cd40l_flow.decision.b_cells.cells import (
+    PooledCells,
+    b_cells_of,
+    counted_share,
+    live_lymphocytes,
+    t_cells_among,
+    tubes_of,
+)
+from cd40l_flow.decision.b_cells.measures import Cd40Cells, Cd40Measures, Share
+from cd40l_flow.gating.model import GatedSample, GatedTube
+from cd40l_flow.mixture.histogram import histogram
+from cd40l_flow.mixture.measures import TargetCells, fit
+from cd40l_flow.mixture.medians import median_interval
+from cd40l_flow.mixture.model import Anchor
+from cd40l_flow.mixture.proportion import Z95
+from cd40l_flow.signal.quantiles import median
+
+T_CELLS = "CD3+ cells of the same tube"
+POPULATIONS = ((B_CELLS, B_POPULATION), (MONOCYTES, MONOCYTE_POPULATION))
+
+
+def cd40_measures(gated: GatedSample, controls: Sequence[Cd40Measures], limits: Limits) -> Cd40Measures | None:
+    """Return what is measured of CD40 in a sample, None without a usable tube ``CD40``.
+
+    ``controls`` are the same of the run's controls; without one there are no ratios. Replicates are pooled. B cells
+    without an isotype tube are held against T cells, which lack CD40; monocytes are then not measured.
+    """
+    tubes = tubes_of(gated, CD40)
+    if not tubes:
+        return None
+    isotypes, own = tubes_of(gated, ISOTYPE), b_cells_of(tubes)
+    lymphocytes = sum(tube.count(live_lymphocytes(tube)) for tube in tubes)
+    found, notes, source = [], [], ISOTYPE
+    for name, population in POPULATIONS:
+        cells, background = _pooled(tubes, population), _pooled(isotypes, population)
+        if not background.count and name == B_CELLS:
+            background, source = _pooled(tubes, CD3_POSITIVE), T_CELLS
+        if cells.count and background.count:
+            found.append(_compared(_measured(gated, name, cells, background, source, limits), controls, limits))
+    if source == T_CELLS:
+        notes.append("No isotype tube with B cells: T cells of the same tube, which lack CD40, stand in for it.")
+    if not any(cells.population == MONOCYTES for cells in found):
+        notes.append("Monocytes were not measured: CD14 is not stained, or their isotype is missing.")
+    if tubes and not own.stained("CD3"):
+        notes.append("CD3 is not stained: T cells are not left out of the B cells.")
+    return Cd40Measures(
+        tubes=tuple(tube.signal.events.tube.fcs for tube in tubes),
+        lymphocytes=lymphocytes,
+        b_events=own.count,
+        b_cells=counted_share(own.count, lymphocytes),
+        cells=tuple(found),
+        background=source,
+        cd3_percent=t_cells_among(tubes),
+        notes=tuple(notes),
+    )
+
+
+def _pooled(tubes: Sequence[GatedTube], population: str) -> PooledCells:
+    return PooledCells(tuple(tube for tube in tubes if population in tube.indices), population)
+
+
+def _measured(
+    gated: GatedSample, name: str, cells: PooledCells, background: PooledCells, source: str, limits: Limits
+) -> Cd40Cells:
+    """Return CD40 on one kind of cells, compared with nothing."""
+    detector = cells.tubes[0].signal.events.markers[TARGET]
+    scale, bins = gated.scales[detector], limits.mixture.bins
+    values, dark = cells.linear(TARGET), background.linear(TARGET)
+    names = tuple(tube.signal.events.tube.fcs for tube in background.tubes)
+    anchor = Anchor(histogram(scale.forward(dark), bins), source, names, exact=source == ISOTYPE)
+    fitted = fit(TargetCells(values, np.empty(0)), anchor, scale, limits, reagent=CD40, detector=detector)
+    level, low, high = _above(values, dark)
+    return Cd40Cells(
+        population=name,
+        events=cells.count,
+        mfi=median(values),
+        mfi_background=median(dark),
+        ratio=None,
+        ratio_low=None,
+        ratio_high=None,
+        positive=Share(
+            fitted.percent_positive,
+            fitted.percent_positive_low,
+            fitted.percent_positive_high,
+            int(np.count_nonzero(values > fitted.threshold)),
+            None,
+        ),
+        negative_fraction=fitted.negative_fraction,
+        negative_fraction_low=fitted.negative_fraction_low,
+        negative_fraction_high=fitted.negative_fraction_high,
+        level=level,
+        level_low=low,
+        level_high=high,
+    )
+
+
+def _above(values: Floats, dark: Floats) -> tuple[float, float | None, float | None]:
+    """Return the median of cells, (n,), less that of their background, (m,), with its 95 % interval, channel values.
+
+    The intervals of the two medians are combined by MOVER (Zou and Donner 2008, doi:10.1002/sim.3095).
+    """
+    own, other = median(values), median(dark)
+    low, high = median_interval(values)
+    dark_low, dark_high = median_interval(dark)
+    if low is None or high is None or dark_low is None or dark_high is None:
+        return own - other, None, None
+    apart = own - other
+    return apart, apart - math.hypot(own - low, dark_high - other), apart + math.hypot(high - own, other - dark_low)
+
+
+def _compared(cells: Cd40Cells, controls: Sequence[Cd40Measures], limits: Limits) -> Cd40Cells:
+    """Return the cells with their level over the mean of the controls', and the interval of it.
+
+    It holds the errors of all medians, and what two tubes of one blood differ by (`cd40_tube_cv`).
+    """
+    theirs = [one for control in controls for one in control.cells if one.population == cells.population]
+    known = [one for one in theirs if one.level is not None and one.level_low is not None and one.level > 0]
+    if len(known) < len(controls) or not known or cells.level is None:
+        return cells
+    mean = sum(one.level or 0.0 for one in known) / len(known)
+    errors = [((one.level or 0.0) - (one.level_low or 0.0)) / Z95 for one in known]
+    ratio, cv = cells.level / mean, limits.b_cells.cd40_tube_cv
+    if cells.level_low is None or cells.level_high is None:
+        return replace(cells, ratio=ratio)
+    of_controls = math.hypot(math.hypot(*errors) / len(known) / mean, cv / math.sqrt(len(known)))
+    common = Z95 * abs(ratio) * math.hypot(of_controls, cv)
+    low = ratio - math.hypot((cells.level - cells.level_low) / mean, common)
+    high = ratio + math.hypot((cells.level_high - cells.level) / mean, common)
+    return replace(cells, ratio=ratio, ratio_low=low, ratio_high=max(high, 0.0))
