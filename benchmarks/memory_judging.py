@@ -18,6 +18,7 @@ Z_95 = 1.959964
 FEWEST_B, YOUNGEST = 200, 0.75
 FEWEST_SWITCHED = 20  # expected cells from which intervals must not be too wide either
 CLEAR_SEPARATION = 3.0
+ROUNDED = 0.005  # percent
 GOALS = {"plain": 97.0, "coverage": 93.0, "coverage_most": 98.0, "rms": 1.3}
 
 
@@ -92,7 +93,8 @@ class Judged:
         """Whether the interval covers the donor's share; None where there is no interval or none is owed."""
         if not self.case.measurable or self.low is None or self.high is None:
             return None
-        return self.low - 1e-9 <= 100 * self.case.switched <= self.high + 1e-9
+        # A true 0 is covered by an interval that rounds to it.
+        return self.low - ROUNDED <= 100 * self.case.switched <= self.high + ROUNDED
 
 
 def wilson(share: float, count: int) -> tuple[float, float]:

@@ -34,7 +34,7 @@ find . -type f \( -name '*.c' -o -name '*.h' -o -name '*.hpp' -o -name '*.pxd' -
 find pulp/solverdir/cbc -mindepth 2 -maxdepth 2 -type d -not -path "*/linux/$(dpkg --print-architecture | sed 's/amd64/i64/')" \
     -exec rm -rf {} +                                                                                       # other machines
 rm -rf pyarrow/include pyarrow/src pyarrow/libarrow_flight.so* pyarrow/libarrow_s3.so* pyarrow/_flight.* pyarrow/_s3fs.*  # networks
-find bokeh/server/static/js -mindepth 1 -not -name '*.min.js' -delete                                       # unminified twins
+find bokeh/server/static/js bokeh/server/static/lib -mindepth 1 -not -name '*.min.js' -delete              # unminified twins
 rm -rf matplotlib/mpl-data/sample_data
 # Symbols for debuggers; what stands in *.libs was repacked when its wheel was made, and would not survive it.
 find . -name '*.so*' -type f -not -path './*.libs/*' -exec strip --strip-unneeded {} +

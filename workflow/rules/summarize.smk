@@ -59,8 +59,6 @@ rule subjects:
     log:
         "logs/subjects.log",
     localrule: True
-    conda:
-        "../../environment.yml"
     params:
         sheet=literally(PLAN.config.samples),
         jobs=str(JOBS),

@@ -54,7 +54,10 @@ def methods(options: argparse.Namespace) -> int:
         # A name may hold letters that the terminal's encoding lacks.
         sys.stdout.reconfigure(errors="backslashreplace")
     result = read_record(options.result) if options.result else None
-    told = citations.methods() if result is None else citations.methods(result.configuration.limits)
+    if result is None:
+        told = citations.methods()
+    else:
+        told = citations.methods(result.configuration.limits, result.engine_version, [result.assay])
     print(told.text(), end="")
     return 0
 

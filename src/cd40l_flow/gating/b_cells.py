@@ -126,7 +126,7 @@ def find_immunoglobulin(
     valleys = [one for one in find_valleys(curve, low, high) if one.depth >= DEEP]
     evidence = Evidence(curve, "above", (low, high), tuple(valleys), (low, high), negatives)
     apart = separation(dark, bright)
-    if apart < TOLD_APART:
+    if apart < TOLD_APART and curve.total >= FEWEST:
         return no_gate(f"{marker} of B cells is not told from that of {whose} (D {apart:.1f})", evidence)
     few = f"only {curve.total} B cells" if curve.total < FEWEST else ""
     valley = most_parting(curve, valleys)

@@ -198,11 +198,11 @@ def _codes(texts: Sequence[str], values: Sequence[str]) -> list[int]:
 
 
 def _brief(value: float | None) -> float | int | None:
-    """Return a number to four digits, as the table shows no more."""
+    """Return a number to four digits, as the table shows no more; a count in full."""
     if value is None:
         return None
-    brief = float(f"{value:.4g}")
-    return int(brief) if brief.is_integer() else brief
+    brief = value if float(value).is_integer() else float(f"{value:.4g}")
+    return int(brief) if float(brief).is_integer() else brief
 
 
 def _report(row: Row, out: Path) -> bool:

@@ -11,6 +11,7 @@ from msgspec.structs import asdict
 from cd40l_flow.assay.cd40l.gates import ACTIVATED
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.shared_gates import LYMPHOCYTES, SINGLETS, TIME
+from cd40l_flow.assay.tables import TARGET
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.base.model import Spillover
 from cd40l_flow.result.gate_shapes import Band, Box, Either, Gate, GateTree, Polygon, Shape, Side
@@ -67,7 +68,7 @@ def _tree(number: int, tubes: Sequence[Tube], course: TubeAcquisition, result: R
     rows = [row for row in result.gates if row.tube in (None, tube.fcs)]
     # A row of this tube goes before one of all tubes.
     rows.sort(key=lambda row: row.tube is None)
-    gates = [*_time(course, rows, tube.markers["CD3"])]
+    gates = [*_time(course, rows, next(iter(tube.markers.values())))]
     for population in tube.populations:
         name, parent = population.population, population.parent
         if name == TIME:
@@ -209,7 +210,7 @@ def _targets(
         reagent = row.population.removesuffix("+")
         for tube in tubes:
             concerns = reagent == tube.reagent or reagent in current_assay().background_of.get(tube.reagent, ())
-            if concerns and tube.markers["target"] == row.detector:
+            if concerns and tube.markers.get(TARGET) == row.detector:
                 box = _threshold(row, scales[str(row.detector)], above=True)
                 yield Gate(row.population, ACTIVATED, box, ("target_low",))
                 break

@@ -1,0 +1,175 @@
+"""Shares of memory B cells measured, without calls: simulated tubes of known truth, and real recordings.
+
+``python -m benchmarks.memory_cells`` writes ``memory_cells.md``. Real recordings are read where they lie,
+``../shared/fcs/bcells``, where they are there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from benchmarks.memory_cells_real import real_page
+
+from cd40l_flow.assay.limits import Limits
+from cd40l_flow.assay.lookup import using
+from cd40l_flow.assay.memory_b import MEMORY_B
+from cd40l_flow.base.model import Events, Sample, Tube
+from cd40l_flow.decision.b_cells.measure import memory_measures
+from cd40l_flow.decision.b_cells.measures import MemoryMeasures, Share
+from cd40l_flow.fcs.panel import lent_detectors
+from cd40l_flow.fcs.reader import read_events
+from cd40l_flow.gating.strategy import gate
+from cd40l_flow.signal.compensation import compensate
+from cd40l_flow.signal.prepare import choose_scales, prepare
+from cd40l_flow.simulate.b_cells import BSample, b_fcs_name, healthy_subsets, write_b_cells
+from cd40l_flow.simulate.b_cells.separation import cd27_ratio_for
+
+OUT = Path(__file__).parent / "memory_cells.md"
+AGES, B_EVENTS, SEPARATIONS = (0.2, 60.0), (30, 20_000), (1.5, 4.0)
+LYMPHOCYTES, LEAST_B = 6000, 0.6
+TUBES = ("memory", "memory-FMO27")
+LEAST_EXPECTED = 20  # switched cells above which the interval must not be too wide
+SUBSETS = ("switched", "switched_two_marker", "non_switched", "naive")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One simulated sample: what was asked for, and what was measured of it."""
+
+    name: str
+    b_events: int
+    separation: float
+    true: dict[str, float]
+    found: dict[str, tuple[float, float, float] | None]
+    counted: int
+    true_counted: int
+
+
+def measured(folder: Path, sample: BSample) -> tuple[MemoryMeasures | None, list[Events]]:
+    """Return what is measured of a sample that was written to a folder."""
+    with using(MEMORY_B):
+        known: dict[str, dict[str, str]] = {}
+        read = []
+        for reagent in sample.tubes:
+            fcs = b_fcs_name(sample.sample, reagent)
+            tube = Tube(fcs, str(folder / "fcs" / fcs), "unstimulated", reagent)
+            events = compensate(read_events(tube, {}, "file", lent_detectors(reagent, known)))
+            known[reagent] = dict(events.markers)
+            read.append(events)
+        limits = Limits()
+        scales = choose_scales(read, limits.scale, "own tubes")
+        signals = [prepare(events, scales, limits.acquisition) for events in read]
+        record = Sample(sample.sample, "R1", "test", "M", tuple(events.tube for events in read))
+        return memory_measures(gate(record, signals, scales, (), limits.gating), None, limits), read
+
+
+def drawn(number: int, seed: int, tubes: Sequence[str] = TUBES) -> tuple[BSample, float]:
+    """Return a healthy sample of any age, number of B cells and separation of CD27, and that separation."""
+    rng = np.random.default_rng([seed, number])
+    age, cells = (math.exp(rng.uniform(*np.log(ends))) for ends in (AGES, B_EVENTS))
+    apart = rng.uniform(*SEPARATIONS)
+    subsets = healthy_subsets(age, rng)
+    ratio = cd27_ratio_for(apart, "CD27-BV421")
+    # Where there are few B cells, the other lymphocytes are not few.
+    percent = min(max(100 * cells / LYMPHOCYTES, LEAST_B), 30.0)
+    sample = BSample(
+        f"M{number:04d}", age_years=age, subsets=subsets, b_percent=percent, b_events=round(cells), background=0.6,
+        cd27_ratio=ratio, tubes=tuple(tubes),
+    )  # fmt: skip
+    return sample, apart
+
+
+def one(number: int, seed: int) -> Measured:
+    sample, apart = drawn(number, seed)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        write_b_cells(folder, seed, [sample])
+        truth = (folder / "truth_b_cells.tsv").read_text().splitlines()
+        row = dict(zip(truth[0].split("\t"), truth[1].split("\t"), strict=True))
+        found, _ = measured(folder, sample)
+    s = sample.subsets
+    true = {
+        "switched": 100 * s.switched,
+        "switched_two_marker": 100 * (s.switched + s.igm_only),
+        "non_switched": 100 * s.non_switched,
+        "naive": 100 * (s.naive + s.transitional),
+    }
+    shares = {name: None if found is None else _ends(getattr(found, name)) for name in SUBSETS}
+    return Measured(
+        sample.sample,
+        sample.b_events,
+        apart,
+        true,
+        shares,
+        0 if found is None else found.b_events,
+        int(row["b_events"]),
+    )
+
+
+def _ends(share: Share | None) -> tuple[float, float, float] | None:
+    if share is None or share.percent is None or share.low is None or share.high is None:
+        return None
+    return share.low, share.percent, share.high
+
+
+def table(rows: Sequence[Measured], subset: str) -> list[str]:
+    """Return the coverage and error of one subset by number of cells and separation."""
+    lines = [
+        f"| {subset}: B cells, D | samples | no share | covered | below, above | RMS error / binomial | bias / binomial |",
+        "|---|---:|---:|---:|---|---:|---:|",
+    ]
+    groups = [
+        (f"{low} to {high}", f"{least:g} to {most:g}", [
+            row for row in rows if low <= row.b_events < high and least <= row.separation < most
+        ])
+        for low, high in ((30, 200), (200, 2000), (2000, 20001))
+        for least, most in ((1.5, 2.25), (2.25, 3.0), (3.0, 4.0))
+    ]  # fmt: skip
+    groups += [("all", "all", list(rows)), ("all", "3 to 4", [row for row in rows if row.separation >= 3])]
+    expected = [row for row in rows if row.true[subset] * row.b_events / 100 >= LEAST_EXPECTED]
+    groups.append((f"{LEAST_EXPECTED} or more of them expected", "all", expected))
+    for cells, apart, some in groups:
+        known = [(row, row.found[subset]) for row in some]
+        told = [(row, ends) for row, ends in known if ends is not None]
+        if not told:
+            continue
+        below = sum(row.true[subset] < ends[0] for row, ends in told)
+        above = sum(row.true[subset] > ends[2] for row, ends in told)
+        errors = [
+            (ends[1] - row.true[subset])
+            / (100 * math.sqrt(row.true[subset] / 100 * (1 - row.true[subset] / 100) / max(row.true_counted, 1)))
+            for row, ends in told
+        ]
+        lines.append(
+            f"| {cells}, D {apart} | {len(told)} | {len(some) - len(told)} | "
+            f"{100 * (1 - (below + above) / len(told)):.1f} % | {below}, {above} | "
+            f"{math.sqrt(np.mean(np.square(errors))):.2f} | {np.mean(errors):+.2f} |"
+        )
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory_cells", description=__doc__)
+    parser.add_argument("--samples", type=int, default=300, help="samples to simulate (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=4000, help="seed of the simulation (default: %(default)s)")
+    parser.add_argument("--cores", type=int, default=2, help="processes at a time (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=OUT, help="file to write")
+    options = parser.parse_args()
+    numbers = range(options.samples)
+    with ProcessPoolExecutor(options.cores) as pool:
+        rows = list(pool.map(one, numbers, [options.seed] * options.samples, chunksize=4))
+    lines = [line for subset in SUBSETS for line in (*table(rows, subset), "")]
+    shares = [row.counted / max(row.true_counted, 1) for row in rows if row.true_counted >= 200]
+    lines.append(f"B cells found of those there: median {np.median(shares):.3f}, least {min(shares):.3f}.")
+    options.out.write_text("\n".join(["# Memory B cells measured", "", *lines, "", *real_page(), ""]))
+
+
+if __name__ == "__main__":
+    main()
