@@ -80,7 +80,7 @@ def render_person(person: Person, hrefs: Mapping[str, str | None], results: Mapp
         "history": _history(person),
         "groups": test_groups(person, hrefs, results),
         "serum": serum_rows(person),
-        "joint": _joint(person, control=control),
+        "joint": _joint(person),
         "course": course_view(person, hrefs),
         "samples": ", ".join(visit.entry.sample for visit in person.visits),
     }
@@ -115,7 +115,7 @@ def _history(person: Person) -> list[tuple[str, str]]:
     return found
 
 
-def _joint(person: Person, *, control: bool) -> View:
+def _joint(person: Person) -> View:
     """Return what the calls say together, of which samples, and what to do next."""
     words, texts = person_texts()["joint"], load_texts()
     notes = [words["unordered"].format(assay=texts["assays"][assay]) for assay in person.unordered]
@@ -132,18 +132,13 @@ def _joint(person: Person, *, control: bool) -> View:
         )
         for assay, visit in person.read.items()
     ]
-    silent = words["control"] if control else words["contradicted"] if _unsafe(person) else ""
-    reading = () if silent else person.joint.reading
+    silent = words[person.silent] if person.silent else ""
+    reading = person.joint.reading
     return {
         "own": words["own"].format(samples="; ".join(told)),
         "reading": reading,
         "why": silent or ("" if reading else words["nothing"]),
         "notes": notes,
-        "next": () if silent else person.joint.next_steps,
-        "genes": () if silent else person.joint.genes,
+        "next": person.joint.next_steps,
+        "genes": person.joint.genes,
     }
-
-
-def _unsafe(person: Person) -> bool:
-    """Return whether the rows may be those of two people."""
-    return any(one.column in ("sex", "genotype") for one in person.contradictions)

@@ -9,7 +9,7 @@ from cd40l_flow.assay.b_cell_limits import age_rows
 from cd40l_flow.assay.effects import INDETERMINATE
 from cd40l_flow.assay.lookup import assay_named, using
 from cd40l_flow.assay.texts import load_texts, person_texts, reason_texts
-from cd40l_flow.report.b_cell_rows import share_interval, share_words
+from cd40l_flow.report.b_cell_rows import ratio_interval, ratio_words, share_interval, share_words
 from cd40l_flow.result.numbers import format_interval, format_measure, format_number
 from cd40l_flow.result.people.joined import Person, Visit
 from cd40l_flow.result.types.b_cells import Cd40, Memory, deciding, deciding_share
@@ -114,9 +114,8 @@ def _cd40(result: Result, cd40: Cd40) -> Iterator[View]:
                 name, words["positive"].format(value=share_words(cells.positive)), share_interval(cells.positive)
             )
             continue
-        ends = {"ratio_low": cells.ratio_low, "ratio_high": cells.ratio_high}
-        value = words["times"].format(value=format_number("ratio", cells.ratio) if cells.ratio >= 0.005 else "<0.01")
-        yield _row(name, value, format_interval("ratio", ends), reference)
+        value = words["times"].format(value=ratio_words(cells.ratio))
+        yield _row(name, value, ratio_interval(cells), reference)
 
 
 def serum_rows(person: Person) -> list[View]:

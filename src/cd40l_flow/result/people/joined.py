@@ -16,6 +16,9 @@ from cd40l_flow.result.cohort import Entry
 from cd40l_flow.result.reviews.state import UNSIGNED, ReviewState
 from cd40l_flow.result.types.result import Result
 
+# Columns that differ between people, not between samples of one.
+_TWO_PEOPLE = ("sex", "genotype")
+
 
 @dataclass(frozen=True)
 class Visit:
@@ -45,7 +48,8 @@ class Person:
     ``visits`` stand in the order of collection, those without a date before the others; ``read`` names for each assay
     the sample that the reading together rests on, the last of those; ``unordered`` are assays of whose samples nobody
     can tell which was the last. ``serum`` is for each immunoglobulin the last value that the sheet states, with its
-    sample. ``limits`` are the laboratory's of these.
+    sample. ``limits`` are the laboratory's of these. ``silent`` says why nothing is read together, ``control`` or
+    ``contradicted``: rows that may be those of two people.
     """
 
     name: str
@@ -57,6 +61,7 @@ class Person:
     genotype: str
     contradictions: tuple[Contradiction, ...]
     joint: JointReading
+    silent: str = ""
 
     @property
     def sex(self) -> str:
@@ -114,6 +119,10 @@ def _person(name: str, found: Sequence[Visit]) -> Person:
     person = Person(
         name, visits, read, tuple(unordered), serum, limits, genotype, differing, JointReading((), (), (), ())
     )
+    if all(visit.result.role == "control" for visit in visits):
+        return replace(person, silent="control")
+    if any(one.column in _TWO_PEOPLE for one in differing):
+        return replace(person, silent="contradicted")
     return replace(person, joint=_joint(person))
 
 
