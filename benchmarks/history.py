@@ -97,6 +97,16 @@ def _lines(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / "result.json").read_text(encoding="utf-8")))
 
 
+_LINES: dict[str, dict[str, str]] = {}
+
+
+def _written(name: str, result: dict[str, Any]) -> dict[str, str]:
+    """Return every line of a result, written once."""
+    if name not in _LINES:
+        _LINES[name] = {key: _line(key, value) for key, value in result.items()}
+    return _LINES[name]
+
+
 def write_plate(
     results: Path,
     plate: int,
@@ -114,7 +124,7 @@ def write_plate(
     text = io.StringIO()
     table_of = csv.DictWriter(text, heads, delimiter="\t", lineterminator="\n")
     table_of.writeheader()
-    written = 0
+    written, written_before = 0, [_written(one["sample"], one) for one in demo]
     for number in range(count):
         chosen = 0 if number < 2 else 1 + (number * 7 + draw.randrange(3)) % (len(demo) - 1)
         name, run = f"P{plate:05d}-{number:02d}", f"R{plate:05d}"
@@ -136,7 +146,7 @@ def write_plate(
                 for reagent, value in result["lent"]["activation_percent"].items()
             }
             result["lent"] = {**result["lent"], "activation_percent": rise}
-        written += write_result(results / "samples" / name, result)
+        written += write_result(results / "samples" / name, result, written_before[chosen])
         table_of.writerow({**rows[chosen], "sample": name, "run": run, "review": "accepted"})
     (results / "summary.tsv").write_text(text.getvalue(), encoding="utf-8")
     return written
@@ -155,17 +165,22 @@ def _person(measures: dict[str, Any], draw: random.Random, fades: float) -> dict
     }
 
 
-def write_result(folder: Path, result: dict[str, Any]) -> int:
-    """Write a result as `write_record` does, without waiting for the disk; return its bytes."""
+def write_result(folder: Path, result: dict[str, Any], written: dict[str, str]) -> int:
+    """Write a result as `write_record` does, without waiting for the disk; return its bytes.
+
+    ``written`` are the lines of the result it was made of: only what is not the same is written out anew.
+    """
     content = {**result, "digest": "0" * 64}
-    lines = [
-        f"{json.dumps(key)}: {json.dumps(content[key], separators=(',', ':'), sort_keys=True)}"
-        for key in sorted(content)
-    ]
+    changed = ("sample", "run", "tubes", "reagents", "lent", "digest")
+    lines = [f"{_line(key, content[key]) if key in changed else written[key]}" for key in sorted(content)]
     text = "\n".join(["{", *(f"{line}," for line in lines[:-1]), lines[-1], "}", ""]).encode()
     digest = hashlib.sha256(_DIGEST.sub(b"", text, count=1)).hexdigest()
     folder.mkdir(parents=True)
     return (folder / "result.json").write_bytes(_DIGEST.sub(f'"digest": "{digest}",\n'.encode(), text, count=1))
+
+
+def _line(key: str, value: Any) -> str:
+    return f"{json.dumps(key)}: {json.dumps(value, separators=(',', ':'), sort_keys=True)}"
 
 
 def goals(found: Sequence[Measured]) -> list[Goal]:

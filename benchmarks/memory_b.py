@@ -40,7 +40,10 @@ from cd40l_flow.steps import analyse_sample
 
 OUT = Path(__file__).parent / "memory_b.md"
 SEED, SAMPLES, A_RUN = 1000, 600, 10  # seeds below 1000 are for tuning
-AGES, B_EVENTS = (0.1, 60.0), (30, 20_000)
+AGES, B_EVENTS = (0.1, 60.0), (30, 20_000)  # of the whole cohort
+# Of those that are neither infants nor short of cells for the sake of it.
+USUAL_AGES, USUAL_B = (0.6, 60.0), (150, 20_000)
+NAIVE_27 = (15.0, 60.0, 200.0)  # molecules on naive cells: 1.2 to 5 times the light of the tube without anti-CD27
 CLEAR, DIM = (2.5, 4.0), (1.5, 2.5)  # D of CD27
 INSTRUMENTS = ("simulated", "diva", "lyric", "attune", "navios", "aurora")
 PANELS = ("CD27-BV421", "CD27-PE")
@@ -88,14 +91,14 @@ def wanted(samples: int) -> list[tuple[str, str, tuple[float, float]]]:
     part = samples / SAMPLES
     found = [("", name, _ages(name)) for name, count in UNDISTURBED for _ in range(round(count * part))]
     for disturbance, count in DISTURBED:
-        found += [(disturbance, TURNS[k % len(TURNS)], AGES) for k in range(math.ceil(count * part))]
+        found += [(disturbance, TURNS[k % len(TURNS)], USUAL_AGES) for k in range(math.ceil(count * part))]
     for disturbance, patients, ages in OF_PATIENTS:
         found += [(disturbance, patients[k % len(patients)], ages) for k in range(math.ceil(EACH * part))]
     return found
 
 
 def _ages(patient: str) -> tuple[float, float]:
-    return {"carrier": (20.0, 45.0), "btk": (1.0, 20.0), "cd40-deficient": (0.3, 15.0)}.get(patient, AGES)
+    return {"carrier": (20.0, 45.0), "btk": (1.0, 20.0), "cd40-deficient": (0.6, 15.0)}.get(patient, USUAL_AGES)
 
 
 def runs(seed: int, samples: int) -> Iterator[Run]:
@@ -124,11 +127,13 @@ def _run(
     separation = float(random.uniform(*(DIM if group == "dim-cd27" else CLEAR)))
     panel = PANELS[number % len(PANELS)]
     of_run: dict[str, Any] = {"panel": panel, "instrument": INSTRUMENTS[number % len(INSTRUMENTS)]}
-    of_run["cd27_ratio"] = 6.5 if group == "dim-cd27" else cd27_ratio_for(separation, panel)
+    if group != "dim-cd27":
+        of_run["cd27_naive"] = float(random.choice(NAIVE_27))
+        of_run["cd27_ratio"] = cd27_ratio_for(separation, panel, of_run["cd27_naive"])
     drawn = []
     for k, (disturbance, patient, ages) in enumerate(members):
         age = float(np.exp(random.uniform(*np.log(ages))))
-        cells = round(float(np.exp(random.uniform(*np.log(B_EVENTS)))))
+        cells = round(float(np.exp(random.uniform(*np.log(USUAL_B)))))
         known = {one for one, _ in DISTURBED}
         scenario = BScenario(f"memory-{patient}", patient, disturbance if disturbance in known else "")
         size = {} if patient == "btk" else {"b_events": cells, "background": min(0.5, LARGEST_BACKGROUND / cells)}

@@ -18,6 +18,7 @@ Z_95 = 1.959964
 FEWEST_B, YOUNGEST = 200, 0.75
 FEWEST_SWITCHED = 20  # expected cells from which intervals must not be too wide either
 CLEAR_SEPARATION = 3.0
+ROUNDED = 0.005  # percent
 GOALS = {"plain": 97.0, "coverage": 93.0, "coverage_most": 98.0, "rms": 1.3}
 
 
@@ -92,7 +93,8 @@ class Judged:
         """Whether the interval covers the donor's share; None where there is no interval or none is owed."""
         if not self.case.measurable or self.low is None or self.high is None:
             return None
-        return self.low - 1e-9 <= 100 * self.case.switched <= self.high + 1e-9
+        # A true 0 is covered by an interval that rounds to it.
+        return self.low - ROUNDED <= 100 * self.case.switched <= self.high + ROUNDED
 
 
 def wilson(share: float, count: int) -> tuple[float, float]:
@@ -188,13 +190,14 @@ def group_table(found: Sequence[Judged], name: str, key: Callable[[Judged], str]
     rows = [head, "|---|---:|---:|---:|---:|---:|---:|---|"]
     for group in dict.fromkeys(key(one) for one in found):
         own = [one for one in found if key(one) == group]
-        plain = [one for one in own if one.plain]
+        plain, called = [one for one in own if one.plain], [one for one in own if one.call in (NORMAL, LOW, ABSENT)]
         rms = rms_over_binomial(own)
         calls = ", ".join(f"{call} {count}" for call, count in Counter(one.call for one in own).most_common())
         reasons = Counter(reason for one in own if one.call == OPEN for reason in one.reasons).most_common(3)
         why = f" ({', '.join(f'{code} {count}' for code, count in reasons)})" if reasons else ""
         rows.append(
             f"| {group} | {len(own)} | {len(plain)} | {sum(one.right for one in plain)} "
+            f"| {len(called)} | {sum(one.right for one in called)} "
             f"| {sum(one.dangerous for one in own)} | {_of(*coverage(own))} | {'' if rms is None else f'{rms:.2f}'} "
             f"| {calls}{why} |"
         )

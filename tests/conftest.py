@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.cohorts import DEMO, ROOT, RUN_SECONDS, make_cohort, read_sheet, run_once
+from helpers.cohorts import DEMO, ROOT, RUN_SECONDS, demo_samples, make_cohort, run_once
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -129,6 +129,6 @@ def demo_results(
 
 
 def _copy_demo(directory: Path) -> Path:
-    make_cohort(directory, [row["sample"] for row in read_sheet(DEMO / "config" / "samples.tsv")])
+    make_cohort(directory, demo_samples("cd40l"))
     shutil.copy(DEMO / "truth.tsv", directory)
     return directory

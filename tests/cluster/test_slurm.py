@@ -18,11 +18,11 @@ from helpers.cohorts import (
     DEMO,
     RUN_SECONDS,
     Run,
+    demo_samples,
     differences,
     jobs,
     make_cohort,
     output,
-    read_sheet,
     run_once,
     summary_lines,
 )
@@ -108,7 +108,7 @@ def test_the_demo_equals_the_local_run(
     site: NewSite, demo_results: Path, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """Code that lies with the data does not run: Python would look for modules in the working directory first."""
-    samples = [row["sample"] for row in read_sheet(DEMO / "config" / "samples.tsv")]
+    samples = demo_samples("cd40l")
     on_cluster = site(make_cohort(tmp_path / "cluster", samples))
     for module in ("statistics", "yaml"):
         (on_cluster.cohort / f"{module}.py").write_text(f"raise SystemExit('RAN {module}')\n", encoding="utf-8")

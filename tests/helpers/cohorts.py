@@ -93,12 +93,15 @@ def copy_of(directory: Path, to: Path) -> Path:
 def make_cohort(directory: Path, samples: Mapping[str, Mapping[str, str]] | Collection[str]) -> Path:
     """Make a working directory of some samples of the demo cohort: sheets to change at will, FCS files linked.
 
-    As a mapping, ``samples`` also says which cells of the samples sheet to set: sample -> column -> text.
+    As a mapping, ``samples`` also says which cells of the samples sheet to set: sample -> column -> text. Without a
+    sample of another assay the sheet has the columns of CD154 alone.
     """
     changes = samples if isinstance(samples, Mapping) else {}
     config = directory / "config"
     shutil.copytree(DEMO / "config", config)
     rows = [row for row in read_sheet(config / "samples.tsv") if row["sample"] in samples]
+    if all(row["assay"] == "cd40l" for row in rows):
+        rows = [dict(list(row.items())[: list(row).index("assay")]) for row in rows]
     for row in rows:
         row.update(changes.get(row["sample"], {}))
     write_sheet(config / "samples.tsv", rows)
@@ -134,6 +137,12 @@ def make_plate(directory: Path, runs: int, samples: int) -> list[str]:
     for kind, rows in sheets.items():
         write_sheet(directory / "config" / f"{kind}.tsv", rows)
     return [row["sample"] for row in sheets["samples"]]
+
+
+def demo_samples(*assays: str) -> list[str]:
+    """Return the samples of the demo cohort of some assays, in the order of the sheet; of all without a name."""
+    rows = read_sheet(DEMO / "config" / "samples.tsv")
+    return [row["sample"] for row in rows if not assays or row["assay"] in assays]
 
 
 def reverse_sheets(directory: Path) -> None:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
@@ -50,6 +50,7 @@ def test_how_far_the_curve_lies_from_the_table_between_knots() -> None:
     assert (ratio, later) == (pytest.approx(3.1, abs=0.15), pytest.approx(2.2, abs=0.1))
 
 
+@settings(deadline=None)
 @given(AGES)
 def test_median_and_limits_have_their_z(age: float) -> None:
     found = CURVE.limits(age, BCellLimits())
@@ -59,6 +60,7 @@ def test_median_and_limits_have_their_z(age: float) -> None:
     assert 0 < found.absent <= found.low <= found.normal < found.high < 100
 
 
+@settings(deadline=None)
 @given(AGES)
 def test_between_two_knots_mean_and_sd_lie_between_theirs(age: float) -> None:
     knots = [band.knot for band in BANDS]
@@ -71,6 +73,7 @@ def test_between_two_knots_mean_and_sd_lie_between_theirs(age: float) -> None:
         assert low - 1e-9 <= getattr(found, name) <= high + 1e-9
 
 
+@settings(deadline=None)
 @given(AGES)
 def test_nobody_within_the_printed_range_of_his_band_is_low(age: float) -> None:
     assert CURVE.limits(age, BCellLimits()).low <= band_at(12 * age).switched_low
@@ -87,6 +90,7 @@ def test_absence_is_half_a_percent_or_a_tenth_of_the_limit() -> None:
     assert CURVE.absent_limit(40) == 0.5
 
 
+@settings(deadline=None)
 @given(AGES)
 def test_the_limits_of_any_age_are_those_of_the_strictest(age: float) -> None:
     found, anyone = CURVE.limits(age, BCellLimits()), CURVE.any_age(BCellLimits())
@@ -158,6 +162,7 @@ def test_too_few_donors_make_no_curve_and_few_a_provisional_one() -> None:
     assert curve.limits(40.0, trusting) == CURVE.limits(40.0, BCellLimits())
 
 
+@settings(deadline=None)
 @given(PERCENTS)
 def test_percent_and_logit_are_inverse(percent: float) -> None:
     assert percent_of(logit(percent)) == pytest.approx(percent)

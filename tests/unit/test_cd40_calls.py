@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cd40l_flow.assay.cd40.guards import GUARDS
@@ -106,6 +106,7 @@ def test_a_single_control_is_judged_by_its_own_guards() -> None:
     assert (found.call, found.reasons[0]) == ("INDETERMINATE", "CONTROL_FAILED")
 
 
+@settings(deadline=None)
 @given(st.floats(0, 2), st.floats(0.01, 0.5), st.integers(0, 199))
 def test_few_b_cells_and_unknown_ratios_have_no_call(ratio: float, error: float, events: int) -> None:
     cells = tuple(cd40_cells(name, ratio, 50.0, error) for name in ("B cells", "monocytes"))
@@ -115,6 +116,7 @@ def test_few_b_cells_and_unknown_ratios_have_no_call(ratio: float, error: float,
     assert call_cd40(None).call == "INDETERMINATE"
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1.5), st.floats(0.01, 0.3), st.floats(0, 1))
 def test_more_cd40_is_never_a_lower_call(ratio: float, error: float, more: float) -> None:
     rank = {CD40_ABSENT: 0, CD40_LOW: 1, "INDETERMINATE": 2, PRESENT: 3}

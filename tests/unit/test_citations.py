@@ -12,6 +12,7 @@ import yaml
 from cd40l_flow import ENGINE_VERSION, __version__
 from cd40l_flow.assay.citations import methods, references
 from cd40l_flow.assay.limits import Limits, plain_limits
+from cd40l_flow.assay.lookup import ASSAYS
 from cd40l_flow.cli.main import main
 
 DOI = re.compile(r"doi:(10\.[^\s,;|)]+[^\s,;|).])")
@@ -32,6 +33,16 @@ def test_methods_of_the_documentation_are_cited(root: Path) -> None:
     named = set(DOI.findall((root / "docs/numbers.md").read_text(encoding="utf-8")))
     assert len(named) > 5
     assert named <= {one.doi for one in references().values()}
+
+
+@pytest.mark.parametrize("assay", sorted(set(ASSAYS) - {"cd40l"}))
+def test_another_assay_is_not_said_to_be_this_one(assay: str) -> None:
+    """Its subject and statistics are its own, and nothing of CD154 is claimed or cited for it."""
+    text = methods(assays=[assay]).text()
+    assert "CD154" not in text and "O'Gorman" not in text and "profile likelihood" not in text
+    assert "B cells" in text and "NumPy" in text and not re.search(r"[{}]|\[[a-z]", text)
+    both = methods(assays=["cd40l", assay]).paragraphs
+    assert both[-2].startswith("Percent positive") and both[-1] == methods(assays=[assay]).paragraphs[-1]
 
 
 def test_a_limit_that_a_result_lacks_is_not_made_up() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cd40l_flow.assay.b_cell_limits import BCellLimits
@@ -43,6 +43,19 @@ def test_calls_are_made_by_intervals_against_the_age(percent: float, call: str) 
 def test_an_interval_over_the_limit_is_open(percent: float) -> None:
     found = call_memory(memory(percent))
     assert (found.call, found.reasons) == ("INDETERMINATE", ("BETWEEN_LIMITS",))
+
+
+def test_less_than_the_whole_interval_may_have_to_keep_off_a_limit() -> None:
+    """9.75 % of 2,000 cells: the interval reaches 11.1 % and the limit, the one-sided bound of 10.9 % does not."""
+    own = replace_limits(interval_part=0.84)
+    for percent, whole, part in ((9.0, SWITCHED_LOW, SWITCHED_LOW), (9.75, "INDETERMINATE", SWITCHED_LOW)):
+        assert call_memory(memory(percent)).call == whole
+        assert call_memory(memory(percent), limits=own).call == part
+
+
+def replace_limits(**changed: float) -> Limits:
+    """Return the limits with others in the group of B cells."""
+    return Limits(b_cells=BCellLimits(**changed))
 
 
 def test_five_percent_is_low_in_a_child_of_seven_and_normal_at_one() -> None:
@@ -189,6 +202,7 @@ def test_infants_and_unknown_ages() -> None:
     assert called(0.1, 0.75) == (SWITCHED_ABSENT, ())
 
 
+@settings(deadline=None)
 @given(SHARES, EVENTS, AGES)
 def test_a_larger_share_is_never_a_lower_call(percent: float, events: int, age: float | None) -> None:
     sample = replace(SAMPLE, age_years=age)
@@ -196,6 +210,7 @@ def test_a_larger_share_is_never_a_lower_call(percent: float, events: int, age: 
     assert ranks[0] <= ranks[1]
 
 
+@settings(deadline=None)
 @given(SHARES, st.integers(0, 199), AGES, st.sampled_from(["test", "control"]))
 def test_no_call_below_200_cells(percent: float, events: int, age: float | None, role: str) -> None:
     sample = replace(SAMPLE, age_years=age, role=role)
@@ -203,6 +218,7 @@ def test_no_call_below_200_cells(percent: float, events: int, age: float | None,
     assert call_memory(measures, sample).call == "INDETERMINATE"
 
 
+@settings(deadline=None)
 @given(SHARES, EVENTS, st.one_of(st.none(), st.floats(0.001, 0.7499)))
 def test_unknown_and_infant_ages_are_never_few(percent: float, events: int, age: float | None) -> None:
     call = call_memory(memory(percent, events), replace(SAMPLE, age_years=age)).call
@@ -219,6 +235,7 @@ UNKNOWNS = (
 )
 
 
+@settings(deadline=None)
 @given(st.sampled_from([0.2, 5.0, 30.0]), st.sets(st.sampled_from(UNKNOWNS)), st.booleans())
 def test_what_is_not_known_makes_no_call_that_was_not_there(percent: float, unknown: set[str], control: bool) -> None:
     """A measure more that is unknown leaves a call or takes it away, and never makes another one."""

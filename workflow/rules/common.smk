@@ -58,6 +58,7 @@ except InputsError as error:
 
 SAMPLES = list(PLAN.samples)
 CONTROLS = [name for name, sample in PLAN.samples.items() if sample.role == "control"]
+SUBJECTS = sorted({sample.subject for sample in PLAN.samples.values() if sample.subject})
 # The process that plans takes up what was signed since the last run; whoever reads a review finds it in the ledger.
 if workflow.is_main_process and not workflow.dryrun:
     note_plan(PLAN)

@@ -47,6 +47,29 @@ rule index:
         "cd40l-flow summarize --samples {params.sheet:q} --jobs {params.jobs:q} --reviews {params.reviews:q} --ledger {params.ledger:q} --reviewers {params.reviewers:q} --index {output:q} --reference {params.reference:q} 2>&1 | tee {log:q}"
 
 
+# What the assays of one person say side by side: a page each, and a table of all.
+rule subjects:
+    input:
+        results=RESULTS,
+        # It links a report only if that is of this result.
+        reports=expand("results/samples/{sample}/report.html", sample=SAMPLES if SUBJECTS else []),
+    output:
+        table="results/subjects.tsv",
+        pages=expand("results/subjects/{subject}.html", subject=SUBJECTS),
+    log:
+        "logs/subjects.log",
+    localrule: True
+    params:
+        sheet=literally(PLAN.config.samples),
+        jobs=str(JOBS),
+        reviews=literally(PLAN.config.reviews or []),
+        ledger=literally(ledger()),
+        reviewers=literally(reviewers()),
+        reviews_seen=lambda wildcards: f"reviews {reviews_seen()}",
+    shell:
+        "cd40l-flow summarize --samples {params.sheet:q} --jobs {params.jobs:q} --reviews {params.reviews:q} --ledger {params.ledger:q} --reviewers {params.reviewers:q} --subjects {output.table:q} 2>&1 | tee {log:q}"
+
+
 # Without reviews: a signature changes nothing in MultiQC.
 rule multiqc:
     input:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,9 @@ from typing import Any
 
 from cd40l_flow import ENGINE_VERSION, __version__
 from cd40l_flow.assay.limits import Limits, LimitValue, plain_limits
+from cd40l_flow.assay.texts import texts_of
 from cd40l_flow.base.resources import shipped
+from cd40l_flow.base.schema import listed
 from cd40l_flow.base.software import distribution_version, python_version
 
 # In place of a limit that a result does not hold.
@@ -60,8 +62,12 @@ def references() -> dict[str, Reference]:
     return {name: Reference(**part) for name, part in _shipped()["references"].items()}
 
 
-def methods(limits: Mapping[str, Mapping[str, LimitValue]] | None = None, engine: str = ENGINE_VERSION) -> Methods:
-    """Return the methods as they were used: versions of the installed software, and the limits of a result.
+def methods(
+    limits: Mapping[str, Mapping[str, LimitValue]] | None = None,
+    engine: str = ENGINE_VERSION,
+    assays: Collection[str] = ("cd40l",),
+) -> Methods:
+    """Return the methods of assays as they were used: versions of the installed software, and the limits of a result.
 
     Without ``limits`` those of the defaults are told; ``engine`` is the version of the analysis of the result.
     """
@@ -75,14 +81,24 @@ def methods(limits: Mapping[str, Mapping[str, LimitValue]] | None = None, engine
     for name, group, limit in (("shift", "mixture", "shift_max"), ("call_odds", "odds", "call_odds")):
         value = used.get(group, {}).get(limit)
         facts[name] = f"{value:g}" if isinstance(value, int | float) else UNKNOWN
+    own = {name: part for name, part in _shipped()["assays"].items() if name in assays}
+    facts["subjects"] = listed([part["subject"] for part in own.values()], "and of")
+    facts["gated"] = next(iter(own.values()))["gated"] if len(own) == 1 else "The populations of each assay"
+    statistics = [part.get("statistics") or _statistics(name) for name, part in own.items()]
     numbers: dict[str, int] = {}
 
     def numbered(mark: re.Match[str]) -> str:
         found = [numbers.setdefault(name, len(numbers) + 1) for name in mark[1].split("; ")]
         return f"[{', '.join(map(str, found))}]"
 
-    paragraphs = tuple(_MARK.sub(numbered, part.format(**facts)) for part in _shipped()["paragraph"])
+    paragraphs = tuple(_MARK.sub(numbered, part.format(**facts)) for part in [*_shipped()["common"], *statistics])
     return Methods(paragraphs, tuple(known[name] for name in numbers))
+
+
+def _statistics(assay: str) -> str:
+    """Return what the report of an assay says of its statistics."""
+    words: str = texts_of(assay)["sections"]["methods"]["miflowcyt"]["assay_statistics"]
+    return words
 
 
 def _ordinal(value: float) -> str:

@@ -62,3 +62,10 @@ def reason_texts(code: str, assay: str = "") -> Mapping[str, str]:
     reasons = texts_of(assay or current_assay().name)["reasons"]
     texts: Mapping[str, str] = reasons.get(code, {"name": code, "what": "", "remedy": ""})
     return texts
+
+
+@cache
+def person_texts() -> Texts:
+    """Return every sentence of a person's page, as nested mappings."""
+    texts: Texts = shipped(Path(__file__).with_name("subject_page.yaml"))
+    return texts

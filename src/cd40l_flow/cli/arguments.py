@@ -154,6 +154,7 @@ def parser() -> argparse.ArgumentParser:
     summarize.add_argument(
         "--multiqc", metavar="JSON", help="custom content for MultiQC to write, further sections beside it"
     )
+    summarize.add_argument("--subjects", metavar="TSV", help="subjects.tsv to write, the page of each person beside it")
     summarize.add_argument("--reference", nargs="*", default=[], help="the laboratory's limits, for the control charts")
 
     methods = commands.add_parser("methods", help="print the methods and their references, for a paper")

@@ -54,7 +54,10 @@ def methods(options: argparse.Namespace) -> int:
         # A name may hold letters that the terminal's encoding lacks.
         sys.stdout.reconfigure(errors="backslashreplace")
     result = read_record(options.result) if options.result else None
-    told = citations.methods() if result is None else citations.methods(result.configuration.limits)
+    if result is None:
+        told = citations.methods()
+    else:
+        told = citations.methods(result.configuration.limits, result.engine_version, [result.assay])
     print(told.text(), end="")
     return 0
 
@@ -77,10 +80,12 @@ def summarize(options: argparse.Namespace) -> int:
     from cd40l_flow.result.summary import write_summary
 
     reviews = reviews_of(options)
+    ages: dict[str, float | None] = {}
     if options.results:
         cohort = None
     else:
-        cohort = Cohort(_samples_of(options.samples), SAMPLES.parent, Path(options.jobs) if options.jobs else None)
+        ages = _ages_of(options.samples)
+        cohort = Cohort(ages, SAMPLES.parent, Path(options.jobs) if options.jobs else None)
 
     def entries() -> Iterator[Entry]:
         if cohort is not None:
@@ -90,7 +95,11 @@ def summarize(options: argparse.Namespace) -> int:
     # A result may be moved away once the summary is written, so it is the last.
     if options.index:
         reference = load_reference(options.reference[0]) if options.reference else None
-        write_index(list(entries()), options.index, reviews, reference)
+        write_index(list(entries()), options.index, reviews, reference, people=cohort is not None)
+    if options.subjects:
+        from cd40l_flow.report.subjects.page import write_people
+
+        write_people(list(entries()), options.subjects, reviews, ages, all_people=cohort is not None)
     if options.multiqc:
         from cd40l_flow.interop.multiqc import write_multiqc
 
@@ -110,7 +119,7 @@ def summarize(options: argparse.Namespace) -> int:
         if cohort is not None and options.jobs:
             for place in cohort.supersede([sample for sample, _ in faults]):
                 print(f"  moved away, for it is no present result: {place}", file=sys.stderr)
-    written = [out for out in (options.summary, options.index, options.multiqc) if out]
+    written = [out for out in (options.summary, options.index, options.subjects, options.multiqc) if out]
     how_many = f"{count} samples: " if options.summary else ""
     print(f"summarize: {how_many}{', '.join(written)}", file=sys.stderr)
     for sample, fault in faults:
@@ -153,8 +162,8 @@ def reference(options: argparse.Namespace) -> int:
     return int(bool(refused))
 
 
-def _samples_of(sheet: str | None) -> list[str]:
-    """Return the samples of a sheet: the paths of thousands do not fit into a command."""
+def _ages_of(sheet: str | None) -> dict[str, float | None]:
+    """Return the samples of a sheet with their ages in years: the paths of thousands do not fit into a command."""
     from cd40l_flow.cohort.sheets import SAMPLES as COLUMNS
     from cd40l_flow.cohort.sheets import read_sheet
 
@@ -165,4 +174,4 @@ def _samples_of(sheet: str | None) -> list[str]:
     rows, problems = read_sheet(sheet, COLUMNS)
     if problems := [problem for problem in problems if problem.severity == "fatal"]:
         raise InputsError(problems)
-    return [str(row.cells["sample"]) for row in rows.rows]
+    return {str(row.cells["sample"]): row.cells["age_years"] for row in rows.rows}

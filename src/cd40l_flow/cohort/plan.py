@@ -11,6 +11,7 @@ from cd40l_flow.base.model import Override, Sample
 from cd40l_flow.cohort.config import Config, draft_config
 from cd40l_flow.cohort.crosscheck import assemble
 from cd40l_flow.cohort.laboratory import Laboratory, laboratory
+from cd40l_flow.cohort.one_person import person_problems
 from cd40l_flow.cohort.reference import read_reference
 from cd40l_flow.cohort.settings import Job, Settings
 
@@ -103,5 +104,6 @@ def _plan(config: Config, problems: list[Problem]) -> Plan:
     overrides: dict[str, tuple[Override, ...]] = {}
     for override in cohort.overrides:
         overrides[override.sample] = (*overrides.get(override.sample, ()), override)
-    warnings, own = tuple(cohort.problems), None if reference is None else laboratory(reference)
+    warnings = (*cohort.problems, *person_problems(samples, config.samples))
+    own = None if reference is None else laboratory(reference)
     return Plan(config, samples, controls, runs, overrides, cohort.refused, warnings, own)

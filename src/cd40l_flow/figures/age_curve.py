@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cd40l_flow.assay.b_cell_limits import BCellLimits
 from cd40l_flow.assay.memory_b.age_table import BANDS
 from cd40l_flow.assay.texts import load_texts
-from cd40l_flow.cohort.ages import AGE_BANDS, OLDER_BANDS
+from cd40l_flow.cohort.ages import AGE_BANDS, FINE_BANDS, OLDER_BANDS
 from cd40l_flow.decision.b_cells.age_curve import AgeCurve, percent_of
 
 if TYPE_CHECKING:
@@ -61,11 +61,13 @@ def curve() -> Mapping[str, NDArray[np.float64]]:
 
 def ends_of(age_band: str | None) -> tuple[float, float] | None:
     """Return the first and the last age of a band, in years, within the curve; None where the age is not known."""
-    first = YOUNGEST
-    for last, name in (*AGE_BANDS, *OLDER_BANDS):
-        if name == age_band:
-            return first, OLDEST if math.isinf(last) else last
-        first = last
+    months = [(last / 12, name) for last, name in FINE_BANDS]
+    for bands in (months, (*AGE_BANDS, *OLDER_BANDS)):
+        first = 0.0
+        for last, name in bands:
+            if name == age_band:
+                return max(first, YOUNGEST), min(max(last, YOUNGEST), OLDEST)
+            first = last
     return None
 
 

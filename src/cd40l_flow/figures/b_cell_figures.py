@@ -42,7 +42,8 @@ def memory_figure(patient: Person, control: Person | None, point: AgePoint) -> F
 def cd40_figure(patient: Person, control: Person | None, ratios: Sequence[tuple[str, Any]], limits: Any) -> Figure:
     """Return the figure of CD40: its histogram on each kind of cells, and the level over the controls' with interval.
 
-    ``ratios`` are (kind of cells, (ratio, low, high) or None), ``limits`` the two limits (absent, low) by their names.
+    ``ratios`` are (kind of cells, (ratio, low, high) or None), ``limits`` the two limits (absent, low) by their names,
+    None where they are not known.
     """
     figure = _empty()
     grid = figure.add_gridspec(
@@ -70,12 +71,15 @@ def _draw_ratios(axes: Axes, ratios: Sequence[tuple[str, Any]], limits: Any) -> 
     words = load_texts()["main_figure"]
     tops = [1.5, *(1.1 * found[2] for _, found in ratios if found is not None)]
     axes.set(xlim=(-0.5, len(ratios) - 0.5), ylim=(0, max(tops)))
-    axes.axhspan(limits["low"], max(tops), color="#d9e6dd", lw=0, zorder=0.5)
+    if limits.get("low") is not None:
+        axes.axhspan(limits["low"], max(tops), color="#d9e6dd", lw=0, zorder=0.5)
     for name in ("low", "absent"):
+        if limits.get(name) is None:
+            continue
         axes.axhline(limits[name], color="#b02a1d", lw=0.9, ls=(0, (4, 2)), zorder=1)
-        text = words["ratio_limits"][name].format(limit=f"{limits[name]:g}")
-        axes.annotate(text, (len(ratios) - 0.52, limits[name]), (0, 1.5), textcoords="offset points", fontsize=SMALL,
-                      color="#b02a1d", ha="right", va="bottom")  # fmt: skip
+        text, at = words["ratio_limits"][name].format(limit=f"{limits[name]:g}"), (len(ratios) - 0.52, limits[name])
+        look: dict[str, Any] = {"fontsize": SMALL, "color": "#b02a1d", "ha": "right", "va": "bottom"}
+        axes.annotate(text, at, (0, 1.5), textcoords="offset points", **look)
     axes.axhline(1.0, color="#2f6b4f", lw=0.9, zorder=1)
     for place, (_, found) in enumerate(ratios):
         if found is None:

@@ -94,7 +94,7 @@ def _metadata(run: Run, folder: Path, rules: dict[str, Path], licence: str) -> d
         crate.metadata.extra_contexts.append(CONTEXT)
         crate.name = f"Run of cd40l-flow on {run.samples} samples"
         crate.description = (
-            "Gates, measures and calls of CD154 and CD40-Ig on activated CD4+ T cells, from FCS files. Research use "
+            "Gates, measures and calls of flow-cytometry tests for hyper-IgM syndromes, from FCS files. Research use "
             "only. Samples have the ids of the laboratory's sheets; inputs are told by their digests and are not part "
             "of the crate."
         )
@@ -158,7 +158,7 @@ def _workflow(run: Run) -> dict[str, Any]:
     return {
         "name": "cd40l-flow",
         "version": run.versions.cd40l_flow,
-        "description": "From FCS files to gates, measures, calls and reports of CD154 and CD40-Ig.",
+        "description": "From FCS files to gates, measures, calls and reports of tests for hyper-IgM syndromes.",
         "encodingFormat": "text/plain",
         "conformsTo": {"@id": BIOSCHEMAS},
     }

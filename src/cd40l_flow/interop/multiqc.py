@@ -118,7 +118,8 @@ def _calls(results: Sequence[Result]) -> str:
 
 def _methods(results: Sequence[Result]) -> str:
     """Return the methods with their references, to be pasted into a paper; limits are those of the first result."""
-    told = methods(results[0].configuration.limits if results else None)
+    assays = {result.assay for result in results} or {"cd40l"}
+    told = methods(results[0].configuration.limits if results else None, assays=assays)
     paragraphs = "\n".join(f"<p>{escape(part)}</p>" for part in told.paragraphs)
     items = "\n".join(f"<li>{escape(str(one))}</li>" for one in told.references)
     content = {

@@ -76,8 +76,8 @@ def _cd40_sentence(cd40: Cd40) -> str:
         if one.ratio is None:
             parts.append(words["alone"].format(**told))
         else:
-            interval = _in_brackets(_ratio_interval(one))
-            parts.append(words["level"].format(value=_ratio(one.ratio), interval=interval, **told))
+            interval = _in_brackets(ratio_interval(one))
+            parts.append(words["level"].format(value=ratio_words(one.ratio), interval=interval, **told))
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}."
 
@@ -149,15 +149,17 @@ def _first(cells: str) -> str:
     return str(load_texts()["page"]["cells_first"].get(cells, cells))
 
 
-def _ratio(ratio: float) -> str:
+def ratio_words(ratio: float) -> str:
+    """Return a level over the controls' in words, never a bare nought."""
     # The median may lie at the isotype's, or below: no bare nought for what was measured.
     return format_number("ratio", ratio) if ratio >= _SMALLEST else "<0.01"
 
 
-def _ratio_interval(cells: Cd40Cells) -> str:
+def ratio_interval(cells: Cd40Cells) -> str:
+    """Return the 95 % interval of a level over the controls', empty where it has none."""
     if cells.ratio_low is None or cells.ratio_high is None:
         return ""
-    return f"{_ratio(cells.ratio_low)} to {_ratio(cells.ratio_high)}"
+    return f"{ratio_words(cells.ratio_low)} to {ratio_words(cells.ratio_high)}"
 
 
 def _cd40_rows(result: Result, cd40: Cd40, controls: Sequence[Cd40]) -> list[View]:
@@ -173,8 +175,10 @@ def _cd40_rows(result: Result, cd40: Cd40, controls: Sequence[Cd40]) -> list[Vie
             {
                 **_row(words["rows"]["level"].format(cells=cells)),
                 "word": words["results"].get(call, ""),
-                "value": words["ratio"].format(value=_ratio(one.ratio)) if one.ratio is not None else _mfi(one.mfi),
-                "interval": _ratio_interval(one),
+                "value": words["ratio"].format(value=ratio_words(one.ratio))
+                if one.ratio is not None
+                else _mfi(one.mfi),
+                "interval": ratio_interval(one),
                 "control": _mfi(beside.mfi) if beside is not None and beside.mfi is not None else "",
                 "reference": f"≥ {low:g}" if isinstance(low, int | float) else "",
                 **_flag(call),
@@ -270,7 +274,7 @@ def _cd40_measures(results: Sequence[Result]) -> tuple[Mapping[str, Rows], list[
         cells = [next((each for each in one.cells if each.population == population), None) for one in found]
         name = _first(population)
         ratios = [
-            _cell("–") if one is None or one.ratio is None else _cell(_ratio(one.ratio), _ratio_interval(one))
+            _cell("–") if one is None or one.ratio is None else _cell(ratio_words(one.ratio), ratio_interval(one))
             for one in cells
         ]
         negative = [_negative(one) for one in cells]

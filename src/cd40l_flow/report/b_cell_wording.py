@@ -12,6 +12,8 @@ from cd40l_flow.decision.b_cells.measures import Cd40Measures, MemoryMeasures
 from cd40l_flow.decision.b_cells.switched import AgeFinding, deciding
 from cd40l_flow.decision.calls import Decision
 
+# What is less is not written as nought: percent, and ratio.
+_SMALLEST, _SMALLEST_RATIO = 0.01, 0.005
 _OPEN = {"BETWEEN_LIMITS"}
 # Beside an open interval these explain nothing that must be corrected.
 _SAID_ELSEWHERE = {
@@ -56,10 +58,10 @@ def cd40_statement(sample: Sample, measures: Cd40Measures | None, decision: Deci
     for cells in () if measures is None else measures.cells:
         if cells.ratio is not None:
             ends = (cells.ratio_low, cells.ratio_high)
-            interval = "" if None in ends else words["interval"].format(low=f"{ends[0]:.2f}", high=f"{ends[1]:.2f}")
-            said.append(
-                words["level"].format(population=cells.population, ratio=f"{cells.ratio:.2f}", interval=interval)
-            )
+            low, high = (None if end is None else _ratio(end) for end in ends)
+            interval = "" if None in (low, high) else words["interval"].format(low=low, high=high)
+            ratio = _ratio(cells.ratio)
+            said.append(words["level"].format(population=cells.population, ratio=ratio, interval=interval))
     said += _of_call(decision, words)
     if sample.anti_cd40 == "unknown":
         said.append(words["drug_unknown"])
@@ -80,11 +82,17 @@ def _share(measures: MemoryMeasures, age: AgeFinding, words: Mapping[str, Any], 
     interval = ""
     if share.low is not None and share.high is not None:
         interval = words["interval"].format(low=_percent(share.low), high=_percent(share.high))
-    told = {"percent": _percent(share.percent), "interval": interval, "definition": words["definitions"][name]}
+    # None seen of so many is not nought.
+    percent = _percent(share.percent) if share.percent >= _SMALLEST else f"less than {_SMALLEST} %"
+    told = {"percent": percent, "interval": interval, "definition": words["definitions"][name]}
     sentence = words["share" if known else "share_any_age"].format(
         **told, limit=_percent(age.limit_low), table=age.table
     )
     return [sentence, *([words["provisional"]] if age.provisional else [])]
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}" if value >= _SMALLEST_RATIO else "<0.01"
 
 
 def _percent(value: float) -> str:

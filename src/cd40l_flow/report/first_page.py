@@ -68,7 +68,8 @@ def _memory(result: Result, patient: Person, other: Person | None) -> Figure:
     share = deciding_share(memory) if memory is not None else None
     ends = (None, None, None) if share is None else (share.percent, share.low, share.high)
     limits = (None, None) if memory is None else (memory.limit_low, memory.age_median)
-    return memory_figure(patient, other, AgePoint(result.age_band, *ends, *limits))
+    band = result.age_band if memory is None or memory.age_band is None else memory.age_band
+    return memory_figure(patient, other, AgePoint(band, *ends, *limits))
 
 
 def _cd40(result: Result, patient: Person, other: Person | None) -> Figure:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cd40l_flow.assay.texts import load_texts
+from cd40l_flow.assay.texts import load_texts, person_texts
 from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import Problem, RecordError
 from cd40l_flow.figures import contact_sheet, index_charts, index_strips
@@ -70,12 +70,14 @@ def render_index(
     problems: Sequence[Problem] = (),
     charts: Sequence[Mapping[str, Any]] = (),
     families: Sequence[Mapping[str, Any]] = (),
+    people: bool = False,
 ) -> str:
     """Return the index page.
 
     ``hrefs`` are the reports, relative to it (None: no report of this result), and ``densities`` the files of binned
     data, one for each result (empty: no contact sheet). ``states`` are what the reviews amount to, by sample,
     ``problems`` those of review files; ``charts`` and ``families`` are as `control_charts` and `families` give them.
+    ``people`` says whether every person has a page in the folder ``subjects`` beside it.
     """
     from markupsafe import Markup
 
@@ -118,6 +120,8 @@ def render_index(
         "family_columns": [
             (reagent, load_texts()["measures"][measure]["short"]) for reagent, measure in _FAMILY_MEASURES
         ],
+        "subjects": sorted({result.subject for result in results if result.subject}) if people else [],
+        "w": person_texts(),
         "problems": [(Path(problem.file).name, problem.column, problem.message) for problem in problems],
     }
     return template("index.html.j2").render(context).lstrip()
@@ -137,11 +141,13 @@ def write_index(
     out_path: str | Path,
     reviews: Reviews | None = None,
     reference: Mapping[str, Any] | None = None,
+    *,
+    people: bool = False,
 ) -> None:
     """Write ``index.html`` of all samples; a report is linked where it is that of the very result that is shown.
 
     ``densities.npz`` lies beside each result; ``reference`` is the laboratory's file, whole: the history of its control
-    charts.
+    charts; ``people`` says whether every person has a page.
     """
     results = [entry.result for entry in entries]
     reviews = reviews or Reviews()
@@ -156,5 +162,6 @@ def write_index(
         problems=problems,
         charts=control_charts(results, reference),
         families=families_of(results),
+        people=people,
     )
     write_atomically(out_path, page)

@@ -138,7 +138,7 @@ def _rendered(
         "tubes": [rows for each in beside if (rows := tube_rows(each, compared)) is not None],
         "methods": method_rows(result),
         "miflowcyt": method_sections(result),
-        "described": methods(result.configuration.limits, result.engine_version),
+        "described": methods(result.configuration.limits, result.engine_version, [result.assay]),
         "configuration": configuration_view(result),
         "digest": sign_off.subject.digest,
         "scales": scale_rows(result),

@@ -154,7 +154,12 @@ def _unedited(path: Path, content: bytes) -> None:
 
 def _digest(content: bytes) -> str:
     """Return the SHA-256 of a record's text without the line of its digest: nothing has to be written out again."""
-    return hashlib.sha256(_LINE.sub(b"", content, count=1)).hexdigest()
+    line = _LINE.search(content)
+    begin, end = line.span() if line else (0, 0)
+    whole = memoryview(content)
+    found = hashlib.sha256(whole[:begin])
+    found.update(whole[end:])
+    return found.hexdigest()
 
 
 def _fitting(path: Path, plain: Mapping[str, Any]) -> Result:

@@ -17,6 +17,7 @@ STAGES = {
     "export": "export",
     "summarize": "summarize",
     "index": "index",
+    "subjects": "pages of subjects",
     "multiqc": "multiqc",
 }
 

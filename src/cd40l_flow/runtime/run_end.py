@@ -32,7 +32,7 @@ MOST_NAMED = 50
 MOST_MADE = 100
 # The environment variable with Snakemake's number of retries, for the processes of a submission.
 RETRIES = "CD40L_FLOW_RETRIES"
-COHORT = ("summarize", "index", "multiqc")
+COHORT = {"summarize": "--summary", "index": "--index", "subjects": "--subjects", "multiqc": "--multiqc"}
 
 
 def start_of_run(workflow: Any) -> None:
@@ -193,11 +193,10 @@ def _make_report(job: Any) -> bool:
 def _make_cohort(job: Any, rule: str) -> None:
     from cd40l_flow.cli.main import main
 
-    option = {"summarize": "--summary", "index": "--index", "multiqc": "--multiqc"}[rule]
     command = ["summarize", "--samples", str(job.params.sheet), "--jobs", str(job.params.jobs)]
     command += _options(job, ("reviews", "ledger", "reviewers", "reference"))
     try:
-        code = main([*command, option, str(job.output[0])])
+        code = main([*command, COHORT[rule], str(job.output[0])])
     except Exception as error:  # noqa: BLE001  the other outputs of the cohort are made all the same
         tell_traceback(error, None)
         code = 1

@@ -14,8 +14,8 @@ from cd40l_flow.runtime.worker import start as start_worker
 
 # Jobs, seconds: Snakemake's default on the command line.
 DEFAULT_LIMIT = (100, 1)
-# Jobs that the scheduler looks at when one has ended: several times as many as then begin, also with many cores.
-SUBSAMPLE = 50
+# Jobs that the scheduler looks at when one has ended, at least, and for each core: more than then begin.
+SUBSAMPLE, FOR_EACH_CORE = 10, 2
 # The environment variable with the number of steps that run side by side in a submission, for its processes.
 CORES = "CD40L_FLOW_CORES"
 # The resource of a step that is limited to this number within a submission, and nowhere else. `--cores` of Snakemake
@@ -42,7 +42,7 @@ def settle(workflow: Any) -> None:
     if workflow.is_main_process:
         _watch_what_is_needed(workflow.dag_settings)
     if workflow.local_exec:
-        _quicken(workflow.scheduling_settings)
+        _quicken(workflow.scheduling_settings, workflow.resource_settings.cores or 1)
     if workflow.is_main_process and not workflow.local_exec:
         # Python would look for modules in the working directory first, among the data: no code that lies there runs.
         os.environ.setdefault(SAFE_PATH, "1")
@@ -97,7 +97,7 @@ def _watch_what_is_needed(settings: Any) -> None:
         )
 
 
-def _quicken(settings: Any) -> None:
+def _quicken(settings: Any, cores: int) -> None:
     """Save the scheduler of one machine work that grows with the number of jobs; what the user has set stays.
 
     For the limit of 100 jobs started in a second, Snakemake 9 starts a timer after each search for jobs and searches
@@ -110,4 +110,4 @@ def _quicken(settings: Any) -> None:
     if limit is not None and (limit.max_jobs, limit.timespan) == DEFAULT_LIMIT:
         settings.max_jobs_per_timespan = None
     if settings.subsample is None:
-        settings.subsample = SUBSAMPLE
+        settings.subsample = max(SUBSAMPLE, FOR_EACH_CORE * cores)

@@ -79,16 +79,25 @@ def memory_numbers(sample: Sample, measures: MemoryMeasures | None, curve: AgeCu
 
 def rule_measures(measures: MemoryMeasures, age: AgeFinding, limits: Limits) -> Measures:
     """Return the measures and limits that the rules compare, percents of B cells."""
-    own, (name, share), two = limits.b_cells, deciding(measures), measures.switched_two_marker
+    own, (name, share) = limits.b_cells, deciding(measures)
+    low, high = _ends(share, own.interval_part)
+    two_low, two_high = _ends(measures.switched_two_marker, own.interval_part)
     # Without IgM, IgM-only cells may be this many of what was counted.
     allowed = 0.0 if name == "switched" else own.igm_only_points
     return {
-        "switched_low": None if share.low is None else share.low - allowed,
-        "switched_high": share.high,
-        "two_marker_low": two.low,
-        "two_marker_high": two.high,
+        "switched_low": None if low is None else low - allowed,
+        "switched_high": high,
+        "two_marker_low": two_low,
+        "two_marker_high": two_high,
         "limit_normal": age.limit_low,
         "limit_low": age.limit_certain,
         "limit_part": own.switched_part_min * age.limit_certain,
         "limit_absent": age.limit_absent,
     }
+
+
+def _ends(share: Share, part: float) -> tuple[float | None, float | None]:
+    """Return the ends of a share's interval, drawn to the share itself where less than the whole must keep off."""
+    if share.percent is None or share.low is None or share.high is None:
+        return share.low, share.high
+    return share.percent - part * (share.percent - share.low), share.percent + part * (share.high - share.percent)

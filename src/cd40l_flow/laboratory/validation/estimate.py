@@ -9,13 +9,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with the ends of its 95 % interval (None: not known) and what it rests on: observations and groups."""
+    """A number with the ends of its 95 % interval (None: not known) and what it rests on: values, and groups of them.
+
+    ``groups`` is 0 where every value stands for itself.
+    """
 
     value: float
     low: float | None
     high: float | None
     count: int
-    groups: int = 1
+    groups: int = 0
 
 
 def summed(first: Estimate, second: Estimate) -> Estimate:
@@ -32,4 +35,5 @@ def summed(first: Estimate, second: Estimate) -> Estimate:
 
     low = end([(first.value, first.low), (second.value, second.low)], -1)
     high = end([(first.value, first.high), (second.value, second.high)], 1)
-    return Estimate(first.value + second.value, low, high, min(first.count, second.count))
+    groups = min(first.groups, second.groups)
+    return Estimate(first.value + second.value, low, high, min(first.count, second.count), groups)

@@ -22,8 +22,8 @@ Pairs = Sequence[tuple[float, float]]
 class Linearity:
     """A line through a dilution series: measured = intercept + slope x expected.
 
-    ``bend`` is the coefficient of the square of a parabola, times a quarter: how far the middle of 0 to 1 lies from the
-    line between its ends. ``levels`` are mean, and deviation from the line, by expected fraction.
+    ``bend`` is how far a parabola through the series stands above the line between its ends, in the middle of 0 to 1.
+    ``levels`` are mean, and deviation from the line, by expected fraction.
     """
 
     slope: Estimate
@@ -49,17 +49,19 @@ def linearity(series: Mapping[tuple[str, str], Pairs]) -> Linearity | None:
         lines = np.array([_fit(pairs, 1)[0] for pairs in fitting.values()])
         curves = np.array([_fit(pairs, 2)[0] for pairs in fitting.values()])
         intercept, slope = (_mean_line(names, column, len(together)) for column in lines.T)
-        bend = _scaled(_mean_line(names, curves[:, 2], len(together)), 0.25)
+        bend = _scaled(_mean_line(names, curves[:, 2], len(together)), -0.25)
     else:
         intercept, slope = _estimates(together, 1, len(fitting))[:2]
-        bend = _scaled(_estimates(together, 2, len(fitting))[2], 0.25)
+        bend = _scaled(_estimates(together, 2, len(fitting))[2], -0.25)
     levels = {}
     for x in sorted({x for x, _ in together}):
         measured = [y for level, y in together if level == x]
         if len(measured) > 1:
             mean = _mean(measured, len(measured))
             line = intercept.value + slope.value * x
-            deviation = Estimate(mean.value - line, _less(mean.low, line), _less(mean.high, line), len(measured))
+            deviation = Estimate(
+                mean.value - line, _less(mean.low, line), _less(mean.high, line), len(measured), mean.groups
+            )
             levels[x] = (mean, deviation)
     return Linearity(slope, intercept, bend, levels)
 
@@ -117,7 +119,8 @@ def _mean(values: Sequence[float] | np.ndarray, count: int) -> Estimate:
 
 def _scaled(one: Estimate, factor: float) -> Estimate:
     ends = [None if end is None else factor * end for end in (one.low, one.high)]
-    return Estimate(factor * one.value, ends[0], ends[1], one.count, one.groups)
+    low, high = ends if factor > 0 else reversed(ends)
+    return Estimate(factor * one.value, low, high, one.count, one.groups)
 
 
 def _less(value: float | None, line: float) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -44,7 +45,7 @@ def stability_study(observations: Sequence[Observation], allowed: float = ALLOWE
         study.add(key, "", "change in 24 h", found.per_day, kind)
         for hour, change in found.changes.items():
             study.add(key, f"at {hour:g} h", "mean change", change, kind)
-        holds = Estimate(found.holds, None, None, found.per_day.count, found.per_day.groups)
+        holds = Estimate(math.floor(found.holds), None, None, found.per_day.count, found.per_day.groups)
         study.add(key, f"allowed {100 * allowed:g} %, last seen {found.last:g} h", "holds until", holds, "hours")
         points = tuple(
             (subject, [hour for hour, _ in course], [value for _, value in course])
@@ -96,6 +97,7 @@ def agreement_study(observations: Sequence[Observation]) -> Study:
         if everyone is None:
             study.missing.append(f"nobody with {kind}.")
         elif everyone.count < ASKED_AGREEMENT:
+            study.few = True
             study.remarks.append(f"{everyone.count} with {kind}; EP12-A2 asks for {ASKED_AGREEMENT}.")
     for genotype, calls in found.table.items():
         told = ", ".join(f"{calls[call]} {call}" for call in CALL_ORDER if call in calls)
@@ -136,6 +138,7 @@ def method_study(observations: Sequence[Observation], others: Mapping[Key, Mappi
             study.missing.append(f"{label(key)}: {len(both)} samples have both; {FEWEST} are the fewest.")
             continue
         if len(both) < ASKED:
+            study.few = True
             study.remarks.append(f"{label(key)}: {len(both)} samples; EP09c asks for {ASKED}.")
         _compare(study, key, both)
     return study

@@ -91,15 +91,15 @@ def _view(study: Study) -> dict[str, Any]:
     for number in study.numbers:
         one = number.estimate
         name = label(number.key) if number.key[0] else number.key[1]
-        ends = [None if end is None else format_number(number.kind, end) for end in (one.low, one.high)]
+        ends = [None if end is None else _written(number.kind, end) for end in (one.low, one.high)]
         groups.setdefault(name, []).append(
             {
                 "group": number.group,
                 "quantity": number.quantity,
-                "value": format_number(number.kind, one.value),
+                "value": _written(number.kind, one.value),
                 "interval": f"{ends[0] or 'open'} to {ends[1] or 'open'}" if any(ends) else "",
                 "count": str(one.count),
-                "groups": str(one.groups),
+                "groups": str(one.groups) if one.groups else "",
             }
         )
     plots = [
@@ -115,8 +115,22 @@ def _view(study: Study) -> dict[str, Any]:
         "missing": study.missing,
         "remarks": study.remarks,
         "plots": plots,
-        "done": bool(study.numbers),
+        "state": _state(study),
     }
+
+
+def _state(study: Study) -> tuple[str, str]:
+    """Return what there is of a study in words, and their tone."""
+    if not study.numbers:
+        return "no data", "open"
+    if study.missing:
+        return "in part", "caution"
+    return ("few samples", "caution") if study.few else ("done", "normal")
+
+
+def _written(kind: str, value: float) -> str:
+    """Write a number; of those without a unit three digits, for an SD of a ratio is small."""
+    return f"{value:.3g}".replace("-", "−") if kind in ("number", "ratio") else format_number(kind, value)
 
 
 def write_validation(page: Path, found: Sequence[Study], text: str) -> Path:

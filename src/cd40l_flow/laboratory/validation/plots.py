@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 from cd40l_flow.figures.main_figure import encoded
 from cd40l_flow.laboratory.validation.study import Plot
 
@@ -11,6 +13,7 @@ _COLOURS = ("#0b4f8a", "#b35c00", "#0d5c46", "#7a4b8a", "#43505c", "#9b1c1c")
 _SHAPES = "osD^vP"
 _DASHES = ((0, ()), (0, (5, 3)), (0, (2, 2)), (0, (6, 2, 1, 2)))
 _MOST_NAMED = 6
+_LINE = 30  # letters of a line of words beside an axis
 
 
 def drawn(plot: Plot) -> bytes:
@@ -36,8 +39,8 @@ def drawn(plot: Plot) -> bytes:
         step = max(len(plot.names) // 12, 1)
         places = range(0, len(plot.names), step)
         axes.set_xticks(list(places), [plot.names[place] for place in places], rotation=45, ha="right")
-    axes.set_xlabel(plot.x)
-    axes.set_ylabel(plot.y)
+    axes.set_xlabel(plot.x, fontsize=9)
+    axes.set_ylabel(fill(plot.y, _LINE), fontsize=9)
     axes.tick_params(labelsize=8)
     axes.grid(color="#d5dce3", linewidth=0.5)
     axes.set_axisbelow(True)

@@ -57,11 +57,12 @@ def precision(subjects: Mapping[Any, Mapping[Any, Repeats]]) -> Precision | None
     within, among = _within(subjects), _among(subjects)
     if within is None and among is None:
         return None
-    count = sum(len(repeats) for runs in subjects.values() for repeats in runs.values())
-    repeatability = _sd_of_mean_square(within, count) if within is not None else None
+    inside = sum(len(repeats) for runs in subjects.values() for repeats in runs.values() if len(repeats) > 1)
+    count = sum(len(repeats) for runs in subjects.values() if len(runs) > 1 for repeats in runs.values())
+    repeatability = _sd_of_mean_square(within, inside) if within is not None else None
     if among is None:
         return Precision(mean, repeatability, None, None)
-    groups = sum(len(runs) for runs in subjects.values() if len(runs) > 1)
+    groups = len({run for runs in subjects.values() if len(runs) > 1 for run in runs})
     if within is None:
         # One value a run: what lies between them is of runs and repeats together.
         return Precision(mean, None, None, _sd_of_mean_square(among, count))

@@ -72,6 +72,7 @@ def precision_study(observations: Sequence[Observation]) -> Study:
         study.missing.append("no subject in two runs of one instrument with repeats: nothing between runs.")
     freedom = min((n.estimate.groups for n in study.numbers if n.quantity == "SD of repeats in a run"), default=99)
     if freedom < 20:
+        study.few = True
         study.remarks.append(f"Repeatability rests on {freedom} degrees of freedom; EP05-A3's design has 40 and more.")
     return study
 
@@ -194,6 +195,7 @@ def _detect(study: Study, key: Key, measured: Sequence[Observation]) -> None:
         )
         return
     if len(blanks) < ASKED or len(people) < ASKED_SAMPLES or len(runs) < ASKED_RUNS:
+        study.few = True
         study.remarks.append(
             f"{label(key)}: provisional. The limit of blank rests on {len(blanks)} blanks of {len(people)} people in "
             f"{len(runs)} runs; EP17-A2 asks for {ASKED} of {ASKED_SAMPLES} in {ASKED_RUNS}, of two reagent lots each."
@@ -222,6 +224,7 @@ def _detect(study: Study, key: Key, measured: Sequence[Observation]) -> None:
     study.add(key, f"{len(low_ones)} low levels", "SD at low levels", spread, "fraction")
     study.add(key, f"{len(low_ones)} low levels", "LoD", limit_of_detection(blank, spread), "fraction")
     if spread.count < ASKED:
+        study.few = True
         study.remarks.append(
             f"{label(key)}: provisional. The limit of detection rests on {spread.count} samples of {len(low_ones)} low "
             f"levels and {spread.groups} people; EP17-A2 asks for {ASKED}."
@@ -282,6 +285,7 @@ def linearity_study(observations: Sequence[Observation]) -> Study:
             f"in one run; there are {len(levels)} in all."
         )
     elif used < SERIES:
+        study.few = True
         study.remarks.append(
             f"Fewer than {SERIES} runs and subjects: values of one run share its control, which these intervals do not "
             "know."

@@ -38,7 +38,8 @@ class Plot:
 class Study:
     """One study: its name, the guideline it follows, what it asks, and what came out.
 
-    ``missing`` says what would be needed where it could not be done, ``remarks`` what limits what was.
+    ``missing`` says what would be needed where it could not be done, ``remarks`` what limits what was; ``few`` tells
+    that it rests on fewer samples than its guideline asks for.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Study:
     missing: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     plots: list[Plot] = field(default_factory=list)
+    few: bool = False
 
     def add(self, key: Key, group: str, quantity: str, estimate: Estimate | None, kind: str) -> None:
         """Add a number where there is one."""

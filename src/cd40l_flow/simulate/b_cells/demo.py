@@ -95,7 +95,7 @@ def demo_samples() -> tuple[BSample, ...]:
             age_years=0.4,
             b_percent=25.0,
             subsets=Subsets(transitional=0.22, non_switched=0.05, switched=0.028, igm_only=0.003),
-            expected=(OPEN,),
+            expected=(NORMAL, OPEN),
             expected_reasons=("AGE_TOO_YOUNG",),
             dangerous=(ABSENT, LOW),
         ),

@@ -1,0 +1,1 @@
+"""People: the samples of one person joined over assays, runs and dates."""
