@@ -43,11 +43,11 @@ Shares of B cells without calls, made by `python -m benchmarks.memory_cells`. {s
 control. The truth is the donor's share, so that the error holds that of counting; "binomial" is the error of counting
 alone. "below, above" count samples whose truth lies below or above the 95 % interval.
 """
-NOTES = """What was read off before anything was tuned, of the NHLBI file (11,041 B cells by hand): 10,854 B cells, naive 87.1,
-CD27+IgD+ 5.2, CD27+IgD- 4.3 and plasmablasts 0.7. IgD- was then told by T cells alone, of which B cells have more
-background: since then memory B cells show where IgD- B cells lie. Non-switched cells of that file have less CD27 than
-switched ones (a shape fitted to them alone lies 0.8 natural logarithms lower), so their level is now free within a
-standard deviation of 0.3. Constants of the intervals were chosen on simulated samples of seed 7.
+NOTES = """What was read off before anything was tuned, of the NHLBI file (11,041 B cells by hand): 10,854 B cells,
+naive 87.1, CD27+IgD+ 5.2, CD27+IgD- 4.3 and plasmablasts 0.7. IgD- was then told by T cells alone, of which B cells
+have more background: since then memory B cells show where IgD- B cells lie. Non-switched cells of that file have less
+CD27 than switched ones (a shape fitted to them alone lies 0.8 natural logarithms lower), so their level is now free
+within a standard deviation of 0.3. Constants of the intervals were chosen on simulated samples of seed 7.
 
 A share where CD27 is dim (D below 2.25) has an error that the FMO does not fix: antibody that sticks to every cell is
 missing there. The mean of what the FMO and the sample's own naive cells give is told, their difference is in the
