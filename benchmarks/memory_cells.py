@@ -22,7 +22,7 @@ from cd40l_flow.assay.lookup import using
 from cd40l_flow.assay.memory_b import MEMORY_B
 from cd40l_flow.base.model import Events, Sample, Tube
 from cd40l_flow.decision.b_cells.measure import memory_measures
-from cd40l_flow.decision.b_cells.measures import MemoryMeasures, Share
+from cd40l_flow.decision.b_cells.measures import MemoryControl, MemoryMeasures, Share
 from cd40l_flow.fcs.panel import lent_detectors
 from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.gating.strategy import gate
@@ -69,7 +69,9 @@ class Measured:
     true_counted: int
 
 
-def measured(folder: Path, sample: BSample) -> tuple[MemoryMeasures | None, list[Events]]:
+def measured(
+    folder: Path, sample: BSample, control: MemoryControl | None = None
+) -> tuple[MemoryMeasures | None, list[Events]]:
     """Return what is measured of a sample that was written to a folder."""
     with using(MEMORY_B):
         known: dict[str, dict[str, str]] = {}
@@ -84,7 +86,7 @@ def measured(folder: Path, sample: BSample) -> tuple[MemoryMeasures | None, list
         scales = choose_scales(read, limits.scale, "own tubes")
         signals = [prepare(events, scales, limits.acquisition) for events in read]
         record = Sample(sample.sample, "R1", "test", "M", tuple(events.tube for events in read))
-        return memory_measures(gate(record, signals, scales, (), limits.gating), None, limits), read
+        return memory_measures(gate(record, signals, scales, (), limits.gating), control, limits), read
 
 
 def drawn(number: int, seed: int, tubes: Sequence[str] = TUBES) -> tuple[BSample, float]:
