@@ -20,6 +20,7 @@ from cd40l_flow.interop.multiqc import multiqc_files
 from cd40l_flow.report.b_cell_rows import share_words
 from cd40l_flow.report.index import render_index
 from cd40l_flow.report.sample import write_report
+from cd40l_flow.result.measures_table import measure_rows
 from cd40l_flow.result.record import read_record
 from cd40l_flow.result.reviews.files import Reviews
 from cd40l_flow.result.reviews.state import UNSIGNED, needs_second
@@ -118,6 +119,17 @@ def test_summary_index_and_multiqc_have_every_assay(results: dict[str, Path]) ->
     assert "not measured" not in index
     general = multiqc_files(found)["cd40l_flow_general_mqc.tsv"]
     assert "switched_percent" in general
+
+
+def test_long_table_and_figures_are_of_the_assay(results: dict[str, Path], tmp_path: Path) -> None:
+    rows = list(measure_rows(read_record(results["P02R"])))
+    levels = {row["population"]: row["value"] for row in rows if row["measure"] == "ratio"}
+    assert set(levels) == {"B cells", "monocytes"}
+    shares = {row["measure"] for row in measure_rows(read_record(results["P02M"])) if row["reagent"] == "memory"}
+    assert {"switched_percent", "switched_low", "b_cells_percent", "b_events", "age_z"} <= shares
+    for sample in ("P02M", "P02R"):
+        assert main(["figures", "--result", str(results[sample]), "--out", str(tmp_path)]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["P02M_memory_b.svg", "P02R_cd40.svg"]
 
 
 def test_cd40l_samples_fill_no_column_of_b_cells() -> None:
