@@ -57,16 +57,13 @@ def samples_of(results: Sequence[Result], states: Sequence[ReviewState]) -> list
     moved: dict[str, list[Moved]] = {}
     for one in moved_controls(results):
         moved.setdefault(one.control, []).append(one)
-    return [
-        Sample(result, state, _margin_of(result), _marks(result, moved.get(result.sample, [])))
-        for result, state in zip(results, states, strict=True)
-    ]
+    return [_sample(result, state, moved.get(result.sample, [])) for result, state in zip(results, states, strict=True)]
 
 
-def _margin_of(result: Result) -> Margin | None:
-    """Return the margin of a result in the words of its own assay."""
+def _sample(result: Result, state: ReviewState, moved: Sequence[Moved]) -> Sample:
+    """Return a sample with margin and marks in the words of its own assay."""
     with using(assay_named(result.assay)):
-        return nearest_margin(result)
+        return Sample(result, state, nearest_margin(result), _marks(result, moved))
 
 
 def _marks(result: Result, moved: Sequence[Moved]) -> tuple[View, ...]:
