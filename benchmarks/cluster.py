@@ -50,20 +50,26 @@ class Round:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cluster", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (default: %(default)s)")
+    parser.add_argument("--executors", nargs="+", choices=LAYOUTS, default=[*LAYOUTS], help="default: all")
+    parser.add_argument("--plates", type=int, nargs="+", choices=(1, 3), default=[3, 1], help="runs of a plate: 3 or 1")
     parser.add_argument("--events", type=int, default=EVENTS, help="events of a tube of one run (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "cluster.md", help="file to write")
     options = parser.parse_args()
     with TemporaryDirectory() as name:
         folder = Path(name)
-        plates = {"3 runs of 8": folder / "three", f"1 run of 24, {options.events:,} events a tube": folder / "one"}
-        make_plate(folder / "three", 3, 8)
-        simulate(folder / "one", 24, options.events)
+        plates = {}
+        if 3 in options.plates:
+            plates["3 runs of 8"] = folder / "three"
+            make_plate(folder / "three", 3, 8)
+        if 1 in options.plates:
+            plates[f"1 run of 24, {options.events:,} events a tube"] = folder / "one"
+            simulate(folder / "one", 24, options.events)
         with start_cluster(folder / "slurm", nodes=NODES, cpus=CPUS, memory=MEMORY) as cluster:
             rounds = [
                 measure(plate, path, executor, cluster, folder)
                 for _ in range(options.rounds)
                 for plate, path in plates.items()
-                for executor in LAYOUTS
+                for executor in options.executors
             ]
     text = page(rounds, sys.argv[1:])
     options.out.write_text(text, encoding="utf-8")

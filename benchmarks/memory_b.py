@@ -43,6 +43,7 @@ SEED, SAMPLES, A_RUN = 1000, 600, 10  # seeds below 1000 are for tuning
 AGES, B_EVENTS = (0.1, 60.0), (30, 20_000)  # of the whole cohort
 # Of those that are neither infants nor short of cells for the sake of it.
 USUAL_AGES, USUAL_B = (0.6, 60.0), (150, 20_000)
+NAIVE_27 = (15.0, 60.0, 200.0)  # molecules on naive cells: 1.2 to 5 times the light of the tube without anti-CD27
 CLEAR, DIM = (2.5, 4.0), (1.5, 2.5)  # D of CD27
 INSTRUMENTS = ("simulated", "diva", "lyric", "attune", "navios", "aurora")
 PANELS = ("CD27-BV421", "CD27-PE")
@@ -126,7 +127,9 @@ def _run(
     separation = float(random.uniform(*(DIM if group == "dim-cd27" else CLEAR)))
     panel = PANELS[number % len(PANELS)]
     of_run: dict[str, Any] = {"panel": panel, "instrument": INSTRUMENTS[number % len(INSTRUMENTS)]}
-    of_run["cd27_ratio"] = 6.5 if group == "dim-cd27" else cd27_ratio_for(separation, panel)
+    if group != "dim-cd27":
+        of_run["cd27_naive"] = float(random.choice(NAIVE_27))
+        of_run["cd27_ratio"] = cd27_ratio_for(separation, panel, of_run["cd27_naive"])
     drawn = []
     for k, (disturbance, patient, ages) in enumerate(members):
         age = float(np.exp(random.uniform(*np.log(ages))))

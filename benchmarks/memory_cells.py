@@ -122,7 +122,7 @@ def _ends(share: Share | None) -> tuple[float, float, float] | None:
 def table(rows: Sequence[Measured], subset: str) -> list[str]:
     """Return the coverage and error of one subset by number of cells and separation."""
     lines = [
-        f"| {subset}: B cells, D | samples | no share | covered | below, above | RMS error / binomial | bias / binomial |",
+        f"| {subset}: B cells, D | samples | no share | covered | below, above | RMS / binomial | bias / binomial |",
         "|---|---:|---:|---:|---|---:|---:|",
     ]
     groups = [

@@ -50,7 +50,7 @@ CYTOMETERS = (
         {"CD19": ("PC7-A", "CD19 PC7"), "CD27": ("APC-A", "CD27 APC"), "IgD": ("PB450-A", "anti-IgD PB"),
          "IgM": ("FITC-A", "IgM FITC"), "CD3": ("APC-A750-A", "CD3 A750"), "CD38": ("PC5.5-A", "CD38 PC5.5"),
          "CD24": ("PE-A", "CD24 PE"), "viability": ("KO525-A", "Zombie Aqua")},
-        (*_SPILL, ("CD3", "CD27", 0.04), ("CD27", "CD3", 0.09)), gain=12.0, range=16777216, noise=6.0,
+        (*_SPILL, ("CD3", "CD27", 0.04), ("CD27", "CD3", 0.09)), gain=5.0, range=16777216, noise=6.0,
     ),
     Cytometer(
         "Navios",

@@ -190,13 +190,14 @@ def group_table(found: Sequence[Judged], name: str, key: Callable[[Judged], str]
     rows = [head, "|---|---:|---:|---:|---:|---:|---:|---|"]
     for group in dict.fromkeys(key(one) for one in found):
         own = [one for one in found if key(one) == group]
-        plain = [one for one in own if one.plain]
+        plain, called = [one for one in own if one.plain], [one for one in own if one.call in (NORMAL, LOW, ABSENT)]
         rms = rms_over_binomial(own)
         calls = ", ".join(f"{call} {count}" for call, count in Counter(one.call for one in own).most_common())
         reasons = Counter(reason for one in own if one.call == OPEN for reason in one.reasons).most_common(3)
         why = f" ({', '.join(f'{code} {count}' for code, count in reasons)})" if reasons else ""
         rows.append(
             f"| {group} | {len(own)} | {len(plain)} | {sum(one.right for one in plain)} "
+            f"| {len(called)} | {sum(one.right for one in called)} "
             f"| {sum(one.dangerous for one in own)} | {_of(*coverage(own))} | {'' if rms is None else f'{rms:.2f}'} "
             f"| {calls}{why} |"
         )

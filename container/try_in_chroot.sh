@@ -7,6 +7,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 # Mounts of the trial end with it, and no folder of this machine is seen in it.
 [[ ${CD40L_UNSHARED:-} ]] || exec env CD40L_UNSHARED=1 unshare --mount --pid --fork --kill-child "$0" "$@"
 root=${KEEP:-$(mktemp -d)}
+mkdir -p "$root" && chmod 755 "$root" # users other than root go in
 cleanup() {
     umount -l "$root/proc" "$root/dev/shm" "$root/dev/pts" 2>/dev/null || true
     [[ ${KEEP:-} ]] || rm -rf --one-file-system "$root"

@@ -148,7 +148,9 @@ def start_cluster(folder: Path, nodes: int, cpus: int, memory: int) -> Iterator[
             for name in names:
                 (folder / "spool" / name).mkdir()
                 _start(cluster, ["slurmd", "-D", "-N", name], name, daemons)
-            wait_for("nodes", lambda: _quietly(cluster, "sinfo", "-hN", "-o", "%t").split() == ["idle"] * nodes)
+            wait_for(
+                "nodes", lambda: _quietly(cluster, "sinfo", "-hN", "-p", "main", "-o", "%t").split() == ["idle"] * nodes
+            )
             yield cluster
             cluster.cancel_all()
         finally:

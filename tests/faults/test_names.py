@@ -126,7 +126,9 @@ def test_sections_of_earlier_versions_do_not_stay(tmp_path: Path) -> None:
 
     assert sorted(path.name for path in out.parent.iterdir()) == [
         "cd40l_flow_general_mqc.tsv",
+        "cd40l_flow_methods_mqc.json",
         "cd40l_flow_mqc.json",
+        "cd40l_flow_mqc_versions.yml",
         "cd40l_flow_negative_fraction_mqc.tsv",
         "cd40l_flow_runs_mqc.tsv",
     ]

@@ -214,3 +214,13 @@ def test_data_that_two_samples_share_are_told(tmp_path: Path) -> None:
     assert "C0000 of run R0000 and C0001 of run R0001" in page
     assert "C0002 of run R0002 and C0003 of run R0003" in page
     assert "C0001 of run R0001 and C0002" not in page
+
+
+def test_calls_of_another_assay_are_shown_by_their_name(tmp_path: Path) -> None:
+    """With a column that tells the assays apart, which a history of one assay does not have."""
+    rows = [control(number, 0.1, assay="cd40l") for number in range(2)]
+    assert [column["name"] for column in data_of(render_history(rows, tmp_path))["texts"]][:2] == ["run", "month"]
+    rows.append({**control(3, 0.1), "assay": "memory_b", "call": "LOW_SWITCHED_MADE_UP"})
+    page = render_history(rows, tmp_path)
+    assert [column["name"] for column in data_of(page)["texts"]][0] == "assay"
+    assert "1 LOW_SWITCHED_MADE_UP" in page

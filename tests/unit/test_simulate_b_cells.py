@@ -363,6 +363,20 @@ def test_demo_belongs_to_the_subjects_of_the_cohort(tmp_path: Path) -> None:
     assert {row["role"] for row in truth} == {"control", "test"}
 
 
+def test_a_scenario_is_written_with_its_control(tmp_path: Path) -> None:
+    """The command writes a patient or a disturbance by name, beside a day control with the same stain."""
+    for name, assay in (("memory-xhim", "memory_b"), ("cd40-absent", "cd40")):
+        asked = ["simulate", str(tmp_path / name), "--seed", "4", "--scenario", name, "--events-scale", "0.1"]
+        assert main(asked) == 0
+        samples = rows_of(tmp_path / name / "config" / "samples.tsv")
+        assert [(row["sample"], row["role"], row["assay"]) for row in samples] == [
+            ("C01", "control", assay),
+            (name, "test", assay),
+        ]
+        assert len(rows_of(tmp_path / name / "truth_b_cells.tsv")) == 2
+    assert main(["simulate", str(tmp_path), "--seed", "4", "--scenario", "nobody"]) == 2
+
+
 def test_what_cannot_be_is_refused() -> None:
     """Shares beyond one whole, tubes of another assay and an unknown assay are refused with what was found."""
     with pytest.raises(ValueError, match="no fractions of one whole"):

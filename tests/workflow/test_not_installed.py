@@ -102,3 +102,31 @@ def test_an_environment_that_is_not_active_is_told_before_anything_runs(tmp_path
     assert f"    export PATH={Path(sys.executable).parent}:$PATH\n" in process.stdout + process.stderr
     assert not (directory / "results").exists()
     assert snakemake(directory, *where, "--dry-run", PATH="/usr/bin:/bin").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        (False, "--sdm apptainer: cd40l-flow.sif is not in the working directory"),
+        (True, "cd40l-flow.sif has 'cd40l-flow 0.0.1', and Snakemake plans with"),
+    ],
+    ids=["missing", "other_version"],
+)
+def test_the_image_of_the_steps_must_be_there_and_of_this_version(image: bool, told: str, tmp_path: Path) -> None:
+    """Before anything runs, with the command that builds it; asked of a stand-in for Apptainer."""
+    directory = make_cohort(tmp_path / "lab", ["C01"])
+    program = tmp_path / "bin/apptainer"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho cd40l-flow 0.0.1\n")
+    program.chmod(0o755)
+    if image:
+        (directory / "cd40l-flow.sif").touch()
+    where = ("--snakefile", str(ROOT / "Snakefile"), "--configfile", "config/config.yaml", "--sdm", "apptainer")
+
+    process = snakemake(directory, *where, PATH=f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+
+    text = process.stdout + process.stderr
+    assert process.returncode == 1
+    assert told in text
+    assert "    apptainer build cd40l-flow.sif container/cd40l-flow.def\n" in text
+    assert not (directory / "results").exists()

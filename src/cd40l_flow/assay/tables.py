@@ -67,7 +67,7 @@ class Gate:
     their values in ``unit``. A gate on one ``marker`` keeps what lies above or below its boundary (``keep``); the other
     cells are the population ``others``, where that has a name. Gates that share a boundary have its name in common, and
     the first finds it. ``stained``: what happens where tubes lack the marker, ``any`` (they go on ungated), ``own``
-    (only those with it are gated; without any, what would come of the population comes of its parent) or ``all`` (no
+    (only those with it are gated; where none is, what would come of the population comes of its parent) or ``all`` (no
     gate is drawn). ``around`` are the markers whose cells a scatter gate is drawn around, the first that every tube
     has. ``only_if`` names the switch (group ``gating``) without which the gate is left out, ``from_control`` says that
     the run's controls give their boundary to the other samples, ``distance`` names the limit beyond which it lies far

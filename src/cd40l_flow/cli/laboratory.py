@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from cd40l_flow.base.errors import Cd40lFlowError
+from cd40l_flow.base.errors import Cd40lFlowError, RecordError
 
 MOST_NAMED = 50
 
@@ -68,7 +68,7 @@ def history(options: argparse.Namespace) -> int:
 
 def validate(options: argparse.Namespace) -> int:
     """Write the validation file of a laboratory from its results."""
-    from cd40l_flow.base.errors import RecordError
+    from cd40l_flow.assay.lookup import current_assay
     from cd40l_flow.laboratory.validation.observations import observed, other_method
     from cd40l_flow.laboratory.validation.page import render_validation, studies, write_validation
     from cd40l_flow.result.record import read_record
@@ -81,6 +81,7 @@ def validate(options: argparse.Namespace) -> int:
     if not 0 < options.allowed <= 100:
         raise Cd40lFlowError(f"--allowed {options.allowed:g}: expected a percent above 0 and up to 100.")
     others = other_method(Path(options.method)) if options.method else None
+    assay, others_of = current_assay().name, 0
     results, left_out = [], []
     for place in find_results(options.results):
         try:
@@ -88,7 +89,9 @@ def validate(options: argparse.Namespace) -> int:
         except RecordError as error:
             left_out.append(str(error))
             continue
-        if why := foreign(place, result):
+        if result.assay != assay:
+            others_of += 1
+        elif why := foreign(place, result):
             left_out.append(f"{place}: {why}")
         else:
             results.append((str(place), result))
@@ -102,6 +105,8 @@ def validate(options: argparse.Namespace) -> int:
         print(f"  {study.title}: {len(study.numbers)} numbers", file=sys.stderr)
         for text in study.missing:
             print(f"    {text}", file=sys.stderr)
+    if others_of:
+        print(f"  {others_of} results of other assays are no part of it", file=sys.stderr)
     print(f"validate: {len(observations)} samples: {page}, {table}", file=sys.stderr)
     return int(bool(left_out))
 

@@ -167,10 +167,12 @@ def find_cd38(curve: Density, naive: Density) -> Found:
     return Found(beyond(naive), "naive B cells' mode + 2.33 SD", "", evidence)
 
 
-def beyond(curve: Density) -> float:
-    """Return where the 99th percentile of a peak would lie by its lower half, free of brighter cells."""
+def beyond(curve: Density, sd: float = NEGATIVE_SD) -> float:
+    """Return where the 99th percentile of a peak (or another one, in SD) would lie by its lower half, free of brighter
+    cells.
+    """
     mode = curve.mode()
-    return curve.seen(mode + NEGATIVE_SD * max(curve.left_sd(mode), NARROWEST_SD))
+    return curve.seen(mode + sd * max(curve.left_sd(mode), NARROWEST_SD))
 
 
 def _percentile(curve: Density) -> float:

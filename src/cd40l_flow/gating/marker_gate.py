@@ -31,7 +31,7 @@ def gate_on_marker(work: Working, gate: Gate, parent: str) -> bool:
     if gate.stained == "all":
         return drawn
     if gate.stained == "own":
-        return drawn or not stained
+        return True
     if drawn:
         for tube in tubes:
             if gate.population not in tube.indices:

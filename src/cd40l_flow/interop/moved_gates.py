@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from cd40l_flow.assay.cd40l.gates import CD8_NEGATIVE, CD8_POSITIVE
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.shared_gates import LYMPHOCYTES, SINGLETS, TIME
+from cd40l_flow.assay.tables import TARGET_GATE
 from cd40l_flow.interop.drawn_gates import Drawn, End
 from cd40l_flow.result.gate_shapes import Band, Box, Either, Gate, GateTree, Polygon, Side
 from cd40l_flow.result.gate_tree import IN_RANGE, KEPT
@@ -49,7 +49,15 @@ def moves(tree: GateTree, drawn: Sequence[Drawn]) -> tuple[list[Move], list[str]
             continue
         new, remarks = _moved(tree, gate, other)
         messages += [f"{tree.fcs}: {gate.name!r} {remark}." for remark in remarks]
-        found += [Move(tree.fcs, name, gate.name, value) for name, value in new.items()]
+        for name, value in new.items():
+            first = next((move for move in found if move.boundary == name and name != TARGET_GATE), None)
+            if first is None:
+                found.append(Move(tree.fcs, name, gate.name, value))
+            elif not _close(value, first.value, first.value):
+                messages.append(
+                    f"{tree.fcs}: {name} is {value:.6g} in {gate.name!r} and {first.value:.6g} in "
+                    f"{first.population!r}, which share it: the latter is taken."
+                )
     return found, messages
 
 
@@ -102,8 +110,9 @@ def _threshold(tree: GateTree, gate: Gate, drawn: Drawn) -> tuple[dict[str, floa
         return {}, [*remarks, f"is open where {gate.boundaries[0]} should be: it is left alone"]
     if old is None or abs(scale.to_scaled(new) - scale.to_scaled(old)) <= SAME_SCALED:
         return {}, remarks
-    if gate.name == CD8_POSITIVE:
-        return {}, [*remarks, f"was moved; cd8_high is taken from {CD8_NEGATIVE!r} alone"]
+    maker = current_assay().maker.get(gate.name)
+    if maker is not None and gate.name == maker.others:
+        return {}, [*remarks, f"was moved; {gate.boundaries[0]} is taken from {maker.population!r} alone"]
     return {gate.boundaries[0]: new}, remarks
 
 

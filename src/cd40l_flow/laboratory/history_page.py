@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from cd40l_flow.result.order import CALL_ORDER, QC_ORDER
 
 # Columns of texts in the table, with their heads.
 TEXTS = {
+    "assay": "assay",
     "run": "run",
     "month": "month",
     "role": "role",
@@ -63,7 +64,7 @@ def render_history(rows: Sequence[Row], out: Path) -> str:
         "controls": sum(row["role"] == "control" for row in rows),
         "runs": len(runs),
         "months": _span(rows),
-        "calls": [(call, calls[call]) for call in CALL_ORDER if calls[call]],
+        "calls": [(call, _word("call", call), calls[call]) for call in _ordered("call", calls)],
         "groups": _groups(charts, drawn),
         "size": (WIDTH, HEIGHT),
         "frame": (LEFT, RIGHT, TOP, BOTTOM),
@@ -89,8 +90,13 @@ def _span(rows: Sequence[Row]) -> str:
 def _values(rows: Sequence[Row], name: str) -> list[tuple[str, str, int]]:
     """Return the values of a column with their words and how often they are there."""
     counts = Counter(row.get(name) or "" for row in rows)
-    order = _ORDERS.get(name, sorted(counts))
-    return [(value, _word(name, value), counts[value]) for value in order if value and counts[value]]
+    return [(value, _word(name, value), counts[value]) for value in _ordered(name, counts) if value]
+
+
+def _ordered(name: str, values: Iterable[str]) -> list[str]:
+    """Return the different values of a column in their order: those with a rank first, the others by name."""
+    there, ranked = set(values), _ORDERS.get(name, ())
+    return [value for value in ranked if value in there] + sorted(there.difference(ranked))
 
 
 def _word(name: str, value: str) -> str:
@@ -164,7 +170,7 @@ def _data(rows: Sequence[Row], out: Path) -> str:
         "folders": folders,
         "folder": _codes([row["folder"] for row in rows], folders),
         "report": "".join("1" if _report(row, out) else "0" for row in rows),
-        "texts": [_text_column(rows, name, head) for name, head in TEXTS.items()],
+        "texts": [_text_column(rows, name, head) for name, head in _shown(rows)],
         "numbers": [
             {
                 "name": column,
@@ -179,10 +185,15 @@ def _data(rows: Sequence[Row], out: Path) -> str:
     return json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
 
 
+def _shown(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """Return the columns of texts: that of the assay only where there are several."""
+    assays = {row.get("assay") or "" for row in rows} - {""}
+    return [(name, head) for name, head in TEXTS.items() if name != "assay" or len(assays) > 1]
+
+
 def _text_column(rows: Sequence[Row], name: str, head: str) -> dict[str, Any]:
     texts = [row.get(name) or "" for row in rows]
-    values = [value for value in _ORDERS.get(name, ()) if value in set(texts)]
-    values += sorted(set(texts) - set(values))
+    values = _ordered(name, texts)
     return {
         "name": name,
         "head": head,

@@ -19,7 +19,7 @@ from cd40l_flow.mixture.shared_shape import SharedFit, fit_shared, profile
 from cd40l_flow.mixture.signal_law import SignalParameters
 from cd40l_flow.signal.scale import Scale
 
-FEWEST_ANCHOR = 20  # cells of a background
+FEWEST_ANCHOR, FEWEST_BESIDE = 20, 30  # cells of a background, and of one beside the FMO
 FMO, BRIGHT = "memory-FMO27", "IgD-bright cells"
 
 
@@ -33,19 +33,21 @@ class Anchor:
     floor: float | None = None
 
 
-def cd27_anchor(fmo: Floats, bright: Floats, bins: int, floor: float | None) -> Anchor | None:
-    """Return the anchor from CD27 of the FMO's B cells, (n,), else from IgD+ cells, (m,); logicle values.
+def cd27_anchors(fmo: Floats, bright: Floats, bins: int, floor: float | None) -> tuple[Anchor, ...]:
+    """Return the anchors from CD27 of the FMO's B cells, (n,), and from IgD+ cells, (m,), without those of few cells;
+    logicle values.
 
-    IgD+ cells hold some CD27+ ones, so the lower half of their peak stands for the upper one too. None of few cells.
-    ``floor`` is the pile-up at the detector's end, on the scale.
+    IgD+ cells hold some CD27+ ones, so the lower half of their peak stands for the upper one too. Antibody that sticks
+    to every cell is missing in the FMO. ``floor`` is the pile-up at the detector's end, on the scale.
     """
+    found = []
     if fmo.size >= FEWEST_ANCHOR:
-        return Anchor(histogram(fmo, bins), FMO, True, floor)
-    if bright.size < FEWEST_ANCHOR:
-        return None
-    mode = density(bright).mode()
-    lower = bright[bright <= mode]
-    return Anchor(histogram(np.concatenate((lower, 2 * mode - lower)), bins), BRIGHT, False, floor)
+        found.append(Anchor(histogram(fmo, bins), FMO, True, floor))
+    if bright.size >= (FEWEST_BESIDE if found else FEWEST_ANCHOR):
+        mode = density(bright).mode()
+        lower = bright[bright <= mode]
+        found.append(Anchor(histogram(np.concatenate((lower, 2 * mode - lower)), bins), BRIGHT, False, floor))
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,10 @@ class Cd27:
     groups: Mapping[str, int]
     cells: Mapping[str, int]
     total: int
+
+    def negative_fraction(self, name: str) -> float:
+        """Return the fraction (0 to 1) of CD27- cells in a group."""
+        return float(self.fit.negative[self.groups[name]])
 
     def positive(self, name: str, events: int, error: float = 0.0) -> Share:
         """Return the CD27+ cells of a group as percent of all B cells; ``events`` lie above the threshold."""

@@ -144,4 +144,4 @@ def _compared(cells: Cd40Cells, controls: Sequence[Cd40Measures], limits: Limits
     common = Z95 * abs(ratio) * math.hypot(of_controls, cv)
     low = ratio - math.hypot((cells.level - cells.level_low) / mean, common)
     high = ratio + math.hypot((cells.level_high - cells.level) / mean, common)
-    return replace(cells, ratio=ratio, ratio_low=low, ratio_high=max(high, 0.0))
+    return replace(cells, ratio=ratio, ratio_low=max(low, 0.0), ratio_high=max(high, 0.0))

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.memory_b.reagents import FMO_CD27
-from cd40l_flow.decision.b_cells.cd27 import Anchor, Cd27, cd27_anchor, fit_cd27, prior_of, shape_of
+from cd40l_flow.decision.b_cells.cd27 import (
+    BRIGHT,
+    Anchor,
+    Cd27,
+    cd27_anchors,
+    fit_cd27,
+    prior_of,
+    shape_of,
+)
 from cd40l_flow.decision.b_cells.cells import PooledCells, b_cells_of, counted_share, tubes_of
 from cd40l_flow.decision.b_cells.measures import MemoryControl, Share
 from cd40l_flow.decision.b_cells.sides import (
@@ -29,6 +37,11 @@ from cd40l_flow.mixture.proportion import Z95, wilson
 from cd40l_flow.signal.acquisition import Mask
 
 FEWEST_TO_FIT = 20
+# How far, of the scale, few naive cells may leave the boundary of CD27 too low; default, not validated.
+FEW_KNOW, FEW_NAIVE = 0.2, 200
+# Where CD27 parts its cells by less than this D, a share is in doubt by so much of itself for each unit of D, for the
+# shape of dim cells is not known (benchmarks/memory_cells.md).
+DIM, DIM_DOUBT = 2.5, 0.03
 UNKNOWN = Share(None, None, None, 0)
 
 
@@ -65,37 +78,58 @@ def shares_of(
         double_negative=counted_share(below[IGD_NEGATIVE], cells.count),
         plasmablasts=None if sides.plasmablast is None else counted_share(int(sides.plasmablast.sum()), cells.count),
     )
-    anchor = _anchor(gated, cells, sides, limits)
-    if anchor is None or cells.count < FEWEST_TO_FIT:
+    anchors = _anchors(gated, cells, sides, limits)
+    if not anchors or cells.count < FEWEST_TO_FIT:
         return found
-    return _fitted(found, _Inputs(gated, cells, anchor, control, limits), sides, groups)
+    return _fitted(found, _Inputs(gated, cells, anchors, control, limits), sides, groups)
 
 
 @dataclass(frozen=True)
 class _Inputs:
     gated: GatedSample
     cells: PooledCells
-    anchor: Anchor
+    anchors: tuple[Anchor, ...]
     control: MemoryControl | None
     limits: Limits
 
-    def fit(self, groups: Mapping[str, Mask]) -> Cd27:
-        """Return the mixture of some groups."""
+    def fit(self, groups: Mapping[str, Mask], anchor: Anchor | None = None) -> Cd27:
+        """Return the mixture of some groups, by the first anchor or another one."""
         values = self.cells.scaled("CD27")
         scale = self.gated.scales[self.cells.tubes[0].signal.events.markers["CD27"]]
         prior = prior_of(self.control.cd27_shape) if self.control is not None else None
         parts = {name: values[mask] for name, mask in groups.items()}
-        return fit_cd27(parts, self.cells.count, self.anchor, scale, prior, self.limits, IGD_POSITIVE)
+        return fit_cd27(
+            parts, self.cells.count, anchor or self.anchors[0], scale, prior, self.limits, apart=IGD_POSITIVE
+        )
 
 
 def _fitted(counted: Shares, inputs: _Inputs, sides: Sides, groups: Mapping[str, Mask]) -> Shares:
-    """Return counted shares with those of the mixture in their place."""
-    errors = gate_errors(inputs.cells)
+    """Return counted shares with those of the mixture in their place.
+
+    With two anchors a share is the mean of what they give.
+    """
+    few = inputs.anchors[0].source == BRIGHT and int(sides.igd.sum()) < FEW_NAIVE
+    errors = gate_errors(inputs.cells, FEW_KNOW if few else 0.0)
+    total = inputs.cells.count
+    by_igd = {name: groups[name] for name in (IGD_POSITIVE, IGD_NEGATIVE)}
+    two = inputs.fit(by_igd)
+    others = [inputs.fit(by_igd, anchor) for anchor in inputs.anchors[1:]]
+
+    def error(fit: Cd27, name: str, fraction: float) -> float:
+        dim = DIM_DOUBT * max(DIM - fit.fit.separation, 0.0)
+        return math.hypot(errors[name], dim * fraction * fit.cells[name] / total)
 
     def positive(fit: Cd27, name: str, share: Share) -> Share:
-        return fit.positive(name, share.events, errors[name])
+        group = IGD_POSITIVE if name == IGD_POSITIVE else IGD_NEGATIVE
+        factor = _of_anchors([1 - each.negative_fraction(group) for each in (two, *others)])
+        return _scaled(
+            fit.positive(name, share.events, error(fit, name, 1 - fit.negative_fraction(name))), factor, total
+        )
 
-    two = inputs.fit({name: groups[name] for name in (IGD_POSITIVE, IGD_NEGATIVE)})
+    def negative(fit: Cd27, name: str, share: Share) -> Share:
+        factor = _of_anchors([each.negative_fraction(name) for each in (two, *others)])
+        return _scaled(fit.negative(name, share.events, error(fit, name, fit.negative_fraction(name))), factor, total)
+
     best, switched, igm_only = two, None, None
     if counted.switched is not None and counted.igm_only is not None:
         best = inputs.fit({name: groups[name] for name in (IGD_POSITIVE, IGM_NEGATIVE, IGM_POSITIVE)})
@@ -103,21 +137,33 @@ def _fitted(counted: Shares, inputs: _Inputs, sides: Sides, groups: Mapping[str,
             positive(best, IGM_NEGATIVE, counted.switched),
             positive(best, IGM_POSITIVE, counted.igm_only),
             igm_leak(inputs.cells, sides),
-            inputs.cells.count,
+            total,
         )
     return replace(
         counted,
-        naive=best.negative(IGD_POSITIVE, counted.naive.events, errors[IGD_POSITIVE]),
+        naive=negative(best, IGD_POSITIVE, counted.naive),
         non_switched=positive(best, IGD_POSITIVE, counted.non_switched),
         switched=switched,
         two_marker=positive(two, IGD_NEGATIVE, counted.two_marker),
         igm_only=igm_only,
-        double_negative=two.negative(IGD_NEGATIVE, counted.double_negative.events, errors[IGD_NEGATIVE]),
+        double_negative=negative(two, IGD_NEGATIVE, counted.double_negative),
         separation=best.fit.separation,
-        background=inputs.anchor.source,
+        background=inputs.anchors[0].source,
         converged=best.fit.converged and two.fit.converged,
         shape=shape_of(best.fit),
     )
+
+
+def _of_anchors(fractions: Sequence[float]) -> float:
+    """Return the mean of a fraction by several anchors over that by the first."""
+    return sum(fractions) / len(fractions) / fractions[0] if fractions[0] > 0 else 1.0
+
+
+def _scaled(share: Share, factor: float, total: int) -> Share:
+    """Return a share times a factor, of which all counts as the error of the anchor."""
+    if share.percent is None or factor == 1.0:
+        return share
+    return _moved(share, share.percent * factor, total, 1.0)
 
 
 def put_right(without: Share, with_it: Share, leak: Leak, total: int) -> tuple[Share, Share]:
@@ -132,28 +178,28 @@ def put_right(without: Share, with_it: Share, leak: Leak, total: int) -> tuple[S
     scale = 1 - a - b
     lows = ((1 - b) * without.percent - b * with_it.percent) / scale
     highs = ((1 - a) * with_it.percent - a * without.percent) / scale
-    return _moved(without, lows, total), _moved(with_it, highs, total)
+    return _moved(without, lows, total, 0.5), _moved(with_it, highs, total, 0.5)
 
 
-def _moved(share: Share, percent: float, total: int) -> Share:
-    """Return a share with another percent, its interval moved along and widened by half of the way."""
+def _moved(share: Share, percent: float, total: int, doubt: float) -> Share:
+    """Return a share with another percent, its interval moved along; ``doubt`` times the way is a standard error."""
     if share.percent is None or share.low is None or share.high is None:
         return share
     percent = min(max(percent, 0.0), 100.0)
     way = percent - share.percent
-    far = Z95 / 2 * abs(way)
+    far = Z95 * doubt * abs(way)
     least, most = (100 * end for end in wilson(percent / 100, total))
     low = min(percent - math.hypot(share.percent - share.low, far), least)
     high = max(percent + math.hypot(share.high - share.percent, far), most)
     return replace(share, percent=percent, low=max(low, 0.0), high=min(high, 100.0))
 
 
-def _anchor(gated: GatedSample, cells: PooledCells, sides: Sides, limits: Limits) -> Anchor | None:
-    """Return what fixes CD27- cells: the FMO's B cells, else bright IgD+ cells of the sample itself."""
+def _anchors(gated: GatedSample, cells: PooledCells, sides: Sides, limits: Limits) -> tuple[Anchor, ...]:
+    """Return what fixes CD27- cells: the FMO's B cells, and IgD+ cells of the sample itself."""
     fmo = b_cells_of(tubes_of(gated, FMO_CD27))
     values = cells.scaled("CD27")
     dark = fmo.scaled("CD27") if fmo.stained("CD27") else np.empty(0)
     detector = cells.tubes[0].signal.events.markers["CD27"]
     floors = [tube.signal.floors[detector] for tube in (*cells.tubes, *fmo.tubes) if detector in tube.signal.floors]
     floor = gated.scales[detector].to_scaled(max(floors)) if floors else None
-    return cd27_anchor(dark, values[sides.igd], limits.mixture.bins, floor)
+    return cd27_anchors(dark, values[sides.igd], limits.mixture.bins, floor)

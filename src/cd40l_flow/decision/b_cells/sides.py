@@ -9,13 +9,14 @@ import numpy as np
 from cd40l_flow.assay.b_cells import CD3_POSITIVE
 from cd40l_flow.base.model import Floats
 from cd40l_flow.decision.b_cells.cells import PooledCells
-from cd40l_flow.gating.b_cells import beyond, peaks, separation
+from cd40l_flow.gating.b_cells import DEEP, beyond, peaks, separation
 from cd40l_flow.gating.density import density, find_valleys, most_parting
 from cd40l_flow.signal.acquisition import Mask
 
 # How far a boundary may lie from its true place, of the scale: in a valley, and elsewhere; default, not validated.
 IN_VALLEY, ELSEWHERE = 0.005, 0.015
 FEWEST = 20
+BRIGHTER_SD = 1.28
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,12 @@ def igd_separation(cells: PooledCells, sides: Sides | None) -> float | None:
     return None if both is None else separation(*both)
 
 
-def gate_errors(cells: PooledCells) -> dict[str, float]:
+def gate_errors(cells: PooledCells, cd27_by: float = 0.0) -> dict[str, float]:
     """Return the standard errors of the shares of CD27+ cells that come from the boundaries of IgD and IgM.
 
     By group of cells (`GROUPS`), fractions of all B cells: half of what changes where a boundary is moved by the error
-    of its place either way.
+    of its place either way. ``cd27_by`` is how far that of CD27 may lie too low, where few cells fix it: half of the
+    cells above it up to there are added.
     """
     found = dict.fromkeys(GROUPS, 0.0)
     for marker, gate in (("igd_by", "igd_low"), ("igm_by", "igm_low")):
@@ -80,6 +82,11 @@ def gate_errors(cells: PooledCells) -> dict[str, float]:
                 int((mask & each.memory).sum()) for mask, each in ((low[name], ends[0]), (high[name], ends[1])) if each
             )
             found[name] += (0.5 * (above - below) / max(cells.count, 1)) ** 2
+    sides, further = sides_of(cells), cells.above("CD27", "cd27_low", cd27_by)
+    if cd27_by and sides is not None and further is not None:
+        for name, mask in groups_of(sides).items():
+            between = int((mask & sides.memory & ~further).sum())
+            found[name] += (0.5 * between / max(cells.count, 1)) ** 2
     return {name: float(np.sqrt(square)) for name, square in found.items()}
 
 
@@ -139,7 +146,10 @@ def transitional_percent(cells: PooledCells, sides: Sides | None) -> float | Non
 
 
 def _brighter(values: Floats) -> float:
-    """Return the valley above which cells are bright, or the end of the peak of the others."""
+    """Return the deep valley above which cells are bright, or the 90th percentile of the peak of the others: of those
+    one in a hundred lies above that of two markers.
+    """
     curve = density(values)
-    valley = most_parting(curve, find_valleys(curve, curve.quantile(0.05), 0.95))
-    return beyond(curve) if valley is None else valley.position
+    deep = [valley for valley in find_valleys(curve, curve.quantile(0.05), 0.95) if valley.depth >= DEEP]
+    valley = most_parting(curve, deep)
+    return beyond(curve, BRIGHTER_SD) if valley is None else valley.position

@@ -75,7 +75,7 @@ def cd27_of_memory(parameters: SimulationParameters, physics: BPhysics, sample: 
     dark = {detector.marker: np.zeros(1) for detector in parameters.recorded()}
     own = float(true_signal(parameters, dark, np.ones(1))[0, at])
     detector = parameters.recorded()[at]
-    naive = physics.cd27_sticky + own / (detector.efficiency * detector.gain)
+    naive = sample.cd27_naive + own / (detector.efficiency * detector.gain)
     specific = (sample.cd27_ratio - 1.0) * naive
     # The rest of the signal is the same for all, so the specific part varies by more than the whole.
     return specific, physics.cd27_memory_sd * sample.cd27_ratio / (sample.cd27_ratio - 1.0)
@@ -126,7 +126,7 @@ def draw_b_cells(
     antigen = np.where(live, 1.0, p.dead_antigen)
     plain = p.nonspecific_molecules * sticky
     cd27 = _cd27(p, b, sample, kind, stage, rng) * sample.aged
-    sticking = b.cd27_sticky * sticky
+    sticking = sample.cd27_naive * sticky
     if reagent == "memory-FMO27":
         cd27, sticking = np.zeros(count), np.zeros(count)
     molecules = {

@@ -52,7 +52,6 @@ class BPhysics:
 
     cd19_sd: float = 0.30
     # CD27
-    cd27_sticky: float = 30.0  # anti-CD27 that sticks to a naive cell
     cd27_memory_sd: float = 0.69  # 0.3 in the decadic logarithm
     cd27_t_molecules: float = 9_000.0
     cd27_t_sd: float = 0.45

@@ -297,6 +297,7 @@ def as_of_the_day(control: BSample, sample: BSample) -> BSample:
     return replace(
         control,
         cd27_ratio=sample.cd27_ratio,
+        cd27_naive=sample.cd27_naive,
         cd27_brightness=sample.cd27_brightness,
         igd_ratio=sample.igd_ratio,
         cd38_spill=sample.cd38_spill,
