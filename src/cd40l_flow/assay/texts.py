@@ -35,8 +35,8 @@ def texts_of(assay: str) -> Texts:
             texts = _with(texts, {part: new})
     if assay == "cd40l":
         return texts
-    for part in (pages["b_cells"], own[assay], pages[assay]):
-        texts = _with(texts, part)
+    for more in (pages["b_cells"], own[assay], pages[assay]):
+        texts = _with(texts, more)
     return texts
 
 
