@@ -20,7 +20,8 @@ pytestmark = pytest.mark.xdist_group("slurm")
 Tell = Callable[[str, object], None]
 
 SMALL = ("C01", "P01", "P03")
-# What a site decides for all workflows of its users; each of these keys must reach the submissions.
+# What a site decides for all workflows of its users; each of these keys must reach the submissions. This one has no
+# accounting, so that only squeue can be asked.
 SITE = """\
 executor: slurm
 jobs: 7
@@ -32,6 +33,8 @@ default-resources:
   slurm_partition: night
   slurm_account: lab
   nodes: 1
+slurm-status-command: squeue
+slurm-init-seconds-before-status-checks: 4
 slurm-logdir: site-logs
 slurm-keep-successful-logs: true
 """
