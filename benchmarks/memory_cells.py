@@ -22,7 +22,7 @@ from cd40l_flow.assay.lookup import using
 from cd40l_flow.assay.memory_b import MEMORY_B
 from cd40l_flow.base.model import Events, Sample, Tube
 from cd40l_flow.decision.b_cells.measure import memory_measures
-from cd40l_flow.decision.b_cells.measures import MemoryMeasures, Share
+from cd40l_flow.decision.b_cells.measures import MemoryControl, MemoryMeasures, Share
 from cd40l_flow.fcs.panel import lent_detectors
 from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.gating.strategy import gate
@@ -36,6 +36,24 @@ AGES, B_EVENTS, SEPARATIONS = (0.2, 60.0), (30, 20_000), (1.5, 4.0)
 LYMPHOCYTES, LEAST_B = 6000, 0.6
 TUBES = ("memory", "memory-FMO27")
 LEAST_EXPECTED = 20  # switched cells above which the interval must not be too wide
+INTRODUCTION = """# Memory B cells measured
+
+Shares of B cells without calls, made by `python -m benchmarks.memory_cells`. {samples} simulated healthy donors (seed
+{seed}) of 0.2 to 60 years, 30 to 20,000 B cells, CD27 at Ashman's D of 1.5 to 4, with an FMO of CD27 and without a
+control. The truth is the donor's share, so that the error holds that of counting; "binomial" is the error of counting
+alone. "below, above" count samples whose truth lies below or above the 95 % interval.
+"""
+NOTES = """What was read off before anything was tuned, of the NHLBI file (11,041 B cells by hand): 10,854 B cells,
+naive 87.1, CD27+IgD+ 5.2, CD27+IgD- 4.3 and plasmablasts 0.7. IgD- was then told by T cells alone, of which B cells
+have more background: since then memory B cells show where IgD- B cells lie. Non-switched cells of that file have less
+CD27 than switched ones (a shape fitted to them alone lies 0.8 natural logarithms lower), so their level is now free
+within a standard deviation of 0.3. Constants of the intervals were chosen on simulated samples of seeds 7
+and 4000.
+
+A share where CD27 is dim (D below 2.25) has an error that the FMO does not fix: antibody that sticks to every cell is
+missing there. The mean of what the FMO and the sample's own naive cells give is told, their difference is in the
+interval. Mass cytometry is read with a linear part of 0.8 decades (`linear_decades`), near asinh(x / 5).
+"""
 SUBSETS = ("switched", "switched_two_marker", "non_switched", "naive")
 
 
@@ -52,7 +70,9 @@ class Measured:
     true_counted: int
 
 
-def measured(folder: Path, sample: BSample) -> tuple[MemoryMeasures | None, list[Events]]:
+def measured(
+    folder: Path, sample: BSample, control: MemoryControl | None = None
+) -> tuple[MemoryMeasures | None, list[Events]]:
     """Return what is measured of a sample that was written to a folder."""
     with using(MEMORY_B):
         known: dict[str, dict[str, str]] = {}
@@ -67,7 +87,7 @@ def measured(folder: Path, sample: BSample) -> tuple[MemoryMeasures | None, list
         scales = choose_scales(read, limits.scale, "own tubes")
         signals = [prepare(events, scales, limits.acquisition) for events in read]
         record = Sample(sample.sample, "R1", "test", "M", tuple(events.tube for events in read))
-        return memory_measures(gate(record, signals, scales, (), limits.gating), None, limits), read
+        return memory_measures(gate(record, signals, scales, (), limits.gating), control, limits), read
 
 
 def drawn(number: int, seed: int, tubes: Sequence[str] = TUBES) -> tuple[BSample, float]:
@@ -157,8 +177,8 @@ def table(rows: Sequence[Measured], subset: str) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory_cells", description=__doc__)
-    parser.add_argument("--samples", type=int, default=300, help="samples to simulate (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=4000, help="seed of the simulation (default: %(default)s)")
+    parser.add_argument("--samples", type=int, default=120, help="samples to simulate (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=4001, help="seed of the simulation (default: %(default)s)")
     parser.add_argument("--cores", type=int, default=2, help="processes at a time (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=OUT, help="file to write")
     options = parser.parse_args()
@@ -168,7 +188,8 @@ def main() -> None:
     lines = [line for subset in SUBSETS for line in (*table(rows, subset), "")]
     shares = [row.counted / max(row.true_counted, 1) for row in rows if row.true_counted >= 200]
     lines.append(f"B cells found of those there: median {np.median(shares):.3f}, least {min(shares):.3f}.")
-    options.out.write_text("\n".join(["# Memory B cells measured", "", *lines, "", *real_page(), ""]))
+    words = INTRODUCTION.format(samples=options.samples, seed=options.seed)
+    options.out.write_text("\n".join([words, *lines, "", *real_page(), "", NOTES]), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from cd40l_flow.assay.effects import CD40_CALLS, GRAVE, HEALTHY, MEMORY_CALLS, O
 from cd40l_flow.assay.lookup import ASSAYS, assay_named, using
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.cli.main import main
+from cd40l_flow.cohort.reviewers import People
 from cd40l_flow.decision.b_cells.age_curve import AgeCurve
 from cd40l_flow.figures.age_curve import LOWEST, OLDEST, YOUNGEST, curve, ends_of
 from cd40l_flow.interop.fhir import write_fhir
@@ -20,8 +22,11 @@ from cd40l_flow.interop.multiqc import multiqc_files
 from cd40l_flow.report.b_cell_rows import share_words
 from cd40l_flow.report.index import render_index
 from cd40l_flow.report.sample import write_report
+from cd40l_flow.result.measures_table import measure_rows
 from cd40l_flow.result.record import read_record
-from cd40l_flow.result.reviews.files import Reviews
+from cd40l_flow.result.reviews.files import Review, Reviews
+from cd40l_flow.result.reviews.fitting import fault_of
+from cd40l_flow.result.reviews.signable import signable
 from cd40l_flow.result.reviews.state import UNSIGNED, needs_second
 from cd40l_flow.result.summary import summary_row
 from cd40l_flow.result.types.b_cells import Share
@@ -91,6 +96,22 @@ def test_gates_are_read_back_with_equal_counts(
         assert len(rows) >= 12
 
 
+def test_gates_come_back_from_the_workspace_unmoved(results: dict[str, Path], tmp_path: Path) -> None:
+    for sample in ("P02M", "P02R"):
+        command = ["override", "--from", str(results[sample].with_name("gates.wsp")), "--result", str(results[sample])]
+        assert main([*command, "--by", "AB", "--reason", "none", "--out", str(tmp_path / "overrides.tsv")]) == 0
+    assert not (tmp_path / "overrides.tsv").exists()
+
+
+def test_nobody_signs_a_call_of_another_assay() -> None:
+    one = signable(by_hand("P1", "memory_b", call="SWITCHED_LOW", memory=memory(1.0)), "ab" * 32)
+    usual: dict[str, Any] = {"file": "r.json", "sample": "P1", "result_digest": "ab" * 32, "comment": "looked at"}
+    usual |= {"automatic_call": "SWITCHED_LOW", "decision": "override", "reason_code": "GATING", "reviewer": "AB"}
+    for call, faulty in (("PRESENT", "reviewed_call"), ("NORMAL", "reviewed_call"), ("SWITCHED_NORMAL", "")):
+        fault = fault_of(one, Review(**usual, call=call, signed_at="2026-01-01T00:00:00Z"), People())
+        assert (fault[0] if fault else "") == faulty
+
+
 def test_fhir_has_no_code_of_another_assay(results: dict[str, Path], tmp_path: Path) -> None:
     for sample in ("P02M", "P02R"):
         write_fhir(tmp_path / "f.json", results[sample], [], Reviews())
@@ -118,6 +139,17 @@ def test_summary_index_and_multiqc_have_every_assay(results: dict[str, Path]) ->
     assert "not measured" not in index
     general = multiqc_files(found)["cd40l_flow_general_mqc.tsv"]
     assert "switched_percent" in general
+
+
+def test_long_table_and_figures_are_of_the_assay(results: dict[str, Path], tmp_path: Path) -> None:
+    rows = list(measure_rows(read_record(results["P02R"])))
+    levels = {row["population"]: row["value"] for row in rows if row["measure"] == "ratio"}
+    assert set(levels) == {"B cells", "monocytes"}
+    shares = {row["measure"] for row in measure_rows(read_record(results["P02M"])) if row["reagent"] == "memory"}
+    assert {"switched_percent", "switched_low", "b_cells_percent", "b_events", "age_z"} <= shares
+    for sample in ("P02M", "P02R"):
+        assert main(["figures", "--result", str(results[sample]), "--out", str(tmp_path)]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["P02M_memory_b.svg", "P02R_cd40.svg"]
 
 
 def test_cd40l_samples_fill_no_column_of_b_cells() -> None:

@@ -52,6 +52,8 @@ def test_columns_keep_their_names_and_order() -> None:
     second = ("gmm_negative_fraction", "gmm_components")
     expected += [f"{reagent}_{name}" for reagent in ("cd154", "cd40ig") for name in second]
     expected += [f"cd154_2_{name}" for name in ("call", *MEASURES)]
+    expected += ["memory_call", "switched_percent", "switched_low", "switched_high", "switched_age_z", "b_events"]
+    expected += ["cd40_call", "cd40_ratio"]
 
     assert list(summary_columns()) == expected
 

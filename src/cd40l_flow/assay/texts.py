@@ -22,20 +22,21 @@ def load_texts() -> Texts:
 def texts_of(assay: str) -> Texts:
     """Return the sentences of an assay (``cd40l``, ``memory_b``, ``cd40``): the common ones, its own in their place.
 
-    Every assay has the words of all calls, so that a page may show samples of all. Raises KeyError for an assay without
-    texts.
+    Every assay has the words of all calls and reasons, so that a page may show samples of all. Raises KeyError for an
+    assay without texts.
     """
     here = Path(__file__).parent
     own: dict[str, Texts] = {name: shipped(here / name / "texts.yaml") for name in ASSAYS if name != "cd40l"}
     pages: Texts = shipped(here / "b_cell_texts.yaml")
     texts = _with(shipped(here / "texts.yaml"), pages["every"])
     for words in own.values():
-        calls = {call: text for call, text in words["calls"].items() if call not in texts["calls"]}
-        texts = _with(texts, {"calls": calls})
+        for part in ("calls", "reasons"):
+            new = {name: text for name, text in words[part].items() if name not in texts[part]}
+            texts = _with(texts, {part: new})
     if assay == "cd40l":
         return texts
-    for part in (pages["b_cells"], own[assay], pages[assay]):
-        texts = _with(texts, part)
+    for more in (pages["b_cells"], own[assay], pages[assay]):
+        texts = _with(texts, more)
     return texts
 
 

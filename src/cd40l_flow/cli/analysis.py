@@ -109,8 +109,10 @@ def _analyse_job(job: PlannedJob, control_results: Sequence[Path], outputs: Outp
         # Outside the handler: what the failed step held is let go of first.
         result = fail_analysis(job, outputs, failure)
     reasons = f" ({', '.join(result.reasons)})" if result.reasons else ""
-    events = result.activated_events
-    cells = "no activated cells measured" if events is None else f"{events} activated cells"
+    b_cells = result.memory or result.cd40
+    events = result.activated_events if result.assay == "cd40l" else b_cells.b_events if b_cells is not None else None
+    kind = "activated cells" if result.assay == "cd40l" else "B cells"
+    cells = f"no {kind} measured" if events is None else f"{events} {kind}"
     print(f"analyse {job.job.sample.sample}: {result.call}{reasons}, {cells}, {used(start)}", file=sys.stderr)
     for message in result.messages:
         if message.severity == "error":

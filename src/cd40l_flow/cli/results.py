@@ -14,6 +14,7 @@ from cd40l_flow.cli.arguments import SAMPLES
 from cd40l_flow.cli.signed import reviews_of
 
 if TYPE_CHECKING:
+    from cd40l_flow.figures.main_panels import Person
     from cd40l_flow.result.cohort import Entry
     from cd40l_flow.result.types.result import Result
 
@@ -33,6 +34,8 @@ def figures(options: argparse.Namespace) -> int:
     for one in missing:
         print(f"  {one} is not there: the sample is drawn without its control.", file=sys.stderr)
     control = read(beside[0]) if beside and not missing else None
+    if record.assay != "cd40l":
+        return _b_cell_figure(record, sample, control, options)
     reagents = [str(one["reagent"]) for one in sample.densities.index["scatter"]]
     if not reagents:
         raise Cd40lFlowError(f"{path}: nothing was measured, so there is nothing to draw. Its report says why.")
@@ -42,6 +45,26 @@ def figures(options: argparse.Namespace) -> int:
         name = out / f"{record.sample}_{reagent.lower().replace('-', '')}.{options.format}"
         write_atomically(name, encoded(main_figure(sample, control, reagent), options.format))
         print(name)
+    return 0
+
+
+def _b_cell_figure(record: Result, sample: Person, control: Person | None, options: argparse.Namespace) -> int:
+    """Draw the main figure of a sample of a B-cell assay."""
+    from cd40l_flow.assay.lookup import assay_named, using
+    from cd40l_flow.base.disk import write_atomically
+    from cd40l_flow.figures.main_figure import encoded
+    from cd40l_flow.report.first_page import b_cell_figure
+
+    if record.memory is None and record.cd40 is None:
+        raise Cd40lFlowError(
+            f"{options.result}: nothing was measured, so there is nothing to draw. Its report says why."
+        )
+    with using(assay_named(record.assay)):
+        drawn = b_cell_figure(record, sample, control)
+    name = Path(options.out) / f"{record.sample}_{record.assay}.{options.format}"
+    name.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(name, encoded(drawn, options.format))
+    print(name)
     return 0
 
 

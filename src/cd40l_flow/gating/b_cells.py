@@ -171,7 +171,7 @@ def beyond(curve: Density, sd: float = NEGATIVE_SD) -> float:
     """Return where the 99th percentile of a peak (or another one, in SD) would lie by its lower half, free of brighter
     cells.
     """
-    mode = curve.mode()
+    mode = curve.middle()
     return curve.seen(mode + sd * max(curve.left_sd(mode), NARROWEST_SD))
 
 

@@ -57,10 +57,15 @@ def _figure(subject: Subject, control: Subject | None) -> View:
     patient, other = _person(subject, result.sample), None
     if control is not None:
         other = _person(control, words["control"].format(sample=control.result.sample))
-    drawn = _memory(result, patient, other) if result.assay == "memory_b" else _cd40(result, patient, other)
+    drawn = b_cell_figure(result, patient, other)
     how = words["over_control"] if control is not None else words["alone"]
     alt = words["alt"].format(sample=result.sample, beside=how)
     return picture(for_page(drawn), alt, result.sample, result.assay)
+
+
+def b_cell_figure(result: Result, patient: Person, other: Person | None) -> Figure:
+    """Return the main figure of a sample of a B-cell assay, which is at work; ``other`` is its control."""
+    return _memory(result, patient, other) if result.assay == "memory_b" else _cd40(result, patient, other)
 
 
 def _memory(result: Result, patient: Person, other: Person | None) -> Figure:

@@ -10,6 +10,7 @@ from cd40l_flow.assay.cd40.rules import B_CELLS
 from cd40l_flow.assay.effects import HEALTHY
 from cd40l_flow.assay.lookup import assay_named, using
 from cd40l_flow.assay.texts import load_texts, reason_texts
+from cd40l_flow.report.b_cell_rows import ratio_words, share_words
 from cd40l_flow.report.review import doubt_words
 from cd40l_flow.result.control_levels import Moved, moved_controls
 from cd40l_flow.result.margins import Margin, nearest_margin
@@ -57,16 +58,13 @@ def samples_of(results: Sequence[Result], states: Sequence[ReviewState]) -> list
     moved: dict[str, list[Moved]] = {}
     for one in moved_controls(results):
         moved.setdefault(one.control, []).append(one)
-    return [
-        Sample(result, state, _margin_of(result), _marks(result, moved.get(result.sample, [])))
-        for result, state in zip(results, states, strict=True)
-    ]
+    return [_sample(result, state, moved.get(result.sample, [])) for result, state in zip(results, states, strict=True)]
 
 
-def _margin_of(result: Result) -> Margin | None:
-    """Return the margin of a result in the words of its own assay."""
+def _sample(result: Result, state: ReviewState, moved: Sequence[Moved]) -> Sample:
+    """Return a sample with margin and marks in the words of its own assay."""
     with using(assay_named(result.assay)):
-        return nearest_margin(result)
+        return Sample(result, state, nearest_margin(result), _marks(result, moved))
 
 
 def _marks(result: Result, moved: Sequence[Moved]) -> tuple[View, ...]:
@@ -168,12 +166,16 @@ def row_view(
 def _b_cell_numbers(result: Result) -> list[View]:
     """Return the numbers of the B-cell assays: the switched share, CD40 of B cells over the control's, B cells."""
     measured = result.memory or result.cd40
-    found = [
-        ("switched", deciding_share(result.memory).percent if result.memory is not None else None),
-        ("cd40_ratio", _level(result.cd40) if result.cd40 is not None else None),
-        ("b_events", measured.b_events if measured is not None else None),
+    share = deciding_share(result.memory) if result.memory is not None else None
+    level = _level(result.cd40) if result.cd40 is not None else None
+    with using(assay_named(result.assay)):
+        switched = share_words(share) if share is not None and share.percent is not None else "–"
+        ratio = ratio_words(level) if level is not None else "–"
+    return [
+        {"sort": share.percent if share is not None else None, "text": switched},
+        {"sort": level, "text": ratio},
+        _number("b_events", measured.b_events if measured is not None else None),
     ]
-    return [_number(measure, value) for measure, value in found]
 
 
 def _level(cd40: Cd40) -> float | None:

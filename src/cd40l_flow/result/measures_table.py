@@ -10,6 +10,8 @@ from typing import Any
 from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.cohort.cells import tab_separated
+from cd40l_flow.result.types.b_cells import Share
+from cd40l_flow.result.types.fields import Record
 from cd40l_flow.result.types.result import Result
 
 COLUMNS = ("sample", "run", "role", "call", "tube", "reagent", "population", "measure", "value")
@@ -37,6 +39,28 @@ def measure_rows(result: Result) -> Iterator[dict[str, Any]]:
         for measure, value in sorted(measures.numbers().items()):
             if value is not None:
                 yield empty | {"reagent": reagent, "measure": measure, "value": float(value)}
+    for reagent, population, measure, value in _b_cells(result):
+        yield empty | {"reagent": reagent, "population": population, "measure": measure, "value": float(value)}
+
+
+def _b_cells(result: Result) -> Iterator[tuple[str, str | None, str, float]]:
+    """Yield the numbers of the B-cell assays as (reagent, population, measure, value)."""
+    if result.memory is not None:
+        yield from (("memory", None, *one) for one in _numbers(result.memory))
+    if result.cd40 is not None:
+        yield from (("CD40", None, *one) for one in _numbers(result.cd40))
+        for cells in result.cd40.cells:
+            yield from (("CD40", cells.population, *one) for one in _numbers(cells))
+
+
+def _numbers(record: Record) -> Iterator[tuple[str, float]]:
+    """Yield the numbers of a record by name, those of its shares as ``switched_percent``; nothing that is not known."""
+    for name in record.__struct_fields__:
+        value = getattr(record, name)
+        if isinstance(value, Share):
+            yield from ((f"{name}_{part}", number) for part, number in _numbers(value))
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield name, value
 
 
 def write_measures(result: Result, path: Path) -> int:

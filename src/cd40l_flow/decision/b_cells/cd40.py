@@ -25,6 +25,7 @@ from cd40l_flow.decision.b_cells.cells import (
     tubes_of,
 )
 from cd40l_flow.decision.b_cells.measures import Cd40Cells, Cd40Measures, Share
+from cd40l_flow.gating.b_cells import TOLD_APART
 from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.measures import TargetCells, fit
@@ -88,6 +89,8 @@ def _measured(
     anchor = Anchor(histogram(scale.forward(dark), bins), source, names, exact=source == ISOTYPE)
     fitted = fit(TargetCells(values, np.empty(0)), anchor, scale, limits, reagent=CD40, detector=detector)
     level, low, high = _above(values, dark)
+    # Where all cells are like the isotype's, a mixture may call some of them dim.
+    apart = fitted.separation is not None and fitted.separation >= TOLD_APART
     return Cd40Cells(
         population=name,
         events=cells.count,
@@ -103,9 +106,9 @@ def _measured(
             int(np.count_nonzero(values > fitted.threshold)),
             None,
         ),
-        negative_fraction=fitted.negative_fraction,
-        negative_fraction_low=fitted.negative_fraction_low,
-        negative_fraction_high=fitted.negative_fraction_high,
+        negative_fraction=fitted.negative_fraction if apart else None,
+        negative_fraction_low=fitted.negative_fraction_low if apart else None,
+        negative_fraction_high=fitted.negative_fraction_high if apart else None,
         level=level,
         level_low=low,
         level_high=high,

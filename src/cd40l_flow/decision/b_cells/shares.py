@@ -42,6 +42,9 @@ FEW_KNOW, FEW_NAIVE = 0.2, 200
 # Where CD27 parts its cells by less than this D, a share is in doubt by so much of itself for each unit of D, for the
 # shape of dim cells is not known (benchmarks/memory_cells.md).
 DIM, DIM_DOUBT = 2.5, 0.03
+# Share of the IgD+ cells, nearly all naive, that a background's shape may misplace, however many there are: the
+# antibody that sticks to each of them is not in an FMO (the same page).
+ANCHOR_DOUBT = 0.005
 UNKNOWN = Share(None, None, None, 0)
 
 
@@ -117,7 +120,8 @@ def _fitted(counted: Shares, inputs: _Inputs, sides: Sides, groups: Mapping[str,
 
     def error(fit: Cd27, name: str, fraction: float) -> float:
         dim = DIM_DOUBT * max(DIM - fit.fit.separation, 0.0)
-        return math.hypot(errors[name], dim * fraction * fit.cells[name] / total)
+        of_anchor = ANCHOR_DOUBT if name == IGD_POSITIVE else 0.0
+        return math.hypot(errors[name], dim * fraction * fit.cells[name] / total, of_anchor * fit.cells[name] / total)
 
     def positive(fit: Cd27, name: str, share: Share) -> Share:
         group = IGD_POSITIVE if name == IGD_POSITIVE else IGD_NEGATIVE
