@@ -139,6 +139,6 @@ def close(name: str, mine: object, theirs: object) -> bool:
     tolerance = CLOSE_SECOND if "gmm_negative_fraction" in name else CLOSE
     try:
         one, two = (float(value) for value in (mine, theirs) if re.search("[.e]", str(value)))
-    except ValueError:  # a text, a whole number or nothing
+    except (ValueError, TypeError):  # a text, a whole number, nothing, or parts that one of them lacks
         return False
     return math.isclose(one, two, rel_tol=tolerance, abs_tol=1e-12)

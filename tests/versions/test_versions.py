@@ -77,6 +77,7 @@ def test_numbers_that_differ_are_found(demo_results: Path, tmp_path: Path) -> No
         ("cd154_gmm_negative_fraction", 0.5, 0.5001, True),
         ("cd154_gmm_negative_fraction", 0.5, 0.501, False),
         ("cd154_separation", None, 0.5, False),
+        ("reagents", {"CD154": 0.5}, {}, False),
     ],
 )
 def test_what_counts_as_equal(name: str, mine: object, theirs: object, equal: bool) -> None:
