@@ -60,7 +60,7 @@ SAMPLES = list(PLAN.samples)
 CONTROLS = [name for name, sample in PLAN.samples.items() if sample.role == "control"]
 SUBJECTS = sorted({sample.subject for sample in PLAN.samples.values() if sample.subject})
 # The process that plans takes up what was signed since the last run; whoever reads a review finds it in the ledger.
-if workflow.is_main_process and not workflow.dryrun:
+if workflow.is_main_process and not workflow.output_settings.dryrun:
     note_plan(PLAN)
     for problem in take_up(PLAN.config.reviews, PLAN.samples, time.time()):
         print(f"warning: {problem}", file=sys.stderr)
@@ -90,7 +90,7 @@ wildcard_constraints:
 # Files of users are no `input:` of any rule: Snakemake would judge them by their dates, which are independent of their
 # content, and a date ahead of the clock fails the job. Digests of the content are in `params:`.
 look = cache(probe)
-WRITES = workflow.is_main_process and not workflow.dryrun
+WRITES = workflow.is_main_process and not workflow.output_settings.dryrun
 KEY = directory_key(create=WRITES)
 
 
