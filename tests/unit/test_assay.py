@@ -102,14 +102,9 @@ def test_a_result_of_the_made_up_assay_is_read_back_by_it_alone(result: Result, 
 
 def test_a_made_up_column_is_filled(result: Result) -> None:
     row = summary_row(result, ReviewState("unsigned", "", (), (), "", ()))
-<<<<<<< HEAD
     columns = summary_columns()
     # Behind the assay's own columns stand those of the other assays.
     assert columns[columns.index("cd154_3_percent_positive") + 1] == "memory_call"
-=======
-    # The eight columns of the B-cell assays come last.
-    assert summary_columns()[-9] == "cd154_3_percent_positive"
->>>>>>> mempage
     assert float(row["cd154_3_percent_positive"]) == pytest.approx(result.reagents[REAGENT].percent_positive)
 
 
