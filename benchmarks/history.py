@@ -193,7 +193,7 @@ def goals(found: Sequence[Measured]) -> list[Goal]:
 def page(found: Sequence[Measured], arguments: Sequence[str]) -> str:
     """Return history.md."""
     lines = [
-        "| samples | results, MB | first call, s | processor, s | MB | one plate more, processor s | Parquet, MB | page, MB |",
+        "| samples | results, MB | first call, s | CPU s | MB | a plate more, CPU s | Parquet, MB | page, MB |",
         "|---:|---:|---:|---:|---:|---:|---:|---:|",
         *(
             f"| {one.samples:,} | {one.results_mb:,.0f} | {one.wall:.1f} | {one.seconds:.1f} | {one.memory:.0f} "
@@ -212,7 +212,8 @@ Parquet file; then the same call with one plate more, of which only that plate i
 
 {table(goals(found))}
 
-The first column of seconds holds whatever else the machine did: a load of {os.getloadavg()[2]:.0f} on {os.cpu_count()} cores.
+Seconds of the first call hold whatever else the machine did meanwhile: at the end its load was
+{os.getloadavg()[2]:.0f} on {os.cpu_count()} cores. CPU seconds are of the one process.
 
 {machine()}
 """
