@@ -11,6 +11,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import random
 import re
 import shutil
@@ -36,7 +37,7 @@ _DIGEST = re.compile(rb'^"digest": "([0-9a-f]{64})",?\n', re.MULTILINE)
 
 @dataclass(frozen=True)
 class Measured:
-    """What a cohort took: wall and processor seconds, memory (MB), sizes (MB); first call and one plate more."""
+    """What a cohort took: wall and processor seconds, memory (MB), sizes (MB); processor seconds of one plate more."""
 
     samples: int
     results_mb: float
@@ -86,9 +87,7 @@ def measured(demo: Sequence[Path], directory: Path, size: int) -> Measured:
     seconds, memory = measure(program, directory)
     wall = time.perf_counter() - start
     write_plate(directory / "plates" / f"plate{plates:05d}" / "results", plates, plates, PLATE, lines, rows, heads)
-    start = time.perf_counter()
-    measure(program, directory)
-    again = time.perf_counter() - start
+    again, _ = measure(program, directory)
     sizes = [(directory / "history" / name).stat().st_size / 1e6 for name in ("history.parquet", "history.html")]
     return Measured(size, written / 1e6, wall, seconds, memory, again, *sizes)
 
@@ -187,13 +186,14 @@ def goals(found: Sequence[Measured]) -> list[Goal]:
     """Return what was measured beside its goal."""
     largest = found[-1]
     what = f"a history of {largest.samples:,} samples from nothing"
-    return [Goal(what, "history.md", f"{largest.wall:.0f} s", "60 s", largest.wall < 60)]
+    told = (("", largest.wall), (", processor time of its one process", largest.seconds))
+    return [Goal(what + of, "history.md", f"{seconds:.0f} s", "60 s", seconds < 60) for of, seconds in told]
 
 
 def page(found: Sequence[Measured], arguments: Sequence[str]) -> str:
     """Return history.md."""
     lines = [
-        "| samples | results, MB | first call, s | processor, s | MB | one plate more, s | Parquet, MB | page, MB |",
+        "| samples | results, MB | first call, s | CPU s | MB | a plate more, CPU s | Parquet, MB | page, MB |",
         "|---:|---:|---:|---:|---:|---:|---:|---:|",
         *(
             f"| {one.samples:,} | {one.results_mb:,.0f} | {one.wall:.1f} | {one.seconds:.1f} | {one.memory:.0f} "
@@ -211,6 +211,9 @@ Parquet file; then the same call with one plate more, of which only that plate i
 {chr(10).join(lines)}
 
 {table(goals(found))}
+
+Seconds of the first call hold whatever else the machine did meanwhile: at the end its load was
+{os.getloadavg()[2]:.0f} on {os.cpu_count()} cores. CPU seconds are of the one process.
 
 {machine()}
 """

@@ -15,8 +15,9 @@ import pytest
 from cd40l_flow.cli.main import main
 from cd40l_flow.laboratory.charts import control_charts, westgard
 from cd40l_flow.laboratory.history_page import render_history
+from cd40l_flow.laboratory.rows import Seen, row_of_result
 from cd40l_flow.laboratory.store import read_history
-from cd40l_flow.result.record import read_record, written_digest
+from cd40l_flow.result.record import read_parts, read_record, written_digest
 
 
 @pytest.fixture
@@ -224,3 +225,12 @@ def test_calls_of_another_assay_are_shown_by_their_name(tmp_path: Path) -> None:
     page = render_history(rows, tmp_path)
     assert [column["name"] for column in data_of(page)["texts"]][0] == "assay"
     assert "1 LOW_SWITCHED_MADE_UP" in page
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_results_of_earlier_versions_enter_the_history(version: int) -> None:
+    """Their schema is made the present one, as wherever years are looked at."""
+    path = Path(__file__).parents[1] / "data" / f"result_of_engine_{version}.json"
+    row, whole = row_of_result(read_parts(path, Seen)), read_record(path, same_engine=False)
+    assert (row["sample"], row["call"], row["engine_version"]) == (whole.sample, whole.call, whole.engine_version)
+    assert row["cd154_negative_fraction"] == whole.numbers("CD154").get("negative_fraction")
