@@ -166,7 +166,7 @@ def test_the_other_edges_of_guards() -> None:
 
 
 def test_plasma_that_ate_the_stain() -> None:
-    """IgD and IgM both below a third of the control's; one alone may be the person's."""
+    """IgD and IgM both below 0.45 of the control's; one alone may be the person's."""
     eaten = {"igd_median": 1000.0, "igm_median": 200.0}
     assert changed(18.0, eaten).reasons == ("SERUM_IG",)
     assert changed(18.0, {"igd_median": 1000.0}).call == SWITCHED_NORMAL

@@ -51,7 +51,7 @@ class BCellLimits(Struct, frozen=True):
         "percent of CD27- B cells", ge=0, le=100)] = 30
     ig_of_control_min: Annotated[float, limit(
         "Median IgD and IgM of CD27- B cells, each over the controls', below which both mean that serum "
-        "immunoglobulin was not washed off (SERUM_IG).", "ratio", ge=0, le=1)] = 0.33
+        "immunoglobulin was not washed off (SERUM_IG).", "ratio", ge=0, le=1)] = 0.45
     igd_separation_min: Annotated[float, limit(
         "Distance of IgD+ from IgD- cells among CD27- B cells that shows, where no control does, that serum "
         "immunoglobulin was washed off (SERUM_IG).", "Ashman's D", ge=0)] = 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from cd40l_flow.signal.scale import Scale
 
 FEWEST_ANCHOR, FEWEST_BESIDE = 20, 30  # cells of a background, and of one beside the FMO
 FMO, BRIGHT = "memory-FMO27", "IgD-bright cells"
+BRIGHTER = 0.5  # SD of the FMO; default, not validated
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,21 @@ def cd27_anchors(fmo: Floats, bright: Floats, bins: int, floor: float | None) ->
     logicle values.
 
     IgD+ cells hold some CD27+ ones, so the lower half of their peak stands for the upper one too. Antibody that sticks
-    to every cell is missing in the FMO. ``floor`` is the pile-up at the detector's end, on the scale.
+    to every cell is missing in the FMO: where the peak of IgD+ cells lies above the FMO's by more than ``BRIGHTER`` of
+    its SD, the FMO is left out. ``floor`` is the pile-up at the detector's end, on the scale.
     """
     found = []
     if fmo.size >= FEWEST_ANCHOR:
         found.append(Anchor(histogram(fmo, bins), FMO, True, floor))
     if bright.size >= (FEWEST_BESIDE if found else FEWEST_ANCHOR):
-        mode = density(bright).mode()
+        # A peak that is piled up at the end of the detector begins there.
+        mode = max(density(bright).mode(), float(bright.min()))
+        if found:
+            dark = max(density(fmo).mode(), float(fmo.min()))
+            below = fmo[fmo <= dark]
+            spread = math.sqrt(float(np.mean((below - dark) ** 2)))
+            if mode - dark > BRIGHTER * spread:
+                found.clear()
         lower = bright[bright <= mode]
         found.append(Anchor(histogram(np.concatenate((lower, 2 * mode - lower)), bins), BRIGHT, False, floor))
     return tuple(found)
