@@ -224,4 +224,4 @@ def jobs_of(*samples: str, controls: Collection[str] = ("C01",)) -> set[tuple[st
     each = {(rule, sample) for sample in samples for rule in ("analyse", "report_sample")}
     # Of controls alone the exported gates are read back.
     each |= {("export", sample) for sample in samples if sample in controls}
-    return each | {("check", ""), ("summarize", ""), ("index", ""), ("multiqc", "")}
+    return each | {("check", ""), ("summarize", ""), ("index", ""), ("multiqc", ""), ("subjects", "")}

@@ -61,10 +61,10 @@ def shells(process: int) -> list[int]:
 
 def within(kind: str, what: str, arguments: list[str]) -> int:
     """Run the command in this process, with a fault in it."""
-    from cd40l_flow import analyse
+    from cd40l_flow import inputs
     from cd40l_flow.cli.main import main as command
 
-    gate = analyse.gate
+    gate = inputs.gate
 
     def faulty(*given, **named):
         if kind == "raise":
@@ -75,12 +75,12 @@ def within(kind: str, what: str, arguments: list[str]) -> int:
             one.rename(aside)
             other.rename(one)
             aside.rename(other)
-        analyse.gate = gate
+        inputs.gate = gate
         return gate(*given, **named)
 
-    analyse.gate = faulty
+    inputs.gate = faulty
     if kind == "memory":
-        analyse.gate = gate
+        inputs.gate = gate
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         limit = pages * resource.getpagesize() + (int(what) << 20)
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
