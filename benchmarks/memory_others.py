@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.memory_independent import FAMILIES, Family, write_run
+from benchmarks.memory_independent import FAMILIES, write_run
 from benchmarks.memory_judging import Judged, goals_table, group_table, judged, told
 
 from cd40l_flow.cohort.plan import load_plan
@@ -25,8 +25,9 @@ OUT = Path(__file__).parent / "memory_others.md"
 SEED, SAMPLES = 1000, 4  # seeds below 1000 are for tuning
 
 
-def judge(family: Family, seed: int, samples: int) -> list[Judged]:
-    """Write a run of a family, analyse it as the workflow does, and judge its calls."""
+def judge(number: int, seed: int, samples: int) -> list[Judged]:
+    """Write a run of the family of this number, analyse it as the workflow does, and judge its calls."""
+    family = FAMILIES[number]
     with TemporaryDirectory() as folder, contextlib.chdir(folder):
         cases = write_run(Path("run"), family, seed, samples)
         with contextlib.chdir("run"):
@@ -76,7 +77,7 @@ def main() -> None:
     options = parser.parse_args()
     found: list[Judged] = []
     with ProcessPoolExecutor(options.cores) as pool:
-        runs = pool.map(partial(judge, seed=options.seed, samples=options.samples), FAMILIES)
+        runs = pool.map(partial(judge, seed=options.seed, samples=options.samples), range(len(FAMILIES)))
         for number, some in enumerate(runs, start=1):
             found += some
             print(f"{number} of {len(FAMILIES)} families", flush=True)
