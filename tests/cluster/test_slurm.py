@@ -160,7 +160,8 @@ def test_a_job_out_of_memory_gets_more(small: Site, local: Path) -> None:
     # Without cgroups it is a step of the job that Slurm ends; the job itself is then over before it can be ended too.
     assert states(small.cluster, first)[0] in ("FAILED", "OUT_OF_MEMORY")
     assert states(small.cluster, last) == ["COMPLETED"]
-    assert "exceeded memory limit" in told.stdout
+    logs = [path.read_text(encoding="utf-8") for path in small.logs.rglob(f"{first}.log")]
+    assert any("exceeded memory limit" in text for text in (told.stdout, *logs))
     expect_named(told.stdout, FAULTY, ("C01", "P01"))
     assert differences(small.cohort, local, SMALL) == []
 
