@@ -11,9 +11,10 @@ import pytest
 from helpers.cohorts import ROOT
 from helpers.versions import NEWEST, OLDEST, PYTHONS, close, disagreements, install, interpreters, run_demo
 
-# Every build of the project tries one environment of each kind; `.ci/matrix` tries all.
+# Every build of the project tries the oldest libraries; `.ci/matrix` tries all.
 ALL = os.environ.get("CD40L_FLOW_VERSIONS") == "all"
-SMALL = ((PYTHONS[0], OLDEST), ("newest", NEWEST))
+
+SMALL = ((PYTHONS[0], OLDEST),)
 EVERY = tuple((python, resolution) for python in PYTHONS for resolution in (OLDEST, NEWEST))
 
 
