@@ -15,7 +15,7 @@ from cd40l_flow.decision.b_cells.cd40 import cd40_measures
 from cd40l_flow.decision.b_cells.decide import decide_cd40, decide_memory, failures_of
 from cd40l_flow.decision.b_cells.measure import memory_measures
 from cd40l_flow.decision.b_cells.measures import Cd40Measures, MemoryControl, MemoryMeasures
-from cd40l_flow.decision.b_cells.switched import memory_numbers
+from cd40l_flow.decision.b_cells.switched import AgeFinding, memory_numbers
 from cd40l_flow.decision.calls import Decision
 from cd40l_flow.decision.case import Case, WithoutTimeQC
 from cd40l_flow.decision.sample_guards import without_time_guard
@@ -169,11 +169,16 @@ def _case(inputs: Inputs, gated: GatedSample) -> Case:
     )
 
 
+def _age(job: Job, found: MemoryMeasures | None) -> AgeFinding:
+    """Return how the switched share of a job's sample lies beside the limits of its age."""
+    return memory_numbers(job.sample, found, _curve(job), job.settings.limits)
+
+
 def _statement(job: Job, judged: _Judged) -> tuple[str, ...]:
     """Return the call in words."""
     if job.sample.assay == "cd40":
         return cd40_statement(job.sample, judged.cd40, judged.decision)
-    age = memory_numbers(job.sample, judged.memory, _curve(job), job.settings.limits)
+    age = _age(job, judged.memory)
     return memory_statement(job.sample, judged.memory, age, judged.decision)
 
 
@@ -181,7 +186,7 @@ def _memory_record(job: Job, found: MemoryMeasures | None) -> Memory | None:
     """Return the subsets of B cells with the limits of the sample's age."""
     if found is None:
         return None
-    age = memory_numbers(job.sample, found, _curve(job), job.settings.limits)
+    age = _age(job, found)
     beside = {
         "age_band": fine_band(job.sample.age_years),
         "age_z": age.age_z,

@@ -69,7 +69,7 @@ def methods(
 ) -> Methods:
     """Return the methods of assays as they were used: versions of the installed software, and the limits of a result.
 
-    Without ``limits`` those of the defaults are told; ``engine`` is the version of the analysis of the result.
+    Without ``limits`` the defaults are stated; ``engine`` is the version of the analysis of the result.
     """
     used = plain_limits(Limits()) if limits is None else limits
     known = references()

@@ -4,10 +4,9 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from cd40l_flow.assay.cd40 import CD40
 from cd40l_flow.assay.cd40.rules import B_CELLS, MONOCYTES
 from cd40l_flow.assay.cd40l import CD40L
-from cd40l_flow.assay.memory_b import MEMORY_B
+from cd40l_flow.assay.lookup import ASSAYS
 
 
 def doc(text: str) -> Meta:
@@ -31,7 +30,7 @@ OF_CALLS = (
     *("FUNCTION_NOT_TESTED", "READOUT_DISCORDANT", "CLONE_DISCORDANT"),
     *("MOSAIC_GREY_ZONE", "REDUCED_VS_MOSAIC", "BETWEEN_LIMITS"),
 )
-REASONS = (*dict.fromkeys((*CD40L.guard, *OF_CALLS, *MEMORY_B.guard, *CD40.guard)),)
+REASONS = (*dict.fromkeys((*CD40L.guard, *OF_CALLS, *(code for assay in ASSAYS.values() for code in assay.guard))),)
 CELLS = (B_CELLS, MONOCYTES)
 NAME, CODE = r"[A-Za-z0-9][A-Za-z0-9._-]*", r"[A-Z][A-Z0-9_]*"
 
@@ -47,8 +46,9 @@ Fraction = Annotated[float, Meta(ge=0, le=1)]
 NotNegative = Annotated[float, Meta(ge=0)]
 Percent = Annotated[float, Meta(ge=0, le=100)]
 Stimulation = Annotated[str, one_of("stimulated", "unstimulated")]
+TARGETS = tuple(name for assay in ASSAYS.values() for name in assay.targets)
 # What a sub-call, a check or a rule is of: a reagent, or of CD40 a kind of cells.
-Reagent = Annotated[str, name_of(f"({NAME}|{CELLS[0]})", *CD40L.targets, *MEMORY_B.targets, *CD40.targets, *CELLS)]
+Reagent = Annotated[str, name_of(f"({NAME}|{CELLS[0]})", *TARGETS, *CELLS)]
 CALLS = (
     *("NORMAL", "REDUCED", "ABSENT", "MOSAIC", "FUNCTIONAL_DEFECT", "INDETERMINATE"),
     *("SWITCHED_NORMAL", "SWITCHED_LOW", "SWITCHED_ABSENT", "PRESENT", "CD40_LOW", "CD40_ABSENT", "DISCORDANT"),

@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from cd40l_flow.assay.limits import LimitValue
+from cd40l_flow.assay.lookup import ASSAYS
 from cd40l_flow.cohort.settings import PanelValue
 from cd40l_flow.result.types.acquisition import Acquisition
 from cd40l_flow.result.types.b_cells import Cd40, Memory
@@ -116,7 +117,7 @@ class Result(Record, frozen=True):
         ],
         doc("Sample id."),
     ]
-    assay: Annotated[Annotated[str, one_of("cd40l", "memory_b", "cd40")], doc("The flow test.")]
+    assay: Annotated[Annotated[str, one_of(*ASSAYS)], doc("The flow test.")]
     subject: Annotated[str, doc("Pseudonym of the patient, or empty; joins samples on one page.")]
     run: Annotated[str, doc("Run id.")]
     role: Annotated[Annotated[str, one_of("test", "control")], doc("Role in the run.")]
