@@ -8,7 +8,7 @@ import flowio
 import numpy as np
 import pytest
 
-from helpers.cohorts import DEMO, cd40l_flow, make_cohort, output, replace_file, result
+from helpers.cohorts import cd40l_flow, make_cohort, output, replace_file, result
 
 SCATTER = ("FSC", "SSC")
 
@@ -37,12 +37,11 @@ def without_scatter(path: Path) -> bytes:
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cohort = make_cohort(tmp_path_factory.mktemp("bare") / "cohort", ("C01", "P03"))
-    for path in sorted((DEMO / "fcs").glob("*.fcs")):
-        if path.name.startswith(("C01", "P03")):
-            copy = cohort / "fcs" / f"{path.name}.copy"
-            copy.write_bytes(path.read_bytes())
-            replace_file(cohort, path.name, without_scatter(copy))
-            copy.unlink()
+    for path in sorted((cohort / "fcs").glob("*.fcs")):
+        copy = path.with_suffix(".copy")
+        copy.write_bytes(path.read_bytes())
+        replace_file(cohort, path.name, without_scatter(copy))
+        copy.unlink()
     config = cohort / "config" / "config.yaml"
     text = config.read_text(encoding="utf-8")
     assert "default: {}" in text

@@ -16,7 +16,7 @@ reviewers:
   - {name: Anna Smith, role: immunologist, may_sign_second: true}
   - {name: Berta Kern, role: "pathologist {on call}", may_sign_second: true}
 """
-DUE = {("check", ""), ("report_sample", "P03"), ("summarize", ""), ("index", "")}
+DUE = {("check", ""), ("report_sample", "P03"), ("summarize", ""), ("subjects", ""), ("index", "")}
 
 
 def review_of(cohort: Path, sample: str, **changes: Any) -> dict[str, Any]:
