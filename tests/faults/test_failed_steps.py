@@ -195,7 +195,10 @@ def test_what_ctrl_c_left_unbegun_gets_no_result(bench: NewBench, demo_results: 
     site = bench(make_cohort(tmp_path / "cohort", samples))
     for sample in samples:
         site.ask_for(sample, "sleep 120")
+    # A shell lets what it starts in the background ignore Ctrl-C, and so would all that is started from there.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = site.start(cores=1)
+    signal.signal(signal.SIGINT, before)
     end = time.monotonic() + RUN_SECONDS
     while not (site.folder / "begun" / "C01").exists() and time.monotonic() < end:
         time.sleep(0.1)
