@@ -1,4 +1,4 @@
-"""Print the table of ``cd40l_flow.mixture.dip``: quantiles of sqrt(n) x dip of n values from the uniform.
+"""Print the table of ``cd40l_flow.mixture.checks.dip``: quantiles of sqrt(n) x dip of n values from the uniform.
 
     python -m benchmarks.dip_table
 
@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from cd40l_flow.mixture.dip import dip
+from cd40l_flow.mixture.checks.dip import dip
 
 SEED = 1985
 SIZES = (4, 6, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 20000)

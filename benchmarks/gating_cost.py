@@ -24,7 +24,7 @@ from cd40l_flow.figures.evidence import Curves
 from cd40l_flow.figures.panels import draw_panels
 from cd40l_flow.gating.model import Boundary, GatedTube
 from cd40l_flow.gating.strategy import gate
-from cd40l_flow.result.gating_parts import scatter_tops
+from cd40l_flow.result.making.gating import scatter_tops
 from cd40l_flow.signal.prepare import choose_scales, prepare
 from cd40l_flow.simulate import Scenario
 

@@ -15,7 +15,7 @@ from benchmarks.mixture import limits
 
 from cd40l_flow.assay.gating_limits import ScaleLimits
 from cd40l_flow.base.model import Floats
-from cd40l_flow.mixture.bending import LEAST
+from cd40l_flow.mixture.checks.bending import LEAST
 from cd40l_flow.mixture.components import background_component
 from cd40l_flow.mixture.histogram import bin_of, histogram
 from cd40l_flow.mixture.prior import NOTHING_KNOWN

@@ -25,7 +25,7 @@ from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.inputs import Inputs, given_by, inputs_of_controls, inputs_of_test
 from cd40l_flow.interop.gate_files import export_messages
 from cd40l_flow.report.wording import statement
-from cd40l_flow.result.build import result_of
+from cd40l_flow.result.making.sample import result_of
 from cd40l_flow.result.types.control import Control
 from cd40l_flow.result.types.result import Result
 from cd40l_flow.signal.prepare import TubeSignal, without_time_qc

@@ -25,7 +25,7 @@ from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.inputs import Inputs, given_by, inputs_of_controls, inputs_of_test
 from cd40l_flow.interop.gate_files import export_messages
 from cd40l_flow.report.b_cell_wording import cd40_statement, memory_statement
-from cd40l_flow.result.build import result_of
+from cd40l_flow.result.making.sample import result_of
 from cd40l_flow.result.types.b_cells import Cd40, Memory
 from cd40l_flow.result.types.plain import clean, from_dataclass
 from cd40l_flow.result.types.result import Result

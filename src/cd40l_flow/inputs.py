@@ -15,8 +15,8 @@ from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.gating.control_gates import ControlGates, combined
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.gating.strategy import gate
-from cd40l_flow.result.gate_tree import scales_of
-from cd40l_flow.result.gating_parts import gates_of
+from cd40l_flow.result.gates.tree import scales_of
+from cd40l_flow.result.making.gating import gates_of
 from cd40l_flow.result.types.control import Control
 from cd40l_flow.result.types.result import Result
 from cd40l_flow.signal.compensation import compensate

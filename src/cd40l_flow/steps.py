@@ -18,8 +18,8 @@ from cd40l_flow.base.model import Arrays
 from cd40l_flow.cohort.job import PlannedJob
 from cd40l_flow.cohort.settings import Job
 from cd40l_flow.fcs.probe import identity, probe
-from cd40l_flow.result.failed import failed_result, no_densities, note_failure
 from cd40l_flow.result.made_from import made_from
+from cd40l_flow.result.making.failed import failed_result, no_densities, note_failure
 from cd40l_flow.result.record import read_record
 from cd40l_flow.result.types.result import Result
 

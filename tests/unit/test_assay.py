@@ -25,7 +25,7 @@ from cd40l_flow.gating.finders import FINDERS
 from cd40l_flow.gating.strategy import STEPS
 from cd40l_flow.mixture.model import Expression
 from cd40l_flow.report.decision_table import decision_table
-from cd40l_flow.result.gate_tree import gate_trees
+from cd40l_flow.result.gates.tree import gate_trees
 from cd40l_flow.result.record import read_record, write_record
 from cd40l_flow.result.reviews.state import ReviewState
 from cd40l_flow.result.summary import summary_columns, summary_row

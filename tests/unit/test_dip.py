@@ -12,7 +12,7 @@ import pytest
 from scipy.optimize import linprog
 
 from cd40l_flow.base.model import Floats
-from cd40l_flow.mixture.dip import dip, dip_p_value
+from cd40l_flow.mixture.checks.dip import dip, dip_p_value
 
 
 def dip_by_definition(values: Floats) -> float:
@@ -172,5 +172,5 @@ def test_many_events_take_a_moment(kind: str) -> None:
 
 
 def test_the_import_loads_no_scipy() -> None:
-    command = "import sys, cd40l_flow.mixture.dip; sys.exit('scipy' in sys.modules or 'diptest' in sys.modules)"
+    command = "import sys, cd40l_flow.mixture.checks.dip; sys.exit('scipy' in sys.modules or 'diptest' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", command], check=False).returncode == 0

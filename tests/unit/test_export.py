@@ -21,10 +21,10 @@ from cd40l_flow.cli.main import main
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.interop.anndata_file import write_h5ad
 from cd40l_flow.interop.export import export_gates
-from cd40l_flow.result import gate_tree
-from cd40l_flow.result.gate_shapes import Box
-from cd40l_flow.result.gate_tree import _threshold, gate_trees
-from cd40l_flow.result.gating_parts import _empty_gate
+from cd40l_flow.result.gates import tree as gate_tree
+from cd40l_flow.result.gates.shapes import Box
+from cd40l_flow.result.gates.tree import _threshold, gate_trees
+from cd40l_flow.result.making.gating import _empty_gate
 from cd40l_flow.result.measures_table import measure_rows, write_measures
 from cd40l_flow.result.types.gates import Gate
 from cd40l_flow.signal.scale import Scale

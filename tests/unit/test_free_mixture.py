@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cd40l_flow.mixture.free_mixture import MOST_CELLS, FreeMixture, free_mixture
+from cd40l_flow.mixture.checks.free_mixture import MOST_CELLS, FreeMixture, free_mixture
 from cd40l_flow.mixture.histogram import histogram
 
 BINS, BOUNDARY = 512, 0.4

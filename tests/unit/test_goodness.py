@@ -11,9 +11,9 @@ import pytest
 from scipy import stats
 
 from cd40l_flow.base.model import Floats
+from cd40l_flow.mixture.checks.goodness import Goodness, chi_squared_tail, goodness
 from cd40l_flow.mixture.components import Background, background_component
 from cd40l_flow.mixture.fit import Fit, fit_mixture
-from cd40l_flow.mixture.goodness import Goodness, chi_squared_tail, goodness
 from cd40l_flow.mixture.histogram import bin_of, histogram, piled, spread_below
 from cd40l_flow.mixture.interval import profile_interval
 from cd40l_flow.mixture.prior import NOTHING_KNOWN

@@ -9,9 +9,9 @@ import pytest
 from scipy import stats
 
 from cd40l_flow.base.model import Floats
+from cd40l_flow.mixture.checks.model_free import distances, valley_depth
 from cd40l_flow.mixture.histogram import centres, histogram
 from cd40l_flow.mixture.medians import above, log_error
-from cd40l_flow.mixture.model_free import distances, valley_depth
 from cd40l_flow.signal.scale import Scale
 
 BINS = 512

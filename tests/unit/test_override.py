@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cd40l_flow.result.gate_tree import gate_trees
+from cd40l_flow.result.gates.tree import gate_trees
 from helpers.cohorts import read_sheet
 from helpers.exports import Lab, make_lab
 from helpers.records import as_result

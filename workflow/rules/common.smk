@@ -16,7 +16,7 @@ from cd40l_flow.base.errors import InputsError
 from cd40l_flow.cohort.job import JOBS, PART_NAMES, directory_key, job_path, part_digests, planned, read_job, write_job
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.fcs.probe import content_digest, probe
-from cd40l_flow.result.failed import failures
+from cd40l_flow.result.making.failed import failures
 from cd40l_flow.result.problems import write_problems
 from cd40l_flow.result.reviews.files import LEDGER, files_by_sample, fingerprints, review_files
 from cd40l_flow.result.reviews.ledger import ledger_of, read_ledger, take_up

@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     """
     from cd40l_flow.cohort.plan import load_plan
     from cd40l_flow.cohort.reviewers import People
-    from cd40l_flow.result.failed import is_failed
+    from cd40l_flow.result.making.failed import is_failed
     from cd40l_flow.result.reviews.files import files_by_sample
     from cd40l_flow.result.reviews.ledger import ledger_of, take_up
     from cd40l_flow.result.reviews.taken import taken_reviews
@@ -123,7 +123,7 @@ def _analyse_job(job: PlannedJob, control_results: Sequence[Path], outputs: Outp
 def report(options: argparse.Namespace) -> int:
     """Write the report of one sample, as a rule asks for it."""
     from cd40l_flow.interop.fhir import write_failed_fhir
-    from cd40l_flow.result.failed import note_failure, write_failed_report
+    from cd40l_flow.result.making.failed import note_failure, write_failed_report
     from cd40l_flow.result.record import read_record
     from cd40l_flow.steps import ended
 

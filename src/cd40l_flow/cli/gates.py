@@ -62,7 +62,7 @@ def _export(options: argparse.Namespace, result: Result) -> int:
 def _no_export(options: argparse.Namespace) -> int:
     """Write the table that stands for a comparison that was not made, or found a difference."""
     from cd40l_flow.base.disk import write_atomically
-    from cd40l_flow.result.failed import note_failure
+    from cd40l_flow.result.making.failed import note_failure
     from cd40l_flow.steps import ended
 
     why, folder = ended(options.failed, options.log), Path(options.result).parent

@@ -10,11 +10,11 @@ from cd40l_flow.assay.call_limits import MixtureLimits
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.model import Floats
+from cd40l_flow.mixture.checks.model_free import distances
 from cd40l_flow.mixture.detection import detectable
 from cd40l_flow.mixture.histogram import centres
 from cd40l_flow.mixture.medians import above, log_error
 from cd40l_flow.mixture.model import Comparison, ControlExpression, Expression
-from cd40l_flow.mixture.model_free import distances
 from cd40l_flow.mixture.proportion import Z95
 
 # A value and the ends of its 95 % interval; None is not known.

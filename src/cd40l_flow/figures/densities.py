@@ -30,7 +30,7 @@ from cd40l_flow.mixture.histogram import LOW as SCALE_LOW
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.model import Expression
 from cd40l_flow.result.course import course
-from cd40l_flow.result.gating_parts import scatter_tops
+from cd40l_flow.result.making.gating import scatter_tops
 
 BINS = 256
 GRID = 96  # cells of either axis of CD69 against the target

@@ -14,8 +14,8 @@ from cd40l_flow.assay.shared_gates import VIABLE
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.cohort.settings import Job
 from cd40l_flow.interop.tube_values import linear_values, read_again
-from cd40l_flow.result.gate_shapes import GateTree, membership
-from cd40l_flow.result.gate_tree import gate_trees, scales_of
+from cd40l_flow.result.gates.shapes import GateTree, membership
+from cd40l_flow.result.gates.tree import gate_trees, scales_of
 from cd40l_flow.result.types.result import Result
 from cd40l_flow.result.types.tubes import Tube
 

@@ -16,7 +16,7 @@ from lxml import etree
 
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.interop.flowjo import COMPENSATED, DATATYPES, GATING, sample_names
-from cd40l_flow.result.gate_shapes import GateTree
+from cd40l_flow.result.gates.shapes import GateTree
 
 # What FlowKit raises of a document that it cannot follow.
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, NotImplementedError, etree.XMLSyntaxError)

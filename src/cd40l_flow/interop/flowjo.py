@@ -13,7 +13,7 @@ from typing import Any
 from lxml import etree
 
 from cd40l_flow.base.model import Header, Spillover
-from cd40l_flow.result.gate_shapes import Band, Box, Either, Gate, GateTree, Polygon, Side
+from cd40l_flow.result.gates.shapes import Band, Box, Either, Gate, GateTree, Polygon, Side
 
 GATING = "http://www.isac-net.org/std/Gating-ML/v2.0/gating"
 DATATYPES = "http://www.isac-net.org/std/Gating-ML/v2.0/datatypes"

@@ -14,8 +14,8 @@ from cd40l_flow.gating.model import GatedTube
 from cd40l_flow.interop.flowjo import workspace
 from cd40l_flow.interop.gatingml import gatingml
 from cd40l_flow.interop.tube_values import part_of, stored_values
-from cd40l_flow.result.gate_shapes import GateTree, membership
-from cd40l_flow.result.gate_tree import gate_trees
+from cd40l_flow.result.gates.shapes import GateTree, membership
+from cd40l_flow.result.gates.tree import gate_trees
 from cd40l_flow.result.types.decision import Message
 from cd40l_flow.result.types.result import Result
 

@@ -17,7 +17,7 @@ from lxml import etree
 
 from cd40l_flow.base.model import Spillover
 from cd40l_flow.interop.flowjo import DATATYPES, GATING, NAMESPACES, TRANSFORMS, qualified
-from cd40l_flow.result.gate_shapes import Band, Box, Either, Gate, GateTree, Polygon, Side
+from cd40l_flow.result.gates.shapes import Band, Box, Either, Gate, GateTree, Polygon, Side
 
 UNCOMPENSATED = "uncompensated"
 POSITIVE = sys.float_info.min  # the smallest number above 0 that every reader of XML takes

@@ -9,8 +9,8 @@ from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.shared_gates import LYMPHOCYTES, SINGLETS, TIME
 from cd40l_flow.assay.tables import TARGET_GATE
 from cd40l_flow.interop.drawn_gates import Drawn, End
-from cd40l_flow.result.gate_shapes import Band, Box, Either, Gate, GateTree, Polygon, Side
-from cd40l_flow.result.gate_tree import IN_RANGE, KEPT
+from cd40l_flow.result.gates.shapes import Band, Box, Either, Gate, GateTree, Polygon, Side
+from cd40l_flow.result.gates.tree import IN_RANGE, KEPT
 
 # What a program may change by writing a gate down again; anything less is no move. Of a logicle axis, of other values.
 SAME_SCALED, SAME = 1e-3, 1e-3

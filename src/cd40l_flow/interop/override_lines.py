@@ -13,7 +13,7 @@ from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.cohort.cells import as_text, tab_separated
 from cd40l_flow.interop.drawn_gates import by_tube, read_drawn
 from cd40l_flow.interop.moved_gates import Move, moves, together
-from cd40l_flow.result.gate_tree import gate_trees
+from cd40l_flow.result.gates.tree import gate_trees
 from cd40l_flow.result.types.result import Result
 
 COLUMNS = ("sample", "tube", "gate", "value", "by", "reason")

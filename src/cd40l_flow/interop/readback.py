@@ -18,7 +18,7 @@ from cd40l_flow.base.model import Events, Floats
 from cd40l_flow.cohort.settings import Job
 from cd40l_flow.interop.flowjo import sample_names
 from cd40l_flow.interop.tube_values import part_of, read_again, stored_values
-from cd40l_flow.result.gate_shapes import GateTree, membership
+from cd40l_flow.result.gates.shapes import GateTree, membership
 from cd40l_flow.result.types.result import Result
 from cd40l_flow.signal.acquisition import Mask
 from cd40l_flow.signal.compensation import compensate

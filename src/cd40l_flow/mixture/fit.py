@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cd40l_flow.base.model import Floats
-from cd40l_flow.mixture.bending import Bend, bend
+from cd40l_flow.mixture.checks.bending import Bend, bend
 from cd40l_flow.mixture.components import TILTS, Background, ashman_d
 from cd40l_flow.mixture.histogram import centres, piled
 from cd40l_flow.mixture.prior import NOTHING_KNOWN, Prior

@@ -8,16 +8,16 @@ import numpy as np
 
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.model import Floats
+from cd40l_flow.mixture.checks.dip import dip, dip_p_value
+from cd40l_flow.mixture.checks.free_mixture import free_mixture
+from cd40l_flow.mixture.checks.goodness import Goodness, goodness
+from cd40l_flow.mixture.checks.model_free import valley_depth
 from cd40l_flow.mixture.components import Background
-from cd40l_flow.mixture.dip import dip, dip_p_value
 from cd40l_flow.mixture.fit import Fit, fit_mixture, parameters
-from cd40l_flow.mixture.free_mixture import free_mixture
-from cd40l_flow.mixture.goodness import Goodness, goodness
 from cd40l_flow.mixture.histogram import histogram, piled, quantile
 from cd40l_flow.mixture.interval import profile_interval
 from cd40l_flow.mixture.medians import median_interval
 from cd40l_flow.mixture.model import Anchor, ControlExpression, Expression
-from cd40l_flow.mixture.model_free import valley_depth
 from cd40l_flow.mixture.prior import NOTHING_KNOWN, Prior
 from cd40l_flow.mixture.problem import ANCHORED, Problem
 from cd40l_flow.mixture.proportion import percent_positive

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from cd40l_flow.base.model import Floats
+from cd40l_flow.mixture.checks.model_free import Distances
 from cd40l_flow.mixture.components import Background, background_component
 from cd40l_flow.mixture.detection import Limits, Titration
 from cd40l_flow.mixture.fit import Fit
 from cd40l_flow.mixture.histogram import bin_of
-from cd40l_flow.mixture.model_free import Distances
 from cd40l_flow.mixture.prior import Prior
 from cd40l_flow.mixture.resting import Stimulated
 from cd40l_flow.mixture.signal_law import SignalParameters

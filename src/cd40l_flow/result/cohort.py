@@ -13,8 +13,8 @@ from pathlib import Path
 
 from cd40l_flow.base.errors import Cd40lFlowError, RecordError
 from cd40l_flow.cohort.job import PlannedJob, job_path, read_job
-from cd40l_flow.result.failed import failed_result
 from cd40l_flow.result.made_from import state_of
+from cd40l_flow.result.making.failed import failed_result
 from cd40l_flow.result.record import read_record
 from cd40l_flow.result.reviews.state import digest_of
 from cd40l_flow.result.types.result import Result

@@ -10,7 +10,7 @@ from cd40l_flow.base.model import Sample, Tube
 from cd40l_flow.cohort.job import PlannedJob
 from cd40l_flow.fcs.probe import content_digest
 from cd40l_flow.fcs.reader import data_segment, open_recording
-from cd40l_flow.result.failed import is_failed
+from cd40l_flow.result.making.failed import is_failed
 from cd40l_flow.result.record import read_record
 from cd40l_flow.result.types.result import Inputs, Result
 

@@ -20,7 +20,7 @@ from typing import Any
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.cohort.job import read_job
 from cd40l_flow.result.cohort import Cohort, Entry
-from cd40l_flow.result.failed import failures, is_failed, note_failure, write_failed_report
+from cd40l_flow.result.making.failed import failures, is_failed, note_failure, write_failed_report
 from cd40l_flow.result.record import read_record
 from cd40l_flow.result.reviews.state import digest_of
 from cd40l_flow.runtime.course import begin, close

@@ -15,7 +15,7 @@ from cd40l_flow.decision.case import Case, Refusal
 from cd40l_flow.gating.control_gates import ControlBoundary, ControlGates, ControlPolygon
 from cd40l_flow.gating.found import Found
 from cd40l_flow.gating.model import Boundary, GatedSample, GatedTube
-from cd40l_flow.result.acquisition_parts import spillover_row
+from cd40l_flow.result.making.acquisition import spillover_row
 from cd40l_flow.result.types.control import Control, ControlGate
 from cd40l_flow.result.types.gates import Evidence, Gate, GateOverride, Valley
 from cd40l_flow.result.types.tubes import Population, TubeError

@@ -14,7 +14,7 @@ from cd40l_flow.assay.shared_gates import LYMPHOCYTES, SINGLETS, TIME
 from cd40l_flow.assay.tables import TARGET
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.base.model import Spillover
-from cd40l_flow.result.gate_shapes import Band, Box, Either, Gate, GateTree, Polygon, Shape, Side
+from cd40l_flow.result.gates.shapes import Band, Box, Either, Gate, GateTree, Polygon, Shape, Side
 from cd40l_flow.result.types.acquisition import TubeAcquisition
 from cd40l_flow.result.types.gates import Gate as GateRow
 from cd40l_flow.result.types.result import Result

@@ -25,9 +25,9 @@ from cd40l_flow.decision.rule_logic import Outcome
 from cd40l_flow.gating.control_gates import control_gates
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.mixture.model import ControlExpression, Expression
-from cd40l_flow.result.acquisition_parts import acquisition_rows, slope_rows, spillover_remarks
 from cd40l_flow.result.codes import codes
-from cd40l_flow.result.gating_parts import gate_records, gate_rows, scatter_tops, tube_rows
+from cd40l_flow.result.making.acquisition import acquisition_rows, slope_rows, spillover_remarks
+from cd40l_flow.result.making.gating import gate_records, gate_rows, scatter_tops, tube_rows
 from cd40l_flow.result.record import SCHEMA_VERSION
 from cd40l_flow.result.types.control import Control, ControlTerms
 from cd40l_flow.result.types.decision import BindingRatio, ChangedMeasure, Condition, Message, Odds, Rule, Subcall

@@ -14,9 +14,9 @@ from cd40l_flow.assay.lookup import assay_named, using
 from cd40l_flow.base.model import Arrays, Tube
 from cd40l_flow.cohort.ages import age_band
 from cd40l_flow.cohort.job import PlannedJob
-from cd40l_flow.result.build import configuration, metadata
 from cd40l_flow.result.codes import undecided_codes
-from cd40l_flow.result.gating_parts import unread_tube
+from cd40l_flow.result.making.gating import unread_tube
+from cd40l_flow.result.making.sample import configuration, metadata
 from cd40l_flow.result.record import SCHEMA_VERSION
 from cd40l_flow.result.types.acquisition import Acquisition
 from cd40l_flow.result.types.control import Control
