@@ -10,15 +10,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 
 from cd40l_flow.assay.lookup import assay_named, every_assay, every_reagent
 from cd40l_flow.base.disk import as_on_disk
 from cd40l_flow.base.errors import Problem
 from cd40l_flow.base.model import Override, Sample, Tube
-from cd40l_flow.base.schema import listed, nearest, shown
+from cd40l_flow.base.schema import listed, nearest
 from cd40l_flow.cohort.config import Config
-from cd40l_flow.cohort.identity import MOST_REPEATS, copies
+from cd40l_flow.cohort.repeats import PlacedTube, repeated_files, replicates
 from cd40l_flow.cohort.sheets import OVERRIDES, SAMPLES, TUBES, Row, Sheet, read_sheet
 from cd40l_flow.cohort.tube_sets import tube_set_problems
 
@@ -36,13 +35,6 @@ class Cohort:
     problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True)
-class _PlacedTube:
-    line: int
-    sample: str
-    tube: Tube
-
-
 def assemble(config: Config) -> Cohort:
     """Read the sheets of a configuration and check them against one another.
 
@@ -56,14 +48,14 @@ def assemble(config: Config) -> Cohort:
     assays = {name: sample.assay for name, sample in samples.items()}
     tubes = _tubes(config, known, assays, problems)
     overrides = _overrides(config, known, tubes, problems)
-    refused = _repeated_files(config, tubes, problems)
+    refused = repeated_files(config, tubes, problems)
     by_sample: dict[str, list[Tube]] = defaultdict(list)
     for placed in tubes:
         by_sample[placed.sample].append(placed.tube)
     samples = {
         name: replace(samples[name], tubes=tuple(sorted(by_sample[name], key=_tube_order))) for name in sorted(samples)
     }
-    problems += _replicates(config, tubes, refused)
+    problems += replicates(config, tubes, refused)
     problems += tube_set_problems(config, samples, lines)
     problems += _missing_controls(config, samples, lines)
     return Cohort(samples, overrides, refused, tuple(problems))
@@ -166,7 +158,7 @@ def _control_problems(file: str, row: Row, rows: Mapping[str, Row]) -> list[Prob
 
 def _tubes(
     config: Config, known: set[str] | None, assays: Mapping[str, str], problems: list[Problem]
-) -> list[_PlacedTube]:
+) -> list[PlacedTube]:
     """Return the tubes whose rows are good, in the sheet's order.
 
     ``known`` is None when the samples are not known; ``assays`` maps good samples to their assays.
@@ -190,7 +182,7 @@ def _tubes(
             problems.append(_fatal(sheet.file, row, *foreign))
         elif row.good:
             path = as_on_disk(posixpath.join(config.fcs_dir, fcs))
-            tubes.append(_PlacedTube(row.line, name, Tube(path=path, present=_is_file(path, folders), **cells)))
+            tubes.append(PlacedTube(row.line, name, Tube(path=path, present=_is_file(path, folders), **cells)))
     return tubes
 
 
@@ -236,7 +228,7 @@ def _tube_order(tube: Tube) -> tuple[object, ...]:
 
 
 def _overrides(
-    config: Config, known: set[str] | None, tubes: Sequence[_PlacedTube], problems: list[Problem]
+    config: Config, known: set[str] | None, tubes: Sequence[PlacedTube], problems: list[Problem]
 ) -> tuple[Override, ...]:
     if config.overrides is None:
         return ()
@@ -271,80 +263,6 @@ def _overrides(
             message = f"{gate}, {row.cells['value']:g}, is not below {upper.cells['gate']} on line {upper.line}."
             problems.append(_fatal(sheet.file, row, "value", message, "Exchange or correct the two values."))
     return tuple(Override(**set_at[key].cells) for key in sorted(set_at))
-
-
-def _repeated_files(config: Config, tubes: Sequence[_PlacedTube], problems: list[Problem]) -> dict[str, dict[str, str]]:
-    """Find data that stand for two things at once: one file named twice, or a copy of it.
-
-    A combined tube, one file read for several reagents, is no repeat.
-    """
-    first = {path: group[0] for group in copies(placed.tube.path for placed in tubes) for path in group}
-    same: dict[str, list[_PlacedTube]] = defaultdict(list)
-    for placed in tubes:
-        same[posixpath.normpath(first.get(placed.tube.path, placed.tube.path))].append(placed)
-    refused: dict[str, dict[str, str]] = defaultdict(dict)
-    for group in same.values():
-        reagents = {placed.tube.reagent for placed in group}
-        combined = (
-            len({placed.tube.path for placed in group}) == 1
-            and len({placed.sample for placed in group}) == 1
-            and len(reagents) == len(group)
-            and all(placed.tube.stimulation == "stimulated" for placed in group)
-        )
-        if len(group) == 1 or combined:
-            continue
-        for placed in group:
-            # A few of them: of a thousand tubes of the same bytes, each would name all the others.
-            others = list(islice((other for other in group if other is not placed), MOST_REPEATS))
-            beyond = [f"{len(group) - 1 - len(others)} more"] if len(group) - 1 > len(others) else []
-            uses = listed([*sorted({f"{_use(other.tube)} of {other.sample}" for other in others}), *beyond], "and")
-            message = f"the tubes sheet names this file for {_use(placed.tube)} and again for {uses}."
-            own = posixpath.normpath(placed.tube.path)
-            copied = sorted({other.tube.fcs for other in others if posixpath.normpath(other.tube.path) != own})
-            if copied:
-                same_as = listed([*copied, *beyond], "and")
-                message = f"it is the same file as {same_as}, which the tubes sheet names for {uses}."
-            lines = listed([*(str(other.line) for other in others), *beyond], "and")
-            text = f"{shown(placed.tube.fcs)} is named again on line {lines}; neither is used."
-            remedy = "Name each file once; only a stimulated tube may be named for several reagents of its sample."
-            if copied:
-                text = f"{shown(placed.tube.fcs)} is the same file as the one on line {lines}; neither is used."
-                remedy = "Put the right file in the place of the copy."
-            refused[placed.sample][placed.tube.fcs] = f"{message} {remedy}"
-            problems.append(
-                Problem("FILE_INTEGRITY", "sample", text, config.tubes, placed.line, "fcs", placed.sample, remedy)
-            )
-    return dict(refused)
-
-
-def _replicates(
-    config: Config, tubes: Sequence[_PlacedTube], refused: Mapping[str, Mapping[str, str]]
-) -> list[Problem]:
-    """Return a warning of every set of tubes that will be pooled, at the line of the last."""
-    together: dict[tuple[str, str, str], list[_PlacedTube]] = defaultdict(list)
-    for placed in tubes:
-        if placed.tube.fcs not in refused.get(placed.sample, {}):
-            together[placed.sample, placed.tube.stimulation, placed.tube.reagent].append(placed)
-    remedy = "If they are not the same blood, stimulated and stained alike, correct the row that is wrong."
-    return [
-        Problem(
-            "REPLICATES",
-            "warning",
-            f"{listed([shown(one.tube.fcs) for one in group], 'and')} are {'both' if len(group) == 2 else 'all'} "
-            f"{_use(group[0].tube)} of '{name}': their cells are pooled, if they agree.",
-            config.tubes,
-            group[-1].line,
-            "fcs",
-            name,
-            remedy,
-        )
-        for (name, _, _), group in together.items()
-        if len(group) > 1
-    ]
-
-
-def _use(tube: Tube) -> str:
-    return f"{tube.stimulation} {tube.reagent}"
 
 
 def _missing_controls(config: Config, samples: Mapping[str, Sample], lines: Mapping[str, int]) -> list[Problem]:
