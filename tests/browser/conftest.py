@@ -27,6 +27,12 @@ def browser(require: Callable[[str], str]) -> Iterator[Browser]:
         started.close()
 
 
+@pytest.fixture(scope="session")
+def axe(require_module: Callable[[str], Path]) -> str:
+    """Return the source of axe-core, as axe-playwright-python ships it."""
+    return (require_module("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+
+
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """Return a profile of its own, without a network."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
@@ -13,19 +11,9 @@ from cd40l_flow.report.index import render_index
 from cd40l_flow.report.sample import write_report
 from cd40l_flow.result.reviews.taken import taken_reviews
 from helpers import report_samples as made
-from helpers.pages import PROVENANCE
+from helpers.pages import PROVENANCE, violations
 from helpers.records import as_result
 from helpers.review_files import PEOPLE, repeat, write_review
-
-
-@pytest.fixture(scope="module")
-def axe(require_module: Callable[[str], Path]) -> str:
-    """Return the source of axe-core, as axe-playwright-python ships it."""
-    return (require_module("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
-
-
-# The size of targets (WCAG 2.2) is not among what axe looks at by itself.
-AXE = "axe.run({ resultTypes: ['violations'], rules: { 'target-size': { enabled: true } } })"
 
 
 @pytest.fixture(scope="module")
@@ -57,16 +45,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_violation(pages: dict[str, Path], axe: str, browser: Browser, scheme: str) -> None:
-    context = browser.new_context(offline=True, bypass_csp=True, color_scheme=scheme)  # type: ignore[arg-type]
-    found = {}
-    for name, path in pages.items():
-        page = context.new_page()
-        page.goto(path.as_uri())
-        page.evaluate(axe)
-        result: dict[str, Any] = page.evaluate(AXE)
-        found[name] = [(fault["id"], fault["nodes"][0]["html"][:120]) for fault in result["violations"]]
-        page.close()
-    context.close()
+    found = violations(browser, axe, scheme, pages)
 
     assert len(found) == 8
     assert {name: faults for name, faults in found.items() if faults} == {}

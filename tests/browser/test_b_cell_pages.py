@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,9 @@ from cd40l_flow.report.subjects.page import render_person
 from cd40l_flow.result.people.joined import people_of
 from cd40l_flow.result.types.result import Result
 from helpers.b_cell_samples import by_hand, cd40, entry, memory
-from helpers.pages import PROVENANCE
+from helpers.pages import PROVENANCE, violations
 from helpers.records import write_record
 
-AXE = "axe.run({ resultTypes: ['violations'], rules: { 'target-size': { enabled: true } } })"
 A4_HEIGHT = 1123  # CSS pixels
 
 
@@ -61,24 +59,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return found
 
 
-@pytest.fixture(scope="module")
-def axe(require_module: Callable[[str], Path]) -> str:
-    """Return the source of axe-core, as axe-playwright-python ships it."""
-    return (require_module("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_violation(pages: dict[str, Path], axe: str, browser: Browser, scheme: str) -> None:
-    context = browser.new_context(offline=True, bypass_csp=True, color_scheme=scheme)  # type: ignore[arg-type]
-    found = {}
-    for name, path in pages.items():
-        page = context.new_page()
-        page.goto(path.as_uri())
-        page.evaluate(axe)
-        result: dict[str, Any] = page.evaluate(AXE)
-        found[name] = [(fault["id"], fault["nodes"][0]["html"][:120]) for fault in result["violations"]]
-        page.close()
-    context.close()
+    found = violations(browser, axe, scheme, pages)
+
     assert len(found) == 4
     assert {name: faults for name, faults in found.items() if faults} == {}
 
