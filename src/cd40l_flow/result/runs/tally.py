@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from cd40l_flow.result.types.fields import CALLS
+from cd40l_flow.result.order import CALLS
 
 # What people and programs find the lines of a run by.
 MARK = "cd40l-flow:"

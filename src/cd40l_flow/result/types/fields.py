@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 from cd40l_flow.assay.cd40.rules import B_CELLS, MONOCYTES
 from cd40l_flow.assay.cd40l import CD40L
 from cd40l_flow.assay.lookup import ASSAYS
+from cd40l_flow.result.order import CALLS
 
 
 def doc(text: str) -> Meta:
@@ -49,10 +50,6 @@ Stimulation = Annotated[str, one_of("stimulated", "unstimulated")]
 TARGETS = tuple(name for assay in ASSAYS.values() for name in assay.targets)
 # What a sub-call, a check or a rule is of: a reagent, or of CD40 a kind of cells.
 Reagent = Annotated[str, name_of(f"({NAME}|{CELLS[0]})", *TARGETS, *CELLS)]
-CALLS = (
-    *("NORMAL", "REDUCED", "ABSENT", "MOSAIC", "FUNCTIONAL_DEFECT", "INDETERMINATE"),
-    *("SWITCHED_NORMAL", "SWITCHED_LOW", "SWITCHED_ABSENT", "PRESENT", "CD40_LOW", "CD40_ABSENT", "DISCORDANT"),
-)
 Call = Annotated[str, one_of(*CALLS)]
 Hypothesis = Annotated[str, one_of("NORMAL", "MOSAIC", "REDUCED", "ABSENT", "FUNCTIONAL_DEFECT", "DISCORDANT")]
 Reason = Annotated[str, name_of(CODE, *REASONS)]
