@@ -13,13 +13,13 @@ from cd40l_flow.base.model import Arrays
 from cd40l_flow.cohort.settings import Job
 from cd40l_flow.decision.assess import assess, control_case, together
 from cd40l_flow.decision.calls import Decision, decide
-from cd40l_flow.decision.case import Case, ControlCase, WithoutTimeQC
+from cd40l_flow.decision.case import Case, ControlCase
 from cd40l_flow.decision.change import would_change
 from cd40l_flow.decision.control import combine, control_terms, read_terms, with_titration
 from cd40l_flow.decision.guards import apply_guards, control_failures
 from cd40l_flow.decision.reference_guards import disagreement
 from cd40l_flow.decision.shown import as_shown
-from cd40l_flow.decision.tube_checks import largest_change
+from cd40l_flow.decision.tube_checks import without_time_gate
 from cd40l_flow.figures.densities import densities
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.inputs import Inputs, given_by, inputs_of_controls, inputs_of_test
@@ -28,7 +28,7 @@ from cd40l_flow.report.wording import statement
 from cd40l_flow.result.making.sample import result_of
 from cd40l_flow.result.types.control import Control
 from cd40l_flow.result.types.result import Result
-from cd40l_flow.signal.prepare import TubeSignal, without_time_qc
+from cd40l_flow.signal.prepare import TubeSignal
 
 
 def analyse(job: Job, control_results: Mapping[str, Result]) -> tuple[Result, Arrays]:
@@ -41,11 +41,11 @@ def analyse(job: Job, control_results: Mapping[str, Result]) -> tuple[Result, Ar
     results = [] if job.sample.role == "control" else [control_results[name] for name in sorted(job.controls)]
     judged = _of_control(job) if job.sample.role == "control" else _of_test(job, results)
     signals = judged.inputs.signals
-    gated, case = judged.judge(signals)
+    gated, case, decision = judged.decide(signals)
     limits = job.settings.limits
-    decision = _decide(case, job)
-    if any(signal.acquisition.time_qc.stretches for signal in signals):
-        case = replace(case, without_time_qc=_without_time_qc(judged, gated, decision.call))
+    uncut = without_time_gate(signals, gated, decision.call, judged.decide)
+    if uncut is not None:
+        case = replace(case, without_time_qc=uncut)
         decision = _decide(case, job)
     failures, reagent_failures = control_failures(case, limits) if job.sample.role == "control" else ((), {})
     given = {
@@ -93,17 +93,15 @@ class _Judged:
         )
         return gated, case
 
+    def decide(self, signals: Sequence[TubeSignal]) -> tuple[GatedSample, Case, Decision]:
+        """Return the gated sample, its case and what is decided of it."""
+        gated, case = self.judge(signals)
+        return gated, case, _decide(case, self.inputs.job)
+
 
 def _decide(case: Case, job: Job) -> Decision:
     limits = job.settings.limits
     return decide(case, apply_guards(case, limits), limits, require_function=job.settings.require_function)
-
-
-def _without_time_qc(judged: _Judged, cut: GatedSample, call: str) -> WithoutTimeQC:
-    """Return the sample without the time gate, with its controls unchanged."""
-    gated, case = judged.judge([without_time_qc(signal) for signal in judged.inputs.signals])
-    decision = _decide(case, judged.inputs.job)
-    return WithoutTimeQC(decision.call, decision.reasons, decision.call == call, largest_change(cut, gated), case)
 
 
 def _of_control(job: Job) -> _Judged:

@@ -19,7 +19,7 @@ from cd40l_flow.decision.b_cells.switched import AgeFinding, memory_numbers
 from cd40l_flow.decision.calls import Decision
 from cd40l_flow.decision.case import Case, WithoutTimeQC
 from cd40l_flow.decision.sample_guards import without_time_guard
-from cd40l_flow.decision.tube_checks import acquisition_checks, largest_change
+from cd40l_flow.decision.tube_checks import acquisition_checks, without_time_gate
 from cd40l_flow.figures.densities import densities
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.inputs import Inputs, given_by, inputs_of_controls, inputs_of_test
@@ -29,7 +29,7 @@ from cd40l_flow.result.making.sample import result_of
 from cd40l_flow.result.types.b_cells import Cd40, Memory
 from cd40l_flow.result.types.plain import clean, from_dataclass
 from cd40l_flow.result.types.result import Result
-from cd40l_flow.signal.prepare import without_time_qc
+from cd40l_flow.signal.prepare import TubeSignal
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,15 @@ class _Judged:
     """A sample measured and decided, by one of the two assays."""
 
     gated: GatedSample
+    case: Case
     decision: Decision
     memory: MemoryMeasures | None = None
     cd40: Cd40Measures | None = None
+
+    @property
+    def outcome(self) -> tuple[GatedSample, Case, Decision]:
+        """What all assays have."""
+        return self.gated, self.case, self.decision
 
 
 def analyse_b_cells(job: Job, control_results: Mapping[str, Result]) -> tuple[Result, Arrays]:
@@ -55,19 +61,20 @@ def analyse_b_cells(job: Job, control_results: Mapping[str, Result]) -> tuple[Re
     else:
         results = [control_results[name] for name in sorted(job.controls)]
         inputs, controls = inputs_of_test(job, results), _controls(results)
-    judged = _judge(inputs, inputs.gate(inputs.signals), controls)
-    case = _case(inputs, judged.gated)
-    if any(signal.acquisition.time_qc.stretches for signal in inputs.signals):
-        without = _judge(inputs, inputs.gate([without_time_qc(one) for one in inputs.signals]), controls)
-        uncut = _without_time_qc(inputs, judged, without)
-        judged, case = _with_time_gate(judged, uncut, job), replace(case, without_time_qc=uncut)
+    judged = _judge(inputs, inputs.signals, controls)
+    gated, _, decision = judged.outcome
+    uncut = without_time_gate(
+        inputs.signals, gated, decision.call, lambda signals: _judge(inputs, signals, controls).outcome
+    )
+    if uncut is not None:
+        judged = _with_time_gate(judged, uncut, job)
     memory, cd40 = _memory_record(job, judged.memory), _cd40_record(judged.cd40)
     z = None if memory is None else memory.age_z
     failures = failures_of(job.sample, judged.decision, z, job.settings.limits)
     result = result_of(
         job=job,
-        gated=judged.gated,
-        case=case,
+        gated=gated,
+        case=judged.case,
         decision=judged.decision,
         statement=_statement(job, judged),
         changes=(),
@@ -75,10 +82,10 @@ def analyse_b_cells(job: Job, control_results: Mapping[str, Result]) -> tuple[Re
         failures=failures if job.sample.role == "control" else (),
         reagent_failures={},
     )
-    messages = [*result.messages, *export_messages(result, judged.gated.tubes)]
+    messages = [*result.messages, *export_messages(result, gated.tubes)]
     result = msgspec.structs.replace(result, memory=memory, cd40=cd40, messages=messages)
     tops = [control.scatter_tops for control in given_by(results)]
-    return result, densities(judged.gated, case, tops)
+    return result, densities(gated, judged.case, tops)
 
 
 @dataclass(frozen=True)
@@ -112,20 +119,21 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _judge(inputs: Inputs, gated: GatedSample, controls: _Controls) -> _Judged:
-    """Return the gated sample measured and decided."""
-    sample, limits, checks = inputs.sample, inputs.job.settings.limits, acquisition_checks(gated)
+def _judge(inputs: Inputs, signals: Sequence[TubeSignal], controls: _Controls) -> _Judged:
+    """Return the sample gated, measured and decided from its own or modified signals."""
+    sample, limits, gated = inputs.sample, inputs.job.settings.limits, inputs.gate(signals)
+    case = _case(inputs, gated)
     if sample.assay == "memory_b":
         memory = memory_measures(gated, controls.memory, limits)
         curve = _curve(inputs.job)
-        decision = decide_memory(sample, memory, controls.memory, inputs.refusals, checks, limits, curve)
-        return _Judged(gated, decision, memory=memory)
+        decision = decide_memory(sample, memory, controls.memory, inputs.refusals, case.checks, limits, curve)
+        return _Judged(gated, case, decision, memory=memory)
     cd40 = cd40_measures(gated, controls.cd40, limits)
     if sample.role == "control" and controls.cd40:
         # Compared with the others, which prove nothing of the stain of this one's day.
         controls = _Controls(MemoryControl(), controls.cd40)
-    decision = decide_cd40(sample, cd40, controls.memory, inputs.refusals, checks, limits)
-    return _Judged(gated, decision, cd40=cd40)
+    decision = decide_cd40(sample, cd40, controls.memory, inputs.refusals, case.checks, limits)
+    return _Judged(gated, case, decision, cd40=cd40)
 
 
 def _curve(job: Job) -> AgeCurve:
@@ -134,21 +142,14 @@ def _curve(job: Job) -> AgeCurve:
     return AgeCurve(None if own is None else own.by_age)
 
 
-def _without_time_qc(inputs: Inputs, cut: _Judged, without: _Judged) -> WithoutTimeQC:
-    """Return the sample without the time gate."""
-    decision = without.decision
-    same = decision.call == cut.decision.call
-    change = largest_change(cut.gated, without.gated)
-    return WithoutTimeQC(decision.call, decision.reasons, same, change, _case(inputs, without.gated))
-
-
 def _with_time_gate(judged: _Judged, without: WithoutTimeQC, job: Job) -> _Judged:
-    """Return the decision with the guard that says what the time gate did to it."""
+    """Return the sample with what it is without its time gate, and the guard that says what the gate did."""
     found = without_time_guard(without, job.settings.limits.acquisition.change_points)
     decision = judged.decision
     reasons = tuple(dict.fromkeys((*decision.reasons, found.code))) if found.fired else decision.reasons
     qc = "warn" if found.fired and decision.qc == "pass" else decision.qc
-    return replace(judged, decision=replace(decision, guards=(*decision.guards, found), reasons=reasons, qc=qc))
+    decision = replace(decision, guards=(*decision.guards, found), reasons=reasons, qc=qc)
+    return replace(judged, case=replace(judged.case, without_time_qc=without), decision=decision)
 
 
 def _case(inputs: Inputs, gated: GatedSample) -> Case:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,13 +13,15 @@ from cd40l_flow.assay.gating_limits import GatingLimits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.shared_gates import LYMPHOCYTES
 from cd40l_flow.base.model import Tube
-from cd40l_flow.decision.case import TubeCheck
+from cd40l_flow.decision.calls import Decision
+from cd40l_flow.decision.case import Case, TubeCheck, WithoutTimeQC
 from cd40l_flow.decision.compensation_check import slopes
 from cd40l_flow.decision.fingerprints import differences
 from cd40l_flow.gating.density import HIGH, counted, density_of, find_valleys
 from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.gating.working import ends_of
 from cd40l_flow.signal.acquisition import Mask
+from cd40l_flow.signal.prepare import TubeSignal, without_time_qc
 from cd40l_flow.signal.quantiles import median
 from cd40l_flow.signal.scale import Scale, robust_sd
 
@@ -81,6 +83,22 @@ def largest_change(cut: GatedSample, without: GatedSample) -> float:
             if population.parent != "all" and before is not None and after is not None:
                 changes.append(abs(after - before))
     return max(changes)
+
+
+def without_time_gate(
+    signals: Sequence[TubeSignal],
+    cut: GatedSample,
+    call: str,
+    judge: Callable[[Sequence[TubeSignal]], tuple[GatedSample, Case, Decision]],
+) -> WithoutTimeQC | None:
+    """Return a sample without its time gate, judged as with it, or None where that removed nothing.
+
+    ``cut`` and ``call`` are the sample with the time gate.
+    """
+    if not any(signal.acquisition.time_qc.stretches for signal in signals):
+        return None
+    gated, case, decision = judge([without_time_qc(signal) for signal in signals])
+    return WithoutTimeQC(decision.call, decision.reasons, decision.call == call, largest_change(cut, gated), case)
 
 
 def _tube(tube: GatedTube) -> Tube:
