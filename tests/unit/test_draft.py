@@ -104,7 +104,11 @@ def test_the_folder_that_is_drafted_can_be_run(tmp_path: Path, capsys: pytest.Ca
     assert {path.relative_to(lab).as_posix() for path in lab.rglob("*") if path.is_file()} == {
         *(f"config/{name}" for name in ("config.yaml", "samples.tsv", "tubes.tsv", "overrides.tsv", "README.md")),
         *("workflow/Snakefile", "profiles/default/profile.yaml", "profiles/slurm/profile.yaml"),
+        *("profiles/cluster-generic/profile.yaml", "profiles/cluster-generic/status.sh"),
     }
+    # What asks the scheduler is started as a program.
+    assert os.access(lab / "profiles/cluster-generic/status.sh", os.X_OK)
+    assert not os.access(lab / "profiles/cluster-generic/profile.yaml", os.X_OK)
     assert (lab / "reviews").is_dir()
     assert "reviews: reviews\n" in (lab / "config/config.yaml").read_text()
     capsys.readouterr()

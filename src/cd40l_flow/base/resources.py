@@ -41,7 +41,11 @@ module cd40l:
 
 use rule * from cd40l
 """
-_COPIED = ("profiles/default/profile.yaml", "profiles/slurm/profile.yaml", "config/README.md")
+_COPIED = (
+    *(f"profiles/{name}/profile.yaml" for name in ("default", "slurm", "cluster-generic")),
+    "profiles/cluster-generic/status.sh",
+    "config/README.md",
+)
 
 
 def workflow_file(name: str) -> Path:

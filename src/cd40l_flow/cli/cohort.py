@@ -79,6 +79,9 @@ def init(options: argparse.Namespace) -> int:
     for name, text in files.items():
         path = directory / name
         write_atomically(path, text)
+        if text.startswith("#!"):
+            # Whoever may read a script may run it.
+            path.chmod(path.stat().st_mode | (path.stat().st_mode & 0o444) >> 2)
         print(f"init: {path}")
     if workbook:
         write_workbook(found.sheets, directory / workbook)
