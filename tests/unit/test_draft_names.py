@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cd40l_flow.cohort.draft import DraftTube, draft_samples
+from cd40l_flow.cohort.draft import draft_samples
 from cd40l_flow.cohort.drafts.ids import ascii_id
 from cd40l_flow.cohort.drafts.kinds import Kind, Scene, kind_of
+from cd40l_flow.cohort.drafts.model import DraftTube
 from cd40l_flow.cohort.drafts.names import read_path
 from cd40l_flow.cohort.drafts.people import File
 from cd40l_flow.cohort.drafts.words import look_up, table

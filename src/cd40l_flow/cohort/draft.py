@@ -6,47 +6,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cd40l_flow.assay.lookup import ASSAYS, assay_named, current_assay, using
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.base.model import Header
 from cd40l_flow.cohort.cells import tab_separated
-from cd40l_flow.cohort.config import UNFILLED
 from cd40l_flow.cohort.drafts import folder as folders
-from cd40l_flow.cohort.drafts.config_text import Layout, config_text, layout, panels_of, unlabelled
-from cd40l_flow.cohort.drafts.ids import ascii_id
+from cd40l_flow.cohort.drafts.b_cell_tubes import B_CELL_ASSAYS, alone, assay_of
+from cd40l_flow.cohort.drafts.config_text import Layout, config_text, layout, panels_of
+from cd40l_flow.cohort.drafts.ids import ascii_id, unused
 from cd40l_flow.cohort.drafts.kinds import Kind, Scene, kind_of, plus_signs, readings, template_label
+from cd40l_flow.cohort.drafts.model import DraftSample, DraftTube
+from cd40l_flow.cohort.drafts.names import read_path
 from cd40l_flow.cohort.drafts.people import File, Sample, find_samples, name_samples
 from cd40l_flow.cohort.drafts.questions import ask
-from cd40l_flow.cohort.drafts.table import needed, table
+from cd40l_flow.cohort.drafts.table import table
+from cd40l_flow.cohort.drafts.todo import left_out, still_to_do
 from cd40l_flow.cohort.sheets import SAMPLES, TUBES
 
 WORKBOOK = "config/sheets.xlsx"
 Rows = Sequence[Sequence[str]]
 SAMPLES_COLUMNS = ("sample", "run", "role", "sex", "calcineurin_inhibitor", "transplant", "check")
+OF_B_CELLS = ("assay", "age_years", "subject")
 TUBES_COLUMNS = ("sample", "fcs", "stimulation", "reagent", "panel", "clone", "lot", "check")
 OVERRIDES_COLUMNS = ("sample", "tube", "gate", "value", "by", "reason")
-
-
-@dataclass(frozen=True)
-class DraftTube:
-    """One file: its path inside the folder (``fcs``), its sample, what it is, what is asked, its header and panel."""
-
-    fcs: str
-    sample: str
-    kind: Kind
-    doubts: tuple[str, ...]
-    header: Header | None
-    panel: str = "default"
-
-
-@dataclass(frozen=True)
-class DraftSample:
-    """One sample: its name, run, whether a name says that it is a control, its tubes and where its name was read."""
-
-    name: str
-    run: str
-    control: bool
-    read_from: str
-    tubes: tuple[DraftTube, ...]
 
 
 @dataclass(frozen=True)
@@ -72,14 +54,13 @@ def draft(folder: Path, fcs_dir: str, *, workbook: bool = False) -> Draft:
     paths, hidden = folders.find_files(folder, fcs_dir)
     read = {path: folders.read_file(folder, path) for path in paths}
     calibrations = {path: folders.calibration(file) for path, (file, _, _) in read.items()}
-    left_out = [path for path, certain in calibrations.items() if certain]
-    files = {path: file for path, (file, _, _) in read.items() if path not in set(left_out)}
+    calibrating = [path for path, certain in calibrations.items() if certain]
+    files = {path: file for path, (file, _, _) in read.items() if path not in set(calibrating)}
     if not files:
         raise Cd40lFlowError(f"{fcs_dir}: all FCS files are compensation controls by their names; name the others.")
-    samples = draft_samples(files, {path: read[path][1] for path in files}, _other_doubts(read, calibrations))
+    samples = _of_every_assay(files, {path: read[path][1] for path in files}, _other_doubts(read, calibrations))
     tubes = [tube for sample in samples for tube in sample.tubes]
-    headers = [tube.header for tube in tubes if tube.header is not None]
-    panels = panels_of(headers) or {"default": ()}
+    panels = _panels(samples)
     by_panel: dict[str, list[Header]] = {name: [] for name in panels}
     for tube in tubes:
         if tube.header is not None:
@@ -91,8 +72,8 @@ def draft(folder: Path, fcs_dir: str, *, workbook: bool = False) -> Draft:
         "config/overrides.tsv": _sheet([OVERRIDES_COLUMNS]),
         **({} if workbook else {places[name]: _sheet(each) for name, (_, each) in rows.items()}),
     }
-    todo = [*_left_out(left_out, hidden), *_todo(samples, tubes, panels, by_panel, places)]
-    return Draft(drafted, rows if workbook else {}, table(samples), tuple(todo))
+    todo = [*left_out(calibrating, hidden), *still_to_do(samples, panels, by_panel, places)]
+    return Draft(drafted, rows if workbook else {}, _table(samples), tuple(todo))
 
 
 def _other_doubts(
@@ -108,18 +89,54 @@ def _other_doubts(
     return found
 
 
-def draft_samples(
+def _of_every_assay(
     files: Mapping[str, File], headers: Mapping[str, Header | None], others: Mapping[str, Sequence[str]]
 ) -> list[DraftSample]:
-    """Return the samples of files (by path), each with its tubes; ``others`` are further questions of each file."""
+    """Return the samples of every assay, each read with its words; a sample has one assay, and names are used once."""
+    found = {path: assay_of(path, headers[path]) for path in files}
+    others = {path: [*others[path], *([found[path][1]] if found[path][1] else [])] for path in files}
+    days: dict[str, int] = {}
+    samples: list[DraftSample] = []
+    taken: set[str] = set()
+    for assay in ASSAYS:
+        with using(assay_named(assay)):
+            own = {path: file for path, file in files.items() if found[path][0] == assay}
+            if assay in B_CELL_ASSAYS:
+                own = {path: replace(file, levels=read_path(path)) for path, file in own.items()}
+            for sample in draft_samples(own, headers, others, days) if own else ():
+                samples.append(_renamed(sample, taken))
+    return samples
+
+
+def _renamed(sample: DraftSample, taken: set[str]) -> DraftSample:
+    """Return a sample under a name that no sample of another assay has; ``taken`` gets it."""
+    name = sample.name
+    if name.casefold() in taken:
+        name = f"{name}-{sample.assay}"
+        name = name if name.casefold() not in taken else next(unused(name, taken))
+    taken.add(name.casefold())
+    return replace(sample, name=name, tubes=tuple(replace(tube, sample=name) for tube in sample.tubes))
+
+
+def draft_samples(
+    files: Mapping[str, File],
+    headers: Mapping[str, Header | None],
+    others: Mapping[str, Sequence[str]],
+    days: dict[str, int] | None = None,
+) -> list[DraftSample]:
+    """Return the samples of files (by path), each with its tubes; ``others`` are further questions of each file.
+
+    All are of the assay at work. ``days`` numbers the days of all files, and gets those that it lacks.
+    """
+    assay = current_assay().name
     scene = _scene(files)
     grouping, scene = find_samples(files, scene)
     samples = name_samples(files, grouping)
     kinds = _kinds(files, samples, scene)
     asked = ask(files, grouping, samples, kinds)
-    read = [each for each in headers.values() if each is not None]
+    read = [header for path in files if (header := headers[path]) is not None]
     panels = {labelled: name for name, labelled in panels_of(read).items()}
-    runs = _runs(files, samples)
+    runs = _runs(files, samples, {} if days is None else days)
     drafted = []
     for sample in samples:
         tubes = []
@@ -127,9 +144,13 @@ def draft_samples(
             header = headers[path]
             doubts = tuple(dict.fromkeys((*others[path], *kinds[path].doubts, *asked[path])))
             panel = panels[layout(header)] if header is not None else "default"
+            if assay in B_CELL_ASSAYS:
+                # Labels name all that these tubes must have, in each file for itself.
+                panel = assay
+                doubts = (*doubts, *filter(None, [alone([kinds[each].reagent for each in sample.files])]))
             tubes.append(DraftTube(path, sample.name, kinds[path], doubts, header, panel))
         control = any(level.of("control") for path in sample.files for level in files[path].levels)
-        drafted.append(DraftSample(sample.name, runs[sample.name], control, sample.read_from, tuple(tubes)))
+        drafted.append(DraftSample(sample.name, runs[sample.name], control, sample.read_from, tuple(tubes), assay))
     return drafted
 
 
@@ -165,9 +186,8 @@ def _kind(file: File, scene: Scene, *, alone: bool) -> Kind:
     return kind_of(file.levels, file.folders, file.labels, scene, alone=alone)
 
 
-def _runs(files: Mapping[str, File], samples: Sequence[Sample]) -> dict[str, str]:
+def _runs(files: Mapping[str, File], samples: Sequence[Sample], days: dict[str, int]) -> dict[str, str]:
     """Return sample -> run: a date or a run that its names hold, else the day of its files among those of all."""
-    days: dict[str, int] = {}
     found = {}
     for sample in samples:
         first = files[sample.files[0]]
@@ -179,16 +199,42 @@ def _runs(files: Mapping[str, File], samples: Sequence[Sample]) -> dict[str, str
     return found
 
 
+def _panels(samples: Sequence[DraftSample]) -> dict[str, Layout]:
+    """Return panel -> what its labels give; that of a B-cell assay what the fullest of its tubes has."""
+    read: dict[str, list[Header]] = {}
+    for sample in samples:
+        read.setdefault(sample.assay, []).extend(tube.header for tube in sample.tubes if tube.header is not None)
+    panels = panels_of(read.pop("cd40l", [])) if "cd40l" in {sample.assay for sample in samples} else {}
+    for assay, headers in read.items():
+        with using(assay_named(assay)):
+            panels[assay] = max(map(layout, headers), key=len)
+    return panels or {"default": ()}
+
+
+def _table(samples: Sequence[DraftSample]) -> str:
+    """Return the table of each assay's samples."""
+    shown = []
+    for assay in dict.fromkeys(sample.assay for sample in samples):
+        with using(assay_named(assay)):
+            told = table([sample for sample in samples if sample.assay == assay])
+        shown.append(told if assay == "cd40l" else f"Assay {assay}:\n{told}")
+    return "\n\n".join(shown)
+
+
 def _sheet(rows: Rows) -> str:
     return tab_separated(rows)
 
 
 def _samples_rows(samples: Sequence[DraftSample]) -> Rows:
-    rows = [SAMPLES_COLUMNS]
+    more = any(sample.assay in B_CELL_ASSAYS for sample in samples)
+    rows = [(*SAMPLES_COLUMNS[:-1], *(OF_B_CELLS if more else ()), SAMPLES_COLUMNS[-1])]
     for sample in samples:
         asked = ["sex", "run", *(["role (the name says control)"] if sample.control else [])]
         doubt = f"fill in or confirm {', '.join(asked)}; then empty this cell"
-        rows.append((sample.name, sample.run, "control" if sample.control else "test", "unknown", "", "", doubt))
+        assay = (sample.assay, "", "") if more else ()
+        rows.append(
+            (sample.name, sample.run, "control" if sample.control else "test", "unknown", "", "", *assay, doubt)
+        )
     return rows
 
 
@@ -199,68 +245,3 @@ def _tubes_rows(tubes: Sequence[DraftTube]) -> Rows:
         kind = tube.kind
         rows.append((tube.sample, folders.cell(tube.fcs), kind.stimulation, kind.reagent, tube.panel, "", "", check))
     return rows
-
-
-def _left_out(calibrations: Sequence[str], hidden: Sequence[str]) -> list[str]:
-    todo = []
-    if calibrations:
-        shown = ", ".join(folders.cell(path) for path in calibrations[:5]) + (", ..." if len(calibrations) > 5 else "")
-        todo.append(
-            f"See that {_count(len(calibrations), 'file')} left out as compensation controls or beads by their names "
-            f"are that: {shown}."
-        )
-    if hidden:
-        todo.append(f"{_count(len(hidden), 'file')} left out that systems hide (as {folders.cell(hidden[0])}).")
-    return todo
-
-
-def _todo(
-    samples: Sequence[DraftSample],
-    tubes: Sequence[DraftTube],
-    panels: Mapping[str, Layout],
-    headers: Mapping[str, Sequence[Header]],
-    places: Mapping[str, str],
-) -> list[str]:
-    """Return what somebody must still do, in the order in which it is done."""
-    tubes_sheet, samples_sheet = places["tubes"], places["samples"]
-    todo = [
-        "Go through the table above: is every sample one person's blood, and are these its tubes?",
-        "See that no name of a sample or file is a patient's: these names appear on every report.",
-    ]
-    doubts = sum(bool(tube.doubts) for tube in tubes)
-    if doubts:
-        todo.append(
-            f"{tubes_sheet}: {doubts} of {len(tubes)} rows have a question in the column `check`. Answer it in the "
-            "row, then empty the cell; take out the rows of files that are no tubes of the assay."
-        )
-    todo.append(
-        f"{tubes_sheet}: write clone and lot of the target reagents into the columns of these names; reports show "
-        "them, and a lot that the laboratory's controls have not seen is warned of."
-    )
-    todo.append(
-        f"{samples_sheet}: say sex, role, run, transplant and calcineurin_inhibitor of "
-        f"{_count(len(samples), 'sample')}, one row for each sample that {tubes_sheet} names; then empty the cells "
-        "of `check`."
-    )
-    if not any(sample.control for sample in samples):
-        todo.append(
-            "No sample's name says that it is a healthy control. Write `control` into its column role; without one no "
-            "sample of its run is called."
-        )
-    for name, labelled in panels.items():
-        missing = unlabelled(labelled, headers[name]) if headers[name] else []
-        if missing:
-            todo.append(
-                f"config/config.yaml, panel {name}: write the detector of {', '.join(missing)} for {UNFILLED}; what "
-                "the files have stands below it. target is the detector of CD154 or CD40-Ig."
-            )
-    lacking = sum(any(not tubes for tubes in needed(sample).values()) for sample in samples)
-    if lacking:
-        todo.append(
-            f"{_count(lacking, 'sample')} of {len(samples)} without a tube that the table shows as missing (-)."
-        )
-    return todo
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from cd40l_flow.assay.lookup import current_assay
-from cd40l_flow.assay.tables import TARGET
+from cd40l_flow.assay.lookup import assay_named, current_assay, using
+from cd40l_flow.assay.tables import TARGET, Assay
 from cd40l_flow.base.model import Header
 from cd40l_flow.cohort.config import UNFILLED
+from cd40l_flow.cohort.drafts.b_cell_tubes import B_CELL_ASSAYS
 from cd40l_flow.fcs.panel import find_roles
 
 Layout = tuple[tuple[str, str], ...]
@@ -36,6 +37,11 @@ def unlabelled(labelled: Layout, headers: Sequence[Header]) -> list[str]:
     return [marker for marker in current_assay().required_markers if marker not in known]
 
 
+def assay_of_panel(name: str) -> Assay:
+    """Return the assay of a panel: a B-cell assay has one, of its name; all others are of the assay at work."""
+    return assay_named(name) if name in B_CELL_ASSAYS else current_assay()
+
+
 def config_text(
     fcs_dir: str, panels: Mapping[str, Layout], headers: Mapping[str, Sequence[Header]], samples: str, tubes: str
 ) -> str:
@@ -61,7 +67,8 @@ def config_text(
         "panels:",
     ]
     for name, labelled in panels.items():
-        lines += _panel(name, labelled, headers[name])
+        with using(assay_of_panel(name)):
+            lines += _panel(name, labelled, headers[name])
     return "\n".join(lines) + "\n"
 
 

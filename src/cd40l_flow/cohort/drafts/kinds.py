@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.cohort.drafts.b_cell_tubes import reagent_of
 from cd40l_flow.cohort.drafts.names import Level, Part, read_name
 
 STIMULATED, UNSTIMULATED = "stimulated", "unstimulated"
@@ -60,6 +61,9 @@ def kind_of(
     ``alone``: no other tube of its sample is like it, so that the label of its detector gives the reagent for certain.
     """
     doubts: list[str] = []
+    if not current_assay().stimulated:
+        reagent = reagent_of(levels, labels, doubts)
+        return Kind(UNSTIMULATED, reagent, (*doubts, *_said_stimulated(levels, folders, scene)))
     stimulation = _stimulation(levels, folders, scene, doubts)
     reagent, labelled = _reagent(levels, labels, scene, doubts, alone=alone)
     return Kind(stimulation, reagent, tuple(dict.fromkeys(doubts)), labelled)
@@ -167,6 +171,13 @@ def _stimulation(levels: Sequence[Level], folders: Sequence[str], scene: Scene, 
     if loose:
         doubts.append(f"what does {' and '.join(repr(text) for text in loose)} in the file's name say?")
     return value
+
+
+def _said_stimulated(levels: Sequence[Level], folders: Sequence[str], scene: Scene) -> list[str]:
+    """Return the question where a name says that cells were stimulated, for an assay whose cells are not."""
+    own = [levels[0], *(level for path, level in zip(folders, levels[1:], strict=True) if path not in scene.common)]
+    words = [word for level in own for word in said(level, scene) if word.sure and word.value == STIMULATED]
+    return [f"unstimulated? A name says {_quoted(words)}"] if words else []
 
 
 def _holds(path: str, scene: Scene) -> str:

@@ -3,45 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.cohort.drafts.folder import cell
+from cd40l_flow.cohort.drafts.model import DraftSample
 
 MOST_LINES = 60
 _LONGEST_ORIGIN = 60
 
 
-class _Kind(Protocol):
-    @property
-    def stimulation(self) -> str: ...
-    @property
-    def reagent(self) -> str: ...
-
-
-class _Tube(Protocol):
-    @property
-    def kind(self) -> _Kind: ...
-    @property
-    def doubts(self) -> tuple[str, ...]: ...
-
-
-class _Sample(Protocol):
-    @property
-    def name(self) -> str: ...
-    @property
-    def run(self) -> str: ...
-    @property
-    def control(self) -> bool: ...
-    @property
-    def read_from(self) -> str: ...
-    @property
-    def tubes(self) -> Sequence[_Tube]: ...
-
-
 def _needed() -> tuple[tuple[str, str, tuple[str, ...]], ...]:
     """Return what a sample needs, each with the column's name, the stimulation and reagents of which one is enough."""
     assay = current_assay()
+    if not assay.stimulated:
+        return tuple(
+            part
+            for target in assay.targets.values()
+            for part in (
+                (target.name, "unstimulated", (target.name,)),
+                ("background", "unstimulated", target.backgrounds),
+            )
+        )
     first, function = assay.targets[assay.expression[0]], assay.targets[assay.function]
     return (
         (f"stim {first.name}", "stimulated", (first.name,)),
@@ -52,7 +34,7 @@ def _needed() -> tuple[tuple[str, str, tuple[str, ...]], ...]:
     )
 
 
-def needed(sample: _Sample) -> dict[str, list[str]]:
+def needed(sample: DraftSample) -> dict[str, list[str]]:
     """Return, for every tube that a sample needs, the reagents of those that were recognised."""
     return {
         name: [
@@ -64,7 +46,7 @@ def needed(sample: _Sample) -> dict[str, list[str]]:
     }
 
 
-def table(samples: Sequence[_Sample]) -> str:
+def table(samples: Sequence[DraftSample]) -> str:
     """Return a table of samples for a terminal: how many tubes of each kind, ``-`` where none was recognised.
 
     ``other`` are tubes that are none of these or whose kind is not known, ``asked`` those with a question.
@@ -78,7 +60,7 @@ def table(samples: Sequence[_Sample]) -> str:
     return "\n".join(lines)
 
 
-def _row(sample: _Sample) -> list[str]:
+def _row(sample: DraftSample) -> list[str]:
     tubes = needed(sample)
     counts = [str(len(each)) if each else "-" for each in tubes.values()]
     other = len(sample.tubes) - sum(len(each) for each in tubes.values())

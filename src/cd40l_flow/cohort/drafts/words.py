@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
-_TABLE = Path(__file__).with_name("words.tsv")
+from cd40l_flow.assay.lookup import assay_named, current_assay
+
+_TABLE, _OF_B_CELLS = (Path(__file__).with_name(name) for name in ("words.tsv", "b_cell_words.tsv"))
 # What glues to its neighbour without a sign between: shorter words are too often part of something else.
 _LEAST_GLUED = 3
 
@@ -29,28 +31,50 @@ def folded(text: str) -> str:
 
 
 @cache
-def table() -> tuple[tuple[Word, re.Pattern[str]], ...]:
-    """Return the rows of the table, each with its pattern; the first that fits a whole phrase is its meaning."""
+def table(assay: str = "cd40l") -> tuple[tuple[Word, re.Pattern[str]], ...]:
+    """Return the rows of the table, each with its pattern; the first that fits a whole phrase is its meaning.
+
+    Words of the tubes of a B-cell assay come before all others.
+    """
+    rows = _rows(_TABLE)
+    if assay == "cd40l":
+        return tuple(rows)
+    return (*(row for row in _rows(_OF_B_CELLS) if row[0].meaning in assay_named(assay).reagent_names), *rows)
+
+
+def _rows(path: Path) -> list[tuple[Word, re.Pattern[str]]]:
     rows = []
-    for line in _TABLE.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith(("#", "role\t")):
             role, meaning, sure, _, pattern = line.split("\t")
             rows.append((Word(role, meaning, sure == "yes"), re.compile(pattern)))
-    return tuple(rows)
+    return rows
 
 
-@lru_cache(maxsize=1 << 16)
 def look_up(phrase: str) -> Word | None:
-    """Return what a phrase means, in folded letters with single blanks between its words, or None."""
-    return next((word for word, pattern in table() if pattern.fullmatch(phrase)), None)
+    """Return what a phrase means, in folded letters with single blanks between its words, or None.
+
+    The words are those of the assay at work.
+    """
+    return _look_up(phrase, current_assay().name)
 
 
 @lru_cache(maxsize=1 << 16)
+def _look_up(phrase: str, assay: str) -> Word | None:
+    return next((word for word, pattern in table(assay) if pattern.fullmatch(phrase)), None)
+
+
 def cut(atom: str) -> tuple[int, ...]:
     """Return where words of the table are glued to something else in a run of letters and digits, as in P01stim.
 
     Cuts lie where a small letter meets a capital or a letter a digit; elsewhere only between two words of the table.
     """
+    return _cut(atom, current_assay().name)
+
+
+@lru_cache(maxsize=1 << 16)
+def _cut(atom: str, assay: str) -> tuple[int, ...]:
+    """Return the cuts with the words of an assay, which is the one at work."""
     if look_up(folded(atom)):
         return ()
     turns = [0, *(at for at in range(1, len(atom)) if _turns(atom[at - 1], atom[at])), len(atom)]
