@@ -156,7 +156,7 @@ def related(file: str) -> list[list[Path]]:
     name = module(ROOT / file)
     others = [*(ROOT / "src").rglob("*.py"), *(ROOT / "tests/helpers").glob("*.py")]
     users = {module(path) for path in others if name in imported(path)}
-    tests = sorted((ROOT / "tests/unit").glob("test_*.py"))
+    tests = sorted((ROOT / "tests/unit").rglob("test_*.py"))
     near = [path for path in tests if name in imported(path)]
     return [near, [path for path in tests if path not in near and users & imported(path)]]
 

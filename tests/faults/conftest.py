@@ -1,17 +1,21 @@
-"""Working directories in which steps go wrong as a test asks for."""
+"""Working directories in which steps go wrong as a test asks for, and small ones to be copied and broken."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from cd40l_flow.simulate import healthy_control, write_cohort
+from helpers import report_samples as made
 from helpers.cohorts import ROOT, RUN_SECONDS
+from helpers.hostile import SMALL
 
 
 @dataclass(frozen=True)
@@ -70,3 +74,26 @@ def bench(tmp_path: Path) -> Callable[[Path], Bench]:
     shim.write_text(f'#!/bin/sh\nexec {sys.executable} {faulty} "$@"\n', "utf-8")
     shim.chmod(0o755)
     return lambda cohort: Bench(cohort, folder)
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A control and one sample, to be copied."""
+    folder = tmp_path_factory.mktemp("small")
+    write_cohort(folder, 4, cohort=(replace(healthy_control(), events=3000, background_events=2500), SMALL))
+    return folder
+
+
+@pytest.fixture
+def cohort(small: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(small, tmp_path / "cohort"))
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> Path:
+    """Return a folder of two samples: P01, ABSENT, and its control C01."""
+    folder = tmp_path / "results" / "samples"
+    made.write_sample(folder / "P01", made.SCENARIOS["ABSENT"])
+    made.write_sample(folder / "C01", made.CONTROL)
+    return folder

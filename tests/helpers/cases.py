@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cd40l_flow.assay.cd40l import CD40L
-from cd40l_flow.assay.cd40l.reagents import CD40_IG
+from cd40l_flow.assay.cd40l.reagents import CD40_IG, CD154
 from cd40l_flow.assay.cd40l.rules import ODDS
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.model import Sample
@@ -266,3 +266,8 @@ def judge(case: Case, with_limits: Limits | None = None, *, require_function: bo
     """Return the decision on a case, guards applied, by the default limits."""
     chosen = with_limits or Limits()
     return decide(case, apply_guards(case, chosen), chosen, require_function=require_function)
+
+
+def pair(cd154: str, binding: str) -> Case:
+    """Return a sample whose two reagents show these patterns."""
+    return make_case({CD154: cd154, CD40_IG: binding})

@@ -1,15 +1,12 @@
-"""Reports and index: what a reader must find in them, whatever happened to the sample."""
+"""Reports: what a reader must find in them, whatever happened to the sample."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -20,60 +17,23 @@ from jsonschema import Draft202012Validator
 
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.base.resources import workflow_file
-from cd40l_flow.figures.binned import readable_ticks
-from cd40l_flow.figures.drawing import polyline, staircase
-from cd40l_flow.figures.index_strips import draw_strips
 from cd40l_flow.figures.pictures import draw_pictures
-from cd40l_flow.figures.png import encode_png
 from cd40l_flow.report.index import render_index
 from cd40l_flow.report.sample import write_report
-from cd40l_flow.result.numbers import format_against, format_interval, format_limit, format_measure, format_unit
 from cd40l_flow.result.order import CALL_ORDER
 from cd40l_flow.result.types.fields import REASONS
-from cd40l_flow.result.types.result import Result
 from helpers import report_samples as made
 from helpers.acquisition_samples import NO_TIME
+from helpers.read_pages import FORBIDDEN, Page, assert_policy
 from helpers.records import as_result, write_pair, write_record
 
 SECTIONS = (
     *("call", "why", "target", "activation", "gating", "measures", "checks", "rules", "messages"),
     *("gates", "tubes", "acquisition", "compensation", "methods", "limitations", "review", "provenance"),
 )
-FORBIDDEN = ("not a carrier", "diagnostic of", "rules out")
 PROVENANCE = {"Package": "cd40l-flow 0.0", "Configuration": "ab" * 32}
 EVERYTHING = {**made.SCENARIOS, "NOTHING": made.NOTHING, "CONTROL": made.CONTROL}
 BUDGET = 700_000
-
-
-class Page(HTMLParser):
-    """The parts of a page that tests look at."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self._skipped = ""
-        self.feed(html)
-        self.text = re.sub(r"[ \n]+", " ", " ".join(self.words))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag in ("style", "script"):
-            self._skipped = tag
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == self._skipped:
-            self._skipped = ""
-
-    def handle_data(self, data: str) -> None:
-        if not self._skipped:
-            self.words.append(data)
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
-
-    def ids(self) -> list[str]:
-        return [attributes["id"] or "" for _, attributes in self.tags if "id" in attributes]
 
 
 @pytest.fixture(scope="module")
@@ -197,17 +157,6 @@ def test_a_report_asks_for_nothing_and_allows_nothing(name: str, reports: dict[s
     assert len(page.all("script")) == 1
     assert not any(key.startswith("on") or key == "style" for _, attributes in page.tags for key in attributes)
     assert_policy(reports[name], page)
-
-
-def assert_policy(html: str, page: Page) -> None:
-    """The policy names exactly the style and script that are in the page."""
-    policy = next(meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
-    assert policy is not None
-    assert policy.startswith("default-src 'none'; img-src data:;")
-    for tag in ("style", "script"):
-        for body in re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL):
-            digest = base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()
-            assert f"{tag}-src 'sha256-{digest}'" in policy
 
 
 @pytest.mark.parametrize("name", EVERYTHING)
@@ -379,158 +328,3 @@ def test_a_second_clone_has_its_own_figure_or_the_reason_why_not(folder: Path, c
     text = Page(write(folder / "clone", result, [control])).text
 
     assert "CD154-2 was not drawn: No isotype tube on the detector of CD154-2." in text
-
-
-@pytest.mark.parametrize(
-    ("measure", "value", "text"),
-    [
-        ("percent_positive", 92.04, "92.0\u202f%"),
-        ("percent_positive", 0.031, "0.03\u202f%"),
-        ("percent_positive", -0.4, "−0.40\u202f%"),
-        ("negative_fraction", 0.482, "48.2\u202f%"),
-        ("mfi_ratio", 0.9712, "0.97"),
-        ("relative_positive", 0.0001, "<0.01"),
-        ("mfi_positive", 9120.4, "9,120"),
-        ("mfi_positive", -12.34, "−12.3"),
-        ("dip_p", 0.00002, "<0.001"),
-        ("events", 2810, "2,810"),
-        ("some_new_percent", 12.0, "12.0\u202f%"),
-        ("separation", None, "not computed"),
-    ],
-)
-def test_numbers_have_a_unit_and_sensible_digits(measure: str, value: float | None, text: str) -> None:
-    assert format_measure(measure, value) == text
-
-
-def test_a_number_is_told_from_its_limit() -> None:
-    assert format_against("level", 0.4996, 0.5) == "0.4996"
-    assert format_against("positive_fraction", 0.6999, 0.7) == "69.99\u202f%"
-    assert format_against("level", 0.43, 0.5) == "0.43"
-    assert format_against("level", 0.5, 0.5) == "0.50"
-    assert format_limit("positive_high", 0.1) == "10\u202f%"
-    assert format_unit("channel value", 4183.2, limit=True) == "4,183\u202fchannel value"
-    assert format_unit("h", 6.0) == "6\u202fh"
-    interval = {"negative_fraction_low": 0.004, "negative_fraction_high": 0.021}
-    assert format_interval("negative_fraction", interval) == "0.40 to 2.10\u202f%"
-
-
-def test_labels_of_an_axis_do_not_touch_and_stay_inside() -> None:
-    ticks = [(fraction, f"{fraction * 200:g}k") for fraction in (0.0, 0.25, 0.5, 0.75, 1.0)]
-    chosen = readable_ticks(ticks, 0.05)
-
-    assert [fraction for fraction, _, _ in chosen] == [1.0, 0.5, 0.25, 0.0]
-    assert chosen[0][1] < 1.0
-
-
-@pytest.mark.parametrize(("colours", "width"), [(3, 4), (3, 5), (16, 7), (17, 6), (256, 9)])
-def test_a_png_is_what_another_program_reads(colours: int, width: int) -> None:
-    """Four or eight bits a pixel, odd widths, rows that repeat: Pillow reads the colours that were put in."""
-    from PIL import Image
-
-    random = np.random.default_rng(colours)
-    palette = random.permutation(256 * 3).reshape(-1, 3)[:colours].astype(np.int32) % 256
-    indices = np.repeat(random.integers(0, colours, (4, width)), 2, axis=0).astype(np.uint8)
-
-    picture = Image.open(io.BytesIO(encode_png(indices, palette))).convert("RGB")
-
-    assert np.array_equal(np.asarray(picture), palette[indices])
-
-
-def test_a_palette_too_large_for_a_png_is_refused() -> None:
-    with pytest.raises(ValueError, match="256 colours, not 257"):
-        encode_png(np.zeros((1, 1), dtype=np.uint8), np.zeros((257, 3), dtype=np.int32))
-
-
-def _followed(path: str) -> list[tuple[float, float]]:
-    """Return the corners of an SVG path of the commands M, l, h and v."""
-    places: list[tuple[float, float]] = []
-    x = y = 0.0
-    for command, text in re.findall(r"([Mlhv])([^Mlhv]*)", path):
-        numbers = [float(number) for number in re.findall(r"-?(?:\d+\.?\d*|\.\d+)", text)]
-        if command == "h":
-            x += numbers[0]
-        elif command == "v":
-            y += numbers[0]
-        for across, down in zip(numbers[::2], numbers[1::2], strict=True) if command in "Ml" else ():
-            x, y = (across, down) if command == "M" else (x + across, y + down)
-            if command == "M":
-                places.append((x, y))
-                continue
-            places.append((x, y))
-        if command in "hv":
-            places.append((x, y))
-    return places
-
-
-def test_a_polyline_goes_through_its_points_and_leaves_gaps() -> None:
-    """Relative steps do not add up their rounding; a point that is not known parts the line."""
-    random = np.random.default_rng(5)
-    points = random.uniform(-50, 500, (400, 2))
-
-    assert np.allclose(_followed(polyline(points)), points, atol=0.051)
-    points[200] = np.nan
-    assert polyline(points).count("M") == 2
-
-
-def test_a_staircase_is_the_outline_of_a_histogram() -> None:
-    heights = np.array([30.0, 12.5, 12.5, 40.0])
-
-    corners = _followed(staircase(heights, 100.0, 40.0))
-
-    assert corners[0] == (0.0, 40.0)
-    assert np.allclose(corners[-1], (100.0, 40.0))
-    assert {(0.0, 30.0), (25.0, 30.0), (25.0, 12.5), (75.0, 12.5), (75.0, 40.0)} <= {
-        (round(x, 1), round(y, 1)) for x, y in corners
-    }
-
-
-def cohort() -> list[Result]:
-    """Return one result of each call and a control, in no order, with a value beyond the axis."""
-    results = [
-        made.make_result(replace(scenario, sample=f"P{number}"))
-        for number, scenario in enumerate(made.SCENARIOS.values())
-    ]
-    results.append(made.make_result(made.CONTROL))
-    results[0]["reagents"]["CD154"]["percent_positive"] = 131.0
-    return [as_result(result) for result in results]
-
-
-def test_the_index_is_worst_first_with_links_and_numbers() -> None:
-    results = cohort()
-    html = render_index(results, [f"samples/{result.sample}/report.html" for result in results])
-    page = Page(html)
-
-    rows = [attributes for attributes in page.all("tr") if "data-call" in attributes]
-    calls = [attributes["data-call"] or "" for attributes in rows]
-    assert calls == sorted(calls, key=CALL_ORDER.index)
-    assert len(rows) == len(results)
-    assert {f"samples/{result.sample}/report.html" for result in results} <= {a.get("href") for a in page.all("a")}
-    assert "Too few activated cells" in page.text
-    assert "7 samples in R1" in page.text
-    assert [phrase for phrase in FORBIDDEN if phrase in html.lower()] == []
-    assert_policy(html, page)
-
-
-def test_the_index_does_not_depend_on_the_order_given() -> None:
-    results = cohort()
-    hrefs = [result.sample for result in results]
-
-    assert render_index(results, hrefs) == render_index(results[::-1], hrefs[::-1])
-
-
-def test_an_index_of_nothing_says_so() -> None:
-    assert "There is no sample." in Page(render_index([], [])).text
-
-
-def test_strips_clip_nothing_and_mark_controls() -> None:
-    results = cohort()
-    strips = draw_strips(results)
-
-    first, second = (strip for strip in strips if strip.title.endswith("percent positive"))
-    assert len(first.marks) == len(results)
-    assert [mark.beyond for mark in first.marks if mark.beyond] == ["131.0\u202f%"]
-    assert [mark.kind for mark in first.marks][-1] == "control"
-    assert second.missing == "1 not measured"
-    assert all(0 < mark.x < 560 and 26 < mark.y < 92 for strip in strips for mark in strip.marks)
-    places = [(mark.x, mark.y) for mark in first.marks]
-    assert len(places) == len(set(places))
