@@ -11,13 +11,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cd40l_flow.gating.density import LOW, STEP, Density, Valley, find_valleys, most_parting
+from cd40l_flow.gating.density import HIGH, LOW, STEP, Density, Valley, find_valleys, most_parting
 from cd40l_flow.gating.found import Evidence, Found, joined, no_gate
 from cd40l_flow.gating.thresholds import FEWEST, NARROWEST_SD
 
 # With fewer cells than this, a mode or a percentile of them says nothing.
 A_FEW = 20
 DEEP = 0.5
+BRIGHTER_SD = 0.5  # of the FMO, by which IgD+ cells may lie above it; default, not validated
+PARTED, MATURE = 0.3, 0.15  # depth of the valley above mature naive cells, and their least share of naive ones
 OWN_PEAK_SD = 2.5
 FLANK_SD = 4.0  # end of the CD19- peak, where no valley follows it
 NEGATIVE_QUANTILE, NEGATIVE_SD = 0.99, 2.326  # the same place of a normal distribution
@@ -139,10 +141,10 @@ def find_immunoglobulin(
 def find_cd27(curve: Density, background: Density | None) -> Found:
     """Return the boundary above which B cells are CD27+: the 99th percentile of the FMO's B cells.
 
-    Without an FMO (``background`` None or of few cells) it is where that of the naive cells would lie: IgD+ cells,
-    ``curve``, by the lower half of their peak.
+    Without an FMO (``background`` None or of few cells), or where IgD+ cells, ``curve``, are all brighter, it is where
+    that of the naive cells would lie, by the lower half of their peak.
     """
-    if background is not None and background.total >= FEWEST:
+    if background is not None and background.total >= FEWEST and not _brighter(curve, background):
         evidence = Evidence(curve, "above", (LOW, 1.0), modes=(curve.mode(),), reference=background)
         return Found(_percentile(background), "99th percentile of the FMO", "", evidence)
     mode = curve.mode()
@@ -151,27 +153,41 @@ def find_cd27(curve: Density, background: Density | None) -> Found:
         return no_gate(f"only {curve.total} IgD+ B cells and no FMO: CD27 gate not drawn", evidence)
     edge = beyond(curve)
     few = f"only {curve.total} IgD+ B cells" if curve.total < FEWEST else ""
-    return Found(edge, "IgD+ cells' mode + 2.33 SD", joined("no FMO of CD27", few), evidence)
+    lack = "no FMO of CD27" if background is None or background.total < FEWEST else ""
+    return Found(edge, "IgD+ cells' mode + 2.33 SD", joined(lack, few), evidence)
+
+
+def _brighter(curve: Density, background: Density) -> bool:
+    """Return whether IgD+ cells lie above the FMO, which lacks the antibody that sticks to every cell."""
+    dark = background.middle()
+    above = curve.middle() - dark
+    return curve.total >= FEWEST and above > BRIGHTER_SD * max(background.left_sd(dark), NARROWEST_SD)
 
 
 def find_cd38(curve: Density, naive: Density) -> Found:
     """Return the boundary above which IgD-CD27+ cells, ``curve``, are plasmablasts.
 
     They have more CD38 than mature naive cells, of which memory cells have less; transitional cells, which are as
-    bright, are IgD+.
+    bright, are IgD+. The boundary lies in the valley above mature naive cells, or without one at the end of their peak.
+    Where transitional cells are a peak of their own among naive ones, ``naive``, the mature ones are that below.
     """
-    mode = naive.mode()
+    valleys = find_valleys(naive, LOW, HIGH)
+    end = next((one.position for one in valleys if one.depth >= PARTED and naive.below(one.position) >= MATURE), HIGH)
+    mode = naive.mode(LOW, end)
     evidence = Evidence(curve, "above", (LOW, 1.0), modes=(mode,), reference=naive)
     if naive.total < FEWEST:
         return no_gate(f"only {naive.total} naive B cells: plasmablasts are not left out", evidence)
-    return Found(beyond(naive), "naive B cells' mode + 2.33 SD", "", evidence)
+    own = most_parting(curve, [one for one in find_valleys(curve, mode, HIGH) if one.depth >= DEEP])
+    if own is not None and curve.total >= FEWEST:
+        return Found(own.position, "valley", "", evidence)
+    return Found(beyond(naive, end=end), "naive B cells' mode + 2.33 SD", "", evidence)
 
 
-def beyond(curve: Density, sd: float = NEGATIVE_SD) -> float:
+def beyond(curve: Density, sd: float = NEGATIVE_SD, end: float = HIGH) -> float:
     """Return where the 99th percentile of a peak (or another one, in SD) would lie by its lower half, free of brighter
-    cells.
+    cells; the peak is the highest one below ``end``.
     """
-    mode = curve.middle()
+    mode = curve.middle(high=end)
     return curve.seen(mode + sd * max(curve.left_sd(mode), NARROWEST_SD))
 
 
