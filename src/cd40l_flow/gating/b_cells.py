@@ -19,7 +19,7 @@ from cd40l_flow.gating.thresholds import FEWEST, NARROWEST_SD
 A_FEW = 20
 DEEP = 0.5
 BRIGHTER_SD = 0.5  # of the FMO, by which IgD+ cells may lie above it; default, not validated
-PARTED, MATURE = 0.3, 0.15  # depth of the valley above mature naive cells, and their least share of naive ones
+PARTED, DIM_PART = 0.3, 0.15  # depth of the valley above a dim peak, and the least share of the cells below it
 OWN_PEAK_SD = 2.5
 FLANK_SD = 4.0  # end of the CD19- peak, where no valley follows it
 NEGATIVE_QUANTILE, NEGATIVE_SD = 0.99, 2.326  # the same place of a normal distribution
@@ -147,8 +147,7 @@ def find_cd27(curve: Density, background: Density | None) -> Found:
     if background is not None and background.total >= FEWEST and not _brighter(curve, background):
         evidence = Evidence(curve, "above", (LOW, 1.0), modes=(curve.mode(),), reference=background)
         return Found(_percentile(background), "99th percentile of the FMO", "", evidence)
-    mode = curve.mode()
-    evidence = Evidence(curve, "above", (LOW, 1.0), modes=(mode,), reference=background)
+    evidence = Evidence(curve, "above", (LOW, 1.0), modes=(curve.mode(),), reference=background)
     if curve.total < A_FEW:
         return no_gate(f"only {curve.total} IgD+ B cells and no FMO: CD27 gate not drawn", evidence)
     edge = beyond(curve)
@@ -160,7 +159,7 @@ def find_cd27(curve: Density, background: Density | None) -> Found:
 def _brighter(curve: Density, background: Density) -> bool:
     """Return whether IgD+ cells lie above the FMO, which lacks the antibody that sticks to every cell."""
     dark = background.middle()
-    above = curve.middle() - dark
+    above = curve.middle(high=end_of_dim_peak(curve)) - dark
     return curve.total >= FEWEST and above > BRIGHTER_SD * max(background.left_sd(dark), NARROWEST_SD)
 
 
@@ -171,8 +170,7 @@ def find_cd38(curve: Density, naive: Density) -> Found:
     bright, are IgD+. The boundary lies in the valley above mature naive cells, or without one at the end of their peak.
     Where transitional cells are a peak of their own among naive ones, ``naive``, the mature ones are that below.
     """
-    valleys = find_valleys(naive, LOW, HIGH)
-    end = next((one.position for one in valleys if one.depth >= PARTED and naive.below(one.position) >= MATURE), HIGH)
+    end = end_of_dim_peak(naive)
     mode = naive.mode(LOW, end)
     evidence = Evidence(curve, "above", (LOW, 1.0), modes=(mode,), reference=naive)
     if naive.total < FEWEST:
@@ -180,14 +178,22 @@ def find_cd38(curve: Density, naive: Density) -> Found:
     own = most_parting(curve, [one for one in find_valleys(curve, mode, HIGH) if one.depth >= DEEP])
     if own is not None and curve.total >= FEWEST:
         return Found(own.position, "valley", "", evidence)
-    return Found(beyond(naive, end=end), "naive B cells' mode + 2.33 SD", "", evidence)
+    return Found(beyond(naive), "naive B cells' mode + 2.33 SD", "", evidence)
 
 
-def beyond(curve: Density, sd: float = NEGATIVE_SD, end: float = HIGH) -> float:
-    """Return where the 99th percentile of a peak (or another one, in SD) would lie by its lower half, free of brighter
-    cells; the peak is the highest one below ``end``.
+def end_of_dim_peak(curve: Density) -> float:
+    """Return the valley above the dimmest peak that is more than a few cells, or the end of the scale without one."""
+    valleys = find_valleys(curve, LOW, HIGH)
+    return next(
+        (one.position for one in valleys if one.depth >= PARTED and curve.below(one.position) >= DIM_PART), HIGH
+    )
+
+
+def beyond(curve: Density, sd: float = NEGATIVE_SD) -> float:
+    """Return where the 99th percentile of the dim peak (or another one, in SD) would lie by its lower half, free of
+    brighter cells.
     """
-    mode = curve.middle(high=end)
+    mode = curve.middle(high=end_of_dim_peak(curve))
     return curve.seen(mode + sd * max(curve.left_sd(mode), NARROWEST_SD))
 
 

@@ -10,6 +10,7 @@ from scipy.optimize import brentq
 from scipy.special import erf
 
 from cd40l_flow.base.model import Floats
+from cd40l_flow.gating.b_cells import end_of_dim_peak
 from cd40l_flow.gating.density import density
 from cd40l_flow.mixture.histogram import bin_of, edges, histogram
 from cd40l_flow.mixture.signal_law import SignalParameters, signal_law
@@ -48,7 +49,8 @@ def cd27_anchors(
         found.append(Anchor(histogram(fmo, bins), FMO, True, floor))
     if bright.size >= (FEWEST_BESIDE if found else FEWEST_ANCHOR):
         # A peak that is piled up at the end of the detector begins there.
-        mode = max(density(bright).mode(), float(bright.min()))
+        curve = density(bright)
+        mode = max(curve.mode(high=end_of_dim_peak(curve)), float(bright.min()))
         if found:
             dark = max(density(fmo).mode(), float(fmo.min()))
             below = fmo[fmo <= dark]
