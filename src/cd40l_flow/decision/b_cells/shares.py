@@ -37,8 +37,8 @@ from cd40l_flow.signal.scale import Scale
 FEWEST_TO_FIT = 20
 # How far, of the scale, few naive cells may leave the boundary of CD27 too low; default, not validated.
 FEW_KNOW, FEW_NAIVE = 0.05, 100
-# Of itself, a share is in doubt by so much, for no law is that of the cells, and where CD27 parts its cells by less than
-# this D by so much more for each unit of D (benchmarks/memory_others.md).
+# Of itself, a share is in doubt by so much, for no law is that of the cells; and where CD27 parts its cells by less
+# than this D, by so much more for each unit of D (benchmarks/memory_others.md).
 SHAPE_DOUBT, DIM, DIM_DOUBT = 0.04, 2.5, 0.05
 # Share of the IgD+ cells, nearly all naive, that a background's shape may misplace, however many there are: the
 # antibody that sticks to each of them is not in an FMO (the same page).
@@ -151,11 +151,9 @@ def _fitted(counted: Shares, inputs: _Inputs, sides: Sides, groups: Mapping[str,
     others = [inputs.fit(by_igd, anchor) for anchor in inputs.anchors[1:]]
 
     def error(fit: Cd27, name: str, fraction: float) -> float:
-        of_shape = SHAPE_DOUBT + DIM_DOUBT * max(DIM - fit.fit.separation, 0.0)
+        of_shape = fraction * (SHAPE_DOUBT + DIM_DOUBT * max(DIM - fit.fit.separation, 0.0))
         of_anchor = ANCHOR_DOUBT if name == IGD_POSITIVE else 0.0
-        return math.hypot(
-            errors[name], of_shape * fraction * fit.cells[name] / total, of_anchor * fit.cells[name] / total
-        )
+        return math.hypot(errors[name], math.hypot(of_shape, of_anchor) * fit.cells[name] / total)
 
     def positive(fit: Cd27, name: str, share: Share) -> Share:
         group = IGD_POSITIVE if name == IGD_POSITIVE else IGD_NEGATIVE
