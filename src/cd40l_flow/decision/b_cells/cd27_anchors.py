@@ -12,7 +12,7 @@ from scipy.special import erf
 from cd40l_flow.base.model import Floats
 from cd40l_flow.gating.b_cells import end_of_dim_peak
 from cd40l_flow.gating.density import density
-from cd40l_flow.mixture.histogram import bin_of, edges, histogram
+from cd40l_flow.mixture.histogram import edges, histogram
 from cd40l_flow.mixture.signal_law import SignalParameters, signal_law
 from cd40l_flow.signal.scale import Scale
 
@@ -22,6 +22,7 @@ BRIGHTER = 0.5  # SD of the FMO; default, not validated
 # CD27+ cells begin where so many of them are dimmer. The peak of the others is known where it falls to half up to
 # there: its SD is at most this part of the way.
 DIMMEST, WIDEST_PART = 0.025, 0.85
+PILED = 0.05  # of the cells, at the end of the detector, from which they tell no width
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,17 @@ def cd27_anchors(
     if fmo.size >= FEWEST_ANCHOR:
         found.append(Anchor(histogram(fmo, bins), FMO, True, floor))
     if bright.size >= (FEWEST_BESIDE if found else FEWEST_ANCHOR):
-        # A peak that is piled up at the end of the detector begins there.
+        lowest = float(bright.min())
+        piled = floor is not None and float(np.mean(bright <= floor + 1 / bins)) > PILED
         curve = density(bright)
-        mode = max(curve.mode(high=end_of_dim_peak(curve)), float(bright.min()))
+        # A peak that is piled up at the end of the detector begins there.
+        mode = lowest if piled else max(curve.mode(high=end_of_dim_peak(curve)), lowest)
         if found:
             dark = max(density(fmo).mode(), float(fmo.min()))
             below = fmo[fmo <= dark]
             spread = math.sqrt(float(np.mean((below - dark) ** 2)))
             if mode - dark > BRIGHTER * spread:
                 found.clear()
-        piled = floor is not None and bin_of(mode, bins) <= bin_of(floor, bins) + 1
         found.append(Anchor(_without_positives(bright, mode, clear, bins, piled=piled), BRIGHT, False, floor))
     return tuple(found)
 
@@ -73,7 +75,6 @@ def _without_positives(bright: Floats, mode: float, clear: float | None, bins: i
         upper = bright[(bright > mode) & (bright <= clear)]
         sd = _half_normal_sd(upper - mode, clear - mode)
         if sd is None and piled and upper.size >= FEWEST_ANCHOR:
-            # What is piled up at the end of the detector tells no width.
             sd = WIDEST_PART * (clear - mode)
         if sd is not None:
             grid = edges(bins)
