@@ -18,7 +18,8 @@ from cd40l_flow.gating.thresholds import FEWEST, NARROWEST_SD
 # With fewer cells than this, a mode or a percentile of them says nothing.
 A_FEW = 20
 DEEP = 0.5
-BRIGHTER_SD = 0.5  # of the FMO, by which IgD+ cells may lie above it; default, not validated
+# By how many SD of the FMO IgD+ cells may lie above it, and how much wider they may be; defaults, not validated.
+BRIGHTER_SD, WIDER = 0.5, 1.5
 PARTED, DIM_PART = 0.3, 0.15  # depth of the valley above a dim peak, and the least share of the cells below it
 OWN_PEAK_SD = 2.5
 FLANK_SD = 4.0  # end of the CD19- peak, where no valley follows it
@@ -157,10 +158,15 @@ def find_cd27(curve: Density, background: Density | None) -> Found:
 
 
 def _brighter(curve: Density, background: Density) -> bool:
-    """Return whether IgD+ cells lie above the FMO, which lacks the antibody that sticks to every cell."""
-    dark = background.middle()
-    above = curve.middle(high=end_of_dim_peak(curve)) - dark
-    return curve.total >= FEWEST and above > BRIGHTER_SD * max(background.left_sd(dark), NARROWEST_SD)
+    """Return whether IgD+ cells lie above the FMO, which lacks the antibody that sticks to every cell.
+
+    Where their peak is wider too, dim CD27+ cells are in it, and it tells nothing.
+    """
+    dark, bright = background.middle(), curve.middle(high=end_of_dim_peak(curve))
+    sd = max(background.left_sd(dark), NARROWEST_SD)
+    if curve.total < FEWEST or curve.left_sd(bright) > WIDER * sd:
+        return False
+    return bright - dark > BRIGHTER_SD * sd
 
 
 def find_cd38(curve: Density, naive: Density) -> Found:
