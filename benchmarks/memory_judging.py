@@ -174,7 +174,7 @@ def goals(found: Sequence[Judged]) -> list[tuple[str, str, str, bool]]:
         ("dangerous calls", str(dangerous), "0", not dangerous),
         ("plain samples called right", _of(right, len(plain)), f"{GOALS['plain']:g} %",
          bool(plain) and 100 * right >= GOALS["plain"] * len(plain)),
-        ("the same, had their written cells been counted without error", _of(countable, len(plain)), "to compare", True),
+        ("the same, had the written cells been counted without error", _of(countable, len(plain)), "to compare", True),
         ("intervals that cover the donor's share", _of(covered, intervals), f"at least {least:g} %",
          bool(intervals) and 100 * covered >= least * intervals),
         (f"the same, {FEWEST_SWITCHED} switched cells or more expected", _of(covered_many, intervals_many),
