@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cd40l_flow.base.model import Floats
-from cd40l_flow.decision.b_cells.cd27_anchors import BRIGHT, FMO, Anchor, cd27_anchors, first_positive
+from cd40l_flow.decision.b_cells.cd27_anchors import BRIGHT, FMO, Anchor, cd27_anchors, dimmest
 from cd40l_flow.mixture.histogram import centres
 from cd40l_flow.mixture.signal_law import SignalParameters
 from cd40l_flow.signal.scale import Scale
@@ -42,8 +42,7 @@ def test_igd_cells_are_freed_of_memory_and_keep_their_own_tail(pile: float | Non
     """A naive peak is skewed, or piled up at the detector's end: a mirrored lower half would be too narrow."""
     naive, memory = cells(8000, 800, pile=pile)
     floor = None if pile is None else SCALE.to_scaled(pile)
-    clear = first_positive(LAW, SCALE)
-    (anchor,) = cd27_anchors(np.empty(0), np.concatenate((naive, memory)), BINS, floor, clear)
+    (anchor,) = cd27_anchors(np.empty(0), np.concatenate((naive, memory)), BINS, floor, LAW, SCALE)
 
     assert anchor.source == BRIGHT and not anchor.exact
     for quantile in (0.6, 0.8, 0.9, 0.95):
@@ -52,26 +51,36 @@ def test_igd_cells_are_freed_of_memory_and_keep_their_own_tail(pile: float | Non
     assert above(anchor, float(np.median(memory))) < 0.002
 
 
-def test_few_cells_are_clear_of_memory() -> None:
-    """Of the law's cells one in forty lies below where they are said to begin, whatever its skewness."""
+@pytest.mark.parametrize("dark", [0.0, 500.0])
+def test_few_memory_cells_lie_below_where_they_begin(dark: float) -> None:
+    """Of the law's cells one in forty does, whatever the light of cells without CD27; with a short lower tail fewer."""
     random = np.random.default_rng(5)
-    drawn = np.exp(random.normal(LAW.level, math.exp(LAW.log_spread), 20_000))
-    assert float(np.mean(scaled(drawn) < first_positive(LAW, SCALE))) == pytest.approx(0.025, abs=0.004)
+    drawn = dark + np.exp(random.normal(LAW.level, math.exp(LAW.log_spread), 20_000))
+    begin = dimmest(LAW, SCALE, SCALE.to_scaled(dark), 0.025)
+    assert float(np.mean(scaled(drawn) < begin)) == pytest.approx(0.025, abs=0.004)
     skewed = SignalParameters(LAW.level, LAW.log_spread, skew=0.9)
-    assert first_positive(skewed, SCALE) > first_positive(LAW, SCALE)
+    assert dimmest(skewed, SCALE, SCALE.to_scaled(dark), 0.025) > begin
 
 
 def test_where_memory_begins_within_the_peak_its_lower_half_stands_for_both() -> None:
     naive, memory = cells(4000, 400)
     both = np.concatenate((naive, memory))
-    (within,) = cd27_anchors(np.empty(0), both, BINS, None, float(np.quantile(naive, 0.5)))
-    (unknown,) = cd27_anchors(np.empty(0), both, BINS, None, None)
+    dim = SignalParameters(math.log(30.0), LAW.log_spread, 0.0)
+    (within,) = cd27_anchors(np.empty(0), both, BINS, None, dim, SCALE)
+    (unknown,) = cd27_anchors(np.empty(0), both, BINS, None, None, SCALE)
     assert np.array_equal(within.counts, unknown.counts)
 
 
 def test_an_fmo_darker_than_every_cell_is_left_out() -> None:
     naive, _ = cells(4000, 0)
-    like = cd27_anchors(naive[:1000], naive[1000:], BINS, None, None)
+    like = cd27_anchors(naive[:1000], naive[1000:], BINS, None, None, SCALE)
     assert [anchor.source for anchor in like] == [FMO, BRIGHT]
-    (alone,) = cd27_anchors(naive[:1000] - 0.2, naive[1000:], BINS, None, None)
+    (alone,) = cd27_anchors(naive[:1000] - 0.2, naive[1000:], BINS, None, None, SCALE)
     assert alone.source == BRIGHT
+
+
+def test_where_hardly_any_naive_cells_are_left_the_fmo_alone_tells() -> None:
+    """Old donors and patients may have CD27 on nearly all IgD+ cells."""
+    naive, memory = cells(4000, 3000)
+    (alone,) = cd27_anchors(naive[:1000], np.concatenate((naive[1000:1200], memory)), BINS, None, LAW, SCALE)
+    assert alone.source == FMO and alone.exact

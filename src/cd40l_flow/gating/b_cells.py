@@ -182,7 +182,7 @@ def find_cd38(curve: Density, naive: Density) -> Found:
     if naive.total < FEWEST:
         return no_gate(f"only {naive.total} naive B cells: plasmablasts are not left out", evidence)
     own = most_parting(curve, [one for one in find_valleys(curve, mode, HIGH) if one.depth >= DEEP])
-    if own is not None and curve.total >= FEWEST:
+    if own is not None and curve.total >= A_FEW:
         return Found(own.position, "valley", "", evidence)
     return Found(beyond(naive), "naive B cells' mode + 2.33 SD", "", evidence)
 

@@ -19,9 +19,9 @@ from cd40l_flow.signal.scale import Scale
 FEWEST_ANCHOR, FEWEST_BESIDE = 20, 30  # cells of a background, and of one beside the FMO
 FMO, BRIGHT = "memory-FMO27", "IgD-bright cells"
 BRIGHTER = 0.5  # SD of the FMO; default, not validated
-# CD27+ cells begin where so many of them are dimmer. The peak of the others is known where it falls to half up to
+# CD27+ cells begin where so few of them are dimmer, and a peak above that of more of them is theirs. The peak of the others is known where it falls to half up to
 # there: its SD is at most this part of the way.
-DIMMEST, WIDEST_PART = 0.025, 0.85
+DIMMEST, DIM, WIDEST_PART = 0.025, 0.16, 0.85
 PILED = 0.05  # of the cells, at the end of the detector, from which they tell no width
 
 
@@ -36,16 +36,16 @@ class Anchor:
 
 
 def cd27_anchors(
-    fmo: Floats, bright: Floats, bins: int, floor: float | None, clear: float | None
+    fmo: Floats, bright: Floats, bins: int, floor: float | None, law: SignalParameters | None, scale: Scale
 ) -> tuple[Anchor, ...]:
     """Return the anchors from CD27 of the FMO's B cells, (n,), and from IgD+ cells, (m,), without those of few cells;
     logicle values.
 
     Antibody that sticks to every cell is missing in the FMO: where the peak of IgD+ cells lies above the FMO's by more
     than ``BRIGHTER`` of its SD, the FMO is left out. ``floor`` is the pile-up at the detector's end, on the scale;
-    ``clear`` where CD27+ cells begin (`first_positive`), None where that is not known.
+    ``law`` the signal of CD27+ cells, None where it is not known.
     """
-    found = []
+    found: list[Anchor] = []
     if fmo.size >= FEWEST_ANCHOR:
         found.append(Anchor(histogram(fmo, bins), FMO, True, floor))
     if bright.size >= (FEWEST_BESIDE if found else FEWEST_ANCHOR):
@@ -58,8 +58,12 @@ def cd27_anchors(
             dark = max(density(fmo).mode(), float(fmo.min()))
             below = fmo[fmo <= dark]
             spread = math.sqrt(float(np.mean((below - dark) ** 2)))
+            if law is not None and mode > dimmest(law, scale, dark, DIM):
+                # Hardly any naive cells are left: the peak of IgD+ cells is that of CD27+ ones.
+                return tuple(found)
             if mode - dark > BRIGHTER * spread:
                 found.clear()
+        clear = None if law is None else dimmest(law, scale, mode, DIMMEST)
         found.append(Anchor(_without_positives(bright, mode, clear, bins, piled=piled), BRIGHT, False, floor))
     return tuple(found)
 
@@ -104,9 +108,11 @@ def _half_normal_sd(above: Floats, end: float) -> float | None:
     return end * float(brentq(of, 1e-3, WIDEST_PART))
 
 
-def first_positive(law: SignalParameters, scale: Scale) -> float:
-    """Return the logicle value below which ``DIMMEST`` of the CD27+ cells of a law lie."""
+def dimmest(law: SignalParameters, scale: Scale, dark: float, part: float) -> float:
+    """Return the logicle value below which this ``part`` (0 to 1) of the CD27+ cells of a law lie; ``dark`` is that of
+    cells without CD27, to whose light the signal adds.
+    """
     log_signals = law.level + np.linspace(-6, 6, 601) * math.exp(law.log_spread)
     below = np.cumsum(signal_law(law, log_signals, np.ones(log_signals.size))[0])
-    place = int(np.searchsorted(below, DIMMEST * below[-1]))
-    return scale.to_scaled(math.exp(float(log_signals[place])))
+    place = int(np.searchsorted(below, part * below[-1]))
+    return scale.to_scaled(scale.to_linear(dark) + math.exp(float(log_signals[place])))

@@ -13,7 +13,7 @@ from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.memory_b.reagents import FMO_CD27
 from cd40l_flow.base.model import Floats
 from cd40l_flow.decision.b_cells.cd27 import Cd27, fit_cd27, prior_of, shape_of
-from cd40l_flow.decision.b_cells.cd27_anchors import BRIGHT, FEWEST_ANCHOR, Anchor, cd27_anchors, first_positive
+from cd40l_flow.decision.b_cells.cd27_anchors import BRIGHT, FEWEST_ANCHOR, Anchor, cd27_anchors
 from cd40l_flow.decision.b_cells.cells import PooledCells, b_cells_of, counted_share, tubes_of
 from cd40l_flow.decision.b_cells.measures import MemoryControl, Share
 from cd40l_flow.decision.b_cells.sides import (
@@ -127,7 +127,7 @@ class _Inputs:
             # Without a control, IgD- cells beside all IgD+ ones tell where CD27+ cells begin.
             whole = Anchor(histogram(igd, bins), BRIGHT, False, floor)
             law = self.fit({IGD_NEGATIVE: self.sides.igd_negative}, whole).fit.positive
-        return cd27_anchors(dark, igd, bins, floor, None if law is None else first_positive(law, self.scale))
+        return cd27_anchors(dark, igd, bins, floor, law, self.scale)
 
     def fit(self, groups: Mapping[str, Mask], anchor: Anchor | None = None) -> Cd27:
         """Return the mixture of some groups, by the first anchor or another one."""
