@@ -19,8 +19,8 @@ from cd40l_flow.signal.scale import Scale
 FEWEST_ANCHOR, FEWEST_BESIDE = 20, 30  # cells of a background, and of one beside the FMO
 FMO, BRIGHT = "memory-FMO27", "IgD-bright cells"
 BRIGHTER = 0.5  # SD of the FMO; default, not validated
-# CD27+ cells begin where so few of them are dimmer, and a peak above that of more of them is theirs. The peak of the others is known where it falls to half up to
-# there: its SD is at most this part of the way.
+# Parts of the CD27+ cells: they begin above the first, and a peak above the second is theirs. The peak of the others is
+# known where it falls to half up to where they begin: its SD is at most this part of the way.
 DIMMEST, DIM, WIDEST_PART = 0.025, 0.16, 0.85
 PILED = 0.05  # of the cells, at the end of the detector, from which they tell no width
 
