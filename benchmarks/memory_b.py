@@ -11,7 +11,7 @@ import contextlib
 import csv
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -153,8 +153,11 @@ def _run(
     return Run(seed * 1000 + number, control, tuple(drawn), tuple(one[0] for one in members), separation)
 
 
-def case_of(sample: BSample, disturbance: str, separation: float, b_events: int) -> Case:
-    """Return what is true of a drawn sample."""
+def case_of(sample: BSample, disturbance: str, separation: float, truth: Mapping[str, str]) -> Case:
+    """Return what is true of a drawn sample; ``truth`` is its row of what was written."""
+    written = float(truth["switched_percent"] or "nan") / 100
+    if not sample.cd38:
+        written += float(truth["plasmablast_percent"] or "nan") / 100
     switched = sample.subsets.switched + (0.0 if sample.cd38 else sample.subsets.plasmablast)
     return Case(
         sample.sample,
@@ -163,10 +166,11 @@ def case_of(sample: BSample, disturbance: str, separation: float, b_events: int)
         KINDS.get(sample.scenario, AFFECTED),
         float(sample.age_years or 0.0),
         switched,
-        b_events,
+        int(truth["b_events"] or 0),
         separation,
         refused=disturbance in REFUSED,
         measurable=disturbance not in SPOILT,
+        written=written,
     )
 
 
@@ -175,7 +179,7 @@ def judge(run: Run) -> list[Judged]:
     with TemporaryDirectory() as folder, contextlib.chdir(folder):
         write_b_cells(Path(), run.seed, (run.control, *run.samples))
         with Path("truth_b_cells.tsv").open(encoding="utf-8", newline="") as stream:
-            written = {row["sample"]: int(row["b_events"] or 0) for row in csv.DictReader(stream, delimiter="\t")}
+            written = {row["sample"]: row for row in csv.DictReader(stream, delimiter="\t")}
         results: dict[str, Result] = {}
 
         def result_of(name: str) -> Result:

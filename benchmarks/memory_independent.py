@@ -215,13 +215,16 @@ def write_run(folder: Path, family: Family, seed: int, samples: int) -> list[Cas
     cytometer = replace(cytometer, panel={m: at for m, at in cytometer.panel.items() if m not in family.without})
     stated = stated_spill(cytometer, random)
     day = {marker: math.exp(0.08 * random.standard_normal()) for marker in cytometer.panel}
+    # Without CD38 plasmablasts are what CD27, IgD and IgM make of them.
+    switched_subsets = (SWITCHED,) if "CD38" in cytometer.panel else (SWITCHED, PLASMA)
     (folder / "fcs").mkdir(parents=True)
     rows: list[dict[str, str]] = []
     tubes: list[tuple[str, str, str]] = []
     cases: list[Case] = []
 
-    def written(name: str, blood: Blood, cells: float) -> tuple[int, float]:
-        counted, apart = 0, math.nan
+    def written(name: str, blood: Blood, cells: float) -> tuple[int, float, float]:
+        """Write a sample's tubes; return its B cells, D of CD27, and the switched share of the cells."""
+        counted, apart, share = 0, math.nan, math.nan
         for reagent in family.tubes or ("memory", *cytometer.fmo):
             part = 1.0 if reagent == "memory" else min(1.0, 3000 / cells)
             lymphocytes = 1 - blood.monocytes - blood.granulocytes - blood.junk
@@ -232,8 +235,10 @@ def write_run(folder: Path, family: Family, seed: int, samples: int) -> list[Cas
             write_tube(folder / "fcs" / fcs, tube, cytometer, stated, dyes, random)
             tubes.append((name, fcs, reagent))
             if reagent == "memory":
-                counted, apart = int(tube.b_cells().sum()), separation(tube, cytometer)
-        return counted, apart
+                b_cells = tube.subset[tube.b_cells()]
+                counted, apart = b_cells.size, separation(tube, cytometer)
+                share = float(np.isin(b_cells, switched_subsets).mean()) if counted else math.nan
+        return counted, apart, share
 
     usual = {"run": "R1", "assay": "memory_b", "b_depletion": "no", "transplant": "no", "anticoagulant": "EDTA"}
     if family.control:
@@ -243,15 +248,12 @@ def write_run(folder: Path, family: Family, seed: int, samples: int) -> list[Cas
         age = round(math.exp(random.uniform(math.log(family.ages[0]), math.log(family.ages[1]))), 2)
         blood = family.change(healthy_blood(age, random), random)
         name = f"S{number:02d}"
-        b_events, apart = written(name, blood, math.exp(random.uniform(*np.log(family.cells))))
+        b_events, apart, share_written = written(name, blood, math.exp(random.uniform(*np.log(family.cells))))
         rows.append({"sample": name, "role": "test", "sex": "M", "age_years": f"{age}"} | usual | family.sheet)
-        switched = blood.subsets[SWITCHED]
-        # Without CD38 plasmablasts are what CD27, IgD and IgM make of them.
-        switched += 0.0 if "CD38" in cytometer.panel else blood.subsets[PLASMA]
-        share = switched / sum(blood.subsets)
+        share = sum(blood.subsets[subset] for subset in switched_subsets) / sum(blood.subsets)
         cases.append(
             Case(name, family.name, family.disturbance, family.kind, age, share, b_events, apart, family.refused,
-                 family.measurable)
+                 family.measurable, share_written)
         )  # fmt: skip
     _write_sheets(folder, cytometer, rows, tubes)
     return cases

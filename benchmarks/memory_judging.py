@@ -14,7 +14,7 @@ from cd40l_flow.result.types.result import Result
 
 NORMAL, LOW, ABSENT, OPEN = "SWITCHED_NORMAL", "SWITCHED_LOW", "SWITCHED_ABSENT", "INDETERMINATE"
 HEALTHY, AFFECTED, OTHER = "healthy", "affected", "other"
-Z_95 = 1.959964
+Z_95, Z_ONE_SIDED = 1.959964, 1.644854
 FEWEST_B, YOUNGEST = 200, 0.75
 FEWEST_SWITCHED = 20  # expected cells from which intervals must not be too wide either
 CLEAR_SEPARATION = 3.0
@@ -29,6 +29,7 @@ class Case:
     ``switched`` is the donor's share of class-switched memory among B cells (0 to 1), ``b_events`` the live single B
     cells that were written, ``separation`` Ashman's D of CD27 as asked for. ``kind`` says which call could harm;
     ``refused`` that none may be made. ``measurable`` is False where the disturbance spoils the share itself.
+    ``written`` is the share among the cells that were drawn (0 to 1), NaN where it is not known.
     """
 
     sample: str
@@ -41,6 +42,7 @@ class Case:
     separation: float
     refused: bool = False
     measurable: bool = True
+    written: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,15 @@ class Judged:
         return self.call == self.truth
 
     @property
+    def countable(self) -> bool:
+        """Whether counting the written cells without any error, by one-sided 95 % bounds, gives the right call."""
+        if self.limit_low is None or self.limit_absent is None or math.isnan(self.case.written):
+            return False
+        low, high = (100 * end for end in wilson(self.case.written, self.case.b_events, Z_ONE_SIDED))
+        few = ABSENT if high < self.limit_absent else LOW if high < self.limit_low else OPEN
+        return self.truth == (NORMAL if low >= self.limit_low else few)
+
+    @property
     def dangerous(self) -> bool:
         """Whether the call could harm."""
         case = self.case
@@ -97,11 +108,11 @@ class Judged:
         return self.low - ROUNDED <= 100 * self.case.switched <= self.high + ROUNDED
 
 
-def wilson(share: float, count: int) -> tuple[float, float]:
+def wilson(share: float, count: int, z: float = Z_95) -> tuple[float, float]:
     """Return the 95 % interval of a share (0 to 1) that was seen in ``count`` cells (Wilson 1927)."""
-    z2 = Z_95**2 / count
+    z2 = z**2 / count
     middle = (share + z2 / 2) / (1 + z2)
-    half = Z_95 / (1 + z2) * math.sqrt(share * (1 - share) / count + z2 / (4 * count))
+    half = z / (1 + z2) * math.sqrt(share * (1 - share) / count + z2 / (4 * count))
     return middle - half, middle + half
 
 
@@ -151,7 +162,7 @@ def goals(found: Sequence[Judged]) -> list[tuple[str, str, str, bool]]:
     """Return the goals as (what, measured, goal, whether it is met)."""
     dangerous = sum(one.dangerous for one in found)
     plain = [one for one in found if one.plain]
-    right = sum(one.right for one in plain)
+    right, countable = sum(one.right for one in plain), sum(one.countable for one in plain)
     covered, intervals = coverage(found)
     many = [one for one in found if one.case.switched * one.case.b_events >= FEWEST_SWITCHED]
     covered_many, intervals_many = coverage(many)
@@ -163,6 +174,7 @@ def goals(found: Sequence[Judged]) -> list[tuple[str, str, str, bool]]:
         ("dangerous calls", str(dangerous), "0", not dangerous),
         ("plain samples called right", _of(right, len(plain)), f"{GOALS['plain']:g} %",
          bool(plain) and 100 * right >= GOALS["plain"] * len(plain)),
+        ("the same, had the written cells been counted without error", _of(countable, len(plain)), "to compare", True),
         ("intervals that cover the donor's share", _of(covered, intervals), f"at least {least:g} %",
          bool(intervals) and 100 * covered >= least * intervals),
         (f"the same, {FEWEST_SWITCHED} switched cells or more expected", _of(covered_many, intervals_many),

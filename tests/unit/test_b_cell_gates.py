@@ -138,11 +138,22 @@ def test_cd27_by_the_fmo_or_by_naive_cells() -> None:
     assert find_cd27(density(naive[:10]), None).position is None
 
 
-def test_plasmablasts_have_more_cd38_than_naive_cells() -> None:
-    """Transitional cells do not move the boundary."""
-    naive = density(np.concatenate((peak(0.5, 0.05, 9000), peak(0.72, 0.04, 900))))
-    found = find_cd38(density(np.concatenate((peak(0.3, 0.05, 900), peak(0.8, 0.03, 60)))), naive)
-    assert found.position == pytest.approx(0.5 + 2.326 * 0.05, abs=0.02)
+def test_naive_cells_brighter_than_the_fmo_set_the_boundary_of_cd27() -> None:
+    """What sticks to every cell is not in an FMO."""
+    naive = density(np.concatenate((peak(0.3, 0.05, 9000), peak(0.55, 0.08, 900))))
+    found = find_cd27(naive, density(peak(0.25, 0.05, 5000)))
+    assert found.position == pytest.approx(0.3 + 2.326 * 0.05, abs=0.015) and found.flag == ""
+
+
+@pytest.mark.parametrize("transitional", [900, 20_000])
+def test_plasmablasts_have_more_cd38_than_naive_cells(transitional: int) -> None:
+    """Transitional cells do not move the boundary, be they few or most; a valley above naive cells decides."""
+    naive = density(np.concatenate((peak(0.5, 0.05, 9000), peak(0.72, 0.04, transitional))))
+    memory = peak(0.3, 0.05, 900)
+    none = find_cd38(density(memory), naive)
+    some = find_cd38(density(np.concatenate((memory, peak(0.8, 0.03, 60)))), naive)
+    assert none.position == pytest.approx(0.5 + 2.326 * 0.05, abs=0.02)
+    assert some.method == "valley" and some.position is not None and 0.5 < some.position < 0.7
 
 
 def test_a_known_leak_is_put_right() -> None:

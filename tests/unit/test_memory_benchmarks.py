@@ -76,6 +76,14 @@ def test_what_is_plain() -> None:
         assert not replace(clear, case=replace(CASE, **change)).plain
 
 
+def test_counting_without_error_gives_the_call_where_its_bound_keeps_off_the_limit() -> None:
+    """9 % of 2,000 cells lie below a limit of 10.5 %, those of 200 do not; nor is what was not written told."""
+    donor = Judged(replace(CASE, switched=0.09, written=0.09), LOW, (), limit_low=10.5, limit_absent=1.0)
+    assert donor.countable
+    assert not replace(donor, case=replace(donor.case, b_events=200)).countable
+    assert not replace(donor, case=CASE).countable
+
+
 def test_every_disturbance_comes_thirty_times() -> None:
     """The cohort of 600 has every disturbance of the brief at least thirty times, log and clipped files together."""
     asked = [disturbance for disturbance, *_ in memory_b.wanted(memory_b.SAMPLES)]

@@ -45,12 +45,12 @@ def test_an_interval_over_the_limit_is_open(percent: float) -> None:
     assert (found.call, found.reasons) == ("INDETERMINATE", ("BETWEEN_LIMITS",))
 
 
-def test_less_than_the_whole_interval_may_have_to_keep_off_a_limit() -> None:
+def test_one_sided_bounds_decide_unless_the_whole_interval_must_keep_off_a_limit() -> None:
     """9.75 % of 2,000 cells: the interval reaches 11.1 % and the limit, the one-sided bound of 10.9 % does not."""
-    own = replace_limits(interval_part=0.84)
-    for percent, whole, part in ((9.0, SWITCHED_LOW, SWITCHED_LOW), (9.75, "INDETERMINATE", SWITCHED_LOW)):
-        assert call_memory(memory(percent)).call == whole
-        assert call_memory(memory(percent), limits=own).call == part
+    whole = replace_limits(interval_part=1.0)
+    for percent, by_interval in ((9.0, SWITCHED_LOW), (9.75, "INDETERMINATE")):
+        assert call_memory(memory(percent)).call == SWITCHED_LOW
+        assert call_memory(memory(percent), limits=whole).call == by_interval
 
 
 def replace_limits(**changed: float) -> Limits:

@@ -51,7 +51,7 @@ class BCellLimits(Struct, frozen=True):
         "percent of CD27- B cells", ge=0, le=100)] = 30
     ig_of_control_min: Annotated[float, limit(
         "Median IgD and IgM of CD27- B cells, each over the controls', below which both mean that serum "
-        "immunoglobulin was not washed off (SERUM_IG).", "ratio", ge=0, le=1)] = 0.45
+        "immunoglobulin was not washed off (SERUM_IG).", "ratio", ge=0, le=1)] = 0.55
     igd_separation_min: Annotated[float, limit(
         "Distance of IgD+ from IgD- cells among CD27- B cells that shows, where no control does, that serum "
         "immunoglobulin was washed off (SERUM_IG).", "Ashman's D", ge=0)] = 2
@@ -71,15 +71,16 @@ class BCellLimits(Struct, frozen=True):
         "Age below which neither SWITCHED_LOW nor SWITCHED_ABSENT is called (AGE_TOO_YOUNG).", "months",
         source="default, not validated (lower limits of 0 to 2 % before)", ge=0)] = 9
     absent_max: Annotated[float, limit(
-        "Upper end of the 95 % interval that SWITCHED_ABSENT stays below at any age.", "percent of B cells",
+        "Upper 95 % bound that SWITCHED_ABSENT stays below at any age.", "percent of B cells",
         source="default, not validated (every healthy adult above 0.5 %)", ge=0, le=100)] = 0.5
     absent_of_limit: Annotated[float, limit(
         "The same as a part of the lower limit of the age, where that is more.", "fraction of the limit", ge=0,
         le=1)] = 0.1
     interval_part: Annotated[float, limit(
-        "Part of each half of the 95 % interval of a switched share that must keep off a limit; 0.84 is the one-sided "
-        "95 % bound.", "fraction of the half interval", source="the interval itself; counted without error, 96.5 % of "
-        "plain people get the call of their share, with 0.84 97.9 %", gt=0, le=1)] = 1
+        "Part of each half of the 95 % interval of a switched share that must keep off a limit: each call looks at one "
+        "end alone, and 0.84 is the one-sided 95 % bound; 1 is the end of the interval.",
+        "fraction of the half interval", source="1.645 / 1.960; counted without error, 97.9 % of plain people get the "
+        "call of their share, with 1 96.5 %", gt=0, le=1)] = 0.84
     switched_part_min: Annotated[float, limit(
         "Part of the lower limit of the age below which IgM- cells are SWITCHED_LOW whatever IgM-only cells add: of "
         "the CD27+IgD- cells of healthy people, which the published limits count, more are IgM-.",

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cd40l_flow.gating.density import LOW, STEP, Density, Valley, find_valleys, most_parting
+from cd40l_flow.gating.density import HIGH, LOW, STEP, Density, Valley, find_valleys, most_parting
 from cd40l_flow.gating.found import Evidence, Found, joined, no_gate
 from cd40l_flow.gating.thresholds import FEWEST, NARROWEST_SD
 
 # With fewer cells than this, a mode or a percentile of them says nothing.
 A_FEW = 20
 DEEP = 0.5
+# By how many SD of the FMO IgD+ cells may lie above it, and how much wider they may be; defaults, not validated.
+BRIGHTER_SD, WIDER = 0.5, 1.5
+PARTED, DIM_PART = 0.3, 0.15  # depth of the valley above a dim peak, and the least share of the cells below it
 OWN_PEAK_SD = 2.5
 FLANK_SD = 4.0  # end of the CD19- peak, where no valley follows it
 NEGATIVE_QUANTILE, NEGATIVE_SD = 0.99, 2.326  # the same place of a normal distribution
@@ -139,39 +142,64 @@ def find_immunoglobulin(
 def find_cd27(curve: Density, background: Density | None) -> Found:
     """Return the boundary above which B cells are CD27+: the 99th percentile of the FMO's B cells.
 
-    Without an FMO (``background`` None or of few cells) it is where that of the naive cells would lie: IgD+ cells,
-    ``curve``, by the lower half of their peak.
+    Without an FMO (``background`` None or of few cells), or where IgD+ cells, ``curve``, are all brighter, it is where
+    that of the naive cells would lie, by the lower half of their peak.
     """
-    if background is not None and background.total >= FEWEST:
+    if background is not None and background.total >= FEWEST and not _brighter(curve, background):
         evidence = Evidence(curve, "above", (LOW, 1.0), modes=(curve.mode(),), reference=background)
         return Found(_percentile(background), "99th percentile of the FMO", "", evidence)
-    mode = curve.mode()
-    evidence = Evidence(curve, "above", (LOW, 1.0), modes=(mode,), reference=background)
+    evidence = Evidence(curve, "above", (LOW, 1.0), modes=(curve.mode(),), reference=background)
     if curve.total < A_FEW:
         return no_gate(f"only {curve.total} IgD+ B cells and no FMO: CD27 gate not drawn", evidence)
     edge = beyond(curve)
     few = f"only {curve.total} IgD+ B cells" if curve.total < FEWEST else ""
-    return Found(edge, "IgD+ cells' mode + 2.33 SD", joined("no FMO of CD27", few), evidence)
+    lack = "no FMO of CD27" if background is None or background.total < FEWEST else ""
+    return Found(edge, "IgD+ cells' mode + 2.33 SD", joined(lack, few), evidence)
+
+
+def _brighter(curve: Density, background: Density) -> bool:
+    """Return whether IgD+ cells lie above the FMO, which lacks the antibody that sticks to every cell.
+
+    Where their peak is wider too, dim CD27+ cells are in it, and it tells nothing.
+    """
+    dark, bright = background.middle(), curve.middle(high=end_of_dim_peak(curve))
+    sd = max(background.left_sd(dark), NARROWEST_SD)
+    if curve.total < FEWEST or curve.left_sd(bright) > WIDER * sd:
+        return False
+    return bright - dark > BRIGHTER_SD * sd
 
 
 def find_cd38(curve: Density, naive: Density) -> Found:
     """Return the boundary above which IgD-CD27+ cells, ``curve``, are plasmablasts.
 
     They have more CD38 than mature naive cells, of which memory cells have less; transitional cells, which are as
-    bright, are IgD+.
+    bright, are IgD+. The boundary lies in the valley above mature naive cells, or without one at the end of their peak.
+    Where transitional cells are a peak of their own among naive ones, ``naive``, the mature ones are that below.
     """
-    mode = naive.mode()
+    end = end_of_dim_peak(naive)
+    mode = naive.mode(LOW, end)
     evidence = Evidence(curve, "above", (LOW, 1.0), modes=(mode,), reference=naive)
     if naive.total < FEWEST:
         return no_gate(f"only {naive.total} naive B cells: plasmablasts are not left out", evidence)
+    own = most_parting(curve, [one for one in find_valleys(curve, mode, HIGH) if one.depth >= DEEP])
+    if own is not None and curve.total >= A_FEW:
+        return Found(own.position, "valley", "", evidence)
     return Found(beyond(naive), "naive B cells' mode + 2.33 SD", "", evidence)
 
 
+def end_of_dim_peak(curve: Density) -> float:
+    """Return the valley above the dimmest peak that is more than a few cells, or the end of the scale without one."""
+    valleys = find_valleys(curve, LOW, HIGH)
+    return next(
+        (one.position for one in valleys if one.depth >= PARTED and curve.below(one.position) >= DIM_PART), HIGH
+    )
+
+
 def beyond(curve: Density, sd: float = NEGATIVE_SD) -> float:
-    """Return where the 99th percentile of a peak (or another one, in SD) would lie by its lower half, free of brighter
-    cells.
+    """Return where the 99th percentile of the dim peak (or another one, in SD) would lie by its lower half, free of
+    brighter cells.
     """
-    mode = curve.middle()
+    mode = curve.middle(high=end_of_dim_peak(curve))
     return curve.seen(mode + sd * max(curve.left_sd(mode), NARROWEST_SD))
 
 

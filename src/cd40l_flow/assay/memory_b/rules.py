@@ -4,7 +4,8 @@ The published limits count CD27+IgD- cells, IgM-only ones among them. A patient 
 the two-marker share is then too high for him: so SWITCHED_NORMAL rests on IgM- cells (without IgM, on what IgM-only
 cells cannot explain), and no call of few cells needs the two-marker share where IgM- cells are far below the limit.
 A healthy person's IgM- share is lower than the limits suppose: so near the limit SWITCHED_LOW needs both shares, and
-SWITCHED_ABSENT, the strongest word, is not said of a sample whose two-marker share is normal.
+SWITCHED_ABSENT, the strongest word, is not said of a sample whose two-marker share is normal. Each rule looks at one
+end of an interval, so the bounds are one-sided (limit `interval_part`).
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from cd40l_flow.assay.tables import Condition, Rule
 
 # What each measure of the rules is, in words, and what kind of number.
 MEASURE_WORDS: Mapping[str, tuple[str, str]] = {
-    "switched_low": ("lower end of the 95 % interval of switched cells that are not IgM-only", "percent"),
-    "switched_high": ("upper end of the 95 % interval of switched cells", "percent"),
-    "two_marker_low": ("lower end of the 95 % interval of CD27+IgD- cells", "percent"),
-    "two_marker_high": ("upper end of the 95 % interval of CD27+IgD- cells", "percent"),
+    "switched_low": ("lower 95 % bound of switched cells that are not IgM-only", "percent"),
+    "switched_high": ("upper 95 % bound of switched cells", "percent"),
+    "two_marker_low": ("lower 95 % bound of CD27+IgD- cells", "percent"),
+    "two_marker_high": ("upper 95 % bound of CD27+IgD- cells", "percent"),
     "limit_normal": ("2.5th percentile of healthy people of this age", "percent"),
     "limit_low": ("lowest that the 2.5th percentile of this age may be", "percent"),
     "limit_part": ("smallest part of that limit without IgM in healthy people", "percent"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,8 +9,8 @@ import numpy as np
 
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.model import Floats
+from cd40l_flow.decision.b_cells.cd27_anchors import Anchor
 from cd40l_flow.decision.b_cells.measures import Share
-from cd40l_flow.gating.density import density
 from cd40l_flow.mixture.components import background_component
 from cd40l_flow.mixture.group_share import share_interval
 from cd40l_flow.mixture.histogram import bin_of, histogram
@@ -19,45 +18,6 @@ from cd40l_flow.mixture.prior import Prior
 from cd40l_flow.mixture.shared_shape import SharedFit, fit_shared, profile
 from cd40l_flow.mixture.signal_law import SignalParameters
 from cd40l_flow.signal.scale import Scale
-
-FEWEST_ANCHOR, FEWEST_BESIDE = 20, 30  # cells of a background, and of one beside the FMO
-FMO, BRIGHT = "memory-FMO27", "IgD-bright cells"
-BRIGHTER = 0.5  # SD of the FMO; default, not validated
-
-
-@dataclass(frozen=True)
-class Anchor:
-    """What fixes the CD27- cells: binned cells without CD27, (bins,), and which they are; ``exact`` if of the FMO."""
-
-    counts: Floats
-    source: str
-    exact: bool
-    floor: float | None = None
-
-
-def cd27_anchors(fmo: Floats, bright: Floats, bins: int, floor: float | None) -> tuple[Anchor, ...]:
-    """Return the anchors from CD27 of the FMO's B cells, (n,), and from IgD+ cells, (m,), without those of few cells;
-    logicle values.
-
-    IgD+ cells hold some CD27+ ones, so the lower half of their peak stands for the upper one too. Antibody that sticks
-    to every cell is missing in the FMO: where the peak of IgD+ cells lies above the FMO's by more than ``BRIGHTER`` of
-    its SD, the FMO is left out. ``floor`` is the pile-up at the detector's end, on the scale.
-    """
-    found = []
-    if fmo.size >= FEWEST_ANCHOR:
-        found.append(Anchor(histogram(fmo, bins), FMO, True, floor))
-    if bright.size >= (FEWEST_BESIDE if found else FEWEST_ANCHOR):
-        # A peak that is piled up at the end of the detector begins there.
-        mode = max(density(bright).mode(), float(bright.min()))
-        if found:
-            dark = max(density(fmo).mode(), float(fmo.min()))
-            below = fmo[fmo <= dark]
-            spread = math.sqrt(float(np.mean((below - dark) ** 2)))
-            if mode - dark > BRIGHTER * spread:
-                found.clear()
-        lower = bright[bright <= mode]
-        found.append(Anchor(histogram(np.concatenate((lower, 2 * mode - lower)), bins), BRIGHT, False, floor))
-    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -116,8 +76,8 @@ def fit_cd27(
     return Cd27(fit, places, {name: values.size for name, values in groups.items()}, total)
 
 
-# Of ln spread and of skewness, between two people's memory cells; default, not validated.
-SHAPE_BETWEEN = (0.1, 0.15)
+# Of ln spread, of skewness and of ln level, between two people's memory cells; default, not validated.
+SHAPE_BETWEEN, LEVEL_BETWEEN = (0.1, 0.15), 0.35
 SHAPE_NUMBERS = 13
 
 
@@ -136,4 +96,5 @@ def prior_of(shape: tuple[float, ...]) -> Prior | None:
     if len(shape) != SHAPE_NUMBERS:
         return None
     between = np.diag((*(sd**2 for sd in SHAPE_BETWEEN), 0.0))
-    return Prior(SignalParameters(shape[0], shape[1], shape[2], shape[3]), np.reshape(shape[4:], (3, 3)) + between)
+    law = SignalParameters(shape[0], shape[1], shape[2], shape[3])
+    return Prior(law, np.reshape(shape[4:], (3, 3)) + between, level_sd=LEVEL_BETWEEN)

@@ -5,20 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.memory_b.reagents import FMO_CD27
-from cd40l_flow.decision.b_cells.cd27 import (
-    BRIGHT,
-    Anchor,
-    Cd27,
-    cd27_anchors,
-    fit_cd27,
-    prior_of,
-    shape_of,
-)
+from cd40l_flow.base.model import Floats
+from cd40l_flow.decision.b_cells.cd27 import Cd27, fit_cd27, prior_of, shape_of
+from cd40l_flow.decision.b_cells.cd27_anchors import BRIGHT, FEWEST_ANCHOR, Anchor, cd27_anchors
 from cd40l_flow.decision.b_cells.cells import PooledCells, b_cells_of, counted_share, tubes_of
 from cd40l_flow.decision.b_cells.measures import MemoryControl, Share
 from cd40l_flow.decision.b_cells.sides import (
@@ -33,15 +28,18 @@ from cd40l_flow.decision.b_cells.sides import (
     igm_leak,
 )
 from cd40l_flow.gating.model import GatedSample
+from cd40l_flow.mixture.histogram import histogram
+from cd40l_flow.mixture.prior import Prior
 from cd40l_flow.mixture.proportion import Z95, wilson
 from cd40l_flow.signal.acquisition import Mask
+from cd40l_flow.signal.scale import Scale
 
 FEWEST_TO_FIT = 20
 # How far, of the scale, few naive cells may leave the boundary of CD27 too low; default, not validated.
-FEW_KNOW, FEW_NAIVE = 0.2, 200
-# Where CD27 parts its cells by less than this D, a share is in doubt by so much of itself for each unit of D, for the
-# shape of dim cells is not known (benchmarks/memory_cells.md).
-DIM, DIM_DOUBT = 2.5, 0.03
+FEW_KNOW, FEW_NAIVE = 0.05, 100
+# Of itself, a share is in doubt by so much, for no law is that of the cells; and where CD27 parts its cells by less
+# than this D, by so much more for each unit of D (benchmarks/memory_others.md).
+SHAPE_DOUBT, DIM, DIM_DOUBT = 0.04, 2.5, 0.05
 # Share of the IgD+ cells, nearly all naive, that a background's shape may misplace, however many there are: the
 # antibody that sticks to each of them is not in an FMO (the same page).
 ANCHOR_DOUBT = 0.005
@@ -81,28 +79,62 @@ def shares_of(
         double_negative=counted_share(below[IGD_NEGATIVE], cells.count),
         plasmablasts=None if sides.plasmablast is None else counted_share(int(sides.plasmablast.sum()), cells.count),
     )
-    anchors = _anchors(gated, cells, sides, limits)
-    if not anchors or cells.count < FEWEST_TO_FIT:
+    inputs = _Inputs(gated, cells, sides, None if control is None else prior_of(control.cd27_shape), limits)
+    if cells.count < FEWEST_TO_FIT or not inputs.anchors:
         return found
-    return _fitted(found, _Inputs(gated, cells, anchors, control, limits), sides, groups)
+    return _fitted(found, inputs, sides, groups)
 
 
 @dataclass(frozen=True)
 class _Inputs:
     gated: GatedSample
     cells: PooledCells
-    anchors: tuple[Anchor, ...]
-    control: MemoryControl | None
+    sides: Sides
+    prior: Prior | None
     limits: Limits
+
+    @property
+    def _detector(self) -> str:
+        return self.cells.tubes[0].signal.events.markers["CD27"]
+
+    @property
+    def scale(self) -> Scale:
+        """The scale of CD27."""
+        return self.gated.scales[self._detector]
+
+    @cached_property
+    def values(self) -> Floats:
+        """Logicle values of CD27, (cells,)."""
+        return self.cells.scaled("CD27")
+
+    @cached_property
+    def anchors(self) -> tuple[Anchor, ...]:
+        """What fixes CD27- cells: the FMO's B cells, and IgD+ cells of the sample itself."""
+        fmo = b_cells_of(tubes_of(self.gated, FMO_CD27))
+        dark = fmo.scaled("CD27") if fmo.stained("CD27") else np.empty(0)
+        floors = [
+            t.signal.floors[self._detector]
+            for t in (*self.cells.tubes, *fmo.tubes)
+            if self._detector in t.signal.floors
+        ]
+        floor = self.scale.to_scaled(max(floors)) if floors else None
+        igd, bins = self.values[self.sides.igd], self.limits.mixture.bins
+        if self.prior is not None:
+            law = self.prior.centre
+        elif igd.size < FEWEST_ANCHOR:
+            law = None
+        else:
+            # Without a control, IgD- cells beside all IgD+ ones tell where CD27+ cells begin.
+            whole = Anchor(histogram(igd, bins), BRIGHT, False, floor)
+            law = self.fit({IGD_NEGATIVE: self.sides.igd_negative}, whole).fit.positive
+        return cd27_anchors(dark, igd, bins, floor, law, self.scale)
 
     def fit(self, groups: Mapping[str, Mask], anchor: Anchor | None = None) -> Cd27:
         """Return the mixture of some groups, by the first anchor or another one."""
-        values = self.cells.scaled("CD27")
-        scale = self.gated.scales[self.cells.tubes[0].signal.events.markers["CD27"]]
-        prior = prior_of(self.control.cd27_shape) if self.control is not None else None
-        parts = {name: values[mask] for name, mask in groups.items()}
+        parts = {name: self.values[mask] for name, mask in groups.items()}
+        apart = IGD_POSITIVE if IGD_POSITIVE in groups else ""
         return fit_cd27(
-            parts, self.cells.count, anchor or self.anchors[0], scale, prior, self.limits, apart=IGD_POSITIVE
+            parts, self.cells.count, anchor or self.anchors[0], self.scale, self.prior, self.limits, apart=apart
         )
 
 
@@ -119,9 +151,9 @@ def _fitted(counted: Shares, inputs: _Inputs, sides: Sides, groups: Mapping[str,
     others = [inputs.fit(by_igd, anchor) for anchor in inputs.anchors[1:]]
 
     def error(fit: Cd27, name: str, fraction: float) -> float:
-        dim = DIM_DOUBT * max(DIM - fit.fit.separation, 0.0)
+        of_shape = fraction * (SHAPE_DOUBT + DIM_DOUBT * max(DIM - fit.fit.separation, 0.0))
         of_anchor = ANCHOR_DOUBT if name == IGD_POSITIVE else 0.0
-        return math.hypot(errors[name], dim * fraction * fit.cells[name] / total, of_anchor * fit.cells[name] / total)
+        return math.hypot(errors[name], math.hypot(of_shape, of_anchor) * fit.cells[name] / total)
 
     def positive(fit: Cd27, name: str, share: Share) -> Share:
         group = IGD_POSITIVE if name == IGD_POSITIVE else IGD_NEGATIVE
@@ -196,14 +228,3 @@ def _moved(share: Share, percent: float, total: int, doubt: float) -> Share:
     low = min(percent - math.hypot(share.percent - share.low, far), least)
     high = max(percent + math.hypot(share.high - share.percent, far), most)
     return replace(share, percent=percent, low=max(low, 0.0), high=min(high, 100.0))
-
-
-def _anchors(gated: GatedSample, cells: PooledCells, sides: Sides, limits: Limits) -> tuple[Anchor, ...]:
-    """Return what fixes CD27- cells: the FMO's B cells, and IgD+ cells of the sample itself."""
-    fmo = b_cells_of(tubes_of(gated, FMO_CD27))
-    values = cells.scaled("CD27")
-    dark = fmo.scaled("CD27") if fmo.stained("CD27") else np.empty(0)
-    detector = cells.tubes[0].signal.events.markers["CD27"]
-    floors = [tube.signal.floors[detector] for tube in (*cells.tubes, *fmo.tubes) if detector in tube.signal.floors]
-    floor = gated.scales[detector].to_scaled(max(floors)) if floors else None
-    return cd27_anchors(dark, values[sides.igd], limits.mixture.bins, floor)

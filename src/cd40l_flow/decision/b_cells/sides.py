@@ -44,12 +44,12 @@ class Sides:
         return dark if self.plasmablast is None else dark & ~self.plasmablast
 
 
-def sides_of(cells: PooledCells, igd_by: float = 0.0, igm_by: float = 0.0) -> Sides | None:
-    """Return the sides, with boundaries of IgD and IgM moved on the scale; None without a boundary of IgD."""
+def sides_of(cells: PooledCells, igd_by: float = 0.0, igm_by: float = 0.0, cd38_by: float = 0.0) -> Sides | None:
+    """Return the sides, with boundaries moved on the scale; None without a boundary of IgD."""
     igd = cells.above("IgD", "igd_low", igd_by)
     if igd is None:
         return None
-    cd27, cd38 = cells.above("CD27", "cd27_low"), cells.above("CD38", "cd38_low")
+    cd27, cd38 = cells.above("CD27", "cd27_low"), cells.above("CD38", "cd38_low", cd38_by)
     plasmablast = None if cd38 is None or cd27 is None else cd38 & cd27 & ~igd
     return Sides(igd, cd27, cells.above("IgM", "igm_low", igm_by), plasmablast)
 
@@ -67,14 +67,14 @@ def igd_separation(cells: PooledCells, sides: Sides | None) -> float | None:
 
 
 def gate_errors(cells: PooledCells, cd27_by: float = 0.0) -> dict[str, float]:
-    """Return the standard errors of the shares of CD27+ cells that come from the boundaries of IgD and IgM.
+    """Return the standard errors of the shares of CD27+ cells that come from the boundaries of IgD, IgM and CD38.
 
     By group of cells (`GROUPS`), fractions of all B cells: half of what changes where a boundary is moved by the error
     of its place either way. ``cd27_by`` is how far that of CD27 may lie too low, where few cells fix it: half of the
     cells above it up to there are added.
     """
     found = dict.fromkeys(GROUPS, 0.0)
-    for marker, gate in (("igd_by", "igd_low"), ("igm_by", "igm_low")):
+    for marker, gate in (("igd_by", "igd_low"), ("igm_by", "igm_low"), ("cd38_by", "cd38_low")):
         ends = [sides_of(cells, **{marker: side * _error_of(cells, gate)}) for side in (-1, 1)]
         low, high = (groups_of(each) if each is not None else {} for each in ends)
         for name in low.keys() & high.keys():

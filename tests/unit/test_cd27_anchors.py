@@ -1,0 +1,86 @@
+"""What fixes CD27- B cells, against drawn cells of which it is known which are CD27+."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from cd40l_flow.base.model import Floats
+from cd40l_flow.decision.b_cells.cd27_anchors import BRIGHT, FMO, Anchor, cd27_anchors, dimmest
+from cd40l_flow.mixture.histogram import centres
+from cd40l_flow.mixture.signal_law import SignalParameters
+from cd40l_flow.signal.scale import Scale
+
+BINS = 256
+SCALE = Scale(262144.0, 0.6, 4.5, 0.0, "test")
+LAW = SignalParameters(level=math.log(3000.0), log_spread=math.log(0.45), skew=0.0)
+
+
+def scaled(values: Floats) -> Floats:
+    return np.asarray(SCALE.forward(values), dtype=np.float64)
+
+
+def cells(naive: int, memory: int, *, pile: float | None = None) -> tuple[Floats, Floats]:
+    """Return naive cells with a dim, skewed signal, and CD27+ ones, logicle values; piled up at a channel value."""
+    random = np.random.default_rng([naive, memory])
+    dark = 80 * random.standard_normal(naive) + 150 * random.exponential(1.0, naive)
+    bright = np.exp(random.normal(LAW.level, math.exp(LAW.log_spread), memory)) + 80 * random.standard_normal(memory)
+    if pile is not None:
+        dark, bright = np.maximum(dark, pile), np.maximum(bright, pile)
+    return scaled(dark), scaled(bright)
+
+
+def above(anchor: Anchor, at: float) -> float:
+    """Return the share of an anchor's cells above a logicle value."""
+    return float(anchor.counts[centres(BINS) > at].sum() / anchor.counts.sum())
+
+
+@pytest.mark.parametrize("pile", [None, 30.0])
+def test_igd_cells_are_freed_of_memory_and_keep_their_own_tail(pile: float | None) -> None:
+    """A naive peak is skewed, or piled up at the detector's end: a mirrored lower half would be too narrow."""
+    naive, memory = cells(8000, 800, pile=pile)
+    floor = None if pile is None else SCALE.to_scaled(pile)
+    (anchor,) = cd27_anchors(np.empty(0), np.concatenate((naive, memory)), BINS, floor, LAW, SCALE)
+
+    assert anchor.source == BRIGHT and not anchor.exact
+    for quantile in (0.6, 0.8, 0.9, 0.95):
+        at = float(np.quantile(naive, quantile))
+        assert above(anchor, at) == pytest.approx(1 - quantile, abs=0.02), quantile
+    assert above(anchor, float(np.median(memory))) < 0.002
+
+
+@pytest.mark.parametrize("dark", [0.0, 500.0])
+def test_few_memory_cells_lie_below_where_they_begin(dark: float) -> None:
+    """Of the law's cells one in forty does, whatever the light of cells without CD27; with a short lower tail fewer."""
+    random = np.random.default_rng(5)
+    drawn = dark + np.exp(random.normal(LAW.level, math.exp(LAW.log_spread), 20_000))
+    begin = dimmest(LAW, SCALE, SCALE.to_scaled(dark), 0.025)
+    assert float(np.mean(scaled(drawn) < begin)) == pytest.approx(0.025, abs=0.004)
+    skewed = SignalParameters(LAW.level, LAW.log_spread, skew=0.9)
+    assert dimmest(skewed, SCALE, SCALE.to_scaled(dark), 0.025) > begin
+
+
+def test_where_memory_begins_within_the_peak_its_lower_half_stands_for_both() -> None:
+    naive, memory = cells(4000, 400)
+    both = np.concatenate((naive, memory))
+    dim = SignalParameters(math.log(30.0), LAW.log_spread, 0.0)
+    (within,) = cd27_anchors(np.empty(0), both, BINS, None, dim, SCALE)
+    (unknown,) = cd27_anchors(np.empty(0), both, BINS, None, None, SCALE)
+    assert np.array_equal(within.counts, unknown.counts)
+
+
+def test_an_fmo_darker_than_every_cell_is_left_out() -> None:
+    naive, _ = cells(4000, 0)
+    like = cd27_anchors(naive[:1000], naive[1000:], BINS, None, None, SCALE)
+    assert [anchor.source for anchor in like] == [FMO, BRIGHT]
+    (alone,) = cd27_anchors(naive[:1000] - 0.2, naive[1000:], BINS, None, None, SCALE)
+    assert alone.source == BRIGHT
+
+
+def test_where_hardly_any_naive_cells_are_left_the_fmo_alone_tells() -> None:
+    """Old donors and patients may have CD27 on nearly all IgD+ cells."""
+    naive, memory = cells(4000, 3000)
+    (alone,) = cd27_anchors(naive[:1000], np.concatenate((naive[1000:1200], memory)), BINS, None, LAW, SCALE)
+    assert alone.source == FMO and alone.exact
