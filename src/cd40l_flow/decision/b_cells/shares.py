@@ -112,16 +112,13 @@ class _Inputs:
         """What fixes CD27- cells: the FMO's B cells, and IgD+ cells of the sample itself."""
         fmo = b_cells_of(tubes_of(self.gated, FMO_CD27))
         dark = fmo.scaled("CD27") if fmo.stained("CD27") else np.empty(0)
-        floors = [
-            t.signal.floors[self._detector]
-            for t in (*self.cells.tubes, *fmo.tubes)
-            if self._detector in t.signal.floors
-        ]
+        ends = (tube.signal.floors.get(self._detector) for tube in (*self.cells.tubes, *fmo.tubes))
+        floors = [end for end in ends if end is not None]
         floor = self.scale.to_scaled(max(floors)) if floors else None
         igd, bins = self.values[self.sides.igd], self.limits.mixture.bins
         if self.prior is not None:
             law = self.prior.centre
-        elif igd.size < FEWEST_ANCHOR:
+        elif igd.size < FEWEST_ANCHOR or not self.sides.igd_negative.any():
             law = None
         else:
             # Without a control, IgD- cells beside all IgD+ ones tell where CD27+ cells begin.
