@@ -28,15 +28,19 @@ class Prior:
     """A Student t prior of a positive component's log spread, skew and electron, and a wide one of its level.
 
     ``centre`` is where it peaks; ``covariance``, (3, 3), is of log spread, skew and electron. ``level_known`` is False
-    if the level comes from the background (`beside`); ``level_sd`` is that of its ln where it is known.
-    ``bend_covariance``, (8, 8), is of the centre's bends, None without bends.
+    if the level comes from the background (`beside`). ``bend_covariance``, (8, 8), is of the centre's bends, None
+    without bends.
     """
 
     centre: SignalParameters
     covariance: Floats
     level_known: bool = True
     bend_covariance: Floats | None = None
-    level_sd: float = LEVEL_BETWEEN
+
+    @property
+    def level_sd(self) -> float:
+        """The SD of the ln level."""
+        return LEVEL_BETWEEN if self.level_known else LEVEL_PLAIN
 
     @property
     def bends(self) -> Floats:
@@ -56,7 +60,7 @@ class Prior:
         """
         centre = self.centre
         precision = np.zeros((4, 4))
-        precision[0, 0] = 1 / (self.level_sd if self.level_known else LEVEL_PLAIN) ** 2
+        precision[0, 0] = 1 / self.level_sd**2
         precision[1:, 1:] = np.linalg.inv(self.covariance)
         away = law - np.array((centre.level, centre.log_spread, centre.skew, centre.electron))
         value, gradient, curvature = 0.0, np.zeros(4), np.zeros((4, 4))

@@ -81,6 +81,16 @@ SHAPE_BETWEEN, LEVEL_BETWEEN = (0.1, 0.15), 0.35
 SHAPE_NUMBERS = 13
 
 
+@dataclass(frozen=True)
+class StainPrior(Prior):
+    """The prior of CD27+ cells from a control that was stained with the sample, so that levels differ little."""
+
+    @property
+    def level_sd(self) -> float:
+        """The SD of the ln level between two people of one stain."""
+        return LEVEL_BETWEEN
+
+
 def shape_of(fit: SharedFit) -> tuple[float, ...]:
     """Return the shape of the CD27+ cells as a control lends it: level, ln spread, skewness, electron, then the
     covariance of the last three, (9,).
@@ -97,4 +107,4 @@ def prior_of(shape: tuple[float, ...]) -> Prior | None:
         return None
     between = np.diag((*(sd**2 for sd in SHAPE_BETWEEN), 0.0))
     law = SignalParameters(shape[0], shape[1], shape[2], shape[3])
-    return Prior(law, np.reshape(shape[4:], (3, 3)) + between, level_sd=LEVEL_BETWEEN)
+    return StainPrior(law, np.reshape(shape[4:], (3, 3)) + between)

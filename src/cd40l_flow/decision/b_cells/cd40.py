@@ -31,7 +31,7 @@ from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.measures import TargetCells, fit
 from cd40l_flow.mixture.medians import median_interval
 from cd40l_flow.mixture.model import Anchor
-from cd40l_flow.mixture.proportion import Z95
+from cd40l_flow.mixture.proportion import Z95, percent_positive
 from cd40l_flow.signal.quantiles import median
 
 T_CELLS = "CD3+ cells of the same tube"
@@ -55,7 +55,9 @@ def cd40_measures(gated: GatedSample, controls: Sequence[Cd40Measures], limits: 
         if not background.count and name == B_CELLS:
             background, source = _pooled(tubes, CD3_POSITIVE), T_CELLS
         if cells.count and background.count:
-            found.append(_compared(_measured(gated, name, cells, background, source, limits), controls, limits))
+            theirs = _theirs(name, controls)
+            measured = _measured(gated, name, cells, background, source, limits, _mean_level(theirs))
+            found.append(_compared(measured, theirs, limits))
     if source == T_CELLS:
         notes.append("No isotype tube with B cells: T cells of the same tube, which lack CD40, stand in for it.")
     if not any(cells.population == MONOCYTES for cells in found):
@@ -78,17 +80,49 @@ def _pooled(tubes: Sequence[GatedTube], population: str) -> PooledCells:
     return PooledCells(tuple(tube for tube in tubes if population in tube.indices), population)
 
 
+def _theirs(name: str, controls: Sequence[Cd40Measures]) -> list[Cd40Cells]:
+    """Return the same cells of every control, none where they were not measured in each."""
+    theirs = [one for control in controls for one in control.cells if one.population == name]
+    known = [one for one in theirs if one.level is not None and one.level_low is not None and one.level > 0]
+    return known if len(known) == len(controls) else []
+
+
+def _mean_level(cells: Sequence[Cd40Cells]) -> float | None:
+    return sum(one.level or 0.0 for one in cells) / len(cells) if cells else None
+
+
 def _measured(
-    gated: GatedSample, name: str, cells: PooledCells, background: PooledCells, source: str, limits: Limits
+    gated: GatedSample,
+    name: str,
+    cells: PooledCells,
+    background: PooledCells,
+    source: str,
+    limits: Limits,
+    control_level: float | None,
 ) -> Cd40Cells:
-    """Return CD40 on one kind of cells, compared with nothing."""
+    """Return CD40 on one kind of cells.
+
+    CD40-positive are cells above the isotype's 99th percentile and, beside a control's median CD40, those with at least
+    the part of it that CD40_ABSENT lies below: antibody that sticks otherwise than the isotype is no CD40.
+    """
     detector = cells.tubes[0].signal.events.markers[TARGET]
     scale, bins = gated.scales[detector], limits.mixture.bins
     values, dark = cells.linear(TARGET), background.linear(TARGET)
     names = tuple(tube.signal.events.tube.fcs for tube in background.tubes)
-    anchor = Anchor(histogram(scale.forward(dark), bins), source, names, exact=source == ISOTYPE)
+    counts = histogram(scale.forward(dark), bins)
+    anchor = Anchor(counts, source, names, exact=source == ISOTYPE)
     fitted = fit(TargetCells(values, np.empty(0)), anchor, scale, limits, reagent=CD40, detector=detector)
     level, low, high = _above(values, dark)
+    threshold, positive = fitted.threshold, Share(
+        fitted.percent_positive, fitted.percent_positive_low, fitted.percent_positive_high,
+        int(np.count_nonzero(values > fitted.threshold)), None,
+    )  # fmt: skip
+    if control_level is not None:
+        threshold = max(threshold, median(dark) + limits.b_cells.cd40_absent_ratio_max * control_level)
+    if threshold > fitted.threshold:
+        above = values > threshold
+        least, percent, most = percent_positive(above, counts, scale.to_scaled(threshold))
+        positive = Share(percent, least, most, int(np.count_nonzero(above)), None)
     # Where all cells are like the isotype's, a mixture may call some of them dim.
     apart = fitted.separation is not None and fitted.separation >= TOLD_APART
     return Cd40Cells(
@@ -99,13 +133,7 @@ def _measured(
         ratio=None,
         ratio_low=None,
         ratio_high=None,
-        positive=Share(
-            fitted.percent_positive,
-            fitted.percent_positive_low,
-            fitted.percent_positive_high,
-            int(np.count_nonzero(values > fitted.threshold)),
-            None,
-        ),
+        positive=positive,
         negative_fraction=fitted.negative_fraction if apart else None,
         negative_fraction_low=fitted.negative_fraction_low if apart else None,
         negative_fraction_high=fitted.negative_fraction_high if apart else None,
@@ -129,21 +157,19 @@ def _above(values: Floats, dark: Floats) -> tuple[float, float | None, float | N
     return apart, apart - math.hypot(own - low, dark_high - other), apart + math.hypot(high - own, other - dark_low)
 
 
-def _compared(cells: Cd40Cells, controls: Sequence[Cd40Measures], limits: Limits) -> Cd40Cells:
+def _compared(cells: Cd40Cells, theirs: Sequence[Cd40Cells], limits: Limits) -> Cd40Cells:
     """Return the cells with their level over the mean of the controls', and the interval of it.
 
     It holds the errors of all medians, and what two tubes of one blood differ by (`cd40_tube_cv`).
     """
-    theirs = [one for control in controls for one in control.cells if one.population == cells.population]
-    known = [one for one in theirs if one.level is not None and one.level_low is not None and one.level > 0]
-    if len(known) < len(controls) or not known or cells.level is None:
+    mean = _mean_level(theirs)
+    if mean is None or cells.level is None:
         return cells
-    mean = sum(one.level or 0.0 for one in known) / len(known)
-    errors = [((one.level or 0.0) - (one.level_low or 0.0)) / Z95 for one in known]
+    errors = [((one.level or 0.0) - (one.level_low or 0.0)) / Z95 for one in theirs]
     ratio, cv = cells.level / mean, limits.b_cells.cd40_tube_cv
     if cells.level_low is None or cells.level_high is None:
         return replace(cells, ratio=ratio)
-    of_controls = math.hypot(math.hypot(*errors) / len(known) / mean, cv / math.sqrt(len(known)))
+    of_controls = math.hypot(math.hypot(*errors) / len(theirs) / mean, cv / math.sqrt(len(theirs)))
     common = Z95 * abs(ratio) * math.hypot(of_controls, cv)
     low = ratio - math.hypot((cells.level - cells.level_low) / mean, common)
     high = ratio + math.hypot((cells.level_high - cells.level) / mean, common)

@@ -70,7 +70,8 @@ class Cd40Cells:
 
     ``mfi`` and ``mfi_background`` are medians in compensated linear channel values; ``ratio`` is MFI less background
     over the controls', with its 95 % interval (errors of sample and controls); ``positive`` the percent of the cells
-    above the isotype's 99th percentile, background-corrected. ``negative_fraction`` is the mixture's weight of cells
+    above the isotype's 99th percentile, background-corrected, that have at least the part of the controls' CD40 that
+    CD40_ABSENT lies below. ``negative_fraction`` is the mixture's weight of cells
     that lack CD40 (0 to 1), with its 95 % interval; ``level`` is MFI less background with its own, which the ratios of
     other samples rest on.
     """

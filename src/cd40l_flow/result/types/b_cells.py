@@ -75,7 +75,9 @@ class Cd40Cells(Record, frozen=True):
     ratio: Annotated[float | None, doc("MFI less background over the controls'.")]
     ratio_low: Annotated[float | None, doc("Lower 95 % limit.")]
     ratio_high: Annotated[float | None, doc("Upper 95 % limit.")]
-    positive: Annotated[Share, doc("Above the isotype's 99th percentile, background-corrected.")]
+    positive: Annotated[
+        Share, doc("Above the isotype's 99th percentile and a tenth of the controls' CD40, background-corrected.")
+    ]
     negative_fraction: Annotated[Fraction | None, doc("Weight of cells that lack CD40.")]
     negative_fraction_low: Annotated[Fraction | None, doc("Lower 95 % limit.")]
     negative_fraction_high: Annotated[Fraction | None, doc("Upper 95 % limit.")]
