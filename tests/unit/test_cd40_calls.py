@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,10 @@ from hypothesis import strategies as st
 
 from cd40l_flow.assay.cd40.guards import GUARDS
 from cd40l_flow.assay.effects import CD40_ABSENT, CD40_CALLS, CD40_LOW, DISCORDANT, PRESENT
+from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.decision.case import Refusal
+from cd40l_flow.simulate.b_cells import BScenario, day_control, write_b_cells
+from cd40l_flow.steps import analyse_sample
 from helpers.b_cells import CHECKS, CONTROL, SAMPLE, call_cd40, cd40, cd40_cells
 
 
@@ -127,3 +131,19 @@ def test_more_cd40_is_never_a_lower_call(ratio: float, error: float, more: float
 
     # Between absent and low nothing is open: what is not surely absent is low.
     assert called(ratio) <= called(ratio + more)
+
+
+def test_antibody_that_sticks_otherwise_than_the_isotype_is_no_cd40(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A third of this patient's B cells lie above the isotype's 99th percentile, at a hundredth of the control's CD40."""
+    monkeypatch.chdir(tmp_path)
+    patient = BScenario("cd40-absent", "cd40-absent").sample(3, "S015", instrument="diva")
+    write_b_cells(Path(), 3001, (day_control("C01", assay="cd40", instrument="diva"), patient))
+    plan = load_plan("config/config.yaml")
+    control = analyse_sample(plan.job("C01"), {})[0]
+    found = analyse_sample(plan.job("S015"), {"C01": control})[0]
+
+    assert found.call == CD40_ABSENT
+    assert found.cd40 is not None
+    assert all(cells.positive.high is not None and cells.positive.high < 5 for cells in found.cd40.cells)
