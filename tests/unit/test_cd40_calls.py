@@ -136,7 +136,7 @@ def test_more_cd40_is_never_a_lower_call(ratio: float, error: float, more: float
 def test_antibody_that_sticks_otherwise_than_the_isotype_is_no_cd40(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A third of this patient's B cells lie above the isotype's 99th percentile, at a hundredth of the control's CD40."""
+    """A third of his B cells lie above the isotype's 99th percentile, at a hundredth of the control's CD40."""
     monkeypatch.chdir(tmp_path)
     patient = BScenario("cd40-absent", "cd40-absent").sample(3, "S015", instrument="diva")
     write_b_cells(Path(), 3001, (day_control("C01", assay="cd40", instrument="diva"), patient))
