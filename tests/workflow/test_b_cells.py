@@ -8,8 +8,27 @@ from pathlib import Path
 
 import pytest
 
-from helpers.cohorts import DEMO, Run, demo_samples, make_cohort, read_sheet, result, run_once
+from cd40l_flow.result.reviews.state import digest_of
+from helpers.cohorts import (
+    DEMO,
+    Run,
+    copy_of,
+    demo_samples,
+    jobs,
+    make_cohort,
+    output,
+    override,
+    read_sheet,
+    result,
+    run_once,
+)
+from helpers.review_files import make_review, write_review
 
+REVIEWERS = """
+reviewers:
+  - {name: Anna Smith, role: immunologist, may_sign_second: true}
+  - {name: Berta Kern, role: pathologist, may_sign_second: true}
+"""
 ASSAYS = ("memory_b", "cd40")
 SAMPLES = demo_samples(*ASSAYS)
 
@@ -84,3 +103,34 @@ def test_multiqc_has_the_samples_of_every_assay(whole: Path) -> None:
         sample: result(whole, sample)["call"] for sample in SAMPLES
     }
     assert {rows[sample]["cd154_percent_positive"] for sample in SAMPLES} == {""}
+
+
+def test_a_moved_gate_and_signatures_hold_as_for_the_first_assay(whole: Path, workflow: Run, tmp_path: Path) -> None:
+    """A gate of the B cells reruns its sample alone; SWITCHED_ABSENT is signed when a second person has signed."""
+    cohort = copy_of(whole, tmp_path / "cohort")
+    was = next(gate["value"] for gate in result(cohort, "P01M")["gates"] if gate["gate"] == "cd27_low")
+    override(cohort, "P01M", "cd27_low", 1.5 * was)
+    with (cohort / "config/config.yaml").open("a", encoding="utf-8") as config:
+        config.write(REVIEWERS)
+    first = workflow(cohort)
+    assert first.returncode == 0, first.stderr
+    assert {sample for rule, sample in jobs(first) if rule == "analyse"} == {"P01M"}
+    moved = next(gate for gate in result(cohort, "P01M")["gates"] if gate["gate"] == "cd27_low")
+    assert (moved["value"], moved["automatic"]) == (pytest.approx(1.5 * was), was)
+    before, after = (result(folder, "P01M")["memory"]["non_switched"] for folder in (whole, cohort))
+    assert after["events"] < before["events"]
+
+    def review(reviewer: str) -> None:
+        digest = digest_of(output(cohort, "P02M", "result.json"))
+        told = make_review(sample="P02M", automatic_call="SWITCHED_ABSENT", result_digest=digest, reviewer=reviewer)
+        write_review(cohort / "reviews", f"{reviewer}.json", told)
+        assert workflow(cohort).returncode == 0
+
+    def state() -> tuple[str, str]:
+        rows = {row["sample"]: row for row in read_sheet(cohort / "results/summary.tsv")}
+        return rows["P02M"]["review"], rows["P02M"]["reviewed_call"]
+
+    review("Anna Smith")
+    assert state() == ("pending", "")
+    review("Berta Kern")
+    assert state() == ("accepted", "SWITCHED_ABSENT")
