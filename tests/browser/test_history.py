@@ -13,6 +13,9 @@ from playwright.sync_api import expect
 from cd40l_flow.laboratory.history_page import render_history
 from helpers.pages import Open, complaints
 
+# What the module is about is made once: its tests go to one process.
+pytestmark = pytest.mark.xdist_group("history_page")
+
 COUNT = 20_000
 
 

@@ -19,6 +19,9 @@ from helpers import report_samples as made
 from helpers.pages import Open, complaints
 from helpers.records import as_result, write_record
 
+# What the module is about is made once: its tests go to one process.
+pytestmark = pytest.mark.xdist_group("index_page")
+
 CHARTS = [
     {
         **{"measure": "percent_positive", "reagent": "CD154", "cytometer": "Canto", "lot": "LOT1", "scale": "linear"},

@@ -17,6 +17,9 @@ from helpers.pages import Open
 from helpers.planted import PLANTED, analysed, cohort
 from helpers.review_files import PEOPLE, chained, write_review
 
+# What the module is about is made once: its tests go to one process.
+pytestmark = pytest.mark.xdist_group("planted")
+
 # In which words a row tells of its problem: those of a reason, of a call, or of a control that moved.
 MARKED = {
     "half-level": reason_texts("BETWEEN_LIMITS")["name"],

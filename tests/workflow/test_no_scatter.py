@@ -10,6 +10,9 @@ import pytest
 
 from helpers.cohorts import cd40l_flow, make_cohort, output, replace_file, result
 
+# What the module is about is made once: its tests go to one process.
+pytestmark = pytest.mark.xdist_group("no_scatter")
+
 SCATTER = ("FSC", "SSC")
 
 
