@@ -54,7 +54,10 @@ def measure_label(measure: str) -> str:
     base, bound = measure_base(measure)
     entry = texts["measures"].get(base)
     label = str(entry["label"]) if entry is not None else base.replace("_", " ")
-    return str(texts[f"measure_{bound}"]).format(label=label) if bound else label
+    if not bound:
+        return label
+    ends = "one_sided" if entry is not None and entry.get("one_sided") else "measure"
+    return str(texts[f"{ends}_{bound}"]).format(label=label)
 
 
 def format_number(kind: str, value: float | None) -> str:
