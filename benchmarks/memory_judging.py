@@ -158,8 +158,8 @@ def coverage(some: Sequence[Judged]) -> tuple[int, int]:
     return sum(found), len(found)
 
 
-def goals(found: Sequence[Judged]) -> list[tuple[str, str, str, bool]]:
-    """Return the goals as (what, measured, goal, whether it is met)."""
+def goals(found: Sequence[Judged]) -> list[tuple[str, str, str, bool | None]]:
+    """Return the goals as (what, measured, goal, whether it is met; None of what is there to compare)."""
     dangerous = sum(one.dangerous for one in found)
     plain = [one for one in found if one.plain]
     right, countable = sum(one.right for one in plain), sum(one.countable for one in plain)
@@ -174,7 +174,7 @@ def goals(found: Sequence[Judged]) -> list[tuple[str, str, str, bool]]:
         ("dangerous calls", str(dangerous), "0", not dangerous),
         ("plain samples called right", _of(right, len(plain)), f"{GOALS['plain']:g} %",
          bool(plain) and 100 * right >= GOALS["plain"] * len(plain)),
-        ("the same, had the written cells been counted without error", _of(countable, len(plain)), "to compare", True),
+        ("the same, had the written cells been counted without error", _of(countable, len(plain)), "to compare", None),
         ("intervals that cover the donor's share", _of(covered, intervals), f"at least {least:g} %",
          bool(intervals) and 100 * covered >= least * intervals),
         (f"the same, {FEWEST_SWITCHED} switched cells or more expected", _of(covered_many, intervals_many),
@@ -189,7 +189,8 @@ def goals(found: Sequence[Judged]) -> list[tuple[str, str, str, bool]]:
 def goals_table(found: Sequence[Judged]) -> str:
     """Return the goals as a table."""
     rows = [
-        f"| {what} | {value} | {goal} | {'met' if met else '**missed**'} |" for what, value, goal, met in goals(found)
+        f"| {what} | {value} | {goal} | {'' if met is None else 'met' if met else '**missed**'} |"
+        for what, value, goal, met in goals(found)
     ]
     return "\n".join(["| what | measured | goal | |", "|---|---:|---:|---|", *rows])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -94,3 +95,12 @@ def make_lab(directory: Path, cohort: Sequence[Scenario] = (), **options: Any) -
     cohort = cohort or (Scenario("C01", role="control", sex="F"),)
     write_cohort(directory, 11, cohort=cohort, **({"events_scale": 0.5} | options))
     return Lab(directory)
+
+
+def multiqc_rows(text: str) -> dict[str, dict[str, str]]:
+    """Return the rows of a tab-separated section for MultiQC by name, cells that are empty left out."""
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    return {
+        row.pop("name"): {column: cell for column, cell in row.items() if cell}
+        for row in csv.DictReader(lines, delimiter="\t")
+    }

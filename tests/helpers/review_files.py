@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cd40l_flow.cohort.reviewers import People
+from cd40l_flow.result.reviews.state import digest_of
+from helpers.cohorts import output, result
 
 DIGEST = "a" * 64
 PEOPLE = People.of(
@@ -21,6 +23,14 @@ PEOPLE = People.of(
         ("T. Lehr", "technician", False),
     )
 )
+
+
+# The key of a configuration, with two of them.
+REVIEWERS = """
+reviewers:
+  - {name: Anna Smith, role: immunologist, may_sign_second: true}
+  - {name: Berta Kern, role: "pathologist {on call}", may_sign_second: true}
+"""
 
 
 def make_review(**changes: Any) -> dict[str, Any]:
@@ -56,6 +66,12 @@ def verdict(word: str = "adjust", comment: str = "cuts the cloud", **changes: st
     """Return a verdict on one gate."""
     place = {"tube": "P01_1.fcs", "stimulation": "stimulated", "reagent": "CD154", "population": "CD3+"}
     return {**place, "verdict": word, "comment": comment, **changes}
+
+
+def review_of(cohort: Path, sample: str, **changes: Any) -> dict[str, Any]:
+    """Return a review that accepts the present result of a sample."""
+    told = {"sample": sample, "automatic_call": result(cohort, sample)["call"]}
+    return make_review(**told, result_digest=digest_of(output(cohort, sample, "result.json")), **changes)
 
 
 def write_review(folder: Path, name: str, review: object) -> Path:

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from cd40l_flow.assay.memory_b.reagents import FMO_CD27
 from cd40l_flow.base.model import Floats
-from cd40l_flow.decision.b_cells.cd27_anchors import BRIGHT, FMO, Anchor, cd27_anchors, dimmest
+from cd40l_flow.decision.b_cells.cd27_anchors import BRIGHT, Anchor, cd27_anchors, dimmest
 from cd40l_flow.mixture.histogram import centres
 from cd40l_flow.mixture.signal_law import SignalParameters
 from cd40l_flow.signal.scale import Scale
@@ -74,7 +75,7 @@ def test_where_memory_begins_within_the_peak_its_lower_half_stands_for_both() ->
 def test_an_fmo_darker_than_every_cell_is_left_out() -> None:
     naive, _ = cells(4000, 0)
     like = cd27_anchors(naive[:1000], naive[1000:], BINS, None, None, SCALE)
-    assert [anchor.source for anchor in like] == [FMO, BRIGHT]
+    assert [anchor.source for anchor in like] == [FMO_CD27, BRIGHT]
     (alone,) = cd27_anchors(naive[:1000] - 0.2, naive[1000:], BINS, None, None, SCALE)
     assert alone.source == BRIGHT
 
@@ -83,4 +84,4 @@ def test_where_hardly_any_naive_cells_are_left_the_fmo_alone_tells() -> None:
     """Old donors and patients may have CD27 on nearly all IgD+ cells."""
     naive, memory = cells(4000, 3000)
     (alone,) = cd27_anchors(naive[:1000], np.concatenate((naive[1000:1200], memory)), BINS, None, LAW, SCALE)
-    assert alone.source == FMO and alone.exact
+    assert alone.source == FMO_CD27 and alone.exact

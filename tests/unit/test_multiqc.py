@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import subprocess
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from cd40l_flow import __version__
 from cd40l_flow.interop.multiqc import multiqc_files, write_multiqc
 from cd40l_flow.result.types.result import Result
 from helpers.controls import whole_result
+from helpers.exports import multiqc_rows
 
 
 def result(sample: str, call: str, role: str = "test", run: str = "R1", **reagents: dict[str, float]) -> Result:
@@ -39,23 +39,14 @@ COHORT = [
 ]
 
 
-def rows(text: str) -> dict[str, dict[str, str]]:
-    """Return the rows of a tab-separated section by name, cells that are empty left out."""
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
-    return {
-        row.pop("name"): {column: cell for column, cell in row.items() if cell}
-        for row in csv.DictReader(lines, delimiter="\t")
-    }
-
-
 def test_what_is_not_known_is_left_out_and_order_does_not_matter() -> None:
     """A missing number is no zero; samples come by their names whatever the order of the results."""
     files = multiqc_files(COHORT)
 
-    general = rows(files["cd40l_flow_general_mqc.tsv"])
+    general = multiqc_rows(files["cd40l_flow_general_mqc.tsv"])
     assert list(general) == ["C01", "P02", "P03"]
     assert "cd154_percent_positive" not in general["P03"]
-    assert rows(files["cd40l_flow_negative_fraction_mqc.tsv"]) == {
+    assert multiqc_rows(files["cd40l_flow_negative_fraction_mqc.tsv"]) == {
         "C01": {"cd154_negative_fraction": "0.1"},
         "P02": {"cd154_negative_fraction": "0.99"},
     }
@@ -65,7 +56,7 @@ def test_what_is_not_known_is_left_out_and_order_does_not_matter() -> None:
 def test_a_run_tells_of_its_control() -> None:
     """A run whose control is not called NORMAL, or that has none, says so; its controls are no samples."""
     runs = multiqc_files([*COHORT, result("C09", "INDETERMINATE", role="control", run="R3")])
-    data = rows(runs["cd40l_flow_runs_mqc.tsv"])
+    data = multiqc_rows(runs["cd40l_flow_runs_mqc.tsv"])
 
     assert {run: row["status"] for run, row in data.items()} == {
         "R1": "control in range",

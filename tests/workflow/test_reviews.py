@@ -5,24 +5,11 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from typing import Any
 
-from cd40l_flow.result.reviews.state import digest_of
-from helpers.cohorts import Run, copy_of, differences, jobs, output, result, results
-from helpers.review_files import make_review, write_review
+from helpers.cohorts import Run, copy_of, differences, jobs, output, results
+from helpers.review_files import REVIEWERS, make_review, review_of, write_review
 
-REVIEWERS = """
-reviewers:
-  - {name: Anna Smith, role: immunologist, may_sign_second: true}
-  - {name: Berta Kern, role: "pathologist {on call}", may_sign_second: true}
-"""
 DUE = {("check", ""), ("report_sample", "P03"), ("summarize", ""), ("subjects", ""), ("index", "")}
-
-
-def review_of(cohort: Path, sample: str, **changes: Any) -> dict[str, Any]:
-    """Return a review that accepts the present result of a sample."""
-    told = {"sample": sample, "automatic_call": result(cohort, sample)["call"]}
-    return make_review(**told, result_digest=digest_of(output(cohort, sample, "result.json")), **changes)
 
 
 def summary(cohort: Path, sample: str) -> tuple[str, str, str]:

@@ -139,15 +139,15 @@ def draft_samples(
     runs = _runs(files, samples, {} if days is None else days)
     drafted = []
     for sample in samples:
+        # Labels name all that tubes of B cells must have, in each file for itself.
+        own_panel = assay if assay in B_CELL_ASSAYS else ""
+        unserved = alone([kinds[path].reagent for path in sample.files]) if own_panel else ""
         tubes = []
         for path in sample.files:
             header = headers[path]
             doubts = tuple(dict.fromkeys((*others[path], *kinds[path].doubts, *asked[path])))
-            panel = panels[layout(header)] if header is not None else "default"
-            if assay in B_CELL_ASSAYS:
-                # Labels name all that these tubes must have, in each file for itself.
-                panel = assay
-                doubts = (*doubts, *filter(None, [alone([kinds[each].reagent for each in sample.files])]))
+            doubts = (*doubts, unserved) if unserved else doubts
+            panel = own_panel or (panels[layout(header)] if header is not None else "default")
             tubes.append(DraftTube(path, sample.name, kinds[path], doubts, header, panel))
         control = any(level.of("control") for path in sample.files for level in files[path].levels)
         drafted.append(DraftSample(sample.name, runs[sample.name], control, sample.read_from, tuple(tubes), assay))

@@ -9,16 +9,16 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import erf
 
+from cd40l_flow.assay.memory_b.reagents import FMO_CD27
 from cd40l_flow.base.model import Floats
-from cd40l_flow.gating.b_cells import end_of_dim_peak
+from cd40l_flow.gating.b_cells import BRIGHTER_SD, end_of_dim_peak
 from cd40l_flow.gating.density import density
 from cd40l_flow.mixture.histogram import edges, histogram
 from cd40l_flow.mixture.signal_law import SignalParameters, signal_law
 from cd40l_flow.signal.scale import Scale
 
 FEWEST_ANCHOR, FEWEST_BESIDE = 20, 30  # cells of a background, and of one beside the FMO
-FMO, BRIGHT = "memory-FMO27", "IgD-bright cells"
-BRIGHTER = 0.5  # SD of the FMO; default, not validated
+BRIGHT = "IgD-bright cells"
 # Parts of the CD27+ cells: they begin above the first, and a peak above the second is theirs. The peak of the others is
 # known where it falls to half up to where they begin: its SD is at most this part of the way.
 DIMMEST, DIM, WIDEST_PART = 0.025, 0.16, 0.85
@@ -42,30 +42,29 @@ def cd27_anchors(
     logicle values.
 
     Antibody that sticks to every cell is missing in the FMO: where the peak of IgD+ cells lies above the FMO's by more
-    than ``BRIGHTER`` of its SD, the FMO is left out. ``floor`` is the pile-up at the detector's end, on the scale;
+    than ``BRIGHTER_SD``, the FMO is left out. ``floor`` is the pile-up at the detector's end, on the scale;
     ``law`` the signal of CD27+ cells, None where it is not known.
     """
-    found: list[Anchor] = []
-    if fmo.size >= FEWEST_ANCHOR:
-        found.append(Anchor(histogram(fmo, bins), FMO, True, floor))
-    if bright.size >= (FEWEST_BESIDE if found else FEWEST_ANCHOR):
-        lowest = float(bright.min())
-        piled = floor is not None and float(np.mean(bright <= floor + 1 / bins)) > PILED
-        curve = density(bright)
-        # A peak that is piled up at the end of the detector begins there.
-        mode = lowest if piled else max(curve.mode(high=end_of_dim_peak(curve)), lowest)
-        if found:
-            dark = max(density(fmo).mode(), float(fmo.min()))
-            below = fmo[fmo <= dark]
-            spread = math.sqrt(float(np.mean((below - dark) ** 2)))
-            if law is not None and mode > dimmest(law, scale, dark, DIM):
-                # Hardly any naive cells are left: the peak of IgD+ cells is that of CD27+ ones.
-                return tuple(found)
-            if mode - dark > BRIGHTER * spread:
-                found.clear()
-        clear = None if law is None else dimmest(law, scale, mode, DIMMEST)
-        found.append(Anchor(_without_positives(bright, mode, clear, bins, piled=piled), BRIGHT, False, floor))
-    return tuple(found)
+    of_fmo = (Anchor(histogram(fmo, bins), FMO_CD27, True, floor),) if fmo.size >= FEWEST_ANCHOR else ()
+    if bright.size < (FEWEST_BESIDE if of_fmo else FEWEST_ANCHOR):
+        return of_fmo
+    lowest = float(bright.min())
+    piled = floor is not None and float(np.mean(bright <= floor + 1 / bins)) > PILED
+    curve = density(bright)
+    # A peak that is piled up at the end of the detector begins there.
+    mode = lowest if piled else max(curve.mode(high=end_of_dim_peak(curve)), lowest)
+    if of_fmo:
+        dark = max(density(fmo).mode(), float(fmo.min()))
+        if law is not None and mode > dimmest(law, scale, dark, DIM):
+            # Hardly any naive cells are left: the peak of IgD+ cells is that of CD27+ ones.
+            return of_fmo
+        below = fmo[fmo <= dark]
+        spread = math.sqrt(float(np.mean((below - dark) ** 2)))
+        if mode - dark > BRIGHTER_SD * spread:
+            of_fmo = ()
+    clear = None if law is None else dimmest(law, scale, mode, DIMMEST)
+    counts = _without_positives(bright, mode, clear, bins, piled=piled)
+    return (*of_fmo, Anchor(counts, BRIGHT, False, floor))
 
 
 def _without_positives(bright: Floats, mode: float, clear: float | None, bins: int, *, piled: bool) -> Floats:

@@ -113,16 +113,12 @@ def _measured(
     anchor = Anchor(counts, source, names, exact=source == ISOTYPE)
     fitted = fit(TargetCells(values, np.empty(0)), anchor, scale, limits, reagent=CD40, detector=detector)
     level, low, high = _above(values, dark)
-    threshold, positive = fitted.threshold, Share(
-        fitted.percent_positive, fitted.percent_positive_low, fitted.percent_positive_high,
-        int(np.count_nonzero(values > fitted.threshold)), None,
-    )  # fmt: skip
-    if control_level is not None:
-        threshold = max(threshold, median(dark) + limits.b_cells.cd40_absent_ratio_max * control_level)
-    if threshold > fitted.threshold:
-        above = values > threshold
-        least, percent, most = percent_positive(above, counts, scale.to_scaled(threshold))
-        positive = Share(percent, least, most, int(np.count_nonzero(above)), None)
+    threshold = fitted.threshold
+    least, percent, most = fitted.percent_positive_low, fitted.percent_positive, fitted.percent_positive_high
+    bearing = None if control_level is None else median(dark) + limits.b_cells.cd40_absent_ratio_max * control_level
+    if bearing is not None and bearing > threshold:
+        threshold = bearing
+        least, percent, most = percent_positive(values > threshold, counts, scale.to_scaled(threshold))
     # Where all cells are like the isotype's, a mixture may call some of them dim.
     apart = fitted.separation is not None and fitted.separation >= TOLD_APART
     return Cd40Cells(
@@ -133,7 +129,7 @@ def _measured(
         ratio=None,
         ratio_low=None,
         ratio_high=None,
-        positive=positive,
+        positive=Share(percent, least, most, int(np.count_nonzero(values > threshold)), None),
         negative_fraction=fitted.negative_fraction if apart else None,
         negative_fraction_low=fitted.negative_fraction_low if apart else None,
         negative_fraction_high=fitted.negative_fraction_high if apart else None,

@@ -82,7 +82,7 @@ def shares_of(
     inputs = _Inputs(gated, cells, sides, None if control is None else prior_of(control.cd27_shape), limits)
     if cells.count < FEWEST_TO_FIT or not inputs.anchors:
         return found
-    return _fitted(found, inputs, sides, groups)
+    return _fitted(found, inputs, groups)
 
 
 @dataclass(frozen=True)
@@ -135,12 +135,12 @@ class _Inputs:
         )
 
 
-def _fitted(counted: Shares, inputs: _Inputs, sides: Sides, groups: Mapping[str, Mask]) -> Shares:
+def _fitted(counted: Shares, inputs: _Inputs, groups: Mapping[str, Mask]) -> Shares:
     """Return counted shares with those of the mixture in their place.
 
     With two anchors a share is the mean of what they give.
     """
-    few = inputs.anchors[0].source == BRIGHT and int(sides.igd.sum()) < FEW_NAIVE
+    few = inputs.anchors[0].source == BRIGHT and int(inputs.sides.igd.sum()) < FEW_NAIVE
     errors = gate_errors(inputs.cells, FEW_KNOW if few else 0.0)
     total = inputs.cells.count
     by_igd = {name: groups[name] for name in (IGD_POSITIVE, IGD_NEGATIVE)}
@@ -169,7 +169,7 @@ def _fitted(counted: Shares, inputs: _Inputs, sides: Sides, groups: Mapping[str,
         switched, igm_only = put_right(
             positive(best, IGM_NEGATIVE, counted.switched),
             positive(best, IGM_POSITIVE, counted.igm_only),
-            igm_leak(inputs.cells, sides),
+            igm_leak(inputs.cells, inputs.sides),
             total,
         )
     return replace(
