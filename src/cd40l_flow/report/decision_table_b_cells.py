@@ -36,9 +36,8 @@ AGE_READ = """\
 The logit of the share is normal at every age. Its mean and SD are taken from the printed limits (2.5th and 97.5th
 percentiles; 0 % is read as 0.5 %, since whole percents are printed) at the middle of each band on ln age, for the open
 band at its start, and interpolated monotonely between two of them (Fritsch and Carlson 1980), constant beyond. Steps
-between bands disappear. SWITCHED_NORMAL needs the limit of the curve; SWITCHED_LOW must lie below it and below that of
-the band as printed, so that no child at the edge of a band is low by interpolation. `age_z` is the distance of the
-logit from the mean, in SD.
+between bands disappear: towards the end of a band the limit is already on its way to that of the next. `age_z` is the
+distance of the logit from the mean, in SD.
 
 The laboratory's own curve (`by_age` of `reference.json`) takes its place in an age band with `own_donors_min` healthy
 donors or more: mean and SD by a locally linear regression on ln age (Gaussian weights, SD 0.3; Cleveland 1979, Fan and
