@@ -31,7 +31,7 @@ from cd40l_flow.decision.tube_checks import cd69_median, check_tubes, floor_of
 from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.measures import TargetCells, fit
-from cd40l_flow.mixture.model import UNSTIMULATED, Anchor, Comparison, Expression
+from cd40l_flow.mixture.model import UNSTIMULATED, Anchor, Comparison, ControlExpression, Expression
 from cd40l_flow.mixture.resting import stimulated
 from cd40l_flow.signal.censoring import pile
 
@@ -89,15 +89,8 @@ def assess(
         if expression is not None:
             reagents[reagent] = expression
     own = {reagent: with_laboratory(limits, laboratory, reagent) for reagent in reagents}
-    comparisons: dict[str, Comparison] = {}
-    if control is not None:
-        for reagent, expression in reagents.items():
-            if reagent in control.reagents:
-                by_fit = usable_fit(expression, limits)
-                comparisons[reagent] = compare(expression, control.reagents[reagent], own[reagent], by_fit=by_fit)
     theirs = control.reagents if control else {}
-    weighed = weigh(reagents, theirs, own, assay.function)
-    comparisons |= {reagent: replace(comparisons[reagent], **vars(odds)) for reagent, odds in weighed.reagents.items()}
+    comparisons, joint = beside_controls(reagents, theirs, own)
     return Case(
         sample=sample,
         alone=alone,
@@ -114,10 +107,28 @@ def assess(
         cytometers=tuple(sorted({tube.signal.events.header.cytometer for tube in gated.tubes})),
         replicates=replicate_groups(gated, reagents, limits),
         independence=_independence(tubes, reagents, comparisons, control, own),
-        joint=weighed.joint,
+        joint=joint,
         binding=binding_of(reagents, comparisons, theirs, assay.expression, assay.function),
         volts=target_volts(gated),
     )
+
+
+def beside_controls(
+    reagents: Mapping[str, Expression], theirs: Mapping[str, ControlExpression], limits: Mapping[str, Limits]
+) -> tuple[dict[str, Comparison], Mapping[str, float]]:
+    """Return the comparison with the controls and the odds of each reagent, and the odds of all together (natural
+    logarithms).
+
+    ``theirs`` are the controls' and ``limits`` the limits in use, both by reagent.
+    """
+    comparisons = {
+        reagent: compare(one, theirs[reagent], limits[reagent], by_fit=usable_fit(one, limits[reagent]))
+        for reagent, one in reagents.items()
+        if reagent in theirs
+    }
+    weighed = weigh(reagents, theirs, limits, current_assay().function)
+    comparisons |= {reagent: replace(comparisons[reagent], **vars(odds)) for reagent, odds in weighed.reagents.items()}
+    return comparisons, weighed.joint
 
 
 def _independence(
