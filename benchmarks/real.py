@@ -170,6 +170,7 @@ def page(found: dict[Cell, list[Titrated]], samples: int, seed: int) -> str:
     every = [one for several in found.values() for one in several]
     same = [one for cell, several in found.items() if cell.kind != DIFFERS for one in several]
     wrong = sum(one.wrong for one in every)
+    called = sum(one.call in NO_WRONG for one in every)
     rows = "\n".join(_row(cell, several) for cell, several in found.items())
     sizes = ", ".join(
         f"{stain.name}: {stain.cells.size:,} cells, {stain.background.size:,} of the background"
@@ -194,7 +195,7 @@ Coverage of 95 % intervals is **{_percent([one.covered for one in every])}** in 
 whose upper 95 % bound lies below {100 * LEAST:g} %. *Shape known* is the RMS of the same fit where the law's shape, but
 not its level nor the background's shift, is known from {KNOWN:,} cells. The control's column is of its own fit, which
 has no control. *Wrong* are calls of one reagent that contradict the mixture (a mosaic below 15 % may be called
-normal): {wrong} of {len(every):,}. *Doubt* is the share of fits that give an error of the model, or are at a bound.
+normal): {wrong} of {called:,} that were called. *Doubt* is the share of fits that give an error of the model, or are at a bound.
 
 | stain | control | cells | RMS | bias | shape known | RMS / it | covered | width | control covered | wrong | doubt |
 |---|---|---|---|---|---|---|---|---|---|---|---|
