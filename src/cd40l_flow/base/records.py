@@ -16,10 +16,16 @@ def one_of(*words: str) -> Meta:
     return Meta(pattern=f"^({'|'.join(words)})$(?!\n)", extra_json_schema={"enum": list(words)})
 
 
+def name_of(shape: str, *words: str) -> Meta:
+    """Return the constraint to names of a shape; which there are is the assay's, and stands in the JSON Schema."""
+    return Meta(pattern=f"^{shape}$(?!\n)", extra_json_schema={"enum": list(words)})
+
+
 class Record(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The base of all records: no key is optional unless it says so, none is unknown."""
 
 
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 Count = Annotated[int, Meta(ge=0)]
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Fraction = Annotated[float, Meta(ge=0, le=1)]

@@ -2,19 +2,11 @@
 
 from typing import Annotated
 
-from msgspec import Meta
-
 from cd40l_flow.assay.cd40.rules import B_CELLS, MONOCYTES
 from cd40l_flow.assay.cd40l import CD40L
 from cd40l_flow.assay.lookup import ASSAYS
-from cd40l_flow.base.records import one_of
+from cd40l_flow.base.records import NAME, name_of, one_of
 from cd40l_flow.result.order import CALLS
-
-
-def name_of(shape: str, *words: str) -> Meta:
-    """Return the constraint to names of a shape; which there are is the assay's, and stands in the JSON Schema."""
-    return Meta(pattern=f"^{shape}$(?!\n)", extra_json_schema={"enum": list(words)})
-
 
 # Reasons that are no guards; the texts of the report say what each code means.
 OF_CALLS = (
@@ -23,7 +15,7 @@ OF_CALLS = (
 )
 REASONS = (*dict.fromkeys((*CD40L.guard, *OF_CALLS, *(code for assay in ASSAYS.values() for code in assay.guard))),)
 CELLS = (B_CELLS, MONOCYTES)
-NAME, CODE = r"[A-Za-z0-9][A-Za-z0-9._-]*", r"[A-Z][A-Z0-9_]*"
+CODE = r"[A-Z][A-Z0-9_]*"
 
 Answer = Annotated[str, one_of("yes", "no", "unknown")]
 Stimulation = Annotated[str, one_of("stimulated", "unstimulated")]
