@@ -9,7 +9,7 @@ import pytest
 
 from cd40l_flow.assay.effects import ALL_CALLS, NO_CALLS, NORMAL
 from cd40l_flow.assay.lookup import current_assay
-from cd40l_flow.cohort.laboratory import Spread
+from cd40l_flow.cohort.reference_types import Spread
 from cd40l_flow.decision.applied import Guard
 from cd40l_flow.decision.case import (
     Activation,
@@ -294,7 +294,7 @@ def test_a_control_two_sd_off_is_warned_of_and_three_off_has_failed() -> None:
 
 
 def test_few_controls_make_no_chart() -> None:
-    few = {"CD154": {"percent_positive": Spread(19, 90.0, 1.0, log=False)}}
+    few = {"CD154": {"percent_positive": Spread(count=19, mean=90.0, sd=1.0, log=False)}}
     case = replace(charted(percent_positive=99.0), laboratory=replace(LABORATORY, spreads=few))
     assert judge(case).call == "NORMAL"
 

@@ -16,7 +16,8 @@ import numpy as np
 
 from cd40l_flow.assay.b_cell_limits import BCellLimits
 from cd40l_flow.assay.memory_b.age_table import BANDS, NAME, band_at
-from cd40l_flow.cohort.laboratory import AgeKnot, ByAge
+from cd40l_flow.cohort.laboratory import ByAge
+from cd40l_flow.cohort.reference_types import AgeKnot
 from cd40l_flow.mixture.proportion import Z95
 
 OWN = "the laboratory's own"
@@ -127,7 +128,7 @@ def _published() -> tuple[AgeKnot, ...]:
     knots = []
     for band in BANDS:
         low, high = logit(band.switched_low), logit(band.switched[1])
-        knots.append(AgeKnot(band.knot, (low + high) / 2, (high - low) / (2 * Z95), Z95))
+        knots.append(AgeKnot(age_months=band.knot, mu=(low + high) / 2, sd=(high - low) / (2 * Z95), factor=Z95))
     return tuple(knots)
 
 

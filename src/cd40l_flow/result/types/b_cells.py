@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from cd40l_flow.result.types.fields import Count, Fraction, Percent, Record, doc
+from cd40l_flow.base.records import Count, Fraction, Percent, Record, doc
 
 
 class Share(Record, frozen=True):

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from cd40l_flow.result.types.fields import Count, Fraction, NotNegative, Percent, Reagent, Record, doc
+from cd40l_flow.base.records import Count, Fraction, NotNegative, Percent, Record, doc
+from cd40l_flow.result.types.fields import Reagent
 
 
 class Shape(Record, frozen=True):
