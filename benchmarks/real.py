@@ -195,7 +195,8 @@ Coverage of 95 % intervals is **{_percent([one.covered for one in every])}** in 
 whose upper 95 % bound lies below {100 * LEAST:g} %. *Shape known* is the RMS of the same fit where the law's shape, but
 not its level nor the background's shift, is known from {KNOWN:,} cells. The control's column is of its own fit, which
 has no control. *Wrong* are calls of one reagent that contradict the mixture (a mosaic below 15 % may be called
-normal): {wrong} of {called:,} that were called. *Doubt* is the share of fits that give an error of the model, or are at a bound.
+normal): {wrong} of {called:,} that were called. *Doubt* is the share of fits that give an error of the model, or are
+at a bound.
 
 | stain | control | cells | RMS | bias | shape known | RMS / it | covered | width | control covered | wrong | doubt |
 |---|---|---|---|---|---|---|---|---|---|---|---|
