@@ -17,6 +17,7 @@ from cd40l_flow.decision.case import (
     ControlCase,
 )
 from cd40l_flow.decision.guards import apply_guards, control_failures, tubes_lacking
+from cd40l_flow.decision.independence import Dependence
 from cd40l_flow.mixture.histogram import centres
 from cd40l_flow.mixture.model import Anchor
 from cd40l_flow.mixture.resting import Stimulated
@@ -94,6 +95,21 @@ def test_a_mosaic_that_is_one_among_strongly_stimulated_cells_stays_one() -> Non
     # Some of the others are among these cells still: the odds of a call are not enough.
     assert judge(dependent("cd69", 1.5, inner_odds=9.1)).call == "INDETERMINATE"
     assert judge(dependent("cd69", 1.5, inner_odds=9.3)).call == "MOSAIC"
+
+
+def test_no_mosaic_is_seen_where_even_the_strongest_cells_were_hardly_stimulated() -> None:
+    """Negatives that follow CD69 to its upper end, or CD69 far below the controls', leave a mosaic open."""
+    persists = dependent("cd69", 1.5, inner_odds=9.3)
+    assert judge(persists).call == "MOSAIC"
+    one = persists.independence["CD154"]
+    for ratio, call in ((0.59, "MOSAIC"), (0.61, "INDETERMINATE")):
+        goes_on = {"CD154": replace(one, strong=Dependence(ratio, 0.2))}
+        assert judge(replace(persists, independence=goes_on)).call == call
+    assert persists.control is not None
+    theirs = replace(persists.control, activation_median={"CD154": 3000.0})
+    for median, call in ((1000.0, "MOSAIC"), (980.0, "INDETERMINATE"), (None, "MOSAIC")):
+        mine = persists.activation | {"CD154": replace(persists.activation["CD154"], median=median)}
+        assert judge(replace(persists, control=theirs, activation=mine)).call == call
 
 
 def test_weakly_stimulated_cells_are_not_reduced_and_other_t_cells_do_not_matter() -> None:

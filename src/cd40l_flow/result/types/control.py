@@ -113,3 +113,7 @@ class Control(Record, frozen=True):
         dict[Reagent, list[str]],
         doc("Why single reagents of the control failed, in words: reagent to texts, of those in failures."),
     ]
+    activation_median: Annotated[
+        dict[Reagent, float],
+        doc("Reagent to CD69 median of stimulated CD3+CD8- cells, compensated linear."),
+    ] = {}
