@@ -48,8 +48,9 @@ table that decided.
 SHARES_READ = """\
 The printed limits count CD27+IgD- cells. IgM-only cells are among these, and people who cannot switch may have them. So
 SWITCHED_NORMAL rests on cells without IgM; near the limit SWITCHED_LOW needs both shares, far below it (less than
-`switched_part_min` of it) the share without IgM is enough; and SWITCHED_ABSENT is not said where two markers would call
-the sample normal (it is SWITCHED_LOW, with `IGM_ONLY`). Where IgM does not tell, the two-marker share decides, and
+`switched_part_min` of it) the share without IgM is enough; and where two markers would call the sample normal,
+SWITCHED_ABSENT is said only if IgM-only cells are as bright as cells with IgM of their own (`igm_only_level_min`; else
+it is SWITCHED_LOW, with `IGM_ONLY`). Where IgM does not tell, the two-marker share decides, and
 SWITCHED_NORMAL must hold without `igm_only_points` of it. Without an age the limits are the strictest of any age.
 When no rule holds: `BETWEEN_LIMITS`.
 """

@@ -49,6 +49,7 @@ class Memory(Record, frozen=True):
     limit_absent: Annotated[Percent | None, doc("Switched share below which the cells count as absent at this age.")]
     age_median: Annotated[Percent | None, doc("Median of healthy people at this age.")]
     table: Annotated[str, doc("Which table of healthy people decided.")]
+    igm_only_median: Annotated[float | None, doc("Median of IgM on CD27+IgD-IgM+ cells, linear; null of few.")] = None
 
 
 def deciding(memory: Memory) -> str:
