@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from benchmarks.mixture import limits, rms
 from benchmarks.real_cells import MAKERS, SHIFT_MAX, Blood, Stain, binned, stains
-from benchmarks.sample_case import judged
+from benchmarks.sample_case import REAGENT, judged
 from benchmarks.timing import ROOT
 
 from cd40l_flow.base.model import Floats
@@ -117,7 +117,7 @@ def measured(stain: Stain, values: Floats, tube: Floats, control: Expression | N
     bins = limits().mixture.bins
     anchor = Anchor(histogram(stain.scale.forward(tube), bins), "isotype", ("b.fcs",), exact=True, floor=stain.floor)
     lent = None if control is None else control_terms(control, limits())
-    return fit(TargetCells(values, tube), anchor, stain.scale, limits(), control=lent)
+    return fit(TargetCells(values, tube), anchor, stain.scale, limits(), reagent=REAGENT, control=lent)
 
 
 def titrated(cell: Cell, seed: int, number: int) -> Titrated:
