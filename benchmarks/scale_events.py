@@ -86,7 +86,7 @@ def write(sizes: Sequence[int], rounds: int, out: Path, arguments: Sequence[str]
 
 def prepare(directory: Path, events: int) -> list[str]:
     """Write a control and a sample, analyse the control, and return the command that analyses the sample."""
-    from cd40l_flow.cohort.job import job_to_json
+    from cd40l_flow.cohort.job import planned, write_job
     from cd40l_flow.cohort.plan import load_plan
     from cd40l_flow.simulate.cohort import Scenario
     from cd40l_flow.simulate.write import write_cohort
@@ -112,7 +112,8 @@ def prepare(directory: Path, events: int) -> list[str]:
     results = {name: directory / "results" / "samples" / name / "result.json" for name in ("C01", "P01")}
     commands = {
         name: [
-            *(sys.executable, "-m", "cd40l_flow.cli.main", "analyse", "--job", job_to_json(plan.job(name))),
+            *(sys.executable, "-m", "cd40l_flow.cli.main", "analyse"),
+            *("--job", str(write_job(planned(plan.job(name)), directory / "jobs"))),
             *("--result", str(path), "--densities", str(path.with_name("densities.npz"))),
         ]
         for name, path in results.items()
