@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from benchmarks.mixture import limits, rms
 from benchmarks.real_cells import MAKERS, SHIFT_MAX, Blood, Stain, binned, stains
-from benchmarks.sample_case import judged
+from benchmarks.sample_case import REAGENT, judged
 from benchmarks.timing import ROOT
 
 from cd40l_flow.base.model import Floats
@@ -117,7 +117,7 @@ def measured(stain: Stain, values: Floats, tube: Floats, control: Expression | N
     bins = limits().mixture.bins
     anchor = Anchor(histogram(stain.scale.forward(tube), bins), "isotype", ("b.fcs",), exact=True, floor=stain.floor)
     lent = None if control is None else control_terms(control, limits())
-    return fit(TargetCells(values, tube), anchor, stain.scale, limits(), control=lent)
+    return fit(TargetCells(values, tube), anchor, stain.scale, limits(), reagent=REAGENT, control=lent)
 
 
 def titrated(cell: Cell, seed: int, number: int) -> Titrated:
@@ -125,16 +125,14 @@ def titrated(cell: Cell, seed: int, number: int) -> Titrated:
     stain = stains()[cell.stain]
     random = np.random.default_rng((seed, list(MAKERS).index(cell.stain), len(cell.kind), cell.n, number))
     blood = Blood.of(stain, random, halves=cell.kind == HALVES)
-    how = {}
+    level = spread = 1.0
     if cell.kind == DIFFERS:
-        how = {
-            "level": math.exp(random.normal(0.0, BETWEEN_LEVELS)),
-            "spread": math.exp(random.normal(0.0, BETWEEN_SPREADS)),
-        }
+        level = math.exp(random.normal(0.0, BETWEEN_LEVELS))
+        spread = math.exp(random.normal(0.0, BETWEEN_SPREADS))
     truth = FRACTIONS[number % len(FRACTIONS)]
     most = HALF_SIZES[-1] if cell.kind == HALVES else CONTROL_CELLS
     theirs = measured(stain, blood.sample(random, most, HEALTHY, control=True), blood.tube(random, TUBE_CELLS), None)
-    values = blood.sample(random, cell.n, truth, **how)
+    values = blood.sample(random, cell.n, truth, level=level, spread=spread)
     tube = blood.tube(random, TUBE_CELLS)
     start = time.process_time()
     own = measured(stain, values, tube, theirs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from benchmarks.physical import SCALE, Physics
@@ -92,7 +93,7 @@ def measured(
 
 
 def lent_control(
-    physics: Physics, robust_sd: float, random: np.random.Generator, **how: float
+    physics: Physics, robust_sd: float, random: np.random.Generator, **how: Any
 ) -> tuple[Expression, ControlExpression]:
     """Return one simulated healthy control, and what it lends; ``how`` as for a sample, the negative fraction too."""
     negative = how.pop("negative_fraction", 0.1)

@@ -82,7 +82,7 @@ def whole_result(part: Mapping[str, Any]) -> Result:
         "metadata": base["metadata"] | part.get("metadata", {}),
         "lent": part["lent"] and lent | part["lent"] if "lent" in part else base["lent"],
     }
-    return as_result(base | part | changed)
+    return as_result({**base, **part, **changed})
 
 
 def many_controls(count: int, seed: int = 1, **changes: Any) -> list[dict[str, Any]]:

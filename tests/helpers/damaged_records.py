@@ -411,7 +411,7 @@ def _number(text: str) -> bool:
     return math.isfinite(float(text))
 
 
-class quiet(redirect_stderr):
+class quiet(redirect_stderr[io.StringIO]):
     """Keep what is told on standard error to itself."""
 
     def __init__(self) -> None:
