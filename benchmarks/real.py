@@ -64,6 +64,7 @@ class Titrated:
     known: float
     doubted: bool
     call: str
+    expressing: int
     seconds: float
 
     @property
@@ -73,11 +74,16 @@ class Titrated:
 
     @property
     def wrong(self) -> bool:
-        """Whether the call contradicts the mixture: fewer expressing cells, all at their own level."""
+        """Whether the call contradicts the mixture: fewer expressing cells, all at their own level.
+
+        Too few of them to be told as a second kind (`minor_quantify`) leave ABSENT.
+        """
         mutant = 1 - (1 - self.truth) / (1 - HEALTHY)
         if mutant <= 0:
             return self.call in ("MOSAIC", "REDUCED", "ABSENT", "FUNCTIONAL_DEFECT")
         right = ("MOSAIC", "NORMAL") if mutant < 0.15 else ("MOSAIC",)
+        if self.expressing < limits().guards.minor_quantify:
+            right = ("MOSAIC", "ABSENT")
         return self.call in NO_WRONG and self.call not in right
 
 
@@ -149,6 +155,7 @@ def titrated(cell: Cell, seed: int, number: int) -> Titrated:
         known=best_known(cell.stain, own.counts, tube),
         doubted=bool(own.at_bound) or own.converged is False or _known(own.model_error) > 0,
         call=called.subcall.call,
+        expressing=round((1 - truth) * cell.n),
         seconds=seconds,
     )
 
@@ -193,8 +200,8 @@ Coverage of 95 % intervals is **{_percent([one.covered for one in every])}** in 
 whose upper 95 % bound lies below {100 * LEAST:g} %. *Shape known* is the RMS of the same fit where the law's shape, but
 not its level nor the background's shift, is known from {KNOWN:,} cells. The control's column is of its own fit, which
 has no control. *Wrong* are calls of one reagent that contradict the mixture (a mosaic below 15 % may be called
-normal): {wrong} of {called:,} that were called. *Doubt* is the share of fits that give an error of the model, or are
-at a bound.
+normal, one of fewer than {limits().guards.minor_quantify} expressing cells absent):
+{wrong} of {called:,} that were called. *Doubt* is the share of fits that give an error of the model, or are at a bound.
 
 | stain | control | cells | RMS | bias | shape known | RMS / it | covered | width | control covered | wrong | doubt |
 |---|---|---|---|---|---|---|---|---|---|---|---|

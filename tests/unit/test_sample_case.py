@@ -8,6 +8,7 @@ from benchmarks.mixture_modality import Kind, draw
 from benchmarks.real import measured
 from benchmarks.real_cells import Stain
 from benchmarks.sample_case import judged, limits
+from numpy.typing import NDArray
 
 from cd40l_flow.decision.control import control_terms
 from cd40l_flow.signal.scale import Scale
@@ -34,3 +35,22 @@ def test_titrations_of_recorded_cells_are_called() -> None:
     control = measured(stain, np.concatenate([lit[:9000], dark[:1000]]), dark[10_000:15_000], None)
     sample = measured(stain, np.concatenate([lit[10_000:12_500], dark[1000:3500]]), dark[15_000:20_000], control)
     assert judged(sample, control_terms(control, limits())).name == "MOSAIC"
+
+
+@pytest.mark.parametrize(("dim", "seed"), [(0.1, 2), (0.25, 3), (0.25, 4), (0.4, 5)])
+def test_a_dim_continuum_of_healthy_people_is_no_residual_allele(dim: float, seed: int) -> None:
+    """Broad, skewed light with dim cells that no law fits: beside a control of half the level more of them show."""
+    random = np.random.default_rng((8, seed))
+
+    def cells(count: int, times: float) -> NDArray[np.float64]:
+        expressing = random.random(count) > 0.1
+        broad = 0.75 * random.standard_normal(count) - 0.3 * np.abs(random.standard_normal(count))
+        amount = 3000 * times * np.exp(broad)
+        amount *= np.where(random.random(count) < dim, random.beta(2.0, 3.0, count), 1.0)
+        return np.asarray(np.where(expressing, amount, 0.0) + 60 * random.standard_normal(count))
+
+    dark = 60 * random.standard_normal(10_000)
+    stain = Stain("made up", dark, dark, Scale(262144.0, 0.8, 4.5, 0.0, "made up"), None, np.zeros(dark.size))
+    control = measured(stain, cells(10_000, 1.0), dark[:5000], None)
+    sample = measured(stain, cells(20_000, 1.9), dark[5000:], control)
+    assert judged(sample, control_terms(control, limits())).subcall.call in ("NORMAL", "INDETERMINATE")
