@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.figures.binned import Counts, Densities, readable_ticks
 from cd40l_flow.figures.clouds import cloud, smoothed
+from cd40l_flow.figures.plots import PlotAxis, QuadrantPlot, Tick
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,10 +53,9 @@ class Person:
         """Say in words why a reagent is not drawn; ``usual`` where nothing more is known."""
         return self.whys.get(reagent) or self.why or usual or str(load_texts()["main_figure"]["not_measured"])
 
-    def plot(self, reagent: str) -> Mapping[str, Any] | None:
-        """Return the index entry of CD69 against a reagent's target, None where it was not measured."""
-        found = self.densities.index.get("scatter") or ()
-        return next((one for one in found if one["reagent"] == reagent), None)
+    def plot(self, reagent: str) -> QuadrantPlot | None:
+        """Return CD69 against a reagent's target, None where it was not measured."""
+        return self.densities.quadrants(reagent)
 
 
 _SQUARE = ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))
@@ -104,18 +104,17 @@ class Frame:
         self._missing.set_text(fill(why, 24))
         self._missing.set_visible(bool(why))
 
-    def scale(self, x: Mapping[str, Any] | None, y: Mapping[str, Any] | None) -> None:
-        """Draw the ticks of the axes, described as in the index; none of an axis that is None."""
+    def scale(self, x: PlotAxis | None, y: PlotAxis | None) -> None:
+        """Draw the ticks of the axes; none of an axis that is None."""
         segments: list[Any] = [_SQUARE]
         for which, axis in (("x", x), ("y", y)):
-            ticks = axis["ticks"] if axis is not None else ()
-            minor = axis.get("minor", ()) if axis is not None else ()
+            ticks, minor = (axis.ticks, axis.minor) if axis is not None else ((), ())
             for places, length in (([at for at, _ in ticks], 0.03), (minor, 0.015)):
                 segments += [((at, 0), (at, -length)) if which == "x" else ((0, at), (-length, at)) for at in places]
             self._write(which, ticks if self._worded[which] else ())
         self.frame.set_data(*_parted(segments))
 
-    def _write(self, which: str, ticks: Sequence[Any]) -> None:
+    def _write(self, which: str, ticks: Sequence[Tick]) -> None:
         """Write the words of the ticks of an axis, without those that would touch."""
         across = which == "x"
         wanted = readable_ticks(ticks, LETTER if across else 0.0, 0.0 if across else 0.1)
@@ -168,34 +167,34 @@ class Quadrants(Frame):
         """Show the cells of one person, or say what is missing."""
         words = load_texts()["main_figure"]
         plot = person.plot(reagent) if person is not None else None
-        counts = person.densities.counts(plot["kinds"].get(kind)) if person is not None and plot is not None else None
+        counts = person.densities.counts(plot.kinds.get(kind)) if person is not None and plot is not None else None
         there = counts is not None and plot is not None
         for artist in (self._picture, self._contours, self.upright, self.level, *self.percents):
             artist.set_visible(there)
         if person is None or plot is None or counts is None:
             # The axes of a row are the same: those of a panel without cells tell what the others have.
-            self.scale(None, plot["y"] if plot is not None else None)
+            self.scale(None, plot.y if plot is not None else None)
             lacking = _lacking(person, reagent, kind) if person is not None and plot is not None else ""
             self.lack(words["no_control"] if person is None else lacking or person.lack(reagent))
-            up = f"\n{plot['y']['label']}" if plot is not None else ""
+            up = f"\n{plot.y.label}" if plot is not None else ""
             self.name(title, y=f"{person.name}{up}" if person is not None else "")
             return
         self.lack("")
-        self.name(title, x=plot["x"]["label"], y=f"{person.name}\n{plot['y']['label']}")
-        self.scale(plot["x"], plot["y"])
+        self.name(title, x=plot.x.label, y=f"{person.name}\n{plot.y.label}")
+        self.scale(plot.x, plot.y)
         picture, contours = cloud(counts)
         self._picture.set_data(picture)
         self._contours.set_data(*(_parted(contours) if contours else ([], [])))
-        for line, at, upright in ((self.upright, plot["x_threshold"], True), (self.level, plot["y_threshold"], False)):
+        for line, at, upright in ((self.upright, plot.x_threshold, True), (self.level, plot.y_threshold, False)):
             line.set_visible(at is not None)
             if at is not None:
                 line.set_data(([at, at], [0, 1]) if upright else ([0, 1], [at, at]))
         for text, number in zip(self.percents, self._words_of(plot, kind), strict=True):
             text.set_text(number)
 
-    def _words_of(self, plot: Mapping[str, Any], kind: str) -> Sequence[str]:
+    def _words_of(self, plot: QuadrantPlot, kind: str) -> Sequence[str]:
         """Return what is written into the quadrants."""
-        return [f"{percent:.1f}" for percent in plot["percents"][kind]]
+        return [f"{percent:.1f}" for percent in plot.percents[kind]] if plot.percents else [""] * 4
 
 
 class Histograms(Frame):
@@ -222,11 +221,12 @@ class Histograms(Frame):
         theirs = control.densities.target(reagent) if control is not None else None
         curves: dict[str, Counts | None] = dict.fromkeys(HISTOGRAMS)
         if control is not None and theirs is not None:
-            curves["control"] = control.densities.counts(theirs["sample"])
+            curves["control"] = control.densities.counts(theirs.sample)
         if target is not None:
-            curves |= {name: patient.densities.counts(target[name]) for name in ("background", "sample")}
+            curves["background"] = patient.densities.counts(target.background)
+            curves["sample"] = patient.densities.counts(target.sample)
             if curves["background"] is None:
-                curves["unstimulated"] = patient.densities.counts(target["unstimulated"])
+                curves["unstimulated"] = patient.densities.counts(target.unstimulated)
         self._filled.set_visible(target is not None)
         for name, line in self.lines.items():
             counts = curves[name]
@@ -242,9 +242,9 @@ class Histograms(Frame):
         shown = target if target is not None else theirs
         usual = words["missing"]["stimulated"].format(reagent=reagent)
         self.lack("" if target is not None else patient.lack(reagent, usual))
-        self.name("", x=shown["axis"]["label"] if shown is not None else reagent)
-        self.scale(shown["axis"] if shown is not None else None, None)
-        at = target["threshold"] if target is not None else None
+        self.name("", x=shown.axis.label if shown is not None else reagent)
+        self.scale(shown.axis if shown is not None else None, None)
+        at = target.threshold if target is not None else None
         self.threshold.set_visible(at is not None)
         if at is not None:
             self.threshold.set_xdata([at, at])
@@ -283,8 +283,8 @@ def _lacking(person: Person, reagent: str, kind: str) -> str:
 
 def background_of(person: Person, reagent: str) -> str:
     """Return what the background of a reagent was taken from, in words, or nothing where it was not measured."""
-    target = person.densities.target(reagent) or {}
-    return str((target.get("names") or {}).get("background") or "")
+    target = person.densities.target(reagent)
+    return target.names.background if target is not None else ""
 
 
 def _heights(counts: Counts) -> Counts:
