@@ -28,6 +28,7 @@ from cd40l_flow.figures.plots import (
     read_index,
     written,
 )
+from cd40l_flow.result.making.failed import no_densities
 from cd40l_flow.result.record import read_record
 from helpers import report_samples as made
 from helpers.records import write_pair
@@ -89,11 +90,11 @@ def test_every_kind_of_panel_and_gate_is_read_as_it_was_written() -> None:
 
 
 def test_what_is_not_there_has_no_key() -> None:
-    panels = json.loads(written(index_of(panel_of(BandGate()), MissingPanel("viable", None))))["tubes"][0]["panels"]
+    panels = json.loads(written(index_of(panel_of(BandGate()), MissingPanel("viable", "no dye"))))["tubes"][0]["panels"]
     assert panels[0]["gate"] == {"kind": "band"}
     assert "outline" not in panels[0]
     assert panels[0]["evidence"] is None
-    assert panels[1] == {"population": "viable", "missing": None}
+    assert panels[1] == {"population": "viable", "missing": "no dye"}
 
 
 @pytest.mark.parametrize("sample", ["C01", "P05", "P08"])
@@ -119,6 +120,10 @@ def test_an_index_of_an_earlier_version_is_read() -> None:
     (drawing,) = draw_panels([panel], densities)
     assert [look for look, _ in drawing.marks].count("g-line") == 2
     assert len(contact_sheets([densities], 1)) == 2
+
+
+def test_a_sample_that_failed_has_nothing_to_draw() -> None:
+    assert read_index(str(no_densities()["index"])) == PlotIndex()
 
 
 def test_what_python_writes_and_json_lacks_is_read() -> None:

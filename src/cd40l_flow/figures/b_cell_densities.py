@@ -11,10 +11,10 @@ from cd40l_flow.assay.cd40.gates import MONOCYTES
 from cd40l_flow.assay.cd40.reagents import CD40, ISOTYPE
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.memory_b.reagents import FMO_CD27, MEMORY
-from cd40l_flow.base.model import NewArrays
+from cd40l_flow.base.model import NewArrays, Singles
 from cd40l_flow.figures.axes import Axis
 from cd40l_flow.figures.panels import fluorescence_axis
-from cd40l_flow.figures.plots import Cells, CurveNames, QuadrantPlot, TargetPlot
+from cd40l_flow.figures.plots import CellCounts, CurveNames, QuadrantPlot, TargetPlot
 from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.mixture.histogram import HIGH, LOW, histogram
 
@@ -65,7 +65,7 @@ def _subsets(gated: GatedSample, arrays: NewArrays) -> list[QuadrantPlot]:
     every = [tube for tubes in chosen.values() for tube in tubes]
     right, top = (_boundary(every, name) for name in ("igd_low", "cd27_low"))
     kinds: dict[str, str | None] = {}
-    cells: dict[str, Cells] = {}
+    cells: dict[str, CellCounts] = {}
     for reagent, tubes in chosen.items():
         kinds[reagent] = f"subsets_{reagent.lower().replace('-', '')}" if tubes else None
         if not tubes:
@@ -107,18 +107,20 @@ def _level(gated: GatedSample, population: str, key: str, arrays: NewArrays) -> 
     signal = stained[0].signal
     detector = signal.events.markers["target"]
     axis = Axis(f"{CD40} ({detector})", LOW, HIGH, gated.scales[detector])
-    values = {"sample": np.concatenate([tube.scaled("target", population) for tube in stained])}
+    arrays[f"{key}_sample"] = _binned([tube.scaled("target", population) for tube in stained])
     isotype = [tube.scaled("target", population) for tube in _of(gated, ISOTYPE, population, ("target",))]
-    background = np.concatenate(isotype) if isotype else None
-    threshold = None
-    if background is not None and background.size > 0:
-        threshold = axis.at(float(np.quantile(background, THRESHOLD)))
-        values["background"] = background
-    arrays |= {f"{key}_{name}": histogram(found, BINS).astype(np.float32) for name, found in values.items()}
+    there = any(values.size for values in isotype)
+    if there:
+        arrays[f"{key}_background"] = _binned(isotype)
     return TargetPlot(
         reagent=cells_key(KINDS[population]),
         axis=axis.describe(),
-        threshold=threshold,
+        threshold=axis.at(float(np.quantile(np.concatenate(isotype), THRESHOLD))) if there else None,
         names=CurveNames(ISOTYPE),
-        **{name: f"{key}_{name}" for name in values},
+        sample=f"{key}_sample",
+        background=f"{key}_background" if there else None,
     )
+
+
+def _binned(parts: Sequence[Singles]) -> Singles:
+    return histogram(np.concatenate(parts), BINS).astype(np.float32)

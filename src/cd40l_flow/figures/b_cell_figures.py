@@ -82,9 +82,9 @@ def _draw_ratios(axes: Axes, ratios: Sequence[tuple[str, Ratio | None]], limits:
     words = load_texts()["main_figure"]
     tops = [1.5, *(1.1 * found[2] for _, found in ratios if found is not None)]
     axes.set(xlim=(-0.5, len(ratios) - 0.5), ylim=(0, max(tops)))
-    low = limits.get("low")
-    if low is not None:
-        axes.axhspan(low, max(tops), color="#d9e6dd", lw=0, zorder=0.5)
+    usual = limits.get("low")
+    if usual is not None:
+        axes.axhspan(usual, max(tops), color="#d9e6dd", lw=0, zorder=0.5)
     for name in ("low", "absent"):
         limit = limits.get(name)
         if limit is None:

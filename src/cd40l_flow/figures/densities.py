@@ -127,21 +127,23 @@ def _target(gated: GatedSample, expression: Expression, arrays: NewArrays) -> Ta
         and CD8_NEGATIVE in tube.indices
     ]
     key = expression.reagent.lower().replace("-", "")
-    curves: dict[str, Floats | None] = {
-        "sample": _rebin(expression.counts),
-        "background": _rebin(expression.anchor.counts),
-        "unstimulated": histogram(np.concatenate(resting), BINS) if resting else None,
-        "fit_negative": _rebin(expression.expected[0]) if expression.expected is not None else None,
-        "fit_positive": _rebin(expression.expected[1]) if expression.expected is not None else None,
-    }
-    there = {name: counts for name, counts in curves.items() if counts is not None}
-    arrays |= {f"{key}_{name}": counts.astype(np.float32) for name, counts in there.items()}
+
+    def kept(name: str, counts: Floats) -> str:
+        """Keep an array, and return its name."""
+        arrays[f"{key}_{name}"] = counts.astype(np.float32)
+        return f"{key}_{name}"
+
+    fit = expression.expected
     return TargetPlot(
         reagent=expression.reagent,
         axis=axis.describe(),
         threshold=axis.at(expression.threshold_scaled),
         names=CurveNames(expression.anchor.source, "unstimulated CD3+CD8-"),
-        **{name: f"{key}_{name}" for name in there},
+        sample=kept("sample", _rebin(expression.counts)),
+        background=kept("background", _rebin(expression.anchor.counts)),
+        unstimulated=kept("unstimulated", histogram(np.concatenate(resting), BINS)) if resting else None,
+        fit_negative=kept("fit_negative", _rebin(fit[0])) if fit is not None else None,
+        fit_positive=kept("fit_positive", _rebin(fit[1])) if fit is not None else None,
     )
 
 

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.figures.binned import Counts, Densities, readable_ticks
 from cd40l_flow.figures.clouds import cloud, smoothed
-from cd40l_flow.figures.plots import PlotAxis, QuadrantPlot, Tick
+from cd40l_flow.figures.plots import Line, PlotAxis, QuadrantPlot, Tick
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.text import Text
+    from matplotlib.typing import LineStyleType
 
 KINDS = ("unstimulated", "background", "stimulated")
 INK, MUTED, LINE = "#1b2733", "#55616e", "#b02a1d"
@@ -29,7 +30,7 @@ SMALL, USUAL = 6.5, 7.5  # points
 LETTER = 0.045  # width of a letter of the ticks' words, of an axis of 1.2 inches
 MOST_WORDS = 170  # letters that fit into a panel
 # Okabe and Ito's hues; line style, width, colour and fill of each histogram.
-HISTOGRAMS: Mapping[str, tuple[Any, float, str, str | None]] = {
+HISTOGRAMS: Mapping[str, tuple[LineStyleType, float, str, str | None]] = {
     "control": ("-", 1.0, "#b35c00", None),
     "unstimulated": ((0, (1.2, 1.4)), 1.0, "#55616e", None),
     "background": ((0, (5, 2)), 1.0, "#222222", None),
@@ -58,10 +59,10 @@ class Person:
         return self.densities.quadrants(reagent)
 
 
-_SQUARE = ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))
+_SQUARE: Line = ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))
 
 
-def _parted(lines: Sequence[Any]) -> NDArray[np.float64]:
+def _parted(lines: Sequence[Line | Counts]) -> NDArray[np.float64]:
     """Return lines, each (points, 2), as one of (2, points) with gaps between them: one artist in place of many."""
     gap = np.full((1, 2), np.nan)
     points: NDArray[np.float64] = np.concatenate([part for line in lines for part in (np.asarray(line, float), gap)]).T
@@ -86,8 +87,9 @@ class Frame:
         }
         self._title = self._text(0.5, 1, (0, 3), USUAL, ha="center", va="bottom")
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 2}
-        words: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": SMALL, "color": MUTED, "zorder": 3}
-        self._missing = axes.text(0.5, 0.5, "", bbox=box, **words)
+        self._missing = axes.text(
+            0.5, 0.5, "", bbox=box, ha="center", va="center", fontsize=SMALL, color=MUTED, zorder=3
+        )
 
     def name(self, title: str, *, x: str = "", y: str = "") -> None:
         """Write the title and the names of the axes where they are worded."""
@@ -106,7 +108,7 @@ class Frame:
 
     def scale(self, x: PlotAxis | None, y: PlotAxis | None) -> None:
         """Draw the ticks of the axes; none of an axis that is None."""
-        segments: list[Any] = [_SQUARE]
+        segments: list[Line | Counts] = [_SQUARE]
         for which, axis in (("x", x), ("y", y)):
             ticks, minor = (axis.ticks, axis.minor) if axis is not None else ((), ())
             for places, length in (([at for at, _ in ticks], 0.03), (minor, 0.015)):
@@ -262,10 +264,9 @@ class _Slot:
     """A line and its name above a histogram: matplotlib's own legend takes a fifth of the time of a figure."""
 
     def __init__(self, axes: Axes, at: float) -> None:
-        place: dict[str, Any] = {"transform": axes.transAxes, "clip_on": False}
-        (self._line,) = axes.plot([at, at + 0.07], [1.05, 1.05], **place)
-        words: dict[str, Any] = {"ha": "left", "va": "center", "fontsize": SMALL, "color": INK}
-        self._text = axes.text(at + 0.085, 1.05, "", transform=axes.transAxes, **words)
+        place = axes.transAxes
+        (self._line,) = axes.plot([at, at + 0.07], [1.05, 1.05], transform=place, clip_on=False)
+        self._text = axes.text(at + 0.085, 1.05, "", transform=place, ha="left", va="center", fontsize=SMALL, color=INK)
 
     def show(self, name: str, words: str, *, there: bool) -> None:
         """Show the look of a histogram and its name, or nothing of one that is not drawn."""

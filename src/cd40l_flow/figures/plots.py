@@ -19,7 +19,7 @@ Tick = tuple[float, str]
 Point = tuple[float, float]
 Line = tuple[Point, ...]
 Percents = tuple[float, float, float, float]
-Cells = tuple[int, int, int, int]
+CellCounts = tuple[int, int, int, int]
 # The key that tells kinds of panels apart while an index is read or written.
 _KIND = "panel"
 
@@ -98,7 +98,7 @@ class MissingPanel(PlotRecord, frozen=True, tag_field=_KIND, tag="missing"):
     """A panel that could not be drawn."""
 
     population: Annotated[str, doc("The population that its gate would define.")]
-    missing: Annotated[str | None, doc("Why, in words.")]
+    missing: Annotated[str, doc("Why, in words.")]
 
 
 AnyPanel = Panel | MissingPanel
@@ -158,7 +158,7 @@ class QuadrantPlot(PlotRecord, frozen=True):
     y_threshold: Annotated[float | None, doc("Place of the threshold on y.")]
     kinds: Annotated[dict[str, str | None], doc("Kind of tube to its array, (96, 96) counts, [x, y].")]
     percents: Annotated[dict[str, Percents] | UnsetType, doc("Kind to percent, 0 to 100, in each quadrant.")] = UNSET
-    cells: Annotated[dict[str, Cells] | UnsetType, doc("Kind to B cells in each quadrant.")] = UNSET
+    cells: Annotated[dict[str, CellCounts] | UnsetType, doc("Kind to B cells in each quadrant.")] = UNSET
     unstimulated_reagent: Annotated[
         str | None | UnsetType, doc("Reagent of the unstimulated tube shown, which may be another's.")
     ] = UNSET
@@ -204,7 +204,7 @@ def read_index(text: str) -> PlotIndex:
 
 def _panels(plain: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the panels of a plain index; which kind one is stands in no file, for it is told by the key `missing`."""
-    return (panel for tube in plain.get("tubes", ()) for panel in tube["panels"])
+    return (panel for tube in plain.get("tubes", ()) for panel in tube.get("panels", ()))
 
 
 def _of_numpy(value: Any) -> Any:
