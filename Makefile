@@ -45,7 +45,7 @@ lock: $(INSTALLED) ## resolve the dependencies of pyproject.toml anew
 	$(COMPILE) pyproject.toml --constraint requirements.lock --output-file container/requirements.lock
 	$(COMPILE) container/build.in --constraint requirements.lock --output-file container/build.lock
 
-schema: $(INSTALLED) ## write the JSON Schemas of result.json and run.json from their types, and the limits in config/ from their table
+schema: $(INSTALLED) ## write the JSON Schemas of result, run and reference from their types, and the limits in config/ from their table
 	$(BIN)/python -P -m cd40l_flow.assay.limit_pages config
 	$(BIN)/python -P -m cd40l_flow.result.types.json_schema workflow/schemas
 

@@ -95,7 +95,8 @@ def cohort(seed: int, samples: int, instruments: Sequence[str]) -> list[tuple[in
     while len(order) < samples:
         order += [SCENARIOS[index] for index in random.permutation(len(SCENARIOS))]
     levels = random.permutation(np.exp(np.linspace(math.log(DIMMEST), math.log(BRIGHTEST), samples // SAMPLES_A_RUN)))
-    order, runs, turn = order[:samples], [], 0
+    order, turn = order[:samples], 0
+    runs: list[tuple[int, Scenario, list[Scenario], float]] = []
     while order:
         instrument = instruments[turn % len(instruments)]
         turn += 1

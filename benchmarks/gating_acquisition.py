@@ -82,7 +82,7 @@ def _cut(known: Known, events: Events) -> Mask:
 
 def _margins(events: Events) -> Mask:
     mask: Mask = np.zeros(len(events.values), dtype=np.bool_)
-    for name in (events.scatter.fsc, events.scatter.ssc):
+    for name in filter(None, (events.scatter.fsc, events.scatter.ssc)):  # mass cytometry has none
         detector = events.header.detector(name)
         mask |= at_the_top(events.column(name), detector.maximum - 1.0 if detector else np.inf)
     return mask

@@ -69,6 +69,8 @@ def _kinds_of_sides(tube: GatedTube, true: Mask) -> list[list[Side]]:
             found = sign * boundary.value if boundary else np.inf
             sides.append(Side(gate, np.nan_to_num(sign * ratio, nan=np.inf), found))
     scatter = signal.events.scatter
+    if scatter.fsc is None or scatter.ssc is None:  # mass cytometry
+        return [sides]
     points = np.column_stack([signal.detector(scatter.fsc), signal.detector(scatter.ssc)])
     kinds = [[*sides, Side("lymphocytes", _distance(points, points[true]), np.inf)]]
     if tube.scatter_gate is not None:

@@ -16,7 +16,8 @@ from typing import Any
 import flowkit as fk
 from benchmarks.gating_samples import cohort, gated
 
-from cd40l_flow.assay.cd40l.gates import ACTIVATED, CD3_POSITIVE, CD8_NEGATIVE, LYMPHOCYTES, SINGLETS, VIABLE
+from cd40l_flow.assay.cd40l.gates import ACTIVATED, CD3_POSITIVE, CD8_NEGATIVE
+from cd40l_flow.assay.shared_gates import LYMPHOCYTES, SINGLETS, VIABLE
 from cd40l_flow.base.model import Events
 from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.fcs.spillover import FROM_FILE

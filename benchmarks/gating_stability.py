@@ -136,12 +136,12 @@ def section(found: Sequence[Stability], resamples: int) -> str:
     gates = sorted({gate for one in found for gate in one.moves})
     rows = []
     for gate in gates:
-        values = np.array([move for one in found for move in one.moves.get(gate, ())])
+        places = np.array([move for one in found for move in one.moves.get(gate, ())])
         files = [(float(np.quantile(one.moves[gate], 0.95)), one.name) for one in found if one.moves.get(gate)]
         worst, where = max(files)
         over = sum(place > LEAST_MOVE for place, _ in files)
         rows.append(
-            f"| {gate} | {np.median(values):.4f} | {np.quantile(values, 0.95):.4f} | {worst:.4f} ({where}) "
+            f"| {gate} | {np.median(places):.4f} | {np.quantile(places, 0.95):.4f} | {worst:.4f} ({where}) "
             f"| {over} of {len(files)} |"
         )
     changes = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from benchmarks.independent_cells import LAWS, Bench, Person, Stain
@@ -109,7 +110,7 @@ def _with(**ranges: tuple[float, float] | float) -> Change:
     """Return a change that draws each value evenly from its range; a number stands for itself."""
 
     def change(person: Person, random: Draw) -> Person:
-        drawn = {k: float(random.uniform(*v)) if isinstance(v, tuple) else v for k, v in ranges.items()}
+        drawn: dict[str, Any] = {k: float(random.uniform(*v)) if isinstance(v, tuple) else v for k, v in ranges.items()}
         return replace(person, **drawn)
 
     return change

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.timing import ROOT
 
 from cd40l_flow.cli.main import main as command
-from cd40l_flow.cohort.job import job_to_json
+from cd40l_flow.cohort.job import planned, write_job
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.interop.export import export_gates
 from cd40l_flow.interop.readback import Row
@@ -48,7 +48,7 @@ def exported(directory: Path) -> Iterator[tuple[str, list[Row]]]:
         controls = [str(folder.parent / other / "result.json") for other in sorted(job.controls)]
         controls = controls if job.sample.role == "test" else []
         arguments = ["--result", str(folder / "result.json"), "--densities", str(folder / "densities.npz")]
-        command(["analyse", "--job", job_to_json(job), "--controls", *controls, *arguments])
+        command(["analyse", "--job", str(write_job(planned(job))), "--controls", *controls, *arguments])
         result = read_record(folder / "result.json")
         yield name, export_gates(result, job, *(folder / file for file in FILES))
 

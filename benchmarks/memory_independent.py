@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from benchmarks.memory_independent_cells import (
@@ -121,7 +122,8 @@ def _all(*changes: Change) -> Change:
 
 def _set(**ranges: tuple[float, float]) -> Change:
     def change(blood: Blood, random: Draw) -> Blood:
-        return replace(blood, **{name: float(random.uniform(*ends)) for name, ends in ranges.items()})
+        drawn: dict[str, Any] = {name: float(random.uniform(*ends)) for name, ends in ranges.items()}
+        return replace(blood, **drawn)
 
     return change
 

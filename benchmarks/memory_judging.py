@@ -198,9 +198,10 @@ def goals_table(found: Sequence[Judged]) -> str:
 def group_table(found: Sequence[Judged], name: str, key: Callable[[Judged], str]) -> str:
     """Return a table with a row for each group, in order of appearance."""
     head = (
-        f"| {name} | samples | plain | plain and right | dangerous | intervals that cover | RMS over binomial | calls |"
+        f"| {name} | samples | plain | plain and right | called | called and right | dangerous | intervals that cover "
+        "| RMS over binomial | calls |"
     )
-    rows = [head, "|---|---:|---:|---:|---:|---:|---:|---|"]
+    rows = [head, "|---|---:|---:|---:|---:|---:|---:|---:|---:|---|"]
     for group in dict.fromkeys(key(one) for one in found):
         own = [one for one in found if key(one) == group]
         plain, called = [one for one in own if one.plain], [one for one in own if one.call in (NORMAL, LOW, ABSENT)]

@@ -73,7 +73,7 @@ class Mutant:
         return ast.unparse(ast.fix_missing_locations(tree))
 
 
-def changes(node: ast.AST) -> Iterator[ast.AST]:
+def changes(node: ast.AST) -> Iterator[ast.expr]:
     """Yield what a node may be changed to."""
     if isinstance(node, ast.Compare) and len(node.ops) == 1:
         kinds = [SWAPPED]
@@ -90,15 +90,17 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
         yield ast.BoolOp(ast.And() if isinstance(node.op, ast.Or) else ast.Or(), node.values)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         yield node.operand
-    elif isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        yield ast.Constant(node.value + 1 if isinstance(node.value, int) else 1.5 * node.value or 0.5)
+    elif isinstance(node, ast.Constant) and type(node.value) is int:  # not bool
+        yield ast.Constant(node.value + 1)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, float):
+        yield ast.Constant(1.5 * node.value or 0.5)
     elif isinstance(node, ast.Name) and node.id in NAMES:
         yield ast.Name(NAMES[node.id])
     elif isinstance(node, ast.Attribute) and node.attr in NAMES and ast.unparse(node.value) == "np":
         yield ast.Attribute(node.value, NAMES[node.attr])
 
 
-def sites(node: ast.AST) -> Iterator[tuple[ast.AST, str, int | None, ast.AST]]:
+def sites(node: ast.AST) -> Iterator[tuple[ast.AST, str, int | None, ast.expr]]:
     """Yield what can be changed below a node: the parent, the field, the index in a list, what to put there.
 
     Annotations, asserts, texts and indices of arrays are left alone.

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -119,15 +119,15 @@ def simulate(directory: Path, samples: int, events: int) -> None:
     from cd40l_flow.simulate.cohort import Scenario
     from cd40l_flow.simulate.write import write_cohort
 
-    sizes = dict.fromkeys(("events", "background_events", "unstimulated_events"), events)
-    cohort = [Scenario("C01", role="control", sex="F", **sizes)]
+    boy = Scenario("P000", events=events, background_events=events, unstimulated_events=events)
+    cohort = [replace(boy, sample="C01", role="control", sex="F")]
     for number in range(1, samples):
-        kind = {}
+        one = replace(boy, sample=f"P{number:03d}")
         if number % MOSAIC_EVERY == 0:
-            kind = {"sex": "F", "negative_fraction": 0.5}
+            one = replace(one, sex="F", negative_fraction=0.5)
         elif number % ABSENT_EVERY == 0:
-            kind = {"negative_fraction": 0.99, "expression_level": 0.05}
-        cohort.append(Scenario(f"P{number:03d}", **sizes, **kind))
+            one = replace(one, negative_fraction=0.99, expression_level=0.05)
+        cohort.append(one)
     write_cohort(directory, SEED, cohort=cohort)
 
 

@@ -41,7 +41,7 @@ def strategy(result: dict[str, Any], tube: dict[str, Any], matrix: flowkit.Matri
     add(flowkit.gates.PolygonGate("lymphocytes", scatter, polygon), ("root",))
     wedge = [(0.0, 0.0), (top, top * low), (top, top * high)]
     pulse = [flowkit.Dimension(name) for name in ("FSC-H", "FSC-A")]
-    path = ("root", "lymphocytes")
+    path: tuple[str, ...] = ("root", "lymphocytes")
     add(flowkit.gates.PolygonGate("singlets", pulse, wedge), path)
     path = (*path, "singlets")
     for marker, gate, below in (

@@ -167,7 +167,7 @@ def speed_tables(large: Path, integers: Path) -> dict[str, str]:
     size = large.stat().st_size / (1 << 20)
     limit = 1.3 * size + 80
     memory = [f"| `cd40l-flow inspect` | {inspected.seconds:.1f} | {inspected.peak_mb:.0f} |"]
-    small = []
+    small: list[str] = []
     for reader in READERS:
         if reader == "FlowIO, relaxed":
             continue

@@ -87,7 +87,7 @@ def judge(seed: int, stain: str, number: int) -> list[Judged]:
         control, _ = analyse(plan.job("C01"), {})
         results = [analyse(plan.job(sample), {"C01": control})[0] for sample, _ in people[1:]]
     return [
-        Judged(stain, kind, number, str(result["call"]), tuple(result["reasons"]))
+        Judged(stain, kind, number, result.call, tuple(result.reasons))
         for kind, result in zip(KINDS, results, strict=True)
     ]
 

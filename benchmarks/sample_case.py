@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from benchmarks.physical import SCALE, Physics
 
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.model import Sample
+from cd40l_flow.decision.assess import beside_controls
 from cd40l_flow.decision.calls import SubCall, decide
 from cd40l_flow.decision.case import Activation, Case, ControlCase, TubeCheck
-from cd40l_flow.decision.compare import compare
 from cd40l_flow.decision.control import control_terms
 from cd40l_flow.decision.guards import apply_guards
-from cd40l_flow.decision.quality import usable_fit
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.measures import TargetCells, fit
 from cd40l_flow.mixture.model import Anchor, Comparison, ControlExpression, Expression
@@ -93,7 +93,7 @@ def measured(
 
 
 def lent_control(
-    physics: Physics, robust_sd: float, random: np.random.Generator, **how: float
+    physics: Physics, robust_sd: float, random: np.random.Generator, **how: Any
 ) -> tuple[Expression, ControlExpression]:
     """Return one simulated healthy control, and what it lends; ``how`` as for a sample, the negative fraction too."""
     negative = how.pop("negative_fraction", 0.1)
@@ -103,8 +103,7 @@ def lent_control(
 
 def judged(expression: Expression, control: ControlExpression) -> Judged:
     """Return a sample beside its control, called by the guards and rules of one reagent."""
-    by_fit = usable_fit(expression, limits())
-    comparison = compare(expression, control, limits(), by_fit=by_fit)
+    comparisons, joint = beside_controls({REAGENT: expression}, {REAGENT: control}, {REAGENT: limits()})
     case = Case(
         sample=SUBJECT,
         alone=False,
@@ -113,10 +112,11 @@ def judged(expression: Expression, control: ControlExpression) -> Judged:
         missing={},
         unstimulated_missing=False,
         reagents={REAGENT: expression},
-        comparisons={REAGENT: comparison},
+        comparisons=comparisons,
         activation={REAGENT: ACTIVE},
         checks=STEADY,
         control=ControlCase(("C01",), {REAGENT: control}, {REAGENT: 95.0}, ()),
+        joint=joint,
     )
     decision = decide(case, apply_guards(case, limits()), limits(), require_function=True)
-    return Judged(expression, comparison, decision.subcalls[REAGENT])
+    return Judged(expression, comparisons[REAGENT], decision.subcalls[REAGENT])

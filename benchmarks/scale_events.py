@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -73,7 +73,8 @@ def write(sizes: Sequence[int], rounds: int, out: Path, arguments: Sequence[str]
                 found[size].append(watch(command, Path(folder) / str(size)))
     rows = {
         size: Row(
-            *(statistics.median(part) for part in zip(*((one.user, one.system) for one in taken), strict=True)),
+            statistics.median(one.user for one in taken),
+            statistics.median(one.system for one in taken),
             max(one.memory for one in taken),
         )
         for size, taken in found.items()
@@ -85,19 +86,23 @@ def write(sizes: Sequence[int], rounds: int, out: Path, arguments: Sequence[str]
 
 def prepare(directory: Path, events: int) -> list[str]:
     """Write a control and a sample, analyse the control, and return the command that analyses the sample."""
-    from cd40l_flow.cohort.job import job_to_json
+    from cd40l_flow.cohort.job import planned, write_job
     from cd40l_flow.cohort.plan import load_plan
     from cd40l_flow.simulate.cohort import Scenario
     from cd40l_flow.simulate.write import write_cohort
 
-    sizes = {"background_events": OTHERS, "unstimulated_events": OTHERS}
     # The second reagent's tube has as many events as the first's: leave it and what belongs to it out.
-    tubes = {"stimulated": ("CD154", "isotype"), **sizes}
-    cohort = [
-        Scenario("C01", role="control", sex="F", events=OTHERS, **tubes),
-        Scenario("P01", sex="F", negative_fraction=0.5, events=events, **tubes),
-    ]
-    write_cohort(directory, SEED, cohort=cohort)
+    control = Scenario(
+        "C01",
+        role="control",
+        sex="F",
+        events=OTHERS,
+        background_events=OTHERS,
+        unstimulated_events=OTHERS,
+        stimulated=("CD154", "isotype"),
+    )
+    sample = replace(control, sample="P01", role="test", negative_fraction=0.5, events=events)
+    write_cohort(directory, SEED, cohort=[control, sample])
     config = directory / "config" / "config.yaml"
     plan_of = config.read_text(encoding="utf-8").replace("fcs_dir: fcs", f"fcs_dir: {directory / 'fcs'}")
     for name in ("samples", "tubes", "overrides"):
@@ -107,7 +112,8 @@ def prepare(directory: Path, events: int) -> list[str]:
     results = {name: directory / "results" / "samples" / name / "result.json" for name in ("C01", "P01")}
     commands = {
         name: [
-            *(sys.executable, "-m", "cd40l_flow.cli.main", "analyse", "--job", job_to_json(plan.job(name))),
+            *(sys.executable, "-m", "cd40l_flow.cli.main", "analyse"),
+            *("--job", str(write_job(planned(plan.job(name)), directory / "jobs"))),
             *("--result", str(path), "--densities", str(path.with_name("densities.npz"))),
         ]
         for name, path in results.items()

@@ -309,9 +309,9 @@ def page(
             "| quantity | truth | estimate | 95 % interval | holds it |",
             "|---|---:|---:|---:|---|",
         ]
-        for name, truth, one in rows:
-            verdict = "yes" if holds(one, truth) else "**no**"
-            told.append(f"| {name} | {truth:.4g} | {one.value:.4g} | {_end(one.low)} to {_end(one.high)} | {verdict} |")
+        for name, true, one in rows:
+            verdict = "yes" if holds(one, true) else "**no**"
+            told.append(f"| {name} | {true:.4g} | {one.value:.4g} | {_end(one.low)} to {_end(one.high)} | {verdict} |")
         told.append("")
     simulated = f"""
 ## Simulated blood through the workflow

@@ -123,16 +123,12 @@ def control_from_results(results: Sequence[Result], limits: Limits) -> ControlCa
     """Return the combined case of a sample's controls from their results; a reagent counts if every control has it."""
     given = given_by(results)
     reagents = [name for name in given[0].reagents if all(name in one.reagents for one in given)]
-    percents = [one.activation_percent for one in given]
     terms = [{name: read_terms(plain) for name, plain in one.reagents.items()} for one in given]
     return ControlCase(
         names=tuple(result.sample for result in results),
         reagents={name: combine([one[name] for one in terms], limits.mixture) for name in reagents},
-        activation_percent={
-            name: sum(one[name] for one in percents) / len(percents)
-            for name in percents[0]
-            if all(name in one for one in percents)
-        },
+        activation_percent=_means([one.activation_percent for one in given]),
+        activation_median=_means([one.activation_median for one in given]),
         failures=tuple(failure for one in given for failure in one.failures if failure not in _of_reagents(one))
         + tuple(
             f"Control {result.sample} is called {result.call} beside the run's other controls."
@@ -151,6 +147,12 @@ def control_from_results(results: Sequence[Result], limits: Limits) -> ControlCa
             if measures.negative_fraction is None
         ),
     )
+
+
+def _means(several: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the means of what all controls have, by reagent."""
+    shared = [name for name in several[0] if all(name in one for one in several)]
+    return {name: sum(one[name] for one in several) / len(several) for name in shared}
 
 
 def _lacking(result: Result) -> dict[str, tuple[str, ...]]:

@@ -7,6 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from cd40l_flow import ENGINE_VERSION
@@ -14,6 +15,7 @@ from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.errors import RecordError
 from cd40l_flow.base.plain_json import digest_of
 from cd40l_flow.cli.main import main
+from cd40l_flow.cohort.laboratory import laboratory
 from cd40l_flow.cohort.reference import load_reference
 from cd40l_flow.result.record import read_record
 from cd40l_flow.result.reference import collect, write_reference
@@ -47,7 +49,7 @@ def test_a_reference_takes_intact_records_of_any_version_and_tells_which(
     told = capsys.readouterr().err
     assert "3 healthy controls of 3" in told
     assert "C3/result.json: was changed after it was written" in told
-    assert load_reference(out)["engine_versions"] == ["2", "3"]
+    assert load_reference(out).engine_versions == ["2", "3"]
 
 
 RELEASED = Path(__file__).parents[1] / "data" / "result_of_engine_3.json"
@@ -67,10 +69,10 @@ def test_a_reference_takes_results_of_the_released_version(tmp_path: Path, capsy
     assert f"versions of the analysis: 3, {ENGINE_VERSION}" in told
     assert "1 controls (C01)" in told
     was = json.loads(RELEASED.read_text(encoding="utf-8"))
-    row = next(row for row in load_reference(out)["controls"] if row["sample"] == "C01")
-    assert set(row["reagents"]) == {"CD154", "CD40-Ig"}
-    for reagent, measures in row["reagents"].items():
-        assert measures["negative_fraction"] == was["reagents"][reagent]["negative_fraction"]
+    row = next(row for row in load_reference(out).controls if row.sample == "C01")
+    assert set(row.reagents) == {"CD154", "CD40-Ig"}
+    for reagent, measures in row.reagents.items():
+        assert measures.negative_fraction == was["reagents"][reagent]["negative_fraction"]
     found = read_record(path, same_engine=False)
     assert (found.replicates, found.odds.joint, found.digest) == ([], {}, None)
     assert found.reagents["CD154"].goodness is None
@@ -125,7 +127,7 @@ def test_a_reference_takes_only_what_the_sheet_of_its_run_has(
     assert "2 healthy controls of 2" in told
     assert "C9/result.json: is not of a sample that the sheet of its run has" in told
     assert "C2/result.json: is not the sample of that name in the sheet of its run (run R7, not R1)" in told
-    assert [row["sample"] for row in load_reference(out)["controls"]] == ["C0", "C1"]
+    assert [row.sample for row in load_reference(out).controls] == ["C0", "C1"]
     assert main(["reference", str(results / "superseded"), "--out", str(out)]) == 2
     assert "only results that were superseded" in capsys.readouterr().err
 
@@ -150,7 +152,7 @@ def test_a_reference_takes_only_what_the_sheet_of_its_run_has(
 def test_a_reference_that_is_not_what_it_says_is_refused_in_words(change: Break, told: str, tmp_path: Path) -> None:
     path = tmp_path / "reference.json"
     write_reference(collect([(str(n), whole_result(one)) for n, one in enumerate(many_controls(5))], Limits()), path)
-    assert load_reference(path)["collected"]["used"] == 5
+    assert load_reference(path).collected.used == 5
     change(path)
 
     with pytest.raises(RecordError, match=re.escape(told)) as caught:
@@ -161,9 +163,25 @@ def test_a_reference_that_is_not_what_it_says_is_refused_in_words(change: Break,
 
 
 def test_a_reference_of_unknown_keys_is_refused_with_a_new_digest_too(tmp_path: Path) -> None:
-    content = collect([(str(n), whole_result(one)) for n, one in enumerate(many_controls(5))], limits())
+    path = tmp_path / "reference.json"
+    made = collect([(str(n), whole_result(one)) for n, one in enumerate(many_controls(5))], limits())
+    content = msgspec.to_builtins(made)
     content["limits"]["CD154"]["extra"] = content["limits"]["CD154"]["cd69_percent"]
-    write_reference(content | {"digest": digest_of(content)}, tmp_path / "reference.json")
+    path.write_text(json.dumps(content | {"digest": digest_of(content)}), encoding="utf-8")
 
     with pytest.raises(RecordError, match=r'limits\.CD154: found "extra", expected cd69_percent'):
-        load_reference(tmp_path / "reference.json")
+        load_reference(path)
+
+
+@pytest.mark.parametrize(("count", "told"), [(5.0, ""), (1e300, "holds what no reference holds: Expected `int`")])
+def test_a_count_may_be_written_with_a_point(count: float, told: str, tmp_path: Path) -> None:
+    """For JSON 5.0 is a whole number; one beyond any count is refused in words."""
+    path = tmp_path / "reference.json"
+    content = msgspec.to_builtins(collect([("0", whole_result(control_result()))], limits()))
+    content["limits"]["CD154"]["cd69_percent"]["count"] = count
+    path.write_text(json.dumps(content | {"digest": digest_of(content)}), encoding="utf-8")
+    if told:
+        with pytest.raises(RecordError, match=re.escape(told)):
+            load_reference(path)
+    else:
+        assert laboratory(load_reference(path)).spreads["CD154"]["cd69_percent"].count == 5

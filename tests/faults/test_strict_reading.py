@@ -106,9 +106,10 @@ def test_any_bytes_are_read_or_refused_in_words(content: bytes) -> None:
         assert value == json.loads(content.decode("utf-8-sig"))
 
 
-def test_the_shipped_schema_is_that_of_the_types(root: Path) -> None:
-    written = (root / "workflow" / "schemas" / "result.schema.json").read_text(encoding="utf-8")
-    assert written == schema_text("result"), "run: make schema"
+@pytest.mark.parametrize("name", ["result", "reference"])
+def test_the_shipped_schema_is_that_of_the_types(name: str, root: Path) -> None:
+    written = (root / "workflow" / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8")
+    assert written == schema_text(name), "run: make schema"
 
 
 def test_the_types_agree_with_the_schema() -> None:

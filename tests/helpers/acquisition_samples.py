@@ -15,7 +15,7 @@ NO_TIME = "the file has no Time detector"
 
 def acquisition(files: Sequence[tuple[int, str]], call: str) -> dict[str, Any]:
     """Return the acquisition of tubes, given as (number, file), each with its own fate."""
-    uncut = {
+    uncut: dict[str, Any] = {
         "call": call,
         "reasons": [],
         "same_call": True,

@@ -52,8 +52,8 @@ def cd40_cells(
     population: str, ratio: float | None, positive: float = 95.0, error: float = 0.1, **changed: Any
 ) -> Cd40Cells:
     """Return CD40 on one kind of cells; ``error`` is half the width of the ratio's interval."""
-    ends = (None, None) if ratio is None else (ratio - error, ratio + error)
-    cells = Cd40Cells(population, 1500, 900.0, 40.0, ratio, *ends, share(positive, 1500), 0.0, 0.0, 0.01)
+    low, high = (None, None) if ratio is None else (ratio - error, ratio + error)
+    cells = Cd40Cells(population, 1500, 900.0, 40.0, ratio, low, high, share(positive, 1500), 0.0, 0.0, 0.01)
     return replace(cells, **changed)
 
 

@@ -41,7 +41,10 @@ def replaced(old: str, new: str) -> Break:
 
 
 def written(content: bytes) -> Break:
-    return lambda path: path.write_bytes(content) and None
+    def change(path: Path) -> None:
+        path.write_bytes(content)
+
+    return change
 
 
 def first_schema(path: Path) -> None:

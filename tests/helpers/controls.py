@@ -6,9 +6,11 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from cd40l_flow import ENGINE_VERSION
+from cd40l_flow.cohort.reference_types import Reference
 from cd40l_flow.result.types.measures import Measures
 from cd40l_flow.result.types.result import Result
 from helpers import report_samples as made
@@ -80,7 +82,7 @@ def whole_result(part: Mapping[str, Any]) -> Result:
         "metadata": base["metadata"] | part.get("metadata", {}),
         "lent": part["lent"] and lent | part["lent"] if "lent" in part else base["lent"],
     }
-    return as_result(base | part | changed)
+    return as_result({**base, **part, **changed})
 
 
 def many_controls(count: int, seed: int = 1, **changes: Any) -> list[dict[str, Any]]:
@@ -96,3 +98,8 @@ def many_controls(count: int, seed: int = 1, **changes: Any) -> list[dict[str, A
         )
         for number in range(count)
     ]
+
+
+def as_reference(content: Mapping[str, Any]) -> Reference:
+    """Return the record of a reference file's content."""
+    return msgspec.convert(content, Reference)

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 
 from cd40l_flow.assay.limits import plain_limits
@@ -304,7 +305,7 @@ class Bench:
             assert str(error).startswith(f"{path}: ")
             return "refused"
         laboratory(content)
-        if content == json.loads(self.reference):
+        if msgspec.to_builtins(content) == json.loads(self.reference):
             return "same"
         return "other" if sealed else "accepted"
 
@@ -410,7 +411,7 @@ def _number(text: str) -> bool:
     return math.isfinite(float(text))
 
 
-class quiet(redirect_stderr):
+class quiet(redirect_stderr[io.StringIO]):
     """Keep what is told on standard error to itself."""
 
     def __init__(self) -> None:

@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 
 def main() -> None:
@@ -64,9 +65,10 @@ def within(kind: str, what: str, arguments: list[str]) -> int:
     from cd40l_flow import inputs
     from cd40l_flow.cli.main import main as command
 
-    gate = inputs.gate
+    names = vars(inputs)  # the module calls by these names; a fault takes the place of one
+    gate = names["gate"]
 
-    def faulty(*given, **named):
+    def faulty(*given: Any, **named: Any) -> Any:
         if kind == "raise":
             raise ValueError(what)
         if kind == "swap":
@@ -75,12 +77,12 @@ def within(kind: str, what: str, arguments: list[str]) -> int:
             one.rename(aside)
             other.rename(one)
             aside.rename(other)
-        inputs.gate = gate
+        names["gate"] = gate
         return gate(*given, **named)
 
-    inputs.gate = faulty
+    names["gate"] = faulty
     if kind == "memory":
-        inputs.gate = gate
+        names["gate"] = gate
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         limit = pages * resource.getpagesize() + (int(what) << 20)
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

@@ -9,7 +9,8 @@ import numpy as np
 
 from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.base.model import Tube
-from cd40l_flow.cohort.laboratory import Laboratory, Spread
+from cd40l_flow.cohort.laboratory import Laboratory
+from cd40l_flow.cohort.reference_types import Spread
 from cd40l_flow.decision.case import (
     Case,
     ControlCase,
@@ -47,9 +48,9 @@ LABORATORY = Laboratory(
     level_sd={},
     spreads={
         "CD154": {
-            "percent_positive": Spread(20, 90.0, 1.0, log=False),
-            "negative_fraction": Spread(20, 0.10, 0.01, log=False),
-            "cd69_percent": Spread(20, 95.0, 1.0, log=False),
+            "percent_positive": Spread(count=20, mean=90.0, sd=1.0, log=False),
+            "negative_fraction": Spread(count=20, mean=0.10, sd=0.01, log=False),
+            "cd69_percent": Spread(count=20, mean=95.0, sd=1.0, log=False),
         }
     },
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import chdir
 from pathlib import Path
+from typing import Any
 
 from cd40l_flow.cohort.job import planned
 from cd40l_flow.cohort.plan import load_plan
@@ -30,7 +31,7 @@ DIM, MOVED = 0.045, 0.45
 
 def cohort() -> tuple[Scenario, ...]:
     """Return forty-two samples in four runs, one control each."""
-    odd = {
+    odd: dict[str, dict[str, Any]] = {
         "S03": {"expression_level": 0.66},
         "S05": {"negative_fraction": 0.20, "sex": "F"},
         "S07": {"faults": (Fault("other_donor", "CD40-Ig"),)},
@@ -49,15 +50,15 @@ def cohort() -> tuple[Scenario, ...]:
         name = f"S{number:02d}"
         run = f"R{1 + min((number - 1) // 11, 3)}"
         level = DIM if run == "R4" else 1.0
-        changes = {"expression_level": level, "age_years": 3.0 + number % 15, **odd.get(name, {})}
-        samples.append(Scenario(name, run, control=f"C0{run[1]}", **changes))  # type: ignore[arg-type]
+        changes: dict[str, Any] = {"expression_level": level, "age_years": 3.0 + number % 15, **odd.get(name, {})}
+        samples.append(Scenario(name, run, control=f"C0{run[1]}", **changes))
     return tuple(samples)
 
 
 def analysed(folder: Path) -> dict[str, Path]:
     """Write the cohort, analyse it and return the result of each sample."""
     write_cohort(folder, 11, cohort=cohort(), events_scale=0.8)
-    found = {}
+    found: dict[str, Path] = {}
     with chdir(folder):
         plan = load_plan("config/config.yaml")
         for name in sorted(plan.samples, key=lambda name: plan.samples[name].role != "control"):

@@ -13,6 +13,7 @@ import msgspec
 
 import cd40l_flow.analyse
 import cd40l_flow.result.record
+from cd40l_flow.base.model import Arrays
 from cd40l_flow.cohort.settings import Job
 from cd40l_flow.figures.densities import write_densities
 from cd40l_flow.result.types.result import Result
@@ -29,7 +30,7 @@ def as_plain(result: Result) -> dict[str, Any]:
     return plain
 
 
-def analyse(job: Job, controls: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+def analyse(job: Job, controls: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], Arrays]:
     """Return the result of a sample, and of its controls, as plain values; and the arrays of its figures."""
     result, arrays = cd40l_flow.analyse.analyse(job, {name: as_result(one) for name, one in controls.items()})
     return as_plain(result), arrays

@@ -115,14 +115,14 @@ def make_densities(scenario: Scenario) -> dict[str, Any]:
                 count * (0.98, 0.62, 0.94, 0.92, 0.7, 0.63, 0.95 if stimulation == "stimulated" else 0.04)[place]
             )
             overridden = scenario.overridden and population == "CD3+"
-            scatter = ("FSC-A", "SSC-A", "FSC-H")
-            x_ticks = LINEAR_TICKS if x in scatter else [[0.1, "0"], [0.5, "30"], [0.9, "60"]] if "Time" in x else TICKS
+            linear = ("FSC-A", "SSC-A", "FSC-H")
+            x_ticks = LINEAR_TICKS if x in linear else [[0.1, "0"], [0.5, "30"], [0.9, "60"]] if "Time" in x else TICKS
             panels.append(
                 {
                     "population": population,
                     "parent": parent,
                     "x": {"label": x, "ticks": x_ticks},
-                    "y": {"label": y, "ticks": LINEAR_TICKS if y in scatter else TICKS},
+                    "y": {"label": y, "ticks": LINEAR_TICKS if y in linear else TICKS},
                     "array": f"t{number}p{place}",
                     "gate": _gate(population, overridden),
                     "count": kept,

@@ -35,7 +35,7 @@ reviewers:
 
 def make_review(**changes: Any) -> dict[str, Any]:
     """Return a review that accepts an ABSENT call."""
-    review = {
+    review: dict[str, Any] = {
         "schema_version": "1.0",
         "sample": "P01",
         "result_digest": DIGEST,

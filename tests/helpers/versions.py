@@ -132,7 +132,7 @@ def _different(mine: Any, theirs: Any, name: str = "") -> Iterator[str]:
         yield f"{name}: {mine} {theirs}"
 
 
-def close(name: str, mine: object, theirs: object) -> bool:
+def close(name: str, mine: Any, theirs: Any) -> bool:
     """Return whether two values agree: texts and whole numbers exactly, others within what libraries may differ."""
     if mine == theirs:
         return True

@@ -75,8 +75,10 @@ def test_between_two_knots_mean_and_sd_lie_between_theirs(age: float) -> None:
 
 @settings(deadline=None)
 @given(AGES)
-def test_nobody_within_the_printed_range_of_his_band_is_low(age: float) -> None:
-    assert CURVE.limits(age, BCellLimits()).low <= band_at(12 * age).switched_low
+def test_the_published_curve_has_one_limit_for_low_and_normal(age: float) -> None:
+    """Only a laboratory's own limit has an error that SWITCHED_LOW must keep off."""
+    found = CURVE.limits(age, BCellLimits())
+    assert found.low == found.normal == CURVE.lower_limit(age)
 
 
 def test_beyond_the_ends_the_curve_is_constant() -> None:

@@ -136,6 +136,8 @@ def test_cd27_by_the_fmo_or_by_naive_cells() -> None:
         assert found.position == pytest.approx(0.3 + 2.326 * 0.05, abs=0.015)
     assert "no FMO" in by_naive.flag
     assert find_cd27(density(naive[:10]), None).position is None
+    # Without a single IgD+ cell the FMO alone tells, and no warning of a division by zero is printed.
+    assert find_cd27(density(naive[:0]), density(peak(0.3, 0.05, 5000))).position == by_fmo.position
 
 
 def test_naive_cells_brighter_than_the_fmo_set_the_boundary_of_cd27() -> None:

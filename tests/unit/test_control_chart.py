@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from cd40l_flow.assay.limits import Limits
+from cd40l_flow.cohort.reference_types import Reference
 from cd40l_flow.figures.control_chart import control_charts
 from cd40l_flow.result.reference import collect
 from cd40l_flow.result.types.result import Result
 from helpers.controls import control_result, many_controls, whole_result
 
 
-def reference(results: list[dict[str, Any]]) -> dict[str, Any]:
+def reference(results: list[dict[str, Any]]) -> Reference:
     return collect([(str(number), whole_result(result)) for number, result in enumerate(results)], Limits())
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from cd40l_flow.assay.effects import ALL_CALLS, NO_CALLS, NORMAL
 from cd40l_flow.assay.lookup import current_assay
-from cd40l_flow.cohort.laboratory import Spread
+from cd40l_flow.cohort.reference_types import Spread
 from cd40l_flow.decision.applied import Guard
 from cd40l_flow.decision.case import (
     Activation,
@@ -17,6 +17,7 @@ from cd40l_flow.decision.case import (
     ControlCase,
 )
 from cd40l_flow.decision.guards import apply_guards, control_failures, tubes_lacking
+from cd40l_flow.decision.independence import Dependence
 from cd40l_flow.mixture.histogram import centres
 from cd40l_flow.mixture.model import Anchor
 from cd40l_flow.mixture.resting import Stimulated
@@ -94,6 +95,21 @@ def test_a_mosaic_that_is_one_among_strongly_stimulated_cells_stays_one() -> Non
     # Some of the others are among these cells still: the odds of a call are not enough.
     assert judge(dependent("cd69", 1.5, inner_odds=9.1)).call == "INDETERMINATE"
     assert judge(dependent("cd69", 1.5, inner_odds=9.3)).call == "MOSAIC"
+
+
+def test_no_mosaic_is_seen_where_even_the_strongest_cells_were_hardly_stimulated() -> None:
+    """Negatives that follow CD69 to its upper end, or CD69 far below the controls', leave a mosaic open."""
+    persists = dependent("cd69", 1.5, inner_odds=9.3)
+    assert judge(persists).call == "MOSAIC"
+    one = persists.independence["CD154"]
+    for ratio, call in ((0.59, "MOSAIC"), (0.61, "INDETERMINATE")):
+        goes_on = {"CD154": replace(one, strong=Dependence(ratio, 0.2))}
+        assert judge(replace(persists, independence=goes_on)).call == call
+    assert persists.control is not None
+    theirs = replace(persists.control, activation_median={"CD154": 3000.0})
+    for median, call in ((1000.0, "MOSAIC"), (980.0, "INDETERMINATE"), (None, "MOSAIC")):
+        mine = persists.activation | {"CD154": replace(persists.activation["CD154"], median=median)}
+        assert judge(replace(persists, control=theirs, activation=mine)).call == call
 
 
 def test_weakly_stimulated_cells_are_not_reduced_and_other_t_cells_do_not_matter() -> None:
@@ -294,7 +310,7 @@ def test_a_control_two_sd_off_is_warned_of_and_three_off_has_failed() -> None:
 
 
 def test_few_controls_make_no_chart() -> None:
-    few = {"CD154": {"percent_positive": Spread(19, 90.0, 1.0, log=False)}}
+    few = {"CD154": {"percent_positive": Spread(count=19, mean=90.0, sd=1.0, log=False)}}
     case = replace(charted(percent_positive=99.0), laboratory=replace(LABORATORY, spreads=few))
     assert judge(case).call == "NORMAL"
 

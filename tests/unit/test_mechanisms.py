@@ -25,6 +25,7 @@ RIGHT: list[tuple[str, set[str], set[str]]] = [
     ("residual-carrier-20", {"MOSAIC", "INDETERMINATE", "REDUCED"}, set()),
     # Negatives that follow CD69 or CD3 are no mosaic's, but do not prove that there is none.
     ("weak-stimulation", {"INDETERMINATE"}, {"NEGATIVES_DEPENDENT", "MOSAIC_GREY_ZONE", "REDUCED_VS_MOSAIC"}),
+    ("hardly-stimulated", {"INDETERMINATE"}, {"NEGATIVES_DEPENDENT"}),
     ("weak-stimulation-carrier", {"MOSAIC", "INDETERMINATE"}, set()),
     ("gamma-delta", {"INDETERMINATE", "NORMAL"}, {"NEGATIVES_DEPENDENT", "MOSAIC_GREY_ZONE"}),
     # Cells below their own background were not stained; a sticky background does the same to absent cells.

@@ -69,6 +69,9 @@ def test_igm_only_cells_make_no_patient_normal_and_hide_no_patient() -> None:
     found = call_memory(memory(0.1, two=5.0), toddler)
     assert (found.call, found.reasons) == (SWITCHED_LOW, ("IGM_ONLY",))
     assert call_memory(memory(0.1, two=0.8), toddler).call == SWITCHED_ABSENT
+    # As bright as naive cells (950), IgM-only cells have IgM of their own; dimmer, anti-IgM may stick to switched ones.
+    for median, call in ((480.0, SWITCHED_ABSENT), (470.0, SWITCHED_LOW)):
+        assert call_memory(memory(0.1, two=5.0, igm_only_median=median), toddler).call == call
     # Without IgM the two-marker share must hold without them.
     blind = replace(memory(5.0), switched=None, igm_only=None)
     found = call_memory(blind, toddler)
@@ -97,7 +100,7 @@ FIRED: dict[str, dict[str, Any]] = {
     "CONTROL_ABSENT": {"control": None},
     "TOO_FEW_B": {"events": 199},
     "B_ABSENT": {"b_cells": share(0.9, 20000)},
-    "SERUM_IG": {"igd_negative_percent": 31.0},
+    "SERUM_IG": {"double_negative": share(40.0, 2000), "naive": share(30.0, 2000)},
     "LOW_SEPARATION": {"unresolved": "CD27 shows one population."},
     "FIT_UNSTABLE": {"cd27_converged": False},
     "ANTI_CD20": {"sample": replace(SAMPLE, b_depletion="yes")},
@@ -148,7 +151,7 @@ def test_a_guard_that_fires_takes_its_calls_away_and_leaves_the_others(code: str
 def test_the_other_edges_of_guards() -> None:
     """At their limits guards do not fire; a second limit does more or less."""
     for change in (
-        {"events": 200}, {"b_cells": share(1.0)}, {"igd_negative_percent": 30.0}, {"cd3_percent": 3.0},
+        {"events": 200}, {"b_cells": share(1.0)}, {"cd3_percent": 3.0},
         {"cd27_separation": 1.2}, {"cd27_separation": None}, {"sample": replace(SAMPLE, collected_h=48.0)},
         {"sample": replace(SAMPLE, age_years=0.75)}, {"sample": replace(SAMPLE, b_depletion="unknown")},
         {"sample": replace(SAMPLE, collected_h=None)},
@@ -177,7 +180,17 @@ def test_plasma_that_ate_the_stain() -> None:
     for apart in (None, 1.9):
         found = changed(18.0, {"control": None, "igd_separation": apart})
         assert (found.call, found.reasons) == ("INDETERMINATE", ("SERUM_IG", "CONTROL_ABSENT"))
-    assert changed(18.0, {"igd_negative_percent": None}).reasons == ("SERUM_IG",)
+    # Without a fit the gates tell, or nothing does.
+    unknown = {"double_negative": share(None, 0)}
+    for percent, reasons in ((31.0, ("SERUM_IG",)), (30.0, ()), (None, ("SERUM_IG",))):
+        assert changed(30.0, unknown | {"igd_negative_percent": percent}).reasons == reasons
+
+
+def test_people_with_few_naive_cells_have_not_lost_igd() -> None:
+    """Of IgD- cells below the threshold of CD27 most may be dim CD27+ ones, and 5 % beside 9 % naive is no third."""
+    assert changed(30.0, {"igd_negative_percent": 60.0}).reasons == ()
+    few = {"double_negative": share(5.0, 500), "naive": share(9.0, 500), "igd_negative_percent": 40.0}
+    assert changed(30.0, few).reasons == ()
 
 
 def test_b_cells_that_come_back_after_depletion() -> None:

@@ -194,6 +194,11 @@ def test_negatives_of_a_mosaic_know_nothing_of_cd69_and_cd3() -> None:
     weak = independence(np.where(random.random(n) < 1 / (1 + np.exp(1 + 0.9 * cd69)), 0.2, 0.6), cd69, cd3, expected)
     assert weak.cd69 is not None and weak.cd69.log_ratio == pytest.approx(1.9, abs=0.35)
     assert weak.inner.sum() == pytest.approx(n / 3, rel=0.1)
+    # Cells need some CD69: a third has too little, or hardly any has enough, so that it goes on among the brightest.
+    enough = independence(np.where((random.random(n) < 0.4) | (cd69 < -0.4), 0.2, 0.6), cd69, cd3, expected)
+    assert enough.strong is not None and abs(enough.strong.log_ratio) < 3 * enough.strong.error
+    hardly = independence(np.where(cd69 + 0.3 * random.standard_normal(n) < 1.0, 0.2, 0.6), cd69, cd3, expected)
+    assert hardly.strong is not None and hardly.strong.log_ratio > 2
     other = independence(np.where(cd3 > 0.8, 0.2, 0.6), cd69, cd3, expected)
     assert other.cd3 is not None and other.cd3.log_ratio < -4
     assert other.inner[: BINS // 2].sum() == 0

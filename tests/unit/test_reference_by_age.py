@@ -26,7 +26,7 @@ from cd40l_flow.result.reference import collect, donor_of, summary_lines, write_
 from cd40l_flow.result.types.b_cells import Memory
 from cd40l_flow.result.types.result import Result
 from helpers.b_cells import memory
-from helpers.controls import control_result, many_controls, whole_result
+from helpers.controls import as_reference, control_result, many_controls, whole_result
 
 HARD = {"reagent": None, "fired": True, "effect": "hard", "value": None, "limit": None, "unit": "", "message": "No."}
 
@@ -52,7 +52,9 @@ def donors(count: int, seed: int = 1, first: float = 5.0, last: float = 9.9) -> 
 
 
 def content_of(results: list[Result]) -> dict[str, Any]:
-    return collect([(f"{number}.json", result) for number, result in enumerate(results)], Limits())
+    found = collect([(f"{number}.json", result) for number, result in enumerate(results)], Limits())
+    plain: dict[str, Any] = msgspec.to_builtins(found)
+    return plain
 
 
 def test_donors_become_a_curve_that_decides(tmp_path: Path) -> None:
@@ -63,19 +65,19 @@ def test_donors_become_a_curve_that_decides(tmp_path: Path) -> None:
     (knot,) = found["knots"]
     assert knot["mu"] == pytest.approx(-1.5, abs=0.15) and knot["sd"] == pytest.approx(0.35, abs=0.08)
     path = tmp_path / "reference.json"
-    write_reference(content, path)
+    write_reference(as_reference(content), path)
     own = laboratory(load_reference(path)).by_age
-    assert own is not None and asdict(own.knots[0]) == knot
+    assert own is not None and msgspec.to_builtins(own.knots[0]) == knot
     at = AgeCurve(own).limits(7.0, BCellLimits())
     assert at.table == OWN and at.low < at.normal
     assert AgeCurve(own).limits(30.0, BCellLimits()) == AgeCurve().limits(30.0, BCellLimits())
-    assert any("60 donors" in line for line in summary_lines(content, 20))
+    assert any("60 donors" in line for line in summary_lines(as_reference(content), 20))
 
 
 def test_few_donors_are_provisional_and_the_summary_says_so() -> None:
     content = content_of(donors(8))
     assert content["by_age"]["provisional"] == ["5 to 10 years"]
-    assert any("provisional for want of donors" in line for line in summary_lines(content, 20))
+    assert any("provisional for want of donors" in line for line in summary_lines(as_reference(content), 20))
     assert content_of(donors(3))["by_age"]["knots"] == []
 
 
@@ -115,7 +117,7 @@ def test_references_of_the_first_assay_are_as_they_were() -> None:
         key: value for key, value in plain.items() if key not in changed
     }
     assert both["collected"]["controls"] == plain["collected"]["controls"] == 22
-    assert laboratory(plain).by_age is None
+    assert laboratory(as_reference(plain)).by_age is None
 
 
 def test_nothing_healthy_is_an_error() -> None:

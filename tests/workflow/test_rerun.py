@@ -171,4 +171,4 @@ def write(cohort: Path, controls: int) -> str:
         [(str(number), whole_result(one)) for number, one in enumerate(many_controls(controls))], Limits()
     )
     write_reference(content, cohort / "config" / "reference.json")
-    return str(content["digest"])
+    return content.digest

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from cd40l_flow.assay.limits import Limits
@@ -17,7 +18,7 @@ from cd40l_flow.cohort.reference import digest_of
 from cd40l_flow.result.reference import collect, write_reference
 from cd40l_flow.simulate import SCENARIOS, Fault, Scenario, failed_control, healthy_control, write_cohort
 from cd40l_flow.simulate.scenarios import TUBES_WITH_SECOND_CLONE
-from helpers.controls import many_controls, whole_result
+from helpers.controls import as_reference, many_controls, whole_result
 from helpers.records import analyse
 
 SEED = 11
@@ -253,8 +254,8 @@ def test_the_limits_of_the_laboratory_are_used_and_told(tmp_path: Path) -> None:
         file.write("reference: config/reference.json\n")
     run.results.clear()
     judged = run.result("healthy")
-    sd = content["healthy_negative"]["CD154"]["sd_between"]
-    assert judged["reference"]["digest"] == content["digest"]
+    sd = content.healthy_negative["CD154"].sd_between
+    assert judged["reference"]["digest"] == content.digest
     assert judged["reference"]["healthy_negative_sd"]["CD154"] == pytest.approx(sd)
     assert (judged["call"], judged["reasons"]) == ("NORMAL", [])
     wider = judged["reagents"]["CD154"]["lob"] > plain["reagents"]["CD154"]["lob"]
@@ -272,11 +273,11 @@ def test_the_limits_of_the_laboratory_are_used_and_told(tmp_path: Path) -> None:
     assert (run.result("healthy")["call"], run.result("healthy")["reasons"]) == ("NORMAL", ["REFERENCE_MISMATCH"])
     assert run.result("carrier")["reasons"] == ["REFERENCE_MISMATCH"]
     # A control that lies far from the laboratory's fails its run.
-    strict = collect([(str(number), whole_result(one)) for number, one in enumerate(history)], Limits())
+    strict = msgspec.to_builtins(content)
     for spread in strict["limits"].values():
         spread["percent_positive"] |= {"mean": 60.0, "sd": 1.0}
     strict["digest"] = digest_of(strict)
-    write_reference(strict, tmp_path / "config" / "reference.json")
+    write_reference(as_reference(strict), tmp_path / "config" / "reference.json")
     run.results.clear()
     assert run.result("C01")["call"] == "INDETERMINATE"
     assert run.result("healthy")["reasons"][0] == "CONTROL_FAILED"

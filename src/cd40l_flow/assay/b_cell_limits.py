@@ -88,6 +88,9 @@ class BCellLimits(Struct, frozen=True):
     igm_only_points: Annotated[float, limit(
         "What IgM-only cells may add to CD27+IgD- cells: without IgM, SWITCHED_NORMAL must hold without them.",
         "percent of B cells", ge=0, le=100)] = 5
+    igm_only_level_min: Annotated[float, limit(
+        "IgM of IgM-only cells over that of CD27- B cells, medians, from which they have IgM of their own: so "
+        "SWITCHED_ABSENT holds however many they are.", "ratio", source="default, not validated", ge=0)] = 0.5
     control_z_max: Annotated[float, limit(
         "Distance of a control's switched share from the mean of its age beyond which it fails (CONTROL_FAILED).",
         "SD of the logit", gt=0)] = 3

@@ -30,6 +30,11 @@ class GuardLimits(Struct, frozen=True):
     cd69_of_control_min: Annotated[float, limit(
         "The same, relative to the controls of the run (ACTIVATION_FAILED).", "fraction of the controls'", ge=0,
         le=1)] = 0.8
+    cd69_level_of_control_min: Annotated[float, limit(
+        "CD69 median of stimulated CD3+CD8- cells relative to the controls', below which a mosaic whose negatives "
+        "depend on CD69 stays open (NEGATIVES_DEPENDENT).", "fraction of the controls'",
+        source="failed stimulation of healthy people 0.07 to 0.3, weakly stimulated carriers 0.4 to 0.6, in two "
+        "simulations; default, not validated", ge=0, le=1)] = 0.33
     cd69_control_min: Annotated[float, limit(
         "CD69+ cells of a control's stimulated tube below which the control has failed (CONTROL_FAILED).",
         "percent of CD3+CD8- cells", source="default, not validated; no published limit was found", ge=0, le=100)] = 80

@@ -2,53 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from msgspec import convert
+from msgspec import UNSET
 
-# The measures of a control with limits, and whether they are log-normal.
-CHARTED: Mapping[str, bool] = {
-    "cd69_percent": False,
-    "percent_positive": False,
-    "negative_fraction": False,
-    "mfi_above_background": True,
-}
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean and SD of a measure among healthy controls, of its natural logarithm if ``log``; SD None with fewer than
-    two.
-    """
-
-    count: int
-    mean: float
-    sd: float | None
-    log: bool
-
-    def limit(self, sds: float) -> float | None:
-        """Return the value ``sds`` SD from the mean, in the unit of the measure; None without an SD."""
-        if self.sd is None:
-            return None
-        value = self.mean + sds * self.sd
-        return math.exp(value) if self.log else value
-
-
-@dataclass(frozen=True)
-class AgeKnot:
-    """Mean and SD of the logit of a share among healthy people of one age, in months.
-
-    ``factor`` times the SD below the mean lies the tolerance limit: 97.5 % of healthy people are above it with a
-    confidence of 95 %, however few donors there were.
-    """
-
-    age_months: float
-    mu: float
-    sd: float
-    factor: float
+from cd40l_flow.cohort.reference_types import AgeKnot, Reference, Spread
 
 
 @dataclass(frozen=True)
@@ -87,20 +46,19 @@ class Laboratory:
     by_age: ByAge | None = None
 
 
-def laboratory(plain: Mapping[str, Any]) -> Laboratory:
-    """Return the limits of a checked reference file, without the controls they rest on."""
-    healthy, levels = plain["healthy_negative"].items(), plain["mfi_ratio"].items()
-    values = {
-        "digest": plain["digest"],
-        "controls": plain["collected"]["used"],
-        "failed": plain["collected"]["failed"],
-        "engine_versions": plain["engine_versions"],
-        "cytometers": plain["seen"]["cytometers"],
-        "lots": plain["seen"]["lots"],
-        "healthy_negative_sd": {reagent: found["sd_between"] for reagent, found in healthy},
-        "healthy_negative": {reagent: found["mean"] for reagent, found in healthy},
-        "level_sd": {reagent: (found["runs"], found["log_sd"]) for reagent, found in levels},
-        "spreads": plain["limits"],
-        "by_age": plain.get("by_age"),
-    }
-    return convert(values, Laboratory)
+def laboratory(reference: Reference) -> Laboratory:
+    """Return the limits of a reference file, without the controls they rest on."""
+    healthy, levels, by_age = reference.healthy_negative.items(), reference.mfi_ratio.items(), reference.by_age
+    return Laboratory(
+        digest=reference.digest,
+        controls=reference.collected.used,
+        failed=reference.collected.failed,
+        engine_versions=tuple(reference.engine_versions),
+        cytometers=tuple(reference.seen.cytometers),
+        lots={reagent: tuple(lots) for reagent, lots in reference.seen.lots.items()},
+        healthy_negative_sd={reagent: found.sd_between for reagent, found in healthy},
+        healthy_negative={reagent: found.mean for reagent, found in healthy},
+        level_sd={reagent: (found.runs, found.log_sd) for reagent, found in levels},
+        spreads=reference.limits,
+        by_age=None if by_age is UNSET else ByAge(by_age.share, tuple(by_age.knots), by_age.bands),
+    )

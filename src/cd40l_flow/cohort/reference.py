@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+
+from msgspec import ValidationError, convert
 
 from cd40l_flow.base.errors import Problem, RecordError
 from cd40l_flow.base.plain_json import DIGEST, JsonFault, digest_of, parse_strictly, read_bounded
 from cd40l_flow.base.schema import faults, load_schema
 from cd40l_flow.cohort.config import Config
+from cd40l_flow.cohort.reference_types import Reference
 
 SCHEMA = "reference.schema.json"
 REMEDY = "Make it with: cd40l-flow reference RESULTS... --out FILE."
@@ -16,7 +18,7 @@ REMEDY = "Make it with: cd40l-flow reference RESULTS... --out FILE."
 MOST_BYTES = 500_000_000
 
 
-def load_reference(path: str | Path) -> dict[str, Any]:
+def load_reference(path: str | Path) -> Reference:
     """Return a reference file, proven to be as it was written; raises RecordError."""
     try:
         content = parse_strictly(read_bounded(path, MOST_BYTES))
@@ -33,10 +35,14 @@ def load_reference(path: str | Path) -> dict[str, Any]:
         raise RecordError(path, f"{place}: {message}{more}" if place else f"{message}{more}", REMEDY)
     if content[DIGEST] != digest_of(content):
         raise RecordError(path, "was changed after it was made: its digest does not fit its content.", REMEDY)
-    return content
+    try:
+        # Not strict: for the schema, as for JSON, 5.0 is a whole number.
+        return convert(content, Reference, strict=False)
+    except ValidationError as error:
+        raise RecordError(path, f"holds what no reference holds: {error}.", REMEDY) from None
 
 
-def read_reference(config: Config) -> tuple[dict[str, Any] | None, list[Problem]]:
+def read_reference(config: Config) -> tuple[Reference | None, list[Problem]]:
     """Return the laboratory's limits that a configuration names, whole; None without any, or with a problem."""
     if config.reference is None:
         return None, []

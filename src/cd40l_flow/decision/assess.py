@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -31,7 +31,7 @@ from cd40l_flow.decision.tube_checks import cd69_median, check_tubes, floor_of
 from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.measures import TargetCells, fit
-from cd40l_flow.mixture.model import UNSTIMULATED, Anchor, Comparison, Expression
+from cd40l_flow.mixture.model import UNSTIMULATED, Anchor, Comparison, ControlExpression, Expression
 from cd40l_flow.mixture.resting import stimulated
 from cd40l_flow.signal.censoring import pile
 
@@ -89,15 +89,8 @@ def assess(
         if expression is not None:
             reagents[reagent] = expression
     own = {reagent: with_laboratory(limits, laboratory, reagent) for reagent in reagents}
-    comparisons: dict[str, Comparison] = {}
-    if control is not None:
-        for reagent, expression in reagents.items():
-            if reagent in control.reagents:
-                by_fit = usable_fit(expression, limits)
-                comparisons[reagent] = compare(expression, control.reagents[reagent], own[reagent], by_fit=by_fit)
     theirs = control.reagents if control else {}
-    weighed = weigh(reagents, theirs, own, assay.function)
-    comparisons |= {reagent: replace(comparisons[reagent], **vars(odds)) for reagent, odds in weighed.reagents.items()}
+    comparisons, joint = beside_controls(reagents, theirs, own)
     return Case(
         sample=sample,
         alone=alone,
@@ -114,10 +107,28 @@ def assess(
         cytometers=tuple(sorted({tube.signal.events.header.cytometer for tube in gated.tubes})),
         replicates=replicate_groups(gated, reagents, limits),
         independence=_independence(tubes, reagents, comparisons, control, own),
-        joint=weighed.joint,
+        joint=joint,
         binding=binding_of(reagents, comparisons, theirs, assay.expression, assay.function),
         volts=target_volts(gated),
     )
+
+
+def beside_controls(
+    reagents: Mapping[str, Expression], theirs: Mapping[str, ControlExpression], limits: Mapping[str, Limits]
+) -> tuple[dict[str, Comparison], Mapping[str, float]]:
+    """Return the comparison with the controls and the odds of each reagent, and the odds of all together (natural
+    logarithms).
+
+    ``theirs`` are the controls' and ``limits`` the limits in use, both by reagent.
+    """
+    comparisons = {
+        reagent: compare(one, theirs[reagent], limits[reagent], by_fit=usable_fit(one, limits[reagent]))
+        for reagent, one in reagents.items()
+        if reagent in theirs
+    }
+    weighed = weigh(reagents, theirs, limits, current_assay().function)
+    comparisons |= {reagent: replace(comparisons[reagent], **vars(odds)) for reagent, odds in weighed.reagents.items()}
+    return comparisons, weighed.joint
 
 
 def _independence(
@@ -180,7 +191,8 @@ def control_case(cases: Sequence[Case], limits: Limits) -> ControlCase:
     return ControlCase(
         names=tuple(case.sample.sample for case in cases),
         reagents=reagents,
-        activation_percent=activation_percents(cases),
+        activation_percent=_means(cases, lambda one: one.percent),
+        activation_median=_means(cases, lambda one: one.median),
         failures=tuple(failure for case in cases for failure in control_failures(case, limits)[0]),
         disagreement=disagreement(terms_of),
         reagent_failures=together([control_failures(case, limits)[1] for case in cases]),
@@ -202,14 +214,14 @@ def together(several: Sequence[Mapping[str, Sequence[_Value]]]) -> dict[str, tup
     return {name: tuple(dict.fromkeys(value for one in several for value in one.get(name, ()))) for name in names}
 
 
-def activation_percents(cases: Sequence[Case]) -> dict[str, float]:
-    """Return the mean CD69 percent of the controls' stimulated tubes, per reagent."""
-    percents: dict[str, list[float]] = {}
+def _means(cases: Sequence[Case], of: Callable[[Activation], float | None]) -> dict[str, float]:
+    """Return the mean of a measure of activation of the controls that have it, by reagent."""
+    found: dict[str, list[float]] = {}
     for case in cases:
         for reagent, activation in case.activation.items():
-            if activation.percent is not None:
-                percents.setdefault(reagent, []).append(activation.percent)
-    return {reagent: sum(values) / len(values) for reagent, values in percents.items()}
+            if (value := of(activation)) is not None:
+                found.setdefault(reagent, []).append(value)
+    return {reagent: sum(values) / len(values) for reagent, values in found.items()}
 
 
 def _missing(sample: Sample, planned: Sequence[str]) -> dict[str, str]:
@@ -320,13 +332,12 @@ def _activation(tubes: _Tubes, reagent: str) -> Activation:
     read = tubes.of(reagent, stimulated=True)
     stimulated = [tube for tube in read if CD8_NEGATIVE in tube.indices]
     resting = [tube for tube in tubes.unstimulated() if CD8_NEGATIVE in tube.indices]
-    ratio = None
-    if stimulated and resting:
-        high, low = cd69_median(stimulated[0]), cd69_median(resting[0])
-        if high is not None and low is not None:
-            ratio = high / max(low, floor_of(resting[0], "CD69", tubes.gated.scales))
+    high = cd69_median(stimulated[0]) if stimulated else None
+    low, ratio = cd69_median(resting[0]) if resting else None, None
+    if high is not None and low is not None:
+        ratio = high / max(low, floor_of(resting[0], "CD69", tubes.gated.scales))
     events = sum(tube.count(ACTIVATED) for tube in stimulated if ACTIVATED in tube.indices)
-    return Activation(_percent(stimulated), _percent(resting), ratio, events if read else None)
+    return Activation(_percent(stimulated), _percent(resting), ratio, events if read else None, high)
 
 
 def _percent(tubes: Sequence[GatedTube]) -> float | None:

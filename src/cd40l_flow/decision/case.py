@@ -26,13 +26,15 @@ class Activation:
     """Activation in one reagent's stimulated tubes; percents 0 to 100 of CD3+CD8- cells, None if not computable.
 
     ``median_ratio`` is the CD69 median of stimulated over unstimulated CD3+CD8- cells on the linear scale; ``events``
-    the activated cells of the stimulated tubes, None when no tube of the reagent could be read.
+    the activated cells of the stimulated tubes, None when no tube of the reagent could be read; ``median`` the CD69
+    median of stimulated CD3+CD8- cells, compensated linear.
     """
 
     percent: float | None
     unstimulated_percent: float | None
     median_ratio: float | None
     events: int | None = None
+    median: float | None = None
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,8 @@ class Disagreement:
 class ControlCase:
     """The controls of a run: combined measures per reagent, CD69 percent, and failures (empty: none).
 
-    ``failures`` are those of the whole run, ``reagent_failures`` of one reagent. ``disagreement`` is by reagent, of
+    ``activation_median`` is of CD69 in CD3+CD8- cells, compensated linear, by reagent. ``failures`` are those of the
+    whole run, ``reagent_failures`` of one reagent. ``disagreement`` is by reagent, of
     those that several controls measured. ``volts`` are the voltages of each detector, ``ages`` the controls' bands of
     age. ``lacking`` are missing tubes of the controls in words, by reagent (empty: of all); ``not_carried`` the
     reagents whose control background does not support a fraction.
@@ -150,6 +153,7 @@ class ControlCase:
     ages: tuple[str | None, ...] = ()
     lacking: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     not_carried: frozenset[str] = frozenset()
+    activation_median: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

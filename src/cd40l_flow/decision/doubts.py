@@ -129,7 +129,8 @@ def _control_doubtful(case: Case, reagent: str) -> Guard:
 def _negatives(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
     """Yield whether the negatives depend on CD69 or CD3, unlike those of a mosaic.
 
-    It is only a warning if the mosaic persists among strongly stimulated CD4 cells.
+    It is only a warning if the mosaic persists among strongly stimulated CD4 cells, and these are stimulated enough: to
+    be negative does not depend on CD69 among them, and the sample has CD69 much like the controls'.
     """
     found = case.independence.get(reagent)
     if found is None:
@@ -137,6 +138,7 @@ def _negatives(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
     most, needed = limits.guards.dependence_max, math.log(limits.odds.call_odds)
     # Even the cells least affected contain some other negatives, and people differ.
     persists = found.inner_odds is not None and found.inner_odds >= SQUARED * needed
+    persists = persists and _stimulated_enough(case, reagent, limits)
     for marker, one in (("CD69", found.cd69), ("CD3", found.cd3)):
         if one is None:
             continue
@@ -151,6 +153,18 @@ def _negatives(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
             limit=math.copysign(most, one.log_ratio), unit="ln odds ratio",
             blocks=level if persists else level | {MOSAIC},
         )  # fmt: skip
+
+
+def _stimulated_enough(case: Case, reagent: str, limits: Limits) -> bool:
+    """Return whether the cells with most CD69 show what cells of a usual stimulation would; what is unknown does not
+    speak against it.
+    """
+    strong = case.independence[reagent].strong
+    if strong is not None and strong.log_ratio > max(limits.guards.dependence_max, SURE * strong.error):
+        return False
+    mine = case.activation[reagent].median if reagent in case.activation else None
+    theirs = case.control.activation_median.get(reagent) if case.control is not None else None
+    return mine is None or theirs is None or mine >= limits.guards.cd69_level_of_control_min * theirs
 
 
 def second_opinion(expression: Expression, limits: Limits) -> Guard | None:

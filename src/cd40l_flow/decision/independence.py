@@ -37,13 +37,15 @@ class Independence:
 
     ``inner`` are the binned cells, (bins,), least affected by other causes of negatives: the upper third of CD69 if
     negatives depend on it, and the third of CD3 with the fewest. ``inner_odds`` are the ln odds of a mosaic among them,
-    None if not computed.
+    None if not computed. ``strong`` is the dependence on CD69 within its upper third: where it goes on there, even
+    these cells were stimulated too little, and what they show is no mosaic.
     """
 
     cd69: Dependence | None
     cd3: Dependence | None
     inner: Floats
     inner_odds: float | None = None
+    strong: Dependence | None = None
 
     @property
     def largest(self) -> Dependence | None:
@@ -67,12 +69,13 @@ def independence(scaled: Floats, cd69: Floats, cd3: Floats, expected: Floats) ->
     if scaled.size < FEWEST:
         return Independence(None, None, np.zeros(bins))
     by_cd69, by_cd3 = _dependence(negative, cd69), _dependence(negative, cd3)
-    inner = np.ones(scaled.size, dtype=bool)
+    inner, strong = np.ones(scaled.size, dtype=bool), None
     if by_cd69 is not None and by_cd69.log_ratio > SLIGHT:
-        inner &= cd69 >= np.quantile(cd69, 2 / 3)
+        inner = cd69 >= np.quantile(cd69, 2 / 3)
+        strong = _dependence(negative[inner], cd69[inner])
     if by_cd3 is not None and abs(by_cd3.log_ratio) > SLIGHT:
         inner &= _fewest(negative, cd3)
-    return Independence(by_cd69, by_cd3, histogram(scaled[inner], bins))
+    return Independence(by_cd69, by_cd3, histogram(scaled[inner], bins), strong=strong)
 
 
 def _fewest(negative: Floats, marker: Floats) -> Mask:

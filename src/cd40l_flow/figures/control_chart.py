@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cd40l_flow.assay.call_limits import ReferenceLimits
-from cd40l_flow.cohort.laboratory import CHARTED, Spread
+from cd40l_flow.cohort.reference_types import CHARTED, ControlRow, Reference
 from cd40l_flow.result.reference import row_of, spread, values_of
 from cd40l_flow.result.types.result import Result
 
-Row = Mapping[str, Any]
 
-
-def control_charts(results: Sequence[Result], reference: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+def control_charts(results: Sequence[Result], reference: Reference | None) -> list[dict[str, Any]]:
     """Return one chart for each reagent, measure, instrument and reagent lot that a control of now was measured with.
 
     ``reference`` is the laboratory's file, whole, or None. Mean and SD are of its controls of the same instrument and
@@ -22,11 +20,11 @@ def control_charts(results: Sequence[Result], reference: Mapping[str, Any] | Non
     """
     now = [row_of(result) for result in results if result.role == "control" and result.reagents]
     own = _own(results)
-    history = [row for row in (reference["controls"] if reference else []) if (row["run"], row["sample"]) not in own]
+    history = [row for row in (reference.controls if reference else []) if (row.run, row.sample) not in own]
     limits = ReferenceLimits()
     charts = []
-    for reagent in dict.fromkeys(sorted(reagent for row in now for reagent in row["reagents"])):
-        kinds = {(row["cytometer"], row["reagents"][reagent]["lot"]) for row in now if reagent in row["reagents"]}
+    for reagent in dict.fromkeys(sorted(reagent for row in now for reagent in row.reagents)):
+        kinds = {(row.cytometer, row.reagents[reagent].lot) for row in now if reagent in row.reagents}
         for measure in CHARTED:
             for cytometer, lot in sorted(kinds):
                 past = _of(history, reagent, cytometer, lot)
@@ -40,13 +38,13 @@ def _own(results: Sequence[Result]) -> set[tuple[str, str]]:
     return {(result.run, result.sample) for result in results if result.role == "control"}
 
 
-def _of(rows: Sequence[Row], reagent: str, cytometer: str, lot: str) -> list[Row]:
+def _of(rows: Sequence[ControlRow], reagent: str, cytometer: str, lot: str) -> list[ControlRow]:
     found = [
         row
         for row in rows
-        if row["cytometer"] == cytometer and reagent in row["reagents"] and row["reagents"][reagent]["lot"] == lot
+        if row.cytometer == cytometer and reagent in row.reagents and row.reagents[reagent].lot == lot
     ]
-    return sorted(found, key=lambda row: (row["month"], row["run"], row["sample"]))
+    return sorted(found, key=lambda row: (row.month, row.run, row.sample))
 
 
 def _chart(
@@ -54,23 +52,23 @@ def _chart(
     measure: str,
     cytometer: str,
     lot: str,
-    past: Sequence[Row],
-    present: Sequence[Row],
+    past: Sequence[ControlRow],
+    present: Sequence[ControlRow],
     limits: ReferenceLimits,
 ) -> dict[str, Any]:
     values = values_of(past, reagent, measure)
-    usual = Spread(**spread(values, log=CHARTED[measure])) if values else None
+    usual = spread(values, log=CHARTED[measure]) if values else None
     warn, fail = limits.chart_warn_sd, limits.chart_fail_sd
     bounds = {"low_3sd": -fail, "low_2sd": -warn, "high_2sd": warn, "high_3sd": fail}
     bands = {name: usual.limit(sds) if usual else None for name, sds in bounds.items()}
     points = [
         {
-            "sample": row["sample"],
-            "run": row["run"],
-            "month": row["month"],
-            "value": row["reagents"][reagent][measure],
+            "sample": row.sample,
+            "run": row.run,
+            "month": row.month,
+            "value": (value := row.reagents[reagent].charted(measure)),
             "current": current,
-            "status": _status(row["reagents"][reagent][measure], bands),
+            "status": _status(value, bands),
         }
         for rows, current in ((past, False), (present, True))
         for row in rows

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from cd40l_flow.result.types.fields import doc
+from cd40l_flow.base.records import doc
 
 Tick = tuple[float, str]
 Point = tuple[float, float]

@@ -162,9 +162,11 @@ def _brighter(curve: Density, background: Density) -> bool:
 
     Where their peak is wider too, dim CD27+ cells are in it, and it tells nothing.
     """
+    if curve.total < FEWEST:
+        return False
     dark, bright = background.middle(), curve.middle(high=end_of_dim_peak(curve))
     sd = max(background.left_sd(dark), NARROWEST_SD)
-    if curve.total < FEWEST or curve.left_sd(bright) > WIDER * sd:
+    if curve.left_sd(bright) > WIDER * sd:
         return False
     return bright - dark > BRIGHTER_SD * sd
 

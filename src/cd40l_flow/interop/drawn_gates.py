@@ -82,7 +82,7 @@ def _is_finite(drawn: Drawn) -> bool:
     return all(math.isfinite(value) for value in (*ends, *(value for corner in drawn.vertices for value in corner)))
 
 
-def _of_workspace(root: Any, trees: Sequence[GateTree]) -> tuple[list[Drawn], list[str]]:
+def _of_workspace(root: etree._Element, trees: Sequence[GateTree]) -> tuple[list[Drawn], list[str]]:
     drawn: list[Drawn] = []
     messages = []
     names = {name: fcs for fcs, name in sample_names(trees).items()} | {tree.fcs: tree.fcs for tree in trees}
@@ -96,7 +96,7 @@ def _of_workspace(root: Any, trees: Sequence[GateTree]) -> tuple[list[Drawn], li
     return drawn, messages
 
 
-def _population(fcs: str, element: Any) -> Drawn:
+def _population(fcs: str, element: etree._Element) -> Drawn:
     name = element.get("name", "").strip()
     shapes = list(element.iterfind("Gate/*"))
     kind = etree.QName(shapes[0]).localname if shapes else "nothing"
@@ -108,17 +108,21 @@ def _population(fcs: str, element: Any) -> Drawn:
     try:
         ends = tuple(_end(dimension) for dimension in shape.iterfind(f"{{{GATING}}}dimension"))
         corners = [
-            [float(value.get(f"{{{DATATYPES}}}value")) for value in corner]
+            [float(value.get(f"{{{DATATYPES}}}value", "")) for value in corner]
             for corner in shape.iterfind(f"{{{GATING}}}vertex")
         ]
         vertices = tuple((x, y) for x, y in corners)
-    except (AttributeError, TypeError, ValueError):
+    except (TypeError, ValueError):  # a comment in place of a number has no value at all
         return Drawn(fcs, name, problem="has a corner or an end that is not a number")
     return Drawn(fcs, name, ends, vertices)
 
 
-def _end(dimension: Any) -> End:
-    detector = dimension.find(f"{{{DATATYPES}}}fcs-dimension").get(f"{{{DATATYPES}}}name")
+def _end(dimension: etree._Element) -> End:
+    """Return one side of a gate; raises ValueError where it names no detector or an end is not a number."""
+    named = dimension.find(f"{{{DATATYPES}}}fcs-dimension")
+    detector = None if named is None else named.get(f"{{{DATATYPES}}}name")
+    if detector is None:
+        raise ValueError("no detector")
     low, high = (dimension.get(f"{{{GATING}}}{name}") for name in ("min", "max"))
     return End(
         detector.removeprefix(COMPENSATED),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from lxml import etree
 
@@ -71,7 +70,7 @@ def qualified(namespace: str, tag: str) -> str:
     return f"{{{namespace}}}{tag}"
 
 
-def _add_matrix(parent: Any, spillover: Spillover, number: str) -> None:
+def _add_matrix(parent: etree._Element, spillover: Spillover, number: str) -> None:
     name = f"spillover_{number}"
     attributes = {"spectral": "0", "prefix": COMPENSATED, "name": name, "suffix": "", "editable": "0"}
     attributes |= {"status": "FINALIZED", qualified(TRANSFORMS, "id"): name}
@@ -88,7 +87,7 @@ def _add_matrix(parent: Any, spillover: Spillover, number: str) -> None:
             etree.SubElement(element, qualified(TRANSFORMS, "coefficient"), attrs)
 
 
-def _add_scales(sample: Any, tree: GateTree) -> None:
+def _add_scales(sample: etree._Element, tree: GateTree) -> None:
     element = etree.SubElement(sample, "Transformations")
     for detector, scale in sorted(tree.scales.items()):
         for name in dict.fromkeys((detector, _parameter(tree, detector))):
@@ -100,7 +99,7 @@ def _add_scales(sample: Any, tree: GateTree) -> None:
             etree.SubElement(logicle, qualified(DATATYPES, "parameter"), {qualified(DATATYPES, "name"): name})
 
 
-def _add_keywords(sample: Any, header: Header) -> None:
+def _add_keywords(sample: etree._Element, header: Header) -> None:
     """Add the few keywords that tell files apart: no other can be trusted not to name a person."""
     element = etree.SubElement(sample, "Keywords")
     attrs = {"FJ_FCS_VERSION": header.version.removeprefix("FCS"), "$TOT": str(header.events)}
@@ -120,7 +119,7 @@ def _parameter(tree: GateTree, detector: str) -> str:
     return COMPENSATED + detector if inside else detector
 
 
-def _add_gates(node: Any, tree: GateTree, parent: str, path: str) -> None:
+def _add_gates(node: etree._Element, tree: GateTree, parent: str, path: str) -> None:
     """Add the gates below a population, and those below them; ``path`` is FlowJo's of the population."""
     below = [gate for gate in tree.gates if gate.parent == parent]
     if not below:
@@ -139,7 +138,7 @@ def _add_gates(node: Any, tree: GateTree, parent: str, path: str) -> None:
         _add_gates(element, tree, gate.name, f"{path}{gate.name}/")
 
 
-def _add_gate(population: Any, tree: GateTree, gate: Gate) -> None:
+def _add_gate(population: etree._Element, tree: GateTree, gate: Gate) -> None:
     ends = {qualified(GATING, "id"): _identity(tree, gate.name)}
     if gate.parent:
         ends[qualified(GATING, "parent_id")] = _identity(tree, gate.parent)
@@ -162,7 +161,7 @@ def _identity(tree: GateTree, name: str) -> str:
     return f"ID{tree.number}{[gate.name for gate in tree.gates].index(name) + 1:03d}"
 
 
-def _add_dimension(element: Any, tree: GateTree, side: Side) -> None:
+def _add_dimension(element: etree._Element, tree: GateTree, side: Side) -> None:
     ends = {"min": side.low, "max": side.high}
     attrs = {qualified(GATING, name): repr(value) for name, value in ends.items() if value is not None}
     dimension = etree.SubElement(element, qualified(GATING, "dimension"), attrs)
@@ -174,7 +173,7 @@ def _add_dimension(element: Any, tree: GateTree, side: Side) -> None:
 
 
 def _add_polygon(
-    element: Any,
+    element: etree._Element,
     tree: GateTree,
     detectors: tuple[str, str],
     vertices: Sequence[tuple[float, float]],

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from lxml import etree
@@ -45,12 +44,12 @@ def gatingml(sample: str, trees: Sequence[GateTree], why: str = "") -> bytes:
     return document
 
 
-def _tell(element: Any, text: str) -> None:
+def _tell(element: etree._Element, text: str) -> None:
     """Put a sentence for people into an element."""
     etree.SubElement(element, qualified(DATATYPES, "custom_info")).text = text
 
 
-def _add_transformations(root: Any, tree: GateTree, names: Names) -> None:
+def _add_transformations(root: etree._Element, tree: GateTree, names: Names) -> None:
     """Add the scales and ratios of a tree that are not there yet; ``names`` maps what they are -> identifier."""
     for detector, scale in sorted(tree.scales.items()):
         terms = {"T": scale.t, "W": scale.w, "M": scale.m, "A": scale.a}
@@ -78,11 +77,11 @@ def _scale(tree: GateTree, detector: str) -> tuple[object, ...]:
     return detector, scale.t, scale.w, scale.m, scale.a
 
 
-def _transformation(root: Any, name: str) -> Any:
+def _transformation(root: etree._Element, name: str) -> etree._Element:
     return etree.SubElement(root, qualified(TRANSFORMS, "transformation"), {qualified(TRANSFORMS, "id"): name})
 
 
-def _add_detector(parent: Any, name: str) -> None:
+def _add_detector(parent: etree._Element, name: str) -> None:
     etree.SubElement(parent, qualified(DATATYPES, "fcs-dimension"), {qualified(DATATYPES, "name"): name})
 
 
@@ -100,7 +99,7 @@ def _matrix_name(matrix: Spillover | None, there: Sequence[tuple[str, Spillover]
     )
 
 
-def _add_matrix(root: Any, matrix: Spillover | None, there: list[tuple[str, Spillover]]) -> None:
+def _add_matrix(root: etree._Element, matrix: Spillover | None, there: list[tuple[str, Spillover]]) -> None:
     """Add a matrix that is not there yet; detectors stand for the dyes, whose names the files do not give."""
     if matrix is None or _matrix_name(matrix, there):
         return
@@ -119,7 +118,9 @@ def _add_matrix(root: Any, matrix: Spillover | None, there: list[tuple[str, Spil
             etree.SubElement(spectrum, qualified(TRANSFORMS, "coefficient"), attrs)
 
 
-def _add_gate(root: Any, tree: GateTree, gate: Gate, changes: Mapping[tuple[object, ...], str], matrix: str) -> None:
+def _add_gate(
+    root: etree._Element, tree: GateTree, gate: Gate, changes: Mapping[tuple[object, ...], str], matrix: str
+) -> None:
     kinds = {Box: "RectangleGate", Band: "RectangleGate", Polygon: "PolygonGate", Either: "BooleanGate"}
     attrs = {qualified(GATING, "id"): tree.identifier(gate.name)}
     if gate.parent:
@@ -151,7 +152,9 @@ def _add_gate(root: Any, tree: GateTree, gate: Gate, changes: Mapping[tuple[obje
                 etree.SubElement(union, qualified(GATING, "gateReference"), reference)
 
 
-def _add_side(element: Any, tree: GateTree, side: Side, changes: Mapping[tuple[object, ...], str], matrix: str) -> None:
+def _add_side(
+    element: etree._Element, tree: GateTree, side: Side, changes: Mapping[tuple[object, ...], str], matrix: str
+) -> None:
     """Add one side of a gate as a dimension, its ends on the detector's scale."""
     inside = tree.matrix is not None and side.detector in tree.matrix.detectors
     ends, scale = {"min": side.low, "max": side.high}, tree.scales.get(side.detector)
@@ -162,7 +165,9 @@ def _add_side(element: Any, tree: GateTree, side: Side, changes: Mapping[tuple[o
     _add_detector(_dimension(element, matrix if inside else UNCOMPENSATED, ends, change), side.detector)
 
 
-def _dimension(element: Any, matrix: str, ends: Mapping[str, float | None], change: str | None = None) -> Any:
+def _dimension(
+    element: etree._Element, matrix: str, ends: Mapping[str, float | None], change: str | None = None
+) -> etree._Element:
     attrs = {qualified(GATING, "compensation-ref"): matrix}
     if change is not None:
         attrs[qualified(GATING, "transformation-ref")] = change

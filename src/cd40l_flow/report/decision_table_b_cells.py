@@ -36,9 +36,8 @@ AGE_READ = """\
 The logit of the share is normal at every age. Its mean and SD are taken from the printed limits (2.5th and 97.5th
 percentiles; 0 % is read as 0.5 %, since whole percents are printed) at the middle of each band on ln age, for the open
 band at its start, and interpolated monotonely between two of them (Fritsch and Carlson 1980), constant beyond. Steps
-between bands disappear. SWITCHED_NORMAL needs the limit of the curve; SWITCHED_LOW must lie below it and below that of
-the band as printed, so that no child at the edge of a band is low by interpolation. `age_z` is the distance of the
-logit from the mean, in SD.
+between bands disappear: towards the end of a band the limit is already on its way to that of the next. `age_z` is the
+distance of the logit from the mean, in SD.
 
 The laboratory's own curve (`by_age` of `reference.json`) takes its place in an age band with `own_donors_min` healthy
 donors or more: mean and SD by a locally linear regression on ln age (Gaussian weights, SD 0.3; Cleveland 1979, Fan and
@@ -49,8 +48,9 @@ table that decided.
 SHARES_READ = """\
 The printed limits count CD27+IgD- cells. IgM-only cells are among these, and people who cannot switch may have them. So
 SWITCHED_NORMAL rests on cells without IgM; near the limit SWITCHED_LOW needs both shares, far below it (less than
-`switched_part_min` of it) the share without IgM is enough; and SWITCHED_ABSENT is not said where two markers would call
-the sample normal (it is SWITCHED_LOW, with `IGM_ONLY`). Where IgM does not tell, the two-marker share decides, and
+`switched_part_min` of it) the share without IgM is enough; and where two markers would call the sample normal,
+SWITCHED_ABSENT is said only if IgM-only cells are as bright as cells with IgM of their own (`igm_only_level_min`; else
+it is SWITCHED_LOW, with `IGM_ONLY`). Where IgM does not tell, the two-marker share decides, and
 SWITCHED_NORMAL must hold without `igm_only_points` of it. Without an age the limits are the strictest of any age.
 When no rule holds: `BETWEEN_LIMITS`.
 """

@@ -9,6 +9,7 @@ from typing import Any
 from cd40l_flow.assay.texts import load_texts, person_texts
 from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import Problem, RecordError
+from cd40l_flow.cohort.reference_types import Reference
 from cd40l_flow.figures import contact_sheet, index_charts, index_strips
 from cd40l_flow.figures.binned import NOTHING, Densities, read_densities
 from cd40l_flow.figures.control_chart import control_charts
@@ -140,7 +141,7 @@ def write_index(
     entries: Sequence[Entry],
     out_path: str | Path,
     reviews: Reviews | None = None,
-    reference: Mapping[str, Any] | None = None,
+    reference: Reference | None = None,
     *,
     people: bool = False,
 ) -> None:

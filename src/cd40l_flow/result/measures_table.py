@@ -9,9 +9,9 @@ from typing import Any
 
 from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import Cd40lFlowError
+from cd40l_flow.base.records import Record
 from cd40l_flow.cohort.cells import tab_separated
 from cd40l_flow.result.types.b_cells import Share
-from cd40l_flow.result.types.fields import Record
 from cd40l_flow.result.types.result import Result
 
 COLUMNS = ("sample", "run", "role", "call", "tube", "reagent", "population", "measure", "value")

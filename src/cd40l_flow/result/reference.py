@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
+
+from msgspec import UNSET, UnsetType, convert, to_builtins
 
 from cd40l_flow.assay.effects import INDETERMINATE, NORMAL
 from cd40l_flow.assay.limits import Limits
@@ -18,19 +19,33 @@ from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.base.plain_json import digest_of
 from cd40l_flow.cohort.ages import middle_of
-from cd40l_flow.cohort.laboratory import CHARTED
+from cd40l_flow.cohort.reference_types import (
+    CHARTED,
+    Collected,
+    ControlMeasures,
+    ControlRow,
+    DonorsByAge,
+    Excluded,
+    HealthyNegative,
+    RatioRange,
+    Reference,
+    Seen,
+    Share,
+    Spread,
+)
 from cd40l_flow.decision.b_cells.own_curve import Donor, own_curve
 from cd40l_flow.decision.compare import detection_limits
 from cd40l_flow.mixture.between import between
 from cd40l_flow.mixture.proportion import Z95
 from cd40l_flow.result.types.control import Control
-from cd40l_flow.result.types.plain import clean
+from cd40l_flow.result.types.plain import rounded
 from cd40l_flow.result.types.result import Result
 
+T = TypeVar("T")
 SCHEMA_VERSION = "1.0"
 
 
-def collect(results: Sequence[tuple[str, Result]], limits: Limits) -> dict[str, Any]:
+def collect(results: Sequence[tuple[str, Result]], limits: Limits) -> Reference:
     """Return the content of a reference file; ``results`` are pairs of path and result, of any role.
 
     ``limits`` are all groups of the configuration's, at their defaults: the limits of blank and detection printed are
@@ -48,40 +63,43 @@ def collect(results: Sequence[tuple[str, Result]], limits: Limits) -> dict[str, 
             f"{len(results)} results hold no healthy control that met its limits: there is nothing to make limits of. "
             "Name more results folders; each report says which limit its control failed."
         )
-    reagents = [name for name in current_assay().targets if any(name in row["reagents"] for row in kept)]
-    content = {
-        "schema_version": SCHEMA_VERSION,
-        "engine_versions": sorted(
-            {result.engine_version for result in (*(one for one, found in failures if not found), *donors)}
-        ),
-        "collected": {
-            "results": len(results),
-            "controls": len(controls),
-            "used": len(kept),
-            "failed": len(controls) - len(kept),
-            "few": len(kept) < limits.reference.fewest_controls,
-        },
-        "seen": {
-            "months": sorted({row["month"] for row in kept if row["month"]}),
-            "cytometers": sorted({row["cytometer"] for row in kept}),
-            "lots": {reagent: _distinct(kept, reagent, "lot") for reagent in reagents},
-            "clones": {reagent: _distinct(kept, reagent, "clone") for reagent in reagents},
-        },
-        "limits": {reagent: _spreads(kept, reagent) for reagent in reagents},
-        "healthy_negative": {
-            reagent: found for reagent in reagents if (found := _healthy(kept, reagent, limits)) is not None
-        },
-        "mfi_ratio": {reagent: found for reagent in reagents if (found := _ratio_spread(kept, reagent)) is not None},
-        "controls": kept,
-        "excluded": sorted(
-            ({"sample": one.sample, "run": one.run, "why": found} for one, found in failures if found),
-            key=lambda one: (one["run"], one["sample"]),
-        ),
-    }
-    if donors:
-        content["by_age"] = _by_age(donors, limits)
-    cleaned: dict[str, Any] = clean(content)
-    return cleaned | {"digest": digest_of(cleaned)}
+    reagents = [name for name in current_assay().targets if any(name in row.reagents for row in kept)]
+    plain = rounded(
+        Reference(
+            schema_version=SCHEMA_VERSION,
+            digest="",
+            engine_versions=sorted(
+                {result.engine_version for result in (*(one for one, found in failures if not found), *donors)}
+            ),
+            collected=Collected(
+                results=len(results),
+                controls=len(controls),
+                used=len(kept),
+                failed=len(controls) - len(kept),
+                few=len(kept) < limits.reference.fewest_controls,
+            ),
+            seen=Seen(
+                months=sorted({row.month for row in kept if row.month}),
+                cytometers=sorted({row.cytometer for row in kept}),
+                lots={reagent: sorted({one.lot for one in _of(kept, reagent)}) for reagent in reagents},
+                clones={reagent: sorted({one.clone for one in _of(kept, reagent)}) for reagent in reagents},
+            ),
+            limits={reagent: _spreads(kept, reagent) for reagent in reagents},
+            healthy_negative=_known({reagent: _healthy(kept, reagent, limits) for reagent in reagents}),
+            mfi_ratio=_known({reagent: _ratio_range(kept, reagent) for reagent in reagents}),
+            controls=kept,
+            excluded=sorted(
+                (Excluded(sample=one.sample, run=one.run, why=found) for one, found in failures if found),
+                key=lambda one: (one.run, one.sample),
+            ),
+            by_age=_by_age(donors, limits),
+        )
+    )
+    return convert(plain | {"digest": digest_of(plain)}, Reference)
+
+
+def _known(found: Mapping[str, T | None]) -> dict[str, T]:
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def donor_of(result: Result, share: str) -> Donor | None:
@@ -102,48 +120,60 @@ def donor_of(result: Result, share: str) -> Donor | None:
     return Donor(middle_of(memory.age_band), found.percent, found.low, found.high)
 
 
-def _by_age(results: Sequence[Result], limits: Limits) -> dict[str, Any]:
+def _by_age(results: Sequence[Result], limits: Limits) -> DonorsByAge | UnsetType:
     """Return the curve of switched B cells by age, of the share without IgM where it is known of every donor."""
+    if not results:
+        return UNSET
     strict = [found for result in results if (found := donor_of(result, "switched")) is not None]
-    share = "switched" if len(strict) == len(results) else "switched_two_marker"
+    share: Share = "switched" if len(strict) == len(results) else "switched_two_marker"
     donors = [found for result in results if (found := donor_of(result, share)) is not None]
     own = limits.b_cells
     curve = own_curve(donors, share, fewest=own.own_donors_fewest)
     bands = {band.words: sum(band_at(one.age_months) is band for one in donors) for band in BANDS}
-    return {
-        "share": share,
-        "donors": len(donors),
-        "bands": bands,
-        "provisional": [words for words, count in bands.items() if own.own_donors_fewest <= count < own.own_donors_min],
-        "knots": [] if curve is None else [asdict(knot) for knot in curve.knots],
-    }
-
-
-def write_reference(content: Mapping[str, Any], path: Path) -> None:
-    """Write a reference as JSON, keys sorted: equal content is equal bytes."""
-    write_atomically(path, json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n")
-
-
-def summary_lines(content: Mapping[str, Any], fewest: int) -> Iterator[str]:
-    """Yield what a reference says, in lines for a terminal."""
-    collected = content["collected"]
-    yield (
-        f"reference: {collected['used']} healthy controls of {collected['controls']} ({collected['failed']} failed and "
-        f"left out), {len(content['seen']['cytometers'])} instruments, "
-        f"versions of the analysis: {', '.join(content['engine_versions'])}"
+    return DonorsByAge(
+        share=share,
+        donors=len(donors),
+        bands=bands,
+        provisional=[words for words, count in bands.items() if own.own_donors_fewest <= count < own.own_donors_min],
+        knots=[] if curve is None else list(curve.knots),
     )
-    if collected["few"]:
+
+
+def write_reference(content: Reference, path: Path) -> None:
+    """Write a reference as JSON, keys sorted: equal content is equal bytes."""
+    write_atomically(path, json.dumps(to_builtins(content), indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def summary_lines(content: Reference, fewest: int) -> Iterator[str]:
+    """Yield what a reference says, in lines for a terminal."""
+    collected = content.collected
+    yield (
+        f"reference: {collected.used} healthy controls of {collected.controls} ({collected.failed} failed and "
+        f"left out), {len(content.seen.cytometers)} instruments, "
+        f"versions of the analysis: {', '.join(content.engine_versions)}"
+    )
+    if collected.few:
         yield (
             f"  fewer than {fewest} controls: the limits are provisional. The spread of healthy donors is taken to be "
             "no smaller than the default, and no control fails by its chart."
         )
-    if "by_age" in content:
-        yield from _by_age_lines(content["by_age"])
-    for reagent, found in content["healthy_negative"].items():
+    if content.by_age is not UNSET:
+        yield from _by_age_lines(content.by_age)
+    for reagent, found in content.healthy_negative.items():
         yield (
-            f"  {reagent}: negative fraction of healthy donors {found['mean']:.3f}, SD between them "
-            f"{found['sd_between']:.4f} (as measured {found['sd_total']:.4f}); mutant fraction: limit of blank "
-            f"{found['lob']:.3f}, limit of detection {found['lod']:.3f}"
+            f"  {reagent}: negative fraction of healthy donors {found.mean:.3f}, SD between them "
+            f"{found.sd_between:.4f} (as measured {found.sd_total:.4f}); mutant fraction: limit of blank "
+            f"{found.lob:.3f}, limit of detection {found.lod:.3f}"
+        )
+
+
+def _by_age_lines(found: DonorsByAge) -> Iterator[str]:
+    counted = ", ".join(f"{words} {count}" for words, count in found.bands.items() if count)
+    yield f"  switched B cells by age ({found.share}): {found.donors} donors ({counted})"
+    if found.provisional:
+        yield (
+            f"  provisional for want of donors, so that the published table must agree: "
+            f"{', '.join(found.provisional)}. Ages without a curve are judged by the published table."
         )
 
 
@@ -161,16 +191,6 @@ class Lender(Protocol):
     @property
     def reagents(self) -> Mapping[str, object]:
         """What was measured, by reagent."""
-
-
-def _by_age_lines(found: Mapping[str, Any]) -> Iterator[str]:
-    counted = ", ".join(f"{words} {count}" for words, count in found["bands"].items() if count)
-    yield f"  switched B cells by age ({found['share']}): {found['donors']} donors ({counted})"
-    if found["provisional"]:
-        yield (
-            f"  provisional for want of donors, so that the published table must agree: "
-            f"{', '.join(found['provisional'])}. Ages without a curve are judged by the published table."
-        )
 
 
 def why(result: Lender) -> str:
@@ -204,75 +224,66 @@ def refuse_repeats(results: Sequence[tuple[str, Result]]) -> None:
         raise Cd40lFlowError("\n  ".join(["The same data must not count twice. Leave one of each out:", *repeats]))
 
 
-def row_of(result: Result) -> dict[str, Any]:
+def row_of(result: Result) -> ControlRow:
     """Return the row of one control: allow-listed words, and its measures."""
     read = [tube for tube in result.tubes if tube.status == "ok"]
-    return {
-        "sample": result.sample,
-        "run": result.run,
-        "month": min((tube.month for tube in read if tube.month), default=""),
-        "cytometer": next((tube.cytometer for tube in read), ""),
-        "reagents": {reagent: _control_measures(result, reagent) for reagent in result.reagents},
-    }
+    return ControlRow(
+        sample=result.sample,
+        run=result.run,
+        month=min((tube.month for tube in read if tube.month), default=""),
+        cytometer=next((tube.cytometer or "" for tube in read), ""),
+        reagents={reagent: _control_measures(result, reagent) for reagent in result.reagents},
+    )
 
 
-def _control_measures(result: Result, reagent: str) -> dict[str, Any]:
+def _control_measures(result: Result, reagent: str) -> ControlMeasures:
     """Return what of one reagent of a control enters rows and charts; percents 0 to 100, fractions 0 to 1."""
     found = result.reagents[reagent]
     low, high = found.negative_fraction_low, found.negative_fraction_high
     positive, background = found.mfi_positive, found.mfi_background
     tube = next(tube for tube in result.tubes if tube.fcs in found.tubes)
     activation = result.lent.activation_percent if result.lent is not None else {}
-    return {
-        "clone": tube.clone,
-        "lot": tube.lot,
-        "cd69_percent": activation.get(reagent),
-        "percent_positive": found.percent_positive,
-        "negative_fraction": found.negative_fraction,
-        "negative_fraction_error": None if low is None or high is None else (high - low) / (2 * Z95),
-        "mfi_above_background": None if positive is None or background is None else positive - background,
-    }
+    return ControlMeasures(
+        clone=tube.clone,
+        lot=tube.lot,
+        cd69_percent=activation.get(reagent),
+        percent_positive=found.percent_positive,
+        negative_fraction=found.negative_fraction,
+        negative_fraction_error=None if low is None or high is None else (high - low) / (2 * Z95),
+        mfi_above_background=None if positive is None or background is None else positive - background,
+    )
 
 
-def _order(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    return row["month"], row["run"], row["sample"], json.dumps(row, sort_keys=True)
+def _order(row: ControlRow) -> tuple[str, str, str, str]:
+    return row.month, row.run, row.sample, json.dumps(to_builtins(row), sort_keys=True)
 
 
-def _distinct(rows: Sequence[Mapping[str, Any]], reagent: str, word: str) -> list[str]:
-    return sorted({row["reagents"][reagent][word] for row in rows if reagent in row["reagents"]})
+def _of(rows: Sequence[ControlRow], reagent: str) -> list[ControlMeasures]:
+    return [row.reagents[reagent] for row in rows if reagent in row.reagents]
 
 
-def values_of(rows: Sequence[Mapping[str, Any]], reagent: str, measure: str) -> list[float]:
+def values_of(rows: Sequence[ControlRow], reagent: str, measure: str) -> list[float]:
     """Return the known values of a measure; on the logarithm where it is charted so."""
-    known = [row["reagents"][reagent][measure] for row in rows if reagent in row["reagents"]]
-    if CHARTED.get(measure):
-        return [math.log(value) for value in known if value is not None and value > 0]
-    return [value for value in known if value is not None]
+    known = [value for one in _of(rows, reagent) if (value := one.charted(measure)) is not None]
+    return [math.log(value) for value in known if value > 0] if CHARTED[measure] else known
 
 
-def spread(values: Sequence[float], *, log: bool) -> dict[str, Any]:
-    """Return count, mean and SD of values as a reference holds them."""
-    return {
-        "count": len(values),
-        "mean": fmean(values),
-        "sd": stdev(values) if len(values) > 1 else None,
-        "log": log,
-    }
+def spread(values: Sequence[float], *, log: bool) -> Spread:
+    """Return count, mean and SD of values."""
+    return Spread(count=len(values), mean=fmean(values), sd=stdev(values) if len(values) > 1 else None, log=log)
 
 
-def _spreads(rows: Sequence[Mapping[str, Any]], reagent: str) -> dict[str, Any]:
+def _spreads(rows: Sequence[ControlRow], reagent: str) -> dict[str, Spread]:
     found = {measure: values_of(rows, reagent, measure) for measure in CHARTED}
     return {measure: spread(values, log=CHARTED[measure]) for measure, values in found.items() if values}
 
 
-def _healthy(rows: Sequence[Mapping[str, Any]], reagent: str, limits: Limits) -> dict[str, Any] | None:
+def _healthy(rows: Sequence[ControlRow], reagent: str, limits: Limits) -> HealthyNegative | None:
     """Return how much the negative fraction of healthy donors differs, and what follows for the mutant fraction."""
     pairs = [
-        (measures["negative_fraction"], measures["negative_fraction_error"])
-        for row in rows
-        if (measures := row["reagents"].get(reagent)) is not None
-        and measures["negative_fraction"] is not None
-        and measures["negative_fraction_error"] is not None
+        (one.negative_fraction, one.negative_fraction_error)
+        for one in _of(rows, reagent)
+        if one.negative_fraction is not None and one.negative_fraction_error is not None
     ]
     values, errors = [value for value, _ in pairs], [error for _, error in pairs]
     found = between(values, errors)
@@ -280,29 +291,29 @@ def _healthy(rows: Sequence[Mapping[str, Any]], reagent: str, limits: Limits) ->
         return None
     error = sorted(errors)[len(errors) // 2]
     lob, lod = detection_limits(found.sd, found.mean, error, error, limits.mixture)
-    return {
-        "count": found.count,
-        "mean": found.mean,
-        "sd_between": found.sd,
-        "sd_total": stdev(values),
-        "median_error": error,
-        "lob": lob,
-        "lod": lod,
-    }
+    return HealthyNegative(
+        count=found.count,
+        mean=found.mean,
+        sd_between=found.sd,
+        sd_total=stdev(values),
+        median_error=error,
+        lob=lob,
+        lod=lod,
+    )
 
 
-def _ratio_spread(rows: Sequence[Mapping[str, Any]], reagent: str) -> dict[str, Any] | None:
+def _ratio_range(rows: Sequence[ControlRow], reagent: str) -> RatioRange | None:
     """Return the 95 % range of the MFI ratio of two healthy donors of one run; None without a run of two controls.
 
     From the variance of ln MFI within runs, pooled; a ratio of two has twice that variance.
     """
     runs: dict[tuple[str, str], list[float]] = {}
     for row in rows:
-        runs.setdefault((row["month"], row["run"]), []).extend(values_of([row], reagent, "mfi_above_background"))
+        runs.setdefault((row.month, row.run), []).extend(values_of([row], reagent, "mfi_above_background"))
     together = [values for values in runs.values() if len(values) > 1]
     if not together:
         return None
     freedom = sum(len(values) - 1 for values in together)
     variance = sum((len(values) - 1) * stdev(values) ** 2 for values in together) / freedom
     reach = Z95 * math.sqrt(2 * variance)
-    return {"runs": len(together), "log_sd": math.sqrt(variance), "low": math.exp(-reach), "high": math.exp(reach)}
+    return RatioRange(runs=len(together), log_sd=math.sqrt(variance), low=math.exp(-reach), high=math.exp(reach))

@@ -80,6 +80,8 @@ def _dim(molecules: float) -> Mapping[str, Any]:
 D4, D3, D2 = _dim(1150.0), _dim(650.0), _dim(330.0)
 BROAD: dict[str, Any] = {"positive_spread": 2.4, "positive_skew": -2.5}  # natural-log SD 1.0
 WEAK: dict[str, Any] = {"activated_fraction": 0.80, "cd69_level": 0.55, "unresponsive": 0.18}
+# Nearly every cell has some CD69, but a fifth of the usual, and half of them do not express.
+HARDLY: dict[str, Any] = {"activated_fraction": 0.88, "cd69_level": 0.2, "unresponsive": 0.5}
 NO_VOLTAGES = tuple(
     Fault("no_voltages", reagent, state)
     for state in ("stimulated", "unstimulated")
@@ -147,6 +149,7 @@ MECHANISMS: tuple[Mechanism, ...] = (
     ),
     # Stimulation and composition
     Mechanism(_healthy("weak-stimulation", acceptable=(OPEN,), **WEAK), plain=False),
+    Mechanism(_healthy("hardly-stimulated", acceptable=(OPEN,), **HARDLY), plain=False),
     Mechanism(_carrier("weak-stimulation-carrier", acceptable=(OPEN,), negative_fraction=0.5, **WEAK), plain=False),
     Mechanism(
         _healthy("gamma-delta", acceptable=(OPEN,), double_negative=5.0, double_negative_silent=0.85), plain=False

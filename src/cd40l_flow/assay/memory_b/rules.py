@@ -4,7 +4,8 @@ The published limits count CD27+IgD- cells, IgM-only ones among them. A patient 
 the two-marker share is then too high for him: so SWITCHED_NORMAL rests on IgM- cells (without IgM, on what IgM-only
 cells cannot explain), and no call of few cells needs the two-marker share where IgM- cells are far below the limit.
 A healthy person's IgM- share is lower than the limits suppose: so near the limit SWITCHED_LOW needs both shares, and
-SWITCHED_ABSENT, the strongest word, is not said of a sample whose two-marker share is normal. Each rule looks at one
+SWITCHED_ABSENT, the strongest word, is not said of a sample whose two-marker share is normal, unless its IgM-only cells
+are about as bright as naive ones: switched cells to which anti-IgM only sticks are not. Each rule looks at one
 end of an interval, so the bounds are one-sided (limit `interval_part`).
 """
 
@@ -25,14 +26,14 @@ MEASURE_WORDS: Mapping[str, tuple[str, str]] = {
     "limit_low": ("lowest that the 2.5th percentile of this age may be", "percent"),
     "limit_part": ("smallest part of that limit without IgM in healthy people", "percent"),
     "limit_absent": ("limit of absence at this age", "percent"),
+    "igm_ratio": ("IgM of IgM-only cells over that of CD27- B cells", "ratio"),
+    "igm_ratio_min": ("smallest for cells that have IgM of their own", "ratio"),
 }
 
 RULES: tuple[Rule, ...] = (
     Rule(
-        SWITCHED_ABSENT, 1, (
-            Condition("switched_high", "<", "limit_absent"),
-            Condition("two_marker_low", "<", "limit_normal"),
-        ),
+        SWITCHED_ABSENT, 1, (Condition("switched_high", "<", "limit_absent"),),
+        ((Condition("two_marker_low", "<", "limit_normal"), Condition("igm_ratio", ">=", "igm_ratio_min")),),
     ),
     Rule(
         SWITCHED_LOW, 2, (Condition("switched_high", "<", "limit_low"),),

@@ -2,9 +2,7 @@
 
 The logit of the share is normal at every age; its mean ``mu`` and SD ``sd`` are interpolated in the logarithm of age
 (Fritsch and Carlson 1980: monotone between two knots, no overshoot; as Koenigs 2018 treats age as continuous), constant
-beyond the ends. At the knots the curve has the limits of the table; between them it has no steps. Where the curve and
-the band of the table differ, nobody is called by the difference: SWITCHED_NORMAL needs the limit of the curve, and
-SWITCHED_LOW lies below the curve's and below that of the band as it was printed.
+beyond the ends. At the knots the curve has the limits of the table; between them it has no steps.
 """
 
 from __future__ import annotations
@@ -18,7 +16,8 @@ import numpy as np
 
 from cd40l_flow.assay.b_cell_limits import BCellLimits
 from cd40l_flow.assay.memory_b.age_table import BANDS, NAME, band_at
-from cd40l_flow.cohort.laboratory import AgeKnot, ByAge
+from cd40l_flow.cohort.laboratory import ByAge
+from cd40l_flow.cohort.reference_types import AgeKnot
 from cd40l_flow.mixture.proportion import Z95
 
 OWN = "the laboratory's own"
@@ -85,7 +84,7 @@ class AgeCurve:
         months = 12 * age_years
         mu, sd = _at(PUBLISHED, months)[:2]
         normal = percent_of(mu - Z95 * sd)
-        low, high = min(normal, band_at(months).switched_low), percent_of(mu + Z95 * sd)
+        low, high = normal, percent_of(mu + Z95 * sd)
         table, provisional = NAME, False
         count = 0 if self.own is None else self.own.bands.get(band_at(months).words, 0)
         if self.own is not None and count >= limits.own_donors_fewest:
@@ -129,7 +128,7 @@ def _published() -> tuple[AgeKnot, ...]:
     knots = []
     for band in BANDS:
         low, high = logit(band.switched_low), logit(band.switched[1])
-        knots.append(AgeKnot(band.knot, (low + high) / 2, (high - low) / (2 * Z95), Z95))
+        knots.append(AgeKnot(age_months=band.knot, mu=(low + high) / 2, sd=(high - low) / (2 * Z95), factor=Z95))
     return tuple(knots)
 
 

@@ -69,7 +69,13 @@ def memory_measures(gated: GatedSample, control: MemoryControl | None, limits: L
         unresolved=unresolved,
         notes=_notes(gated, cells, sides),
         cd27_shape=found.shape,
+        igm_only_median=_median(cells, "IgM", _igm_only(sides)),
     )
+
+
+def _igm_only(sides: Sides | None) -> Mask | None:
+    """Return which B cells are CD27+IgD-IgM+, plasmablasts left out; None without a boundary of IgM."""
+    return None if sides is None or sides.igm is None else sides.memory & sides.igd_negative & sides.igm
 
 
 def _unresolved(gated: GatedSample, cells: PooledCells, sides: Sides | None, apart: float | None) -> str:

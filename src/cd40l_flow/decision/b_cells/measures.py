@@ -34,7 +34,8 @@ class MemoryMeasures:
     ``cd3_percent`` is the percent of CD3+ among CD19+ cells, None without CD3 (no dump). ``transitional_percent`` is
     the percent of CD38 and CD24 bright IgM+ cells, where they are stained. ``unresolved`` says in words why shares
     cannot be told (empty: they can); ``notes`` are remarks for the reader.
-    ``cd27_shape`` is what a control lends of the shape of its CD27+ cells (`cd27.shape_of`).
+    ``cd27_shape`` is what a control lends of the shape of its CD27+ cells (`cd27.shape_of`). ``igm_only_median`` is the
+    median of IgM on CD27+IgD-IgM+ cells (compensated linear channel values), None of few.
     """
 
     tubes: tuple[str, ...]
@@ -62,6 +63,7 @@ class MemoryMeasures:
     unresolved: str = ""
     notes: tuple[str, ...] = ()
     cd27_shape: tuple[float, ...] = ()
+    igm_only_median: float | None = None
 
 
 @dataclass(frozen=True)

@@ -101,11 +101,11 @@ def _stain(
 
     A single control has no other one, and is not refused for that.
     """
-    negative = measures.igd_negative_percent
-    fired = beyond(negative, own.igd_negative_max, above=True)
+    negative = _igd_negative(measures)
     yield applied(
-        ROWS, "SERUM_IG", fired, "IgD- cells among CD27- B cells.", value=negative, limit=own.igd_negative_max, unit="%"
-    )
+        ROWS, "SERUM_IG", beyond(negative, own.igd_negative_max, above=True),
+        "IgD- cells among CD27- B cells, lower end.", value=negative, limit=own.igd_negative_max, unit="%",
+    )  # fmt: skip
     pairs = (
         (measures.igd_median, control.igd_median if control else None),
         (measures.igm_median, control.igm_median if control else None),
@@ -135,6 +135,16 @@ def _stain(
             "Median CD27 of naive B cells against the control's, either way.", value=shift, limit=own.cd27_shift_max,
             unit="x",
         )  # fmt: skip
+
+
+def _igd_negative(measures: MemoryMeasures) -> float | None:
+    """Return the percent of IgD- among CD27- B cells, the lower end of what the fit of CD27 tells: dim CD27+ cells lie
+    below its threshold, and are most of the IgD- cells there in people with few naive cells. Without a fit, as gated.
+    """
+    least, most = measures.double_negative.low, measures.naive.high
+    if least is None or most is None or least + most <= 0:
+        return measures.igd_negative_percent
+    return 100 * least / (least + most)
 
 
 def _depletion(sample: Sample, measures: MemoryMeasures, own: BCellLimits) -> Iterator[Guard]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from cd40l_flow.assay.memory_b.age_table import BANDS, band_at
 from cd40l_flow.base.model import Floats
-from cd40l_flow.cohort.laboratory import AgeKnot, ByAge
+from cd40l_flow.cohort.laboratory import ByAge
+from cd40l_flow.cohort.reference_types import AgeKnot
 from cd40l_flow.decision.b_cells.age_curve import logit
 from cd40l_flow.mixture.proportion import Z95
 
@@ -64,7 +65,8 @@ def own_curve(donors: Sequence[Donor], share: str, *, fewest: int) -> ByAge | No
             continue
         sd = max(math.sqrt(max(float(spread @ squares / spread.sum()), 0.0)), SMALLEST_SD)
         size = float(spread.sum() ** 2 / (spread @ spread))
-        knots.append(AgeKnot(math.exp(at), float(_weights(x, at) @ y), sd, tolerance_factor(size)))
+        mu = float(_weights(x, at) @ y)
+        knots.append(AgeKnot(age_months=math.exp(at), mu=mu, sd=sd, factor=tolerance_factor(size)))
     return ByAge(share, tuple(knots), bands) if knots else None
 
 

@@ -93,7 +93,15 @@ def rule_measures(measures: MemoryMeasures, age: AgeFinding, limits: Limits) -> 
         "limit_low": age.limit_certain,
         "limit_part": own.switched_part_min * age.limit_certain,
         "limit_absent": age.limit_absent,
+        "igm_ratio": _igm_ratio(measures),
+        "igm_ratio_min": own.igm_only_level_min,
     }
+
+
+def _igm_ratio(measures: MemoryMeasures) -> float:
+    """Return how bright IgM-only cells are, IgM over that of CD27- B cells; 0 where they are too few to be bright."""
+    mine, usual = measures.igm_only_median, measures.igm_median
+    return mine / usual if mine is not None and usual is not None and usual > 0 else 0.0
 
 
 def _ends(share: Share, part: float) -> tuple[float | None, float | None]:

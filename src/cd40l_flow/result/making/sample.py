@@ -133,6 +133,11 @@ def _control(
             for reagent, activation in case.activation.items()
             if activation.percent is not None
         },
+        activation_median={
+            reagent: activation.median
+            for reagent, activation in case.activation.items()
+            if activation.median is not None
+        },
         failures=[*failures, *(text for texts in reagent_failures.values() for text in texts)],
         reagent_failures={reagent: list(texts) for reagent, texts in reagent_failures.items()},
         scatter_tops=scatter_tops(gated),

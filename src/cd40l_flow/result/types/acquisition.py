@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from cd40l_flow.result.types.fields import Call, Count, Reason, Record, doc
+from cd40l_flow.base.records import Count, Record, doc
+from cd40l_flow.result.types.fields import Call, Reason
 
 
 class BadInterval(Record, frozen=True):

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from cd40l_flow.result.types.fields import Count, Fraction, Percent, Record, doc
+from cd40l_flow.base.records import Count, Fraction, Percent, Record, doc
 
 
 class Share(Record, frozen=True):
@@ -49,6 +49,7 @@ class Memory(Record, frozen=True):
     limit_absent: Annotated[Percent | None, doc("Switched share below which the cells count as absent at this age.")]
     age_median: Annotated[Percent | None, doc("Median of healthy people at this age.")]
     table: Annotated[str, doc("Which table of healthy people decided.")]
+    igm_only_median: Annotated[float | None, doc("Median of IgM on CD27+IgD-IgM+ cells, linear; null of few.")] = None
 
 
 def deciding(memory: Memory) -> str:

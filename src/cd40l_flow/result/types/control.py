@@ -4,7 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from cd40l_flow.result.types.fields import Count, Fraction, NotNegative, Percent, Reagent, Record, doc
+from cd40l_flow.base.records import Count, Fraction, NotNegative, Percent, Record, doc
+from cd40l_flow.result.types.fields import Reagent
 
 
 class Shape(Record, frozen=True):
@@ -112,3 +113,7 @@ class Control(Record, frozen=True):
         dict[Reagent, list[str]],
         doc("Why single reagents of the control failed, in words: reagent to texts, of those in failures."),
     ]
+    activation_median: Annotated[
+        dict[Reagent, float],
+        doc("Reagent to CD69 median of stimulated CD3+CD8- cells, compensated linear."),
+    ] = {}

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from cd40l_flow.result.types.fields import Call, Count, Hypothesis, NotNegative, Reagent, Reason, Record, doc, one_of
+from cd40l_flow.base.records import Count, NotNegative, Record, doc, one_of
+from cd40l_flow.result.types.fields import Call, Hypothesis, Reagent, Reason
 
 
 class Subcall(Record, frozen=True):

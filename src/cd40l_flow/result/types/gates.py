@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from cd40l_flow.result.types.fields import Count, Record, doc, one_of
+from cd40l_flow.base.records import Count, Record, doc, one_of
 
 
 class GateOverride(Record, frozen=True):

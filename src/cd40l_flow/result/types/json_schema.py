@@ -1,6 +1,6 @@
-"""The JSON Schemas of a result and of the record of a run, made from their types.
+"""The JSON Schemas of a result, of the record of a run and of a laboratory's reference, made from their types.
 
-``python -P -m cd40l_flow.result.types.json_schema FOLDER`` writes ``result.schema.json`` and ``run.schema.json``.
+``python -P -m cd40l_flow.result.types.json_schema FOLDER`` writes ``result.schema.json`` and the two others.
 """
 
 import json
@@ -10,15 +10,16 @@ from typing import Any
 
 import msgspec
 
+from cd40l_flow.cohort.reference_types import Reference
 from cd40l_flow.result.types.result import Result
 from cd40l_flow.result.types.run import Run
 
 # What each file of the schemas is made from.
-KINDS: dict[str, type] = {"result": Result, "run": Run}
+KINDS: dict[str, type] = {"result": Result, "run": Run, "reference": Reference}
 
 
 def json_schema(name: str) -> dict[str, Any]:
-    """Return the JSON Schema of ``result.json`` or ``run.json``, by the name without its ending."""
+    """Return the JSON Schema of ``result.json``, ``run.json`` or ``reference.json``, by the name without its ending."""
     (root,), definitions = msgspec.json.schema_components([KINDS[name]], ref_template="#/$defs/{name}")
     named = {one: _plainer(schema) for one, schema in sorted(definitions.items())}
     head: dict[str, Any] = {
@@ -54,9 +55,26 @@ def _plainer(schema: Any) -> Any:
     return plain
 
 
+def _whole(schema: Any, definitions: dict[str, Any]) -> Any:
+    """Return a schema with its definitions in their places, and without the type of what is one of several words."""
+    if isinstance(schema, list):
+        return [_whole(one, definitions) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: value for key, value in schema.items() if key != "$ref" and not (key == "type" and "enum" in schema)}
+    plain = {key: _whole(value, definitions) for key, value in kept.items()}
+    return _whole(definitions[schema["$ref"].rpartition("/")[2]], definitions) | plain if "$ref" in schema else plain
+
+
 def schema_text(name: str) -> str:
     """Return the text of the file that is shipped."""
-    return json.dumps(json_schema(name), indent=2, ensure_ascii=False) + "\n"
+    schema = json_schema(name)
+    whole = name == "reference"
+    if whole:
+        # A message says of a list what each of its values should be, tells a fault once, and, with sorted keys, an
+        # unknown key before a missing one: it may be that one, misspelt.
+        schema = _whole(schema, schema.pop("$defs"))
+    return json.dumps(schema, indent=2, ensure_ascii=False, sort_keys=whole) + "\n"
 
 
 if __name__ == "__main__":

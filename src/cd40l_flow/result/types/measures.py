@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from cd40l_flow.result.types.fields import Count, Fraction, NotNegative, Percent, Record, doc
+from cd40l_flow.base.records import Count, Fraction, NotNegative, Percent, Record, doc
 
 
 class Background(Record, frozen=True):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from cd40l_flow.base.records import Record
 from cd40l_flow.result.types.result import Result
 
 T = TypeVar("T")
@@ -20,7 +21,13 @@ def finished(result: Result) -> Result:
 
     Raises msgspec.ValidationError for a value that no result may hold.
     """
-    return msgspec.convert(clean(msgspec.to_builtins(result, enc_hook=_of_numpy)), Result)
+    return msgspec.convert(rounded(result), Result)
+
+
+def rounded(record: Record) -> dict[str, Any]:
+    """Return a record as plain values: floats rounded, what is not finite None."""
+    plain: dict[str, Any] = clean(msgspec.to_builtins(record, enc_hook=_of_numpy))
+    return plain
 
 
 def _of_numpy(value: Any) -> Any:

@@ -6,24 +6,13 @@ from msgspec import Meta
 
 from cd40l_flow.assay.limits import LimitValue
 from cd40l_flow.assay.lookup import ASSAYS
+from cd40l_flow.base.records import Count, Digest, Fraction, Percent, Record, doc, one_of
 from cd40l_flow.cohort.settings import PanelValue
 from cd40l_flow.result.types.acquisition import Acquisition
 from cd40l_flow.result.types.b_cells import Cd40, Memory
 from cd40l_flow.result.types.control import Control
 from cd40l_flow.result.types.decision import Change, Codes, Guard, Message, Odds, Rule, Subcall
-from cd40l_flow.result.types.fields import (
-    Answer,
-    Call,
-    Count,
-    Digest,
-    Fraction,
-    Percent,
-    Reagent,
-    Reason,
-    Record,
-    doc,
-    one_of,
-)
+from cd40l_flow.result.types.fields import Answer, Call, Reagent, Reason
 from cd40l_flow.result.types.gates import Gate, LogicleScale
 from cd40l_flow.result.types.measures import Measures
 from cd40l_flow.result.types.tubes import CompensationSlope, ReplicateGroup, Tube

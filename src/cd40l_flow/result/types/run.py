@@ -4,7 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from cd40l_flow.result.types.fields import Call, Count, Digest, NotNegative, Record, Stimulation, doc, one_of
+from cd40l_flow.base.records import Count, Digest, NotNegative, Record, doc, one_of
+from cd40l_flow.result.types.fields import Call, Stimulation
 
 RUN_SCHEMA_VERSION = "1.0"
 

@@ -5,19 +5,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from cd40l_flow.assay.lookup import ASSAYS
-from cd40l_flow.result.types.fields import (
-    NAME,
-    Count,
-    Digest,
-    NotNegative,
-    Percent,
-    Reason,
-    Record,
-    Stimulation,
-    doc,
-    name_of,
-    one_of,
-)
+from cd40l_flow.base.records import NAME, Count, Digest, NotNegative, Percent, Record, doc, name_of, one_of
+from cd40l_flow.result.types.fields import Reason, Stimulation
 
 _REAGENTS = dict.fromkeys(name for assay in ASSAYS.values() for name in assay.reagent_names)
 

@@ -234,7 +234,7 @@ class BScenario:
                 "tubes": CD40_TUBES,
                 "events": 12_000,
                 "background": 1.0,
-                "stain_sd": 0.12,
+                "stain_sd": CD40_STAIN_SD,
             }
             drawn |= {"b_percent": healthy_b_percent(age, rng), "subsets": healthy_subsets(age, rng)}
             drawn |= CD40_PATIENTS[self.patient](rng)
