@@ -5,12 +5,12 @@ Each function takes a sample as `read` or `of` give it, draws by matplotlib and 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cd40l_flow.figures.binned import Densities, read_densities
 from cd40l_flow.figures.main_figure import KINDS, Person, draw_histograms, draw_quadrants, main_figure
+from cd40l_flow.figures.plots import read_index
 from cd40l_flow.result.record import read_record
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def read(result: str | Path) -> Person:
 
 def of(result: Result, arrays: Arrays) -> Person:
     """Return a sample as the analysis gives it: its result and the arrays of its figures."""
-    return Person(result.sample, Densities(json.loads(str(arrays["index"])), arrays))
+    return Person(result.sample, Densities(read_index(str(arrays["index"])), arrays))
 
 
 def main(sample: Person, control: Person | None = None, reagent: str = "CD154") -> Figure:

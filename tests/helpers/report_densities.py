@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cd40l_flow.figures.outlines import add_outlines
 from cd40l_flow.figures.pictures import draw_pictures
+from cd40l_flow.figures.plots import read_index, written
 from helpers.acquisition_samples import course
 
 if TYPE_CHECKING:
@@ -167,17 +169,14 @@ def make_densities(scenario: Scenario) -> dict[str, Any]:
         "unstimulated": "h10",
         "threshold": 0.46,
     }
-    pictures = draw_pictures(tubes, arrays)
-    if scenario.role == "control":
-        add_outlines(tubes, arrays)
     readable = bool(tubes)
-    index = {
-        "tubes": tubes,
-        "targets": targets,
-        "activation": activation if readable else None,
-        "scatter": scatter,
-    }
-    return {"index": np.array(json.dumps(index)), "pictures": pictures, **(arrays if readable else {})}
+    plain = {"tubes": tubes, "targets": targets, "activation": activation if readable else None, "scatter": scatter}
+    index = read_index(json.dumps(plain))
+    drawn, pictures = draw_pictures(index.tubes, arrays)
+    if scenario.role == "control":
+        drawn = add_outlines(drawn, arrays)
+    text = written(replace(index, tubes=tuple(drawn)))
+    return {"index": np.array(text), "pictures": pictures, **(arrays if readable else {})}
 
 
 def _scatter(

@@ -25,16 +25,16 @@ def test_curve_and_valley_lie_where_the_values_do() -> None:
     told = curves.describe(found, axis)
 
     assert told is not None
-    heights = curves.arrays[told["curve"]]
+    heights = curves.arrays[told.curve or ""]
     assert heights.shape == (POINTS,)
     assert heights.dtype == np.uint8
     assert heights.max() == 255
     places = axis.low + (np.arange(POINTS) + 0.5) / POINTS * (axis.high - axis.low)
     assert places[np.argmax(heights)] == pytest.approx(0.2, abs=0.02)
-    (valley,) = told["valleys"]
+    (valley,) = told.valleys
     assert 0.3 < axis.low + valley * (axis.high - axis.low) < 0.6
-    assert told["reference"] is None
-    assert told["control"] is None
+    assert told.reference is None
+    assert told.control is None
 
 
 def test_tubes_that_share_a_curve_share_its_array_and_another_axis_has_its_own() -> None:
@@ -43,7 +43,7 @@ def test_tubes_that_share_a_curve_share_its_array_and_another_axis_has_its_own()
 
     told = [curves.describe(found, axis) for axis in (Axis("a", -0.2, 1.1), Axis("b", -0.2, 1.1), Axis("c", 0.0, 1.0))]
 
-    names = [one["curve"] for one in told if one is not None]
+    names = [one.curve for one in told if one is not None and one.curve is not None]
     assert names[0] == names[1] != names[2]
     assert sorted(curves.arrays) == sorted(set(names))
 
@@ -57,9 +57,9 @@ def test_positions_of_a_ratio_are_told_as_ratios_and_the_controls_beside() -> No
     told = curves.describe(Found(1.2, "test", evidence=evidence, control=1.3), Axis("ratio", 1.0, 1.4))
 
     assert told is not None
-    assert (np.argmax(curves.arrays[told["curve"]]) + 0.5) / POINTS == pytest.approx(0.5, abs=0.03)
-    assert told["reference"] == told["curve"], "one density, one array"
-    assert told["control"] == pytest.approx(0.75)
+    assert (np.argmax(curves.arrays[told.curve or ""]) + 0.5) / POINTS == pytest.approx(0.5, abs=0.03)
+    assert told.reference == told.curve, "one density, one array"
+    assert told.control == pytest.approx(0.75)
 
 
 def test_without_evidence_or_values_nothing_is_told() -> None:
@@ -71,5 +71,5 @@ def test_without_evidence_or_values_nothing_is_told() -> None:
     assert curves.describe(None, axis) is None
     assert curves.describe(no_gate("none"), axis) is None
     assert empty is not None
-    assert empty["curve"] is None
+    assert empty.curve is None
     assert not curves.arrays

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from msgspec.structs import replace
 
 from cd40l_flow.cli.main import main
 from cd40l_flow.figures.binned import NOTHING, Densities
@@ -24,6 +25,7 @@ from cd40l_flow.figures.main_figure import (
     make_ready,
     page_figure,
 )
+from cd40l_flow.figures.plots import PlotIndex
 from cd40l_flow.plot import read
 
 SMALLEST = 6.0  # points
@@ -56,16 +58,17 @@ def test_quadrants_are_percents_of_the_cells(mosaic: Person, control: Person) ->
     panel = shown(mosaic, control).rows[0][2]
     plot = mosaic.plot("CD154")
     assert plot is not None
-    assert [text.get_text() for text in panel.percents] == [f"{one:.1f}" for one in plot["percents"]["stimulated"]]
-    assert sum(plot["percents"]["stimulated"]) == pytest.approx(100.0, abs=0.01)
+    assert plot.percents
+    assert [text.get_text() for text in panel.percents] == [f"{one:.1f}" for one in plot.percents["stimulated"]]
+    assert sum(plot.percents["stimulated"]) == pytest.approx(100.0, abs=0.01)
 
 
 def test_the_thresholds_are_the_gates(mosaic: Person) -> None:
     plot = mosaic.plot("CD154")
     assert plot is not None
     panel = shown(mosaic, None).rows[0][2]
-    assert set(panel.upright.get_xdata()) == {plot["x_threshold"]}
-    assert set(panel.level.get_ydata()) == {plot["y_threshold"]}
+    assert set(panel.upright.get_xdata()) == {plot.x_threshold}
+    assert set(panel.level.get_ydata()) == {plot.y_threshold}
 
 
 def test_a_pile_at_the_end_of_an_axis_is_never_the_mode(mosaic: Person) -> None:
@@ -129,7 +132,7 @@ def test_clouds_are_smoothed_as_scipy_does(mosaic: Person) -> None:
 
     plot = mosaic.plot("CD154")
     assert plot is not None
-    for counts, width in ((mosaic.densities.counts(plot["kinds"]["stimulated"]), 0.9), (np.hanning(256), 2.0)):
+    for counts, width in ((mosaic.densities.counts(plot.kinds["stimulated"]), 0.9), (np.hanning(256), 2.0)):
         assert counts is not None
         assert np.allclose(smoothed(counts, width), gaussian_filter(counts, width, mode="nearest", truncate=3))
 
@@ -155,8 +158,8 @@ def test_both_readouts_are_beside_each_other(mosaic: Person, control: Person) ->
 def test_kinds_without_a_tube_leave_the_others(mosaic: Person) -> None:
     figure, plot = Figure(), mosaic.plot("CD154")
     assert plot is not None
-    lacking_kinds = {**plot, "kinds": {**plot["kinds"], "unstimulated": None}}
-    lacking = Person("P05", Densities({"scatter": [lacking_kinds]}, mosaic.densities.arrays))
+    lacking_kinds = replace(plot, kinds={**plot.kinds, "unstimulated": None})
+    lacking = Person("P05", Densities(PlotIndex(scatter=(lacking_kinds,)), mosaic.densities.arrays))
     for place, kind in enumerate(KINDS):
         draw_quadrants(figure.add_subplot(1, 3, place + 1), lacking, "CD154", kind)
     assert [axes.images[0].get_visible() for axes in figure.axes] == [False, True, True]

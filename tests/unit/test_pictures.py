@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -20,28 +21,50 @@ from cd40l_flow.figures.gating import draw_panels
 from cd40l_flow.figures.outlines import add_outlines
 from cd40l_flow.figures.panels import time_band
 from cd40l_flow.figures.pictures import draw_pictures
+from cd40l_flow.figures.plots import (
+    AnyPanel,
+    BandGate,
+    GateShape,
+    MissingPanel,
+    Panel,
+    PlotAxis,
+    PlotIndex,
+    PolygonGate,
+    ThresholdGate,
+    TubePlots,
+)
 from cd40l_flow.report.sample import write_report
 from cd40l_flow.result.reviews.state import digest_of
 from helpers import report_samples as made
 from helpers.records import write_pair
 
 Pixels = NDArray[np.uint8]
-ABOVE = {"kind": "threshold", "axis": "x", "side": "above", "at": 0.5, "automatic": None}
-SQUARE = {"kind": "polygon", "vertices": [[0.25, 0.25], [0.75, 0.25], [0.75, 0.75], [0.25, 0.75]]}
-
-
+ABOVE = ThresholdGate("x", "above", 0.5)
+SQUARE = PolygonGate(((0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)))
 # A stretch of time that was cut, and an end set by hand.
-CUT = {"kind": "band", "segments": [], "cuts": [[0.25, 0.75], [0.9375, 1.0]]}
+CUT = BandGate(cuts=((0.25, 0.75), (0.9375, 1.0)))
+AXIS = PlotAxis("CD3", ())
 
 
-def drawn(*panels: tuple[NDArray[np.uint32], dict[str, Any] | None]) -> list[Pixels]:
+def panel_of(array: str, gate: GateShape | None) -> Panel:
+    """Return a panel of CD3+ cells."""
+    return Panel("CD3+", "viable", AXIS, AXIS, array, gate, count=1, parent_count=2, percent_of_parent=50.0)
+
+
+def tube_of(*panels: AnyPanel) -> TubePlots:
+    """Return a tube with its panels."""
+    return TubePlots("a.fcs", "stimulated", "CD154", panels)
+
+
+def drawn(*panels: tuple[NDArray[np.uint32], GateShape | None]) -> list[Pixels]:
     """Return the pixels of panels, (bins, bins, 3), [x, y] as their counts are."""
-    told: list[dict[str, Any]] = [{"array": str(at), "gate": gate} for at, (_, gate) in enumerate(panels)]
-    content = draw_pictures(
-        [{"panels": [{"missing": "no dye"}, *told]}], {str(at): counts for at, (counts, _) in enumerate(panels)}
-    ).tobytes()
-    assert told[-1]["picture"][1] == len(content)
-    pictures = [Image.open(io.BytesIO(content[slice(*panel["picture"])])) for panel in told]
+    undrawn = tube_of(
+        MissingPanel("viable", "no dye"), *(panel_of(str(at), gate) for at, (_, gate) in enumerate(panels))
+    )
+    (tube,), pixels = draw_pictures([undrawn], {str(at): counts for at, (counts, _) in enumerate(panels)})
+    content, told = pixels.tobytes(), [panel.picture for panel in tube.panels if isinstance(panel, Panel)]
+    assert told[-1][1] == len(content)
+    pictures = [Image.open(io.BytesIO(content[begin:end])) for begin, end in told]
     return [np.asarray(picture.convert("RGB"))[::-1].transpose(1, 0, 2) for picture in pictures]
 
 
@@ -77,7 +100,7 @@ def test_more_events_are_darker_and_what_is_outside_the_gate_is_paler() -> None:
     ],
     ids=["none", "threshold", "polygon", "time"],
 )
-def test_empty_bins_are_white_inside_the_gate_only(gate: dict[str, Any] | None, inside: tuple[slice, slice]) -> None:
+def test_empty_bins_are_white_inside_the_gate_only(gate: GateShape | None, inside: tuple[slice, slice]) -> None:
     (pixels,) = drawn((counts(), gate))
 
     white = (pixels == 255).all(axis=2)
@@ -94,8 +117,8 @@ def test_what_is_cut_in_time_is_veiled_between_its_lines() -> None:
     tube: Any = SimpleNamespace(boundary=ends.get, signal=SimpleNamespace(acquisition=acquisition))
     gate = time_band(tube, Axis("Time (s)", 0.0, 40.0))
     assert gate is not None
-    assert gate["cuts"] == [[0.25, 0.5], [0.875, 1.0]]
-    assert sorted(line[0][0] for line in gate["segments"]) == [0.25, 0.5, 0.875]
+    assert gate.cuts == ((0.25, 0.5), (0.875, 1.0))
+    assert sorted(line[0][0] for line in gate.segments) == [0.25, 0.5, 0.875]
     acquisition.time_qc.stretches = []
     ends.clear()
     assert time_band(tube, Axis("Time (s)", 0.0, 40.0)) is None
@@ -103,28 +126,31 @@ def test_what_is_cut_in_time_is_veiled_between_its_lines() -> None:
 
 def test_the_controls_gate_and_cells_stand_on_the_samples_axes() -> None:
     """Of linear axes of other lengths they move; where axes differ otherwise nothing of the control is drawn."""
-    up = {"label": "SSC-A", "ticks": [[0.0, "0"], [1.0, "100k"]]}
-    mine = {"label": "FSC-A", "ticks": [[0.0, "0"], [0.5, "100k"], [1.0, "200k"]]}
-    theirs = {"label": "FSC-A", "ticks": [[0.0, "0"], [1.0, "100k"]]}
-    gate = {"kind": "threshold", "axis": "x", "at": 1.0, "side": "above"}
-    panel = {"population": "CD3+", "x": mine, "y": up, "gate": None, "picture": [0, 0]}
-    other = {"population": "CD3+", "x": theirs, "y": up, "gate": gate, "outline": [[[0.5, 0.5], [1.0, 0.5]]]}
-    densities = Densities({}, {"pictures": np.empty(0, np.uint8)})
+    up = PlotAxis("SSC-A", ((0.0, "0"), (1.0, "100k")))
+    mine = PlotAxis("FSC-A", ((0.0, "0"), (0.5, "100k"), (1.0, "200k")))
+    theirs = PlotAxis("FSC-A", ((0.0, "0"), (1.0, "100k")))
+    panel = replace(panel_of("a", None), x=mine, y=up)
+    other = replace(
+        panel_of("a", ThresholdGate("x", "above", 1.0)), x=theirs, y=up, outline=(((0.5, 0.5), (1.0, 0.5)),)
+    )
+    densities = Densities(PlotIndex(), {"pictures": np.empty(0, np.uint8)})
 
     (drawing,) = draw_panels([panel], densities, [other])
     marks = dict(drawing.marks)
     assert marks["g-cells"].startswith("M32 64l32 0")  # of 128 pixels, a quarter and a half
     assert marks["g-control"].startswith("M64 ")
-    (alone,) = draw_panels([panel], densities, [{**other, "x": {**theirs, "label": "FSC-H"}}])
+    (alone,) = draw_panels([panel], densities, [replace(other, x=replace(theirs, label="FSC-H"))])
     assert [look for look, _ in alone.marks] == ["g-tick"]
 
 
 def test_the_outline_goes_round_most_cells() -> None:
     cells = np.zeros((128, 128), dtype=np.uint32)
     cells[40:60, 80:100] = 3
-    tubes: list[dict[str, Any]] = [{"panels": [{"array": "a"}, {"missing": "no dye"}]}]
-    add_outlines(tubes, {"a": cells})
-    (line,) = tubes[0]["panels"][0]["outline"]
+    (tube,) = add_outlines([tube_of(panel_of("a", None), MissingPanel("viable", "no dye"))], {"a": cells})
+    panel = tube.panels[0]
+    assert isinstance(panel, Panel)
+    assert panel.outline
+    (line,) = panel.outline
     x, y = np.array(line).T
     assert (x.min(), x.max()) == (pytest.approx(40 / 128, abs=0.03), pytest.approx(60 / 128, abs=0.03))
     assert (y.min(), y.max()) == (pytest.approx(80 / 128, abs=0.03), pytest.approx(100 / 128, abs=0.03))

@@ -12,6 +12,7 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 # What figures are drawn from: name -> array; ``index`` is JSON text.
 Arrays = Mapping[str, NDArray[np.generic]]
+NewArrays = dict[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True)

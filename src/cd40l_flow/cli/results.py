@@ -36,7 +36,7 @@ def figures(options: argparse.Namespace) -> int:
     control = read(beside[0]) if beside and not missing else None
     if record.assay != "cd40l":
         return _b_cell_figure(record, sample, control, options)
-    reagents = [str(one["reagent"]) for one in sample.densities.index["scatter"]]
+    reagents = [plot.reagent for plot in sample.densities.index.scatter]
     if not reagents:
         raise Cd40lFlowError(f"{path}: nothing was measured, so there is nothing to draw. Its report says why.")
     out = Path(options.out)

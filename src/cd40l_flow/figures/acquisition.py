@@ -5,15 +5,13 @@ Lines of sixty points are smaller as vectors than as a picture, and stay sharp.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.base.model import Floats
 from cd40l_flow.figures.binned import Densities
-from cd40l_flow.figures.drawing import Drawing, Label, Style, level, polyline
+from cd40l_flow.figures.drawing import Drawing, Label, Places, Style, level, polyline
+from cd40l_flow.figures.plots import Course
 
 # Okabe and Ito's hues, darkened; each line also has its own dash, so that colour is never the only sign.
 STYLES: dict[str, Style] = {
@@ -42,22 +40,22 @@ def styles() -> dict[str, Style]:
     return STYLES | {name: style for name, style in _OTHERS.items() if name in watched}
 
 
-def draw_course(densities: Densities, course: Mapping[str, Any]) -> Drawing:
+def draw_course(densities: Densities, course: Course) -> Drawing:
     """Draw the course of one tube."""
-    height, limit = _RATE + _GAP + _SIGNALS, float(course["limit"])
-    rate, *rows = np.asarray(densities.arrays[course["array"]], dtype=np.float64)
+    height, limit = _RATE + _GAP + _SIGNALS, course.limit
+    rate, *rows = np.asarray(densities.arrays[course.array], dtype=np.float64)
     top = max(float(rate.max()), 1e-9)
-    shifts = dict(zip(course["signals"], rows, strict=True))
+    shifts = dict(zip(course.signals, rows, strict=True))
     largest = [float(np.nanmax(np.abs(values), initial=0.0)) for values in shifts.values()]
     span = max(_LEAST, 1.3 * limit, *largest)
 
-    def place(value: Any) -> Any:
+    def place(value: Places) -> Places:
         return height - _SIGNALS * (value / span + 1) / 2
 
     # What was cut for an instant must be seen too.
     cuts = (
         f"M{begin * _PLOT:.1f} 0h{max((end - begin) * _PLOT, 1.5):.1f}v{height}H{begin * _PLOT:.1f}z"
-        for begin, end in course["cut"]
+        for begin, end in course.cut
     )
     flat = {"zero": (place(0.0), float(_RATE), float(height)), "limit": (place(limit), place(-limit))}
     marks = [("cut", "".join(cuts))]
@@ -70,13 +68,13 @@ def draw_course(densities: Densities, course: Mapping[str, Any]) -> Drawing:
         *(Label(_LEFT - 5, place(at) + 4, f"{at:+g}".replace("-", "−"), "tick", "end") for at in (limit, -limit)),
         Label(_LEFT - 5, place(0.0) + 4, "0", "tick", "end"),
         Label(_LEFT, height + 14, "0 s", "tick", "start"),
-        Label(_LEFT + _PLOT, height + 14, f"{course['seconds']:.0f} s", "tick", "end"),
+        Label(_LEFT + _PLOT, height + 14, f"{course.seconds:.0f} s", "tick", "end"),
         Label(_LEFT + _PLOT / 2, height + 28, "Time", "axis"),
     )
     return Drawing(_LEFT + _PLOT + _RIGHT, height + _FOOT, (_LEFT, 0, _PLOT, height), tuple(marks), labels)
 
 
-def _course(heights: NDArray[np.float64]) -> str:
+def _course(heights: Floats) -> str:
     """Return the SVG path through heights at even distances, pixels; NaN leaves a gap."""
     x = (np.arange(heights.size) + 0.5) * _PLOT / heights.size
     return polyline(np.column_stack([x, heights]).round())

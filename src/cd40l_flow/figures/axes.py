@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.base.model import Floats
+from cd40l_flow.base.model import Floats, Singles
+from cd40l_flow.figures.plots import PlotAxis, Tick
 from cd40l_flow.signal.scale import Scale
 
 DECADES = (-1e3, -1e2, 0.0, *(10.0**power for power in range(2, 7)))
@@ -26,7 +26,7 @@ class Axis:
         clipped: Floats = np.clip((values - self.low) / (self.high - self.low), 0.0, 1.0)
         return clipped
 
-    def cells(self, values: NDArray[Any], count: int) -> NDArray[np.uint8]:
+    def cells(self, values: Floats | Singles, count: int) -> NDArray[np.uint8]:
         """Return the cell of each value, (n,), of ``count`` equal ones, at most 256; clipped to the axis."""
         unit = count / (self.high - self.low)
         places = values * values.dtype.type(unit)
@@ -38,17 +38,14 @@ class Axis:
         """Return where one value on the axis's own scale lies, 0 to 1."""
         return float(self.fraction(np.array([value]))[0])
 
-    def describe(self) -> dict[str, Any]:
-        """Return label, ticks, each a fraction of the axis and its text, and the fractions of minor ticks."""
-        return {"label": self.label, "ticks": self._ticks(), "minor": list(_minor(self.low, self.high, self.scale))}
-
-    def _ticks(self) -> list[list[Any]]:
-        """Return the ticks; the panels of all tubes share theirs."""
-        return [list(tick) for tick in _ticks(self.low, self.high, self.scale)]
+    def describe(self) -> PlotAxis:
+        """Return label and ticks as plots have them; the panels of all tubes share their ticks."""
+        ends = self.low, self.high, self.scale
+        return PlotAxis(label=self.label, ticks=_ticks(*ends), minor=_minor(*ends))
 
 
 @lru_cache(maxsize=256)
-def _ticks(low: float, high: float, scale: Scale | None) -> tuple[tuple[float, str], ...]:
+def _ticks(low: float, high: float, scale: Scale | None) -> tuple[Tick, ...]:
     """Return the ticks of an axis: fraction of its length and text."""
     if scale is None:
         step = 10 ** np.floor(np.log10(max(high - low, 1e-9)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -12,8 +11,10 @@ from cd40l_flow.assay.cd40.gates import MONOCYTES
 from cd40l_flow.assay.cd40.reagents import CD40, ISOTYPE
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.memory_b.reagents import FMO_CD27, MEMORY
+from cd40l_flow.base.model import NewArrays, Singles
 from cd40l_flow.figures.axes import Axis
 from cd40l_flow.figures.panels import fluorescence_axis
+from cd40l_flow.figures.plots import CellCounts, CurveNames, QuadrantPlot, TargetPlot
 from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.mixture.histogram import HIGH, LOW, histogram
 
@@ -31,17 +32,17 @@ def cells_key(population: str) -> str:
     return f"{CD40} on {population}"
 
 
-def add_b_cells(gated: GatedSample, index: dict[str, Any], arrays: dict[str, Any]) -> None:
-    """Add what the figures of a sample of a B-cell assay are drawn from to its index and arrays.
+def b_cell_levels(gated: GatedSample, arrays: NewArrays) -> list[TargetPlot]:
+    """Return CD40 of each kind of cells with the isotype's, none of another assay, and add their arrays."""
+    if CD40 not in current_assay().targets:
+        return []
+    levels = [_level(gated, population, f"cd40_{number}", arrays) for number, population in enumerate(KINDS)]
+    return [level for level in levels if level is not None]
 
-    ``scatter`` gets CD27 against IgD of B cells, (96, 96) counts [x, y], with the number of cells in each quadrant;
-    ``targets`` CD40 of each kind of cells with the isotype's, (256,) counts.
-    """
-    if MEMORY in current_assay().targets:
-        index["scatter"] += _subsets(gated, arrays)
-    if CD40 in current_assay().targets:
-        for number, population in enumerate(KINDS):
-            index["targets"] += _level(gated, population, f"cd40_{number}", arrays)
+
+def b_cell_subsets(gated: GatedSample, arrays: NewArrays) -> list[QuadrantPlot]:
+    """Return CD27 against IgD of B cells, none of another assay, and add its arrays."""
+    return _subsets(gated, arrays) if MEMORY in current_assay().targets else []
 
 
 def _of(gated: GatedSample, reagent: str, population: str, markers: Sequence[str]) -> list[GatedTube]:
@@ -55,7 +56,7 @@ def _of(gated: GatedSample, reagent: str, population: str, markers: Sequence[str
     ]
 
 
-def _subsets(gated: GatedSample, arrays: dict[str, Any]) -> list[dict[str, Any]]:
+def _subsets(gated: GatedSample, arrays: NewArrays) -> list[QuadrantPlot]:
     chosen = {reagent: _of(gated, reagent, B_CELLS, ("IgD", "CD27")) for reagent in SUBSETS}
     first = next((tube for tubes in chosen.values() for tube in tubes), None)
     if first is None:
@@ -64,7 +65,7 @@ def _subsets(gated: GatedSample, arrays: dict[str, Any]) -> list[dict[str, Any]]
     every = [tube for tubes in chosen.values() for tube in tubes]
     right, top = (_boundary(every, name) for name in ("igd_low", "cd27_low"))
     kinds: dict[str, str | None] = {}
-    cells: dict[str, list[int]] = {}
+    cells: dict[str, CellCounts] = {}
     for reagent, tubes in chosen.items():
         kinds[reagent] = f"subsets_{reagent.lower().replace('-', '')}" if tubes else None
         if not tubes:
@@ -75,18 +76,22 @@ def _subsets(gated: GatedSample, arrays: dict[str, Any]) -> list[dict[str, Any]]
         arrays[str(kinds[reagent])] = counts.astype(np.min_scalar_type(counts.max()))
         if right is not None and top is not None:
             above, beyond = y > top, x > right
-            quadrants = (above & ~beyond, above & beyond, ~above & ~beyond, ~above & beyond)
-            cells[reagent] = [int(np.count_nonzero(part)) for part in quadrants]
+            cells[reagent] = (
+                int(np.count_nonzero(above & ~beyond)),
+                int(np.count_nonzero(above & beyond)),
+                int(np.count_nonzero(~above & ~beyond)),
+                int(np.count_nonzero(~above & beyond)),
+            )
     return [
-        {
-            "reagent": MEMORY,
-            "x": across.describe(),
-            "y": up.describe(),
-            "x_threshold": None if right is None else across.at(right),
-            "y_threshold": None if top is None else up.at(top),
-            "kinds": kinds,
-            "cells": cells,
-        }
+        QuadrantPlot(
+            reagent=MEMORY,
+            x=across.describe(),
+            y=up.describe(),
+            x_threshold=None if right is None else across.at(right),
+            y_threshold=None if top is None else up.at(top),
+            kinds=kinds,
+            cells=cells,
+        )
     ]
 
 
@@ -95,27 +100,27 @@ def _boundary(tubes: Sequence[GatedTube], name: str) -> float | None:
     return next((boundary.scaled for boundary in found if boundary is not None), None)
 
 
-def _level(gated: GatedSample, population: str, key: str, arrays: dict[str, Any]) -> list[dict[str, Any]]:
+def _level(gated: GatedSample, population: str, key: str, arrays: NewArrays) -> TargetPlot | None:
     stained = _of(gated, CD40, population, ("target",))
     if not stained:
-        return []
+        return None
     signal = stained[0].signal
     detector = signal.events.markers["target"]
     axis = Axis(f"{CD40} ({detector})", LOW, HIGH, gated.scales[detector])
-    values: dict[str, Any] = {"sample": np.concatenate([tube.scaled("target", population) for tube in stained])}
+    arrays[f"{key}_sample"] = _binned([tube.scaled("target", population) for tube in stained])
     isotype = [tube.scaled("target", population) for tube in _of(gated, ISOTYPE, population, ("target",))]
-    background = np.concatenate(isotype) if isotype else None
-    there = background is not None and background.size > 0
-    entry: dict[str, Any] = {
-        "reagent": cells_key(KINDS[population]),
-        "axis": axis.describe(),
-        "threshold": axis.at(float(np.quantile(background, THRESHOLD))) if background is not None and there else None,
-        "names": {"background": ISOTYPE},
-        **dict.fromkeys(("background", "unstimulated", "fit_negative", "fit_positive")),
-    }
-    if background is not None and there:
-        values["background"] = background
-    for name, found in values.items():
-        entry[name] = f"{key}_{name}"
-        arrays[f"{key}_{name}"] = histogram(found, BINS).astype(np.float32)
-    return [entry]
+    there = any(values.size for values in isotype)
+    if there:
+        arrays[f"{key}_background"] = _binned(isotype)
+    return TargetPlot(
+        reagent=cells_key(KINDS[population]),
+        axis=axis.describe(),
+        threshold=axis.at(float(np.quantile(np.concatenate(isotype), THRESHOLD))) if there else None,
+        names=CurveNames(ISOTYPE),
+        sample=f"{key}_sample",
+        background=f"{key}_background" if there else None,
+    )
+
+
+def _binned(parts: Sequence[Singles]) -> Singles:
+    return histogram(np.concatenate(parts), BINS).astype(np.float32)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from cd40l_flow.assay.memory_b.reagents import FMO_CD27, MEMORY
 from cd40l_flow.assay.texts import load_texts
@@ -11,17 +11,23 @@ from cd40l_flow.figures.age_curve import AgePoint, draw_age_curve
 from cd40l_flow.figures.b_cell_densities import KINDS, cells_key
 from cd40l_flow.figures.main_figure import DPI, SIZE
 from cd40l_flow.figures.main_panels import INK, SMALL, Histograms, Person, Quadrants
+from cd40l_flow.figures.plots import QuadrantPlot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
+# The level of a kind of cells over the controls', and the ends of its 95 % interval.
+Ratio = tuple[float, float, float]
+
+
 class Subsets(Quadrants):
     """CD27 against IgD of the B cells of one reagent's tubes, with the number of cells in each quadrant."""
 
-    def _words_of(self, plot: Any, kind: str) -> Sequence[str]:
-        return [f"{count:,}" for count in plot["cells"].get(kind, ())] or [""] * 4
+    def _words_of(self, plot: QuadrantPlot, kind: str) -> Sequence[str]:
+        counts = plot.cells.get(kind) if plot.cells else None
+        return [f"{count:,}" for count in counts] if counts else [""] * 4
 
 
 def memory_figure(patient: Person, control: Person | None, point: AgePoint) -> Figure:
@@ -39,11 +45,16 @@ def memory_figure(patient: Person, control: Person | None, point: AgePoint) -> F
     return figure
 
 
-def cd40_figure(patient: Person, control: Person | None, ratios: Sequence[tuple[str, Any]], limits: Any) -> Figure:
+def cd40_figure(
+    patient: Person,
+    control: Person | None,
+    ratios: Sequence[tuple[str, Ratio | None]],
+    limits: Mapping[str, float | None],
+) -> Figure:
     """Return the figure of CD40: its histogram on each kind of cells, and the level over the controls' with interval.
 
-    ``ratios`` are (kind of cells, (ratio, low, high) or None), ``limits`` the two limits (absent, low) by their names,
-    None where they are not known.
+    ``ratios`` are of each kind of cells, ``limits`` the two limits (absent, low) by their names, None where they are
+    not known.
     """
     figure = _empty()
     grid = figure.add_gridspec(
@@ -54,7 +65,7 @@ def cd40_figure(patient: Person, control: Person | None, ratios: Sequence[tuple[
         panel = Histograms(figure.add_subplot(grid[row, 0]), legend=row == 0)
         panel.show(patient, control, cells_key(cells))
         target = patient.densities.target(cells_key(cells))
-        label = target["axis"]["label"] if target is not None else "CD40"
+        label = target.axis.label if target is not None else "CD40"
         panel.name("", x=words["of_cells"].format(axis=label, cells=words["cells"][cells]))
     _draw_ratios(figure.add_subplot(grid[:, 2]), ratios, limits)
     return figure
@@ -66,20 +77,29 @@ def _empty() -> Figure:
     return Figure(figsize=SIZE, dpi=DPI, facecolor="white")
 
 
-def _draw_ratios(axes: Axes, ratios: Sequence[tuple[str, Any]], limits: Any) -> None:
+def _draw_ratios(axes: Axes, ratios: Sequence[tuple[str, Ratio | None]], limits: Mapping[str, float | None]) -> None:
     """Draw the level of each kind of cells over the controls', 1 being theirs, with its interval and the limits."""
     words = load_texts()["main_figure"]
     tops = [1.5, *(1.1 * found[2] for _, found in ratios if found is not None)]
     axes.set(xlim=(-0.5, len(ratios) - 0.5), ylim=(0, max(tops)))
-    if limits.get("low") is not None:
-        axes.axhspan(limits["low"], max(tops), color="#d9e6dd", lw=0, zorder=0.5)
+    usual = limits.get("low")
+    if usual is not None:
+        axes.axhspan(usual, max(tops), color="#d9e6dd", lw=0, zorder=0.5)
     for name in ("low", "absent"):
-        if limits.get(name) is None:
+        limit = limits.get(name)
+        if limit is None:
             continue
-        axes.axhline(limits[name], color="#b02a1d", lw=0.9, ls=(0, (4, 2)), zorder=1)
-        text, at = words["ratio_limits"][name].format(limit=f"{limits[name]:g}"), (len(ratios) - 0.52, limits[name])
-        look: dict[str, Any] = {"fontsize": SMALL, "color": "#b02a1d", "ha": "right", "va": "bottom"}
-        axes.annotate(text, at, (0, 1.5), textcoords="offset points", **look)
+        axes.axhline(limit, color="#b02a1d", lw=0.9, ls=(0, (4, 2)), zorder=1)
+        axes.annotate(
+            words["ratio_limits"][name].format(limit=f"{limit:g}"),
+            (len(ratios) - 0.52, limit),
+            (0, 1.5),
+            textcoords="offset points",
+            fontsize=SMALL,
+            color="#b02a1d",
+            ha="right",
+            va="bottom",
+        )
     axes.axhline(1.0, color="#2f6b4f", lw=0.9, zorder=1)
     for place, (_, found) in enumerate(ratios):
         if found is None:

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.base.errors import RecordError
+from cd40l_flow.base.model import Arrays, NewArrays
 from cd40l_flow.base.plain_json import JsonFault, read_bounded
+from cd40l_flow.figures.plots import (
+    ActivationPlot,
+    AnyPanel,
+    Course,
+    Panel,
+    PlotIndex,
+    QuadrantPlot,
+    TargetPlot,
+    TubePlots,
+    read_index,
+)
 from cd40l_flow.result.types.result import Result
 
 Counts = NDArray[np.float64]
@@ -28,45 +39,47 @@ _AGAIN = "Analyse the sample again."
 class Densities:
     """The index of one sample's binned data and the arrays it names."""
 
-    index: Mapping[str, Any]
-    arrays: Mapping[str, NDArray[Any]]
+    index: PlotIndex
+    arrays: Arrays
 
     def counts(self, name: str | None) -> Counts | None:
         """Return an array by the name the index gives it, or None where the index has none."""
         return None if name is None else np.asarray(self.arrays[name], dtype=np.float64)
 
-    def picture(self, panel: Mapping[str, Any]) -> bytes:
+    def picture(self, panel: Panel) -> bytes:
         """Return the picture of a panel, a PNG."""
-        begin, end = panel["picture"]
-        return bytes(self.arrays["pictures"][begin:end])
+        begin, end = panel.picture
+        return self.arrays["pictures"][begin:end].tobytes()
 
-    def panels(self, fcs: str, stimulation: str, reagent: str) -> list[Mapping[str, Any]]:
+    def panels(self, fcs: str, stimulation: str, reagent: str) -> Sequence[AnyPanel]:
         """Return the panels of one tube; a combined tube appears once for each reagent."""
-        for tube in self.index["tubes"]:
-            if (tube["fcs"], tube["stimulation"], tube["reagent"]) == (fcs, stimulation, reagent):
-                return list(tube["panels"])
-        return []
+        tube = self._tube(fcs, stimulation, reagent)
+        return tube.panels if tube is not None else ()
 
-    def course(self, fcs: str, stimulation: str, reagent: str) -> Mapping[str, Any] | None:
+    def course(self, fcs: str, stimulation: str, reagent: str) -> Course | None:
         """Return the course in time of one tube, or None where time is not known."""
-        for tube in self.index["tubes"]:
-            if (tube["fcs"], tube["stimulation"], tube["reagent"]) == (fcs, stimulation, reagent):
-                course: Mapping[str, Any] | None = tube.get("course")
-                return course
-        return None
+        tube = self._tube(fcs, stimulation, reagent)
+        return tube.course if tube is not None else None
 
-    def target(self, reagent: str) -> Mapping[str, Any] | None:
+    def target(self, reagent: str) -> TargetPlot | None:
         """Return the target histogram of a reagent, or None where it was not measured."""
-        return next((target for target in self.index["targets"] if target["reagent"] == reagent), None)
+        return next((target for target in self.index.targets if target.reagent == reagent), None)
+
+    def quadrants(self, reagent: str) -> QuadrantPlot | None:
+        """Return CD69 against a reagent's target, or None where it was not measured."""
+        return next((plot for plot in self.index.scatter if plot.reagent == reagent), None)
 
     @property
-    def activation(self) -> Mapping[str, Any] | None:
+    def activation(self) -> ActivationPlot | None:
         """The CD69 histogram, or None where it was not measured."""
-        activation: Mapping[str, Any] | None = self.index.get("activation")
-        return activation
+        return self.index.activation
+
+    def _tube(self, *names: str) -> TubePlots | None:
+        """Return a tube by what it is called: fcs, stimulation and reagent."""
+        return next((tube for tube in self.index.tubes if (tube.fcs, tube.stimulation, tube.reagent) == names), None)
 
 
-NOTHING = Densities({"tubes": [], "targets": [], "activation": None}, {})
+NOTHING = Densities(PlotIndex(), {})
 
 
 def read_densities(path: str | Path, result: Result) -> Densities:
@@ -86,10 +99,13 @@ def read_densities(path: str | Path, result: Result) -> Densities:
         found = "is not the file that was written with the result beside it: its digest is another one."
         raise RecordError(path, found, _AGAIN)
     arrays = _Packed(content)
-    return Densities(index=json.loads(str(arrays["index"])), arrays=arrays)
+    try:
+        return Densities(read_index(str(arrays["index"])), arrays)
+    except msgspec.ValidationError as error:
+        raise RecordError(path, f"holds what no figure is drawn from: {error}.", _AGAIN) from None
 
 
-class _Packed(Mapping[str, NDArray[Any]]):
+class _Packed(Mapping[str, NDArray[np.generic]]):
     """The arrays of an npz file, each unpacked once when it is asked for: of a control a report needs but a few.
 
     It holds a hundred small arrays, whose headers take NumPy longer to parse than their numbers to unpack.
@@ -97,9 +113,9 @@ class _Packed(Mapping[str, NDArray[Any]]):
 
     def __init__(self, content: bytes) -> None:
         self._file = zipfile.ZipFile(io.BytesIO(content))
-        self._unpacked: dict[str, NDArray[Any]] = {}
+        self._unpacked: NewArrays = {}
 
-    def __getitem__(self, name: str) -> NDArray[Any]:
+    def __getitem__(self, name: str) -> NDArray[np.generic]:
         if name not in self._unpacked:
             self._unpacked[name] = _array(self._file.read(f"{name}.npy"))
         return self._unpacked[name]
@@ -111,7 +127,7 @@ class _Packed(Mapping[str, NDArray[Any]]):
         return len(self._file.namelist())
 
 
-def _array(content: bytes) -> NDArray[Any]:
+def _array(content: bytes) -> NDArray[np.generic]:
     """Return an array in NumPy's format NPY 1.0 (numpy.lib.format)."""
     start = 10 + int.from_bytes(content[8:10], "little")
     shape, dtype = _layout(content[:start])
@@ -119,7 +135,7 @@ def _array(content: bytes) -> NDArray[Any]:
 
 
 @cache
-def _layout(header: bytes) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _layout(header: bytes) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
     file = io.BytesIO(header)
     if np.lib.format.read_magic(file) != (1, 0):
         raise ValueError("an array of another version than NPY 1.0")

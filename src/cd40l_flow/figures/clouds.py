@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +34,7 @@ def cloud(counts: Counts) -> tuple[NDArray[np.uint8], list[NDArray[np.float64]]]
         return _palette()[shades], []
     places = (np.arange(len(counts)) + 0.5) / len(counts)
     lines = contour_generator(places, places, smooth)
-    contours: list[Any] = [line for share in LEVELS for line in lines.lines(share * top)]
+    contours = [np.asarray(line, dtype=np.float64) for share in LEVELS for line in lines.lines(share * top)]
     return _palette()[shades], contours
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from cd40l_flow.assay.lookup import current_assay, every_assay
 from cd40l_flow.assay.texts import load_texts, population_name
 from cd40l_flow.figures.binned import Counts, Densities
 from cd40l_flow.figures.gating import GATE, gate_lines
+from cd40l_flow.figures.plots import GateShape, Panel
 from cd40l_flow.figures.png import hex_rgb, png_uri
 
 Cells = NDArray[np.uint8]
@@ -83,19 +83,19 @@ def _cells(densities: Densities, size: int) -> dict[tuple[str, str], Cells]:
     the stained tube of an assay that stimulates none.
     """
     found: dict[tuple[str, str], Cells] = {}
-    for target in densities.index["targets"]:
-        counts = densities.counts(target["sample"])
+    for target in densities.index.targets:
+        counts = densities.counts(target.sample)
         if counts is not None:
-            found["target", target["reagent"]] = _histogram(counts, target.get("threshold"), size)
-    tubes = [tube for tube in densities.index["tubes"] if tube["stimulation"] == "stimulated"]
-    chosen = next((tube for name in current_assay().targets for tube in tubes if tube["reagent"] == name), None)
+            found["target", target.reagent] = _histogram(counts, target.threshold, size)
+    tubes = [tube for tube in densities.index.tubes if tube.stimulation == "stimulated"]
+    chosen = next((tube for name in current_assay().targets for tube in tubes if tube.reagent == name), None)
     if chosen is None:
         unstimulated = {name for assay in every_assay() if not assay.stimulated for name in assay.targets}
-        chosen = next((tube for tube in densities.index["tubes"] if tube["reagent"] in unstimulated), None)
-    for panel in chosen["panels"] if chosen else ():
-        counts = None if "missing" in panel else densities.counts(panel["array"])
+        chosen = next((tube for tube in densities.index.tubes if tube.reagent in unstimulated), None)
+    for panel in (panel for panel in chosen.panels if isinstance(panel, Panel)) if chosen else ():
+        counts = densities.counts(panel.array)
         if counts is not None:
-            found["gate", panel["population"]] = _density(counts, panel["gate"], size)
+            found["gate", panel.population] = _density(counts, panel.gate, size)
     return found
 
 
@@ -104,7 +104,7 @@ def _rebin(counts: Counts, size: int) -> Counts:
     return np.add.reduceat(counts, np.arange(size) * len(counts) // size, axis=0)
 
 
-def _density(counts: Counts, gate: Mapping[str, Any] | None, size: int) -> Cells:
+def _density(counts: Counts, gate: GateShape | None, size: int) -> Cells:
     """Return one gate, (size, size), first row on top: shade by the logarithm of the events, the gate as a line."""
     small = _rebin(_rebin(counts, size).T, size).T
     top = max(float(small.max(initial=0.0)), 3.0)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,21 +14,33 @@ from numpy.typing import NDArray
 from cd40l_flow.assay.cd40l.gates import CD8_NEGATIVE
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.disk import write_atomically
-from cd40l_flow.base.model import Arrays, Floats, Singles
+from cd40l_flow.base.model import Arrays, Floats, NewArrays, Singles
 from cd40l_flow.decision.case import Case
 from cd40l_flow.figures.axes import Axis
-from cd40l_flow.figures.b_cell_densities import add_b_cells
+from cd40l_flow.figures.b_cell_densities import b_cell_levels, b_cell_subsets
 from cd40l_flow.figures.evidence import Curves
 from cd40l_flow.figures.outlines import add_outlines
 from cd40l_flow.figures.panels import draw_panels, fluorescence_axis
 from cd40l_flow.figures.pictures import draw_pictures
+from cd40l_flow.figures.plots import (
+    ActivationPlot,
+    Course,
+    CurveNames,
+    Percents,
+    PlotIndex,
+    QuadrantPlot,
+    TargetPlot,
+    TubePlots,
+    written,
+)
 from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.mixture.histogram import HIGH as SCALE_HIGH
 from cd40l_flow.mixture.histogram import LOW as SCALE_LOW
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.model import Expression
-from cd40l_flow.result.course import course
 from cd40l_flow.result.making.gating import scatter_tops
+from cd40l_flow.signal.course import BINS as COURSE_BINS
+from cd40l_flow.signal.prepare import TubeSignal
 
 BINS = 256
 GRID = 96  # cells of either axis of CD69 against the target
@@ -40,12 +50,10 @@ LEVEL = 2  # of compression: a quarter of the time of the usual 6 for a fifth mo
 def densities(gated: GatedSample, case: Case, control_tops: Sequence[Sequence[float]] = ()) -> Arrays:
     """Return the arrays of a sample's figures and their ``index`` (JSON text): what ``densities.npz`` holds.
 
-    2-D arrays are (128, 128) counts, [x, y], as whole numbers as short as they can be; 1-D arrays (256,) counts, or the
-    (128,) heights of a curve that a boundary was looked for in. ``pictures`` are the panels' pictures, PNG after PNG,
-    and ``picture`` of a panel where its own begins and ends. Positions in the index are fractions of an axis;
+    `PlotIndex` says what is in the index and the arrays. Counts of panels are whole numbers as short as they can be;
     ``control_tops`` are the tops of the controls' scatter axes.
     """
-    arrays: dict[str, Any] = {}
+    arrays: NewArrays = {}
     tops = scatter_tops(gated, control_tops)
     tubes = []
     drawn: dict[str, NDArray[np.uint32]] = {}
@@ -54,23 +62,20 @@ def densities(gated: GatedSample, case: Case, control_tops: Sequence[Sequence[fl
         panels, counts = draw_panels(gated, tube, tops, f"t{number}p", curves)
         drawn.update(counts)
         sheet = tube.signal.events.tube
-        entry, bins = course(tube.signal, f"t{number}c")
-        arrays |= bins
-        names = {"fcs": sheet.fcs, "stimulation": sheet.stimulation, "reagent": sheet.reagent}
-        tubes.append({**names, "panels": panels, "course": entry})
+        in_time = _course(tube.signal, f"t{number}c", arrays)
+        tubes.append(TubePlots(sheet.fcs, sheet.stimulation, sheet.reagent, panels, in_time))
     arrays |= curves.arrays
-    arrays["pictures"] = draw_pictures(tubes, drawn)
+    tubes, arrays["pictures"] = draw_pictures(tubes, drawn)
     if case.sample.role == "control":
-        add_outlines(tubes, drawn)
+        tubes = add_outlines(tubes, drawn)
     arrays |= {name: counts.astype(np.min_scalar_type(counts.max())) for name, counts in drawn.items()}
-    index: dict[str, Any] = {
-        "tubes": tubes,
-        "targets": [_target(gated, expression, arrays) for expression in case.reagents.values()],
-        "activation": _activation(gated, case, arrays),
-        "scatter": [_scatter(gated, expression, arrays) for expression in case.reagents.values()],
-    }
-    add_b_cells(gated, index, arrays)
-    arrays["index"] = np.array(json.dumps(index, sort_keys=True, ensure_ascii=True))
+    index = PlotIndex(
+        tubes=tuple(tubes),
+        targets=(*(_target(gated, one, arrays) for one in case.reagents.values()), *b_cell_levels(gated, arrays)),
+        activation=_activation(gated, case, arrays),
+        scatter=(*(_scatter(gated, one, arrays) for one in case.reagents.values()), *b_cell_subsets(gated, arrays)),
+    )
+    arrays["index"] = np.array(written(index))
     return arrays
 
 
@@ -90,8 +95,28 @@ def write_densities(arrays: Arrays, path: Path) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _target(gated: GatedSample, expression: Expression, arrays: dict[str, Any]) -> dict[str, Any]:
-    """Return the index entry of one reagent's histograms, and add its arrays."""
+def _course(signal: TubeSignal, name: str, arrays: NewArrays) -> Course | None:
+    """Return the course of one tube and add its array by ``name``; None where time is not known."""
+    time_qc = signal.acquisition.time_qc
+    seen = time_qc.course
+    if seen is None or not seen.seconds:
+        return None
+    rows = (seen.counts * (COURSE_BINS / seen.seconds), *seen.shifts.values())
+    arrays[name] = np.stack(rows).astype(np.float32)
+    return Course(
+        seconds=seen.seconds,
+        array=name,
+        signals=tuple(seen.shifts),
+        cut=tuple(
+            ((one.start - seen.begin) / seen.seconds, (one.end - seen.begin) / seen.seconds)
+            for one in time_qc.stretches
+        ),
+        limit=float(time_qc.limits.shift_points),
+    )
+
+
+def _target(gated: GatedSample, expression: Expression, arrays: NewArrays) -> TargetPlot:
+    """Return the histograms of one reagent, and add their arrays."""
     label = current_assay().title(expression.reagent)
     axis = Axis(f"{label} ({expression.detector})", SCALE_LOW, SCALE_HIGH, expression.scale)
     resting = [
@@ -102,31 +127,28 @@ def _target(gated: GatedSample, expression: Expression, arrays: dict[str, Any]) 
         and CD8_NEGATIVE in tube.indices
     ]
     key = expression.reagent.lower().replace("-", "")
-    entry: dict[str, Any] = {
-        "reagent": expression.reagent,
-        "axis": axis.describe(),
-        "threshold": axis.at(expression.threshold_scaled),
-        "names": {"background": expression.anchor.source, "unstimulated": "unstimulated CD3+CD8-"},
-    }
-    curves: dict[str, Floats | None] = {
-        "sample": _rebin(expression.counts),
-        "background": _rebin(expression.anchor.counts),
-        "unstimulated": histogram(np.concatenate(resting), BINS) if resting else None,
-        "fit_negative": _rebin(expression.expected[0]) if expression.expected is not None else None,
-        "fit_positive": _rebin(expression.expected[1]) if expression.expected is not None else None,
-    }
-    for name, counts in curves.items():
-        entry[name] = f"{key}_{name}" if counts is not None else None
-        if counts is not None:
-            arrays[f"{key}_{name}"] = counts.astype(np.float32)
-    return entry
+
+    def kept(name: str, counts: Floats) -> str:
+        """Keep an array, and return its name."""
+        arrays[f"{key}_{name}"] = counts.astype(np.float32)
+        return f"{key}_{name}"
+
+    fit = expression.expected
+    return TargetPlot(
+        reagent=expression.reagent,
+        axis=axis.describe(),
+        threshold=axis.at(expression.threshold_scaled),
+        names=CurveNames(expression.anchor.source, "unstimulated CD3+CD8-"),
+        sample=kept("sample", _rebin(expression.counts)),
+        background=kept("background", _rebin(expression.anchor.counts)),
+        unstimulated=kept("unstimulated", histogram(np.concatenate(resting), BINS)) if resting else None,
+        fit_negative=kept("fit_negative", _rebin(fit[0])) if fit is not None else None,
+        fit_positive=kept("fit_positive", _rebin(fit[1])) if fit is not None else None,
+    )
 
 
-def _scatter(gated: GatedSample, expression: Expression, arrays: dict[str, Any]) -> dict[str, Any]:
-    """Return the index entry of CD69 against a reagent's target, of CD3+CD8- cells; add its arrays, (96, 96) [x, y].
-
-    ``percents`` are of these cells: CD69+ without and with the target, CD69- without and with.
-    """
+def _scatter(gated: GatedSample, expression: Expression, arrays: NewArrays) -> QuadrantPlot:
+    """Return CD69 against a reagent's target, of CD3+CD8- cells, and add its arrays."""
     tubes = [tube for tube in gated.tubes if CD8_NEGATIVE in tube.indices]
     own = [tube for tube in tubes if tube.signal.events.tube.reagent == expression.reagent]
     resting = [tube for tube in tubes if tube.signal.events.tube.stimulation == "unstimulated"]
@@ -143,7 +165,7 @@ def _scatter(gated: GatedSample, expression: Expression, arrays: dict[str, Any])
     boundary = next((found for tube in own if (found := tube.boundary("cd69_low"))), None)
     key = expression.reagent.lower().replace("-", "")
     kinds: dict[str, str | None] = {}
-    percents: dict[str, list[float]] = {}
+    percents: dict[str, Percents] = {}
     for kind, some in chosen.items():
         kinds[kind] = f"{key}_xy_{kind}" if some else None
         if not some:
@@ -153,18 +175,21 @@ def _scatter(gated: GatedSample, expression: Expression, arrays: dict[str, Any])
         counts = np.bincount(cells, minlength=GRID**2).reshape(GRID, GRID)
         arrays[f"{key}_xy_{kind}"] = counts.astype(np.min_scalar_type(counts.max()))
         right, top = x > expression.threshold_scaled, y > (boundary.scaled if boundary else np.inf)
-        quadrants = (top & ~right, top & right, ~top & ~right, ~top & right)
-        percents[kind] = [round(100 * float(np.mean(part)), 3) if x.size else 0.0 for part in quadrants]
-    return {
-        "reagent": expression.reagent,
-        "x": across.describe(),
-        "y": up.describe(),
-        "x_threshold": across.at(expression.threshold_scaled),
-        "y_threshold": up.at(boundary.scaled) if boundary else None,
-        "kinds": kinds,
-        "unstimulated_reagent": next((tube.signal.events.tube.reagent for tube in chosen["unstimulated"]), None),
-        "percents": percents,
-    }
+        percents[kind] = _percent(top & ~right), _percent(top & right), _percent(~top & ~right), _percent(~top & right)
+    return QuadrantPlot(
+        reagent=expression.reagent,
+        x=across.describe(),
+        y=up.describe(),
+        x_threshold=across.at(expression.threshold_scaled),
+        y_threshold=up.at(boundary.scaled) if boundary else None,
+        kinds=kinds,
+        percents=percents,
+        unstimulated_reagent=next((tube.signal.events.tube.reagent for tube in chosen["unstimulated"]), None),
+    )
+
+
+def _percent(part: NDArray[np.bool_]) -> float:
+    return round(100 * float(np.mean(part)), 3) if part.size else 0.0
 
 
 def _rebin(counts: Floats) -> Floats:
@@ -175,8 +200,8 @@ def _rebin(counts: Floats) -> Floats:
     return summed
 
 
-def _activation(gated: GatedSample, case: Case, arrays: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the index entry of CD69, stimulated over unstimulated, of CD3+CD8- cells, and add its arrays."""
+def _activation(gated: GatedSample, case: Case, arrays: NewArrays) -> ActivationPlot | None:
+    """Return CD69, stimulated over unstimulated, of CD3+CD8- cells, and add its arrays."""
     groups: dict[str, list[Singles]] = {"stimulated": [], "unstimulated": []}
     chosen: Sequence[GatedTube] = [tube for tube in gated.tubes if CD8_NEGATIVE in tube.indices]
     for tube in chosen:
@@ -187,13 +212,12 @@ def _activation(gated: GatedSample, case: Case, arrays: dict[str, Any]) -> dict[
         return None
     axis = fluorescence_axis(gated, chosen[0].signal, "CD69")
     boundary = chosen[0].boundary("cd69_low")
-    entry: dict[str, Any] = {
-        "axis": axis.describe(),
-        "threshold": axis.at(boundary.scaled) if boundary else None,
-        "stimulated": "cd69_stimulated",
-        "unstimulated": "cd69_unstimulated" if groups["unstimulated"] else None,
-    }
     for name, parts in groups.items():
         if parts:
             arrays[f"cd69_{name}"] = histogram(np.concatenate(parts), BINS).astype(np.float32)
-    return entry
+    return ActivationPlot(
+        axis=axis.describe(),
+        threshold=axis.at(boundary.scaled) if boundary else None,
+        stimulated="cd69_stimulated",
+        unstimulated="cd69_unstimulated" if groups["unstimulated"] else None,
+    )

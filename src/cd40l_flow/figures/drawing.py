@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 Points = NDArray[np.float64]
+# One place or many, pixels.
+Places = TypeVar("Places", float, NDArray[np.float64])
 Box = tuple[float, float, float, float]
 # Colour, width in CSS pixels, lengths of dashes and gaps (None: solid).
 Style = tuple[str, float, tuple[float, ...] | None]

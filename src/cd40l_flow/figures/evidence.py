@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.figures.axes import Axis
+from cd40l_flow.figures.plots import PanelEvidence
 from cd40l_flow.gating.density import Density
 from cd40l_flow.gating.found import Evidence, Found
 
@@ -21,11 +20,8 @@ class Curves:
         self.arrays: dict[str, NDArray[np.uint8]] = {}
         self._known: dict[tuple[int, str], str] = {}
 
-    def describe(self, found: Found | None, axis: Axis) -> dict[str, Any] | None:
-        """Return the evidence of a boundary as a panel tells it, positions as fractions of ``axis``, or None.
-
-        ``curve`` and ``reference`` name arrays of ``densities.npz``, (128,) heights of which 255 is the curve's peak.
-        """
+    def describe(self, found: Found | None, axis: Axis) -> PanelEvidence | None:
+        """Return the evidence of a boundary as a panel tells it, positions as fractions of ``axis``, or None."""
         if found is None or found.evidence is None:
             return None
         evidence = found.evidence
@@ -33,12 +29,12 @@ class Curves:
         def at(position: float) -> float:
             return axis.at(evidence.origin + evidence.unit * position)
 
-        return {
-            "curve": self._name(evidence.curve, evidence, axis),
-            "reference": self._name(evidence.reference, evidence, axis),
-            "valleys": [at(valley.position) for valley in evidence.valleys],
-            "control": axis.at(found.control) if found.control is not None else None,
-        }
+        return PanelEvidence(
+            curve=self._name(evidence.curve, evidence, axis),
+            reference=self._name(evidence.reference, evidence, axis),
+            valleys=tuple(at(valley.position) for valley in evidence.valleys),
+            control=axis.at(found.control) if found.control is not None else None,
+        )
 
     def _name(self, curve: Density | None, evidence: Evidence, axis: Axis) -> str | None:
         """Return the name of a curve's array, and keep the array."""

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.figures.binned import Densities, readable_ticks
 from cd40l_flow.figures.drawing import Drawing, Label, Style, polyline
+from cd40l_flow.figures.plots import (
+    AnyPanel,
+    BandGate,
+    GateShape,
+    MissingPanel,
+    Panel,
+    PanelEvidence,
+    PlotAxis,
+    PolygonGate,
+    ThresholdGate,
+)
 from cd40l_flow.figures.png import data_uri
 
 GATE = "#c2410c"
@@ -41,14 +51,14 @@ _TICK_LENGTH = 5  # pixels
 _SAME_PLACE = 0.004
 
 
-def gate_lines(gate: Mapping[str, Any]) -> list[NDArray[np.float64]]:
+def gate_lines(gate: GateShape) -> list[NDArray[np.float64]]:
     """Return the lines of a gate in axis fractions, each (points, 2)."""
-    if gate["kind"] == "polygon":
-        corners = gate["vertices"]
+    if isinstance(gate, PolygonGate):
+        corners = gate.vertices
         return [np.array([*corners, corners[0]], dtype=float)] if corners else []
-    if gate["kind"] == "band":
-        return [np.array(segment, dtype=float) for segment in gate.get("segments") or []]
-    return [_threshold_line(gate["axis"], gate["at"])] if gate["at"] is not None else []
+    if isinstance(gate, BandGate):
+        return [np.array(segment, dtype=float) for segment in gate.segments]
+    return [_threshold_line(gate.axis, gate.at)] if gate.at is not None else []
 
 
 def _threshold_line(axis: str, at: float) -> NDArray[np.float64]:
@@ -56,36 +66,36 @@ def _threshold_line(axis: str, at: float) -> NDArray[np.float64]:
 
 
 def draw_panels(
-    panels: Sequence[Mapping[str, Any]],
+    panels: Sequence[Panel],
     densities: Densities,
-    theirs: Sequence[Mapping[str, Any]] = (),
+    theirs: Sequence[AnyPanel] = (),
 ) -> list[Drawing]:
-    """Draw the panels of one tube, none of them marked missing.
+    """Draw the panels of one tube, those that are there.
 
     ``theirs`` are the panels of the control's tube: their gates and the outlines of their cells are drawn into the
     panels of the same population, as far as the axes are the same or both linear.
     """
-    beside = {panel["population"]: panel for panel in theirs if "missing" not in panel}
+    beside = {panel.population: panel for panel in theirs if not isinstance(panel, MissingPanel)}
     drawn = []
     for panel in panels:
-        other = beside.get(panel["population"])
+        other = beside.get(panel.population)
         marks = _control_marks(panel, other) if other is not None else []
         drawn.append(_draw_panel(panel, densities, marks))
     return drawn
 
 
-def _draw_panel(panel: Mapping[str, Any], densities: Densities, theirs: Sequence[tuple[str, str]]) -> Drawing:
-    marks = _evidence_marks(panel["evidence"], densities, there=not theirs) if panel.get("evidence") else []
+def _draw_panel(panel: Panel, densities: Densities, theirs: Sequence[tuple[str, str]]) -> Drawing:
+    marks = _evidence_marks(panel.evidence, densities, there=not theirs) if panel.evidence is not None else []
     marks += theirs
-    marks.append(("g-tick", _ticks(panel["x"], panel["y"])))
-    if panel["gate"] is not None:
-        marks += _gate_marks(panel["gate"], bool(panel.get("overridden")))
+    marks.append(("g-tick", _ticks(panel.x, panel.y)))
+    if panel.gate is not None:
+        marks += _gate_marks(panel.gate, panel.overridden)
     return Drawing(
         width=_LEFT + _SIDE + _RIGHT,
         height=_TOP + _SIDE + _BOTTOM,
         box=(_LEFT, _TOP, _SIDE, _SIDE),
         marks=tuple(marks),
-        labels=tuple(_labels(panel["x"], panel["y"])),
+        labels=tuple(_labels(panel.x, panel.y)),
         image=data_uri(densities.picture(panel)),
     )
 
@@ -95,25 +105,25 @@ def _path(points: NDArray[np.float64]) -> str:
     return polyline(np.column_stack([points[:, 0], 1 - points[:, 1]]) * _SIDE)
 
 
-def _control_marks(panel: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _control_marks(panel: Panel, other: Panel) -> list[tuple[str, str]]:
     """Return the control's gate and the outline of its cells on the axes of a panel; nothing where these differ."""
-    across, up = (_onto(panel[axis], other[axis]) for axis in ("x", "y"))
+    across, up = _onto(panel.x, other.x), _onto(panel.y, other.y)
     if across is None or up is None:
         return []
     factors, shifts = np.array([across[0], up[0]]), np.array([across[1], up[1]])
-    lines = [("g-cells", np.array(line)) for line in other.get("outline") or ()]
-    lines += [("g-control", line) for line in (gate_lines(other["gate"]) if other["gate"] is not None else [])]
+    lines = [("g-cells", np.array(line)) for line in other.outline or ()]
+    lines += [("g-control", line) for line in (gate_lines(other.gate) if other.gate is not None else [])]
     return [(look, _path(line * factors + shifts)) for look, line in lines]
 
 
-def _onto(axis: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[float, float] | None:
+def _onto(axis: PlotAxis, other: PlotAxis) -> tuple[float, float] | None:
     """Return factor and shift from places on another axis to places on one, from the ticks that both have.
 
     Axes of one scale have their ticks at the same places; of linear axes two ticks tell all. None for others.
     """
-    places = {text: at for at, text in other["ticks"]}
-    both = [(places[text], at) for at, text in axis["ticks"] if text in places]
-    if axis["label"] != other["label"] or len(both) < 2:
+    places = {text: at for at, text in other.ticks}
+    both = [(places[text], at) for at, text in axis.ticks if text in places]
+    if axis.label != other.label or len(both) < 2:
         return None
     (x0, y0), (x1, y1) = both[0], both[-1]
     if x0 == x1:
@@ -123,19 +133,19 @@ def _onto(axis: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[float, flo
     return (factor, y0 - factor * x0) if fits else None
 
 
-def _evidence_marks(evidence: Mapping[str, Any], densities: Densities, *, there: bool = True) -> list[tuple[str, str]]:
+def _evidence_marks(evidence: PanelEvidence, densities: Densities, *, there: bool = True) -> list[tuple[str, str]]:
     """Return the curve a boundary was looked for in, what it was held against, the valleys, the control's boundary.
 
     The control's is left out unless ``there`` is a place for it: its gate is drawn already.
     """
     marks = []
-    for name in ("reference", "curve"):
-        heights = densities.counts(evidence[name])
+    for name, array in (("reference", evidence.reference), ("curve", evidence.curve)):
+        heights = densities.counts(array)
         if heights is not None:
             marks.append((f"g-{name}", _curve(heights.tobytes())))
-    marks += [("g-valley", _path(np.array([(at, 0.0), (at, _TICK)]))) for at in evidence["valleys"]]
-    if evidence["control"] is not None and there:
-        marks.append(("g-control", _path(_threshold_line("x", evidence["control"]))))
+    marks += [("g-valley", _path(np.array([(at, 0.0), (at, _TICK)]))) for at in evidence.valleys]
+    if evidence.control is not None and there:
+        marks.append(("g-control", _path(_threshold_line("x", evidence.control))))
     return marks
 
 
@@ -147,7 +157,7 @@ def _curve(content: bytes) -> str:
     return _path(np.column_stack([places, 0.006 + _CURVE_HEIGHT * heights / 255]))
 
 
-def _gate_marks(gate: Mapping[str, Any], overridden: bool) -> list[tuple[str, str]]:
+def _gate_marks(gate: GateShape, overridden: bool) -> list[tuple[str, str]]:
     """Return the lines of a gate, and of the automatic one where a person moved it."""
     drawn = [("g-hand" if overridden else "g-line", line) for line in gate_lines(gate)]
     if overridden:
@@ -156,32 +166,32 @@ def _gate_marks(gate: Mapping[str, Any], overridden: bool) -> list[tuple[str, st
     return [mark for look, path in paths for mark in (("g-halo", path), (look, path))]
 
 
-def _automatic_lines(gate: Mapping[str, Any]) -> list[NDArray[np.float64]]:
+def _automatic_lines(gate: GateShape) -> list[NDArray[np.float64]]:
     """Return where the automatic gate was, in axis fractions; nothing where the data do not tell."""
-    automatic = gate.get("automatic")
-    if automatic is None:
+    if gate.automatic is None:
         return []
-    if gate["kind"] == "threshold":
-        return [_threshold_line(gate["axis"], automatic)]
-    key = "vertices" if gate["kind"] == "polygon" else "segments"
-    return gate_lines({"kind": gate["kind"], key: automatic})
+    if isinstance(gate, ThresholdGate):
+        return [_threshold_line(gate.axis, gate.automatic)]
+    if isinstance(gate, PolygonGate):
+        return gate_lines(PolygonGate(gate.automatic))
+    return gate_lines(BandGate(gate.automatic))
 
 
-def _ticks(x: Mapping[str, Any], y: Mapping[str, Any]) -> str:
+def _ticks(x: PlotAxis, y: PlotAxis) -> str:
     """Return the ticks of the axes as a path, inwards from the frame."""
-    across = [f"M{at * _SIDE:.1f} {_SIDE}v-{_TICK_LENGTH}" for at, _ in x["ticks"]]
-    upward = [f"M0 {(1 - at) * _SIDE:.1f}h{_TICK_LENGTH}" for at, _ in y["ticks"]]
+    across = [f"M{at * _SIDE:.1f} {_SIDE}v-{_TICK_LENGTH}" for at, _ in x.ticks]
+    upward = [f"M0 {(1 - at) * _SIDE:.1f}h{_TICK_LENGTH}" for at, _ in y.ticks]
     return "".join([*across, *upward])
 
 
-def _labels(x: Mapping[str, Any], y: Mapping[str, Any]) -> list[Label]:
+def _labels(x: PlotAxis, y: PlotAxis) -> list[Label]:
     floor = _TOP + _SIDE
-    across = [Label(_LEFT + place * _SIDE, floor + 12, words) for _, place, words in readable_ticks(x["ticks"], 0.05)]
+    across = [Label(_LEFT + place * _SIDE, floor + 12, words) for _, place, words in readable_ticks(x.ticks, 0.05)]
     upward = [
         Label(_LEFT - 4, floor - place * _SIDE + 3.5, words, anchor="end")
-        for _, place, words in readable_ticks(y["ticks"], 0.0, 0.14)
+        for _, place, words in readable_ticks(y.ticks, 0.0, 0.14)
     ]
-    return [*across, *upward, _name(x["label"], "middle", floor + 27), _name(y["label"], "start", 11)]
+    return [*across, *upward, _name(x.label, "middle", floor + 27), _name(y.label, "start", 11)]
 
 
 def _name(label: str, anchor: str, y: float) -> Label:

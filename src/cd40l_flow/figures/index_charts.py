@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,7 +101,7 @@ def _ends(points: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, float]]:
     return [("edge", " ", value) for value in dict.fromkeys([values[0], values[-1]])] if values else []
 
 
-def _axis(values: Sequence[float], *, log: bool) -> Any:
+def _axis(values: Sequence[float], *, log: bool) -> Callable[[float], float]:
     """Return what gives the height of a value: all of them have room."""
     scaled = [math.log(value) for value in values if value > 0] if log else list(values)
     low, high = min(scaled, default=0.0), max(scaled, default=1.0)
@@ -115,7 +115,7 @@ def _axis(values: Sequence[float], *, log: bool) -> Any:
     return place
 
 
-def _levels(measure: str, drawn: Sequence[tuple[str, str, float]], place: Any) -> list[Level]:
+def _levels(measure: str, drawn: Sequence[tuple[str, str, float]], place: Callable[[float], float]) -> list[Level]:
     """Return the lines from the top down, their words moved apart where they would touch."""
     levels: list[Level] = []
     free = 0.0

@@ -17,6 +17,7 @@ from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.figures.binned import Densities
 from cd40l_flow.figures.main_panels import KINDS, Histograms, Person, Quadrants, background_of
+from cd40l_flow.figures.plots import PlotAxis, PlotIndex, QuadrantPlot, TargetPlot, read_index, written
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,8 +71,9 @@ def _title(patient: Person, reagent: str, kind: str) -> str:
     words = load_texts()["main_figure"]
     source = background_of(patient, reagent) if kind == "background" else ""
     if kind == "unstimulated":
-        shown = (patient.plot(reagent) or {}).get("unstimulated_reagent") or reagent
-        return str(words["kinds"][kind].format(reagent=shown))
+        plot = patient.plot(reagent)
+        shown = plot.unstimulated_reagent if plot is not None else None
+        return str(words["kinds"][kind].format(reagent=shown or reagent))
     if not source:
         return str(words["kinds"][kind].format(reagent=reagent))
     title = str(words["background"].format(source=source))
@@ -109,11 +111,12 @@ def make_ready() -> None:
     import numpy as np
 
     reagent = current_assay().expression[0]
-    axis = {"label": reagent, "ticks": [[0.5, "0"]], "minor": []}
-    kinds = dict.fromkeys(KINDS, "cells")
-    plot = {"reagent": reagent, "x": axis, "y": axis, "x_threshold": 0.5, "y_threshold": 0.5, "kinds": kinds}
-    target = {"reagent": reagent, "axis": axis, "threshold": 0.5, "background": "bins", "sample": "bins"}
-    index = {"scatter": [{**plot, "percents": dict.fromkeys(KINDS, [25.0] * 4)}], "targets": [target]}
+    axis = PlotAxis(reagent, ((0.5, "0"),))
+    kinds: dict[str, str | None] = dict.fromkeys(KINDS, "cells")
+    percents = dict.fromkeys(KINDS, (25.0, 25.0, 25.0, 25.0))
+    plot = QuadrantPlot(reagent, axis, axis, x_threshold=0.5, y_threshold=0.5, kinds=kinds, percents=percents)
+    target = TargetPlot(reagent, axis, threshold=0.5, sample="bins", background="bins")
+    index = read_index(written(PlotIndex(targets=(target,), scatter=(plot,))))
     arrays = {"cells": np.outer(np.hanning(32), np.hanning(32)) * 100, "bins": np.hanning(256)}
     person = Person(reagent, Densities(index, arrays))
     page_figure(reagent, person, person)

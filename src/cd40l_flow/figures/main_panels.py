@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.figures.binned import Counts, Densities, readable_ticks
 from cd40l_flow.figures.clouds import cloud, smoothed
+from cd40l_flow.figures.plots import Line, PlotAxis, QuadrantPlot, Tick
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.text import Text
+    from matplotlib.typing import LineStyleType
 
 KINDS = ("unstimulated", "background", "stimulated")
 INK, MUTED, LINE = "#1b2733", "#55616e", "#b02a1d"
@@ -28,7 +30,7 @@ SMALL, USUAL = 6.5, 7.5  # points
 LETTER = 0.045  # width of a letter of the ticks' words, of an axis of 1.2 inches
 MOST_WORDS = 170  # letters that fit into a panel
 # Okabe and Ito's hues; line style, width, colour and fill of each histogram.
-HISTOGRAMS: Mapping[str, tuple[Any, float, str, str | None]] = {
+HISTOGRAMS: Mapping[str, tuple[LineStyleType, float, str, str | None]] = {
     "control": ("-", 1.0, "#b35c00", None),
     "unstimulated": ((0, (1.2, 1.4)), 1.0, "#55616e", None),
     "background": ((0, (5, 2)), 1.0, "#222222", None),
@@ -52,16 +54,15 @@ class Person:
         """Say in words why a reagent is not drawn; ``usual`` where nothing more is known."""
         return self.whys.get(reagent) or self.why or usual or str(load_texts()["main_figure"]["not_measured"])
 
-    def plot(self, reagent: str) -> Mapping[str, Any] | None:
-        """Return the index entry of CD69 against a reagent's target, None where it was not measured."""
-        found = self.densities.index.get("scatter") or ()
-        return next((one for one in found if one["reagent"] == reagent), None)
+    def plot(self, reagent: str) -> QuadrantPlot | None:
+        """Return CD69 against a reagent's target, None where it was not measured."""
+        return self.densities.quadrants(reagent)
 
 
-_SQUARE = ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))
+_SQUARE: Line = ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))
 
 
-def _parted(lines: Sequence[Any]) -> NDArray[np.float64]:
+def _parted(lines: Sequence[Line | Counts]) -> NDArray[np.float64]:
     """Return lines, each (points, 2), as one of (2, points) with gaps between them: one artist in place of many."""
     gap = np.full((1, 2), np.nan)
     points: NDArray[np.float64] = np.concatenate([part for line in lines for part in (np.asarray(line, float), gap)]).T
@@ -86,8 +87,9 @@ class Frame:
         }
         self._title = self._text(0.5, 1, (0, 3), USUAL, ha="center", va="bottom")
         box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 2}
-        words: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": SMALL, "color": MUTED, "zorder": 3}
-        self._missing = axes.text(0.5, 0.5, "", bbox=box, **words)
+        self._missing = axes.text(
+            0.5, 0.5, "", bbox=box, ha="center", va="center", fontsize=SMALL, color=MUTED, zorder=3
+        )
 
     def name(self, title: str, *, x: str = "", y: str = "") -> None:
         """Write the title and the names of the axes where they are worded."""
@@ -104,18 +106,17 @@ class Frame:
         self._missing.set_text(fill(why, 24))
         self._missing.set_visible(bool(why))
 
-    def scale(self, x: Mapping[str, Any] | None, y: Mapping[str, Any] | None) -> None:
-        """Draw the ticks of the axes, described as in the index; none of an axis that is None."""
-        segments: list[Any] = [_SQUARE]
+    def scale(self, x: PlotAxis | None, y: PlotAxis | None) -> None:
+        """Draw the ticks of the axes; none of an axis that is None."""
+        segments: list[Line | Counts] = [_SQUARE]
         for which, axis in (("x", x), ("y", y)):
-            ticks = axis["ticks"] if axis is not None else ()
-            minor = axis.get("minor", ()) if axis is not None else ()
+            ticks, minor = (axis.ticks, axis.minor) if axis is not None else ((), ())
             for places, length in (([at for at, _ in ticks], 0.03), (minor, 0.015)):
                 segments += [((at, 0), (at, -length)) if which == "x" else ((0, at), (-length, at)) for at in places]
             self._write(which, ticks if self._worded[which] else ())
         self.frame.set_data(*_parted(segments))
 
-    def _write(self, which: str, ticks: Sequence[Any]) -> None:
+    def _write(self, which: str, ticks: Sequence[Tick]) -> None:
         """Write the words of the ticks of an axis, without those that would touch."""
         across = which == "x"
         wanted = readable_ticks(ticks, LETTER if across else 0.0, 0.0 if across else 0.1)
@@ -168,34 +169,34 @@ class Quadrants(Frame):
         """Show the cells of one person, or say what is missing."""
         words = load_texts()["main_figure"]
         plot = person.plot(reagent) if person is not None else None
-        counts = person.densities.counts(plot["kinds"].get(kind)) if person is not None and plot is not None else None
+        counts = person.densities.counts(plot.kinds.get(kind)) if person is not None and plot is not None else None
         there = counts is not None and plot is not None
         for artist in (self._picture, self._contours, self.upright, self.level, *self.percents):
             artist.set_visible(there)
         if person is None or plot is None or counts is None:
             # The axes of a row are the same: those of a panel without cells tell what the others have.
-            self.scale(None, plot["y"] if plot is not None else None)
+            self.scale(None, plot.y if plot is not None else None)
             lacking = _lacking(person, reagent, kind) if person is not None and plot is not None else ""
             self.lack(words["no_control"] if person is None else lacking or person.lack(reagent))
-            up = f"\n{plot['y']['label']}" if plot is not None else ""
+            up = f"\n{plot.y.label}" if plot is not None else ""
             self.name(title, y=f"{person.name}{up}" if person is not None else "")
             return
         self.lack("")
-        self.name(title, x=plot["x"]["label"], y=f"{person.name}\n{plot['y']['label']}")
-        self.scale(plot["x"], plot["y"])
+        self.name(title, x=plot.x.label, y=f"{person.name}\n{plot.y.label}")
+        self.scale(plot.x, plot.y)
         picture, contours = cloud(counts)
         self._picture.set_data(picture)
         self._contours.set_data(*(_parted(contours) if contours else ([], [])))
-        for line, at, upright in ((self.upright, plot["x_threshold"], True), (self.level, plot["y_threshold"], False)):
+        for line, at, upright in ((self.upright, plot.x_threshold, True), (self.level, plot.y_threshold, False)):
             line.set_visible(at is not None)
             if at is not None:
                 line.set_data(([at, at], [0, 1]) if upright else ([0, 1], [at, at]))
         for text, number in zip(self.percents, self._words_of(plot, kind), strict=True):
             text.set_text(number)
 
-    def _words_of(self, plot: Mapping[str, Any], kind: str) -> Sequence[str]:
+    def _words_of(self, plot: QuadrantPlot, kind: str) -> Sequence[str]:
         """Return what is written into the quadrants."""
-        return [f"{percent:.1f}" for percent in plot["percents"][kind]]
+        return [f"{percent:.1f}" for percent in plot.percents[kind]] if plot.percents else [""] * 4
 
 
 class Histograms(Frame):
@@ -222,11 +223,12 @@ class Histograms(Frame):
         theirs = control.densities.target(reagent) if control is not None else None
         curves: dict[str, Counts | None] = dict.fromkeys(HISTOGRAMS)
         if control is not None and theirs is not None:
-            curves["control"] = control.densities.counts(theirs["sample"])
+            curves["control"] = control.densities.counts(theirs.sample)
         if target is not None:
-            curves |= {name: patient.densities.counts(target[name]) for name in ("background", "sample")}
+            curves["background"] = patient.densities.counts(target.background)
+            curves["sample"] = patient.densities.counts(target.sample)
             if curves["background"] is None:
-                curves["unstimulated"] = patient.densities.counts(target["unstimulated"])
+                curves["unstimulated"] = patient.densities.counts(target.unstimulated)
         self._filled.set_visible(target is not None)
         for name, line in self.lines.items():
             counts = curves[name]
@@ -242,9 +244,9 @@ class Histograms(Frame):
         shown = target if target is not None else theirs
         usual = words["missing"]["stimulated"].format(reagent=reagent)
         self.lack("" if target is not None else patient.lack(reagent, usual))
-        self.name("", x=shown["axis"]["label"] if shown is not None else reagent)
-        self.scale(shown["axis"] if shown is not None else None, None)
-        at = target["threshold"] if target is not None else None
+        self.name("", x=shown.axis.label if shown is not None else reagent)
+        self.scale(shown.axis if shown is not None else None, None)
+        at = target.threshold if target is not None else None
         self.threshold.set_visible(at is not None)
         if at is not None:
             self.threshold.set_xdata([at, at])
@@ -262,10 +264,9 @@ class _Slot:
     """A line and its name above a histogram: matplotlib's own legend takes a fifth of the time of a figure."""
 
     def __init__(self, axes: Axes, at: float) -> None:
-        place: dict[str, Any] = {"transform": axes.transAxes, "clip_on": False}
-        (self._line,) = axes.plot([at, at + 0.07], [1.05, 1.05], **place)
-        words: dict[str, Any] = {"ha": "left", "va": "center", "fontsize": SMALL, "color": INK}
-        self._text = axes.text(at + 0.085, 1.05, "", transform=axes.transAxes, **words)
+        place = axes.transAxes
+        (self._line,) = axes.plot([at, at + 0.07], [1.05, 1.05], transform=place, clip_on=False)
+        self._text = axes.text(at + 0.085, 1.05, "", transform=place, ha="left", va="center", fontsize=SMALL, color=INK)
 
     def show(self, name: str, words: str, *, there: bool) -> None:
         """Show the look of a histogram and its name, or nothing of one that is not drawn."""
@@ -283,8 +284,8 @@ def _lacking(person: Person, reagent: str, kind: str) -> str:
 
 def background_of(person: Person, reagent: str) -> str:
     """Return what the background of a reagent was taken from, in words, or nothing where it was not measured."""
-    target = person.densities.target(reagent) or {}
-    return str((target.get("names") or {}).get("background") or "")
+    target = person.densities.target(reagent)
+    return target.names.background if target is not None else ""
 
 
 def _heights(counts: Counts) -> Counts:

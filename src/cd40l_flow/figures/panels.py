@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,16 @@ from cd40l_flow.assay.tables import TARGET
 from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.figures.axes import Axis
 from cd40l_flow.figures.evidence import Curves
+from cd40l_flow.figures.plots import (
+    AnyPanel,
+    BandGate,
+    GateShape,
+    Line,
+    MissingPanel,
+    Panel,
+    PolygonGate,
+    ThresholdGate,
+)
 from cd40l_flow.gating.model import Boundary, EventIndices, GatedSample, GatedTube, Indices, ScatterGate, take
 from cd40l_flow.gating.scatter_steps import NO_SCATTER
 from cd40l_flow.gating.singlets import singlet_ratio
@@ -35,7 +44,7 @@ class _Drawn:
     cells: Callable[[Indices], NDArray[np.uint8]]
 
 
-def _all(axis: Axis, values: NDArray[Any]) -> _Drawn:
+def _all(axis: Axis, values: Floats | Singles) -> _Drawn:
     """Return an axis that many panels share: every event is laid on it once."""
     every = np.empty(values.size, dtype=np.uint8)
     for begin in range(0, values.size, CHUNK):
@@ -43,14 +52,14 @@ def _all(axis: Axis, values: NDArray[Any]) -> _Drawn:
     return _Drawn(axis, lambda places: take(every, places))
 
 
-def _some(axis: Axis, values: NDArray[Any]) -> _Drawn:
+def _some(axis: Axis, values: Floats | Singles) -> _Drawn:
     """Return an axis that one panel has: the events of that panel are laid on it."""
     return _Drawn(axis, lambda places: axis.cells(take(values, places), CELLS))
 
 
 def draw_panels(
     gated: GatedSample, tube: GatedTube, tops: tuple[float, float], prefix: str, curves: Curves
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+) -> tuple[tuple[AnyPanel, ...], dict[str, NDArray[np.uint32]]]:
     """Return the panels of one tube and their arrays, name -> (128, 128) uint32 counts, [x, y].
 
     ``tops`` are the ends of the FSC and SSC axes, ``prefix`` begins the arrays' names, ``curves`` takes what the
@@ -67,10 +76,10 @@ def draw_panels(
         seconds = Axis("Time (s)", 0.0, max(float(signal.events.time.max(initial=0.0)), 1.0))
         strip.add(TIME, _all(seconds, signal.events.time), target, time_band(tube, seconds))
     else:
-        strip.panels.append({"population": TIME, "missing": signal.events.time_problem})
+        strip.panels.append(MissingPanel(TIME, signal.events.time_problem))
     ssc = target
     if scatter.fsc is None or scatter.ssc is None:
-        strip.panels += [{"population": name, "missing": NO_SCATTER} for name in (LYMPHOCYTES, SINGLETS)]
+        strip.panels += [MissingPanel(name, NO_SCATTER) for name in (LYMPHOCYTES, SINGLETS)]
     else:
         fsc = _all(Axis(scatter.fsc, 0.0, tops[0]), signal.stored(scatter.fsc))
         ssc = _all(Axis(scatter.ssc, 0.0, tops[1]), signal.stored(scatter.ssc))
@@ -80,7 +89,7 @@ def draw_panels(
         population, (boundary,) = gate.population, gate.boundaries
         if gate.marker not in signal.scaled:
             if not gate.only_if:
-                strip.panels.append({"population": population, "missing": "not stained"})
+                strip.panels.append(MissingPanel(population, "not stained"))
             continue
         if gate.only_if and population not in {*tube.indices, *tube.failed}:
             continue
@@ -90,7 +99,7 @@ def draw_panels(
         if gate.beside in signal.scaled:
             y = _some(fluorescence_axis(gated, signal, gate.beside), signal.scaled[gate.beside])
         strip.add(population, x, y, _threshold(tube.boundary(boundary), axis, gate.keep), boundary)
-    return strip.panels, strip.arrays
+    return tuple(strip.panels), strip.arrays
 
 
 def _gated_markers() -> Iterator[str]:
@@ -120,36 +129,40 @@ class _Strip:
 
     def __init__(self, gated: GatedSample, tube: GatedTube, prefix: str, curves: Curves) -> None:
         self.gated, self.tube, self.prefix, self.curves = gated, tube, prefix, curves
-        self.panels: list[dict[str, Any]] = []
-        self.arrays: dict[str, Any] = {}
+        self.panels: list[AnyPanel] = []
+        self.arrays: dict[str, NDArray[np.uint32]] = {}
 
-    def add(self, population: str, x: _Drawn, y: _Drawn, gate: dict[str, Any] | None, evidence: str = "") -> None:
+    def add(self, population: str, x: _Drawn, y: _Drawn, gate: GateShape | None, evidence: str = "") -> None:
         """Add the panel of a population: its parent on two axes, its gate, and what the gate was looked for in."""
         tube = self.tube
         counted = next((p for p in tube.populations if p.population == population), None)
         failed = population in tube.failed
         if counted is None and not failed:
-            self.panels.append({"population": population, "missing": _why(self.gated, population, tube.signal)})
+            self.panels.append(MissingPanel(population, _why(self.gated, population, tube.signal)))
             return
         parent = tube.failed[population] if counted is None else counted.parent
         name = f"{self.prefix}{len(self.panels)}"
         inside = tube.indices[parent]
         self.arrays[name] = _counts(inside, x, y)
         found = tube.found.get(evidence)
-        panel = {
-            "population": population,
-            "parent": parent,
-            "x": x.axis.describe(),
-            "y": y.axis.describe(),
-            "array": name,
-            "gate": gate,
-            "failed": (found.flag if found else "") or "not drawn" if failed else None,
-            "evidence": self.curves.describe(found, x.axis),
-            "count": counted.count if counted else None,
-            "parent_count": int(inside.size),
-            "percent_of_parent": counted.percent_of_parent if counted else None,
-        }
-        self.panels.append(panel | _doubts(tube, population))
+        boundaries, gates = _gates(tube, population)
+        panel = Panel(
+            population=population,
+            parent=parent,
+            x=x.axis.describe(),
+            y=y.axis.describe(),
+            array=name,
+            gate=gate,
+            failed=(found.flag if found else "") or "not drawn" if failed else None,
+            evidence=self.curves.describe(found, x.axis),
+            count=counted.count if counted else None,
+            parent_count=int(inside.size),
+            percent_of_parent=counted.percent_of_parent if counted else None,
+            overridden=any(boundary.overridden for boundary in boundaries),
+            method="; ".join(dict.fromkeys(one.method for one in gates if one.method)),
+            flag="; ".join(dict.fromkeys(one.flag for one in gates if one.flag)),
+        )
+        self.panels.append(panel)
 
 
 def fluorescence_axis(gated: GatedSample, signal: TubeSignal, marker: str) -> Axis:
@@ -167,19 +180,15 @@ def _why(gated: GatedSample, population: str, signal: TubeSignal) -> str:
     return gated.flags[-1] if gated.flags else "the gate before it could not be drawn"
 
 
-def _doubts(tube: GatedTube, population: str) -> dict[str, Any]:
-    """Return how a population's boundaries were found, whether a person set one, and what to doubt."""
+def _gates(tube: GatedTube, population: str) -> tuple[list[Boundary], list[Boundary | ScatterGate]]:
+    """Return the boundaries of a population, and these with its scatter gate where it has one."""
     boundaries = [
         boundary for boundary in tube.boundaries if current_assay().population_of(boundary.gate) == population
     ]
     gates: list[Boundary | ScatterGate] = [*boundaries]
     if population == LYMPHOCYTES and tube.scatter_gate is not None:
         gates.insert(0, tube.scatter_gate)
-    return {
-        "overridden": any(boundary.overridden for boundary in boundaries),
-        "method": "; ".join(dict.fromkeys(gate.method for gate in gates if gate.method)),
-        "flag": "; ".join(dict.fromkeys(gate.flag for gate in gates if gate.flag)),
-    }
+    return boundaries, gates
 
 
 def _counts(places: EventIndices, x: _Drawn, y: _Drawn) -> NDArray[np.uint32]:
@@ -195,29 +204,25 @@ def _counts(places: EventIndices, x: _Drawn, y: _Drawn) -> NDArray[np.uint32]:
     return counts.reshape(CELLS, CELLS)
 
 
-def _polygon(gate: ScatterGate | None, x: Axis, y: Axis) -> dict[str, Any] | None:
+def _polygon(gate: ScatterGate | None, x: Axis, y: Axis) -> PolygonGate | None:
     if gate is None:
         return None
 
-    def fractions(vertices: Floats) -> list[list[float]]:
-        shape: list[list[float]] = np.column_stack([x.fraction(vertices[:, 0]), y.fraction(vertices[:, 1])]).tolist()
-        return shape
+    def fractions(vertices: Floats) -> Line:
+        return tuple(zip(x.fraction(vertices[:, 0]).tolist(), y.fraction(vertices[:, 1]).tolist(), strict=True))
 
-    shape: dict[str, Any] = {"kind": "polygon", "vertices": fractions(gate.vertices)}
-    if gate.automatic is not None:
-        shape["automatic"] = fractions(gate.automatic)
-    return shape
+    return PolygonGate(fractions(gate.vertices), fractions(gate.automatic) if gate.automatic is not None else None)
 
 
-def time_band(tube: GatedTube, seconds: Axis) -> dict[str, Any] | None:
+def time_band(tube: GatedTube, seconds: Axis) -> BandGate | None:
     """Return the times that bound what is kept as vertical lines, and what lies beyond them or was cut as ``cuts``."""
     low, high = tube.boundary("time_low"), tube.boundary("time_high")
     ends = [seconds.at(end.value) for end in (low, high) if end is not None]
-    cuts = [[seconds.at(one.start), seconds.at(one.end)] for one in tube.signal.acquisition.time_qc.stretches]
+    cuts = [(seconds.at(one.start), seconds.at(one.end)) for one in tube.signal.acquisition.time_qc.stretches]
     lines = [*ends, *(end for cut in cuts for end in cut)]
-    cuts += [[0.0, seconds.at(low.value)]] if low is not None else []
-    cuts += [[seconds.at(high.value), 1.0]] if high is not None else []
-    return {"kind": "band", "segments": [_upright(at) for at in lines], "cuts": cuts} if lines else None
+    cuts += [(0.0, seconds.at(low.value))] if low is not None else []
+    cuts += [(seconds.at(high.value), 1.0)] if high is not None else []
+    return BandGate(tuple(map(_upright, lines)), cuts=tuple(cuts)) if lines else None
 
 
 def _ratio(tube: GatedTube) -> _Drawn | None:
@@ -246,26 +251,23 @@ def _ratio(tube: GatedTube) -> _Drawn | None:
     return _Drawn(axis, lambda places: axis.cells(ratio(places), CELLS))
 
 
-def _singlet_band(tube: GatedTube, x: Axis) -> dict[str, Any] | None:
+def _singlet_band(tube: GatedTube, x: Axis) -> BandGate | None:
     """Return the singlet band as two vertical lines, and where the automatic ones were if a person moved any."""
     ends = [one for one in map(tube.boundary, SINGLET_ENDS) if one is not None]
     if not ends:
         return None
-    shape: dict[str, Any] = {"kind": "band", "segments": [_upright(x.at(end.value)) for end in ends]}
-    automatic = [end.automatic for end in ends if end.automatic is not None]
-    if automatic:
-        shape["automatic"] = [_upright(x.at(value)) for value in automatic]
-    return shape
+    automatic = tuple(_upright(x.at(end.automatic)) for end in ends if end.automatic is not None)
+    return BandGate(tuple(_upright(x.at(end.value)) for end in ends), automatic or None)
 
 
-def _upright(at: float) -> list[list[float]]:
-    return [[at, 0.0], [at, 1.0]]
+def _upright(at: float) -> Line:
+    return (at, 0.0), (at, 1.0)
 
 
-def _threshold(boundary: Boundary | None, axis: Axis, side: str) -> dict[str, Any] | None:
+def _threshold(boundary: Boundary | None, axis: Axis, side: str) -> ThresholdGate | None:
     if boundary is None:
         return None
     automatic = None
     if boundary.automatic is not None and axis.scale is not None:
         automatic = axis.at(axis.scale.to_scaled(boundary.automatic))
-    return {"kind": "threshold", "axis": "x", "side": side, "at": axis.at(boundary.scaled), "automatic": automatic}
+    return ThresholdGate("x", side, axis.at(boundary.scaled), automatic)

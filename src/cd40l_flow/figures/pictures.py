@@ -7,11 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from cd40l_flow.figures.plots import (
+    AnyPanel,
+    BandGate,
+    GateShape,
+    Line,
+    MissingPanel,
+    PolygonGate,
+    ThresholdGate,
+    TubePlots,
+)
 from cd40l_flow.figures.png import encode_png, hex_rgb
 
 Cells = NDArray[np.uint32]
@@ -22,21 +32,25 @@ _LEVELS = 6
 _VEIL, _VEILED = "#e9ecef", 0.62
 
 
-def draw_pictures(tubes: Sequence[Mapping[str, Any]], arrays: Mapping[str, Cells]) -> NDArray[np.uint8]:
-    """Draw the panels of tubes: return their pictures, PNG after PNG; each panel's ``picture`` says where its own is.
+def draw_pictures(tubes: Sequence[TubePlots], arrays: Mapping[str, Cells]) -> tuple[list[TubePlots], NDArray[np.uint8]]:
+    """Draw the panels of tubes: return tubes whose panels say where their ``picture`` is, and the PNGs, one by one.
 
-    It says so as [begin, end), bytes. A panel names its counts in ``arrays``, (bins, bins), [x, y]; one that is missing
-    has no picture.
+    A panel names its counts in ``arrays``, (bins, bins), [x, y]; one that is missing has no picture.
     """
     pictures = bytearray()
-    for panel in (panel for tube in tubes for panel in tube["panels"] if "missing" not in panel):
+
+    def drawn(panel: AnyPanel) -> AnyPanel:
+        if isinstance(panel, MissingPanel):
+            return panel
         begin = len(pictures)
-        pictures += _picture(arrays[panel["array"]], panel["gate"])
-        panel["picture"] = [begin, len(pictures)]
-    return np.frombuffer(bytes(pictures), dtype=np.uint8)
+        pictures.extend(_picture(arrays[panel.array], panel.gate))
+        return replace(panel, picture=(begin, len(pictures)))
+
+    told = [replace(tube, panels=tuple(map(drawn, tube.panels))) for tube in tubes]
+    return told, np.frombuffer(bytes(pictures), dtype=np.uint8)
 
 
-def _picture(counts: Cells, gate: Mapping[str, Any] | None) -> bytes:
+def _picture(counts: Cells, gate: GateShape | None) -> bytes:
     """Return the picture of one panel as PNG, a pixel a bin."""
     counts = _readable_bins(counts)
     shades = _levels(counts)
@@ -79,32 +93,32 @@ def _readable_bins(counts: Cells) -> Cells:
     return counts
 
 
-def _inside(gate: Mapping[str, Any] | None, bins: int) -> NDArray[np.bool_]:
+def _inside(gate: GateShape | None, bins: int) -> NDArray[np.bool_]:
     """Return which bins, (x, y), have their middle inside the gate."""
     kept = np.ones((bins, bins), dtype=bool)
     if gate is None:
         return kept
-    if gate["kind"] == "threshold":
-        if gate["at"] is None:
+    if isinstance(gate, ThresholdGate):
+        if gate.at is None:
             return kept
         middles = (np.arange(bins) + 0.5) / bins
-        side = middles >= gate["at"] if gate["side"] == "above" else middles < gate["at"]
-        within: NDArray[np.bool_] = kept & (side[:, None] if gate["axis"] == "x" else side[None, :])
+        side = middles >= gate.at if gate.side == "above" else middles < gate.at
+        within: NDArray[np.bool_] = kept & (side[:, None] if gate.axis == "x" else side[None, :])
         return within
-    if "cuts" in gate:
+    if isinstance(gate, BandGate) and gate.cuts is not None:
         # Of time: what is kept need not lie in one piece.
         middles = (np.arange(bins) + 0.5) / bins
-        for begin, end in gate["cuts"]:
+        for begin, end in gate.cuts:
             kept[(middles >= begin) & (middles <= end)] = False
         return kept
     outline = _outline(gate)
     if len(outline) < 3:
         return kept
-    return _within(bins, tuple((float(x), float(y)) for x, y in outline))
+    return _within(bins, outline)
 
 
 @cache
-def _within(bins: int, outline: tuple[tuple[float, float], ...]) -> NDArray[np.bool_]:
+def _within(bins: int, outline: Line) -> NDArray[np.bool_]:
     """Return which bins, (x, y), have their middle inside a polygon, by the even-odd rule; tubes share polygons."""
     middles = (np.arange(bins) + 0.5) / bins
     x, y = middles[:, None], middles[None, :]
@@ -115,8 +129,8 @@ def _within(bins: int, outline: tuple[tuple[float, float], ...]) -> NDArray[np.b
     return inside
 
 
-def _outline(gate: Mapping[str, Any]) -> list[list[float]]:
-    if gate["kind"] == "polygon":
-        return list(gate["vertices"])
-    first, *others = gate.get("segments") or [[]]
-    return [*first, *(point for segment in others for point in reversed(segment))]
+def _outline(gate: PolygonGate | BandGate) -> Line:
+    if isinstance(gate, PolygonGate):
+        return gate.vertices
+    first, *others = gate.segments or ((),)
+    return (*first, *(point for segment in others for point in reversed(segment)))

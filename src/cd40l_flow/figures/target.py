@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.figures.binned import Counts, Densities, readable_ticks
-from cd40l_flow.figures.drawing import Drawing, Label, Style, level, polyline, staircase, upright
+from cd40l_flow.figures.drawing import Drawing, Label, Places, Style, level, polyline, staircase, upright
+from cd40l_flow.figures.plots import ActivationPlot, PlotAxis, TargetPlot
 
 Curve = NDArray[np.float64]
 
@@ -65,7 +65,7 @@ class _Strip:
     high: float
     marks: list[tuple[str, str]] = field(default_factory=list)
 
-    def height(self, value: Any) -> Any:
+    def height(self, value: Places) -> Places:
         """Return the place of values, pixels from the drawing's top."""
         return self.bottom - (value - self.low) / (self.high - self.low) * (self.bottom - self.top)
 
@@ -111,9 +111,9 @@ def _draw_residuals(strip: _Strip, observed: Counts, expected: Counts) -> None:
     strip.level(0, "zero")
 
 
-def _fitted(target: Mapping[str, Any], densities: Densities) -> dict[str, Counts]:
+def _fitted(target: TargetPlot, densities: Densities) -> dict[str, Counts]:
     """Return the expected counts of the fitted components, those that there are."""
-    parts = {name: densities.counts(target.get(f"fit_{name}")) for name in ("negative", "positive")}
+    parts = {"negative": densities.counts(target.fit_negative), "positive": densities.counts(target.fit_positive)}
     return {name: part for name, part in parts.items() if part is not None}
 
 
@@ -127,7 +127,7 @@ def _ceiling(sample: Counts, components: Mapping[str, Counts]) -> float:
 
 def _draw_curves(
     strip: _Strip,
-    target: Mapping[str, Any],
+    target: TargetPlot,
     densities: Densities,
     control: Densities | None,
     sample: Counts,
@@ -138,10 +138,13 @@ def _draw_curves(
     observed = _rebin(sample, bins)
     top = max(float(observed.max(initial=0.0)), 1.0)
     strip.histogram(observed / top, "sample", fill=True)
-    overlays = {name: densities.counts(target.get(name)) for name in ("unstimulated", "background")}
-    other = control.target(target["reagent"]) if control is not None else None
+    overlays = {
+        "unstimulated": densities.counts(target.unstimulated),
+        "background": densities.counts(target.background),
+    }
+    other = control.target(target.reagent) if control is not None else None
     if control is not None and other is not None:
-        overlays["control"] = control.counts(other["sample"])
+        overlays["control"] = control.counts(other.sample)
     for name, counts in overlays.items():
         if counts is not None and counts.sum() > 0:
             scaled = _rebin(counts, _bins_to_draw(float(counts.sum())))
@@ -155,14 +158,14 @@ def _draw_curves(
     return observed, np.sum([_rebin(part, bins) for part in components.values()], axis=0)
 
 
-def _finish(height: float, strips: list[_Strip], axis: Mapping[str, Any], labels: list[Label]) -> Drawing:
+def _finish(height: float, strips: list[_Strip], axis: PlotAxis, labels: list[Label]) -> Drawing:
     """Close a drawing, the heights of whose first strip are told at its side: the axis at its foot."""
     foot = [level(height - 0.5, _PLOT)]
-    for at, place, words in readable_ticks(axis["ticks"], 0.016):
+    for at, place, words in readable_ticks(axis.ticks, 0.016):
         foot.append(upright(at * _PLOT, height - 5, height))
         labels.append(Label(_LEFT + place * _PLOT, height + 16, words))
     labels += [_beside(strips[0], share, f"{share:.0%}") for share in (0.0, 0.5, 1.0)]
-    labels.append(Label(_LEFT + _PLOT / 2, height + 37, axis["label"], "axis"))
+    labels.append(Label(_LEFT + _PLOT / 2, height + 37, axis.label, "axis"))
     labels.append(Label(_LEFT + 6, 14, load_texts()["key"]["mode"], "tick", "start"))
     marks = [*(mark for strip in strips for mark in strip.marks), ("t-foot", "".join(foot))]
     return Drawing(_WIDTH, height + _AXIS, (_LEFT, 0, _PLOT, height), tuple(marks), tuple(labels))
@@ -180,14 +183,14 @@ def _scaled_strip(height: float, ceiling: float = _HEADROOM) -> _Strip:
     return strip
 
 
-def draw_target(densities: Densities, target: Mapping[str, Any], control: Densities | None = None) -> Drawing:
+def draw_target(densities: Densities, target: TargetPlot, control: Densities | None = None) -> Drawing:
     """Draw the target histogram of one reagent, with the control's stimulated cells over it where given."""
-    sample = densities.counts(target["sample"])
+    sample = densities.counts(target.sample)
     sample = np.zeros(256) if sample is None else sample
     components = _fitted(target, densities)
     strips = [_scaled_strip(_CURVES, _ceiling(sample, components))]
     observed, expected = _draw_curves(strips[0], target, densities, control, sample, components)
-    strips[0].threshold(target.get("threshold"))
+    strips[0].threshold(target.threshold)
     labels = []
     height = _CURVES + _GAP + _RESIDUALS
     if expected is not None:
@@ -197,16 +200,16 @@ def draw_target(densities: Densities, target: Mapping[str, Any], control: Densit
         signed = {-_RESIDUAL_LIMIT: "−2", 0.0: "0", _RESIDUAL_LIMIT: "+2"}
         labels += [_beside(below, value, words) for value, words in signed.items()]
         labels.append(Label(_LEFT + 6, _CURVES + _GAP + 8, load_texts()["key"]["residuals"], "tick", "start"))
-    return _finish(height, strips, target["axis"], labels)
+    return _finish(height, strips, target.axis, labels)
 
 
-def draw_activation(densities: Densities, activation: Mapping[str, Any]) -> Drawing:
+def draw_activation(densities: Densities, activation: ActivationPlot) -> Drawing:
     """Draw CD69 of CD3+CD8- cells, stimulated over unstimulated."""
     strip = _scaled_strip(_PLAIN)
-    for name, style in (("stimulated", "sample"), ("unstimulated", "background")):
-        counts = densities.counts(activation.get(name))
+    for name, style in ((activation.stimulated, "sample"), (activation.unstimulated, "background")):
+        counts = densities.counts(name)
         if counts is not None and counts.sum() > 0:
             scaled = _rebin(counts, _bins_to_draw(float(counts.sum())))
             strip.histogram(scaled / scaled.max(), style, fill=style == "sample")
-    strip.threshold(activation.get("threshold"))
-    return _finish(_PLAIN, [strip], activation["axis"], [])
+    strip.threshold(activation.threshold)
+    return _finish(_PLAIN, [strip], activation.axis, [])

@@ -56,7 +56,7 @@ def _side(subject: Subject, tube: Tube | None, title: str) -> View:
     )
     return view | {
         "drawing": draw_course(subject.densities, course),
-        "signals": course["signals"],
+        "signals": list(course.signals),
         "numbers": words["removed"].format(removed=removed),
         "found": [*found, *([acquired.note] if acquired.note else [])],
         "alt": alt,

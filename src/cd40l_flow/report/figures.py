@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts, population_name, reason_texts
 from cd40l_flow.figures.binned import Densities
 from cd40l_flow.figures.gating import draw_panels
+from cd40l_flow.figures.plots import AnyPanel, MissingPanel, Panel
 from cd40l_flow.figures.target import draw_activation, draw_target
 from cd40l_flow.report.banner import finding, shown_subcalls
 from cd40l_flow.result.numbers import format_measure, format_number
@@ -51,7 +52,7 @@ def target_views(subject: Subject, control: Subject | None) -> list[View]:
     named = {
         *result.subcalls,
         *result.reagents,
-        *(target["reagent"] for target in subject.densities.index["targets"]),
+        *(target.reagent for target in subject.densities.index.targets),
     }
     return [
         _target_view(subject, control, name)
@@ -90,12 +91,13 @@ def _target_figure(subject: Subject, control: Subject | None, reagent: str) -> V
         return {"why": words["absent"].format(reagent=reagent, why=why), **_who(result)}
     values = result.numbers(reagent)
     other = control.densities if control is not None else None
-    overlays = [name for name in ("background", "unstimulated") if target.get(name)]
+    overlays = ["background"] if target.background else []
+    overlays += ["unstimulated"] if target.unstimulated else []
     if other is not None and other.target(reagent) is not None:
         overlays.append("control")
-    fitted = bool(target.get("fit_negative") or target.get("fit_positive"))
+    fitted = bool(target.fit_negative or target.fit_positive)
     keys = ["sample", *overlays, *(("negative", "positive", "total") if fitted else ())]
-    if target.get("threshold") is not None:
+    if target.threshold is not None:
         keys.append("threshold")
     percent = format_measure("percent_positive", values.get("percent_positive"))
     negative = format_measure("negative_fraction", values.get("negative_fraction"))
@@ -103,7 +105,7 @@ def _target_figure(subject: Subject, control: Subject | None, reagent: str) -> V
     alt = words["alt"].format(reagent=reagent, sample=result.sample, percent=percent, negative=negative, overlays=named)
     drawing = draw_target(subject.densities, target, other)
     events = format_number("events", values.get("events"))
-    source = (target.get("names") or {}).get("background")
+    source = target.names.background
     background = words["background"].format(source=source) if source else ""
     captions = {"numbers": (percent, negative, events), "background": background}
     return {"drawing": drawing, "alt": alt, "keys": keys, **captions, **_who(result)}
@@ -126,7 +128,7 @@ def activation_views(subject: Subject, control: Subject | None) -> list[View]:
             why = each.problem or why_absent(result)
             views.append({"why": words["absent"].format(why=why), **_who(result)})
             continue
-        unstimulated = words["overlaid" if activation.get("unstimulated") else "not_available"]
+        unstimulated = words["overlaid" if activation.unstimulated else "not_available"]
         percent = format_measure("cd69_percent", result.cd69_percent)
         alt = words["alt"].format(sample=result.sample, percent=percent, unstimulated=unstimulated)
         numbers = words["percent"].format(percent=percent)
@@ -171,15 +173,15 @@ def _tube_pair(
     title = f"{load_texts()['tube_names'][stimulation]} · {reagent}"
     theirs, beside = _tube_panels(control, other) if control is not None else ([], words["no_control"])
     panels, problem = _tube_panels(subject, mine)
-    drawn = [panel for panel in panels if "missing" not in panel]
+    drawn = [panel for panel in panels if not isinstance(panel, MissingPanel)]
     pictures = iter(draw_panels(drawn, subject.densities, theirs))
-    percents = {panel["population"]: panel.get("percent_of_parent") for panel in theirs}
+    percents = {panel.population: panel.percent_of_parent for panel in theirs if not isinstance(panel, MissingPanel)}
     columns = []
     for panel in panels:
-        name = panel["population"]
+        name = panel.population
         cell: View = {"parent": "", "population": population_name(name), "gate": None}
-        if "missing" in panel:
-            cell["why"] = words["missing"].format(why=panel["missing"])
+        if isinstance(panel, MissingPanel):
+            cell["why"] = words["missing"].format(why=panel.missing)
         else:
             cell |= {"drawing": next(pictures), **_panel_words(subject.result, panel, title)}
             cell["gate"] = (mine.fcs, stimulation, reagent, name) if mine is not None else None
@@ -194,7 +196,7 @@ def _tube_pair(
     return {"title": title, "sides": sides, "columns": columns}
 
 
-def _tube_panels(subject: Subject, tube: Tube | None) -> tuple[list[Mapping[str, Any]], str]:
+def _tube_panels(subject: Subject, tube: Tube | None) -> tuple[Sequence[AnyPanel], str]:
     """Return the panels of one tube and, where it has none, why, in words."""
     words = load_texts()["sections"]["gating"]
     if tube is None:
@@ -206,18 +208,21 @@ def _tube_panels(subject: Subject, tube: Tube | None) -> tuple[list[Mapping[str,
     return panels, "" if panels else f"{words['no_panels']} {subject.problem}".rstrip()
 
 
-def _panel_words(result: Result, panel: Mapping[str, Any], title: str) -> View:
-    failed = panel.get("failed")
-    percent = "" if failed else format_number("percent", panel["percent_of_parent"])
-    counts = {name: format_number("events", panel[name]) for name in ("count", "parent_count")}
-    parent = population_name(panel["parent"])
-    population = population_name(panel["population"])
+def _panel_words(result: Result, panel: Panel, title: str) -> View:
+    failed = panel.failed
+    percent = "" if failed else format_number("percent", panel.percent_of_parent)
+    counts = {
+        "count": format_number("events", panel.count),
+        "parent_count": format_number("events", panel.parent_count),
+    }
+    parent = population_name(panel.parent)
+    population = population_name(panel.population)
     alt = load_texts()["sections"]["gating"]["alt"].format(
         population=population,
         sample=result.sample,
         tube=title,
-        x=panel["x"]["label"],
-        y=panel["y"]["label"],
+        x=panel.x.label,
+        y=panel.y.label,
         percent=percent,
         parent=parent,
         **counts,
@@ -227,7 +232,7 @@ def _panel_words(result: Result, panel: Mapping[str, Any], title: str) -> View:
         "parent": parent,
         "percent": percent,
         **counts,
-        "overridden": bool(panel.get("overridden")),
+        "overridden": panel.overridden,
         "failed": load_texts()["sections"]["gating"]["failed"].format(why=failed) if failed else "",
-        "flag": "" if failed else panel.get("flag") or "",
+        "flag": "" if failed else panel.flag,
     }

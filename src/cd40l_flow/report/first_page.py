@@ -10,7 +10,7 @@ from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.figures.age_curve import AgePoint
 from cd40l_flow.figures.b_cell_densities import KINDS
-from cd40l_flow.figures.b_cell_figures import cd40_figure, memory_figure
+from cd40l_flow.figures.b_cell_figures import Ratio, cd40_figure, memory_figure
 from cd40l_flow.figures.main_figure import for_page
 from cd40l_flow.figures.main_panels import Person
 from cd40l_flow.report.b_cell_rows import measures_view, results_rows, sentence
@@ -79,11 +79,12 @@ def _memory(result: Result, patient: Person, other: Person | None) -> Figure:
 
 def _cd40(result: Result, patient: Person, other: Person | None) -> Figure:
     limits = result.configuration.limits.get("b_cells", {})
-    drawn = {"low": limits.get("cd40_low_ratio_max"), "absent": limits.get("cd40_absent_ratio_max")}
+    found = {"low": limits.get("cd40_low_ratio_max"), "absent": limits.get("cd40_absent_ratio_max")}
+    drawn = {name: limit if isinstance(limit, int | float) else None for name, limit in found.items()}
     return cd40_figure(patient, other, [(cells, _ratio(result.cd40, cells)) for cells in KINDS.values()], drawn)
 
 
-def _ratio(cd40: Cd40 | None, population: str) -> tuple[float, float, float] | None:
+def _ratio(cd40: Cd40 | None, population: str) -> Ratio | None:
     for one in cd40.cells if cd40 is not None else ():
         if one.population == population and None not in (one.ratio, one.ratio_low, one.ratio_high):
             low, high = (one.ratio if end is None else end for end in (one.ratio_low, one.ratio_high))

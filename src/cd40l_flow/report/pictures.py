@@ -53,8 +53,8 @@ def picture(svg: bytes, alt: str, sample: str, what: str) -> View:
 
 def _person(subject: Subject, name: str) -> Person:
     """Return a row of the figure with the reason of each readout that is not drawn."""
-    index, assay = subject.densities.index, current_assay()
-    drawn = {one["reagent"] for one in index.get("scatter") or ()}
+    assay = current_assay()
+    drawn = {plot.reagent for plot in subject.densities.index.scatter}
     whys = {reagent: _why(subject, reagent) for reagent in (*assay.expression, assay.function) if reagent not in drawn}
     return Person(name, subject.densities, whys=whys)
 
