@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.timing import ROOT
 
+from cd40l_flow.assay.lookup import assay_named, using
 from cd40l_flow.cli.main import main as command
 from cd40l_flow.cohort.job import planned, write_job
 from cd40l_flow.cohort.plan import load_plan
@@ -50,7 +51,9 @@ def exported(directory: Path) -> Iterator[tuple[str, list[Row]]]:
         arguments = ["--result", str(folder / "result.json"), "--densities", str(folder / "densities.npz")]
         command(["analyse", "--job", str(write_job(planned(job))), "--controls", *controls, *arguments])
         result = read_record(folder / "result.json")
-        yield name, export_gates(result, job, *(folder / file for file in FILES))
+        with using(assay_named(result.assay)):
+            rows = export_gates(result, job, *(folder / file for file in FILES))
+        yield name, rows
 
 
 def table(found: Sequence[tuple[str, str, list[Row]]]) -> str:
