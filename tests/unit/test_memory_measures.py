@@ -71,6 +71,17 @@ def test_what_is_not_stained_is_told(tmp_path: Path) -> None:
     assert len(found.notes) >= 3 and holds(found.switched_two_marker, 13.2)
 
 
+def test_memory_cells_are_not_taken_for_naive_ones_without_an_fmo(usual: MemoryMeasures, tmp_path: Path) -> None:
+    """A donor with 10 % naive cells, most IgD+ cells CD27+: no number, where 38 % of switched cells were shown as 0."""
+    few_naive = Subsets(0.04, 0.45, 0.38, 0.007, 0.025, 0.0035)
+    control = MemoryControl(("C01",), usual.igd_median, usual.igm_median, usual.cd27_negative_median)
+    found = of(replace(USUAL, subsets=few_naive, b_events=600, tubes=("memory",)), tmp_path, control)
+    share = found.switched
+    shown = share is not None and share.percent is not None
+    assert not shown or holds(share, 38.0)
+    assert shown or "IgD+ cells have" in found.unresolved
+
+
 def test_unwashed_serum_leaves_no_igd_to_gate_on(tmp_path: Path) -> None:
     """Where plasma took the anti-IgD away, medians fall beneath those of a washed sample."""
     found = of(replace(USUAL, serum_ig=0.03), tmp_path)

@@ -6,6 +6,7 @@ import numpy as np
 
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.memory_b.reagents import FMO_CD27, MEMORY
+from cd40l_flow.decision.b_cells.cd27_anchors import BRIGHT
 from cd40l_flow.decision.b_cells.cells import (
     PooledCells,
     b_cells_of,
@@ -42,6 +43,9 @@ def memory_measures(gated: GatedSample, control: MemoryControl | None, limits: L
     found = Shares() if unresolved or sides is None else shares_of(gated, cells, sides, control, limits)
     dark = None if sides is None or sides.cd27 is None else ~sides.cd27
     naive = None if sides is None or dark is None else sides.igd & dark
+    cd27_median = _median(cells, "CD27", naive)
+    if found.background == BRIGHT and (why := _not_naive(cd27_median, control, limits.b_cells.cd27_shift_max)):
+        unresolved, found = why, Shares()
     boundary = next((tube.boundary("cd27_low") for tube in cells.tubes), None)
     return MemoryMeasures(
         tubes=tuple(tube.signal.events.tube.fcs for tube in tubes),
@@ -59,7 +63,7 @@ def memory_measures(gated: GatedSample, control: MemoryControl | None, limits: L
         cd27_separation=found.separation,
         cd27_background=found.background,
         cd27_threshold=None if boundary is None else boundary.value,
-        cd27_negative_median=_median(cells, "CD27", naive),
+        cd27_negative_median=cd27_median,
         cd27_converged=found.converged,
         igd_separation=apart,
         igd_negative_percent=_percent(~sides.igd, dark) if sides is not None and dark is not None else None,
@@ -70,6 +74,20 @@ def memory_measures(gated: GatedSample, control: MemoryControl | None, limits: L
         notes=_notes(gated, cells, sides),
         cd27_shape=found.shape,
         igm_only_median=_median(cells, "IgM", _igm_only(sides)),
+    )
+
+
+def _not_naive(median_of_anchor: float | None, control: MemoryControl | None, most: float) -> str:
+    """Return in words why IgD+ cells fix no CD27- cells: with few naive ones most of them are CD27+; empty if they do.
+
+    An FMO would do so whatever they are.
+    """
+    theirs = None if control is None else control.cd27_negative_median
+    if median_of_anchor is None or theirs is None or not 0 < most * theirs < median_of_anchor:
+        return ""
+    return (
+        f"IgD+ cells have {median_of_anchor / theirs:.1f} times the CD27 of the control's naive cells (at most "
+        f"{most:g}), as memory cells or cells stained otherwise have: only memory-FMO27 can tell CD27- cells here"
     )
 
 
