@@ -53,6 +53,14 @@ def test_the_shares_of_each_group_are_found(known: tuple[list[Floats], Floats]) 
     assert found.converged and found.separation > 3
 
 
+def test_the_distance_is_of_the_cells_and_not_of_their_background_tube(known: tuple[list[Floats], Floats]) -> None:
+    """Negative cells half a robust SD above their background lie so much nearer to the positive ones."""
+    groups, dark = known
+    lower = fitted(groups, dark - 75)
+    assert lower.shift == pytest.approx(fitted(groups, dark).shift + 0.5, abs=0.1)
+    assert lower.separation == pytest.approx(fitted(groups, dark).separation, rel=0.05)
+
+
 def test_shares_do_not_depend_on_the_unit(known: tuple[list[Floats], Floats]) -> None:
     """A gain of the detector changes no share."""
     np.testing.assert_allclose(fitted(*known).negative, fitted(*known, factor=0.25).negative, atol=2e-3)

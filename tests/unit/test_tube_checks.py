@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
+import numpy as np
 import pytest
 
 from cd40l_flow.base.model import Sample, Tube
 from cd40l_flow.decision.case import Difference, TubeCheck
+from cd40l_flow.decision.compensation_check import slopes
 from cd40l_flow.decision.fingerprints import differences
 from cd40l_flow.decision.tube_checks import check_tubes, largest_change
 from cd40l_flow.fcs.panel import lent_detectors
 from cd40l_flow.fcs.reader import read_events
-from cd40l_flow.gating.model import GatedSample
+from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.gating.strategy import gate
 from cd40l_flow.signal.prepare import choose_scales, prepare, without_time_qc
 from cd40l_flow.simulate import Fault, Scenario, SimulationParameters, fcs_name, write_cohort
@@ -166,6 +169,20 @@ def test_a_wrong_matrix_shows_as_a_slope(fault: str, sign: int, tmp_path: Path) 
     assert sign * found.residue > LIMITS.guards.residue_max
     steepest = max(found.slopes, key=lambda slope: abs(slope.residue))
     assert (steepest.marker, steepest.slope * sign > 0) == ("CD69", True)
+
+
+def test_a_slope_is_told_in_robust_sd_of_the_target(healthy: GatedSample) -> None:
+    """Target = 0.02 CD69 + noise of SD 40: 0.02 for each channel, and the change from third to third over the noise."""
+    random = np.random.default_rng(6)
+    tube = next(one for one in healthy.tubes if one.signal.events.tube.reagent == "isotype")
+    population = "CD3+CD8-"
+    cd69 = random.uniform(1000, 4000, tube.indices[population].size)
+    values = {"CD69": cd69, "CD3": cd69, "target": 0.02 * cd69 + 40 * random.standard_normal(cd69.size)}
+    with patch.object(GatedTube, "linear", lambda _, marker, __: values[marker]):
+        found = {slope.marker: slope for slope in slopes([tube])}
+    assert found["CD69"].slope == pytest.approx(0.02, rel=0.1)
+    # The thirds' medians are 2,000 apart; the third of dim cells spreads by the slope too.
+    assert found["CD69"].residue == pytest.approx(0.02 * 2000 / np.hypot(40, 0.02 * 1000 / np.sqrt(12)), rel=0.1)
 
 
 def test_nothing_is_compared_without_gates(healthy: GatedSample) -> None:
