@@ -77,6 +77,17 @@ def test_only_the_rules_that_make_the_call_count() -> None:
     assert percent(result("NORMAL", rules, [])) == 100
 
 
+def test_an_alternative_that_does_not_hold_is_no_margin() -> None:
+    """One of two alternatives carries the rule; the other lies beyond its limit and says nothing of the call."""
+    either = [
+        condition("two_marker_low", 2.0, "<", 8.0) | {"either": 1},
+        condition("igm_ratio", 0.0, ">=", 0.5, met=False) | {"either": 1},
+    ]
+    met = rule("NORMAL", condition("level", 0.9, ">=", 0.5), *either)
+    margin = nearest_margin(result("NORMAL", [met], []))
+    assert margin is not None and margin.percent >= 0 and "igm" not in margin.name.lower()
+
+
 def test_without_a_call_the_margin_is_negative() -> None:
     fired = guard("ACTIVATION_FAILED", 70.0, 75.0, "%", fired=True)
     stopped = result("INDETERMINATE", [], [fired], reasons=["ACTIVATION_FAILED"])

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from cd40l_flow.assay.texts import load_texts, reason_texts
 from cd40l_flow.result.numbers import (
     format_against,
@@ -97,7 +99,8 @@ def _holding(result: Result) -> Iterator[Margin]:
     """Yield the conditions of the rules that were met, and the checks that can stop or narrow a call and did not."""
     for rule in result.rules:
         if rule.met and _carries(rule, result):
-            yield from _conditions(rule)
+            # An alternative that does not hold carries nothing.
+            yield from _conditions(replace(rule, conditions=[one for one in rule.conditions if one.met]))
     yield from _checks(guard for guard in result.guards if guard.fired is False and guard.effect != "soft")
 
 
