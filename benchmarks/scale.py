@@ -19,6 +19,9 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.goals import Goal, table
 from benchmarks.timing import ROOT, command
+from msgspec import structs
+
+from cd40l_flow.result.record import read_record, write_record
 
 SIZES = (96, 384, 1500, 5000)
 PLATE = 96
@@ -103,13 +106,13 @@ def run_demo(directory: Path) -> list[Path]:
 
 def copy_results(demo: Sequence[Path], directory: Path, size: int) -> None:
     """Write a result for every sample of a cohort: one of the demo's under another name, its binned data linked."""
-    results = [json.loads((one / "result.json").read_text(encoding="utf-8")) for one in demo]
+    results = [read_record(one / "result.json") for one in demo]
     for number, name in enumerate(names(size)):
         chosen = 0 if number % PLATE == 0 else 1 + number % (len(demo) - 1)
         folder = directory / "results" / "samples" / name
         folder.mkdir(parents=True)
-        text = json.dumps({**results[chosen], "sample": name, "run": f"R{number // PLATE:03d}"})
-        (folder / "result.json").write_text(text, encoding="utf-8")
+        copy = structs.replace(results[chosen], sample=name, run=f"R{number // PLATE:03d}")
+        write_record(copy, folder / "result.json")
         (folder / "densities.npz").hardlink_to(demo[chosen] / "densities.npz")
 
 
