@@ -11,7 +11,7 @@ import pytest
 
 from cd40l_flow.base.errors import InputsError
 from cd40l_flow.cohort.config import load_config
-from cd40l_flow.cohort.job import job_from_json, job_to_json
+from cd40l_flow.cohort.job import planned, read_job, write_job
 from cd40l_flow.cohort.plan import Plan, load_plan, make_plan
 
 SHEETS = {
@@ -74,8 +74,9 @@ def planner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Planner:
 
 
 def jobs(plan: Plan) -> dict[str, str]:
-    """Return the JSON of every job."""
-    return {name: job_to_json(plan.job(name)) for name in plan.samples}
+    """Return the file of every job, whatever its FCS files hold."""
+    written = {name: write_job(planned(plan.job(name), lambda _: "unread"), Path("jobs")) for name in plan.samples}
+    return {name: path.read_text(encoding="utf-8") for name, path in written.items()}
 
 
 def test_samples_and_tubes_have_one_order(planner: Planner) -> None:
@@ -120,13 +121,13 @@ def test_a_job_is_the_slice_of_its_sample(planner: Planner) -> None:
     assert control.settings.panels == {"default": {}}
 
 
-def test_jobs_survive_json(planner: Planner) -> None:
-    """A job read back from JSON is equal, and its JSON is the same again."""
+def test_jobs_survive_their_files(planner: Planner) -> None:
+    """A job read back from its file is equal, and its file is the same again."""
     plan = planner()
-    for name in plan.samples:
-        text = job_to_json(plan.job(name))
-        assert job_from_json(text) == plan.job(name)
-        assert job_to_json(job_from_json(text)) == text
+    for name, text in jobs(plan).items():
+        again = read_job(Path("jobs") / f"{name}.json")
+        assert again.job == plan.job(name)
+        assert write_job(again, Path("again")).read_text(encoding="utf-8") == text
         assert text == json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
 
 

@@ -47,16 +47,6 @@ class PlannedJob:
     digest: str
 
 
-def job_to_json(job: Job) -> str:
-    """Return a job as one line of JSON, the same for equal jobs."""
-    return _dump(_plain(job))
-
-
-def job_from_json(text: str) -> Job:
-    """Return the job that `job_to_json` wrote."""
-    return _job(json.loads(text))
-
-
 def planned(job: Job, look: Callable[[str], str] = probe) -> PlannedJob:
     """Return a job with the probes of its files; ``look`` returns the probe of a path."""
     probes = {path: look(path) for path in _paths(job)}
