@@ -174,6 +174,9 @@ def test_plasma_that_ate_the_stain() -> None:
     assert changed(18.0, eaten).reasons == ("SERUM_IG",)
     assert changed(18.0, {"igd_median": 1000.0}).call == SWITCHED_NORMAL
     assert changed(18.0, {"igm_median": 200.0}).call == SWITCHED_NORMAL
+    # One that is hardly less and one that is nearly gone: together they are eaten.
+    assert changed(18.0, {"igd_median": 2900.0, "igm_median": 150.0}).reasons == ("SERUM_IG",)
+    assert changed(18.0, {"igd_median": 2900.0, "igm_median": 200.0}).call == SWITCHED_NORMAL
     # Without IgM, IgD alone tells; without a control two peaks of IgD do; without those nothing does.
     assert changed(30.0, {"igd_median": 1000.0, "igm_median": None}).reasons == ("SERUM_IG",)
     assert changed(18.0, {"control": None}).reasons == ("CONTROL_ABSENT",)

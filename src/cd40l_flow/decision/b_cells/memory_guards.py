@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from cd40l_flow.assay.b_cell_limits import BCellLimits
@@ -117,6 +118,13 @@ def _stain(
             ROWS, "SERUM_IG", highest < own.ig_of_control_min,
             "Median IgD and IgM of CD27- B cells over the control's, the higher of the two.", value=highest,
             limit=own.ig_of_control_min, unit="x",
+        )  # fmt: skip
+        # One of them may be eaten more than the other.
+        mean = math.prod(max(ratio, 0.0) for ratio in ratios) ** (1 / len(ratios))
+        yield applied(
+            ROWS, "SERUM_IG", mean < own.ig_mean_of_control_min,
+            "Median IgD and IgM of CD27- B cells over the control's, geometric mean.", value=mean,
+            limit=own.ig_mean_of_control_min, unit="x",
         )  # fmt: skip
     elif sample.role != "control":
         # Without a control only two peaks of IgD show that plasma did not eat the stain.
