@@ -47,7 +47,8 @@ laboratory is like most (a tenth may find anything up to a half). t² = (1 + 1/k
 - like the healthy: n normal (c, s), l normal (0, t);
 - mosaic: n flat from c + b (1 − c) to 1, its edge blurred by s; l normal (0, t); at least 2 % and 50 expressing cells;
 - residual allele: n and l as of the healthy, and a share of the expressing cells, flat from b, keeps a part of the
-  level, normal (ln `residual_level`, `residual_level_sd`);
+  level, normal (ln `residual_level`, `residual_level_sd`); its gain over one kind of cells counts beyond twice the
+  control's own and beyond 0.002 a cell, what the law of the signal may be wrong by, which makes no call NORMAL;
 - reduced: n normal (c, s), l normal (ln `reduced_level`, √(`reduced_level_sd`² + `level_sd`²/k));
 - absent: logit of n normal (4.2, 1.1), l normal (−2.8, 0.9).
 
