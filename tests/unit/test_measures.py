@@ -19,7 +19,7 @@ from cd40l_flow.mixture.medians import median_interval
 from cd40l_flow.mixture.model import Anchor, Comparison, Expression
 from cd40l_flow.mixture.proportion import percent_positive, wilson
 from cd40l_flow.signal.scale import Scale
-from helpers.cases import HEALTHY, LENT, limits
+from helpers.cases import HEALTHY, LENT, limits, make_case
 
 SCALE = Scale(t=262144.0, w=0.6, m=4.5, a=0.0, source="test")
 BINS = 512
@@ -338,3 +338,10 @@ def test_the_scale_does_not_decide(fraction: float, level: float) -> None:
         other = beside_its_control(replace(SCALE, w=SCALE.w + wider))
         assert other.linear_width_ratio is not None and other.linear_width_ratio >= 1
         assert other.negative_fraction == pytest.approx(first.negative_fraction, abs=max(0.25 * width, 0.003))
+
+
+def test_an_mfi_above_background_is_the_difference() -> None:
+    """Of 900 channels 100 are the background's; without a background it is not known."""
+    whole = replace(make_case().reagents["CD154"], mfi_all=900.0, mfi_background=100.0)
+    assert whole.mfi_all_above_background == 800.0
+    assert replace(whole, mfi_background=None).mfi_all_above_background is None
