@@ -127,8 +127,8 @@ def control_from_results(results: Sequence[Result], limits: Limits) -> ControlCa
     return ControlCase(
         names=tuple(result.sample for result in results),
         reagents={name: combine([one[name] for one in terms], limits.mixture) for name in reagents},
-        activation_percent=_means([one.activation_percent for one in given]),
-        activation_median=_means([one.activation_median for one in given]),
+        activation_percent=_shared_means([one.activation_percent for one in given]),
+        activation_median=_shared_means([one.activation_median for one in given]),
         failures=tuple(failure for one in given for failure in one.failures if failure not in _of_reagents(one))
         + tuple(
             f"Control {result.sample} is called {result.call} beside the run's other controls."
@@ -149,7 +149,7 @@ def control_from_results(results: Sequence[Result], limits: Limits) -> ControlCa
     )
 
 
-def _means(several: Sequence[Mapping[str, float]]) -> dict[str, float]:
+def _shared_means(several: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Return the means of what all controls have, by reagent."""
     shared = [name for name in several[0] if all(name in one for one in several)]
     return {name: sum(one[name] for one in several) / len(several) for name in shared}

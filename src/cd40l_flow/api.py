@@ -114,7 +114,7 @@ def fit(
 
     ``activated`` are the target's values of the cells in question, (n,), ``background`` those of the same cells without
     the stain (isotype, FMO, secondary), (m,), both compensated linear channel values. ``scale`` is the detector's in
-    `gate`'s result; without one it is chosen from the values. No control lends its shape here. Raises Cd40lFlowError.
+    `gate`'s result; without one it is chosen from the values. No control gives its shape here. Raises Cd40lFlowError.
     """
     limits = limits or Limits()
     values, dark = np.asarray(activated, dtype=np.float64), np.asarray(background, dtype=np.float64)

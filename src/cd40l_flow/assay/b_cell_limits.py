@@ -53,7 +53,7 @@ class BCellLimits(Struct, frozen=True):
         "Median IgD and IgM of CD27- B cells, each over the controls', below which both mean that serum "
         "immunoglobulin was not washed off (SERUM_IG).", "ratio", ge=0, le=1)] = 0.55
     ig_mean_of_control_min: Annotated[float, limit(
-        "The same of the geometric mean of both, where one is eaten more than the other (SERUM_IG).", "ratio", ge=0,
+        "The same of the geometric mean of both, where one is lost more than the other (SERUM_IG).", "ratio", ge=0,
         le=1)] = 0.33
     igd_separation_min: Annotated[float, limit(
         "Distance of IgD+ from IgD- cells among CD27- B cells that shows, where no control does, that serum "

@@ -102,7 +102,7 @@ class Check:
     """A measure of a reagent held against a limit: the guard fires where it lies ``above`` (else below) it.
 
     ``limit`` is a key of the group ``guards`` of the limits, or a number; both are in ``unit``. A measure that is not
-    known stands in the way, unless ``if_known``.
+    known blocks the calls too, unless ``if_known``.
     """
 
     measure: str

@@ -159,7 +159,7 @@ def parser() -> argparse.ArgumentParser:
 
     methods = commands.add_parser("methods", help="print the methods and their references, for a paper")
     methods.add_argument(
-        "--result", metavar="R", help="a result.json whose limits are told (default: those of the program)"
+        "--result", metavar="R", help="a result.json whose limits are printed (default: those of the program)"
     )
 
     crate = commands.add_parser("crate", help="describe the results of a run as an RO-Crate (Workflow Run Crate)")

@@ -28,7 +28,7 @@ Month = Annotated[str, Meta(pattern="^[0-9]{4}-[0-9]{2}$")]
 Positive = Annotated[float, Meta(gt=0)]
 
 
-class Spread(Record, frozen=True, kw_only=True):
+class Spread(Record, frozen=True):
     """Mean and SD; of the natural logarithm where log."""
 
     count: Annotated[Count, doc("Controls.")]
@@ -44,7 +44,7 @@ class Spread(Record, frozen=True, kw_only=True):
         return math.exp(value) if self.log else value
 
 
-class HealthyNegative(Record, frozen=True, kw_only=True):
+class HealthyNegative(Record, frozen=True):
     """How much the negative fraction of healthy donors differs, and what follows for the mutant fraction."""
 
     count: Annotated[Count, doc("Controls.")]
@@ -58,7 +58,7 @@ class HealthyNegative(Record, frozen=True, kw_only=True):
     sd_total: Annotated[NotNegative, doc("SD as measured.")]
 
 
-class RatioRange(Record, frozen=True, kw_only=True):
+class RatioRange(Record, frozen=True):
     """The 95 % range of the MFI ratio of two healthy donors of one run."""
 
     high: Annotated[float, doc("Upper end.")]
@@ -67,7 +67,7 @@ class RatioRange(Record, frozen=True, kw_only=True):
     runs: Annotated[Count, doc("Runs of several controls.")]
 
 
-class ControlMeasures(Record, frozen=True, kw_only=True):
+class ControlMeasures(Record, frozen=True):
     """What was measured of one reagent of a control."""
 
     cd69_percent: Annotated[float | None, doc("CD69+ percent of CD3+CD8- cells.")]
@@ -84,7 +84,7 @@ class ControlMeasures(Record, frozen=True, kw_only=True):
         return value
 
 
-class ControlRow(Record, frozen=True, kw_only=True):
+class ControlRow(Record, frozen=True):
     """One control: allow-listed words, and its measures."""
 
     cytometer: Annotated[str, doc("Instrument ($CYT).")]
@@ -94,7 +94,7 @@ class ControlRow(Record, frozen=True, kw_only=True):
     sample: Annotated[str, doc("Sample id of the sheet.")]
 
 
-class Excluded(Record, frozen=True, kw_only=True):
+class Excluded(Record, frozen=True):
     """A control that was left out."""
 
     run: Annotated[str, doc("Run.")]
@@ -102,7 +102,7 @@ class Excluded(Record, frozen=True, kw_only=True):
     why: Annotated[str, doc("Why it does not count.")]
 
 
-class Collected(Record, frozen=True, kw_only=True):
+class Collected(Record, frozen=True):
     """What was collected."""
 
     controls: Annotated[Count, doc("Of these, controls.")]
@@ -112,7 +112,7 @@ class Collected(Record, frozen=True, kw_only=True):
     used: Annotated[Count, doc("Controls the limits rest on.")]
 
 
-class Seen(Record, frozen=True, kw_only=True):
+class Seen(Record, frozen=True):
     """What the controls were measured with."""
 
     clones: Annotated[dict[Reagent, list[str]], doc("Reagent to the words of the sheet.")]
@@ -121,7 +121,7 @@ class Seen(Record, frozen=True, kw_only=True):
     months: Annotated[list[Month], doc("Months of acquisition.")]
 
 
-class AgeKnot(Record, frozen=True, kw_only=True):
+class AgeKnot(Record, frozen=True):
     """Mean and SD of the logit of a share among healthy people of one age."""
 
     age_months: Annotated[Positive, doc("Age in months.")]
@@ -131,7 +131,7 @@ class AgeKnot(Record, frozen=True, kw_only=True):
     sd: Annotated[Positive, doc("SD of the logit among donors, net of counting error.")]
 
 
-class DonorsByAge(Record, frozen=True, kw_only=True):
+class DonorsByAge(Record, frozen=True):
     """Class-switched B cells of healthy donors by age."""
 
     bands: Annotated[dict[Band, Count], doc("Donors of each age band of the published table.")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -191,8 +191,8 @@ def control_case(cases: Sequence[Case], limits: Limits) -> ControlCase:
     return ControlCase(
         names=tuple(case.sample.sample for case in cases),
         reagents=reagents,
-        activation_percent=_means(cases, lambda one: one.percent),
-        activation_median=_means(cases, lambda one: one.median),
+        activation_percent=_means([case.activation_percent for case in cases]),
+        activation_median=_means([case.activation_median for case in cases]),
         failures=tuple(failure for case in cases for failure in control_failures(case, limits)[0]),
         disagreement=disagreement(terms_of),
         reagent_failures=together([control_failures(case, limits)[1] for case in cases]),
@@ -214,13 +214,12 @@ def together(several: Sequence[Mapping[str, Sequence[_Value]]]) -> dict[str, tup
     return {name: tuple(dict.fromkeys(value for one in several for value in one.get(name, ()))) for name in names}
 
 
-def _means(cases: Sequence[Case], of: Callable[[Activation], float | None]) -> dict[str, float]:
-    """Return the mean of a measure of activation of the controls that have it, by reagent."""
+def _means(several: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean of the controls that have a measure, by reagent."""
     found: dict[str, list[float]] = {}
-    for case in cases:
-        for reagent, activation in case.activation.items():
-            if (value := of(activation)) is not None:
-                found.setdefault(reagent, []).append(value)
+    for one in several:
+        for reagent, value in one.items():
+            found.setdefault(reagent, []).append(value)
     return {reagent: sum(values) / len(values) for reagent, values in found.items()}
 
 

@@ -190,6 +190,16 @@ class Case:
     volts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     not_shown: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def activation_percent(self) -> dict[str, float]:
+        """Reagent -> CD69+ percent of CD3+CD8- cells, where known."""
+        return {name: one.percent for name, one in self.activation.items() if one.percent is not None}
+
+    @property
+    def activation_median(self) -> dict[str, float]:
+        """Reagent -> CD69 median of stimulated CD3+CD8- cells, compensated linear, where known."""
+        return {name: one.median for name, one in self.activation.items() if one.median is not None}
+
     def comparison(self, reagent: str) -> Comparison:
         """Return the comparison of a reagent with the control's, empty without a control."""
         return self.comparisons.get(reagent, Comparison())

@@ -107,20 +107,25 @@ def _level(gated: GatedSample, population: str, key: str, arrays: NewArrays) -> 
     signal = stained[0].signal
     detector = signal.events.markers["target"]
     axis = Axis(f"{CD40} ({detector})", LOW, HIGH, gated.scales[detector])
-    arrays[f"{key}_sample"] = _binned([tube.scaled("target", population) for tube in stained])
-    isotype = [tube.scaled("target", population) for tube in _of(gated, ISOTYPE, population, ("target",))]
-    there = any(values.size for values in isotype)
-    if there:
-        arrays[f"{key}_background"] = _binned(isotype)
+    arrays[f"{key}_sample"] = _binned(_pooled(stained, population))
+    isotype = _of(gated, ISOTYPE, population, ("target",))
+    background = _pooled(isotype, population) if isotype else None
+    there = background is not None and background.size > 0
+    if background is not None and there:
+        arrays[f"{key}_background"] = _binned(background)
     return TargetPlot(
         reagent=cells_key(KINDS[population]),
         axis=axis.describe(),
-        threshold=axis.at(float(np.quantile(np.concatenate(isotype), THRESHOLD))) if there else None,
+        threshold=axis.at(float(np.quantile(background, THRESHOLD))) if background is not None and there else None,
         names=CurveNames(ISOTYPE),
         sample=f"{key}_sample",
         background=f"{key}_background" if there else None,
     )
 
 
-def _binned(parts: Sequence[Singles]) -> Singles:
-    return histogram(np.concatenate(parts), BINS).astype(np.float32)
+def _pooled(tubes: Sequence[GatedTube], population: str) -> Singles:
+    return np.concatenate([tube.scaled("target", population) for tube in tubes])
+
+
+def _binned(values: Singles) -> Singles:
+    return histogram(values, BINS).astype(np.float32)

@@ -6,8 +6,6 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from msgspec.structs import replace
-
 from cd40l_flow.assay.texts import load_texts, reason_texts
 from cd40l_flow.result.numbers import (
     format_against,
@@ -100,7 +98,7 @@ def _holding(result: Result) -> Iterator[Margin]:
     for rule in result.rules:
         if rule.met and _carries(rule, result):
             # An alternative that does not hold carries nothing.
-            yield from _conditions(replace(rule, conditions=[one for one in rule.conditions if one.met]))
+            yield from _conditions(rule, [one for one in rule.conditions if one.met])
     yield from _checks(guard for guard in result.guards if guard.fired is False and guard.effect != "soft")
 
 
@@ -113,12 +111,14 @@ def _carries(rule: Rule, result: Result) -> bool:
 
 def _missed(result: Result) -> Margin | None:
     """Return what the rule lacked that was missed most narrowly; a rule lacks what it misses by the most."""
-    worst = [min(margins, key=_percent_of) for rule in result.rules if (margins := list(_conditions(rule)))]
+    worst = [
+        min(margins, key=_percent_of) for rule in result.rules if (margins := list(_conditions(rule, rule.conditions)))
+    ]
     return max((one for one in worst if one.percent < 0), key=_percent_of, default=None)
 
 
-def _conditions(rule: Rule) -> Iterator[Margin]:
-    for condition in rule.conditions:
+def _conditions(rule: Rule, conditions: Iterable[Condition]) -> Iterator[Margin]:
+    for condition in conditions:
         if (found := _condition(rule, condition)) is not None:
             yield found
 

@@ -119,7 +119,7 @@ def _stain(
             "Median IgD and IgM of CD27- B cells over the control's, the higher of the two.", value=highest,
             limit=own.ig_of_control_min, unit="x",
         )  # fmt: skip
-        # One of them may be eaten more than the other.
+        # One of them may be lost more than the other.
         mean = math.prod(max(ratio, 0.0) for ratio in ratios) ** (1 / len(ratios))
         yield applied(
             ROWS, "SERUM_IG", mean < own.ig_mean_of_control_min,

@@ -128,16 +128,8 @@ def _control(
         reagents={
             reagent: msgspec.convert(clean(to_json(terms)), ControlTerms) for reagent, terms in control_terms.items()
         },
-        activation_percent={
-            reagent: activation.percent
-            for reagent, activation in case.activation.items()
-            if activation.percent is not None
-        },
-        activation_median={
-            reagent: activation.median
-            for reagent, activation in case.activation.items()
-            if activation.median is not None
-        },
+        activation_percent=case.activation_percent,
+        activation_median=case.activation_median,
         failures=[*failures, *(text for texts in reagent_failures.values() for text in texts)],
         reagent_failures={reagent: list(texts) for reagent, texts in reagent_failures.items()},
         scatter_tops=scatter_tops(gated),
