@@ -15,10 +15,10 @@ export OPENBLAS_NUM_THREADS := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lock schema bench mutants clean
+.PHONY: help demo test check lock schema known-results bench mutants clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## analyse the simulated cohort of test_data and print the calls
 	$(BIN)/snakemake $(DEMO) --cores $(CORES)
@@ -51,6 +51,9 @@ schema: $(INSTALLED) ## write the JSON Schemas of result, run and reference from
 
 bench: $(INSTALLED) ## measure accuracy and speed
 	$(BIN)/python -m benchmarks
+
+known-results: $(INSTALLED) ## keep the numbers of whole samples anew, after a change that is meant to change them
+	PYTHONPATH=tests $(BIN)/python -m helpers.known_results
 
 mutants: $(INSTALLED) ## break single lines of the science and see whether a test notices
 	$(BIN)/python -m benchmarks.mutants

@@ -121,7 +121,7 @@ with 95 % power by counting and overlap. *Found* is the limit that {runs} whole 
 and samples at 0.6, 1 and 1.6 times the predicted limit, every run with a control (10,000 cells), every sample with a
 background tube (5,000), a shift (up to half a robust SD) and a level (0.8 to 1.25) of its own. *Detected* is the share
 of the samples at the predicted limit that exceed the blank's, 95 % when the prediction is right. The last columns are
-the titration's own check by 100 draws, and its processor time.
+the titration's own check by 40 draws, and its processor time.
 
 Predicted and found agree to within a third in **{within} of {len(compared)}** conditions.
 

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import json
-import math
 import os
-import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from helpers.agreement import CLOSE, close, different
 from helpers.cohorts import ROOT, RUN_SECONDS
 
 PYTHONS = ("3.11", "3.12", "3.13")
 # As uv names them: the lowest version of each requirement of pyproject.toml, and the newest of everything.
 OLDEST, NEWEST = "lowest-direct", "highest"
-CLOSE = 1e-6  # relative, as far as libraries may move a number
-CLOSE_SECOND = 1e-3  # the free mixture of scikit-learn, which rounding can send to a neighbouring optimum
-# Checksums of the arrays and of the whole result: what they seal is compared by its numbers instead.
-SEALS = (".densities", ".digest")
 OUTPUTS = ("report.html", "report.fhir.json", "gates.wsp", "gates.gatingml.xml", "measures.tsv", "densities.npz")
 
 
@@ -90,7 +84,7 @@ def disagreements(directory: Path, other: Path) -> list[str]:
         beside = other / "results/samples" / sample
         found += [f"{sample}: no {name}" for name in OUTPUTS if not (beside / name).is_file()]
         mine, theirs = (json.loads(one.read_text(encoding="utf-8")) for one in (path, beside / "result.json"))
-        found += [f"{sample}: {text}" for text in _different(mine, theirs)]
+        found += [f"{sample}: {text}" for text in different(mine, theirs)]
         found += [f"{sample}: {text}" for text in _different_arrays(path.parent, beside)]
     tables = [(one / "results/summary.tsv").read_text(encoding="utf-8").splitlines() for one in (directory, other)]
     if len(tables[0]) != len(tables[1]) or tables[0][0] != tables[1][0]:
@@ -119,26 +113,3 @@ def _different_arrays(mine: Path, theirs: Path) -> Iterator[str]:
                 or not np.allclose(first, second, rtol=0, atol=CLOSE * np.nanmax(np.abs(first)), equal_nan=True)
             ):
                 yield f"densities.npz: {name}"
-
-
-def _different(mine: Any, theirs: Any, name: str = "") -> Iterator[str]:
-    if isinstance(mine, dict) and isinstance(theirs, dict) and mine.keys() == theirs.keys():
-        for key, value in mine.items():
-            yield from _different(value, theirs[key], f"{name}.{key}")
-    elif isinstance(mine, list) and isinstance(theirs, list) and len(mine) == len(theirs):
-        for index, (one, two) in enumerate(zip(mine, theirs, strict=True)):
-            yield from _different(one, two, f"{name}[{index}]")
-    elif name not in SEALS and not close(name, mine, theirs):
-        yield f"{name}: {mine} {theirs}"
-
-
-def close(name: str, mine: Any, theirs: Any) -> bool:
-    """Return whether two values agree: texts and whole numbers exactly, others within what libraries may differ."""
-    if mine == theirs:
-        return True
-    tolerance = CLOSE_SECOND if "gmm_negative_fraction" in name else CLOSE
-    try:
-        one, two = (float(value) for value in (mine, theirs) if re.search("[.e]", str(value)))
-    except (ValueError, TypeError):  # a text, a whole number, nothing, or parts that one of them lacks
-        return False
-    return math.isclose(one, two, rel_tol=tolerance, abs_tol=1e-12)
