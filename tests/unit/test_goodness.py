@@ -13,10 +13,10 @@ from scipy import stats
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.checks.goodness import Goodness, chi_squared_tail, goodness
 from cd40l_flow.mixture.components import Background, background_component
-from cd40l_flow.mixture.fit import Fit, fit_mixture
+from cd40l_flow.mixture.fit import FAINTEST, Fit, fit_mixture
 from cd40l_flow.mixture.histogram import bin_of, histogram, piled, spread_below
 from cd40l_flow.mixture.interval import profile_interval
-from cd40l_flow.mixture.prior import NOTHING_KNOWN
+from cd40l_flow.mixture.prior import NOTHING_KNOWN, Prior
 from cd40l_flow.mixture.problem import Problem
 from cd40l_flow.mixture.signal_law import BENDS, SignalParameters, bend_slopes, signal_law
 from cd40l_flow.signal.scale import Scale
@@ -158,6 +158,19 @@ def test_a_shift_beyond_the_models_bound_has_not_converged() -> None:
     fit = fit_mixture(counts, background, None, 1.0)
     assert fit.at_bound
     assert not fit.converged
+
+
+def test_expressing_cells_as_dim_as_the_background_are_named() -> None:
+    """A quarter of the cells lie 0.86 robust SD above the others: less than the level of any expressing cell."""
+    random = np.random.default_rng(302)
+    background = tube(random)
+    values = random.normal(150, 70, 6000)
+    values[:1500] += 60.0
+    prior = Prior(SignalParameters(7.5, math.log(0.3), -0.4), np.diag([0.05**2] * 3))
+    fit = fit_mixture(binned(values), background, prior, 1.0)
+    assert fit.at_bound == (FAINTEST,)
+    assert not fit.converged
+    assert fit.positive.median == pytest.approx(background.linear_sd)
 
 
 def test_an_absent_sample_is_at_no_bound() -> None:

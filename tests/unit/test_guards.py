@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cd40l_flow.assay.effects import ALL_CALLS, NO_CALLS, NORMAL
+from cd40l_flow.assay.effects import ABSENT, ALL_CALLS, FUNCTIONAL_DEFECT, MOSAIC, NO_CALLS, NORMAL, REDUCED
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.cohort.reference_types import Spread
 from cd40l_flow.decision.applied import Guard
@@ -33,6 +33,7 @@ from helpers.cases import (
     judge,
     limits,
     make_case,
+    pair,
     with_measures,
 )
 from helpers.guard_edges import (
@@ -213,6 +214,21 @@ def test_a_failed_fit_says_why() -> None:
     assert "did not converge" in guard.message
     (guard,) = guards_of(measured(converged=None), "FIT_UNSTABLE", "CD154")
     assert "could not be fitted" in guard.message
+
+
+@pytest.mark.parametrize("call", [ABSENT, FUNCTIONAL_DEFECT, NORMAL, REDUCED, MOSAIC])
+def test_expressing_cells_as_dim_as_the_background_leave_absence_alone(call: str) -> None:
+    """What an absent sample shows of them is no number, and no doubt of its absence; of others it is."""
+    binding = ABSENT if call == FUNCTIONAL_DEFECT else call
+    case = pair(NORMAL if call == FUNCTIONAL_DEFECT else call, binding)
+    case = with_measures(case, "CD40-Ig", converged=False, at_bound=("faintest level",))
+    decision = judge(case)
+    if call in (ABSENT, FUNCTIONAL_DEFECT):
+        assert (decision.call, decision.reasons) == (call, ())
+    else:
+        assert decision.call == "INDETERMINATE" and "FIT_UNSTABLE" in decision.reasons
+    failed = judge(with_measures(case, "CD40-Ig", at_bound=("level",)))
+    assert "FIT_UNSTABLE" in failed.reasons
 
 
 def test_limits_are_told_in_the_unit_of_the_value() -> None:

@@ -47,6 +47,13 @@ def test_a_background_of_its_own_carries_any_fraction() -> None:
     assert not_carried(replace(HEALTHY, separation=0.8, shift=0.9, converged=False), limits()) == ""
 
 
+def test_expressing_cells_as_dim_as_the_background_have_no_fraction() -> None:
+    expression = replace(HEALTHY, converged=False, at_bound=("faintest level",))
+    assert "as dim as" in not_carried(expression, limits())
+    assert not usable_fit(expression, limits())
+    assert not_carried(replace(expression, at_bound=("level",)), limits()) == ""
+
+
 def test_what_is_not_carried_is_empty_and_said() -> None:
     """Fraction, mutant fraction and the curves of the fit are gone; percent positive and the odds stay."""
     case = with_measures(make_case(), "CD154", anchor=BORROWED, separation=1.6)

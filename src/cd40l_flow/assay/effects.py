@@ -6,6 +6,7 @@ NORMAL, REDUCED, ABSENT, MOSAIC = "NORMAL", "REDUCED", "ABSENT", "MOSAIC"
 FUNCTIONAL_DEFECT, INDETERMINATE = "FUNCTIONAL_DEFECT", "INDETERMINATE"
 ALL_CALLS = frozenset({NORMAL, REDUCED, ABSENT, MOSAIC, FUNCTIONAL_DEFECT})
 LOW_CALLS = frozenset({REDUCED, ABSENT})
+EXPRESSING_CALLS = frozenset({NORMAL, REDUCED, MOSAIC})  # those that need expressing cells
 NO_CALLS: frozenset[str] = frozenset()
 INFANT_CALLS = frozenset({MOSAIC, REDUCED})
 # Times the ln odds of a call: its odds squared, for what another kind of cells or person may look like.

@@ -17,11 +17,11 @@ from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, MOSAIC, NORMAL, 
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture import hypotheses as h
-from cd40l_flow.mixture.evidence import LEVEL, Evidence, evidence
+from cd40l_flow.mixture.evidence import Evidence, evidence
 from cd40l_flow.mixture.fit import parameters
 from cd40l_flow.mixture.hypotheses import People, hypotheses
 from cd40l_flow.mixture.model import ControlExpression, Expression
-from cd40l_flow.mixture.problem import LOGIT_BOUND, NEAREST, Problem
+from cd40l_flow.mixture.problem import LEVEL, LOGIT_BOUND, NEAREST, Problem
 from cd40l_flow.signal.scale import Scale
 
 DISCORDANT = "DISCORDANT"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cd40l_flow.assay.limits import Limits
+from cd40l_flow.mixture.fit import FAINTEST
 from cd40l_flow.mixture.model import Expression
 
 
@@ -28,11 +29,13 @@ def usable_fit(expression: Expression, limits: Limits) -> bool:
 
 
 def not_carried(expression: Expression, limits: Limits) -> str:
-    """Return in words why a fitted fraction may not be shown with a borrowed background; else empty.
+    """Return in words why a fitted fraction may not be shown; else empty.
 
-    The background of other cells may be shifted. If the positive cells are no separate population, or the negative ones
-    do not match the background, the fraction is not determined.
+    Expressing cells as dim as the background itself have no fraction. A borrowed background may be shifted besides: if
+    the positive cells are no separate population, or the negative ones do not match it, the fraction is not determined.
     """
+    if expression.at_bound == (FAINTEST,):
+        return "the fitted expressing cells are as dim as can be told from the background"
     if expression.anchor.exact or expression.negative_fraction is None:
         return ""
     guards = limits.guards

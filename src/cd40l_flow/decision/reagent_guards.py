@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cd40l_flow.assay.effects import NO_CALLS
+from cd40l_flow.assay.effects import EXPRESSING_CALLS, NO_CALLS
 from cd40l_flow.assay.guard_limits import GuardLimits
 from cd40l_flow.assay.limits import Limits, limit_named
 from cd40l_flow.assay.lookup import current_assay
@@ -12,6 +12,7 @@ from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.case import Activation, Case
 from cd40l_flow.decision.doubts import second_opinion
 from cd40l_flow.decision.quality import positive_fraction
+from cd40l_flow.mixture.fit import FAINTEST
 from cd40l_flow.mixture.model import Expression
 
 
@@ -124,6 +125,10 @@ def _background(case: Case, expression: Expression, limits: Limits) -> Iterator[
 def _fit(expression: Expression) -> Guard:
     if expression.converged is True:
         fired, message = False, "The fit of the mixture converged."
+    elif expression.at_bound == (FAINTEST,):
+        # A tube without expressing cells ends here; what lies between it and the background is no number.
+        message = "The expressing cells are as dim as can be told from the background: their fraction is not known."
+        return guard("FIT_UNSTABLE", True, message, reagent=expression.reagent, blocks=EXPRESSING_CALLS)
     elif expression.converged is False:
         fired, message = True, "The fit of the mixture did not converge."
     else:

@@ -11,7 +11,7 @@ from cd40l_flow.mixture.model import Comparison, Expression
 
 
 def as_shown(case: Case, limits: Limits) -> Case:
-    """Return a case without fractions that a borrowed background does not support, here or in the controls.
+    """Return a case without fractions that the cells or a borrowed background do not support, here or in the controls.
 
     The call uses all data; the omitted fractions would be read as measured values.
     """

@@ -28,6 +28,7 @@ from cd40l_flow.mixture.problem import (
     BORROWED_CELLS,
     BORROWED_SHIFT_SD,
     LARGEST,
+    LEVEL,
     LOGIT_BOUND,
     PARAMETERS,
     SHIFT_SD,
@@ -39,7 +40,6 @@ from cd40l_flow.mixture.scoring import Optimum, minimise
 LOG_2PI = math.log(2 * math.pi)
 LEAST_KEPT, MOST_KEPT = 0.03, 0.5  # of the level kept by mutant cells; above it there is no second population
 ENOUGH = 0.02  # log likelihood to be gained at which a search ends
-LEVEL = 2  # index of the level among the parameters of the mixture
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,16 @@ from cd40l_flow.mixture.checks.bending import Bend, bend
 from cd40l_flow.mixture.components import TILTS, Background, ashman_d
 from cd40l_flow.mixture.histogram import centres, piled
 from cd40l_flow.mixture.prior import NOTHING_KNOWN, Prior
-from cd40l_flow.mixture.problem import ANCHORED, PARAMETERS, Problem, find_starts
+from cd40l_flow.mixture.problem import ANCHORED, LEVEL, PARAMETERS, Problem, find_starts
 from cd40l_flow.mixture.scoring import Optimum, minimise
 from cd40l_flow.mixture.signal_law import BENDS, SignalParameters
 
 # Indices of parameters whose bounds are part of the model, and the gain in log likelihood beyond a bound that marks a
 # failed fit. The photo-electron and a weight of zero have natural bounds.
-BOUNDED = {1: "shift", 2: "level", 3: "log_spread", 4: "skew"} | {ANCHORED + k: "background" for k in range(TILTS)}
+BOUNDED = {1: "shift", LEVEL: "level", 3: "log_spread", 4: "skew"} | {ANCHORED + k: "background" for k in range(TILTS)}
 PRESSED = 0.5
+# Name of the level where it is pressed to its lower bound: expressing cells as dim as can be told from the background.
+FAINTEST = "faintest level"
 # A bent distribution may have cells among the negative ones: this share of them (a standard deviation), limited to a
 # number of standard errors (benchmarks/real.md). At least SOME_NEGATIVE negative cells are assumed, since a fit without
 # any does not prove that there are no dim cells. The same floor applies to the error of extreme fractions.
@@ -166,7 +168,7 @@ def _at_bound(problem: Problem, optimum: Optimum) -> tuple[str, ...]:
     for place, at in pressing:
         outwards = gradient[place] < 0 if at == high[place] else gradient[place] > 0
         if outwards and gradient[place] ** 2 / (2 * information[place, place]) > PRESSED:
-            found.append(BOUNDED[place])
+            found.append(FAINTEST if place == LEVEL and at == low[place] else BOUNDED[place])
     return tuple(dict.fromkeys(found))
 
 

@@ -27,6 +27,7 @@ LOGIT_BOUND = 9.0
 SPREAD_BOUNDS = (0.1, 1.5)  # of the log signal's standard deviation
 # Share of outliers (doublets, debris), spread over all bins; it bounds the influence of a single cell.
 STRAY = 1e-4
+LEVEL = 2  # index of the level among the parameters
 ANCHORED = 6  # number of parameters without the tilts of the background's shape
 PARAMETERS = ANCHORED + TILTS
 LARGEST = np.array((2.0, 0.5, 1.0, 0.4, 0.4, 0.4, *(TILTS * (0.1,))))  # steps of the parameters, in their order
