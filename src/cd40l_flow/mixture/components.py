@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.sparse import csr_array, vstack
 
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.histogram import centres, cumulated, cut, edge_densities, edges, quantile, spread_below
@@ -185,34 +185,32 @@ class Background:
         size keeps the likelihood smooth. The last row returned is the first's derivative by ln(electron).
         """
         size = math.exp(electron)
-        count = law.shape[1]
-        rows = count * np.arange(law.shape[0])[:, None]
-        once, twice = (
-            2 / 3 * law
-            + np.bincount((rows + places).ravel(), (np.tile(law, 4) * shares).ravel(), law.size).reshape(law.shape)
-            for places, shares in self._blurs
-        )
+        once, twice = np.hsplit(np.asarray(self._blurs @ law.T).T, 2)
         straight, bend = 2 * once - 1.5 * law - 0.5 * twice, 0.5 * (law + twice) - once
         slope: Floats = size * straight[0] + 2 * size**2 * bend[0]
         return np.vstack((law + size * straight + size**2 * bend, slope))
 
     @cached_property
-    def _blurs(self) -> tuple[tuple[NDArray[np.intp], Floats], ...]:
-        """The positions and shares of blurred signals, with the usual electron and twice it, (4 signals,) each.
+    def _blurs(self) -> csr_array[np.float64]:
+        """The matrix that blurs a distribution of signals by the usual electron, and below it by twice that, (2
+        signals, signals).
 
         A signal S has a variance of S times the channel values of one electron. It is represented by three
         Gauss-Hermite points, the outer ones interpolated on the grid; two thirds stay.
         """
         signals = np.exp(self.signals[0])
+        index = np.arange(signals.size)
         found = []
         for size in (1.0, 2.0):
             spread = np.sqrt(3 * signals * size * self.electron(0.0))
             both = np.concatenate((signals - spread, signals + spread))
-            place = np.interp(both, signals, np.arange(signals.size))
+            place = np.interp(both, signals, index)
             left = np.minimum(place.astype(np.intp), signals.size - 2)
             right = place - left
-            found.append((np.concatenate((left, left + 1)), np.concatenate((1 - right, right)) / 6))
-        return tuple(found)
+            shares = np.concatenate(((1 - right) / 6, right / 6, np.full(signals.size, 2 / 3)))
+            to, of = np.concatenate((left, left + 1, index)), np.concatenate((np.tile(index, 4), index))
+            found.append(csr_array((shares, (to, of)), shape=(signals.size, signals.size)))
+        return csr_array(vstack(found))
 
     @property
     def electron_bounds(self) -> tuple[float, float]:
