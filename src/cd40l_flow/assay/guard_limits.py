@@ -121,8 +121,8 @@ class GuardLimits(Struct, frozen=True):
         "Share of cells that a fit with a borrowed background may misplace for its fraction to be reported.",
         "fraction", ge=0, le=1)] = 0.05
     fit_interval_max: Annotated[float, limit(
-        "Width of the 95 % interval of the mutant fraction above which the fit is unstable (FIT_UNSTABLE).", "fraction",
-        le=1, gt=0)] = 0.3
+        "Width of the 95 % interval of the negative fraction above which percents positive are used in its place.",
+        "fraction", le=1, gt=0)] = 0.3
     collected_warn_h: Annotated[float, limit(
         "Time from collection to stimulation above which the sample gets a warning (SAMPLE_AGE).", "hours",
         source="Mayo XHIM and Cincinnati 660973: within 24 h; Oxford: within 8 h", ge=0)] = 24
