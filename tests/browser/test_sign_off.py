@@ -48,7 +48,7 @@ def judge_all(page: Page) -> None:
     page.get_by_role("button", name="Accept every gate not yet judged").click()
 
 
-def test_the_whole_round_trip_of_a_grave_call(make_report: Make, opened: Open, tmp_path: Path) -> None:
+def test_the_whole_round_trip_of_an_abnormal_call(make_report: Make, opened: Open, tmp_path: Path) -> None:
     """Two persons sign one after the other; then the result changes, and what they signed no longer holds."""
     report, reviews = make_report(made.SCENARIOS["ABSENT"]), tmp_path / "reviews"
     first = opened(report.write())

@@ -158,7 +158,7 @@ def test_what_is_no_file_has_its_reason_for_a_probe(tmp_path: Path) -> None:
 
 
 def test_a_job_is_its_owners_alone_and_tells_nothing_elsewhere(bench: NewBench, tmp_path: Path) -> None:
-    """Ages, drugs and families stand in no command, no log and nothing that Snakemake keeps."""
+    """Ages, drugs and families appear in no command, no log and nothing that Snakemake keeps."""
     site = bench(make_cohort(tmp_path / "cohort", {"C01": {}, "P03": {"age_years": "7.8125", "family": "PLANTED"}}))
 
     process = site.run("--printshellcmds", "--verbose")

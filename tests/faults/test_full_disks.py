@@ -1,4 +1,4 @@
-"""A disk that is full or fails: it is told, and nothing half is left."""
+"""A disk that is full or fails: it is reported, and nothing half is left."""
 
 from __future__ import annotations
 

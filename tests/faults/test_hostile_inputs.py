@@ -142,7 +142,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
 
 
 def configured(folder: Path, text: str) -> list[str]:
-    """Return what is told of a configuration with some lines added, as line|key|message remedy."""
+    """Return what is reported for a configuration with some lines added, as line|key|message remedy."""
     (folder / "fcs").mkdir(exist_ok=True)
     path = folder / "config.yaml"
     path.write_text("samples: s.tsv\ntubes: t.tsv\nfcs_dir: fcs\n" + text, encoding="utf-8")
@@ -170,7 +170,7 @@ def configured(folder: Path, text: str) -> list[str]:
         ("spillover: no", "spillover", ("found no", "false", "'no', in quotes")),
         ("spillover: On", "spillover", ("found On", "true", "'On', in quotes")),
         ("spillover: 0500", "spillover", ("0500", "320", "'0500', in quotes")),
-        ("reviews: 2024-02-31", "reviews", ("2024-02-31", "a date that there is not")),
+        ("reviews: 2024-02-31", "reviews", ("2024-02-31", "a date that does not exist")),
         ("show_columns: [yes, ward]", "show_columns.0", ("found yes", "true")),
         ("show_columns: [12:30]", "show_columns.0", ("12:30", "750")),
         ("panels: {0500: {}}", "panels.0500", ("key 0500", "320", "'0500'")),

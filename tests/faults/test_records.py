@@ -48,7 +48,7 @@ BROKEN: dict[str, tuple[Break, str]] = {
     "another engine": (sealed(engine_version="0"), f'version "0" of the analysis, expected "{ENGINE_VERSION}"'),
     "a later schema": (sealed(schema_version="1.99"), 'has schema version "1.99"'),
     "an earlier schema": (first_schema, 'has schema version "1.0"'),
-    "lends nothing": (sealed(role="control"), "contradicts itself"),
+    "no control record": (sealed(role="control"), "contradicts itself"),
 }
 
 
@@ -151,7 +151,7 @@ def test_a_control_that_cannot_be_read_is_not_drawn_and_said_so(samples: Path, t
     page = out.read_text(encoding="utf-8")
     assert "C01 is not shown in full: result.json was changed after it was written" in page
     assert "The result of its control (C01) cannot be shown" in page
-    assert "There is no control to draw beside it" not in page
+    assert "There is no control to compare it with" not in page
 
 
 # No cache is believed

@@ -31,7 +31,7 @@ from helpers.records import as_result, edit, write_record
 def test_a_reference_takes_intact_records_of_any_version_and_tells_which(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Old engines and the first schema count, and are told; what was edited is left out, and fails the command."""
+    """Old engines and the first schema count, and are reported; what was edited is left out, and fails the command."""
     folder, out = tmp_path / "results" / "samples", tmp_path / "reference.json"
     for number in range(4):
         result = full_control(control_result(f"C{number}", f"R{number}", negative=0.1 + number / 100))

@@ -62,7 +62,7 @@ def test_two_clogs_are_told_apart() -> None:
     found = steady_intervals(made.time, made.signals, made.target)
 
     assert len(found.stretches) == 2
-    # Whole ticks of the clock are cut: what is told in seconds is the cut.
+    # Whole ticks of the clock are cut: what is reported in seconds is the cut.
     np.testing.assert_array_equal(found.steady, ~np.isin(made.time, made.time[made.bad]))
     told = [(made.time >= one.start) & (made.time <= one.end) for one in found.stretches]
     np.testing.assert_array_equal(~found.steady, told[0] | told[1])

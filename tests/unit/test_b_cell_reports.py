@@ -1,4 +1,4 @@
-"""Reports and exports of the B-cell assays: they say what was measured, and never a bare nought."""
+"""Reports and exports of the B-cell assays: they say what was measured, and never a bare 0."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path
 
 
 def report(results: dict[str, Path], sample: str, control: str) -> str:
-    """Return the report of a sample beside its control, without style and script."""
+    """Return the report of a sample with its control, without style and script."""
     pairs = [(path, path.with_name("densities.npz")) for path in (results[sample], results[control])]
     out = results[sample].with_name("report.html")
     assert write_report(*pairs[0], pairs[1:], out, PROVENANCE) == []
@@ -173,9 +173,9 @@ def test_a_share_is_never_a_bare_nought(share: Share | None, words: str) -> None
         assert share_words(share) == words
 
 
-def test_grave_calls_need_two_people_and_no_call_is_of_two_assays() -> None:
+def test_abnormal_calls_need_two_people_and_no_call_is_of_two_assays() -> None:
     for call in GRAVE:
-        assert needs_second("accept", call, False) == "grave"
+        assert needs_second("accept", call, False) == "abnormal"
     assert {"SWITCHED_ABSENT", "CD40_ABSENT"} <= set(GRAVE)
     assert all(len(calls_of(assay) & HEALTHY) == 1 for assay in ASSAYS)
     assert len(frozenset().union(*OF_ASSAYS)) == sum(map(len, OF_ASSAYS))

@@ -273,7 +273,7 @@ def test_padded_and_lower_case_keywords_and_latin_1_are_understood() -> None:
 
 
 def test_a_keyword_with_two_values_is_refused() -> None:
-    assert "$P5S stands twice" in refusal(Fcs(raw_text="$P5S|CD3|").bytes())
+    assert "$P5S is given twice" in refusal(Fcs(raw_text="$P5S|CD3|").bytes())
     assert stored(Fcs(raw_text="$P5S|CD154|").bytes()).shape == (20, 8)
 
 

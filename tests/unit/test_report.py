@@ -222,7 +222,7 @@ def test_a_sample_without_a_readable_tube_still_has_a_report(reports: dict[str, 
 
     assert page.all("image") == []
     assert page.text.count("Refused (FILE_INTEGRITY)") == 5
-    assert "There is no control to draw beside it." in page.text
+    assert "There is no control to compare it with." in page.text
     assert "Nothing could be measured" in page.text
     assert "No tube could be read." in page.text
 

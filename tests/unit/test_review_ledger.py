@@ -124,7 +124,7 @@ def test_deleting_a_disagreement_does_not_settle_it(tmp_path: Path) -> None:
     one.unlink()
     assert state(tmp_path).state == "stale"
 
-    # Who signs the report that tells of the loss has seen it.
+    # Who signs the report that states the loss has seen it.
     told = state(tmp_path)
     sign(tmp_path, "three.json", two, reviewer="Berta Kern", missing=list(told.missing))
     take_up(str(tmp_path), SAMPLES, NOW)

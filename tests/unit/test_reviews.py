@@ -191,20 +191,20 @@ def test_without_reviews_a_sample_is_unsigned(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("call", ["NORMAL", "REDUCED", "MOSAIC", "INDETERMINATE"])
-def test_one_signature_accepts_a_call_that_is_not_grave(call: str, tmp_path: Path) -> None:
+def test_one_signature_accepts_a_call_that_needs_no_second(call: str, tmp_path: Path) -> None:
     state = state_of(tmp_path, make_review(automatic_call=call), call=call)
 
     assert (state.state, state.reviewed_call) == ("accepted", call)
 
 
 @pytest.mark.parametrize("call", ["ABSENT", "FUNCTIONAL_DEFECT"])
-def test_a_grave_call_waits_for_another_person(call: str, tmp_path: Path) -> None:
+def test_an_abnormal_call_waits_for_another_person(call: str, tmp_path: Path) -> None:
     first = make_review(automatic_call=call)
     again = {**first, "reviewer": "a smith", "signed_at": "2026-01-05T11:00:00Z"}
 
     assert state_of(tmp_path / "1", first, call=call).state == "pending"
     pending = state_of(tmp_path / "2", first, again, call=call)
-    assert (pending.state, pending.reviewed_call, pending.second) == ("pending", "", "grave")
+    assert (pending.state, pending.reviewed_call, pending.second) == ("pending", "", "abnormal")
     signed = state_of(tmp_path / "3", first, again, {**first, **BY_B}, call=call)
     assert (signed.state, signed.reviewed_call) == ("accepted", call)
     assert [review.reviewer for review in signed.signatures] == ["a smith", "Berta Kern"]

@@ -170,7 +170,7 @@ def test_within_a_submission_all_is_one_group() -> None:
 
 
 def test_dates_alone_are_not_enough(capsys: pytest.CaptureFixture[str]) -> None:
-    """A profile that looks at nothing else is told so; what Snakemake looks at by itself is left as it is."""
+    """A profile that looks at nothing else is reported; what Snakemake looks at by itself is left as it is."""
     settings = SimpleNamespace(target_jobs=(), rerun_triggers=frozenset({RerunTrigger.MTIME}))
 
     settle(running(dag_settings=settings))

@@ -1,4 +1,4 @@
-"""Reading a sheet: what is understood, and what is told when it is not."""
+"""Reading a sheet: what is understood, and what is reported when it is not."""
 
 from __future__ import annotations
 

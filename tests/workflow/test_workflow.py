@@ -155,7 +155,7 @@ def test_snakefile_of_the_root_makes_everything(demo_copy: Path, workflow: Run, 
     assert process.returncode == 0, process.stderr
     told = process.stdout + process.stderr
     assert "rule all:" in told
-    # Jobs of one group are told with an indent.
+    # Jobs of one group are reported with an indent.
     for rule in ("analyse", "report_sample"):
         assert len(re.findall(rf"^\s*rule {rule}:", told, re.MULTILINE)) == 10
 
