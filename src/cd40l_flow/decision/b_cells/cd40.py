@@ -59,7 +59,7 @@ def cd40_measures(gated: GatedSample, controls: Sequence[Cd40Measures], limits: 
             measured = _measured(gated, name, cells, background, source, limits, _mean_level(theirs))
             found.append(_compared(measured, theirs, limits))
     if source == T_CELLS:
-        notes.append("No isotype tube with B cells: T cells of the same tube, which lack CD40, replace it.")
+        notes.append("No isotype tube with B cells: T cells of the same tube, which lack CD40, stand in for it.")
     if not any(cells.population == MONOCYTES for cells in found):
         notes.append("Monocytes were not measured: CD14 is not stained, or their isotype is missing.")
     if tubes and not own.stained("CD3"):

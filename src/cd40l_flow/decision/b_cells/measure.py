@@ -137,5 +137,5 @@ def _notes(gated: GatedSample, cells: PooledCells, sides: Sides | None) -> tuple
     if cells.tubes and not cells.stained("CD38"):
         notes.append("CD38 is not stained: plasmablasts are among the switched cells.")
     if not b_cells_of(tubes_of(gated, FMO_CD27)).count:
-        notes.append("No B cells of a tube memory-FMO27: naive cells with bright IgD replace it.")
+        notes.append("No B cells of a tube memory-FMO27: naive cells with bright IgD stand in for it.")
     return tuple(notes)
