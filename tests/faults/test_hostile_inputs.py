@@ -112,7 +112,7 @@ def test_files_without_permission_cost_their_own_sample(cohort: Path) -> None:
 
 @pytest.mark.parametrize("make", NO_FILES, ids=["folder", "pipe", "broken link", "loop", "endless", "process memory"])
 @pytest.mark.parametrize("name", ["config.yaml", "samples.tsv", "tubes.tsv", "overrides.tsv"])
-def test_a_configuration_or_sheet_that_is_no_file_is_told(
+def test_a_configuration_or_sheet_that_is_no_file_is_reported(
     make: Callable[[Path], None], name: str, cohort: Path
 ) -> None:
     """Neither a pipe that nobody writes into nor a device without end keeps the program: it says what it found."""
@@ -179,7 +179,7 @@ def configured(folder: Path, text: str) -> list[str]:
         ("require_function: 1", "require_function", ("found 1", "true or false")),
     ],
 )
-def test_what_yaml_makes_of_a_word_is_told_before_it_is_believed(
+def test_what_yaml_makes_of_a_word_is_reported_before_it_is_believed(
     text: str, key: str, told: tuple[str, ...], tmp_path: Path
 ) -> None:
     """Each comes with its line, what stands there, what it was read as, and how to write what was meant."""

@@ -149,7 +149,7 @@ def test_a_reference_takes_only_what_the_sheet_of_its_run_has(
     ],
     ids=["NaN", "unknown key", "wrong type", "edited", "twice", "nested", "cut", "pipe"],
 )
-def test_a_reference_that_is_not_what_it_says_is_refused_in_words(change: Break, told: str, tmp_path: Path) -> None:
+def test_a_reference_that_was_changed_is_refused_in_words(change: Break, told: str, tmp_path: Path) -> None:
     path = tmp_path / "reference.json"
     write_reference(collect([(str(n), whole_result(one)) for n, one in enumerate(many_controls(5))], Limits()), path)
     assert load_reference(path).collected.used == 5

@@ -52,7 +52,7 @@ def report(results: dict[str, Path], sample: str, control: str) -> str:
     return re.sub(r"<(style|script)>.*?</\1>", "", out.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
-def test_page_one_tells_the_switched_share_beside_the_limit_of_the_age(results: dict[str, Path]) -> None:
+def test_page_one_shows_the_switched_share_with_the_limit_of_the_age(results: dict[str, Path]) -> None:
     told, result = report(results, "P02M", "C01M"), read_record(results["P02M"])
     assert result.memory is not None
     assert load_texts()["calls"][result.call]["word"] in told
@@ -168,7 +168,7 @@ def test_cd40l_samples_fill_no_column_of_b_cells() -> None:
         (Share(0.33, 0.1, 0.8, 4, 0.3), "0.33\u202f%"),
     ],
 )
-def test_a_share_is_never_a_bare_nought(share: Share | None, words: str) -> None:
+def test_a_share_is_never_a_bare_zero(share: Share | None, words: str) -> None:
     with using(ASSAYS["memory_b"]):
         assert share_words(share) == words
 

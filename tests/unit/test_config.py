@@ -118,7 +118,7 @@ def test_one_changed_limit_leaves_the_others() -> None:
         ),
     ],
 )
-def test_a_problem_is_told_where_it_is(text: str, told: str) -> None:
+def test_a_problem_is_reported_where_it_is(text: str, told: str) -> None:
     """Each problem comes with its line, its key, what was expected and a remedy, and the configuration is not used."""
     config, problems = read(text)
 

@@ -229,7 +229,7 @@ def test_varied_samples_differ_and_stay() -> None:
         assert high - (high - low) / 4 < max(values) <= high
 
 
-def test_clogged_events_are_told(tmp_path: Path) -> None:
+def test_clogged_events_are_reported(tmp_path: Path) -> None:
     """The truth of every event says whether the flow cell was clogged; forward scatter may shift otherwise."""
     clogged = replace(SMALL, faults=(Fault("clog"),))
     parameters = replace(PARAMETERS, clog_start=0.2, clog_end=0.3, clog_signal=0.5, clog_fsc=0.9)

@@ -60,7 +60,9 @@ def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "there already, nothing was written" in capsys.readouterr().err
 
 
-def test_unreadable_files_and_unlabelled_detectors_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreadable_files_and_unlabelled_detectors_are_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A file that is no FCS file stays in the sheet with its fault; a folder without FCS files is refused."""
     folder = tmp_path / "fcs"
     folder.mkdir()
@@ -119,7 +121,7 @@ def test_the_folder_that_is_drafted_can_be_run(tmp_path: Path, capsys: pytest.Ca
     assert "other/fcs: there is no such folder. Name the folder of the FCS files with --fcs." in capsys.readouterr().err
 
 
-def test_a_draft_is_told_at_a_glance(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_draft_is_reported_at_a_glance(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One line for each sample: which tubes it has, which are missing, how many ask, and where its name was read."""
     folder = tmp_path / "fcs"
     (folder / "Patient 2").mkdir(parents=True)
@@ -139,7 +141,7 @@ def test_a_draft_is_told_at_a_glance(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "write clone and lot of the target reagents" in told
 
 
-def test_what_is_no_tube_is_left_out_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_tube_is_left_out_and_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Compensation controls by BD's name, and what systems hide beside files; CellQuest's numbered files count."""
     folder = tmp_path / "fcs"
     names = (

@@ -189,7 +189,7 @@ def test_a_change_touches_only_its_samples(
         ({"config": ("fcs_dir: fcs", "fcs_dir: csf")}, ("config.yaml", 4, "fcs_dir", "there is no folder 'csf'.")),
     ],
 )
-def test_a_contradiction_is_told_where_it_is(
+def test_a_contradiction_is_reported_where_it_is(
     planner: Planner, change: dict[str, tuple[str, str]], told: tuple[str, int, str, str]
 ) -> None:
     """What one sheet says against another stops everything, and is reported at its place."""
@@ -213,7 +213,7 @@ def test_boundaries_must_not_cross(planner: Planner) -> None:
         )
 
 
-def test_everything_is_told_at_once(planner: Planner) -> None:
+def test_everything_is_reported_at_once(planner: Planner) -> None:
     """Problems of the configuration and of each sheet come together; a bad row is not reported as missing elsewhere."""
     with pytest.raises(InputsError) as caught:
         planner(
@@ -312,7 +312,7 @@ def test_warnings_stop_nothing(planner: Planner) -> None:
     assert {p.severity for p in plan.warnings} == {"warning"}
 
 
-def test_an_empty_sheet_of_samples_is_told(planner: Planner) -> None:
+def test_an_empty_sheet_of_samples_is_reported(planner: Planner) -> None:
     """A cohort of nobody is a mistake."""
     with pytest.raises(InputsError, match="the sheet names no sample"):
         planner(samples=(SHEETS["samples"].partition("\n")[2], ""))

@@ -167,7 +167,7 @@ def test_every_drawing_has_an_alternative_text(name: str, reports: dict[str, str
     assert all(drawing["role"] == "img" and len(drawing["aria-label"] or "") > 40 for drawing in drawings)
 
 
-def test_acquisition_in_time_is_told_in_words(reports: dict[str, str]) -> None:
+def test_acquisition_in_time_is_reported_in_words(reports: dict[str, str]) -> None:
     """What was cut and why, what drifts, where time is missing, and the call without the cut."""
     text = Page(reports["NORMAL"]).text
 
@@ -231,7 +231,7 @@ def test_a_gate_that_could_not_be_drawn_says_why(reports: dict[str, str]) -> Non
     assert "Not drawn: no viability dye in this tube" in Page(reports["MOSAIC"]).text
 
 
-def test_a_gate_set_by_hand_is_told_apart_with_who_and_why(reports: dict[str, str]) -> None:
+def test_a_gate_set_by_hand_is_distinguished_with_who_and_why(reports: dict[str, str]) -> None:
     text = Page(reports["ABSENT"]).text
 
     assert text.count("set by hand") >= 6

@@ -92,7 +92,7 @@ FAULTY: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("name", FAULTY)
-def test_a_faulty_review_is_told_and_not_used(name: str, tmp_path: Path) -> None:
+def test_a_faulty_review_is_reported_and_not_used(name: str, tmp_path: Path) -> None:
     review, key = FAULTY[name]
     path = write_review(tmp_path, "r.json", review)
 
@@ -121,7 +121,7 @@ def test_a_faulty_review_is_told_and_not_used(name: str, tmp_path: Path) -> None
     ],
     ids=["empty", "cut", "deep", "bytes", "nan", "twice", "half letter", "null", "long number", "large"],
 )
-def test_a_file_that_is_no_review_is_told_without_a_traceback(content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_no_review_is_reported_without_a_traceback(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "r.json"
     path.write_bytes(content)
 
@@ -138,7 +138,7 @@ def test_a_file_that_is_no_review_is_told_without_a_traceback(content: bytes, tm
         max_leaves=8,
     )
 )
-def test_any_json_is_read_or_told(value: Any) -> None:
+def test_any_json_is_read_or_reported(value: Any) -> None:
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory() as folder:
@@ -148,7 +148,7 @@ def test_any_json_is_read_or_told(value: Any) -> None:
     assert not found.reviews and found.problems
 
 
-def test_every_problem_of_the_folder_is_told_at_once(tmp_path: Path) -> None:
+def test_every_problem_of_the_folder_is_reported_at_once(tmp_path: Path) -> None:
     write_review(tmp_path, "a.json", make_review())
     write_review(tmp_path, "b.json", make_review(sample="P77"))
     write_review(tmp_path, "c.json", make_review(reviewer="", decision="sign"))

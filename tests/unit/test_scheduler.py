@@ -119,7 +119,7 @@ def test_steps_are_limited_within_a_submission_and_not_on_one_machine() -> None:
         assert workflow.resources == expected
 
 
-def test_code_beside_the_data_does_not_run_in_submissions(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_next_to_the_data_does_not_run_in_submissions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Python would look for modules in the working directory first; a site that has decided otherwise is heard."""
     for said, expected in ((None, "1"), ("", "")):
         monkeypatch.delenv(SAFE_PATH) if said is None else monkeypatch.setenv(SAFE_PATH, said)

@@ -221,7 +221,7 @@ def test_the_same_files_twice_are_no_repeat(
 
 
 @pytest.mark.parametrize("options", [["--out", "file.pdf"], ["--out", "file.html", "--allowed", "0"]])
-def test_mistakes_in_options_are_told(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_in_options_are_reported(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Without a traceback, with what is expected."""
     assert main(["validate", "results", *options]) == 2
     told = capsys.readouterr().err

@@ -242,7 +242,7 @@ def test_pitfall(scenario: Scenario, words: str, pitfalls: Run) -> None:
         assert "carrier status" not in said
 
 
-def test_the_limits_of_the_laboratory_are_used_and_told(tmp_path: Path) -> None:
+def test_the_limits_of_the_laboratory_are_used_and_reported(tmp_path: Path) -> None:
     """A wider spread of the healthy makes wider limits; a lot its controls never saw is reported with the call."""
     run = Run(tmp_path, [healthy_control()], [Scenario("healthy"), PATIENTS["carrier"]], 0.5)
     plain = run.result("healthy")
