@@ -80,7 +80,7 @@ which the cells of a file are a sample.
 ## Speed
 
 The demo cohort (10 samples, 50 files) with `snakemake --cores {cores}`: {seconds:.0f} s, start of Snakemake included.
-The two stages that count, as each job tells it (without the start of Python, for they are forked from a worker):
+The two stages that count, as each job reports it (without the start of Python, for they are forked from a worker):
 
 {stage_table(stages)}
 

@@ -81,7 +81,7 @@ class Cohort:
 
 
 def measure(directory: Path, name: str) -> Cohort:
-    """Analyse a simulated cohort, with what the workflow calls for each sample, and set it beside its truth."""
+    """Analyse a simulated cohort, with what the workflow calls for each sample, and compare it with its truth."""
     with contextlib.chdir(directory):
         plan = load_plan("config/config.yaml")
         results: dict[str, Result] = {}

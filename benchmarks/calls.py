@@ -1,9 +1,9 @@
-"""Calls of simulated samples against their truth, beside two plain methods: ``python -m benchmarks.calls``.
+"""Calls of simulated samples against their truth, compared with two plain methods: ``python -m benchmarks.calls``.
 
 A cohort is made of runs, each with a healthy control and its own staining level, so that Ashman's D of the target goes
 from 3 to 8; over all runs every scenario comes up equally often. Healthy donors differ: their negative fraction has
 mean 0.10 and SD 0.02. What is expected is a set of calls, for a carrier about the limit of detection may rightly be
-called either way. With ``--donors-known`` the laboratory has set the limits that say how its healthy donors differ.
+called either way. With ``--donors-known`` the laboratory has set the limits that state how its healthy donors differ.
 """
 
 from __future__ import annotations
@@ -180,12 +180,12 @@ def judge_run(donors_known: bool, run: tuple[int, Scenario, list[Scenario], floa
             with Path("config/config.yaml").open("a", encoding="utf-8") as config:
                 config.write(f"limits: {json.dumps(OF_DONORS)}\n")
         plan = load_plan("config/config.yaml")
-        lent, lent_arrays = analyse(plan.job(control.sample), {})
+        control_result, control_arrays = analyse(plan.job(control.sample), {})
         for scenario in tests:
-            result, arrays = analyse(plan.job(scenario.sample), {control.sample: lent})
+            result, arrays = analyse(plan.job(scenario.sample), {control.sample: control_result})
             calls = {METHODS[0]: result.call}
             for method, positives in zip(METHODS[1:], (by_threshold, by_mixture), strict=True):
-                calls[method] = plain_rules(result, arrays, lent, lent_arrays, positives)
+                calls[method] = plain_rules(result, arrays, control_result, control_arrays, positives)
             cd154 = result.numbers("CD154")
             judged.append(
                 Judged(
@@ -195,7 +195,7 @@ def judge_run(donors_known: bool, run: tuple[int, Scenario, list[Scenario], floa
                     negative_fraction=scenario.negative_fraction,
                     mutant_fraction=1 - (1 - scenario.negative_fraction) / (1 - control.negative_fraction),
                     lod=cd154.get("lod"),
-                    separation=lent.numbers("CD154").get("separation"),
+                    separation=control_result.numbers("CD154").get("separation"),
                     expected=expected_of(scenario),
                     calls=calls,
                     reasons=tuple(result.reasons),
@@ -292,7 +292,7 @@ def many(seed: int, samples: int, processes: int, instruments: Sequence[str], *,
 
 def page(judged: Sequence[Judged], seed: int, instruments: Sequence[str], command: str, *, donors_known: bool) -> str:
     """Return the page of the benchmark."""
-    known = f"those of a laboratory that knows how its donors differ, `{json.dumps(OF_DONORS)}`"
+    known = f"those of a laboratory that has measured how its donors differ, `{json.dumps(OF_DONORS)}`"
     limits = f"Limits are {known if donors_known else 'the default ones'}."
     separations = [one.separation for one in judged if one.separation is not None]
     by_kind = [[one for one in judged if one.kind == kind] for kind in ("healthy", "affected", "mosaic", "failed")]
@@ -363,8 +363,8 @@ def _scenario_rows(judged: Sequence[Judged]) -> list[str]:
         group = [one for one in judged if one.sample == name]
         if group:
             calls = Counter(one.calls[METHODS[0]] for one in group).most_common()
-            told = ", ".join(f"{call} {count}" for call, count in calls)
-            rows.append(f"| {name} | {len(group)} | {sum(one.right(METHODS[0]) for one in group)} | {told} |")
+            shown = ", ".join(f"{call} {count}" for call, count in calls)
+            rows.append(f"| {name} | {len(group)} | {sum(one.right(METHODS[0]) for one in group)} | {shown} |")
     return rows
 
 
@@ -392,7 +392,9 @@ def main() -> None:
     parser.add_argument(
         "--instruments", nargs="+", default=INSTRUMENTS, choices=DIALECTS, help="instruments of the runs, in turn"
     )
-    parser.add_argument("--donors-known", action="store_true", help="limits of a laboratory that knows its donors")
+    parser.add_argument(
+        "--donors-known", action="store_true", help="limits of a laboratory that has measured its donors"
+    )
     parser.add_argument("--out", type=Path, default=OUT, help="file to write")
     options = parser.parse_args()
     known = options.donors_known

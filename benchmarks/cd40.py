@@ -75,14 +75,14 @@ def judge(run: tuple[int, BSample, list[BSample]]) -> list[Judged]:
         write_b_cells(Path(), seed, (control, *samples))
         try:
             plan = load_plan("config/config.yaml")
-            lent = {control.sample: analyse_sample(plan.job(control.sample), {})[0]}
+            control_results = {control.sample: analyse_sample(plan.job(control.sample), {})[0]}
         except (Cd40lFlowError, LookupError) as error:
             return [Judged(sample, f"FAILED {type(error).__name__}", (str(error)[:120],)) for sample in samples]
-        return [judged(sample, analyse_sample(plan.job(sample.sample), lent)[0]) for sample in samples]
+        return [judged(sample, analyse_sample(plan.job(sample.sample), control_results)[0]) for sample in samples]
 
 
 def judged(sample: BSample, result: Result) -> Judged:
-    """Return a sample with what the product says of it."""
+    """Return a sample with what the product reports for it."""
     cells = [one for one in (result.cd40.cells if result.cd40 else []) if one.population == "B cells"]
     numbers = (cells[0].ratio, cells[0].ratio_low, cells[0].ratio_high) if cells else (None, None, None)
     return Judged(sample, result.call, tuple(result.reasons), *numbers)
@@ -101,7 +101,7 @@ def page(found: Sequence[Judged], command: str) -> str:
             f"| {name} | {len(own)} | {sum(one.right for one in own)} | {sum(one.dangerous for one in own)} "
             f"| {good} of {len(near)} | {calls} |"
         )
-    told = "\n".join(
+    shown = "\n".join(
         f"- {one.sample.sample}: {one.sample.scenario}, level {one.level:.2f}, lacking "
         f"{one.sample.cd40_lacking:.2f}: {one.call} {', '.join(one.reasons)}"
         for one in dangerous
@@ -120,7 +120,7 @@ simulator's scenarios; of a heterozygote and of a mixed chimerism several calls 
 
 ## Dangerous calls
 
-{told or "None."}
+{shown or "None."}
 """
 
 

@@ -1,4 +1,4 @@
-"""24 samples on two virtual Slurm nodes of this machine beside the machine itself: ``python -m benchmarks.cluster``.
+"""24 samples on two virtual Slurm nodes against this machine itself: ``python -m benchmarks.cluster``.
 
 Writes cluster.md. Needs root and Slurm's programs (`.ci/run` installs them); the cluster is thrown away in the end.
 """
@@ -81,10 +81,10 @@ def measure(plate: str, path: Path, executor: str, cluster: Cluster, folder: Pat
     local = fresh(path, folder / "local")
     seconds, _ = run(local, ("--cores", str(NODES * CPUS // 2)), {})
     here = fresh(path, folder / "on_nodes")
-    on_nodes, told = run(here, LAYOUTS[executor], cluster.environment)
+    on_nodes, shown = run(here, LAYOUTS[executor], cluster.environment)
     if other := differences(here, local, [row["sample"] for row in read_sheet(path / "config" / "samples.tsv")]):
         raise RuntimeError(f"not the same bytes: {', '.join(other)}")
-    count = len(re.findall(r"submitted with SLURM jobid|with external jobid", told))
+    count = len(re.findall(r"submitted with SLURM jobid|with external jobid", shown))
     found = Round(plate, executor, seconds, on_nodes, count, os.getloadavg()[1])
     print(found, flush=True)
     return found

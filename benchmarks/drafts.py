@@ -87,7 +87,7 @@ def measure(scheme: Scheme, seed: int, missing: float = MISSING, shown: bool = F
 
 
 def compare(tubes: Mapping[str, Tube], rows: Sequence[Mapping[str, str]]) -> Count:
-    """Count what rows of a sheet of tubes say rightly and wrongly of tubes whose truth is known."""
+    """Count what rows of a sheet of tubes state rightly and wrongly about tubes whose truth is known."""
     count = Count(files=sum(bool(tube.person) for tube in tubes.values()))
     people: dict[str, set[str]] = defaultdict(set)
     samples: dict[str, set[str]] = defaultdict(set)

@@ -1,7 +1,7 @@
 """Calls by mechanism, what laboratories really have: ``python -m benchmarks.families``.
 
 Each family is a mechanism of the simulator, its samples drawn anew: donors differ in level, negative fraction and
-shape, runs in how brightly they stain. Whatever is right, dangerous or open is told by the mechanism.
+shape, runs in how brightly they stain. The mechanism defines what is right, dangerous or open.
 """
 
 from __future__ import annotations
@@ -110,10 +110,10 @@ def judge(donors: Donors, run: tuple[int, Mechanism, Scenario, list[Scenario]]) 
     with TemporaryDirectory() as folder, contextlib.chdir(folder):
         write_cohort(Path(), seed, cohort=(control, *tests), parameters=mechanism.parameters())
         plan = load_plan("config/config.yaml")
-        lent, _ = analyse(plan.job(control.sample), {})
+        control_result, _ = analyse(plan.job(control.sample), {})
         for scenario in tests:
             begin = time.process_time()
-            result, _ = analyse(plan.job(scenario.sample), {control.sample: lent})
+            result, _ = analyse(plan.job(scenario.sample), {control.sample: control_result})
             seconds = time.process_time() - begin
             odds = log_odds(scenario, control, donors.level_sd, donors.negative_sd) if mechanism.plain else None
             found.append(judged(mechanism, seed, result, odds, seconds))
@@ -156,7 +156,7 @@ def page(found: Sequence[Judged], command: str, donors: Donors) -> str:
     rows = "\n".join(_row([one for one in found if one.family == family]) for family in families)
     dangerous = [one for one in found if one.dangerous]
     silent = [one for one in dangerous if one.qc == "pass"]
-    told = "\n".join(f"- {one.family}, seed {one.seed}: {one.call} {', '.join(one.reasons)}" for one in dangerous)
+    shown = "\n".join(f"- {one.family}, seed {one.seed}: {one.call} {', '.join(one.reasons)}" for one in dangerous)
     missed = Counter(f"{one.family}: {one.call} {', '.join(one.reasons)}" for one in plain if not one.right)
     return f"""# Calls by mechanism
 
@@ -182,7 +182,7 @@ Median CPU of a sample's analysis: {1000 * float(np.median([one.seconds for one 
 
 ## Dangerous calls
 
-{told or "None."}
+{shown or "None."}
 
 ## Plain samples that were not called right
 

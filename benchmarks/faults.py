@@ -20,7 +20,7 @@ FILES, SEED = 2000, 20_260_105
 WHAT = {
     "results": "`result.json`, as its one reader takes it",
     "sealed results": "`result.json`, its digest made anew, through report, summary, index, MultiQC, export, override",
-    "densities": "`densities.npz`, beside its result",
+    "densities": "`densities.npz`, next to its result",
     "references": "`reference.json`; two of five with a digest made anew",
     "reviews": "reviews",
     "configurations": "`config.yaml`",
@@ -61,9 +61,9 @@ emptied, nested without end or exchanged for another sample's.
 |---|---:|---:|---:|---:|---:|---:|
 {rows}
 
-Believed would be a file that says another thing than was written and is taken for it. Another valid one is what people
+Believed would be a file that states something else than was written and is accepted. Another valid one is what people
 may write: another review, another cut-off, another gate. A result or a reference is such only where its digest was
-made anew as well, by somebody who meant to: a digest tells of accident and editing, it is no signature. Even then
+made anew as well, by somebody who meant to: a digest reveals accident and editing, it is no signature. Even then
 values outside of the schema, and such as contradict each other, are refused.
 """
 

@@ -20,11 +20,11 @@ BINS = 1024
 
 def read(path: Path) -> tuple[dict[str, int], Any, Any]:
     """Return the columns by name, the events as they lie in the file and the spillover matrix."""
-    told = flowio.FlowData(str(path), only_text=True)
-    names = {channel["pnn"]: number - 1 for number, channel in told.channels.items()}
-    start, events = int(told.text["begindata"]), told.event_count
+    shown = flowio.FlowData(str(path), only_text=True)
+    names = {channel["pnn"]: number - 1 for number, channel in shown.channels.items()}
+    start, events = int(shown.text["begindata"]), shown.event_count
     raw = np.memmap(path, "<f4", "r", start, (events, len(names)))
-    return names, raw, told.text["spillover"].split(",")
+    return names, raw, shown.text["spillover"].split(",")
 
 
 def table(scale: dict[str, Any]) -> tuple[Any, Any]:

@@ -51,9 +51,9 @@ Written by `python -m benchmarks.fuzzing --files {tally.files} --seed {seed}`. E
 
 Every file must be refused with a rule of its own, or read so that all of this holds: the events are `$TOT`, DATA is as
 long as they take and lies within the file and outside TEXT at the offsets of HEADER or TEXT, all values are finite,
-integers keep within their masks, and `inspect` tells the means of the values decoded detector by detector. Nothing else
-may be raised; a file may take {SECONDS:g} s of processor time and allocate {ALLOCATED_TIMES} times its size
-and {ALLOCATED >> 20} MB.
+integers keep within their masks, and `inspect` prints the means of the values decoded detector by detector. Nothing
+else may be raised; a file may take {SECONDS:g} s of processor time and allocate {ALLOCATED_TIMES} times its size and
+{ALLOCATED >> 20} MB.
 
 | what became of it | files |
 |---|---:|

@@ -136,7 +136,7 @@ def real(seed: int, part: float, cores: int) -> str:
 
 
 def run(name: str, tasks: Sequence[Task], cores: int) -> list[Any]:
-    """Return what the tasks return, in their order; tell how far they are every tenth of them."""
+    """Return what the tasks return, in their order; report progress every tenth of them."""
     done, start = 0, time.perf_counter()
     with ProcessPoolExecutor(cores) as pool:
         futures = [pool.submit(function, *positional, **named) for function, positional, named in tasks]

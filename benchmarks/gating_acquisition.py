@@ -36,7 +36,7 @@ class Acquired:
 
 
 def measure(seed: int, index: int, *, clogged: bool) -> Acquired:
-    """Simulate a tube, with a clog of varied place and length or without, and tell what is cut of it."""
+    """Simulate a tube, with a clog of varied place and length or without, and return what is cut of it."""
     rng = np.random.default_rng([seed, index, clogged])
     scenario, parameters = varied(seed, index)
     scenario = replace(
@@ -89,7 +89,7 @@ def _margins(events: Events) -> Mask:
 
 
 def section(clogged: Sequence[Acquired], clean: Sequence[Acquired]) -> str:
-    """Return the part of the page that tells of these tubes."""
+    """Return the part of the page on these tubes."""
     rows = []
     for name, low, high in (
         ("below 10,000 events", 0, 10_000),
@@ -133,7 +133,7 @@ assessable. Target: {100 * BAD_CUT:g} % of the bad events cut, under {100 * GOOD
 Clean: {100 * np.average(whole, weights=sizes):.3f} % of all events cut, median {100 * np.median(whole):.3f} %, most \
 {100 * whole.max():.2f} % of a file; {np.sum(whole < CLEAN_CUT)} of {len(clean)} under {100 * CLEAN_CUT:g} %.
 
-| least well told | events | clog | FSC | bad events cut | good events cut |
+| least well recognised | events | clog | FSC | bad events cut | good events cut |
 |---|---|---|---|---|---|
 {misses}
 """

@@ -1,4 +1,4 @@
-"""Processor time of finding and applying all boundaries of a sample, beside FlowKit applying the same ones.
+"""Processor time of finding and applying all boundaries of a sample, compared with FlowKit applying the same ones.
 
 Run as a process of its own, on one thread: ``python -m benchmarks.gating_cost`` prints JSON.
 """
@@ -169,7 +169,7 @@ def flowkit_counts(strategy: fk.GatingStrategy, sample: fk.Sample) -> dict[str, 
 
 
 def section(cost: Cost, cpu: str) -> str:
-    """Return the part of the page that tells of the cost."""
+    """Return the part of the page on the cost."""
     ours = cost.seconds["boundaries"] + cost.seconds["diagnostics"]
     whole, theirs = ours + cost.seconds["prepare"], cost.seconds["FlowKit"]
     rows = "\n".join(

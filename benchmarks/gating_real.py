@@ -1,4 +1,4 @@
-"""Gated cells of real recordings beside the gates drawn by hand."""
+"""Gated cells of real recordings compared with the gates drawn by hand."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT.parent / "shared" / "fcs"
 CONFIGURATIONS = ROOT / "tests" / "workflow" / "real"
 MANUAL = "manual_gates.tsv"
-# CD3+CD8- cells of a recording gated by hand, where no table lies beside it.
+# CD3+CD8- cells of a recording gated by hand, where there is no table with it.
 BY_HAND = {"donor1.fcs": (4600.0, 4900.0)}
 
 
@@ -95,7 +95,7 @@ def _counts(tube: GatedTube) -> dict[str, int]:
 
 
 def section(found: Sequence[RealTube]) -> str:
-    """Return the part of the page that tells of these tubes."""
+    """Return the part of the page on these tubes."""
     if not found:
         return "## Real recordings\n\nThe recordings were not there.\n"
     rows = []
@@ -115,8 +115,8 @@ def section(found: Sequence[RealTube]) -> str:
         )
     return f"""## Real recordings
 
-CD3+CD8- cells, and CD69+ of them, beside the gates drawn by hand: `activation` T cells less CD8 T cells, and CD69+ of
-CD4 T cells (which are not the same cells: CD3+CD8- holds the CD4-CD8- ones too); `omip021` CD3+CD8- cells.
+CD3+CD8- cells, and CD69+ of them, compared with the gates drawn by hand: `activation` T cells less CD8 T cells, and
+CD69+ of CD4 T cells (which are not the same cells: CD3+CD8- holds the CD4-CD8- ones too); `omip021` CD3+CD8- cells.
 
 | recordings | file | events | CD3+CD8- | by hand | difference | CD69+ | by hand, of CD4 T | flags |
 |---|---|---|---|---|---|---|---|---|

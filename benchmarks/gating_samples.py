@@ -1,4 +1,4 @@
-"""Simulated samples written, read and gated as the workflow does, with the truth of every event beside them."""
+"""Simulated samples written, read and gated as the workflow does, with the truth of every event."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def gated(known: Known, events: Sequence[Events] | None = None, scales: dict[str
 def tube_of(sample: GatedSample, stimulation: str, reagent: str) -> GatedTube | None:
     """Return the first tube of this stimulation and reagent."""
     for tube in sample.tubes:
-        told = tube.signal.events.tube
-        if (told.stimulation, told.reagent) == (stimulation, reagent):
+        shown = tube.signal.events.tube
+        if (shown.stimulation, shown.reagent) == (stimulation, reagent):
             return tube
     return None
 
@@ -98,18 +98,18 @@ def activated(tube: GatedTube) -> Mask:
     return tube.mask(ACTIVATED) if ACTIVATED in tube.indices else nothing
 
 
-# What an instrument cannot measure is told of every sample of it, which is no doubt about this one.
+# What an instrument cannot measure is reported for every sample of it, and is no doubt about this one.
 INHERENT = ("viability not stained", "singlets not assessable")
 
 
 def doubts(sample: GatedSample) -> list[str]:
     """Return what the gating flags of this sample, without repeats."""
-    told = list(sample.flags)
+    shown = list(sample.flags)
     for tube in sample.tubes:
-        told += [f"{boundary.gate}: {boundary.flag}" for boundary in tube.boundaries if boundary.flag]
+        shown += [f"{boundary.gate}: {boundary.flag}" for boundary in tube.boundaries if boundary.flag]
         if tube.scatter_gate is not None and tube.scatter_gate.flag:
-            told.append(f"lymphocytes: {tube.scatter_gate.flag}")
-    return [flag for flag in dict.fromkeys(told) if not flag.startswith(INHERENT)]
+            shown.append(f"lymphocytes: {tube.scatter_gate.flag}")
+    return [flag for flag in dict.fromkeys(shown) if not flag.startswith(INHERENT)]
 
 
 def f1(found: Mask, true: Mask) -> float:

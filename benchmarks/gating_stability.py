@@ -132,7 +132,7 @@ def _change(before: int, after: int) -> float | None:
 
 
 def section(found: Sequence[Stability], resamples: int) -> str:
-    """Return the part of the page that tells of these samples."""
+    """Return the part of the page on these samples."""
     gates = sorted({gate for one in found for gate in one.moves})
     rows = []
     for gate in gates:
@@ -149,12 +149,12 @@ def section(found: Sequence[Stability], resamples: int) -> str:
         ("events shuffled", [one.shuffled for one in found]),
         ("10 % debris added", [one.debris for one in found]),
     ):
-        told = [value for value in values if value is not None]
-        if told:
-            over = sum(value >= LEAST_CHANGE for value in told)
+        shown = [value for value in values if value is not None]
+        if shown:
+            over = sum(value >= LEAST_CHANGE for value in shown)
             changes.append(
-                f"| {name} | {len(told)} | {100 * np.median(told):.2f} % | {100 * np.quantile(told, 0.95):.2f} % "
-                f"| {100 * max(told):.2f} % | {over} |"
+                f"| {name} | {len(shown)} | {100 * np.median(shown):.2f} % | {100 * np.quantile(shown, 0.95):.2f} % "
+                f"| {100 * max(shown):.2f} % | {over} |"
             )
     real = "" if REAL.exists() else " The real recordings were not there."
     return f"""## Stability

@@ -34,7 +34,7 @@ class Truth:
     """One sample: F1 of the gated cells of its stimulated CD154 tube, the best F1 there, cells gated, at best, true.
 
     ``blame`` is the boundary that, put at its best place alone, gains the most, ``gain`` how much F1. ``flags`` is what
-    the gating says of the sample; ``refused`` why it was not read.
+    the gating reports for the sample; ``refused`` why it was not read.
     """
 
     name: str
@@ -112,7 +112,7 @@ def _judged(seed: int, scenario: Scenario, parameters: SimulationParameters) -> 
 
 
 def section(found: Sequence[Truth]) -> str:
-    """Return the part of the page that tells of these samples."""
+    """Return the part of the page on these samples."""
     rows = [_row(NAMES[name], [one for one in found if one.instrument == name]) for name in INSTRUMENTS]
     rows.append(_row("all", found))
     far = [one for one in found if one.gap > FAR]
@@ -153,7 +153,7 @@ Target: within {NEAR} of the best, median at least {MEDIAN}, count within {100 *
 
 
 def section_piled(found: Sequence[Truth]) -> str:
-    """Return the part of the page that tells of files with events piled at the ends of the range."""
+    """Return the part of the page on files with events piled at the ends of the range."""
     rows = [_row(NAMES[name], [one for one in found if one.instrument == name]) for name in PILED]
     return f"""## Events piled at the ends of the range
 

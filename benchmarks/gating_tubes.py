@@ -17,7 +17,7 @@ from cd40l_flow.result.types.result import Result
 from cd40l_flow.simulate import Fault, Scenario, SimulationParameters, fcs_name, simulate_tube, varied, write_cohort
 from cd40l_flow.simulate.cells import CD4_T, CD8_DIM_T, CD8_T, DOUBLE_NEGATIVE_T, B
 
-# What must stand in the result for each mistake, any of them.
+# What the result must contain for each mistake, any of them.
 CODES = {
     "swap": ("TUBE_SWAP",),
     "duplicate": ("FILE_INTEGRITY",),
@@ -32,7 +32,7 @@ TITLES = {
 }
 ACCUSING = ("TUBE_SWAP", "FILE_INTEGRITY", "MARKER_SWAP", "CHANNEL_MAP", "ID_CONFLICT")
 BLOCKS = "hard"
-# Donors that differ by so much must be told apart: points of CD3 or CD8 percent, percent of scatter.
+# Donors that differ by so much must be shown apart: points of CD3 or CD8 percent, percent of scatter.
 POINTS, PERCENT = 10.0, 25.0
 STIMULATED = ("CD154", "isotype", "CD40-Ig", "secondary")
 FEWEST, MOST = 12_000, 40_000  # events a tube: enough cells for every check, and few enough to do hundreds
@@ -40,7 +40,7 @@ FEWEST, MOST = 12_000, 40_000  # events a tube: enough cells for every check, an
 
 @dataclass(frozen=True)
 class Mixed:
-    """One sample with a mistake of ``kind`` (empty: none); what its result says of it.
+    """One sample with a mistake of ``kind`` (empty: none); what its result reports.
 
     Of two donors: how far they differ in CD3+ percent of lymphocytes, CD8- percent of CD3+ (points) and in the scatter
     of T cells (percent), the most that two tubes show, by the truth of every event.
@@ -55,7 +55,7 @@ class Mixed:
 
     @property
     def found(self) -> bool:
-        """Whether the mistake is told and no call left standing."""
+        """Whether the mistake is reported and no call remains."""
         return any(code in CODES[self.kind] for code in self.codes)
 
     @property
@@ -65,7 +65,7 @@ class Mixed:
 
 
 def measure(seed: int, index: int, kind: str) -> Mixed:
-    """Simulate a sample with a mistake, analyse it, and tell what was said."""
+    """Simulate a sample with a mistake, analyse it, and return what was reported."""
     rng = np.random.default_rng([seed, index])
     scenario, parameters = varied(seed, index)
     scenario = replace(
@@ -133,7 +133,7 @@ def _mix(
 def _print(
     scenario: Scenario, reagent: str, seed: int, parameters: SimulationParameters
 ) -> tuple[float, float, float, float]:
-    """Return what tells donors apart, by the truth: CD3+ and CD8- percent, FSC and SSC of T cells."""
+    """Return what distinguishes donors, by the truth: CD3+ and CD8- percent, FSC and SSC of T cells."""
     tube = simulate_tube(scenario, "stimulated", reagent, seed, parameters=parameters)
     healthy = tube.live & tube.single
     lymphocytes = healthy & (tube.kind >= CD4_T) & (tube.kind <= B)
@@ -155,7 +155,7 @@ def _codes(result: Result) -> tuple[str, ...]:
 
 
 def section(found: Sequence[Mixed]) -> str:
-    """Return the part of the page that tells of these samples."""
+    """Return the part of the page on these samples."""
     donors = [one for one in found if one.kind == "donor"]
     power = [one for one in donors if not one.must_be_found]
     rows = [_row(TITLES[kind], [one for one in found if one.kind == kind]) for kind in TITLES if kind != "donor"]
@@ -167,14 +167,14 @@ def section(found: Sequence[Mixed]) -> str:
     clean = [one for one in found if not one.kind]
     accused = [one for one in clean if one.codes]
     missed = [one for one in found if one.kind and one not in power and not one.found]
-    told = [
-        *(f"- missed: {one.name}, {TITLES[one.kind]}{_apart(one)}; told: {_listed(one)}" for one in missed),
+    shown = [
+        *(f"- missed: {one.name}, {TITLES[one.kind]}{_apart(one)}; reported: {_listed(one)}" for one in missed),
         *(f"- accused: {one.name}, {_listed(one)}" for one in accused),
     ]
     return f"""## Swaps, duplicates and mix-ups
 
 Samples of five tubes of {FEWEST:,} to {MOST:,} events in every dialect. Found means that the code of the mistake is
-told and leaves no call standing. How far two donors differ is what the truth of every event says of the four stimulated
+reported and leaves no call. How far two donors differ follows from the truth of every event of the four stimulated
 tubes, one of which is the other donor's: in CD3+ percent of lymphocytes, CD8- percent of CD3+, or scatter of T cells.
 Of {len(clean)} samples without a mistake {len(accused)} were accused of one.
 
@@ -182,7 +182,7 @@ Of {len(clean)} samples without a mistake {len(accused)} were accused of one.
 |---|---|---|
 {chr(10).join(rows)}
 
-{chr(10).join(told)}
+{chr(10).join(shown)}
 """
 
 
@@ -197,7 +197,7 @@ def _listed(one: Mixed) -> str:
 
 
 def _part(one: Mixed) -> float:
-    """Return how near the donors come to the limits from which they must be told apart, 1 at the limit."""
+    """Return how near the donors come to the limits from which they must be shown apart, 1 at the limit."""
     return max(one.cd3_points / POINTS, one.cd8_points / POINTS, one.scatter_percent / PERCENT)
 
 

@@ -1,4 +1,4 @@
-"""What the benchmarks are held against, and the table of it in ``benchmarks/README.md``.
+"""The goals that the benchmarks are compared with, and the table of them in ``benchmarks/README.md``.
 
 ``python -m benchmarks.goals`` makes that table anew from the pages as they are.
 """
@@ -43,8 +43,8 @@ def write(folder: Path) -> None:
     readme = folder / "README.md"
     before, rest = readme.read_text(encoding="utf-8").split(BEGIN)
     _, after = rest.split(END)
-    told = "\n".join([machine(), "", *HEAD, *rows])
-    readme.write_text(f"{before}{BEGIN}\n{told}\n{END}{after}", encoding="utf-8")
+    shown = "\n".join([machine(), "", *HEAD, *rows])
+    readme.write_text(f"{before}{BEGIN}\n{shown}\n{END}{after}", encoding="utf-8")
 
 
 def _rows(page: str) -> list[str]:

@@ -183,11 +183,11 @@ def _line(key: str, value: Any) -> str:
 
 
 def goals(found: Sequence[Measured]) -> list[Goal]:
-    """Return what was measured beside its goal."""
+    """Return what was measured with its goal."""
     largest = found[-1]
     what = f"a history of {largest.samples:,} samples from nothing"
-    told = (("", largest.wall), (", processor time of its one process", largest.seconds))
-    return [Goal(what + of, "history.md", f"{seconds:.0f} s", "60 s", seconds < 60) for of, seconds in told]
+    shown = (("", largest.wall), (", processor time of its one process", largest.seconds))
+    return [Goal(what + of, "history.md", f"{seconds:.0f} s", "60 s", seconds < 60) for of, seconds in shown]
 
 
 def page(found: Sequence[Measured], arguments: Sequence[str]) -> str:

@@ -48,7 +48,7 @@ class Judged:
 
     @property
     def right(self) -> bool:
-        """Whether the call is the sample's; of a slight carrier NORMAL is, for no assay tells it from one."""
+        """Whether the call is the sample's; of a slight carrier NORMAL is, for no assay distinguishes the two."""
         return self.call in self.family.right or (self.family.truth == "slight carrier" and self.call == known.NORMAL)
 
     @property
@@ -197,12 +197,12 @@ def every(seed: int, samples: int, names: Sequence[str]) -> list[Judged]:
         for number, first in enumerate(range(0, samples, SAMPLES_A_RUN)):
             run = judge(family, number, seed, min(SAMPLES_A_RUN, samples - first))
             found += run
-            told = [
+            lines = [
                 f"{one.sample} {one.call} {','.join(one.reasons)} [{one.guards}]"
                 for one in run
                 if not one.call_is_plain
             ]
-            print(f"{family.name}, run {number} ({run[0].laboratory})", *told, sep="\n    ", flush=True)
+            print(f"{family.name}, run {number} ({run[0].laboratory})", *lines, sep="\n    ", flush=True)
     return found
 
 
@@ -232,7 +232,7 @@ simulator. Limits are the default ones. Seeds from {HELD_OUT} on were not used f
 FUNCTIONAL_DEFECT, and any call where the assay failed; **wrong** another call that is not the sample's. **Plain** are
 families that a good assay decides.
 
-No file can show three of the things drawn here: that a dim healthy person beside a very bright control is healthy (two
+No file can show three of the things drawn here: that a dim healthy person with a very bright control is healthy (two
 healthy people differ by a factor of two in one pair of 20), that old blood expresses less although CD69 is there, and
 that the only stained tube of a sample is another person's of like composition.
 

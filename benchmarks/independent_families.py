@@ -18,7 +18,7 @@ HARM: Mapping[str, frozenset[str]] = {
     "healthy": AFFECTED,
     "affected": frozenset({NORMAL}),
     "carrier": frozenset({NORMAL, ABSENT, DEFECT}),
-    # So few mutant cells that no assay tells them from what people differ by.
+    # So few mutant cells that no assay distinguishes them from differences between people.
     "slight carrier": frozenset({ABSENT, DEFECT}),
     "failed": AFFECTED | {NORMAL},
 }
@@ -107,7 +107,7 @@ def events_of(random: Draw) -> int:
 
 
 def _with(**ranges: tuple[float, float] | float) -> Change:
-    """Return a change that draws each value evenly from its range; a number stands for itself."""
+    """Return a change that draws each value evenly from its range; a number is taken as it is."""
 
     def change(person: Person, random: Draw) -> Person:
         drawn: dict[str, Any] = {k: float(random.uniform(*v)) if isinstance(v, tuple) else v for k, v in ranges.items()}

@@ -18,7 +18,7 @@ class Laboratory:
     """A laboratory: detectors and labels of each of `DYES` ("" is not recorded), its tubes, and how it writes files.
 
     ``spill`` lists (dye, seen in, fraction). ``log`` instruments write 10 bits of four decades, compensated before the
-    amplifier; ``bits`` is 0 for floating point; ``gain`` multiplies all light, ``volts`` says whether they are stated.
+    amplifier; ``bits`` is 0 for floating point; ``gain`` multiplies all light, ``volts``: whether they are stated.
     """
 
     name: str

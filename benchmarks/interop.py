@@ -143,7 +143,7 @@ A tube with a stretch cut out, {tube} of {clogged[0]}:
 
 {detail(clogged[1], tube)}
 
-The singlet band is exact in Gating-ML (a ratio); a workspace knows no ratio and has the same wedge as a polygon in
+The singlet band is exact in Gating-ML (a ratio); a workspace has no ratios and has the same wedge as a polygon in
 FSC-A x FSC-H. FlowKit computes polygons exactly; FlowJo bins them to 256 x 256, so that events within one bin of an
 edge may fall on the other side there. Whether FlowJo itself opens the workspace could not be tried here.
 """

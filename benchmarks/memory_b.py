@@ -25,10 +25,10 @@ from benchmarks.memory_judging import (
     OTHER,
     Case,
     Judged,
+    as_list,
     goals_table,
     group_table,
     judged,
-    told,
 )
 
 from cd40l_flow.cohort.plan import load_plan
@@ -202,7 +202,10 @@ def many(seed: int, samples: int, processes: int) -> list[Judged]:
         for number, run in enumerate(pool.map(judge, every), start=1):
             found += run
             print(
-                f"{number} of {len(every)} runs", *(told([one]) for one in run if one.dangerous), sep="\n", flush=True
+                f"{number} of {len(every)} runs",
+                *(as_list([one]) for one in run if one.dangerous),
+                sep="\n",
+                flush=True,
             )
     return found
 
@@ -227,7 +230,7 @@ used for tuning.
 **Dangerous** is an affected patient (XHIM, CD40, ICOS, AID) called SWITCHED_NORMAL, a healthy donor called
 SWITCHED_ABSENT, and any call with unwashed immunoglobulin, after rituximab or below 200 B cells. **Plain** is an
 undisturbed sample of 200 B cells or more and 9 months or older, whose donor's share with its 95 % binomial interval
-touches no limit of the age; right is the call that the donor's share deserves. Intervals are held against the donor's
+touches no limit of the age; right is the call that the donor's share deserves. Intervals are compared with the donor's
 share, where the disturbance does not change the share itself ({", ".join(SPOILT)}).
 
 {goals_table(found)}
@@ -250,11 +253,11 @@ share, where the disturbance does not change the share itself ({", ".join(SPOILT
 
 ## Dangerous calls
 
-{told([one for one in found if one.dangerous])}
+{as_list([one for one in found if one.dangerous])}
 
 ## Plain samples that were not called right
 
-{told([one for one in found if one.plain and not one.right])}
+{as_list([one for one in found if one.plain and not one.right])}
 """
 
 

@@ -23,7 +23,7 @@ from cd40l_flow.assay.memory_b import MEMORY_B
 from cd40l_flow.base.model import Events, Sample, Tube
 from cd40l_flow.decision.b_cells.measure import memory_measures
 from cd40l_flow.decision.b_cells.measures import MemoryControl, MemoryMeasures, Share
-from cd40l_flow.fcs.panel import lent_detectors
+from cd40l_flow.fcs.panel import borrowed_detectors
 from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.gating.strategy import gate
 from cd40l_flow.signal.compensation import compensate
@@ -44,14 +44,14 @@ control. The truth is the donor's share, so that the error holds that of countin
 alone. "below, above" count samples whose truth lies below or above the 95 % interval.
 """
 NOTES = """What was read off before anything was tuned, of the NHLBI file (11,041 B cells by hand): 10,854 B cells,
-naive 87.1, CD27+IgD+ 5.2, CD27+IgD- 4.3 and plasmablasts 0.7. IgD- was then told by T cells alone, of which B cells
+naive 87.1, CD27+IgD+ 5.2, CD27+IgD- 4.3 and plasmablasts 0.7. IgD- was then defined by T cells alone, of which B cells
 have more background: since then memory B cells show where IgD- B cells lie. Non-switched cells of that file have less
 CD27 than switched ones (a shape fitted to them alone lies 0.8 natural logarithms lower), so their level is now free
 within a standard deviation of 0.3. Constants of the intervals were chosen on simulated samples of seeds 7
 and 4000.
 
 A share where CD27 is dim (D below 2.25) has an error that the FMO does not fix: antibody that sticks to every cell is
-missing there. The mean of what the FMO and the sample's own naive cells give is told, their difference is in the
+missing there. The mean of what the FMO and the sample's own naive cells give is reported, their difference is in the
 interval. Mass cytometry is read with a linear part of 0.8 decades (`linear_decades`), near asinh(x / 5).
 """
 SUBSETS = ("switched", "switched_two_marker", "non_switched", "naive")
@@ -80,7 +80,7 @@ def measured(
         for reagent in sample.tubes:
             fcs = b_fcs_name(sample.sample, reagent)
             tube = Tube(fcs, str(folder / "fcs" / fcs), "unstimulated", reagent)
-            events = compensate(read_events(tube, {}, "file", lent_detectors(reagent, known)))
+            events = compensate(read_events(tube, {}, "file", borrowed_detectors(reagent, known)))
             known[reagent] = dict(events.markers)
             read.append(events)
         limits = Limits()
@@ -157,19 +157,19 @@ def table(rows: Sequence[Measured], subset: str) -> list[str]:
     groups.append((f"{LEAST_EXPECTED} or more of them expected", "all", expected))
     for cells, apart, some in groups:
         known = [(row, row.found[subset]) for row in some]
-        told = [(row, ends) for row, ends in known if ends is not None]
-        if not told:
+        shown = [(row, ends) for row, ends in known if ends is not None]
+        if not shown:
             continue
-        below = sum(row.true[subset] < ends[0] for row, ends in told)
-        above = sum(row.true[subset] > ends[2] for row, ends in told)
+        below = sum(row.true[subset] < ends[0] for row, ends in shown)
+        above = sum(row.true[subset] > ends[2] for row, ends in shown)
         errors = [
             (ends[1] - row.true[subset])
             / (100 * math.sqrt(row.true[subset] / 100 * (1 - row.true[subset] / 100) / max(row.true_counted, 1)))
-            for row, ends in told
+            for row, ends in shown
         ]
         lines.append(
-            f"| {cells}, D {apart} | {len(told)} | {len(some) - len(told)} | "
-            f"{100 * (1 - (below + above) / len(told)):.1f} % | {below}, {above} | "
+            f"| {cells}, D {apart} | {len(shown)} | {len(some) - len(shown)} | "
+            f"{100 * (1 - (below + above) / len(shown)):.1f} % | {below}, {above} | "
             f"{math.sqrt(np.mean(np.square(errors))):.2f} | {np.mean(errors):+.2f} |"
         )
     return lines

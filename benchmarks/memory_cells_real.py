@@ -1,4 +1,4 @@
-"""Real recordings of B cells measured, beside gates drawn by hand and automatic ones of other programs."""
+"""Real recordings of B cells measured, compared with gates drawn by hand and automatic ones of other programs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NOT_CYTOMETRY: Mapping[str, object] = {"scatter": "none"}
 
 @dataclass(frozen=True)
 class Recording:
-    """A real file, the panel it is read with, and what others say of it."""
+    """A real file, the panel it is read with, and what others report for it."""
 
     file: str
     panel: Mapping[str, object]
@@ -52,7 +52,7 @@ RECORDINGS = (
     Recording(
         "lyoplate_bcell_baylor.fcs",
         _transformed(CD3="V450-A", CD19="PerCP-Cy5-5-A", CD27="PE-Cy7-A", IgD="V500-A", CD38="APC-A", CD24="PE-A"),
-        "IgD is not resolved: no share may be told",
+        "IgD is not resolved: no share may be reported",
         "none",
     ),
     Recording(
@@ -107,7 +107,7 @@ def spread(path: Path) -> dict[str, tuple[float, float, float]]:
     return found
 
 
-def _told(share: Share | None) -> str:
+def _in_words(share: Share | None) -> str:
     if share is None or share.percent is None:
         return "-"
     return f"{share.percent:.1f} ({share.low:.1f}-{share.high:.1f})"
@@ -119,7 +119,7 @@ def real_page() -> list[str]:
     if not FOLDER.is_dir():
         return [*lines, "Not at hand."]
     lines += [
-        "| file | B cells | naive | CD27+IgD+ | CD27+IgD- less plasmablasts | plasmablasts | told | known |",
+        "| file | B cells | naive | CD27+IgD+ | CD27+IgD- less plasmablasts | plasmablasts | reported | known |",
         "|---|---:|---|---|---|---|---|---|",
     ]
     for recording in RECORDINGS:
@@ -129,8 +129,8 @@ def real_page() -> list[str]:
             continue
         words = "; ".join(filter(None, (found.unresolved, *found.notes, *gated.flags)))
         shares = (found.naive, found.non_switched, found.switched_two_marker, found.plasmablasts)
-        told = " | ".join(_told(share) for share in shares)
-        lines.append(f"| {recording.file} | {found.b_events} | {told} | {words} | {recording.known} |")
+        shown = " | ".join(_in_words(share) for share in shares)
+        lines.append(f"| {recording.file} | {found.b_events} | {shown} | {words} | {recording.known} |")
     lines += [
         "",
         "Hand gates of 63 files, 7 centres x 3 samples x 3 replicates (percent of B cells; B cells of lymphocytes):",

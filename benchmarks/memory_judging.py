@@ -1,4 +1,4 @@
-"""How results of the assay ``memory_b`` are held against known truth: right, dangerous, covered, and how far off."""
+"""How results of the assay ``memory_b`` are compared with known truth: right, dangerous, covered, and how far off."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Case:
     """What is true of one sample.
 
     ``switched`` is the donor's share of class-switched memory among B cells (0 to 1), ``b_events`` the live single B
-    cells that were written, ``separation`` Ashman's D of CD27 as asked for. ``kind`` says which call could harm;
+    cells that were written, ``separation`` Ashman's D of CD27 as asked for. ``kind`` defines which call could harm;
     ``refused`` that none may be made. ``measurable`` is False where the disturbance spoils the share itself.
     ``written`` is the share among the cells that were drawn (0 to 1), NaN where it is not known.
     """
@@ -47,7 +47,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Judged:
-    """One case and what the product says of it; percents are 0 to 100, None where there is no number."""
+    """One case and what the product reports for it; percents are 0 to 100, None where there is no number."""
 
     case: Case
     call: str
@@ -117,7 +117,7 @@ def wilson(share: float, count: int, z: float = Z_95) -> tuple[float, float]:
 
 
 def judged(case: Case, sample: str, analysis: Callable[[str], Result]) -> Judged:
-    """Return a case with the product's result; an analysis that fails is told in the place of the call."""
+    """Return a case with the product's result; an analysis that fails is named in the place of the call."""
     try:
         result = analysis(sample)
     except (Cd40lFlowError, ArithmeticError, LookupError, ValueError, TypeError, AttributeError) as error:
@@ -218,8 +218,8 @@ def group_table(found: Sequence[Judged], name: str, key: Callable[[Judged], str]
     return "\n".join(rows)
 
 
-def told(found: Sequence[Judged]) -> str:
-    """Return each sample as a line of a list: what it is, and what was said of it."""
+def as_list(found: Sequence[Judged]) -> str:
+    """Return each sample as a line of a list: what it is, and what was reported."""
     return "\n".join(map(_line, found)) or "None."
 
 

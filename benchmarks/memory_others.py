@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.memory_independent import FAMILIES, write_run
-from benchmarks.memory_judging import Judged, goals_table, group_table, judged, told
+from benchmarks.memory_judging import Judged, as_list, goals_table, group_table, judged
 
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.result.types.result import Result
@@ -31,13 +31,13 @@ def judge(number: int, seed: int, samples: int) -> list[Judged]:
     with TemporaryDirectory() as folder, contextlib.chdir(folder):
         cases = write_run(Path("run"), family, seed, samples)
         with contextlib.chdir("run"):
-            lent: dict[str, Result] = {}
+            control_results: dict[str, Result] = {}
 
             def result_of(name: str) -> Result:
                 plan = load_plan("config.yaml")
-                if family.control and "C01" not in lent:
-                    lent["C01"] = analyse_sample(plan.job("C01"), {})[0]
-                return analyse_sample(plan.job(name), lent)[0]
+                if family.control and "C01" not in control_results:
+                    control_results["C01"] = analyse_sample(plan.job("C01"), {})[0]
+                return analyse_sample(plan.job(name), control_results)[0]
 
             return [judged(case, case.sample, result_of) for case in cases]
 
@@ -60,11 +60,11 @@ were not used for tuning.
 
 ## Dangerous calls
 
-{told([one for one in found if one.dangerous]) or "None."}
+{as_list([one for one in found if one.dangerous]) or "None."}
 
 ## Plain samples that were not called right
 
-{told(wrong) or "None."}
+{as_list(wrong) or "None."}
 """
 
 

@@ -1,4 +1,4 @@
-"""How well the negative fraction is known, beside the limit and beside others: ``python -m benchmarks.mixture``."""
+"""How well the negative fraction is known, against the limit and others: ``python -m benchmarks.mixture``."""
 
 from __future__ import annotations
 
@@ -266,9 +266,9 @@ samples with negative fractions of 0.02 to 0.98, the background shifted by -0.5 
 5,000 cells, and a control of 10,000 cells (10 % negative, the same law of the signal, 0.8 to 1.25 times as bright,
 shifted by its own -0.5 to 0.5) with a background tube of its own. The cells come from a physical model (log-normal
 background, log-skew-normal target, Poisson photo-electrons of 2 to 10 channels, amplifier noise). The fit takes the
-target's law from the same family, but knows neither the background's law nor what a photo-electron is.
+target's law from the same family, but uses neither the background's law nor the size of a photo-electron.
 
-## Errors beside what is possible
+## Errors compared with what is possible
 
 Root mean square (RMS) error of the negative fraction of the donor. The bound is Cramer and Rao's, the least error of
 any unbiased estimate, averaged in squares over the same samples; unknown are fraction, shift, level, spread and skew of
@@ -361,8 +361,8 @@ def interval_table(cells: Cells) -> str:
             thirds.append(_mark(f"{share:.1f} %", share < 88))
         width = float(np.mean([one.high - one.low for one in trials]))
         ideal = 3.92 * float(np.mean([one.bound_shape for one in trials]))
-        told = " | ".join(thirds)
-        rows.append(f"| {d:g} | {n:,} | {100 * inside.mean():.1f} % | {told} | {width:.4f} | {width / ideal:.2f} |")
+        shown = " | ".join(thirds)
+        rows.append(f"| {d:g} | {n:,} | {100 * inside.mean():.1f} % | {shown} | {width:.4f} | {width / ideal:.2f} |")
     return "\n".join(rows)
 
 
@@ -396,17 +396,17 @@ def rival_table(cells: Cells) -> str:
     }
     rows = [f"| D | cells | {' | '.join(named)} | components by BIC |", "|" + (3 + len(named)) * "---|"]
     for (d, n), trials in cells.items():
-        told = []
+        shown = []
         for of in named.values():
             errors = [value - one.truth for one in trials if (value := of(one)) is not None]
-            told.append(f"{rms(errors):.4f}" if errors else "")
+            shown.append(f"{rms(errors):.4f}" if errors else "")
         counts = [one.components for one in trials if one.components is not None]
-        rows.append(f"| {d:g} | {n:,} | {' | '.join(told)} | {np.mean(counts) if counts else math.nan:.1f} |")
+        rows.append(f"| {d:g} | {n:,} | {' | '.join(shown)} | {np.mean(counts) if counts else math.nan:.1f} |")
     return "\n".join(rows)
 
 
 def time_lines(every: Sequence[Trial]) -> str:
-    def told(values: Sequence[float]) -> str:
+    def shown(values: Sequence[float]) -> str:
         middle, high = np.quantile(values, (0.5, 0.99))
         return f"{1e3 * middle:.0f} ms (99th percentile {1e3 * high:.0f} ms)"
 
@@ -415,8 +415,8 @@ def time_lines(every: Sequence[Trial]) -> str:
         for name in ("fit_seconds", "interval_seconds", "scikit_seconds")
     )
     return (
-        f"Processor time of one fit, the background's preparation included: {told(fits)}; its interval: "
-        f"{told(intervals)}; scikit-learn's fit of two components: {told(peers)}. "
+        f"Processor time of one fit, the background's preparation included: {shown(fits)}; its interval: "
+        f"{shown(intervals)}; scikit-learn's fit of two components: {shown(peers)}. "
         f"Fits that did not converge: {sum(not one.converged for one in every)} of {len(every):,}."
     )
 

@@ -109,7 +109,7 @@ def kinds(samples: int) -> dict[str, list[tuple[Kind, int]]]:
 
 
 def share(calls: Sequence[Called], of: Callable[[Called], bool]) -> str:
-    """Return a percentage with the counts it stands on."""
+    """Return a percentage with the counts it rests on."""
     hits = sum(of(one) for one in calls)
     return f"{100 * hits / len(calls):.1f} % ({hits} of {len(calls)})"
 
@@ -189,7 +189,7 @@ def _reaches(values: Sequence[float], limit: float) -> float | None:
 
 
 def _rows(found: dict[str, list[Called]]) -> str:
-    """Return the targets, beside what was found, as rows of a Markdown table."""
+    """Return the targets, with what was found, as rows of a Markdown table."""
     healthy, carriers, reduced = found["healthy"], found["carrier"], found["reduced"]
     rows = (
         ("healthy called mosaic", share(healthy, is_mosaic), "at most 0.2 %"),

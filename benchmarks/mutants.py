@@ -165,7 +165,7 @@ def related(file: str) -> list[list[Path]]:
 
 
 class Runner:
-    """Runs tests in a copy of the repository, and knows how long each file of tests takes."""
+    """Runs tests in a copy of the repository, and keeps how long each file of tests takes."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.times, self.sound, self.spent = folder, dict[Path, float](), dict[Path, bool](), 0.0

@@ -1,7 +1,7 @@
-"""How plain a simulated sample is: the odds of its truth for one who knows everything but how its donors differ.
+"""How plain a simulated sample is: the odds of its truth if everything but the differences between donors is known.
 
-With endless cells only two things are left of CD154, the mutant fraction and the level beside a control of another
-person; what healthy people differ by is then all the doubt there is.
+With endless cells only two things are left of CD154, the mutant fraction and the level compared with a control of
+another person; what healthy people differ by is then all the doubt there is.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ SEED = 1
 MOSAIC_EVERY, ABSENT_EVERY = 8, 12
 BARE = (sys.executable, "-c", "pass")
 HELP = (str(Path(sys.executable).parent / "cd40l-flow"), "--help")
-# Snakemake in a process that tells what it took itself and what its jobs took.
+# Snakemake in a process that prints what it took itself and what its jobs took.
 SNAKEMAKE = """
 import atexit, resource, sys
 from snakemake.cli import main
@@ -153,8 +153,8 @@ def workflow(directory: Path, cores: int) -> Run:
         *(sys.executable, "-c", SNAKEMAKE, "--snakefile", str(ROOT / "Snakefile"), "--cores", str(cores)),
         *("--directory", str(directory), "--configfile", str(directory / "config" / "config.yaml"), "--quiet"),
     ]
-    told = subprocess.run(command, env=environment(), check=True, capture_output=True, text=True).stdout
-    (own, _), (jobs, memory) = [tuple(map(float, found)) for found in re.findall(r"USED (\S+) (\S+)", told)]
+    shown = subprocess.run(command, env=environment(), check=True, capture_output=True, text=True).stdout
+    (own, _), (jobs, memory) = [tuple(map(float, found)) for found in re.findall(r"USED (\S+) (\S+)", shown)]
     return Run(own + jobs, memory, own / (own + jobs))
 
 
@@ -188,11 +188,11 @@ def script(module: str, plate: Path, *arguments: str) -> Run:
 
 
 def goals(found: Found) -> list[Goal]:
-    """Return what was measured beside its goals."""
+    """Return what was measured with its goals."""
     faster = found.seconds("peer") / found.seconds("workflow")
     memory = found.memory("workflow") / found.memory("peer")
     plate = f"a plate of {found.samples} samples"
-    told = (
+    shown = (
         (f"{plate}: processor time of the peer script over the workflow's", f"{faster:.1f}", "5", faster >= 5),
         ("the largest process over the peer's", f"{100 * memory:.0f} %", "60 %", memory <= 0.6),
         ("Snakemake's own share", f"{100 * found.own_share:.0f} %", "25 %", found.own_share < 0.25),
@@ -200,7 +200,7 @@ def goals(found: Found) -> list[Goal]:
         ("one sample again after a gate was moved, to its report", f"{found.rerun:.1f} s", "4 s", found.rerun < 4),
         ("`cd40l-flow --help` over bare Python", f"{found.help:.3f} s", "0.15 s", found.help < 0.15),
     )
-    return [Goal(what, "speed.md", measured, goal, met) for what, measured, goal, met in told]
+    return [Goal(what, "speed.md", measured, goal, met) for what, measured, goal, met in shown]
 
 
 def page(found: Found, arguments: Sequence[str]) -> str:

@@ -73,10 +73,10 @@ def means(reader: str, path: str) -> dict[str, object]:
     if reader == "cd40l-flow":
         from cd40l_flow.fcs.inspect import inspect_file
 
-        told = inspect_file(path).as_dict()
-        if told["status"] == "refused":
-            return {"error": told["error"]["code"]}
-        return {"events": told["events"], "means": [each["mean"] for each in told["detectors"]]}
+        shown = inspect_file(path).as_dict()
+        if shown["status"] == "refused":
+            return {"error": shown["error"]["code"]}
+        return {"events": shown["events"], "means": [each["mean"] for each in shown["detectors"]]}
     try:
         values = READERS[reader][1](path)
         return {"events": len(values), "means": [float(mean) for mean in np.asarray(values, np.float64).mean(axis=0)]}
@@ -121,7 +121,7 @@ def timed(jobs: dict[str, Callable[[str], object]], path: str) -> dict[str, floa
 
 
 def peak_mb() -> float:
-    """Return the peak memory of this process: what the system tells its parent may be the parent's own."""
+    """Return the peak memory of this process: what the system reports to its parent may be the parent's own."""
     with Path("/proc/self/status").open() as status:
         return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
 

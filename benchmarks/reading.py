@@ -37,11 +37,11 @@ OVERLAP = "SEGMENTS_OVERLAP"
 
 @dataclass(frozen=True)
 class Answers:
-    """What one reader said of the files: ``told`` is right, wrong, or the name of its error."""
+    """What one reader returned for the files: ``verdicts`` is right, wrong, or the name of its error."""
 
     version: str
     numpy: str
-    told: tuple[str, ...]
+    verdicts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Run:
 
     @property
     def peak_mb(self) -> float:
-        """Peak memory, as the process itself told it last."""
+        """Peak memory, as the process itself reported it last."""
         return float(str(self.lines[-1].get("peak_mb", "nan")))
 
 
@@ -106,14 +106,14 @@ def reader_command(reader: str, task: str, *paths: Path) -> list[str]:
 
 def ask(reader: str, rows: Sequence[dict[str, str]]) -> Answers:
     found = process(reader_command(reader, "means", *(REAL / "zoo" / row["file"] for row in rows)))
-    versions, *told = found.lines
-    assert len(told) == len(rows), f"{reader} told of {len(told)} of {len(rows)} files"
-    judged = tuple(judge(answer, row) for answer, row in zip(told, rows, strict=True))
+    versions, *verdicts = found.lines
+    assert len(verdicts) == len(rows), f"{reader} answered for {len(verdicts)} of {len(rows)} files"
+    judged = tuple(judge(answer, row) for answer, row in zip(verdicts, rows, strict=True))
     return Answers(str(versions["version"]), str(versions["numpy"]), judged)
 
 
 def judge(answer: dict[str, object], row: dict[str, str]) -> str:
-    """Return what an answer is beside what the independent decoder read from the file."""
+    """Return how an answer compares with what the independent decoder read from the file."""
     if "error" in answer:
         return str(answer["error"])
     if not row["events"]:
@@ -185,9 +185,9 @@ def speed_tables(large: Path, integers: Path) -> dict[str, str]:
 
 def page(rows: Sequence[dict[str, str]], answers: dict[str, Answers], speed: dict[str, str], events: int) -> str:
     refused = [
-        f"| `{row['file']}` | {row['events'] or 'none'} | `{told}` |"
-        for row, told in zip(rows, answers["cd40l-flow"].told, strict=True)
-        if told != "right"
+        f"| `{row['file']}` | {row['events'] or 'none'} | `{verdict}` |"
+        for row, verdict in zip(rows, answers["cd40l-flow"].verdicts, strict=True)
+        if verdict != "right"
     ]
     return f"""# Reading FCS files
 
@@ -240,8 +240,8 @@ machine to machine.
 def summary_table(rows: Sequence[dict[str, str]], answers: dict[str, Answers]) -> str:
     lines = ["| reader | version | NumPy | right | refused | wrong |", "|---|---|---|---:|---:|---:|"]
     for reader, answer in answers.items():
-        right = sum(told == "right" for told in answer.told)
-        wrong = sum(told.startswith("wrong") for told in answer.told)
+        right = sum(verdict == "right" for verdict in answer.verdicts)
+        wrong = sum(verdict.startswith("wrong") for verdict in answer.verdicts)
         counts = f"{right} | {len(rows) - right - wrong} | {wrong}"
         lines.append(f"| {reader} | {answer.version} | {answer.numpy} | {counts} |")
     return "\n".join(lines)
@@ -251,21 +251,23 @@ def wrong_table(rows: Sequence[dict[str, str]], answers: dict[str, Answers]) -> 
     lines = ["| file | reader | what |", "|---|---|---|"]
     for at, row in enumerate(rows):
         for reader, answer in answers.items():
-            if answer.told[at].startswith("wrong"):
-                what = answer.told[at].removeprefix("wrong: ")
+            if answer.verdicts[at].startswith("wrong"):
+                what = answer.verdicts[at].removeprefix("wrong: ")
                 # The decoder, too, had to choose where such a file contradicts itself.
-                what += " (HEADER places DATA inside TEXT)" if answers["cd40l-flow"].told[at] == OVERLAP else ""
+                what += " (HEADER places DATA inside TEXT)" if answers["cd40l-flow"].verdicts[at] == OVERLAP else ""
                 lines.append(f"| `{row['file']}` | {reader} | {what} |")
     return "\n".join(lines)
 
 
 def errors(answers: dict[str, Answers]) -> str:
-    told = []
+    others = []
     for reader, answer in answers.items():
-        counted = Counter(told for told in answer.told if told != "right" and not told.startswith("wrong"))
+        counted = Counter(
+            verdict for verdict in answer.verdicts if verdict != "right" and not verdict.startswith("wrong")
+        )
         listed = ", ".join(f"`{name}` {count}" for name, count in counted.most_common()) or "none"
-        told.append(f"{reader}: {listed}")
-    return "; ".join(told)
+        others.append(f"{reader}: {listed}")
+    return "; ".join(others)
 
 
 if __name__ == "__main__":

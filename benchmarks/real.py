@@ -36,7 +36,7 @@ CONTROL_CELLS, TUBE_CELLS = 10_000, 5000
 BETWEEN_LEVELS, BETWEEN_SPREADS = 0.25, 0.07  # standard deviations of natural logarithms, between people
 SAME, DIFFERS, HALVES = "same", "differs", "halves"
 LEAST = 0.93  # coverage
-KNOWN = 100_000  # cells of either kind from which the best fit knows the law
+KNOWN = 100_000  # cells of either kind from which the best fit determines the law
 SURE = 1e-3  # what is left open of it
 NO_WRONG = ("NORMAL", "MOSAIC", "REDUCED", "ABSENT")
 
@@ -76,7 +76,7 @@ class Titrated:
     def wrong(self) -> bool:
         """Whether the call contradicts the mixture: fewer expressing cells, all at their own level.
 
-        Too few of them to be told as a second kind (`minor_quantify`) leave ABSENT.
+        Too few of them to be reported as a second kind (`minor_quantify`) leave ABSENT.
         """
         mutant = 1 - (1 - self.truth) / (1 - HEALTHY)
         if mutant <= 0:
@@ -119,11 +119,11 @@ def best_known(stain: str, counts: Floats, tube: Floats) -> float:
 
 
 def measured(stain: Stain, values: Floats, tube: Floats, control: Expression | None) -> Expression:
-    """Return the measures of cells beside a background tube, linear values, as a run makes them."""
+    """Return the measures of cells with a background tube, linear values, as a run makes them."""
     bins = limits().mixture.bins
     anchor = Anchor(histogram(stain.scale.forward(tube), bins), "isotype", ("b.fcs",), exact=True, floor=stain.floor)
-    lent = None if control is None else control_terms(control, limits())
-    return fit(TargetCells(values, tube), anchor, stain.scale, limits(), reagent=REAGENT, control=lent)
+    control_result = None if control is None else control_terms(control, limits())
+    return fit(TargetCells(values, tube), anchor, stain.scale, limits(), reagent=REAGENT, control=control_result)
 
 
 def titrated(cell: Cell, seed: int, number: int) -> Titrated:
@@ -217,7 +217,7 @@ def _row(cell: Cell, several: Sequence[Titrated]) -> str:
     )
     covered = [one.covered for one in several]
     _, upper = wilson(float(np.mean(covered)), len(covered))
-    told = _percent(covered)
+    shown = _percent(covered)
     least = rms(known - truth)
     theirs = _percent([one.control_low <= HEALTHY <= one.control_high for one in several])
     fields = (
@@ -228,7 +228,7 @@ def _row(cell: Cell, several: Sequence[Titrated]) -> str:
         f"{float(np.mean(estimate - truth)):+.4f}",
         f"{least:.4f}",
         f"{rms(estimate - truth) / least:.2f}",
-        f"**{told}**" if upper < LEAST else told,
+        f"**{shown}**" if upper < LEAST else shown,
         f"{float(np.mean(high - low)):.4f}",
         theirs,
         str(sum(one.wrong for one in several)),

@@ -140,7 +140,7 @@ def page(found: Sequence[Judged], command: str) -> str:
                 f"{sum(one.call == 'INDETERMINATE' for one in some)} | {sum(one.wrong for one in some)} | {why} |"
             )
     wrong = [one for one in found if one.wrong]
-    told = "\n".join(f"- {one.stain}, run {one.seed}, {one.kind.name}: {one.call}" for one in wrong)
+    shown = "\n".join(f"- {one.stain}, run {one.seed}, {one.kind.name}: {one.call}" for one in wrong)
     return f"""# Real target signals through the whole pipeline
 
 Written by `{command}`. {len(found)} samples in runs of
@@ -156,7 +156,7 @@ right one: {len(wrong)} of {len(found)}.
 
 ## Wrong calls
 
-{told or "None."}
+{shown or "None."}
 """
 
 

@@ -26,7 +26,7 @@ from cd40l_flow.signal.scale import Scale, choose_scale, robust_sd
 FCS = Path(__file__).resolve().parents[2] / "shared" / "fcs"
 ONLY_DARK = 30.0  # logit of a weight of all cells
 SHIFT_MAX = 1.0
-KERNEL = 0.01  # on the logicle scale, a tenth of a natural logarithm: what tells the copies of a cell apart
+KERNEL = 0.01  # on the logicle scale, a tenth of a natural logarithm: what distinguishes the copies of a cell
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _stain(name: str, cells: Floats, background: Floats, top: float, channels: f
     counts = binned(cells, scale)
     plain = Problem(counts, background_component(binned(background, scale), scale, floor), NOTHING_KNOWN, SHIFT_MAX)
     straight = plain.solve(*find_starts(plain))
-    # The law may bend whatever the file's size says: with more cells than the file has, it would.
+    # The law may bend whatever the file's size: with more cells than the file has, it would.
     bent = replace(plain, bending=LEAST**2 * np.eye(BENDS.size))
     theta = bent.solve(np.append(straight.theta, np.zeros(BENDS.size))).theta
     whole, dark = (bent.components(np.append(logit, theta[1:]))[0] for logit in (theta[0], ONLY_DARK))

@@ -17,7 +17,7 @@ from benchmarks.timing import ROOT
 TARGET_SECONDS, TARGET_BYTES, TARGET_FIGURES = 1.2, 700_000, 0.15
 REPEATS = 9
 SAMPLE, CONTROL = "P05", "C01"
-# Code that a new process runs, and what it stands for.
+# Code that a new process runs, and what it measures.
 PARTS = {
     "Python alone": "pass",
     "with the command line": "import cd40l_flow.cli.main",
@@ -101,7 +101,7 @@ def page(total: float, size: int, warm: tuple[float, float, int], parts: dict[st
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "matplotlib", "Jinja2"))
     return f"""# Cost of a report
 
-Written by `python -m benchmarks.report`: one report of the demo cohort (five tubes of the patient beside the control's,
+Written by `python -m benchmarks.report`: one report of the demo cohort (five tubes of the patient with the control's,
 two main figures by matplotlib, 35 gating panels, six histograms), user and system time of the whole process, median of
 {REPEATS}. {packages}, Python {platform.python_version()}, {platform.machine()}.
 

@@ -1,4 +1,4 @@
-"""Resting cells of real recordings moved as CD8+ cells moved, beside the stimulated cells that they stand in for.
+"""Resting cells of real recordings moved as CD8+ cells moved, compared with the stimulated cells that they replace.
 
 Nothing was stained on these detectors that T cells carry, so all stimulated cells are background: the truth is known.
 """
@@ -30,7 +30,7 @@ UNSTAINED = ("PE-Texas Red-A", "PE-Cy7-A", "APC-Cy7-A")
 
 @dataclass(frozen=True)
 class Beside:
-    """A background beside the stimulated cells: place of its median in their robust SD, and its width over theirs.
+    """A background compared with the stimulated cells: its median in their robust SD, and its width over theirs.
 
     ``before`` is that of the resting cells as they are, ``after`` as they were moved; None where they could not be.
     """

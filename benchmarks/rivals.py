@@ -68,13 +68,13 @@ def by_skew_normals(counts: Floats, grid: Floats, centre: float, sd: float) -> f
 
 @cache
 def mclust_there() -> bool:
-    """Tell whether R with its package mclust is installed."""
+    """Return whether R with its package mclust is installed."""
     if shutil.which("Rscript") is None:
         return False
-    told = subprocess.run(
+    shown = subprocess.run(
         ["Rscript", "-e", "cat(requireNamespace('mclust', quietly=TRUE))"], capture_output=True, text=True, check=False
     )
-    return told.stdout.strip() == "TRUE"
+    return shown.stdout.strip() == "TRUE"
 
 
 def by_mclust(scaled: Floats, centre: float, sd: float) -> float:
@@ -85,6 +85,6 @@ def by_mclust(scaled: Floats, centre: float, sd: float) -> float:
             f"suppressMessages(library(mclust)); m <- Mclust(scan('{file.name}', quiet=TRUE), G=1:{MOST_COMPONENTS},"
             " modelNames='V', verbose=FALSE); cat(m$parameters$pro, m$parameters$mean)"
         )
-        told = subprocess.run(["Rscript", "-e", script], capture_output=True, text=True, check=True)
-    weights, means = np.split(np.array([float(word) for word in told.stdout.split()]), 2)
+        shown = subprocess.run(["Rscript", "-e", script], capture_output=True, text=True, check=True)
+    weights, means = np.split(np.array([float(word) for word in shown.stdout.split()]), 2)
     return float(weights[np.abs(means - centre) < NEAR * sd].sum())

@@ -1,4 +1,4 @@
-"""One reagent of one simulated sample beside its control, through the measures, the guards and the rules."""
+"""One reagent of one simulated sample with its control, through the measures, the guards and the rules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.physical import SCALE, Physics
 
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.model import Sample
-from cd40l_flow.decision.assess import beside_controls
+from cd40l_flow.decision.assess import compare_with_controls
 from cd40l_flow.decision.calls import SubCall, decide
 from cd40l_flow.decision.case import Activation, Case, ControlCase, TubeCheck
 from cd40l_flow.decision.control import control_terms
@@ -102,8 +102,8 @@ def lent_control(
 
 
 def judged(expression: Expression, control: ControlExpression) -> Judged:
-    """Return a sample beside its control, called by the guards and rules of one reagent."""
-    comparisons, joint = beside_controls({REAGENT: expression}, {REAGENT: control}, {REAGENT: limits()})
+    """Return a sample compared with its control, called by the guards and rules of one reagent."""
+    comparisons, joint = compare_with_controls({REAGENT: expression}, {REAGENT: control}, {REAGENT: limits()})
     case = Case(
         sample=SUBJECT,
         alone=False,

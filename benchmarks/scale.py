@@ -151,16 +151,16 @@ def slope(rows: dict[int, Row], step: str) -> float:
 
 
 def goals(rows: dict[int, Row]) -> list[Goal]:
-    """Return what was measured beside its goals."""
+    """Return what was measured with its goals."""
     largest = max(rows)
     seconds, memory = rows[largest]["plan"]
     steepest = max(slope(rows, step) for step in STEPS)
-    told = (
+    shown = (
         (f"plan of {largest:,} samples", f"{seconds:.0f} s", "60 s", seconds < 60),
         (f"memory of the plan of {largest:,} samples", f"{memory:.0f} MB", "2,000 MB", memory < 2000),
         ("steepest log-log slope of plan, summary, index", f"{steepest:.2f}", "1.1", steepest <= 1.1),
     )
-    return [Goal(what, "scale.md", measured, goal, met) for what, measured, goal, met in told]
+    return [Goal(what, "scale.md", measured, goal, met) for what, measured, goal, met in shown]
 
 
 def page(rows: dict[int, Row], arguments: Sequence[str]) -> str:

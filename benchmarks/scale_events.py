@@ -126,7 +126,7 @@ def watch(command: list[str], directory: Path) -> Row:
     """Run a command and return what it took."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     subprocess.run([sys.executable, "-I", "-c", TOUCH], check=True)
-    told = subprocess.run(
+    shown = subprocess.run(
         [sys.executable, "-I", "-c", LAUNCHER, *command],
         cwd=directory,
         env=environment,
@@ -134,7 +134,7 @@ def watch(command: list[str], directory: Path) -> Row:
         text=True,
         check=True,
     ).stdout
-    user, system, kilobytes = json.loads(told)
+    user, system, kilobytes = json.loads(shown)
     return Row(user, system, kilobytes / 1024)
 
 
@@ -171,25 +171,25 @@ def cost(rows: Mapping[int, Row], before: int, size: int, *, system: bool = True
 
 
 def goals(rows: Mapping[int, Row]) -> list[Goal]:
-    """Return what was measured beside its goals."""
+    """Return what was measured with its goals."""
     sizes = [size for size in sorted(rows) if size >= max(rows) / 10]
     steps = list(pairwise(sizes))
-    told = []
+    shown = []
     for name, system in (("all processor time", True), ("without the system's", False)):
         each = [cost(rows, *step, system=system) for step in steps]
         whole = cost(rows, sizes[0], sizes[-1], system=system) if steps else math.nan
         off = max((abs(one / whole - 1) for one in each), default=math.nan)
         what = f"cost of an event, {sizes[0]:,} to {sizes[-1]:,} a tube ({whole:.2f} us, {name}): largest difference"
-        told.append((what, f"{100 * off:.0f} %", f"{100 * CONSTANT:.0f} %", off <= CONSTANT))
+        shown.append((what, f"{100 * off:.0f} %", f"{100 * CONSTANT:.0f} %", off <= CONSTANT))
     steepest = max((slope(rows, *step) for step in pairwise(sorted(rows))), default=math.nan)
-    told.append(
+    shown.append(
         ("steepest log-log slope with the events of a tube", f"{steepest:.2f}", f"{STEEPEST}", steepest <= STEEPEST)
     )
     for size, most in MEMORY.items():
         if size in rows:
             memory = rows[size].memory
-            told.append((f"memory at {size:,} events a tube", f"{memory:.0f} MB", f"{most:,} MB", memory <= most))
-    return [Goal(what, "scale_events.md", measured, goal, met) for what, measured, goal, met in told]
+            shown.append((f"memory at {size:,} events a tube", f"{memory:.0f} MB", f"{most:,} MB", memory <= most))
+    return [Goal(what, "scale_events.md", measured, goal, met) for what, measured, goal, met in shown]
 
 
 def slope(rows: Mapping[int, Row], before: int, size: int) -> float:

@@ -57,7 +57,7 @@ def more(seconds: dict[int, float]) -> list[float]:
 
 
 def goals(seconds: dict[int, float]) -> list[Goal]:
-    """Return what was measured beside its goals: the cost of a sample in each step against that in all of them."""
+    """Return what was measured with its goals: the cost of a sample in each step against that in all of them."""
     sizes = sorted(seconds)
     all_of_them = (seconds[sizes[-1]] - seconds[sizes[0]]) / (sizes[-1] - sizes[0])
     largest = max(abs(one / all_of_them - 1) for one in more(seconds))
@@ -66,11 +66,11 @@ def goals(seconds: dict[int, float]) -> list[Goal]:
         for before, size in zip(sizes, sizes[1:], strict=False)
     )
     span = f"{sizes[0]} to {sizes[-1]} samples"
-    told = (
+    shown = (
         (f"cost of a sample more, {span}: largest difference", f"{100 * largest:.0f} %", "10 %", largest <= CONSTANT),
         (f"steepest log-log slope, {span}", f"{steep:.2f}", f"{STEEPEST}", steep <= STEEPEST),
     )
-    return [Goal(what, "scale_samples.md", measured, goal, met) for what, measured, goal, met in told]
+    return [Goal(what, "scale_samples.md", measured, goal, met) for what, measured, goal, met in shown]
 
 
 def page(seconds: dict[int, float], own: dict[int, float], arguments: Sequence[str]) -> str:

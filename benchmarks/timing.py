@@ -1,4 +1,4 @@
-"""How long the demo cohort takes, in all and by stage; what pages tell of their command and their machine."""
+"""How long the demo cohort takes, in all and by stage; what pages state about their command and their machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cd40l_flow import ENGINE_VERSION, __version__
 
 PACKAGES = ("FlowIO", "FlowUtils", "numpy", "scipy", "snakemake")
 ROOT = Path(__file__).resolve().parents[1]
-# What every step says at its end.
+# What every step prints at its end.
 USED = re.compile(r"\((\S+) s of processor time, (\S+) MB\)")
 
 

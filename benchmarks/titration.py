@@ -1,4 +1,4 @@
-"""The titration's limit beside the one that whole simulated runs have; writes ``benchmarks/titration.md``.
+"""The titration's limit compared with that of whole simulated runs; writes ``benchmarks/titration.md``.
 
 Of each condition (instrument, stain, separation, size) one run is drawn whose control predicts the limit by counting
 and overlap. Then many runs of the same condition are drawn anew, control, background tubes, shifts and all: blanks, and
@@ -116,7 +116,7 @@ def page(compared: list[Compared], runs: int) -> str:
     return f"""# The titration of a run
 
 Written by `python -m benchmarks.titration --runs {runs}`. Each row is a condition with an instrument and a stain of its
-own. *Predicted* is what the titration of one run says from its control alone: the smallest mutant fraction detected
+own. *Predicted* is what the titration of one run gives from its control alone: the smallest mutant fraction detected
 with 95 % power by counting and overlap. *Found* is the limit that {runs} whole runs of the same condition have: blanks
 and samples at 0.6, 1 and 1.6 times the predicted limit, every run with a control (10,000 cells), every sample with a
 background tube (5,000), a shift (up to half a robust SD) and a level (0.8 to 1.25) of its own. *Detected* is the share

@@ -121,10 +121,10 @@ def judge(run: tuple[int, TubeSet, SimulationParameters, Scenario, list[Scenario
             config = Path("config/config.yaml")
             config.write_text(config.read_text().replace("require_function: true", "require_function: false"))
         plan = load_plan("config/config.yaml")
-        lent, _ = analyse(plan.job(control.sample), {})
+        control_result, _ = analyse(plan.job(control.sample), {})
         for scenario in tests:
-            result, _ = analyse(plan.job(scenario.sample), {control.sample: lent})
-            found.append(judged(tubes, seed, scenario, control, result, lent))
+            result, _ = analyse(plan.job(scenario.sample), {control.sample: control_result})
+            found.append(judged(tubes, seed, scenario, control, result, control_result))
     return found
 
 
@@ -134,9 +134,9 @@ def judged(
     scenario: Scenario,
     control: Scenario,
     result: Result,
-    lent: Result,
+    control_result: Result,
 ) -> Judged:
-    """Return a sample judged by its result; ``lent`` is that of its control."""
+    """Return a sample judged by its result; ``control_result`` is that of its control."""
     call = result.call
     return Judged(
         tubes=tubes.name,
@@ -147,7 +147,7 @@ def judged(
         reasons=tuple(result.reasons),
         right=call in scenario.right,
         dangerous=call in scenario.dangerous,
-        separation=lent.numbers("CD154").get("separation"),
+        separation=control_result.numbers("CD154").get("separation"),
         shown=_shown(scenario, control, result),
     )
 
@@ -239,7 +239,7 @@ def _real() -> str:
     return f"""## Real cells
 
 Mouse T cells, unstimulated and stimulated (`../shared/fcs/activation`), on detectors of no stain that they carry: all
-stimulated CD3+CD8-CD69+ cells are background. The median of the resting cells beside theirs, in robust SD of the
+stimulated CD3+CD8-CD69+ cells are background. The median of the resting cells compared with theirs, in robust SD of the
 stimulated ones (a borrowed background is allowed 0.6), and the width over theirs, as they are and moved as CD8+ cells
 moved; blank where fewer than 100 CD8+ cells were activated, and nothing would be called.
 
@@ -264,10 +264,10 @@ def _rows(found: Sequence[Judged], names: tuple[str, ...]) -> str:
     rows = []
     for key, own in sorted(groups.items(), key=lambda item: item[0][0]):
         why = Counter(reason for one in own if one.open and not one.right for reason in one.reasons)
-        told = ", ".join(f"{code} {count}" for code, count in why.most_common(3))
+        lines = ", ".join(f"{code} {count}" for code, count in why.most_common(3))
         shown = sum("CD154 negative_fraction" in one.shown for one in own)
         cells = (*key, *("" for _ in range(2 - len(key))), len(own))
-        counts = (_count(own, "right"), _count(own, "open"), _count(own, "dangerous"), shown, told)
+        counts = (_count(own, "right"), _count(own, "open"), _count(own, "dangerous"), shown, lines)
         rows.append(f"| {' | '.join(map(str, (*cells, *counts)))} |")
     return "\n".join(rows)
 

@@ -86,10 +86,10 @@ def drawn_laboratory(seed: int) -> tuple[list[Observation], dict[tuple[str, str]
         negative = latent[f"S{number:04d}"] + draw.normal(0, REPEATS)
         values = {NEGATIVE: negative, KEY: 1 - (1 - negative) / (1 - HEALTHY), ("CD154", "mfi_ratio"): 1.0}
         values[("CD154", "mfi_ratio")] += more.pop("drift", 0.0) + draw.normal(0, 0.02)
-        told = {"expected": None, "genotype": "", "hours": None, "call": "NORMAL", **more}
+        shown = {"expected": None, "genotype": "", "hours": None, "call": "NORMAL", **more}
         return Observation(
             sample=f"S{number:04d}", run=run, cytometer=on[run], subject=subject, healthy=False, failed=False,
-            values=values, **told,
+            values=values, **shown,
         )  # fmt: skip
 
     def person() -> float:
@@ -183,12 +183,12 @@ def estimate_of(found: Sequence[tuple[str, Number]], truth: Truth) -> Estimate:
 
 
 def holds(one: Estimate, truth: float) -> bool:
-    """Tell whether an interval holds a truth; an end that is open holds everything."""
+    """Return whether an interval holds a truth; an end that is open holds everything."""
     return (one.low is None or one.low <= truth) and (one.high is None or truth <= one.high)
 
 
 def blood_cohort(seed: int) -> list[tuple[Scenario, dict[str, Any]]]:
-    """Return samples of blood with what the sheet says beside: four runs on two instruments, each with its control."""
+    """Return samples of blood with their rows of the sheet: four runs on two instruments, each with its control."""
     draw = np.random.default_rng([seed, 41])
     instruments = dict(zip(("R1", "R2", "R3", "R4"), (*["default"] * 2, *["navios"] * 2), strict=True))
     found: list[tuple[Scenario, dict[str, Any]]] = []
@@ -229,7 +229,7 @@ def blood_cohort(seed: int) -> list[tuple[Scenario, dict[str, Any]]]:
 
 
 def through_the_workflow(seed: int, cores: int, keep: Path | None) -> list[tuple[str, float, Estimate]]:
-    """Return what the validation file of the simulated blood says of truths: name, truth, estimate."""
+    """Return the estimates of truths in the validation file of the simulated blood: name, truth, estimate."""
     cohort = blood_cohort(seed)
     with TemporaryDirectory() as folder:
         directory = Path(folder)
@@ -301,9 +301,9 @@ def page(
         what = " ".join(part for part in (*truth.key, truth.group and f"({truth.group})") if part)
         cells = (truth.study, what, truth.quantity, f"{truth.truth:.4g}", f"{mean:.4g}", f"{100 * held / count:.1f} %")
         lines.append(f"| {' | '.join(cells)} |")
-    told = []
+    shown = []
     for seed, rows in blood.items():
-        told += [
+        shown += [
             f"Seed {seed}:",
             "",
             "| quantity | truth | estimate | 95 % interval | holds it |",
@@ -311,8 +311,8 @@ def page(
         ]
         for name, true, one in rows:
             verdict = "yes" if holds(one, true) else "**no**"
-            told.append(f"| {name} | {true:.4g} | {one.value:.4g} | {_end(one.low)} to {_end(one.high)} | {verdict} |")
-        told.append("")
+            shown.append(f"| {name} | {true:.4g} | {one.value:.4g} | {_end(one.low)} to {_end(one.high)} | {verdict} |")
+        shown.append("")
     simulated = f"""
 ## Simulated blood through the workflow
 
@@ -321,7 +321,7 @@ Samples of four runs on two instruments, from FCS files to `cd40l-flow validate`
 day, six affected boys and six healthy ones with their genotype. The truth of the SD of repeats is the error that the
 results of those repeats state themselves, by their intervals.
 
-{chr(10).join(told)}"""
+{chr(10).join(shown)}"""
     return f"""# What `validate` gives back
 
 Written by `{command("validation", arguments)}`.

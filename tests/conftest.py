@@ -16,7 +16,7 @@ from helpers.cohorts import DEMO, ROOT, RUN_SECONDS, demo_samples, make_cohort, 
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests have measured and told, whichever process they ran in."""
+    """Print what tests have measured and reported, whichever process they ran in."""
     for report in terminalreporter.getreports("passed"):
         for name, text in report.user_properties:
             if name == "told":

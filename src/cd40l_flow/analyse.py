@@ -35,8 +35,8 @@ def analyse(job: Job, control_results: Mapping[str, Result]) -> tuple[Result, Ar
     """Return the result of one sample and the arrays of its figures.
 
     ``control_results`` maps the names of a test sample's controls to their results; a control is measured together with
-    the other controls of its run and needs none. Pure but for reading the tubes: the same job and files give the same
-    values.
+    the other controls of its run and needs none. Pure except for reading the tubes: the same job and files give the
+    same values.
     """
     results = [] if job.sample.role == "control" else [control_results[name] for name in sorted(job.controls)]
     judged = _of_control(job) if job.sample.role == "control" else _of_test(job, results)
@@ -94,7 +94,7 @@ class _Judged:
         return gated, case
 
     def decide(self, signals: Sequence[TubeSignal]) -> tuple[GatedSample, Case, Decision]:
-        """Return the gated sample, its case and what is decided of it."""
+        """Return the gated sample, its case and what is decided about it."""
         gated, case = self.judge(signals)
         return gated, case, _decide(case, self.inputs.job)
 
@@ -131,7 +131,7 @@ def control_from_results(results: Sequence[Result], limits: Limits) -> ControlCa
         activation_median=_shared_means([one.activation_median for one in given]),
         failures=tuple(failure for one in given for failure in one.failures if failure not in _of_reagents(one))
         + tuple(
-            f"Control {result.sample} is called {result.call} beside the run's other controls."
+            f"Control {result.sample} is called {result.call} when compared with the run's other controls."
             for result in results
             if result.call not in (NORMAL, INDETERMINATE)
         ),
@@ -156,7 +156,7 @@ def _shared_means(several: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _lacking(result: Result) -> dict[str, tuple[str, ...]]:
-    """Return the tubes that a control was not made of, as `tubes_lacking`."""
+    """Return the tubes that a control was measured without, as `tubes_lacking`."""
     found: dict[str, tuple[str, ...]] = {}
     for guard in result.guards:
         if guard.code == "TUBE_MISSING" and guard.fired and guard.effect == "hard":

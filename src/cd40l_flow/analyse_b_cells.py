@@ -56,8 +56,8 @@ def analyse_b_cells(job: Job, control_results: Mapping[str, Result]) -> tuple[Re
     if job.sample.role == "control":
         results: list[Result] = []
         inputs, others = inputs_of_controls(job)
-        beside = [cd40_measures(one.gate(one.signals), (), job.settings.limits) for one in others]
-        controls = _Controls(None, tuple(one for one in beside if one is not None))
+        measured = [cd40_measures(one.gate(one.signals), (), job.settings.limits) for one in others]
+        controls = _Controls(None, tuple(one for one in measured if one is not None))
     else:
         results = [control_results[name] for name in sorted(job.controls)]
         inputs, controls = inputs_of_test(job, results), _controls(results)
@@ -130,7 +130,7 @@ def _judge(inputs: Inputs, signals: Sequence[TubeSignal], controls: _Controls) -
         return _Judged(gated, case, decision, memory=memory)
     cd40 = cd40_measures(gated, controls.cd40, limits)
     if sample.role == "control" and controls.cd40:
-        # Compared with the others, which prove nothing of the stain of this one's day.
+        # Compared with the other controls, which show nothing about the staining of this one.
         controls = _Controls(MemoryControl(), controls.cd40)
     decision = decide_cd40(sample, cd40, controls.memory, inputs.refusals, case.checks, limits)
     return _Judged(gated, case, decision, cd40=cd40)
@@ -143,7 +143,7 @@ def _curve(job: Job) -> AgeCurve:
 
 
 def _with_time_gate(judged: _Judged, without: WithoutTimeQC, job: Job) -> _Judged:
-    """Return the sample with what it is without its time gate, and the guard that says what the gate did."""
+    """Return the sample with what it is without its time gate, and the guard that reports what the gate did."""
     found = without_time_guard(without, job.settings.limits.acquisition.change_points)
     decision = judged.decision
     reasons = tuple(dict.fromkeys((*decision.reasons, found.code))) if found.fired else decision.reasons
@@ -171,7 +171,7 @@ def _case(inputs: Inputs, gated: GatedSample) -> Case:
 
 
 def _age(job: Job, found: MemoryMeasures | None) -> AgeFinding:
-    """Return how the switched share of a job's sample lies beside the limits of its age."""
+    """Return how the switched share of a job's sample compares with the limits of its age."""
     return memory_numbers(job.sample, found, _curve(job), job.settings.limits)
 
 
@@ -188,7 +188,7 @@ def _memory_record(job: Job, found: MemoryMeasures | None) -> Memory | None:
     if found is None:
         return None
     age = _age(job, found)
-    beside = {
+    age_limits = {
         "age_band": fine_band(job.sample.age_years),
         "age_z": age.age_z,
         "limit_low": age.limit_low,
@@ -196,7 +196,7 @@ def _memory_record(job: Job, found: MemoryMeasures | None) -> Memory | None:
         "age_median": age.age_median,
         "table": age.table,
     }
-    return msgspec.convert(clean(asdict(found) | beside), Memory)
+    return msgspec.convert(clean(asdict(found) | age_limits), Memory)
 
 
 def _cd40_record(found: Cd40Measures | None) -> Cd40 | None:

@@ -164,7 +164,7 @@ def _of(events: Events) -> tuple[str, str]:
 def _call(sample: str, plan: Plan) -> Called:
     job = plan.job(sample)
     controls = tuple(_analysed(plan.job(name), ()) for name in sorted(job.controls))
-    # A control is measured together with the others of its run; their results are only shown beside it.
+    # A control is measured together with the others of its run; their results are only shown with it.
     return replace(_analysed(job, () if job.sample.role == "control" else controls), controls=controls)
 
 

@@ -84,7 +84,7 @@ def given_by(results: Sequence[Result]) -> list[Control]:
     """Return the control records of results; raises Cd40lFlowError for a result of no control."""
     found = [result.lent for result in results if result.lent is not None]
     if len(found) < len(results):
-        raise Cd40lFlowError("a result that a sample is to be judged against is that of no control.")
+        raise Cd40lFlowError("a result that a sample is to be compared with is not that of a control.")
     return found
 
 
@@ -98,8 +98,8 @@ def read_sample(sample: Sample, settings: Settings) -> Read:
     """Read the tubes of a sample, each on its own: one that cannot be used is refused with its reason."""
     refused = settings.refused.get(sample.sample, {})
 
-    def read(tube: Tube, lent: Mapping[str, str]) -> Events:
-        return compensate(read_events(tube, settings.panel(tube.panel), settings.spillover, lent), reuse=True)
+    def read(tube: Tube, borrowed: Mapping[str, str]) -> Events:
+        return compensate(read_events(tube, settings.panel(tube.panel), settings.spillover, borrowed), reuse=True)
 
     tubes = read_tubes(sample, read, refused)
     events = dict(tubes.read)
@@ -131,7 +131,7 @@ def _data_of(samples: Iterable[Read]) -> dict[str, str]:
 
 def _without_others(read: Read, others: Mapping[str, str]) -> Read:
     """Refuse the tubes whose data are another sample's too; ``others`` is digest -> tube and sample."""
-    message = "{} holds the same data as {}: one of them is not what the sheet says. Put the right file in its place."
+    message = "{} holds the same data as {}: one of them is not what the sheet states. Put the right file in its place."
     found = {
         one.tube.fcs: Refusal(one.tube.fcs, "FILE_INTEGRITY", message.format(one.tube.fcs, others[one.digest]))
         for one in read.events
@@ -155,7 +155,7 @@ def _repeated(events: Mapping[Tube, Events]) -> dict[Tube, Refusal]:
             combined = tube.path == other.path and mine.markers.get(TARGET) != theirs.markers.get(TARGET)
             if not combined:
                 message = (
-                    f"{tube.fcs} and {other.fcs} hold the same data: one of them is not what the sheet says. "
+                    f"{tube.fcs} and {other.fcs} hold the same data: one of them is not what the sheet states. "
                     "Put the right file in its place."
                 )
                 found[tube] = Refusal(tube.fcs, "FILE_INTEGRITY", message)

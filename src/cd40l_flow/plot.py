@@ -24,9 +24,9 @@ __all__ = ["KINDS", "Person", "histograms", "main", "of", "quadrants", "read"]
 
 
 def read(result: str | Path) -> Person:
-    """Return the binned data of a sample from its ``result.json``, ``densities.npz`` lying beside it.
+    """Return the binned data of a sample from its ``result.json``, with ``densities.npz`` next to it.
 
-    Raises RecordError for files that are not what was written.
+    Raises RecordError for files that were changed.
     """
     path = Path(result)
     record = read_record(path)

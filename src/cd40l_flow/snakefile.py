@@ -1,4 +1,4 @@
-"""What a Snakefile that includes the workflow needs, under names that stay where they are."""
+"""What a Snakefile that includes the workflow needs, under stable names."""
 
 from cd40l_flow.base.resources import workflow_file
 from cd40l_flow.runtime.run_end import end_of_run, start_of_run

@@ -99,7 +99,7 @@ def fail_analysis(planned: PlannedJob, outputs: Outputs, why: str) -> Result:
 def words_of(error: BaseException, job: PlannedJob | None) -> str:
     """Return an exception's class and words, without what may have come out of a file.
 
-    The words of our own errors are made for it. Of others what stands in quotes, and every value of a keyword in the
+    The words of our own errors are made for it. Of others, text in quotes and every value of a keyword in the
     sample's files, is left out: an exception may quote whatever it choked on.
     """
     kind = type(error).__name__
@@ -115,13 +115,13 @@ def words_of(error: BaseException, job: PlannedJob | None) -> str:
 
 
 def masked(text: str, job: PlannedJob | None) -> str:
-    """Return text without what stands in quotes and without the values of keywords in the files of a job."""
+    """Return text without what is in quotes and without the values of keywords in the files of a job."""
     for value in _keyword_values(job) if job is not None else ():
         text = text.replace(value, "…")
     return re.sub(r"(\"|')(?:\\.|(?!\1).)*(\1|$)", "'…'", text, flags=re.DOTALL)
 
 
-def tell_traceback(error: BaseException, job: PlannedJob | None) -> None:
+def print_traceback(error: BaseException, job: PlannedJob | None) -> None:
     """Print where an exception came from, for the log, with its words as `words_of` gives them."""
     frames = "".join(traceback.format_tb(error.__traceback__))
     print(f"Traceback (most recent call last):\n{frames}{words_of(error, job)}", file=sys.stderr)
@@ -140,7 +140,7 @@ def ended(code: int, log: str) -> str:
 
 
 def _looked_at(planned: PlannedJob) -> dict[str, tuple[int, ...] | None]:
-    """Return what tells whether a file was touched; raises ChangedFileError where one is not as it was planned."""
+    """Return what shows whether a file was touched; raises ChangedFileError where one is not as it was planned."""
     names = {tube.path: tube.fcs for sample in (planned.job.sample, *planned.job.run_controls) for tube in sample.tubes}
     seen = {path: identity(path) for path in planned.probes}
     changed = [names.get(path, Path(path).name) for path, was in planned.probes.items() if probe(path) != was]
@@ -175,6 +175,6 @@ def _keyword_values(job: PlannedJob) -> list[str]:
     for path in job.probes:
         try:
             values |= set(open_recording(path).text.keywords.values())
-        except Exception:  # noqa: BLE001  whatever is wrong with a file, a failure must be told
+        except Exception:  # noqa: BLE001  whatever is wrong with a file, a failure must be reported
             continue
     return sorted((value for value in values if len(value) > 2 and not value.isdigit()), key=len, reverse=True)

@@ -20,7 +20,7 @@ from helpers.review_files import PEOPLE, chained, write_review
 # What the module is about is made once: its tests go to one process.
 pytestmark = pytest.mark.xdist_group("planted")
 
-# In which words a row tells of its problem: those of a reason, of a call, or of a control that moved.
+# In which words a row reports its problem: those of a reason, of a call, or of a control that moved.
 MARKED = {
     "half-level": reason_texts("BETWEEN_LIMITS")["name"],
     "grey zone": reason_texts("MOSAIC_GREY_ZONE")["name"],

@@ -48,7 +48,7 @@ def judge_all(page: Page) -> None:
     page.get_by_role("button", name="Accept every gate not yet judged").click()
 
 
-def test_the_whole_round_trip_of_a_grave_call(make_report: Make, opened: Open, tmp_path: Path) -> None:
+def test_the_whole_round_trip_of_an_abnormal_call(make_report: Make, opened: Open, tmp_path: Path) -> None:
     """Two persons sign one after the other; then the result changes, and what they signed no longer holds."""
     report, reviews = make_report(made.SCENARIOS["ABSENT"]), tmp_path / "reviews"
     first = opened(report.write())
@@ -174,7 +174,7 @@ def test_a_draft_of_an_earlier_result_is_not_taken_over(make_report: Make, opene
     assert "an earlier result" in page.locator("#sign-status").inner_text()
 
 
-def test_what_is_missing_is_told_and_nothing_is_saved(make_report: Make, opened: Open) -> None:
+def test_what_is_missing_is_reported_and_nothing_is_saved(make_report: Make, opened: Open) -> None:
     page = opened(make_report(made.SCENARIOS["NORMAL"]).write()).page
     saved: list[object] = []
     page.on("download", lambda download: saved.append(download))
@@ -217,7 +217,7 @@ def test_an_unknown_sex_blocks_what_depends_on_it(make_report: Make, opened: Ope
     assert "The sex is not known" in page.locator("#review").inner_text()
 
 
-def test_a_file_that_is_no_review_is_told_on_the_report(make_report: Make, opened: Open) -> None:
+def test_a_file_that_is_no_review_is_reported_on_the_report(make_report: Make, opened: Open) -> None:
     report = make_report(made.SCENARIOS["NORMAL"])
     bad = report.folder / "bad.json"
     bad.write_text(json.dumps({"sample": "P01", "decision": "<b>sign</b>"}), encoding="utf-8")

@@ -161,7 +161,7 @@ def test_a_sitting_of_many_samples_types_the_name_and_chooses_the_folder_once(
     assert {review["reviewer"] for review in files.values()} == {"Anna Smith"}
 
 
-def test_a_folder_that_cannot_be_written_is_told_and_the_file_downloaded(
+def test_a_folder_that_cannot_be_written_is_reported_and_the_file_downloaded(
     make_report: Make, browser: Browser, served: str, tmp_path: Path
 ) -> None:
     make_report(made.SCENARIOS["NORMAL"]).write()

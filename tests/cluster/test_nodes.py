@@ -1,4 +1,4 @@
-"""24 samples on two virtual nodes of this machine: both have work, and the time is told beside that of one machine."""
+"""24 samples on two virtual nodes of this machine: both have work; the time is reported with that of one machine."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def submissions(told: str) -> list[str]:
 
 def expect_named(told: str, sample: str, others: Iterable[str]) -> None:
     """Of the jobs that Snakemake tells to have failed, this sample's is one, and no other sample's."""
-    # Whatever is told of an error is indented below it.
+    # Whatever is reported about an error is indented below it.
     errors = "".join(re.findall(r"Error in .*\n(?:[ \t]+.*\n)*", told))
     failed = set(re.findall(r"output: results/samples/([^/]+)/", errors))
     assert sample in failed, told

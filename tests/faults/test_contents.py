@@ -86,7 +86,7 @@ def test_a_file_swapped_while_it_is_read(bench: NewBench, demo_results: Path, tm
     assert differences(site.cohort, demo_results, samples) == []
 
 
-def test_a_date_ahead_of_the_clock_is_only_told(bench: NewBench, demo_results: Path, tmp_path: Path) -> None:
+def test_a_date_ahead_of_the_clock_is_only_reported(bench: NewBench, demo_results: Path, tmp_path: Path) -> None:
     """Of a tube of a control and of a test sample, a sheet and a review; and old dates change nothing either."""
     site = bench(copy_of(demo_results, tmp_path / "cohort"))
     for name in ("C01_stim_cd154.fcs", "P01_stim_cd154.fcs"):
@@ -158,7 +158,7 @@ def test_what_is_no_file_has_its_reason_for_a_probe(tmp_path: Path) -> None:
 
 
 def test_a_job_is_its_owners_alone_and_tells_nothing_elsewhere(bench: NewBench, tmp_path: Path) -> None:
-    """Ages, drugs and families stand in no command, no log and nothing that Snakemake keeps."""
+    """Ages, drugs and families appear in no command, no log and nothing that Snakemake keeps."""
     site = bench(make_cohort(tmp_path / "cohort", {"C01": {}, "P03": {"age_years": "7.8125", "family": "PLANTED"}}))
 
     process = site.run("--printshellcmds", "--verbose")

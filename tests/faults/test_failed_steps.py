@@ -256,8 +256,8 @@ def test_the_last_lines_name_the_samples(bench: NewBench, tmp_path: Path) -> Non
     assert re.search(r"Failed for 1 sample.*\n  P03: ValueError", last_lines(told, 2))
 
 
-def test_a_failed_run_is_recorded_and_said_as_one(bench: NewBench, tmp_path: Path) -> None:
-    """Its record, and what is told of it, say failure; counts come before the samples' names, which come last."""
+def test_a_failed_run_is_recorded_and_reported_as_one(bench: NewBench, tmp_path: Path) -> None:
+    """Its record and its messages show the failure; counts come before the samples' names, which come last."""
     site = bench(make_cohort(tmp_path / "cohort", ("C01", "P03")))
     (tmp_path / "sendmail").write_text(f"#!/bin/sh\ncat > {tmp_path}/mail\n", encoding="utf-8")
     (tmp_path / "sendmail").chmod(0o755)

@@ -1,4 +1,4 @@
-"""A disk that is full or fails: it is told, and nothing half is left."""
+"""A disk that is full or fails: it is reported, and nothing half is left."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(place)], check=True)
 
 
-def test_a_full_disk_is_told_and_leaves_nothing_half(tiny_disk: Path) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing_half(tiny_disk: Path) -> None:
     """The folder is named, what was there stays, no part is left."""
     write_atomically(tiny_disk / "result.json", "whole")
 

@@ -29,7 +29,7 @@ from helpers.report_samples import SCENARIOS, make_result
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e400", "1_000", "0x10", "١", "1,5", "NaN", "--5", "", "1e"])
 def test_a_gate_is_a_finite_number_or_refused(value: str, cohort: Path) -> None:
-    """A boundary of NaN lets all cells through or none: it is told at its line."""
+    """A boundary of NaN lets all cells through or none: it is reported at its line."""
     path = cohort / "config/overrides.tsv"
     path.write_text(f"sample\ttube\tgate\tvalue\tby\treason\nP01\t\tcd69_low\t{value}\tAB\twhy\n", encoding="utf-8")
 

@@ -112,7 +112,7 @@ def test_files_without_permission_cost_their_own_sample(cohort: Path) -> None:
 
 @pytest.mark.parametrize("make", NO_FILES, ids=["folder", "pipe", "broken link", "loop", "endless", "process memory"])
 @pytest.mark.parametrize("name", ["config.yaml", "samples.tsv", "tubes.tsv", "overrides.tsv"])
-def test_a_configuration_or_sheet_that_is_no_file_is_told(
+def test_a_configuration_or_sheet_that_is_no_file_is_reported(
     make: Callable[[Path], None], name: str, cohort: Path
 ) -> None:
     """Neither a pipe that nobody writes into nor a device without end keeps the program: it says what it found."""
@@ -142,7 +142,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
 
 
 def configured(folder: Path, text: str) -> list[str]:
-    """Return what is told of a configuration with some lines added, as line|key|message remedy."""
+    """Return what is reported for a configuration with some lines added, as line|key|message remedy."""
     (folder / "fcs").mkdir(exist_ok=True)
     path = folder / "config.yaml"
     path.write_text("samples: s.tsv\ntubes: t.tsv\nfcs_dir: fcs\n" + text, encoding="utf-8")
@@ -170,7 +170,7 @@ def configured(folder: Path, text: str) -> list[str]:
         ("spillover: no", "spillover", ("found no", "false", "'no', in quotes")),
         ("spillover: On", "spillover", ("found On", "true", "'On', in quotes")),
         ("spillover: 0500", "spillover", ("0500", "320", "'0500', in quotes")),
-        ("reviews: 2024-02-31", "reviews", ("2024-02-31", "a date that there is not")),
+        ("reviews: 2024-02-31", "reviews", ("2024-02-31", "a date that does not exist")),
         ("show_columns: [yes, ward]", "show_columns.0", ("found yes", "true")),
         ("show_columns: [12:30]", "show_columns.0", ("12:30", "750")),
         ("panels: {0500: {}}", "panels.0500", ("key 0500", "320", "'0500'")),
@@ -179,7 +179,7 @@ def configured(folder: Path, text: str) -> list[str]:
         ("require_function: 1", "require_function", ("found 1", "true or false")),
     ],
 )
-def test_what_yaml_makes_of_a_word_is_told_before_it_is_believed(
+def test_what_yaml_makes_of_a_word_is_reported_before_it_is_believed(
     text: str, key: str, told: tuple[str, ...], tmp_path: Path
 ) -> None:
     """Each comes with its line, what stands there, what it was read as, and how to write what was meant."""

@@ -48,12 +48,12 @@ BROKEN: dict[str, tuple[Break, str]] = {
     "another engine": (sealed(engine_version="0"), f'version "0" of the analysis, expected "{ENGINE_VERSION}"'),
     "a later schema": (sealed(schema_version="1.99"), 'has schema version "1.99"'),
     "an earlier schema": (first_schema, 'has schema version "1.0"'),
-    "lends nothing": (sealed(role="control"), "contradicts itself"),
+    "no control record": (sealed(role="control"), "contradicts itself"),
 }
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_result_that_is_not_what_it_says_is_refused_in_words(name: str, samples: Path) -> None:
+def test_a_result_that_was_changed_is_refused_in_words(name: str, samples: Path) -> None:
     """The message names the file, what was found and what to do."""
     path = samples / "P01" / "result.json"
     assert read_record(path).call == "ABSENT"
@@ -140,7 +140,7 @@ def test_a_report_says_why_figures_are_missing(
     assert len(re.findall(r'<figure class="thumb"[^>]* title="Not drawn: ', index)) == 1
 
 
-def test_a_control_that_cannot_be_read_is_not_drawn_and_said_so(samples: Path, tmp_path: Path) -> None:
+def test_a_control_that_cannot_be_read_is_not_drawn_and_that_is_reported(samples: Path, tmp_path: Path) -> None:
     """The report of the sample is written all the same; nowhere does it say that there was no control."""
     control, out = samples / "C01" / "result.json", tmp_path / "report.html"
     edit(control, call="ABSENT")
@@ -151,13 +151,13 @@ def test_a_control_that_cannot_be_read_is_not_drawn_and_said_so(samples: Path, t
     page = out.read_text(encoding="utf-8")
     assert "C01 is not shown in full: result.json was changed after it was written" in page
     assert "The result of its control (C01) cannot be shown" in page
-    assert "There is no control to draw beside it" not in page
+    assert "There is no control to compare it with" not in page
 
 
 # No cache is believed
 
 
-def test_files_kept_beside_the_package_decide_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_files_kept_next_to_the_package_decide_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A copy of the schemas with a forged cache beside them gives the cut-offs of the schemas, and no new cache."""
     folder = tmp_path / "schemas"
     shutil.copytree(workflow_file("schemas"), folder)

@@ -31,7 +31,7 @@ from helpers.records import as_result, edit, write_record
 def test_a_reference_takes_intact_records_of_any_version_and_tells_which(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Old engines and the first schema count, and are told; what was edited is left out, and fails the command."""
+    """Old engines and the first schema count, and are reported; what was edited is left out, and fails the command."""
     folder, out = tmp_path / "results" / "samples", tmp_path / "reference.json"
     for number in range(4):
         result = full_control(control_result(f"C{number}", f"R{number}", negative=0.1 + number / 100))
@@ -149,7 +149,7 @@ def test_a_reference_takes_only_what_the_sheet_of_its_run_has(
     ],
     ids=["NaN", "unknown key", "wrong type", "edited", "twice", "nested", "cut", "pipe"],
 )
-def test_a_reference_that_is_not_what_it_says_is_refused_in_words(change: Break, told: str, tmp_path: Path) -> None:
+def test_a_reference_that_was_changed_is_refused_in_words(change: Break, told: str, tmp_path: Path) -> None:
     path = tmp_path / "reference.json"
     write_reference(collect([(str(n), whole_result(one)) for n, one in enumerate(many_controls(5))], Limits()), path)
     assert load_reference(path).collected.used == 5

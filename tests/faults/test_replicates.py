@@ -1,4 +1,4 @@
-"""Replicates are held against each other before they are pooled: what disagrees is no result, what agrees is one."""
+"""Replicates are compared with each other before they are pooled: what disagrees is no result, what agrees is one."""
 
 from __future__ import annotations
 

@@ -34,14 +34,14 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 
 @pytest.mark.parametrize("content", [b"[" * 100_000, b'{"a": NaN}', b'{"a": 1e999}', b'{"a": 1, "a": 2}', b"", b"\xff"])
-def test_a_review_that_is_no_json_is_told_and_not_used(content: bytes, tmp_path: Path) -> None:
+def test_a_review_that_is_no_json_is_reported_and_not_used(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "one.json").write_bytes(content)
     found = read_reviews([tmp_path / "one.json"])
     assert found.reviews == ()
     assert len(found.problems) == 1
 
 
-def test_a_review_without_an_end_is_told(tmp_path: Path) -> None:
+def test_a_review_without_an_end_is_reported(tmp_path: Path) -> None:
     (tmp_path / "one.json").symlink_to("/dev/zero")
     found = read_reviews([tmp_path / "one.json"])
     assert "a device" in found.problems[0].message
@@ -59,7 +59,7 @@ def test_a_review_without_an_end_is_told(tmp_path: Path) -> None:
     ],
     ids=["date", "nested", "long"],
 )
-def test_a_configuration_that_yaml_or_the_system_chokes_on_is_told(line: str, told: str, tmp_path: Path) -> None:
+def test_a_configuration_that_yaml_or_the_system_chokes_on_is_reported(line: str, told: str, tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(f"samples: s.tsv\ntubes: t.tsv\n{line}\n", encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Cases made by hand: a healthy sample beside a healthy control, to be changed one measure at a time."""
+"""Cases made by hand: a healthy sample with a healthy control, to be changed one measure at a time."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def odds(call: str, ln: float = 9.0) -> dict[str, float]:
     return {ODDS[one]: ln if one == call else -ln for one in ODDS}
 
 
-# What the measures of each pattern are, as changes of a healthy sample: of the expression, and beside the control.
+# The measures of each pattern, as changes of a healthy sample: of the expression, and compared with the control.
 Change = dict[str, Any]
 PATTERNS: dict[str, tuple[Change, Change]] = {
     "NORMAL": ({}, {}),
@@ -195,7 +195,7 @@ def expression(reagent: str = "CD154", pattern: str = "NORMAL", **changes: Any) 
 
 
 def comparison(pattern: str = "NORMAL", **changes: Any) -> Comparison:
-    """Return a pattern beside the control's, some measures changed."""
+    """Return a pattern compared with the control's, some measures changed."""
     return replace(BESIDE, **(PATTERNS[pattern][1] | changes))
 
 
@@ -219,7 +219,7 @@ def make_case(patterns: dict[str, str] | None = None, **changes: Any) -> Case:
 
 
 def together(patterns: dict[str, str]) -> dict[str, Any]:
-    """Return what all reagents of a case say together when each has its pattern."""
+    """Return what all reagents of a case mean together when each has its pattern."""
     return {
         "joint": joint(patterns),
         "binding": binding(patterns),
@@ -254,7 +254,7 @@ def control_alone(**changes: Any) -> Case:
 
 
 def with_measures(case: Case, reagent: str, beside: Change | None = None, **changes: Any) -> Case:
-    """Return a case in which some measures of one reagent are changed; ``beside`` are those beside the control."""
+    """Return a case in which some measures of one reagent are changed; ``beside`` are those with the control."""
     return replace(
         case,
         reagents={**case.reagents, reagent: replace(case.reagents[reagent], **changes)},

@@ -208,9 +208,9 @@ def differences(directory: Path, other: Path, samples: Collection[str]) -> list[
 
 
 def jobs(process: subprocess.CompletedProcess[str]) -> set[tuple[str, str]]:
-    """Return the jobs that Snakemake tells of, run or planned, as (rule, sample or empty)."""
+    """Return the jobs that Snakemake reports, run or planned, as (rule, sample or empty)."""
     told = process.stdout + process.stderr
-    # A dry run tells of the groups that an executor could submit as one, their jobs indented.
+    # A dry run reports the groups that an executor could submit as one, their jobs indented.
     blocks = re.findall(r"^ *(?:local)?rule (\w+):\n((?: +\w+: .*\n)*)", told, re.MULTILINE)
     found = set()
     for rule, lines in blocks:

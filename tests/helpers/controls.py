@@ -72,7 +72,7 @@ def full_control(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def whole_result(part: Mapping[str, Any]) -> Result:
-    """Return a record of what of a result is told: the rest is that of another one, no other number is known."""
+    """Return a record of the reported part of a result: the rest is that of another one, no other number is known."""
     base = made.make_result(made.CONTROL if part.get("role") == "control" else made.SCENARIOS["NORMAL"])
     lent = made.make_result(made.CONTROL)["lent"]
     measures = dict.fromkeys(Measures.__struct_fields__) | {"tubes": [], "at_bound": []}

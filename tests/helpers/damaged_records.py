@@ -412,7 +412,7 @@ def _number(text: str) -> bool:
 
 
 class quiet(redirect_stderr[io.StringIO]):
-    """Keep what is told on standard error to itself."""
+    """Keep what is reported on standard error to itself."""
 
     def __init__(self) -> None:
         super().__init__(io.StringIO())

@@ -4,7 +4,7 @@
 MB`` takes memory for five seconds, ``exit CODE`` ends, ``kill SIGNAL`` is killed, ``shell SIGNAL`` kills the shell of
 the job as well, ``raise WORDS`` raises within the analysis, ``memory MB`` leaves it so much memory, ``swap FROM TO``
 puts the one file in the place of the other once both were read. A job that begins one writes its number into
-``$FAULTS_TEST/begun/SAMPLE``. A step that only tells of a failure is the real one.
+``$FAULTS_TEST/begun/SAMPLE``. A step that only reports a failure is the real one.
 """
 
 import os

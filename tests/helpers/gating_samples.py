@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cd40l_flow.assay.gating_limits import GatingLimits, ScaleLimits
 from cd40l_flow.base.model import Events, Override, Sample, Tube
-from cd40l_flow.fcs.panel import lent_detectors
+from cd40l_flow.fcs.panel import borrowed_detectors
 from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.gating.control_gates import ControlGates
 from cd40l_flow.gating.model import GatedSample
@@ -43,7 +43,7 @@ def simulate_sample(
     for stimulation, reagent in TUBES:
         name = fcs_name(scenario.sample, stimulation, reagent)
         tube = Tube(name, str(folder / "fcs" / name), stimulation, reagent)
-        read = read_events(tube, {}, "file", lent_detectors(reagent, known))
+        read = read_events(tube, {}, "file", borrowed_detectors(reagent, known))
         known.setdefault(reagent, read.markers)
         tubes.append(tube)
         events.append(read)

@@ -191,7 +191,7 @@ def dependent(marker: str, log_ratio: float, inner_odds: float | None = None) ->
 
 
 def at_volts(volts: float | None) -> Case:
-    """Return a sample at a voltage beside a control at 500 V."""
+    """Return a sample at a voltage with a control at 500 V."""
     case = make_case()
     assert case.control is not None
     control = replace(case.control, volts={"PE-A": (500.0,)})
@@ -210,7 +210,7 @@ def lying(shift: float, above_resting: float | None, dark: float = 0.0) -> Case:
 
 
 def aged(years: float, *bands: str) -> Case:
-    """Return a sample of an age beside controls of some bands of age."""
+    """Return a sample of an age with controls of some bands of age."""
     case = sampled(age_years=years)
     assert case.control is not None
     return replace(case, control=replace(case.control, ages=bands))

@@ -1,4 +1,4 @@
-"""A small cohort to which bad things are done, and what is told of it."""
+"""A small cohort to which bad things are done, and what is reported about it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def called(folder: Path, sample: str = "P01") -> dict[str, Any]:
 
 
 def problems(folder: Path) -> list[str]:
-    """Return every fatal problem of the inputs as it is told; nothing where there is none."""
+    """Return every fatal problem of the inputs as it is reported; nothing where there is none."""
     with chdir(folder):
         try:
             load_plan("config/config.yaml")

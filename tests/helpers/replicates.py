@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cd40l_flow.base.model import Events, Sample, Tube
-from cd40l_flow.fcs.panel import lent_detectors
+from cd40l_flow.fcs.panel import borrowed_detectors
 from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.gating.strategy import gate
@@ -117,7 +117,7 @@ def _gated(
         spillover = "none" if dialect.compensated else "file"
         sheet = Tube(path.name, str(path), stimulation, reagent)
         panel = {"spillover": "none"} if dialect.compensated else {}
-        found = read_events(sheet, panel, spillover, lent_detectors(reagent, known))
+        found = read_events(sheet, panel, spillover, borrowed_detectors(reagent, known))
         known.setdefault(reagent, found.markers)
         events.append(compensate(found))
     scales = choose_scales(events, LIMITS.scale, "test")

@@ -48,7 +48,7 @@ def connected(name: str) -> socket.socket:
 
 
 def listens(name: str) -> bool:
-    """Tell whether somebody listens on a name."""
+    """Return whether somebody listens on a name."""
     try:
         connected(name).close()
     except OSError:
@@ -95,6 +95,6 @@ def run(name: str | None, *arguments: str, **options: object) -> tuple[int, str,
 
 
 def listening(name: str) -> bool:
-    """Tell whether a socket of a name listens, without a connection to it."""
+    """Return whether a socket of a name listens, without a connection to it."""
     lines = [line.split() for line in Path("/proc/net/unix").read_text().splitlines() if line.endswith(f" @{name}")]
     return any(int(line[3], 16) & 0x10000 for line in lines)

@@ -52,7 +52,7 @@ def test_a_clean_file_loses_nothing(seed: int) -> None:
     assert found.flow.median == pytest.approx(220, rel=0.1)
 
 
-def test_two_clogs_are_told_apart() -> None:
+def test_two_clogs_are_distinguished() -> None:
     def second(values: Floats, names: tuple[str, ...]) -> None:
         values[14_000:15_000, :-1] *= 0.5
 
@@ -62,7 +62,7 @@ def test_two_clogs_are_told_apart() -> None:
     found = steady_intervals(made.time, made.signals, made.target)
 
     assert len(found.stretches) == 2
-    # Whole ticks of the clock are cut: what is told in seconds is the cut.
+    # Whole ticks of the clock are cut: what is reported in seconds is the cut.
     np.testing.assert_array_equal(found.steady, ~np.isin(made.time, made.time[made.bad]))
     told = [(made.time >= one.start) & (made.time <= one.end) for one in found.stretches]
     np.testing.assert_array_equal(~found.steady, told[0] | told[1])
@@ -83,7 +83,7 @@ def test_after_a_jump_of_gain_the_larger_part_is_kept(from_event: int) -> None:
     assert np.mean(found.steady[~smaller]) > 0.99
 
 
-def test_slow_drift_is_told_and_cut_only_beyond_the_limit() -> None:
+def test_slow_drift_is_reported_and_cut_only_beyond_the_limit() -> None:
     def drift(by: float) -> dict[str, float]:
         def spoil(values: Floats, names: tuple[str, ...]) -> None:
             values[:, 3:-1] *= (1 - by * np.linspace(0, 1, len(values)))[:, None]
@@ -113,7 +113,7 @@ def test_the_target_is_watched_and_decides_nothing() -> None:
     assert abs(found.drifts["target"]) > 20
 
 
-def test_a_stop_is_told_and_costs_nothing() -> None:
+def test_a_stop_is_reported_and_costs_nothing() -> None:
     def stop(values: Floats, names: tuple[str, ...]) -> None:
         values[8_000:, -1] += 300
 

@@ -85,7 +85,7 @@ def test_arrays_that_are_no_cells_are_refused(cells: list[float]) -> None:
         cd.fit(cells, [1.0, 2.0])
 
 
-def test_mistakes_are_told_as_by_the_workflow(tmp_path: Path) -> None:
+def test_mistakes_are_reported_as_by_the_workflow(tmp_path: Path) -> None:
     cohort = make_cohort(tmp_path / "cohort", ["C01"])
     with pytest.raises(Cd40lFlowError, match="there is no sample P99. It has C01"):
         cd.call(cohort / "config/config.yaml", "P99", directory=cohort)

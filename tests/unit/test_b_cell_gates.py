@@ -17,7 +17,7 @@ from cd40l_flow.base.errors import TubeError
 from cd40l_flow.base.model import Detector, Floats, Header
 from cd40l_flow.decision.b_cells.measures import Share
 from cd40l_flow.decision.b_cells.shares import Leak, put_right
-from cd40l_flow.fcs.panel import find_markers, lent_detectors
+from cd40l_flow.fcs.panel import borrowed_detectors, find_markers
 from cd40l_flow.gating.b_cells import find_cd19, find_cd27, find_cd38, find_dump, find_immunoglobulin, peaks
 from cd40l_flow.gating.density import density
 
@@ -35,9 +35,11 @@ def header(labels: Mapping[str, str]) -> Header:
     return Header("FCS3.1", 100, detectors, None, "", "", None)
 
 
-def markers(labels: Mapping[str, str], reagent: str, assay: Assay = MEMORY_B, lent: Mapping[str, str] | None = None):
+def markers(
+    labels: Mapping[str, str], reagent: str, assay: Assay = MEMORY_B, borrowed: Mapping[str, str] | None = None
+):
     with using(assay):
-        return find_markers(header(labels), {}, reagent, "P01.fcs", lent)
+        return find_markers(header(labels), {}, reagent, "P01.fcs", borrowed)
 
 
 PANEL = {"A": "CD19 PE-Cy7", "B": "CD27 BV421", "C": "IgD-FITC", "D": "anti-human IgM APC", "E": "CD3", "F": "CD38"}
@@ -60,9 +62,9 @@ def test_an_fmo_is_measured_in_the_detector_of_what_it_lacks() -> None:
     """The FMO needs no CD27, and takes its detector from the memory tube; the memory tube needs it."""
     without = PANEL | {"B": ""}
     with using(MEMORY_B):
-        lent = lent_detectors("memory-FMO27", {"memory": markers(PANEL, "memory")})
-    assert lent == {"CD27": "B"}
-    assert markers(without, "memory-FMO27", lent=lent)["CD27"] == "B"
+        borrowed = borrowed_detectors("memory-FMO27", {"memory": markers(PANEL, "memory")})
+    assert borrowed == {"CD27": "B"}
+    assert markers(without, "memory-FMO27", borrowed=borrowed)["CD27"] == "B"
     assert "CD27" not in markers(without, "memory-FMO27")
     with pytest.raises(TubeError, match="CD27: no detector"):
         markers(without, "memory")
@@ -99,7 +101,7 @@ def test_igd_in_a_deep_valley() -> None:
 def test_igd_that_is_not_resolved_has_no_boundary() -> None:
     """IgD at less than D 2 from cells without it is not told, with the reason."""
     found = find_immunoglobulin(density(peak(0.45, 0.1, 3000)), density(peak(0.35, 0.1, 9000)), "IgD", "T cells")
-    assert found.position is None and "not told from that of T cells" in found.flag
+    assert found.position is None and "not separated from that of T cells" in found.flag
 
 
 def test_memory_cells_show_where_b_cells_without_igd_lie() -> None:
@@ -121,7 +123,7 @@ def test_hardly_any_b_cells_are_gated_beyond_the_others() -> None:
 
 
 def test_t_cells_are_left_out_by_the_valley_of_cd3() -> None:
-    """The dump has no fallback: one population is told."""
+    """The dump has no fallback: one population is reported."""
     both = find_dump(density(np.concatenate((peak(0.2, 0.04, 2000), peak(0.6, 0.04, 6000)))))
     assert both.position is not None and 0.3 < both.position < 0.5
     assert find_dump(density(peak(0.2, 0.04, 2000))).position is None
@@ -189,13 +191,13 @@ def test_real_igd_that_is_not_resolved_gives_no_share() -> None:
     """The recording whose IgD lies on T cells' tells why, and no share."""
     found, _ = measured(RECORDINGS[1])
     assert found is not None and found.b_events > 2000
-    assert "IgD of B cells is not told" in found.unresolved
+    assert "IgD of B cells is not separated" in found.unresolved
     assert found.naive.percent is found.switched_two_marker.percent is found.non_switched.percent is None
 
 
 @REAL
 def test_a_real_file_without_cd3_says_what_that_costs() -> None:
-    """Without CD3 there is no percent of T cells among B cells, and the reader is told."""
+    """Without CD3 there is no percent of T cells among B cells, and the reader is informed."""
     found, _ = measured(RECORDINGS[2])
     assert found is not None and found.cd3_percent is None
     assert any("doublet of a T and a B cell looks switched" in note for note in found.notes)

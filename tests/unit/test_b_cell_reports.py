@@ -1,4 +1,4 @@
-"""Reports and exports of the B-cell assays: they say what was measured, and never a bare nought."""
+"""Reports and exports of the B-cell assays: they say what was measured, and never a bare 0."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path
 
 
 def report(results: dict[str, Path], sample: str, control: str) -> str:
-    """Return the report of a sample beside its control, without style and script."""
+    """Return the report of a sample with its control, without style and script."""
     pairs = [(path, path.with_name("densities.npz")) for path in (results[sample], results[control])]
     out = results[sample].with_name("report.html")
     assert write_report(*pairs[0], pairs[1:], out, PROVENANCE) == []
     return re.sub(r"<(style|script)>.*?</\1>", "", out.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
-def test_page_one_tells_the_switched_share_beside_the_limit_of_the_age(results: dict[str, Path]) -> None:
+def test_page_one_shows_the_switched_share_with_the_limit_of_the_age(results: dict[str, Path]) -> None:
     told, result = report(results, "P02M", "C01M"), read_record(results["P02M"])
     assert result.memory is not None
     assert load_texts()["calls"][result.call]["word"] in told
@@ -168,14 +168,14 @@ def test_cd40l_samples_fill_no_column_of_b_cells() -> None:
         (Share(0.33, 0.1, 0.8, 4, 0.3), "0.33\u202f%"),
     ],
 )
-def test_a_share_is_never_a_bare_nought(share: Share | None, words: str) -> None:
+def test_a_share_is_never_a_bare_zero(share: Share | None, words: str) -> None:
     with using(ASSAYS["memory_b"]):
         assert share_words(share) == words
 
 
-def test_grave_calls_need_two_people_and_no_call_is_of_two_assays() -> None:
+def test_abnormal_calls_need_two_people_and_no_call_is_of_two_assays() -> None:
     for call in GRAVE:
-        assert needs_second("accept", call, False) == "grave"
+        assert needs_second("accept", call, False) == "abnormal"
     assert {"SWITCHED_ABSENT", "CD40_ABSENT"} <= set(GRAVE)
     assert all(len(calls_of(assay) & HEALTHY) == 1 for assay in ASSAYS)
     assert len(frozenset().union(*OF_ASSAYS)) == sum(map(len, OF_ASSAYS))

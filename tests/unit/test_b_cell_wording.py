@@ -1,4 +1,4 @@
-"""What is said of the calls of the assays of B cells."""
+"""What is stated about the calls of the assays of B cells."""
 
 from __future__ import annotations
 

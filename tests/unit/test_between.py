@@ -43,7 +43,7 @@ def test_too_few() -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.integers(3, 40))
 def test_it_is_the_restricted_maximum(seed: int, count: int) -> None:
-    """An optimiser that knows nothing of the fixed point finds the same."""
+    """An optimiser that ignores the fixed point finds the same."""
     random = np.random.default_rng(seed)
     errors = random.uniform(0.002, 0.02, count)
     values = random.normal(0.1, 0.02, count) + random.normal(0, errors)

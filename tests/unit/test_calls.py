@@ -1,4 +1,4 @@
-"""The call of a sample: precedence, the table, the control's own call, and what may never be said."""
+"""The call of a sample: precedence, the table, the control's own call, and what may never be stated."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_version_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["--version"])
     assert end.value.code == 0
@@ -75,7 +75,7 @@ def test_no_configuration_is_a_problem_and_no_traceback(anywhere: Path, capsys: 
     assert problem["file"] == "config/config.yaml"
 
 
-def test_no_directory_is_told_of(anywhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_directory_is_reported(anywhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--directory", "nowhere"]) == 2
     assert "nowhere" in capsys.readouterr().err
 
@@ -83,7 +83,7 @@ def test_no_directory_is_told_of(anywhere: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("content", "told"), [(None, "is not there"), ("{", "is no result"), ("[]", "is no result")], ids=str
 )
-def test_a_result_that_cannot_be_read_is_told_without_a_traceback(
+def test_a_result_that_cannot_be_read_is_reported_without_a_traceback(
     content: str | None, told: str, anywhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if content is not None:
@@ -97,7 +97,7 @@ def test_a_result_that_cannot_be_read_is_told_without_a_traceback(
     assert not Path("summary.tsv").exists()
 
 
-def test_an_unknown_sample_is_told_of_with_the_known_ones(
+def test_an_unknown_sample_is_reported_with_the_known_ones(
     demo_copy: Path, anywhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["run", "--sample", "P1", "--directory", str(demo_copy)]) == 2

@@ -1,4 +1,4 @@
-"""The configuration: defaults, and what is told when it is wrong."""
+"""The configuration: defaults, and what is reported when it is wrong."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_one_changed_limit_leaves_the_others() -> None:
         ),
     ],
 )
-def test_a_problem_is_told_where_it_is(text: str, told: str) -> None:
+def test_a_problem_is_reported_where_it_is(text: str, told: str) -> None:
     """Each problem comes with its line, its key, what was expected and a remedy, and the configuration is not used."""
     config, problems = read(text)
 
@@ -140,7 +140,7 @@ def test_all_problems_at_once() -> None:
 
 
 def test_a_missing_file_is_a_problem_not_a_crash() -> None:
-    """A wrong path is told like any other mistake; so are a folder, another encoding and an empty file."""
+    """A wrong path is reported like any other mistake; so are a folder, another encoding and an empty file."""
     Path("latin.yaml").write_bytes(b"samples: \xe4\n")
     Path("empty.yaml").write_text("")
     for name in ("absent.yaml", "fcs", "latin.yaml", "empty.yaml"):
@@ -167,7 +167,7 @@ def test_schemas_are_strict_and_explained(name: str) -> None:
 
     walk(schema, name)
     for key, child in leaves(schema).items():
-        # Whether somebody is told, and by which way, is a block of keys that is there or not.
+        # Whether somebody is notified, and in which way, is a block of keys that is there or not.
         inside = key.startswith(("notify.mail.", "notify.webhook."))
         assert "default" in child or key in schema["required"] or inside, key
 

@@ -116,7 +116,7 @@ def test_a_file_that_changed_since_is_not_described(results: Path) -> None:
     assert not (results / METADATA).exists()
 
 
-def test_a_missing_library_is_said_with_its_remedy(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_reported_with_its_remedy(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 
     def without(name: str, *rest: Any) -> Any:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cd40l_flow.gating.density import STEP, Density, Valley, density, find_valleys, most_parting
+from cd40l_flow.gating.density import STEP, Density, Valley, density, find_valleys, most_prominent
 
 
 def two_peaks(left: float, right: float, share: float, n: int = 5000, seed: int = 1) -> np.ndarray:
@@ -18,7 +18,7 @@ def two_peaks(left: float, right: float, share: float, n: int = 5000, seed: int 
 
 
 def find_valley(curve: Density, low: float, high: float) -> Valley | None:
-    return most_parting(curve, find_valleys(curve, low, high))
+    return most_prominent(curve, find_valleys(curve, low, high))
 
 
 def test_the_density_integrates_to_one_and_keeps_the_mean() -> None:

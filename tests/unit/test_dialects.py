@@ -147,14 +147,14 @@ def test_unmixed_values_may_be_negative(tmp_path: Path) -> None:
 
 
 def test_unknown_instrument_is_refused() -> None:
-    """A misspelt instrument is told, with the ones there are."""
+    """A misspelt instrument is reported, with the ones there are."""
     with pytest.raises(ValueError, match="no instrument 'canto'"):
         Scenario("S1", instrument="canto")
 
 
 @pytest.fixture(scope="module", params=INSTRUMENTS)
 def called(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """Return the results of a healthy and an affected sample beside a control, all of one instrument."""
+    """Return the results of a healthy and an affected sample with a control, all of one instrument."""
     name = request.param
     folder = tmp_path_factory.mktemp(name)
     affected = Scenario("A1", negative_fraction=0.99, expression_level=0.05, expected_call="ABSENT")
@@ -229,7 +229,7 @@ def test_varied_samples_differ_and_stay() -> None:
         assert high - (high - low) / 4 < max(values) <= high
 
 
-def test_clogged_events_are_told(tmp_path: Path) -> None:
+def test_clogged_events_are_reported(tmp_path: Path) -> None:
     """The truth of every event says whether the flow cell was clogged; forward scatter may shift otherwise."""
     clogged = replace(SMALL, faults=(Fault("clog"),))
     parameters = replace(PARAMETERS, clog_start=0.2, clog_end=0.3, clog_signal=0.5, clog_fsc=0.9)

@@ -166,7 +166,7 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 @pytest.mark.xdist_group("hour")
 def test_the_first_hour_can_be_gone_through(laboratory: Path) -> None:
-    """Simulated files to reports, every command as it stands; a draft of the same files shows the table it tells of."""
+    """Simulated files to reports, every command as it stands; a draft of the same files shows the table it reports."""
     assert (laboratory / "mylab/results/index.html").stat().st_size > 10_000
     assert (laboratory / "mylab/reviews").is_dir()
     (drafting,) = (each for each in commands("docs/first-hour.md") if "/where/the/fcs/files/are" in each)

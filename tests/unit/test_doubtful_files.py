@@ -89,7 +89,7 @@ def test_checksums_of_every_start_in_use_are_read_and_a_wrong_one_refused(
 @pytest.mark.parametrize("told", ["1", "1,2", "2,1"])
 @pytest.mark.parametrize("big", [False, True])
 @pytest.mark.parametrize("datatype", ["F", "I"])
-def test_a_byte_order_outside_the_standard_is_decided_by_the_values_and_said(
+def test_a_byte_order_outside_the_standard_is_decided_by_the_values_and_reported(
     tmp_path: Path, told: str, big: bool, datatype: str
 ) -> None:
     order = "4,3,2,1" if big else "1,2,3,4"
@@ -104,7 +104,7 @@ def test_a_byte_order_outside_the_standard_is_decided_by_the_values_and_said(
     assert "BYTEORD" in {note.code for note in inspect_file(path).notes}
 
 
-def test_full_range_integers_are_told_by_their_low_byte_or_refused(tmp_path: Path) -> None:
+def test_full_range_integers_are_recognised_by_their_low_byte_or_refused(tmp_path: Path) -> None:
     rng = np.random.default_rng(8)
     measured = np.rint(np.clip(rng.normal(20_000, 3_000, (400, 8)), 0, 65_535))
     limits: dict[str, str | None] = {f"$P{n}R": "65536" for n in range(1, 9)}
@@ -145,7 +145,7 @@ def test_two_places_with_sane_values_are_refused(tmp_path: Path) -> None:
 LOG: dict[str, str | None] = {f"$P{n}E": "4,1" for n in range(4, 8)}
 
 
-def test_linear_floats_beside_a_log_amplifier_are_read_as_linear_and_said(tmp_path: Path) -> None:
+def test_linear_floats_with_a_log_amplifier_are_read_as_linear_and_reported(tmp_path: Path) -> None:
     path = written(tmp_path, Fcs(events=400, keywords=LOG))
 
     found = read(path)
@@ -192,7 +192,7 @@ def test_integers_that_go_on_above_their_range_are_refused_never_wrapped(
     assert refusal(written(tmp_path, fcs, values)).rule == "ABOVE_RANGE"
 
 
-def test_tags_above_the_range_are_left_out_and_said(tmp_path: Path) -> None:
+def test_tags_above_the_range_are_left_out_and_reported(tmp_path: Path) -> None:
     """Some instruments write the number of the detector, and a flag, above ten bits of data."""
     channels = np.random.default_rng(3).integers(0, 1024, (400, 8)).astype(float)
     flags = np.random.default_rng(4).integers(0, 2, (400, 8)) * 32
@@ -289,7 +289,7 @@ def test_every_case_is_read_or_refused_by_the_right_rule(name: str) -> None:
     assert "ALREADY_TRANSFORMED" not in codes
 
 
-def test_transformed_values_are_still_told_from_raw_ones() -> None:
+def test_transformed_values_are_still_distinguished_from_raw_ones() -> None:
     if not CASES.is_dir():
         pytest.skip("no cases at ../shared/cases")
     found = inspect_file(CASES / "24_transformed_arcsinh_with_matrix.fcs")

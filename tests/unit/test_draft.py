@@ -60,7 +60,9 @@ def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "there already, nothing was written" in capsys.readouterr().err
 
 
-def test_unreadable_files_and_unlabelled_detectors_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreadable_files_and_unlabelled_detectors_are_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A file that is no FCS file stays in the sheet with its fault; a folder without FCS files is refused."""
     folder = tmp_path / "fcs"
     folder.mkdir()
@@ -98,7 +100,7 @@ def test_what_no_label_tells_is_asked_for(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_the_folder_that_is_drafted_can_be_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Beside the sheets there is what Snakemake needs, and what explains them; a folder that is not there is told."""
+    """With the sheets there is what Snakemake needs, and what explains them; a folder that is not there is reported."""
     lab = tmp_path / "lab"
     assert main(["init", str(lab), "--fcs", str(TEST_DATA / "fcs")]) == 0
     assert {path.relative_to(lab).as_posix() for path in lab.rglob("*") if path.is_file()} == {
@@ -119,7 +121,7 @@ def test_the_folder_that_is_drafted_can_be_run(tmp_path: Path, capsys: pytest.Ca
     assert "other/fcs: there is no such folder. Name the folder of the FCS files with --fcs." in capsys.readouterr().err
 
 
-def test_a_draft_is_told_at_a_glance(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_draft_is_reported_at_a_glance(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One line for each sample: which tubes it has, which are missing, how many ask, and where its name was read."""
     folder = tmp_path / "fcs"
     (folder / "Patient 2").mkdir(parents=True)
@@ -139,7 +141,7 @@ def test_a_draft_is_told_at_a_glance(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "write clone and lot of the target reagents" in told
 
 
-def test_what_is_no_tube_is_left_out_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_tube_is_left_out_and_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Compensation controls by BD's name, and what systems hide beside files; CellQuest's numbered files count."""
     folder = tmp_path / "fcs"
     names = (
@@ -157,7 +159,7 @@ def test_what_is_no_tube_is_left_out_and_told(tmp_path: Path, capsys: pytest.Cap
     assert [row["fcs"] for row in drafted] == ["P1 stim CD154.001", "P1 unstim CD154.002"]
     told = capsys.readouterr().out
     assert "1 file left out as compensation controls or beads by their names are that: Compensation Controls_PE" in told
-    assert "3 files left out that systems hide" in told
+    assert "3 files left out that operating systems hide" in told
 
 
 def test_a_draft_as_a_workbook_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -207,6 +209,6 @@ def test_headers_are_compared_but_never_written(tmp_path: Path, capsys: pytest.C
 
     drafted = rows(tmp_path / "lab/config/tubes.tsv")
     assert {row["sample"] for row in drafted} == {"P1"}
-    assert all("one sample? The headers tell 'P1 stim CD154.fcs' and 1 more" in row["check"] for row in drafted)
+    assert all("one sample? The headers distinguish 'P1 stim CD154.fcs' and 1 more" in row["check"] for row in drafted)
     written = [path.read_text() for path in (tmp_path / "lab").rglob("*") if path.is_file()]
     assert "SECRET" not in "".join([*written, capsys.readouterr().out])

@@ -123,7 +123,7 @@ def test_one_person_has_a_sample_for_each_assay(tmp_path: Path) -> None:
         ("isotype", CD40, "CD40-isotype"),
     ],
 )
-def test_a_background_is_told_by_its_name_or_its_label(
+def test_a_background_is_recognised_by_its_name_or_its_label(
     tmp_path: Path, name: str, labels: tuple[str, ...], reagent: str
 ) -> None:
     stained = ("P1 stained.fcs", CD40) if reagent == "CD40-isotype" else ("P1 stained.fcs", MEMORY)

@@ -172,7 +172,7 @@ def test_one_word_for_all_may_be_no_person() -> None:
     )
     alone = drafted([f"XK_{tube}.fcs" for tube in TUBES])
 
-    assert all(any("stands in the names of all files" in doubt for doubt in tube.doubts) for tube in wells.values())
+    assert all(any("is in the names of all files" in doubt for doubt in tube.doubts) for tube in wells.values())
     assert not any(tube.doubts for tube in alone.values())
 
 
@@ -180,7 +180,7 @@ def test_words_that_are_names_too_are_asked_about() -> None:
     """Aria and Aurora are cytometers and girls: left out of the sample's name, but never without a question."""
     tubes = drafted([f"Rossi {name} {tube}.fcs" for name, tube in zip(("Aria", "Aurora") * 3, TUBES, strict=False)])
 
-    assert all(any("stands in" in doubt for doubt in tube.doubts) for tube in tubes.values())
+    assert all(any("is in" in doubt for doubt in tube.doubts) for tube in tubes.values())
 
 
 def test_the_same_name_on_two_days_is_two_samples() -> None:
@@ -379,7 +379,7 @@ def test_the_table_of_words_is_sound() -> None:
     roles = {word.role for word, _ in table()}
     assert roles == {
         *("stimulation", "unclear", "duration", "negation", "after", "with", "reagent", "calibration", "marker", "dye"),
-        *("gate", "filler", "replicate", "copy", "run", "specimen", "kin", "control", "person"),
+        *("gate", "filler", "replicate", "copy", "run", "specimen", "relative", "control", "person"),
     }
     assert all(pattern.pattern == pattern.pattern.replace("  ", " ") for _, pattern in table())
 

@@ -142,7 +142,7 @@ def test_the_lock_is_exact_and_names_no_host() -> None:
         assert forbidden not in text, forbidden
 
 
-def test_the_version_is_said_once() -> None:
+def test_the_version_is_stated_once() -> None:
     """The package holds the version; the citation repeats it because its format must."""
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
 

@@ -1,4 +1,4 @@
-"""What a boundary was looked for in is told on the axis of its panel, each curve once."""
+"""The density that a boundary was searched in is shown on the axis of its panel, each curve once."""
 
 from __future__ import annotations
 

@@ -137,10 +137,10 @@ def _shift(root: Any, by: float) -> None:
     dimension.set(f"{gating}min", repr(float(dimension.get(f"{gating}min")) + by))
 
 
-def test_gates_that_hold_other_events_than_the_result_counts_are_told_and_not_exported(
+def test_gates_that_hold_other_events_than_the_result_counts_are_reported_and_not_exported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the analysis writes beside its result is compared with its counts; the result itself stands."""
+    """What the analysis writes next to its result is compared with its counts; the result itself stands."""
     whole = make_lab(tmp_path / "whole")
     whole.analyse()
     wrong = make_lab(tmp_path / "wrong")

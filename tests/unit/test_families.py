@@ -1,4 +1,4 @@
-"""Relatives side by side: what their calls say together, and that no call changes."""
+"""Relatives side by side: what their calls mean together, and that no call changes."""
 
 from __future__ import annotations
 

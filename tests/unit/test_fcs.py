@@ -53,7 +53,7 @@ def test_every_dialect_gives_back_what_was_written(dialect: str) -> None:
     np.testing.assert_array_equal(columns.highest, fcs.values().max(axis=0))
 
 
-def test_the_header_is_told_through_the_allow_list(tmp_path: Path) -> None:
+def test_the_header_is_read_through_the_allow_list(tmp_path: Path) -> None:
     path = tmp_path / "a.fcs"
     path.write_bytes(Fcs().bytes())
     header = read_header(path)
@@ -95,7 +95,7 @@ def test_the_digest_is_that_of_the_data_alone() -> None:
         ({"$P8N": "Clock"}, "no Time detector"),
     ],
 )
-def test_time_that_cannot_be_used_is_told(tmp_path: Path, keywords: dict[str, str | None], problem: str) -> None:
+def test_time_that_cannot_be_used_is_reported(tmp_path: Path, keywords: dict[str, str | None], problem: str) -> None:
     path = tmp_path / "a.fcs"
     path.write_bytes(Fcs(keywords=keywords).bytes())
     events = read_events(tube(path), {}, "file")
@@ -104,7 +104,7 @@ def test_time_that_cannot_be_used_is_told(tmp_path: Path, keywords: dict[str, st
 
 
 @pytest.mark.parametrize(("clock", "problem"), [(np.zeros(20), "constant"), (np.arange(20) % 7, "backwards 2 times")])
-def test_time_that_stands_or_wraps_is_told(tmp_path: Path, clock: np.ndarray, problem: str) -> None:
+def test_time_that_stands_or_wraps_is_reported(tmp_path: Path, clock: np.ndarray, problem: str) -> None:
     fcs = Fcs()
     values = fcs.values()
     values[:, -1] = clock
@@ -273,7 +273,7 @@ def test_padded_and_lower_case_keywords_and_latin_1_are_understood() -> None:
 
 
 def test_a_keyword_with_two_values_is_refused() -> None:
-    assert "$P5S stands twice" in refusal(Fcs(raw_text="$P5S|CD3|").bytes())
+    assert "$P5S is given twice" in refusal(Fcs(raw_text="$P5S|CD3|").bytes())
     assert stored(Fcs(raw_text="$P5S|CD154|").bytes()).shape == (20, 8)
 
 
@@ -295,7 +295,7 @@ def test_no_other_keyword_leaves_the_reader(tmp_path: Path) -> None:
     ("date", "month"),
     [("7-mar-2025", "2025-03"), ("2025-03-07", "2025-03"), ("07/03/2025", ""), ("2025-13-07", ""), ("", "")],
 )
-def test_dates_are_told_as_months(date: str, month: str) -> None:
+def test_dates_are_reported_as_months(date: str, month: str) -> None:
     assert parse_recording(memoryview(Fcs(keywords={"$DATE": date}).bytes()), "a").header.month == month
 
 

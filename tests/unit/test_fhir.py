@@ -109,7 +109,7 @@ def test_quantities_have_unit_interval_limit_and_flag() -> None:
     assert all(one["method"]["text"] and one["device"] and one["specimen"] for one in found.values())
 
 
-def test_a_fraction_is_told_in_percent_and_flagged_beyond_the_limit_of_detection() -> None:
+def test_a_fraction_is_reported_in_percent_and_flagged_beyond_the_limit_of_detection() -> None:
     plain = made.make_result(made.SCENARIOS["MOSAIC"])
     plain["reagents"]["CD154"] |= {"mutant_fraction": 0.45, "lod": 0.08}
     bundle = fhir_bundle(as_result(plain), DIGEST)

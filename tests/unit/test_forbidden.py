@@ -1,4 +1,4 @@
-"""What may never be said, in any text that the project shows: program, reports, pages, documents."""
+"""What may never be stated, in any text that the project shows: program, reports, pages, documents."""
 
 from __future__ import annotations
 

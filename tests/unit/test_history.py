@@ -85,7 +85,7 @@ def test_what_is_unchanged_is_not_read_again(
     assert {row["review"] for row in signed if row["run"] == "R1"} == {"accepted"}
 
 
-def test_a_run_that_is_archived_stays_and_one_that_was_moved_is_not_told_twice(plates: Path) -> None:
+def test_a_run_that_is_archived_stays_and_one_that_was_moved_is_not_counted_twice(plates: Path) -> None:
     """Twenty samples before, after the folder was renamed, and after it is gone."""
     _, first = history(plates)
     (plates / "one").rename(plates / "renamed")
@@ -95,7 +95,7 @@ def test_a_run_that_is_archived_stays_and_one_that_was_moved_is_not_told_twice(p
     assert len(history(plates)[1]) == 20
 
 
-def test_a_result_that_was_edited_or_is_of_no_sheet_is_left_out_and_told(
+def test_a_result_that_was_edited_or_is_of_no_sheet_is_left_out_and_reported(
     plates: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing is believed that does not prove itself."""
@@ -206,7 +206,7 @@ def test_the_page_holds_every_sample_and_nothing_that_could_end_its_data(tmp_pat
     assert not re.search(r"(?:src|href)=\"https?:", page)
 
 
-def test_data_that_two_samples_share_are_told(tmp_path: Path) -> None:
+def test_data_that_two_samples_share_are_reported(tmp_path: Path) -> None:
     """A file that was copied from plate to plate is found, whatever its name."""
     rows = [
         control(number, 0.1, data=[f"{number:016x}", "f" * 16] if number < 2 else ["a" * 16]) for number in range(4)

@@ -83,7 +83,7 @@ def test_of_many_copies_a_message_names_a_few(folder: Path) -> None:
         assert sum(f"{name} of" in message for name in names if name != file) == 5
 
 
-def test_the_same_path_and_what_cannot_be_read_are_not_told_here(folder: Path) -> None:
+def test_the_same_path_and_what_cannot_be_read_are_not_reported_here(folder: Path) -> None:
     (folder / "cut.fcs").write_bytes(Fcs().bytes()[:-1])
     samples = [sample(folder, "P01", "a.fcs", "cut.fcs"), sample(folder, "P02", "a.fcs", "none.fcs")]
     assert told(samples, {}) == []

@@ -41,7 +41,7 @@ def codes(told: dict[str, Any]) -> set[str]:
     return {problem["code"] for problem in told["problems"]}
 
 
-def test_a_sound_file_is_told_in_full(tmp_path: Path) -> None:
+def test_a_sound_file_is_reported_in_full(tmp_path: Path) -> None:
     fcs = Fcs()
     told = inspect(tmp_path, fcs.bytes())
     assert tuple(told) == FIELDS
@@ -134,7 +134,7 @@ def test_what_cannot_be_read_is_refused_by_the_rule_it_breaks(tmp_path: Path, co
         (Fcs(events=200).bytes(Fcs(events=200).data(Fcs(events=200).values() % 5)), "ALREADY_TRANSFORMED"),
     ],
 )
-def test_what_is_odd_is_read_and_told(tmp_path: Path, content: bytes, code: str) -> None:
+def test_what_is_odd_is_read_and_reported(tmp_path: Path, content: bytes, code: str) -> None:
     told = inspect(tmp_path, content)
     assert told["status"] == "ok"
     assert codes(told) == {code} | (
@@ -142,7 +142,7 @@ def test_what_is_odd_is_read_and_told(tmp_path: Path, content: bytes, code: str)
     )
 
 
-def test_a_matrix_by_channel_numbers_is_told_by_name(tmp_path: Path) -> None:
+def test_a_matrix_by_channel_numbers_is_reported_by_name(tmp_path: Path) -> None:
     numbered = SPILLOVER.replace("FITC-A,PE-A,APC-A,PerCP-A", "4,5,6,7")
     told = inspect(tmp_path, Fcs(keywords={"$SPILLOVER": numbered}).bytes())
     assert (told["spillover"], told["problems"]) == (["FITC-A", "PE-A", "APC-A", "PerCP-A"], [])
@@ -228,7 +228,7 @@ def test_labels_that_the_terminal_cannot_show_do_no_harm(tmp_path: Path) -> None
         assert "CD154 \\u03b1" in done.stdout
 
 
-def test_no_name_of_a_person_is_told(tmp_path: Path) -> None:
+def test_no_name_of_a_person_is_reported(tmp_path: Path) -> None:
     """Whatever keyword holds a name but the labels and the cytometer's, neither form tells it, refused or not."""
     secret = "Jane-Q-Patient"
     others = (

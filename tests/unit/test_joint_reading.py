@@ -1,4 +1,4 @@
-"""What several assays of one person say together: words beside the calls, never a call."""
+"""What several assays of one person mean together: words in addition to the calls, never a call."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def read(limits: SerumIgLimits = NONE, **case: Any) -> Any:
         ("FUNCTIONAL_DEFECT", "SWITCHED_LOW", "M", "no", ("concordant",), "CD40LG", "CD40LG"),
         ("ABSENT", "SWITCHED_NORMAL", "M", "no", ("discordant",), "CD40LG", "Repeat both"),
         ("REDUCED", "SWITCHED_LOW", "M", "no", ("reduced_few",), "CD40LG", "CVID"),
-        ("REDUCED", "SWITCHED_NORMAL", "M", "no", ("reduced_enough",), "CD40LG", "speaks against"),
+        ("REDUCED", "SWITCHED_NORMAL", "M", "no", ("reduced_enough",), "CD40LG", "argues against"),
         ("NORMAL", "SWITCHED_ABSENT", "M", "no", ("other_forms",), "AICDA", "Test CD40"),
         ("NORMAL", "SWITCHED_NORMAL", "M", "no", ("unlikely",), None, "not excluded"),
         ("MOSAIC", "SWITCHED_LOW", "F", "no", ("carrier_few",), "CD40LG", "unexpected"),
@@ -103,7 +103,7 @@ def test_normal_switching_speaks_against_nothing_in_infants_after_transplantatio
     ):
         found = read(cd154="REDUCED", memory="SWITCHED_NORMAL", **change)
         assert word in found.reading[0]
-    assert "speaks against" in read(cd154="REDUCED", memory="SWITCHED_NORMAL").reading[0]
+    assert "argues against" in read(cd154="REDUCED", memory="SWITCHED_NORMAL").reading[0]
 
 
 def test_serum_immunoglobulins_are_context() -> None:
@@ -112,7 +112,7 @@ def test_serum_immunoglobulins_are_context() -> None:
     assert "IgM 3 g/L (above 0.2 to 1.5)" in text and "IgG 1 g/L (below 2 to 10)" in text
     assert "pattern that the hyper-IgM syndromes share" in text
     low = " ".join(read(OWN, cd154="ABSENT", memory="SWITCHED_LOW", serum={"igm_g_l": 0.1}).reading)
-    assert "speaks against nothing" in low
+    assert "argues against nothing" in low
     assert "above 0.5 to 2.5" in " ".join(read(OWN, age_years=10.0, serum={"igm_g_l": 3.0}).reading)
     assert "no limits of the laboratory" in " ".join(read(serum=serum).reading)
     assert "age not known" in " ".join(read(OWN, age_years=None, serum=serum).reading)

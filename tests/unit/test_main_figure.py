@@ -149,7 +149,7 @@ def test_cells_of_few_places_are_dots_without_contours() -> None:
     assert picture[60, 60, 3] == 0
 
 
-def test_both_readouts_are_beside_each_other(mosaic: Person, control: Person) -> None:
+def test_both_readouts_are_next_to_each_other(mosaic: Person, control: Person) -> None:
     for reagent, other in (("CD154", "CD40-Ig"), ("CD40-Ig", "CD154")):
         above, below = shown(mosaic, control, reagent).histograms
         assert [panel.axes.texts[0].get_text().split()[0] for panel in (above, below)] == [reagent, other]

@@ -111,7 +111,7 @@ def test_controls_like_one_another_have_not_moved() -> None:
     assert moved_controls(controls(1.0)) == moved_controls([]) == []
 
 
-def test_the_control_that_moved_is_named_and_not_those_beside_it() -> None:
+def test_the_control_that_moved_is_named_and_not_its_neighbours() -> None:
     found = moved_controls(controls(1.0, 1.1, 0.45, 0.06))
 
     assert {one.control for one in found} == {"C02", "C03"}

@@ -55,7 +55,7 @@ RIGHT: list[tuple[str, set[str], set[str]]] = [
 def mechanism(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[dict[str, Any], set[str], set[str]]:
-    """Return the result of a mechanism's sample beside its control, and what is right."""
+    """Return the result of a mechanism's sample with its control, and what is right."""
     name, calls, reasons = request.param
     cohort, parameters = named(name)
     write_cohort(tmp_path, SEED, cohort=cohort, parameters=parameters)

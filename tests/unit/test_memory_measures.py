@@ -56,7 +56,7 @@ def test_none_seen_is_not_none(tmp_path: Path) -> None:
 
 
 def test_hardly_any_b_cells_are_counted_and_not_lost(tmp_path: Path) -> None:
-    """Where 0.1 % of the lymphocytes are B cells, that is what is told, not a failure."""
+    """Where 0.1 % of the lymphocytes are B cells, that is what is reported, not a failure."""
     found = of(replace(USUAL, b_percent=0.1, b_events=0, events=8000), tmp_path)
     assert found.b_cells.percent is not None and found.b_cells.percent < 0.6
     assert found.lymphocytes > 2000

@@ -18,7 +18,7 @@ from helpers.exports import multiqc_rows
 
 
 def result(sample: str, call: str, role: str = "test", run: str = "R1", **reagents: dict[str, float]) -> Result:
-    """Return what MultiQC is told of, of one result."""
+    """Return what MultiQC receives for one result."""
     return whole_result(
         {
             "sample": sample,

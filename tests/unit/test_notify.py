@@ -98,7 +98,7 @@ def test_a_webhook_gets_counts(site: Site) -> None:
     }
 
 
-def test_only_what_is_asked_for_is_told(site: Site, tmp_path: Path) -> None:
+def test_only_what_is_asked_for_is_reported(site: Site, tmp_path: Path) -> None:
     settings = {
         "when": ["failure"],
         "webhook": {"url": site.url()},
@@ -111,7 +111,7 @@ def test_only_what_is_asked_for_is_told(site: Site, tmp_path: Path) -> None:
     assert site.got == [] and not (tmp_path / "mail").exists()
 
 
-def test_what_cannot_be_sent_is_said_without_address_or_secret(site: Site, tmp_path: Path) -> None:
+def test_what_cannot_be_sent_is_reported_without_address_or_secret(site: Site, tmp_path: Path) -> None:
     """A program that fails or is not there, a webhook that refuses, leads elsewhere or is not there."""
     site.answer = 302
     mail = {"to": ["flow@example.org"], "sendmail": sendmail(tmp_path, code=75)}
@@ -151,7 +151,7 @@ def test_what_cannot_be_sent_is_said_without_address_or_secret(site: Site, tmp_p
         ("{e_mail: {to: [a@b]}}", "notify.e_mail"),
     ],
 )
-def test_a_mistake_in_the_configuration_is_told(
+def test_a_mistake_in_the_configuration_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, place: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

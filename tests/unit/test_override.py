@@ -158,7 +158,7 @@ def test_gates_of_one_tube_and_shapes_in_two_dimensions(lab: Lab, capsys: pytest
     assert "becomes its bounding rectangle" in capsys.readouterr().err
 
 
-def test_what_cannot_be_taken_is_told(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_taken_is_reported(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     def change(root: Any) -> None:
         for shape in shapes(root, "CD3+", STIMULATED):
             dimension = shape[0]

@@ -93,14 +93,14 @@ def test_results_have_a_flag_and_a_reference() -> None:
     assert [row["flag_word"] for row in few] == ["not assessed", "not assessed", "normal", "normal", "LOW"]
 
 
-def test_a_mosaic_is_never_told_as_present_alone() -> None:
+def test_a_mosaic_is_never_reported_as_present_alone() -> None:
     rows = results_table(result_of(made.SCENARIOS["MOSAIC"]), [CONTROL])
     assert rows[0]["word"] == "Two populations"
     assert rows[0]["flag"] == "abnormal"
     assert any(row["name"] == "CD154 negative, corrected" and row["flag"] == "abnormal" for row in rows)
 
 
-def test_a_control_is_told_by_its_own_checks() -> None:
+def test_a_control_is_judged_by_its_own_checks() -> None:
     rows = results_table(CONTROL, [])
     assert [row["word"] for row in rows[:2]] == ["Present", "Present"]
     failed = guard("CONTROL_FAILED", 40.0, 75.0, reagent="CD154", fired=True)
@@ -108,7 +108,7 @@ def test_a_control_is_told_by_its_own_checks() -> None:
     assert [row["word"] for row in rows[:2]] == ["Not assessable", "Present"]
 
 
-def test_odds_are_told_as_readers_say_them_and_the_telling_measure_first() -> None:
+def test_odds_are_worded_as_readers_say_them_and_the_most_informative_measure_first() -> None:
     odds = condition("absent_odds", 64.5, ">=", 4.605170186)
     found = decided_by(result_of(made.SCENARIOS["ABSENT"], rules=[rule("ABSENT", odds)]))
     assert found is not None
@@ -134,7 +134,7 @@ def test_the_nearest_limit_is_so_in_parts_of_the_way_to_the_best() -> None:
     assert found.percent == pytest.approx(7.5)
 
 
-def test_what_decided_is_not_told_twice_and_settings_have_no_margin() -> None:
+def test_what_decided_is_not_counted_twice_and_settings_have_no_margin() -> None:
     guards = [guard("GAIN_MISMATCH", 1.0, 0.99, unit="x"), guard("HIGH_BACKGROUND", 0.49, 0.5, effect="soft")]
     rules = [rule("NORMAL", condition("normal_odds", 4.61, ">=", 4.605), condition("level", 0.9, ">=", 0.5))]
     result = result_of(made.SCENARIOS["NORMAL"], guards=guards, rules=rules)

@@ -145,7 +145,7 @@ def test_the_area_of_a_marker_is_taken_before_height_and_width() -> None:
     assert find(heights)["CD3"] == "APC-H"
 
 
-def test_everything_missing_or_ambiguous_is_told_at_once() -> None:
+def test_everything_missing_or_ambiguous_is_reported_at_once() -> None:
     message = refusal({"FITC-A": "CD8a", "BV650-A": "CD8b", "PE-A": "CD154"}, "FSC-A")
     for part in ("CD8: ambiguous, FITC-A or BV650-A", "CD3: no detector", "CD69: no detector", "PE-A (CD154)", "FSC-A"):
         assert part in message

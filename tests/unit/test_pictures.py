@@ -156,7 +156,7 @@ def test_the_outline_goes_round_most_cells() -> None:
     assert (y.min(), y.max()) == (pytest.approx(80 / 128, abs=0.03), pytest.approx(100 / 128, abs=0.03))
 
 
-def test_every_panel_is_told_its_own_picture() -> None:
+def test_every_panel_gets_its_own_picture() -> None:
     first, second = drawn((counts((3, 7, 5)), None), (np.ones((128, 128), dtype=np.uint32), None))
 
     assert np.argwhere((first != 255).any(axis=2)).tolist() == [[3, 7]]

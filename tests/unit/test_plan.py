@@ -166,7 +166,10 @@ def test_a_change_touches_only_its_samples(
         ({"samples": ("30 C02", "30 C09")}, ("samples.tsv", 5, "control", "there is no sample 'C09'.")),
         ({"samples": ("30 C02", "30 P01")}, ("samples.tsv", 5, "control", "'P01' has the role test.")),
         ({"samples": ("30 C02", "30 P02")}, ("samples.tsv", 5, "control", "a sample cannot be its own control.")),
-        ({"samples": ("30 C02", "30 C03")}, ("samples.tsv", 5, "control", "'C03' is of run 'R2', this sample of run")),
+        (
+            {"samples": ("30 C02", "30 C03")},
+            ("samples.tsv", 5, "control", "'C03' belongs to run 'R2', this sample to run"),
+        ),
         ({"tubes": ("P03 P03", "P99 P03")}, ("tubes.tsv", 12, "sample", "there is no sample 'P99'.")),
         ({"tubes": ("FMO old", "FMO new")}, ("tubes.tsv", 5, "panel", "there is no panel 'new'.")),
         ({"overrides": ("P01 P01_u", "P09 P01_u")}, ("overrides.tsv", 2, "sample", "there is no sample 'P09'.")),
@@ -186,10 +189,10 @@ def test_a_change_touches_only_its_samples(
         ({"config": ("fcs_dir: fcs", "fcs_dir: csf")}, ("config.yaml", 4, "fcs_dir", "there is no folder 'csf'.")),
     ],
 )
-def test_a_contradiction_is_told_where_it_is(
+def test_a_contradiction_is_reported_where_it_is(
     planner: Planner, change: dict[str, tuple[str, str]], told: tuple[str, int, str, str]
 ) -> None:
-    """What one sheet says against another stops everything, and is told at its place."""
+    """What one sheet says against another stops everything, and is reported at its place."""
     with pytest.raises(InputsError) as caught:
         planner(**change)
 
@@ -210,7 +213,7 @@ def test_boundaries_must_not_cross(planner: Planner) -> None:
         )
 
 
-def test_everything_is_told_at_once(planner: Planner) -> None:
+def test_everything_is_reported_at_once(planner: Planner) -> None:
     """Problems of the configuration and of each sheet come together; a bad row is not reported as missing elsewhere."""
     with pytest.raises(InputsError) as caught:
         planner(
@@ -268,7 +271,7 @@ def test_a_copy_under_another_name_refuses_both_tubes(planner: Planner) -> None:
 
 
 def test_of_many_copies_a_message_names_a_few(planner: Planner) -> None:
-    """Ten tubes of the same bytes are all refused; none of them tells of all the others."""
+    """Ten tubes of the same bytes are all refused; none of them reports all the others."""
     names = ("C01_s", "C01_u", "C02_s", "P01_f", "P01_g", "P01_s2", "P01_s1", "P02_s", "C03_s", "P03_s")
     for name in names:
         Path(f"fcs/{name}.fcs").write_bytes(b"one" * 3000)
@@ -299,7 +302,7 @@ def test_other_repeats_within_a_sample_are_refused(planner: Planner, repeat: tup
 
 
 def test_warnings_stop_nothing(planner: Planner) -> None:
-    """A run without a control and a sample without tubes are told, and the plan is made."""
+    """A run without a control and a sample without tubes are reported, and the plan is made."""
     plan = planner(samples=("P03 R2", "P03 R9"), tubes=("P02 P02_s.fcs", "P01 P02_s.fcs"))
     told = {(p.code, p.sample, p.message) for p in plan.warnings}
 
@@ -309,7 +312,7 @@ def test_warnings_stop_nothing(planner: Planner) -> None:
     assert {p.severity for p in plan.warnings} == {"warning"}
 
 
-def test_an_empty_sheet_of_samples_is_told(planner: Planner) -> None:
+def test_an_empty_sheet_of_samples_is_reported(planner: Planner) -> None:
     """A cohort of nobody is a mistake."""
     with pytest.raises(InputsError, match="the sheet names no sample"):
         planner(samples=(SHEETS["samples"].partition("\n")[2], ""))

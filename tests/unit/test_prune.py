@@ -34,7 +34,7 @@ def sign(directory: Path, state: str) -> None:
     summary.write_text(summary.read_text(encoding="utf-8").replace("unsigned", state), encoding="utf-8")
 
 
-def test_nothing_is_deleted_without_being_told(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_deleted_without_being_reported(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The list names every sample with kinds and sizes."""
     before = files(finished)
     assert main(["prune", str(finished / "results"), "--unsigned"]) == 0

@@ -85,7 +85,7 @@ def test_failed_controls_are_left_out_and_counted() -> None:
     assert content["collected"] == {"results": 9, "controls": 8, "used": 6, "failed": 2, "few": True}
     assert [(one["sample"], one["why"]) for one in content["excluded"]] == [
         ("C01", "Control C01: too dim."),
-        ("C02", "It is called MOSAIC beside the run's other controls."),
+        ("C02", "It is called MOSAIC when compared with the run's other controls."),
     ]
     assert "P01" not in json.dumps(content)
     lines = list(summary_lines(as_reference(content), 20))

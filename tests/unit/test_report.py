@@ -167,7 +167,7 @@ def test_every_drawing_has_an_alternative_text(name: str, reports: dict[str, str
     assert all(drawing["role"] == "img" and len(drawing["aria-label"] or "") > 40 for drawing in drawings)
 
 
-def test_acquisition_in_time_is_told_in_words(reports: dict[str, str]) -> None:
+def test_acquisition_in_time_is_reported_in_words(reports: dict[str, str]) -> None:
     """What was cut and why, what drifts, where time is missing, and the call without the cut."""
     text = Page(reports["NORMAL"]).text
 
@@ -222,7 +222,7 @@ def test_a_sample_without_a_readable_tube_still_has_a_report(reports: dict[str, 
 
     assert page.all("image") == []
     assert page.text.count("Refused (FILE_INTEGRITY)") == 5
-    assert "There is no control to draw beside it." in page.text
+    assert "There is no control to compare it with." in page.text
     assert "Nothing could be measured" in page.text
     assert "No tube could be read." in page.text
 
@@ -231,7 +231,7 @@ def test_a_gate_that_could_not_be_drawn_says_why(reports: dict[str, str]) -> Non
     assert "Not drawn: no viability dye in this tube" in Page(reports["MOSAIC"]).text
 
 
-def test_a_gate_set_by_hand_is_told_apart_with_who_and_why(reports: dict[str, str]) -> None:
+def test_a_gate_set_by_hand_is_distinguished_with_who_and_why(reports: dict[str, str]) -> None:
     text = Page(reports["ABSENT"]).text
 
     assert text.count("set by hand") >= 6

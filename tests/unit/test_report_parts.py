@@ -35,7 +35,7 @@ def test_numbers_have_a_unit_and_sensible_digits(measure: str, value: float | No
     assert format_measure(measure, value) == text
 
 
-def test_a_number_is_told_from_its_limit() -> None:
+def test_a_number_is_distinguished_from_its_limit() -> None:
     assert format_against("level", 0.4996, 0.5) == "0.4996"
     assert format_against("positive_fraction", 0.6999, 0.7) == "69.99\u202f%"
     assert format_against("level", 0.43, 0.5) == "0.43"

@@ -142,7 +142,7 @@ def test_only_who_may_sign_second_does(folder: Folder) -> None:
     assert (state(by_anna, after).state, state(by_anna, after).second) == ("pending", "may_not")
 
 
-def test_names_that_differ_are_told_apart_and_spellings_are_not() -> None:
+def test_names_that_differ_are_distinguished_and_spellings_are_not() -> None:
     different = ["Anna Smith", "Anna Smythe", "A. Smith", "Мария Иванова", "Марина Иванова", "Ärzt", "Dr. Med"]
     assert same_people(different) == []
     assert same_people(["M. Müller", "Dr. m muller", "X"]) == [("M. Müller", "Dr. m muller")]

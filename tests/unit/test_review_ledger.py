@@ -124,7 +124,7 @@ def test_deleting_a_disagreement_does_not_settle_it(tmp_path: Path) -> None:
     one.unlink()
     assert state(tmp_path).state == "stale"
 
-    # Who signs the report that tells of the loss has seen it.
+    # Who signs the report that states the loss has seen it.
     told = state(tmp_path)
     sign(tmp_path, "three.json", two, reviewer="Berta Kern", missing=list(told.missing))
     take_up(str(tmp_path), SAMPLES, NOW)
@@ -144,7 +144,7 @@ def test_a_doubled_or_renamed_file_is_one_signature(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("edit", ["line away", "value", "no line"])
-def test_an_edited_ledger_is_told(edit: str, tmp_path: Path) -> None:
+def test_an_edited_ledger_is_reported(edit: str, tmp_path: Path) -> None:
     sign(tmp_path, "one.json")
     take_up(str(tmp_path), SAMPLES, NOW)
     sign(tmp_path, "two.json", sample="P02")
@@ -168,7 +168,7 @@ def test_a_line_that_was_cut_is_written_again(tmp_path: Path) -> None:
     assert (tmp_path / LEDGER).read_bytes() == whole
 
 
-def test_a_ledger_that_cannot_be_written_is_told_and_stops_nothing(tmp_path: Path) -> None:
+def test_a_ledger_that_cannot_be_written_is_reported_and_stops_nothing(tmp_path: Path) -> None:
     sign(tmp_path, "one.json")
     (tmp_path / LEDGER).mkdir()
 

@@ -92,7 +92,7 @@ FAULTY: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("name", FAULTY)
-def test_a_faulty_review_is_told_and_not_used(name: str, tmp_path: Path) -> None:
+def test_a_faulty_review_is_reported_and_not_used(name: str, tmp_path: Path) -> None:
     review, key = FAULTY[name]
     path = write_review(tmp_path, "r.json", review)
 
@@ -121,7 +121,7 @@ def test_a_faulty_review_is_told_and_not_used(name: str, tmp_path: Path) -> None
     ],
     ids=["empty", "cut", "deep", "bytes", "nan", "twice", "half letter", "null", "long number", "large"],
 )
-def test_a_file_that_is_no_review_is_told_without_a_traceback(content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_no_review_is_reported_without_a_traceback(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "r.json"
     path.write_bytes(content)
 
@@ -138,7 +138,7 @@ def test_a_file_that_is_no_review_is_told_without_a_traceback(content: bytes, tm
         max_leaves=8,
     )
 )
-def test_any_json_is_read_or_told(value: Any) -> None:
+def test_any_json_is_read_or_reported(value: Any) -> None:
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory() as folder:
@@ -148,7 +148,7 @@ def test_any_json_is_read_or_told(value: Any) -> None:
     assert not found.reviews and found.problems
 
 
-def test_every_problem_of_the_folder_is_told_at_once(tmp_path: Path) -> None:
+def test_every_problem_of_the_folder_is_reported_at_once(tmp_path: Path) -> None:
     write_review(tmp_path, "a.json", make_review())
     write_review(tmp_path, "b.json", make_review(sample="P77"))
     write_review(tmp_path, "c.json", make_review(reviewer="", decision="sign"))
@@ -191,20 +191,20 @@ def test_without_reviews_a_sample_is_unsigned(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("call", ["NORMAL", "REDUCED", "MOSAIC", "INDETERMINATE"])
-def test_one_signature_accepts_a_call_that_is_not_grave(call: str, tmp_path: Path) -> None:
+def test_one_signature_accepts_a_call_that_needs_no_second(call: str, tmp_path: Path) -> None:
     state = state_of(tmp_path, make_review(automatic_call=call), call=call)
 
     assert (state.state, state.reviewed_call) == ("accepted", call)
 
 
 @pytest.mark.parametrize("call", ["ABSENT", "FUNCTIONAL_DEFECT"])
-def test_a_grave_call_waits_for_another_person(call: str, tmp_path: Path) -> None:
+def test_an_abnormal_call_waits_for_another_person(call: str, tmp_path: Path) -> None:
     first = make_review(automatic_call=call)
     again = {**first, "reviewer": "a smith", "signed_at": "2026-01-05T11:00:00Z"}
 
     assert state_of(tmp_path / "1", first, call=call).state == "pending"
     pending = state_of(tmp_path / "2", first, again, call=call)
-    assert (pending.state, pending.reviewed_call, pending.second) == ("pending", "", "grave")
+    assert (pending.state, pending.reviewed_call, pending.second) == ("pending", "", "abnormal")
     signed = state_of(tmp_path / "3", first, again, {**first, **BY_B}, call=call)
     assert (signed.state, signed.reviewed_call) == ("accepted", call)
     assert [review.reviewer for review in signed.signatures] == ["a smith", "Berta Kern"]

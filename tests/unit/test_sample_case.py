@@ -39,7 +39,7 @@ def test_titrations_of_recorded_cells_are_called() -> None:
 
 @pytest.mark.parametrize(("dim", "seed"), [(0.1, 2), (0.25, 3), (0.25, 4), (0.4, 5)])
 def test_a_dim_continuum_of_healthy_people_is_no_residual_allele(dim: float, seed: int) -> None:
-    """Broad, skewed light with dim cells that no law fits: beside a control of half the level more of them show."""
+    """Broad, skewed light with dim cells that no law fits: with a control of half the level more of them show."""
     random = np.random.default_rng((8, seed))
 
     def cells(count: int, times: float) -> NDArray[np.float64]:

@@ -119,7 +119,7 @@ def test_steps_are_limited_within_a_submission_and_not_on_one_machine() -> None:
         assert workflow.resources == expected
 
 
-def test_code_beside_the_data_does_not_run_in_submissions(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_next_to_the_data_does_not_run_in_submissions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Python would look for modules in the working directory first; a site that has decided otherwise is heard."""
     for said, expected in ((None, "1"), ("", "")):
         monkeypatch.delenv(SAFE_PATH) if said is None else monkeypatch.setenv(SAFE_PATH, said)
@@ -170,7 +170,7 @@ def test_within_a_submission_all_is_one_group() -> None:
 
 
 def test_dates_alone_are_not_enough(capsys: pytest.CaptureFixture[str]) -> None:
-    """A profile that looks at nothing else is told so; what Snakemake looks at by itself is left as it is."""
+    """A profile that looks at nothing else is reported; what Snakemake looks at by itself is left as it is."""
     settings = SimpleNamespace(target_jobs=(), rerun_triggers=frozenset({RerunTrigger.MTIME}))
 
     settle(running(dag_settings=settings))

@@ -1,4 +1,4 @@
-"""Reading a sheet: what is understood, and what is told when it is not."""
+"""Reading a sheet: what is understood, and what is reported when it is not."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_what_spreadsheets_write_is_read(data: str | bytes) -> None:
         ),
     ],
 )
-def test_a_problem_is_told_where_it_is(data: str | bytes, expected: str) -> None:
+def test_a_problem_is_reported_where_it_is(data: str | bytes, expected: str) -> None:
     """Each problem comes once, with its line and column, what was found, what was expected and a remedy."""
     (problem,) = told(data)
 
@@ -132,7 +132,7 @@ def test_folders_and_blanks_are_allowed(fcs: str) -> None:
     assert told(f"sample\tfcs\tstimulation\treagent\nP01\t{fcs}\tstimulated\tCD154\n", TUBES) == []
 
 
-def test_every_problem_of_a_sheet_is_told() -> None:
+def test_every_problem_of_a_sheet_is_reported() -> None:
     """One bad cell does not hide the next, and each row remains to be compared with other sheets."""
     header = "sample\ttube\tgate\tvalue\tby\treason\n"
     sheet, problems = parse(header + "P01\t\tcd3\tx\t\t\nP 2\t\tcd3_low\t1\tAB\tdim\n", OVERRIDES)

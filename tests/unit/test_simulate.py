@@ -339,7 +339,7 @@ def test_clog() -> None:
 
 
 def test_faults_between_tubes(tmp_path: Path) -> None:
-    """Swapped, copied, foreign and missing files; the truth is told of what the file holds."""
+    """Swapped, copied, foreign and missing files; the truth is reported for what the file holds."""
     cohort = (
         replace(SMALL, sample="swap", faults=(Fault("swap_stimulation"),)),
         replace(SMALL, sample="copy", faults=(Fault("duplicate", stimulation="unstimulated"),)),
@@ -402,7 +402,7 @@ def test_level_and_skew() -> None:
 
 
 def test_every_scenario_can_be_written(tmp_path: Path) -> None:
-    """Every acceptance scenario, and a failed control, can be written beside a healthy control."""
+    """Every acceptance scenario, and a failed control, can be written with a healthy control."""
     small = [replace(s, events=min(s.events, 300), background_events=100, unstimulated_events=100) for s in SCENARIOS]
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
@@ -466,6 +466,6 @@ def test_replicates_differ_and_are_named() -> None:
 
 
 def test_unknown_fault_is_refused() -> None:
-    """A misspelt fault is told, with the ones there are."""
+    """A misspelt fault is reported, with the ones there are."""
     with pytest.raises(ValueError, match="no fault 'clogg'"):
         Fault("clogg")

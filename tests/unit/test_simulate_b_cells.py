@@ -233,7 +233,7 @@ def test_plasma_left_in_takes_the_stain() -> None:
         assert medians[1] / medians[0] == pytest.approx(left, abs=0.03)
 
 
-def test_t_cells_with_b_cells_are_told_and_counted() -> None:
+def test_t_cells_with_b_cells_are_reported_and_counted() -> None:
     """T cells that hold a B cell are as many as asked of the B cells, CD3+ CD19+, and no B cells in the truth."""
     sample = replace(EXACT, t_b_doublets=0.03)
     tube = simulate_b_tube(sample, "memory", SEED)

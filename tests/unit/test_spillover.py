@@ -158,7 +158,7 @@ def test_numbers_are_those_of_the_standard_not_of_python() -> None:
     assert "8 numbers in 9 cells" in refusal({"$SPILLOVER": SOUND.replace("0.2", "0_2")})
 
 
-def test_no_text_of_a_keyword_but_the_files_own_detectors_is_told() -> None:
+def test_no_text_of_a_keyword_but_the_files_own_detectors_is_reported() -> None:
     assert "Jane-Doe" not in refusal({"$SPILLOVER": SOUND.replace("APC-A", "Jane-Doe")})
 
 

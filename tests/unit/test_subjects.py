@@ -48,7 +48,7 @@ def test_the_calls_of_all_assays_are_read_together_and_each_stands() -> None:
     assert "CD40LG" in told
     for word in ("Absent", "Switched memory absent", "CD40 present"):
         assert f">{word}</span>" in told
-    assert "own call stands" in told
+    assert "own call holds" in told
 
 
 def test_a_reading_rests_on_the_last_sample_of_each_assay_and_names_it() -> None:

@@ -15,7 +15,7 @@ from cd40l_flow.decision.case import Difference, TubeCheck
 from cd40l_flow.decision.compensation_check import slopes
 from cd40l_flow.decision.fingerprints import differences
 from cd40l_flow.decision.tube_checks import check_tubes, largest_change
-from cd40l_flow.fcs.panel import lent_detectors
+from cd40l_flow.fcs.panel import borrowed_detectors
 from cd40l_flow.fcs.reader import read_events
 from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.gating.strategy import gate
@@ -47,7 +47,7 @@ def gated(
             directory = folder / "other"
             write_cohort(directory, 77, cohort=(scenario,), parameters=(others or {})[number])
         tube = Tube(name, str(directory / "fcs" / name), stimulation, reagent)
-        events.append(read_events(tube, chosen, spillover, lent_detectors(reagent, known)))
+        events.append(read_events(tube, chosen, spillover, borrowed_detectors(reagent, known)))
         known.setdefault(reagent, events[-1].markers)
     scales = choose_scales(events, LIMITS.scale, "test")
     sample = Sample("S1", "R1", "test", "M", tuple(one.tube for one in events))
@@ -132,7 +132,7 @@ def test_exchanged_labels_of_cd3_and_cd8_are_found(cd8_t: float, tmp_path: Path)
 @pytest.mark.parametrize("t_cells", [0.006, 0.02, 0.045])
 @pytest.mark.parametrize("nk_cd8_dim", [0.2, 0.6])
 def test_few_t_cells_are_no_exchange_of_labels(t_cells: float, nk_cd8_dim: float, tmp_path: Path) -> None:
-    """With 2 to 12 % T cells most CD8+ cells are NK cells, CD8-dim; a true exchange is told all the same."""
+    """With 2 to 12 % T cells most CD8+ cells are NK cells, CD8-dim; a true exchange is reported all the same."""
     few = replace(SIZE, t_cells=t_cells, events=12_000, background_events=12_000, unstimulated_events=12_000)
     everyone = dict.fromkeys(range(3), replace(USUAL, nk_cd8_dim=nk_cd8_dim))
 

@@ -32,7 +32,7 @@ def _told(sets: dict[str, tuple[str, ...]], *, function: bool = True) -> list[st
     return [problem.message for problem in tube_set_problems(config, samples, lines)]
 
 
-def test_samples_of_one_set_are_told_in_one_line() -> None:
+def test_samples_of_one_set_are_reported_in_one_line() -> None:
     """Two tubes: CD154 can be called, CD40-Ig is not tested; the whole set beside them is not spoken of."""
     told = _told({"P01": TWO, "P02": TWO, "P03": WHOLE})
     assert len(told) == 1

@@ -117,7 +117,7 @@ def test_a_sample_whose_quality_control_failed_has_no_numbers_and_is_named(tmp_p
     good = [observation(f"P{one}", subject=f"S{one % 2}") for one in range(8)]
     bad = observation("X", failed=True, values={}, call="INDETERMINATE", genotype="wild type")
     page = render_validation(list(by_name([*good, bad]).values()), [*good, bad], [])
-    assert "Not measured with, for their quality control failed: X (R1)" in page
+    assert "Left out, because their quality control failed: X (R1)" in page
     agreement = by_name([*good, bad])["agreement"]
     assert "1 INDETERMINATE" in " ".join(agreement.remarks)
 
@@ -221,7 +221,7 @@ def test_the_same_files_twice_are_no_repeat(
 
 
 @pytest.mark.parametrize("options", [["--out", "file.pdf"], ["--out", "file.html", "--allowed", "0"]])
-def test_mistakes_in_options_are_told(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_in_options_are_reported(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Without a traceback, with what is expected."""
     assert main(["validate", "results", *options]) == 2
     told = capsys.readouterr().err

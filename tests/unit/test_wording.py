@@ -1,4 +1,4 @@
-"""What is said of every call, to whom, and what is said of nobody."""
+"""What is stated about every call, to whom, and what is never stated."""
 
 from __future__ import annotations
 

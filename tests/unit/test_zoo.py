@@ -60,7 +60,7 @@ def test_every_answer_is_one_line_of_json_and_a_table(inspected: dict[str, Inspe
         assert found.file in as_text(found)
 
 
-def test_what_the_files_are_known_for_is_told(inspected: dict[str, Inspection]) -> None:
+def test_what_the_files_are_known_for_is_reported(inspected: dict[str, Inspection]) -> None:
     codes = {name: {note.code for note in found.notes} for name, found in inspected.items()}
     assert "DATASETS" in codes["2b450e_int-multiple_datasets.fcs"]
     assert inspected["2b450e_int-multiple_datasets.fcs"].datasets == 2

@@ -79,7 +79,7 @@ def test_another_workflow_uses_the_results(other: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "told"),
     [
-        ("config", "is not what stands in config/other.yaml"),
+        ("config", "differs from config/other.yaml"),
         (
             '{"configfile": "config/cd40l.yaml"}\n    prefix: "elsewhere"',
             "prefix: and replace_prefix: are not supported",
@@ -89,7 +89,7 @@ def test_another_workflow_uses_the_results(other: Path) -> None:
     ids=["of_the_other_workflow", "prefix", "missing"],
 )
 def test_a_module_that_would_read_something_else_is_refused(other: Path, config: str, told: str) -> None:
-    """Values that the commands would not see, and places where they would not write, are told before anything runs."""
+    """Values that commands would not see, and places where they would not write, are reported before anything runs."""
     if config == "config":
         other.joinpath("config/other.yaml").write_text("out: calls.tsv\nsamples: elsewhere.tsv\n")
         other.joinpath("Snakefile").write_text(OTHER)

@@ -91,7 +91,7 @@ def test_what_is_missing_is_named_with_the_command_that_installs_it(
     assert not (directory / "results").exists()
 
 
-def test_an_environment_that_is_not_active_is_told_before_anything_runs(tmp_path: Path) -> None:
+def test_an_environment_that_is_not_active_is_reported_before_anything_runs(tmp_path: Path) -> None:
     """Snakemake by its path, its environment not on the PATH: the rules would not find their command."""
     directory = make_cohort(tmp_path / "lab", ["C01"])
     where = ("--snakefile", str(ROOT / "Snakefile"), "--configfile", "config/config.yaml")

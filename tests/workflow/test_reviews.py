@@ -73,7 +73,7 @@ def test_a_repeat_of_the_control_takes_back_what_its_patients_were_signed_for(
     assert jobs(workflow(cohort, "--dry-run")) == set()
 
 
-def test_a_malformed_review_stops_nothing_and_is_told_everywhere(
+def test_a_malformed_review_stops_nothing_and_is_reported_everywhere(
     demo_results: Path, workflow: Run, tmp_path: Path
 ) -> None:
     cohort = copy_of(demo_results, tmp_path / "cohort")

@@ -1,4 +1,4 @@
-"""The end of a run: its record agrees with what lies there, its last lines say what came of it, and people are told."""
+"""The end of a run: its record agrees with the files, its last lines state the outcome, and people are notified."""
 
 from __future__ import annotations
 

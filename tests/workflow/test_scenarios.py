@@ -242,8 +242,8 @@ def test_pitfall(scenario: Scenario, words: str, pitfalls: Run) -> None:
         assert "carrier status" not in said
 
 
-def test_the_limits_of_the_laboratory_are_used_and_told(tmp_path: Path) -> None:
-    """A wider spread of the healthy makes wider limits; a lot its controls never saw is told beside the call."""
+def test_the_limits_of_the_laboratory_are_used_and_reported(tmp_path: Path) -> None:
+    """A wider spread of the healthy makes wider limits; a lot its controls never saw is reported with the call."""
     run = Run(tmp_path, [healthy_control()], [Scenario("healthy"), PATIENTS["carrier"]], 0.5)
     plain = run.result("healthy")
     cytometer = plain["tubes"][0]["cytometer"]
@@ -308,7 +308,7 @@ def test_laboratories_with_fewer_tubes_get_what_their_tubes_tell(name: str, tmp_
         told = mine["negative_fraction"]
         assert told is None or abs(told - negative) < 0.03
         assert (told is None) == (mine["mutant_fraction"] is None)
-        # Where the cells expressing are plain, the fraction is told.
+        # Where the cells expressing are plain, the fraction is reported.
         assert who == "lost" or told is not None
 
 

@@ -155,7 +155,7 @@ def test_snakefile_of_the_root_makes_everything(demo_copy: Path, workflow: Run, 
     assert process.returncode == 0, process.stderr
     told = process.stdout + process.stderr
     assert "rule all:" in told
-    # Jobs of one group are told with an indent.
+    # Jobs of one group are reported with an indent.
     for rule in ("analyse", "report_sample"):
         assert len(re.findall(rf"^\s*rule {rule}:", told, re.MULTILINE)) == 10
 
@@ -190,7 +190,7 @@ def expect_every_mistake(told: str) -> None:
     assert "Traceback" not in told
 
 
-def test_mistakes_in_the_sheets_are_told_all_at_once(mistaken: Path, workflow: Run) -> None:
+def test_mistakes_in_the_sheets_are_reported_all_at_once(mistaken: Path, workflow: Run) -> None:
     process = workflow(mistaken)
 
     assert process.returncode != 0
@@ -206,7 +206,7 @@ def test_the_workflow_writes_the_mistakes_too(mistaken: Path, workflow: Run) -> 
     assert {problem["severity"] for problem in told} == {"fatal"}
 
 
-def test_values_beside_the_configuration_file_are_refused(demo_copy: Path, workflow: Run) -> None:
+def test_values_apart_from_the_configuration_file_are_refused(demo_copy: Path, workflow: Run) -> None:
     process = workflow(demo_copy, "--config", "require_function=false", "--dry-run")
 
     assert process.returncode != 0

@@ -36,7 +36,7 @@ if AS_MODULE:
     CONFIG_FILE = Path(config.get("configfile", (config and workflow.configfiles or ["config/config.yaml"])[-1]))
     if set(config) - {"configfile"} and (not CONFIG_FILE.is_file() or config != load_configfile(CONFIG_FILE)):
         raise WorkflowError(
-            f"cd40l-flow as a module: what config: gives it is not what stands in {CONFIG_FILE}, the file it reads. "
+            f"cd40l-flow as a module: what config: gives it differs from {CONFIG_FILE}, the file it reads. "
             'Name its own configuration file, as config: {"configfile": "config/cd40l.yaml"}.'
         )
 elif workflow.config_settings.config or len(workflow.configfiles) > 1:

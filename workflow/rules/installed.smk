@@ -11,7 +11,7 @@ from snakemake.settings.types import DeploymentMethod
 
 
 def installation():
-    """The command that installs what this workflow needs beside the Snakemake that runs it."""
+    """The command that installs what this workflow needs in addition to the Snakemake that runs it."""
     # Where the rules come from a web address there is no folder to install from.
     above = Path(str(workflow.current_basedir)).parent.parent
     clone = above if (above / "pyproject.toml").is_file() else "FOLDER"
@@ -31,7 +31,7 @@ def not_installed(error):
     except PackageNotFoundError:
         found = ""
     if missing == "cd40l_flow" and not found:
-        what = "The Python package cd40l-flow is not installed where Snakemake runs; this workflow needs it beside Snakemake."
+        what = "The Python package cd40l-flow is not installed where Snakemake runs; this workflow needs it together with Snakemake."
     elif missing == "cd40l_flow":
         what = f"The installed Python package cd40l-flow {found} does not belong to these rules: it lacks {error.name}."
     else:
@@ -60,7 +60,7 @@ def wrong_image(image):
             f"link to it there:\n\n    {build}\n"
         )
     program = shutil.which("apptainer") or shutil.which("singularity")
-    if program is None:  # Snakemake tells it
+    if program is None:  # Snakemake reports it
         return ""
     asked = subprocess.run([program, "exec", image, "cd40l-flow", "--version"], capture_output=True, text=True)
     found, expected = asked.stdout.strip() or asked.stderr.strip()[-200:], f"cd40l-flow {version('cd40l-flow')}"

@@ -47,7 +47,7 @@ rule index:
         "cd40l-flow summarize --samples {params.sheet:q} --jobs {params.jobs:q} --reviews {params.reviews:q} --ledger {params.ledger:q} --reviewers {params.reviewers:q} --index {output:q} --reference {params.reference:q} 2>&1 | tee {log:q}"
 
 
-# What the assays of one person say side by side: a page each, and a table of all.
+# The assays of one person side by side: a page each, and a table of all.
 rule subjects:
     input:
         results=RESULTS,

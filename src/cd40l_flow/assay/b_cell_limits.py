@@ -74,14 +74,14 @@ class BCellLimits(Struct, frozen=True):
         "Age below which neither SWITCHED_LOW nor SWITCHED_ABSENT is called (AGE_TOO_YOUNG).", "months",
         source="default, not validated (lower limits of 0 to 2 % before)", ge=0)] = 9
     absent_max: Annotated[float, limit(
-        "Upper 95 % bound that SWITCHED_ABSENT stays below at any age.", "percent of B cells",
+        "Upper 95 % bound of the share that SWITCHED_ABSENT must stay below at any age.", "percent of B cells",
         source="default, not validated (every healthy adult above 0.5 %)", ge=0, le=100)] = 0.5
     absent_of_limit: Annotated[float, limit(
         "The same as a part of the lower limit of the age, where that is more.", "fraction of the limit", ge=0,
         le=1)] = 0.1
     interval_part: Annotated[float, limit(
-        "Part of each half of the 95 % interval of a switched share that must keep off a limit: each call looks at one "
-        "end alone, and 0.84 is the one-sided 95 % bound; 1 is the end of the interval.",
+        "Part of each half of the 95 % interval of a switched share that must clear a limit: each call depends "
+        "on one end only, and 0.84 is the one-sided 95 % bound; 1 is the end of the interval.",
         "fraction of the half interval", source="1.645 / 1.960; counted without error, 97.9 % of plain people get the "
         "call of their share, with 1 96.5 %", gt=0, le=1)] = 0.84
     switched_part_min: Annotated[float, limit(
@@ -112,12 +112,12 @@ class BCellLimits(Struct, frozen=True):
         "Upper end of the 95 % interval of CD40-positive cells that CD40_ABSENT stays below.", "percent of the cells",
         ge=0, le=100)] = 5
     cd40_low_ratio_max: Annotated[float, limit(
-        "CD40 over the controls' that parts CD40_LOW from PRESENT.", "ratio", ge=0)] = 0.4
+        "CD40 over the controls' that separates CD40_LOW from PRESENT.", "ratio", ge=0)] = 0.4
     cd40_tube_cv: Annotated[float, limit(
-        "What the level of CD40 of two tubes of one blood differs by, pipetting and staining; part of the interval of "
-        "the ratio.", "coefficient of variation", ge=0)] = 0.1
+        "Variation of the CD40 level between two tubes of one blood sample, by pipetting and staining; included in the "
+        "interval of the ratio.", "coefficient of variation", ge=0)] = 0.1
     cd40_two_kinds_min: Annotated[float, limit(
-        "Share of cells without CD40, and of cells with it, from which both are there (TWO_POPULATIONS).",
+        "Share of cells without CD40, and of cells with it, from which both populations are present (TWO_POPULATIONS).",
         "fraction of the cells", ge=0, le=0.5)] = 0.05
     cd40_monocytes_min: Annotated[int, limit(
         "Monocytes below which they are not called.", "CD14+ events", ge=1)] = 200
@@ -125,15 +125,15 @@ class BCellLimits(Struct, frozen=True):
         "CD40-positive B cells of a control below which it has failed (CONTROL_FAILED).", "percent of B cells", ge=0,
         le=100)] = 75
     own_donors_min: Annotated[int, limit(
-        "Donors of an age band from which the laboratory's own curve decides there alone; with fewer it is provisional "
+        "Donors of an age band from which the laboratory's own curve alone decides there; with fewer it is provisional "
         "and the published one must agree.", "donors", ge=2)] = 20
     own_donors_fewest: Annotated[int, limit(
-        "Donors of an age band below which the laboratory's own curve says nothing there.", "donors", ge=3)] = 5
+        "Donors of an age band below which the laboratory's own curve is not used there.", "donors", ge=3)] = 5
 
 
 class SerumIgLimits(Struct, frozen=True):
     """The laboratory's limits of serum immunoglobulins, each a list of "from: low-high", from an age in years on. They
-    change words of a subject's page alone, never a call.
+    change only the wording of a subject's page, never a call.
     """
 
     igm_g_l: Annotated[AgeRows, limit("IgM.", "years: g/L", source="none; the laboratory's own")] = AgeRows(())

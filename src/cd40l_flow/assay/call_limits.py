@@ -15,10 +15,10 @@ class CallLimits(Struct, frozen=True):
     """
 
     normal_level_min: Annotated[float, limit(
-        "Median fluorescence less background over the controls' NORMAL needs.", "fraction of the controls'",
+        "Median fluorescence less background, over the controls', that NORMAL needs.", "fraction of the controls'",
         ge=0)] = 0.5
     absent_positive_max: Annotated[float, limit(
-        "Upper end of the 95 % interval of the positive cells ABSENT allows.", "fraction of activated cells",
+        "Upper end of the 95 % interval of the positive cells that ABSENT allows.", "fraction of activated cells",
         source="default, not validated (affected males: 0.03 to 5 %, PMID 9344700)", ge=0, le=1)] = 0.1
     minor_fraction_min: Annotated[float, limit(
         "Share of expressing cells from which they form a population, as MOSAIC needs.", "fraction of activated cells",
@@ -79,7 +79,7 @@ class MixtureLimits(Struct, frozen=True):
 
 
 class OddsLimits(Struct, frozen=True):
-    """What is known of people before a sample is looked at, and the odds that a call needs."""
+    """Prior knowledge about people, and the odds that a call needs."""
 
     call_odds: Annotated[float, limit(
         "Odds against all other explanations together that a call needs.", "odds to 1", ge=1)] = 100
@@ -109,7 +109,7 @@ class OddsLimits(Struct, frozen=True):
     smallest_mosaic: Annotated[float, limit(
         "Mutant fraction from which NORMAL must exclude a mosaic, unless the limit of blank is smaller.",
         "fraction of activated cells",
-        source="a carrier with 78 % positive cells (O'Gorman 1997, PMID 9344700) beside a control with 90 %", ge=0.02,
+        source="a carrier with 78 % positive cells (O'Gorman 1997, PMID 9344700) over a control of 90 %", ge=0.02,
         le=0.5)] = 0.13
     discordant_odds: Annotated[float, limit(
         "Prior odds that the reagents of one blood show one kind of cells.", "odds to 1", ge=1)] = 3000

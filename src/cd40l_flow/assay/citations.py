@@ -16,7 +16,7 @@ from cd40l_flow.base.resources import shipped
 from cd40l_flow.base.schema import listed
 from cd40l_flow.base.software import distribution_version, python_version
 
-# In place of a limit that a result does not hold.
+# Shown for a limit that a result lacks.
 UNKNOWN = "(not stated)"
 _MARK = re.compile(r"\[([a-z]+[0-9]{4}(?:; [a-z]+[0-9]{4})*)\]")
 
@@ -96,7 +96,7 @@ def methods(
 
 
 def _statistics(assay: str) -> str:
-    """Return what the report of an assay says of its statistics."""
+    """Return the statistics paragraph of the report of an assay."""
     words: str = texts_of(assay)["sections"]["methods"]["miflowcyt"]["assay_statistics"]
     return words
 

@@ -19,9 +19,9 @@ SWITCHED_FEW = frozenset({SWITCHED_LOW, SWITCHED_ABSENT})
 # CD40 on B cells and monocytes.
 PRESENT, CD40_LOW, CD40_ABSENT, DISCORDANT = "PRESENT", "CD40_LOW", "CD40_ABSENT", "DISCORDANT"
 CD40_CALLS = frozenset({PRESENT, CD40_LOW, CD40_ABSENT, DISCORDANT})
-# No call of one assay is one of another, so that a set of calls tells whose it is.
+# No two assays share a call, so a set of calls identifies its assay.
 OF_ASSAYS = (ALL_CALLS, MEMORY_CALLS, CD40_CALLS)
-# What a healthy person is called, and what nobody signs alone.
+# The calls of healthy people, and those that need a second signature.
 HEALTHY = frozenset({NORMAL, SWITCHED_NORMAL, PRESENT})
 GRAVE = (ABSENT, FUNCTIONAL_DEFECT, SWITCHED_ABSENT, CD40_ABSENT)
 

@@ -1,8 +1,8 @@
-"""What the calls of several assays of one person say together: the row that each pair of calls stands in.
+"""What the calls of several assays of one person mean together: the row that applies to each pair of calls.
 
 Source: section "calls" of the science behind the assay of memory B cells: boys with a defect of CD40LG have switched
 memory "greatly decreased" (Agematsu 1998, PMC508949); of 16 patients who express CD154 weakly, none had a mutation
-(Gilmour 2003); carriers have normal immunoglobulins (Hollenbaugh 1994). A row gives words alone, and never a call.
+(Gilmour 2003); carriers have normal immunoglobulins (Hollenbaugh 1994). A row gives wording only, never a call.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is said of one limit of the assay: its meaning, its unit, where it comes from and which values are allowed."""
+"""The description of one limit of the assay: its meaning, its unit, its source and the values allowed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every limit of a run, typed; its default, unit and source stand here alone, and the JSON Schema is made from them."""
+"""Every limit of a run, typed; its default, unit and source are defined here, and the JSON Schema is made from them."""
 
 from collections.abc import Mapping
 from functools import cache

@@ -1,4 +1,4 @@
-"""Which assays there are, and which is at work: the one place where they are looked up."""
+"""The assays, and which of them is current: the only place where they are looked up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _current: ContextVar[Assay] = ContextVar("assay", default=CD40L)
 
 
 def current_assay() -> Assay:
-    """Return the tables of the assay at work."""
+    """Return the tables of the current assay."""
     return _current.get()
 
 
@@ -26,7 +26,7 @@ def assay_named(name: str) -> Assay:
 
 
 def every_reagent() -> tuple[str, ...]:
-    """Return the reagents of every assay, those of the assay at work first."""
+    """Return the reagents of every assay, those of the current assay first."""
     return tuple(dict.fromkeys(name for assay in every_assay() for name in assay.reagent_names))
 
 
@@ -36,13 +36,13 @@ def every_boundary() -> tuple[str, ...]:
 
 
 def every_assay() -> tuple[Assay, ...]:
-    """Return the assay at work, then the others."""
+    """Return the current assay, then the others."""
     return (current_assay(), *(assay for name, assay in ASSAYS.items() if name != current_assay().name))
 
 
 @contextmanager
 def using(assay: Assay) -> Iterator[None]:
-    """Put another assay to work within the block."""
+    """Make another assay the current one within the block."""
     before = _current.set(assay)
     try:
         yield

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-# The marker whose detector carries the reagent of a tube, and the gate that parts its positive cells.
+# The marker whose detector carries the reagent of a tube, and the gate that separates its positive cells.
 TARGET, TARGET_GATE = "target", "target_low"
 EXPRESSION, FUNCTION, SUBSETS = "expression", "function", "subsets"
 
@@ -36,7 +36,7 @@ class Reagent:
     lacks: tuple[str, ...] = ()
 
     @property
-    def lent(self) -> tuple[str, ...]:
+    def borrowed_markers(self) -> tuple[str, ...]:
         """The markers of a background whose detectors are those of the tubes it serves."""
         return () if self.readout else self.lacks or (TARGET,)
 
@@ -67,12 +67,12 @@ class Gate:
     their values in ``unit``. A gate on one ``marker`` keeps what lies above or below its boundary (``keep``); the other
     cells are the population ``others``, where that has a name. Gates that share a boundary have its name in common, and
     the first finds it. ``stained``: what happens where tubes lack the marker, ``any`` (they go on ungated), ``own``
-    (only those with it are gated; where none is, what would come of the population comes of its parent) or ``all`` (no
+    (only those with it are gated; where none is, the populations that follow are made from its parent) or ``all`` (no
     gate is drawn). ``around`` are the markers whose cells a scatter gate is drawn around, the first that every tube
     has. ``only_if`` names the switch (group ``gating``) without which the gate is left out, ``from_control`` says that
     the run's controls give their boundary to the other samples, ``distance`` names the limit beyond which it lies far
-    from theirs. ``warn`` is a population and the limit (percent of it) below which a tube is warned of. ``beside`` is
-    the marker of the other axis of its panel: by default SSC, of the last gate the target.
+    from theirs. ``warn`` is a population and the limit (percent of it) below which a tube is warned of. ``second_axis``
+    is the marker of the other axis of its panel: by default SSC, of the last gate the target.
     """
 
     population: str
@@ -88,7 +88,7 @@ class Gate:
     distance: str = ""
     warn: tuple[str, str] = ("", "")
     around: tuple[str, ...] = ()
-    beside: str = ""
+    second_axis: str = ""
     unit: str = "compensated linear channel units"
 
     @property
@@ -99,7 +99,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class Check:
-    """A measure of a reagent held against a limit: the guard fires where it lies ``above`` (else below) it.
+    """A measure of a reagent compared with a limit: the guard fires where it lies ``above`` (else below) it.
 
     ``limit`` is a key of the group ``guards`` of the limits, or a number; both are in ``unit``. A measure that is not
     known blocks the calls too, unless ``if_known``.
@@ -159,7 +159,7 @@ class Assay:
 
     ``rules`` give the call of a reagent, ``calls`` that of the sample from those of expression and function, with its
     reason; ``functional`` is the rule of a defect of function, ``alike`` what else a call of both readouts needs.
-    ``gates`` stand in the order in which they are drawn. ``measures`` are those of the report, by group; ``summary``
+    ``gates`` are in the order in which they are drawn. ``measures`` are those of the report, by group; ``summary``
     the reagents and measures (``call``: its call) of the summary's last columns. All in their order. ``name`` is the
     value of the column ``assay``; ``stimulated`` says whether its targets are measured in stimulated tubes,
     ``needs_control`` whether there is no call without a healthy control of the run.

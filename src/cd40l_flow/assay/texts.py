@@ -14,7 +14,7 @@ Texts = Mapping[str, Any]
 
 
 def load_texts() -> Texts:
-    """Return every sentence of the report and the index, as nested mappings, in the words of the assay at work."""
+    """Return every sentence of the report and the index, as nested mappings, in the words of the current assay."""
     return texts_of(current_assay().name)
 
 
@@ -41,7 +41,7 @@ def texts_of(assay: str) -> Texts:
 
 
 def _with(texts: Texts, others: Texts) -> Texts:
-    """Return texts with others in their place: mappings one by one, None takes away."""
+    """Return texts with some replaced by others: mappings key by key, None removes one."""
     joined = {**texts, **others}
     for name in set(texts) & set(others):
         if isinstance(texts[name], Mapping) and isinstance(others[name], Mapping):
@@ -56,9 +56,9 @@ def population_name(population: str) -> str:
 
 
 def reason_texts(code: str, assay: str = "") -> Mapping[str, str]:
-    """Return ``name``, ``what`` and ``remedy`` of a reason; a code without an entry stands for itself.
+    """Return ``name``, ``what`` and ``remedy`` of a reason; a code without an entry is its own name.
 
-    ``assay`` is the one whose words they are, by default that at work.
+    ``assay`` is the one whose words they are, by default the current one.
     """
     reasons = texts_of(assay or current_assay().name)["reasons"]
     texts: Mapping[str, str] = reasons.get(code, {"name": code, "what": "", "remedy": ""})

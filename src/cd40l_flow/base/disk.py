@@ -1,4 +1,4 @@
-"""Files on disk: written whole or not at all, read where they are files of a sensible size, found however spelt."""
+"""Files on disk: written atomically, read where they are files of a sensible size, found however spelt."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def write_atomically(path: str | Path, content: str | bytes) -> None:
     """Write a file atomically; its folder is made if needed, text is UTF-8 with line feeds.
 
     A killed writer leaves the former file or none, never a part of one; two writers of the same file do not mix. Raises
-    WriteError, which names the folder, for instance of a full disk, and leaves nothing beside the place then.
+    WriteError, which names the folder, for instance of a full disk, and leaves no temporary file then.
     """
     path = Path(path)
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
@@ -89,10 +89,10 @@ def read_small(path: str | Path, most: int) -> bytes:
 
 
 def as_on_disk(path: str) -> str:
-    """Return a path with its letters composed or decomposed as they are on disk; as it is where nothing fits.
+    """Return a path with its letters composed or decomposed as they are on disk; unchanged where neither exists.
 
-    ``é`` is one character in most sheets and two in names that macOS has written; both look alike. A name that is
-    there as it is goes first; of two that differ only in that, neither is guessed.
+    ``é`` is one character in most sheets and two in names that macOS has written; both look alike. An exact
+    match goes first; of two that differ only in that, neither is guessed.
     """
     if path.isascii() or not path.isprintable() or os.path.lexists(path):
         return path

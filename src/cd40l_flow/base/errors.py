@@ -5,7 +5,7 @@ Every message names the file, the place in it, what was found, what was expected
 Cd40lFlowError
     ├── InputsError    the sheets or the configuration: nothing is run, all problems are reported at once
     ├── TubeError      one FCS file: its sample becomes INDETERMINATE, the others go on
-    └── RecordError    one file that a step wrote: it is not what it says, and costs its own sample
+    └── RecordError    one file that a step wrote: damaged or not of its sample, which alone fails
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ def one_of(*words: str) -> Meta:
 
 
 def name_of(shape: str, *words: str) -> Meta:
-    """Return the constraint to names of a shape; which there are is the assay's, and stands in the JSON Schema."""
+    """Return the constraint to names of a shape; the assay lists them, and the JSON Schema repeats the list."""
     return Meta(pattern=f"^{shape}$(?!\n)", extra_json_schema={"enum": list(words)})
 
 

@@ -1,6 +1,6 @@
 """Where the files lie that the package shares with the workflow: schemas, rules, report captions, profiles.
 
-What they hold is read from them every time: a copy that is quicker to read could be another than they are.
+They are read from disk every time: a cached copy could be out of date.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def shipped(path: Path) -> Any:
 
 
 def working_files() -> dict[str, str]:
-    """Return path -> text of what a new working directory gets beside its sheets: Snakefile, profiles, the manual."""
+    """Return path -> text of what a new working directory gets besides its sheets: Snakefile, profiles, the manual."""
     copied = {name: shared_file(name).read_text(encoding="utf-8") for name in _COPIED}
     # Links to what stays in the project lead nowhere from a working directory: their words remain.
     copied = {name: re.sub(r"\[([^\]]+)\]\(\.\./[^)]*\)", r"\1", text) for name, text in copied.items()}

@@ -1,4 +1,4 @@
-"""Which versions of what software are at work."""
+"""The versions of the software in use."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def _shown(loader: Any, node: Any) -> str:
     try:
         value = loader.construct_object(node)
     except ValueError:  # a date that the calendar lacks
-        return "a date that there is not"
+        return "a date that does not exist"
     shown = str(value).lower() if isinstance(value, bool) else str(value)
     return f"{_KINDS[kind]} {shown}".strip()
 

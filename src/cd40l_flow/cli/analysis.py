@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     results = [SAMPLES / name / "result.json" for name in names]
     found = []
     for number, name in enumerate([*names, options.sample], 1):
-        # A control is measured together with the others of its run; their results are only shown beside it.
+        # A control is measured together with the others of its run; their results are only shown with it.
         theirs = results if name == options.sample and job.sample.role != "control" else []
         found.append(_analyse_alone(plan.job(name), theirs))
         print(progress("analyse", number, len(names) + 1, plan.samples[name].run), file=sys.stderr)
@@ -96,14 +96,14 @@ def analyse(options: argparse.Namespace) -> int:
 
 def _analyse_job(job: PlannedJob, control_results: Sequence[Path], outputs: Outputs, log: str) -> Result:
     """Analyse one sample and return its result; a failure is written as a failed one."""
-    from cd40l_flow.steps import analyse_step, fail_analysis, tell_traceback, words_of
+    from cd40l_flow.steps import analyse_step, fail_analysis, print_traceback, words_of
 
     start = time.perf_counter()
     failure = ""
     try:
         result = analyse_step(job, control_results, outputs)
     except Exception as error:  # noqa: BLE001  whatever it is, it costs this sample and no other
-        tell_traceback(error, job)
+        print_traceback(error, job)
         failure = words_of(error, job) + (f" (see {log})" if log else "")
     if failure:
         # Outside the handler: what the failed step held is let go of first.

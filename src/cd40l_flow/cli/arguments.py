@@ -48,10 +48,10 @@ def parser() -> argparse.ArgumentParser:
         help="write the sheets as one workbook (config/sheets.xlsx) for Excel or LibreOffice",
     )
     init.add_argument(
-        "--workflow", action="store_true", help="write only what snakemake needs, beside sheets that are there"
+        "--workflow", action="store_true", help="write only what snakemake needs, where sheets exist already"
     )
 
-    inspect = commands.add_parser("inspect", help="tell what is in FCS files, and what is wrong with them")
+    inspect = commands.add_parser("inspect", help="list what is in FCS files, and what is wrong with them")
     inspect.add_argument("files", nargs="+", metavar="FILE", help="an FCS file")
     inspect.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
 
@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     step = argparse.ArgumentParser(add_help=False)
     step.add_argument("--log", default="the log", help="log of the step, named where it fails")
     step.add_argument(
-        "--failed", type=int, metavar="CODE", help="write what stands for the outputs of a step that ended so"
+        "--failed", type=int, metavar="CODE", help="write what replaces the outputs of a step that ended with this code"
     )
 
     signed = argparse.ArgumentParser(add_help=False)
@@ -82,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
     analyse = commands.add_parser("analyse", parents=[step], help="analyse one sample (called by the workflow)")
     analyse.add_argument("--job", required=True, metavar="FILE", help="what the result depends on")
     analyse.add_argument(
-        "--controls", nargs="*", default=[], metavar="RESULT", help="results of its controls (default: beside its own)"
+        "--controls", nargs="*", default=[], metavar="RESULT", help="results of its controls (default: next to its own)"
     )
     analyse.add_argument("--result", required=True, help="result.json to write")
     analyse.add_argument("--densities", required=True, help="densities.npz to write")
@@ -93,10 +93,10 @@ def parser() -> argparse.ArgumentParser:
     report = commands.add_parser(
         "report", parents=[step, signed], help="write the report of one sample (called by the workflow)"
     )
-    report.add_argument("--result", required=True, help="its result.json; densities.npz lies beside it")
+    report.add_argument("--result", required=True, help="its result.json; densities.npz is next to it")
     report.add_argument("--controls", nargs="*", default=[], metavar="RESULT", help="results of its controls")
     report.add_argument(
-        "--shown-controls", action="store_true", help="instead: those that the result names, beside its own"
+        "--shown-controls", action="store_true", help="instead: those that the result names, next to its own"
     )
     report.add_argument("--out", required=True, help="report.html to write")
     report.add_argument("--fhir", metavar="JSON", help="FHIR R4 bundle to write as well, for laboratory systems")
@@ -106,7 +106,7 @@ def parser() -> argparse.ArgumentParser:
     )
     export.add_argument("--result", required=True, help="its result.json")
     export.add_argument("--job", metavar="FILE", help="what the result depends on (default: as the configuration says)")
-    gates = export.add_argument_group("gates, read back by FlowKit before they are left; all three or none")
+    gates = export.add_argument_group("gates, read back by FlowKit before they are kept; all three or none")
     gates.add_argument("--gatingml", metavar="XML", help="Gating-ML 2.0 to write")
     gates.add_argument("--wsp", help="FlowJo workspace to write")
     gates.add_argument("--table", metavar="TSV", help="comparison of the counts to write")
@@ -120,7 +120,9 @@ def parser() -> argparse.ArgumentParser:
     )
 
     figures = commands.add_parser("figures", help="draw the main figure of each reagent of a sample, for letters")
-    figures.add_argument("--result", required=True, metavar="R", help="its result.json; its controls lie beside it")
+    figures.add_argument(
+        "--result", required=True, metavar="R", help="its result.json; those of its controls are next to it"
+    )
     figures.add_argument("--out", required=True, metavar="DIR", help="folder to write to, as P01_cd154.svg")
     figures.add_argument("--format", choices=("svg", "pdf", "png"), default="svg", help="(default: %(default)s)")
 
@@ -150,11 +152,13 @@ def parser() -> argparse.ArgumentParser:
         "to results/superseded",
     )
     summarize.add_argument("--summary", help="summary.tsv to write")
-    summarize.add_argument("--index", help="index.html to write; it links reports beside the results")
+    summarize.add_argument("--index", help="index.html to write; it links reports next to the results")
     summarize.add_argument(
-        "--multiqc", metavar="JSON", help="custom content for MultiQC to write, further sections beside it"
+        "--multiqc", metavar="JSON", help="custom content for MultiQC to write, further sections next to it"
     )
-    summarize.add_argument("--subjects", metavar="TSV", help="subjects.tsv to write, the page of each person beside it")
+    summarize.add_argument(
+        "--subjects", metavar="TSV", help="subjects.tsv to write, the page of each person next to it"
+    )
     summarize.add_argument("--reference", nargs="*", default=[], help="the laboratory's limits, for the control charts")
 
     methods = commands.add_parser("methods", help="print the methods and their references, for a paper")
@@ -173,7 +177,7 @@ def parser() -> argparse.ArgumentParser:
     validate = commands.add_parser("validate", help="the laboratory's validation file, from its results")
     validate.add_argument("results", nargs="+", metavar="DIR", help="a results folder, or a folder of such")
     validate.add_argument(
-        "--out", required=True, metavar="FILE", help="page to write (.html); a table (.tsv) beside it"
+        "--out", required=True, metavar="FILE", help="page to write (.html); a table (.tsv) next to it"
     )
     validate.add_argument(
         "--method", metavar="TSV", help="values of another method: sample and negative_fraction, or other measures"

@@ -38,11 +38,11 @@ def check(options: argparse.Namespace) -> int:
 
         problems += changed_contents(plan.samples, SAMPLES)
     write_problems(problems, out)
-    _tell(problems, len(plan.samples), out)
+    _print_problems(problems, len(plan.samples), out)
     return 0
 
 
-def _tell(problems: Sequence[Problem], samples: int, out: Path) -> None:
+def _print_problems(problems: Sequence[Problem], samples: int, out: Path) -> None:
     affected = {problem.sample for problem in problems if problem.severity == "sample"}
     print(
         f"check: {samples} samples, {len(problems)} problems, {len(affected)} samples affected; see {out}",

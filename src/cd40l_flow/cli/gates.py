@@ -60,7 +60,7 @@ def _export(options: argparse.Namespace, result: Result) -> int:
 
 
 def _no_export(options: argparse.Namespace) -> int:
-    """Write the table that stands for a comparison that was not made, or found a difference."""
+    """Write the table that replaces a comparison that was not made, or found a difference."""
     from cd40l_flow.base.disk import write_atomically
     from cd40l_flow.result.making.failed import note_failure
     from cd40l_flow.steps import ended
@@ -96,5 +96,5 @@ def override(options: argparse.Namespace) -> int:
 
 def _ask(option: str, question: str) -> str:
     if not sys.stdin.isatty():
-        raise Cd40lFlowError(f"override: {option} is required: an override tells who moved a gate, and why.")
+        raise Cd40lFlowError(f"override: {option} is required: an override states who moved a gate, and why.")
     return input(question)

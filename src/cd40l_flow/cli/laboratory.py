@@ -12,7 +12,7 @@ MOST_NAMED = 50
 
 
 def prune(options: argparse.Namespace) -> int:
-    """List what of results folders may be deleted; delete it when told so."""
+    """List what of results folders may be deleted; delete it if asked to."""
     from cd40l_flow.laboratory.prune import AFTERWARDS, KINDS, delete, leftovers
 
     found, kept = [], []
@@ -77,7 +77,7 @@ def validate(options: argparse.Namespace) -> int:
 
     page = Path(options.out)
     if page.suffix != ".html":
-        raise Cd40lFlowError(f"--out {page}: name a file that ends in .html; the table is written beside it.")
+        raise Cd40lFlowError(f"--out {page}: name a file that ends in .html; the table is written next to it.")
     if not 0 < options.allowed <= 100:
         raise Cd40lFlowError(f"--allowed {options.allowed:g}: expected a percent above 0 and up to 100.")
     others = other_method(Path(options.method)) if options.method else None

@@ -50,7 +50,7 @@ def _enter(directory: str, configfile: str | None) -> str:
     if named is None:
         return CONFIG
     here = Path.cwd()
-    # Told as short as it can be: reports and messages shall not show where a laboratory keeps its data.
+    # As short as possible: reports and messages shall not show where a laboratory keeps its data.
     return str(named.relative_to(here) if named.is_relative_to(here) else named)
 
 

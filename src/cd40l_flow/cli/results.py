@@ -29,11 +29,11 @@ def figures(options: argparse.Namespace) -> int:
 
     path = Path(options.result)
     record = read_record(path)
-    sample, beside = read(path), [path.parent.parent / name / path.name for name in sorted(record.controls)]
-    missing = [str(one) for one in beside[:1] if not one.is_file()]
+    sample, controls = read(path), [path.parent.parent / name / path.name for name in sorted(record.controls)]
+    missing = [str(one) for one in controls[:1] if not one.is_file()]
     for one in missing:
         print(f"  {one} is not there: the sample is drawn without its control.", file=sys.stderr)
-    control = read(beside[0]) if beside and not missing else None
+    control = read(controls[0]) if controls and not missing else None
     if record.assay != "cd40l":
         return _b_cell_figure(record, sample, control, options)
     reagents = [plot.reagent for plot in sample.densities.index.scatter]
@@ -78,10 +78,10 @@ def methods(options: argparse.Namespace) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     result = read_record(options.result) if options.result else None
     if result is None:
-        told = citations.methods()
+        described = citations.methods()
     else:
-        told = citations.methods(result.configuration.limits, result.engine_version, [result.assay])
-    print(told.text(), end="")
+        described = citations.methods(result.configuration.limits, result.engine_version, [result.assay])
+    print(described.text(), end="")
     return 0
 
 

@@ -20,13 +20,13 @@ def reviews_of(options: argparse.Namespace) -> Reviews:
     from cd40l_flow.result.reviews.taken import taken_reviews
 
     files = [path for place in options.reviews for path in ([place] if _is_file(place) else review_files(place)[0])]
-    beside = [Path(place) / LEDGER for place in options.reviews if (Path(place) / LEDGER).is_file()]
+    ledgers = [Path(place) / LEDGER for place in options.reviews if (Path(place) / LEDGER).is_file()]
     try:
         people = People.of(json.loads(options.reviewers))
     except (ValueError, TypeError, KeyError):
         wanted = 'expected a list in JSON, as [{"name": "A. Smith", "role": "immunologist", "may_sign_second": true}].'
         raise Cd40lFlowError(f"--reviewers: {wanted}") from None
-    return taken_reviews(files, next(iter([*options.ledger, *beside]), None), people)
+    return taken_reviews(files, next(iter([*options.ledger, *ledgers]), None), people)
 
 
 def _is_file(place: str) -> bool:

@@ -26,7 +26,7 @@ FINE_BANDS = (
     (540, "25 to 44 y"),
     (math.inf, "45 y or older"),
 )
-# What stands for the open ends, in months.
+# What represents the open ends, in months.
 _BIRTH, _OLD = 1.0, 960.0
 
 
@@ -52,5 +52,5 @@ def age_band(age_years: float | None) -> str | None:
 
 
 def younger_than(band: str | None, years: float) -> bool:
-    """Return whether everybody in a band is younger than so many years; nobody of whom no age is known."""
+    """Return whether everybody in a band is younger than so many years; False where no age is known."""
     return any(name == band and limit <= years for limit, name in (*AGE_BANDS, *OLDER_BANDS))

@@ -23,7 +23,7 @@ def safe(text: str) -> str:
 
 
 def as_text(cell: str) -> str:
-    """Return the text of a cell that `safe` wrote, or somebody like it."""
+    """Return the text of a cell that `safe` or a similar program wrote."""
     return cell[1:] if _MARKED.match(cell) else cell
 
 

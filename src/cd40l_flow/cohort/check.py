@@ -74,8 +74,8 @@ def check_dates(plan: Planned, now: float) -> list[Problem]:
             except OSError:
                 continue
             if ahead > _CLOCKS_DIFFER:
-                message = "was last changed in the future, as the clock of this computer has it."
-                remedy = "Nothing depends on it; look after the clocks of this computer and of the cytometer's."
+                message = "has a modification time in the future by the clock of this computer."
+                remedy = "Nothing depends on it; check the clocks of this computer and of the cytometer's."
                 problems.append(Problem("CLOCK", "warning", message, file=tube.fcs, sample=name, remedy=remedy))
     return problems
 
@@ -83,15 +83,15 @@ def check_dates(plan: Planned, now: float) -> list[Problem]:
 def _check_sample(sample: Sample, settings: Settings) -> list[Problem]:
     notes: dict[Tube, list[Note]] = {}
 
-    def read(tube: Tube, lent: Mapping[str, str]) -> Events:
+    def read(tube: Tube, borrowed: Mapping[str, str]) -> Events:
         recording = open_recording(tube.path, tube.fcs)
-        mapped = map_detectors(recording, tube, settings.panel(tube.panel), settings.spillover, lent)
+        mapped = map_detectors(recording, tube, settings.panel(tube.panel), settings.spillover, borrowed)
         recording.check_crc()
         notes[tube] = [note for note in recording.notes if note.code in _REMEDIES]
         return mapped
 
     tubes = read_tubes(sample, read)
-    # Of a tube that waits for another, that other one is reported; there is nothing else to correct.
+    # Where a tube waits for another, the other is reported; there is nothing else to correct.
     errors = [(tube, tubes.errors[tube]) for tube in sample.tubes if tube in tubes.errors and tube not in tubes.waiting]
     problems = [
         Problem(error.code, "sample", error.found, file=tube.fcs, sample=sample.sample, remedy=error.remedy)

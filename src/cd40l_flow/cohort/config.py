@@ -86,7 +86,7 @@ def load_config(path: str | Path) -> tuple[Config | None, list[Problem]]:
 def draft_config(path: str | Path) -> tuple[Config | None, list[Problem]]:
     """Read a configuration with defaults in place of what is wrong, so that the sheets it names can be checked as well.
 
-    None only when it is not known which the sheets are. Nothing may be run with it while there are problems.
+    None only when the sheets cannot be known. Nothing may be run with it while there are problems.
     """
     import yaml
 
@@ -183,7 +183,7 @@ def _sense(config: Config) -> Iterator[Problem]:
             f"'{one}' and '{other}' are two spellings of one name: titles, case and look-alike letters do not count."
         )
         yield config.problem(
-            "reviewers", message, "Two people are two entries; write what tells them apart, or keep one."
+            "reviewers", message, "Two people are two entries; write what distinguishes them, or keep one."
         )
     for reviewer in config.reviewers:
         if not any(sign.isalpha() for sign in reviewer["name"]):
@@ -201,7 +201,7 @@ def _sense(config: Config) -> Iterator[Problem]:
 
 
 def _is_there(path: str, kind: Callable[[Path], bool]) -> bool:
-    """Return whether there is something of a kind at a path; at one that no file can have there is nothing."""
+    """Return whether what is at a path is of this kind; False for a path that no file can have."""
     try:
         return kind(Path(path))
     except (OSError, ValueError):
@@ -226,7 +226,7 @@ def _problem(file: str, lines: Mapping[str, int], key: str, message: str, remedy
 
 
 def _other_home(path: tuple[str | int, ...], schema: Mapping[str, Any]) -> str:
-    """Return where a limit belongs that stands in the wrong group, or nothing."""
+    """Return where a limit belongs that is in the wrong group, or nothing."""
     groups = schema["properties"]["limits"]["properties"]
     homes = [group for group, part in groups.items() if path[-1] in part["properties"] and group not in path]
     return f"It belongs to limits.{homes[0]}." if homes else ""

@@ -93,7 +93,7 @@ def _samples(config: Config, sheet: Sheet, problems: list[Problem]) -> tuple[dic
             message = f"'{name}' differs only in {what} from '{other}' on line {rows[other].line}."
             problems.append(_fatal(sheet.file, row, "sample", message, "Some computers would mix them up: rename one."))
         elif _RESERVED.fullmatch(name):
-            message = f"'{name}' is a name that Windows keeps for a device: no folder of it can be opened there."
+            message = f"'{name}' is a name that Windows reserves for a device: no folder of it can be opened there."
             problems.append(_fatal(sheet.file, row, "sample", message, "Give the sample another name."))
         rows.setdefault(name, row)
     for column in ("run", "family", "subject"):
@@ -148,10 +148,10 @@ def _control_problems(file: str, row: Row, rows: Mapping[str, Row]) -> list[Prob
     if other.cells["role"] == "test":
         problems.append(fatal(f"'{name}' has the role test.", "Name a sample whose role is control."))
     if None not in (other.cells["run"], row.cells["run"]) and other.cells["run"] != row.cells["run"]:
-        message = f"'{name}' is of run '{other.cells['run']}', this sample of run '{row.cells['run']}'."
+        message = f"'{name}' belongs to run '{other.cells['run']}', this sample to run '{row.cells['run']}'."
         problems.append(fatal(message, "A sample is judged against a control of its own run."))
     if None not in (other.cells["assay"], row.cells["assay"]) and other.cells["assay"] != row.cells["assay"]:
-        message = f"'{name}' is of assay '{other.cells['assay']}', this sample of '{row.cells['assay']}'."
+        message = f"'{name}' belongs to assay '{other.cells['assay']}', this sample to '{row.cells['assay']}'."
         problems.append(fatal(message, "A sample is judged against a control of its own assay."))
     return problems
 
@@ -211,7 +211,7 @@ def _no_sample(name: str, known: set[str]) -> tuple[str, str]:
 
 
 def _is_file(path: str, folders: dict[str, set[str]]) -> bool:
-    """Tell whether a file is there, listing each folder once: a look at every file is slow on a network drive."""
+    """Return whether a file is there, listing each folder once: a look at every file is slow on a network drive."""
     folder, name = os.path.split(path)
     if folder not in folders:
         try:

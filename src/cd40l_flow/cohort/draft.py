@@ -1,4 +1,4 @@
-"""Sheets and a configuration drafted from a folder of FCS files: guesses, each marked that is not certain."""
+"""Sheets and a configuration drafted from a folder of FCS files: guesses, with every uncertain one marked."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def draft_samples(
 ) -> list[DraftSample]:
     """Return the samples of files (by path), each with its tubes; ``others`` are further questions of each file.
 
-    All are of the assay at work. ``days`` numbers the days of all files, and gets those that it lacks.
+    All are of the current assay. ``days`` numbers the days of all files, and gets those that it lacks.
     """
     assay = current_assay().name
     scene = _scene(files)
@@ -158,15 +158,15 @@ def _scene(files: Mapping[str, File]) -> Scene:
     plus = frozenset(side for file in files.values() for side in plus_signs(file.levels))
     template = template_label([(file.levels, file.labels) for file in files.values()])
     scene = Scene(plus=plus, common=folders.common_folders(list(files.values())), template=template)
-    said: dict[str, set[str]] = {}
+    stated: dict[str, set[str]] = {}
     for file in files.values():
         for path in file.folders:
-            said.setdefault(path, set()).update(readings(file.levels, scene))
+            stated.setdefault(path, set()).update(readings(file.levels, scene))
     mixed = set()
     for file in files.values():
         for path, level in zip(file.folders, file.levels[1:], strict=True):
             own = readings((level,), scene)
-            if len(own) == 1 and said[path] - own:
+            if len(own) == 1 and stated[path] - own:
                 mixed.add(path)
     return replace(scene, mixed=frozenset(mixed))
 
@@ -216,8 +216,8 @@ def _table(samples: Sequence[DraftSample]) -> str:
     shown = []
     for assay in dict.fromkeys(sample.assay for sample in samples):
         with using(assay_named(assay)):
-            told = table([sample for sample in samples if sample.assay == assay])
-        shown.append(told if assay == "cd40l" else f"Assay {assay}:\n{told}")
+            text = table([sample for sample in samples if sample.assay == assay])
+        shown.append(text if assay == "cd40l" else f"Assay {assay}:\n{text}")
     return "\n\n".join(shown)
 
 

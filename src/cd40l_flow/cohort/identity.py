@@ -61,9 +61,9 @@ def repeated_data(
 ) -> list[Problem]:
     """Return a problem for every tube whose DATA segment another file of the sheets has too, in the order of samples.
 
-    ``controls`` are the samples each one is measured with, whose tubes cost it its own; of any other sample's tube only
-    a warning is given, for results do not depend on it. One path named twice, and plain copies, are the sheet's
-    matter: their tubes, (sample, fcs), are ``refused`` already. Only files that look alike are read as a whole; files
+    ``controls`` are the samples each one is measured with, whose tubes must not be its own; of any other sample's tube
+    only a warning is given, for results do not depend on it. One path named twice, and plain copies, are found in the
+    sheet: their tubes, (sample, fcs), are ``refused`` already. Only files that look alike are read as a whole; files
     that cannot be read are left out.
     """
     from cd40l_flow.fcs.reader import open_recording

@@ -112,7 +112,7 @@ def read_job(path: str | Path) -> PlannedJob:
         raise Cd40lFlowError(f"{path}: there is no such job. Start the workflow again: it writes it.") from None
     except (ValueError, TypeError, KeyError, MsgspecError):
         pass
-    raise Cd40lFlowError(f"{path}: is no whole job of this version. Start the workflow again: it writes it anew.")
+    raise Cd40lFlowError(f"{path}: is not a complete job of this version. Start the workflow again: it writes it anew.")
 
 
 def _write_private(path: Path, content: bytes) -> None:

@@ -11,7 +11,7 @@ from cd40l_flow.base.model import Sample
 
 @dataclass(frozen=True)
 class Facts:
-    """What the sheet says of one person in the row of one sample; empty or ``unknown`` where it says nothing."""
+    """What the sheet states about one person in the row of one sample; empty or ``unknown`` where it does not."""
 
     sample: str
     sex: str
@@ -53,11 +53,11 @@ def contradictions(rows: Sequence[Facts]) -> list[Contradiction]:
         ("family", "", "Give all rows of one person the same family."),
         ("genotype", "", "Write what sequencing found once, in the same words in every row."),
     ):  # fmt: skip
-        said = _said((row.sample, getattr(row, column)) for row in rows if getattr(row, column) != unknown)
-        if len(said) > 1:
-            found.append(Contradiction(column, f"{column} differs: {_listed(said)}.", remedy))
+        by_value = _by_value((row.sample, getattr(row, column)) for row in rows if getattr(row, column) != unknown)
+        if len(by_value) > 1:
+            found.append(Contradiction(column, f"{column} differs: {_listed(by_value)}.", remedy))
     dated = [row for row in rows if row.collected]
-    kinds = _said((row.sample, "a month" if is_month(row.collected) else "a number") for row in dated)
+    kinds = _by_value((row.sample, "a month" if is_month(row.collected) else "a number") for row in dated)
     if len(kinds) > 1:
         remedy = "Give every sample of one person a month, or every one a number: their order is not known."
         found.append(Contradiction("collected", f"collected is given in two ways: {_listed(kinds)}.", remedy))
@@ -67,7 +67,7 @@ def contradictions(rows: Sequence[Facts]) -> list[Contradiction]:
 
 
 def _transplants(dated: Sequence[Facts]) -> list[Contradiction]:
-    """Return a transplant that a later row does not know of."""
+    """Return a transplant that a later row denies."""
     grafted = [row for row in dated if row.transplant == "yes"]
     later = [
         row
@@ -81,19 +81,19 @@ def _transplants(dated: Sequence[Facts]) -> list[Contradiction]:
     return [Contradiction("transplant", message, "Correct the column transplant or the dates of collection.")]
 
 
-def _said(pairs: Iterable[tuple[str, str]]) -> Mapping[str, list[str]]:
-    said: dict[str, list[str]] = {}
+def _by_value(pairs: Iterable[tuple[str, str]]) -> Mapping[str, list[str]]:
+    by_value: dict[str, list[str]] = {}
     for sample, value in pairs:
-        said.setdefault(value, []).append(sample)
-    return said
+        by_value.setdefault(value, []).append(sample)
+    return by_value
 
 
-def _listed(said: Mapping[str, list[str]]) -> str:
-    return "; ".join(f"{value} in {', '.join(samples)}" for value, samples in said.items())
+def _listed(by_value: Mapping[str, list[str]]) -> str:
+    return "; ".join(f"{value} in {', '.join(samples)}" for value, samples in by_value.items())
 
 
 def person_problems(samples: Mapping[str, Sample], sheet: str) -> list[Problem]:
-    """Return a warning for everything in which the rows of one person differ; ``sheet`` is where the rows stand."""
+    """Return a warning for everything in which the rows of one person differ; ``sheet`` is where the rows are."""
     people: dict[str, list[Facts]] = {}
     for sample in samples.values():
         if sample.subject:

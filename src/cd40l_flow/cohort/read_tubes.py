@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.base.errors import TubeError
 from cd40l_flow.base.model import Sample, Tube
-from cd40l_flow.fcs.panel import awaited, lent_detectors
+from cd40l_flow.fcs.panel import awaited, borrowed_detectors
 
 
 class Mapped(Protocol):
@@ -37,7 +37,7 @@ class TubesRead(Generic[Read]):
 def read_tubes(
     sample: Sample, read: Callable[[Tube, Mapping[str, str]], Read], refused: Collection[str] = ()
 ) -> TubesRead[Read]:
-    """Return every tube of a sample, as ``read`` gives it from the tube and the detectors lent to it, or its error.
+    """Return every tube of a sample, as ``read`` gives it from the tube and its borrowed detectors, or its error.
 
     ``read`` may raise TubeError. ``refused`` are the ``fcs`` of tubes that are not to be read.
     """
@@ -53,7 +53,7 @@ def read_tubes(
         has_target = measured and tube.reagent not in backgrounds
         try:
             if tube.fcs not in refused:
-                found[tube] = read(tube, lent_detectors(tube.reagent, known))
+                found[tube] = read(tube, borrowed_detectors(tube.reagent, known))
         except TubeError as error:
             errors[tube] = error
             other = awaited(tube.reagent, known, lost)

@@ -19,7 +19,7 @@ MOST_BYTES = 500_000_000
 
 
 def load_reference(path: str | Path) -> Reference:
-    """Return a reference file, proven to be as it was written; raises RecordError."""
+    """Return a reference file after verifying its digest; raises RecordError."""
     try:
         content = parse_strictly(read_bounded(path, MOST_BYTES))
     except FileNotFoundError:
@@ -43,7 +43,7 @@ def load_reference(path: str | Path) -> Reference:
 
 
 def read_reference(config: Config) -> tuple[Reference | None, list[Problem]]:
-    """Return the laboratory's limits that a configuration names, whole; None without any, or with a problem."""
+    """Return the laboratory's limits that a configuration names, complete; None without any, or with a problem."""
     if config.reference is None:
         return None, []
     try:

@@ -1,6 +1,6 @@
-"""What stands in ``reference.json``: the one definition of its writer, its readers and its JSON Schema.
+"""The content of ``reference.json``: the one definition for its writer, its readers and its JSON
 
-Keys stand as in the file, in the order of the alphabet. Percents are 0 to 100, fractions 0 to 1.
+Schema. Keys are in alphabetical order, as in the file. Percents are 0 to 100, fractions 0 to 1.
 """
 
 import math
@@ -107,8 +107,8 @@ class Collected(Record, frozen=True):
 
     controls: Annotated[Count, doc("Of these, controls.")]
     failed: Annotated[Count, doc("Controls left out because they failed.")]
-    few: Annotated[bool, doc("Whether the limits are provisional for want of controls.")]
-    results: Annotated[Count, doc("Results looked at.")]
+    few: Annotated[bool, doc("Whether the limits are provisional because there are few controls.")]
+    results: Annotated[Count, doc("Results examined.")]
     used: Annotated[Count, doc("Controls the limits rest on.")]
 
 
@@ -138,7 +138,7 @@ class DonorsByAge(Record, frozen=True):
     donors: Annotated[Annotated[int, Meta(ge=1)], doc("Donors; the age of each is the middle of its band.")]
     knots: Annotated[list[AgeKnot], doc("The curve at single ages, in order of age.")]
     provisional: Annotated[list[Band], doc("Bands in which donors are few, so that the published table must agree.")]
-    share: Annotated[Share, doc("The share: CD27+IgD-IgM-, or CD27+IgD- where IgM does not tell.")]
+    share: Annotated[Share, doc("The share: CD27+IgD-IgM-, or CD27+IgD- where IgM is not informative.")]
 
 
 class Reference(Record, frozen=True, kw_only=True):

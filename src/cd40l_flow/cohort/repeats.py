@@ -1,4 +1,4 @@
-"""What the tubes sheet names twice: data that stand for two things, which are refused, and tubes that are pooled."""
+"""What the tubes sheet names twice: data named for two purposes, which are refused, and tubes that are pooled."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PlacedTube:
 
 
 def repeated_files(config: Config, tubes: Sequence[PlacedTube], problems: list[Problem]) -> dict[str, dict[str, str]]:
-    """Find data that stand for two things at once: one file named twice, or a copy of it.
+    """Find data named for two purposes at once: one file named twice, or a copy of it.
 
     A combined tube, one file read for several reagents, is no repeat.
     """

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# Words of a name that say what somebody is, not who.
+# Words of a name that state what somebody is, not who.
 _TITLES = """
 dr doctor doktor prof professor priv doz pd med phil rer nat hc habil dipl ing mag mr mrs ms miss mx sir dame herr frau
 phd dphil md mbbs mbchb bsc msc scd frcpath mrcpath frcp mrcp facp

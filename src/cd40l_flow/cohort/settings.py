@@ -62,7 +62,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Job:
-    """Everything the result of one sample depends on, beside the bytes of its tubes and its controls' results.
+    """Everything the result of one sample depends on, apart from the bytes of its tubes and its controls' results.
 
     ``run_controls`` are all controls of the run (they fix the scale), ``controls`` the names of those this sample is
     judged against (for a control: the other controls).

@@ -57,7 +57,7 @@ def _messages(kinds: Kinds, *, function: bool) -> Iterator[str]:
     if not clones:
         yield f"{NO_CALL} without a stimulated {current_assay().expression[0]} tube"
     if not resting:
-        yield f"{NO_CALL} without an unstimulated tube, for activation is judged by it"
+        yield f"{NO_CALL} without an unstimulated tube, because activation is judged by it"
     if clones and resting:
         yield from _expression(kinds, clones)
     yield from _binding(kinds, function=function)
@@ -80,8 +80,8 @@ def _expression(kinds: Kinds, clones: list[str]) -> Iterator[str]:
         if (UNSTIMULATED, reagent) in kinds:
             yield (
                 f"{reagent} expression can be called without {listed(backgrounds)}, unstimulated cells standing in for "
-                "the background, with a wider error; a share of not expressing cells is told only where the cells show "
-                "it"
+                "the background, with a wider error; a share of non-expressing cells is reported only where the cells "
+                "show it"
             )
         else:
             yield f"{reagent} cannot be called without {', '.join(backgrounds)} or an unstimulated tube of {reagent}"

@@ -90,7 +90,7 @@ def assess(
             reagents[reagent] = expression
     own = {reagent: with_laboratory(limits, laboratory, reagent) for reagent in reagents}
     theirs = control.reagents if control else {}
-    comparisons, joint = beside_controls(reagents, theirs, own)
+    comparisons, joint = compare_with_controls(reagents, theirs, own)
     return Case(
         sample=sample,
         alone=alone,
@@ -113,7 +113,7 @@ def assess(
     )
 
 
-def beside_controls(
+def compare_with_controls(
     reagents: Mapping[str, Expression], theirs: Mapping[str, ControlExpression], limits: Mapping[str, Limits]
 ) -> tuple[dict[str, Comparison], Mapping[str, float]]:
     """Return the comparison with the controls and the odds of each reagent, and the odds of all together (natural

@@ -120,7 +120,7 @@ def _subcall(
     reasons = codes_against(relevant, pattern)
     call = INDETERMINATE if reasons else pattern
     if reason and not reasons:
-        # One that takes no call away explains nothing: the measures hold what it says.
+        # One that takes no call away explains nothing: the measures already show it.
         doubtful = [guard.code for guard in relevant if guard.blocking and guard.blocks and guard.code in OF_MEASURES]
         reasons = (*dict.fromkeys(doubtful), reason)
     return SubCall(reagent, call, pattern, reasons, outcomes)

@@ -115,8 +115,8 @@ def _without_checks(decision: Decision, free: Decision, alone: bool) -> Iterator
         decision.call,
         free.call,
         (),
-        f"The call rests on {codes}. If that were corrected, {basis} would give {free.call}; repeat before reading "
-        "them.",
+        f"The call rests on {codes}. If that were corrected, {basis} would give {free.call}; repeat before "
+        "interpreting them.",
     )
 
 
@@ -137,8 +137,8 @@ def _steps(reagent: str, measures: Measures, limits: CallLimits) -> Iterator[Ste
         if key not in seen:
             seen.add(key)
             nudge = NUDGE * max(abs(checked.limit), 1.0)
-            beside = {"<": -nudge, ">": nudge}.get(op, 0.0)
-            yield Step(condition.measure, checked.value, checked.limit + beside, op, checked.limit)
+            past_limit = {"<": -nudge, ">": nudge}.get(op, 0.0)
+            yield Step(condition.measure, checked.value, checked.limit + past_limit, op, checked.limit)
 
 
 def _words(reagent: str, steps: tuple[Step, ...], after: SubCall, new: Decision, decision: Decision) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from msgspec import convert
@@ -124,16 +123,8 @@ def combine(terms: Sequence[ControlExpression], mixture: MixtureLimits) -> Contr
     )
 
 
-def to_json(terms: ControlExpression) -> dict[str, Any]:
-    """Return the terms as plain JSON values; counts of cells as whole numbers, (bins,)."""
-    plain = asdict(terms)
-    for name in ("background", "counts"):
-        plain[name] = [round(float(count)) for count in getattr(terms, name)]
-    return plain
-
-
 def read_terms(terms: object) -> ControlExpression:
-    """Return the terms from a control's result, as written by `to_json`."""
+    """Return the terms from the record of a control in its result."""
     return convert(terms, ControlExpression, from_attributes=True, dec_hook=_array)
 
 

@@ -44,9 +44,9 @@ def infant_guard(case: Case, limits: Limits) -> Guard | None:
     matched = bool(case.control.ages) and all(younger_than(band, young) for band in case.control.ages)
     fired = age < young and not matched
     message = (
-        f"An infant ({age_band(age)}) beside controls that are older: expression is low at birth and rises for years."
+        f"An infant ({age_band(age)}) compared with older controls: expression is low at birth and rises for years."
         if fired
-        else "Age: old enough for an adult's control, or beside one of its age."
+        else "Age: old enough for an adult's control, or compared with one of its age."
     )
     return guard("INFANT", fired, message, blocks=INFANT_CALLS)
 
@@ -66,13 +66,13 @@ def _stain(expression: Expression, control: ControlExpression | None, limits: Li
     message = "Position of the cells relative to their background."
     if not fired and shift is not None and expression.anchor.resting and control is not None:
         # In an unstained tube the corrected background is too low; the control's reveals it.
-        beside = _beside_background(expression, control, shift)
-        if beside is not None and beside < least:
-            fired, shift, message = True, beside, "Position of the cells relative to the controls' background."
+        above = _above_background(expression, control, shift)
+        if above is not None and above < least:
+            fired, shift, message = True, above, "Position of the cells relative to the controls' background."
     if fired and shift is not None and expression.anchor.exact and control is not None:
         resting = None if expression.background_shift is None else shift + expression.background_shift
-        beside = _beside_background(expression, control, shift)
-        if resting is not None and resting > -BELOW_RESTING and beside is not None and beside > -BELOW_CONTROL:
+        above = _above_background(expression, control, shift)
+        if resting is not None and resting > -BELOW_RESTING and above is not None and above > -BELOW_CONTROL:
             fired, message = (
                 False,
                 "Below their background, but not below resting cells: the background tube is sticky.",
@@ -80,7 +80,7 @@ def _stain(expression: Expression, control: ControlExpression | None, limits: Li
     yield guard("STAIN_FAILED", fired, message, reagent=expression.reagent, value=shift, limit=least, unit="robust SD")
 
 
-def _beside_background(expression: Expression, control: ControlExpression, shift: float) -> float | None:
+def _above_background(expression: Expression, control: ControlExpression, shift: float) -> float | None:
     """Return how far the sample's negatives lie above the control's background, in robust SD of that."""
     if not (control.background.sum() and expression.anchor.counts.sum()):
         return None
@@ -116,8 +116,8 @@ def _gain(case: Case, expression: Expression, control: ControlExpression, limits
 
 def _control_doubtful(case: Case, reagent: str) -> Guard:
     """Return whether the sample has so few negatives that its control may not be healthy or well stimulated."""
-    beside = case.comparison(reagent)
-    f, blank = beside.mutant_fraction, beside.lob
+    compared = case.comparison(reagent)
+    f, blank = compared.mutant_fraction, compared.lob
     fired = None if f is None or blank is None else f < -blank
     return guard(
         "CONTROL_DOUBTFUL", fired, "Mutant fraction: below 0 where the control has more negatives than the sample.",
@@ -156,8 +156,8 @@ def _negatives(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
 
 
 def _stimulated_enough(case: Case, reagent: str, limits: Limits) -> bool:
-    """Return whether the cells with most CD69 show what cells of a usual stimulation would; what is unknown does not
-    speak against it.
+    """Return whether the cells with most CD69 show what cells of a usual stimulation would; what is unknown does
+    not count against it.
     """
     strong = case.independence[reagent].strong
     if strong is not None and strong.log_ratio > max(limits.guards.dependence_max, SURE * strong.error):
@@ -181,7 +181,7 @@ def second_opinion(expression: Expression, limits: Limits) -> Guard | None:
     allowed = limits.guards.second_opinion_max + (high - low) / 2 + NormalDist().cdf(-separation / 2)
     value = abs(free - own)
     return guard(
-        "SECOND_OPINION", value > allowed, "Negative fraction of a free Gaussian mixture beside that of the fit.",
+        "SECOND_OPINION", value > allowed, "Negative fraction of a free Gaussian mixture against that of the fit.",
         reagent=expression.reagent, value=value, limit=allowed, unit="fraction",
     )  # fmt: skip
 

@@ -38,7 +38,7 @@ FRACTION_APART, LEVEL_APART = 0.015, 0.10
 HOPELESS = 12.0
 # Factor by which a sample's evidence of a residual allele must exceed that of the control, since people differ.
 CAUTION = 2.0
-# Log evidence per cell that a residual allele must gain beside that: the law of the signal may be wrong by so much. In
+# Log evidence per cell that a residual allele must gain in addition: the law of the signal may be wrong by so much. In
 # titrations of three real stains without one it gained up to 0.0025 at 5,000 cells and 0.001 at 20,000, in simulated
 # carriers whose mutant cells keep 20 to 40 % of the level 0.01 to 0.16.
 SHAPE_DOUBT = 0.002
@@ -91,7 +91,7 @@ def reagent_evidences(
     if one.log > others:
         alike = _residual_in_control(control, people, background.scale, limits)
         less = one.log - CAUTION * alike * events / dispersion
-        # A doubt is no evidence against it: it leaves the hypotheses alike at most.
+        # A doubt is no evidence against it: at most it makes the hypotheses equally likely.
         doubted = max(less - SHAPE_DOUBT * events / dispersion, min(less, others))
         found[h.RESIDUAL] = replace(one, log=doubted)
     return found, people

@@ -29,8 +29,8 @@ def as_shown(case: Case, limits: Limits) -> Case:
             for reagent, expression in case.reagents.items()
         },
         comparisons={
-            reagent: _without_mutants(beside) if reagent in theirs or reagent in dropped else beside
-            for reagent, beside in case.comparisons.items()
+            reagent: _without_mutants(comparison) if reagent in theirs or reagent in dropped else comparison
+            for reagent, comparison in case.comparisons.items()
         },
         not_shown=dropped,
         without_time_qc=without and replace(without, case=as_shown(without.case, limits)),
@@ -49,9 +49,9 @@ def _without_fraction(expression: Expression) -> Expression:
     )
 
 
-def _without_mutants(beside: Comparison) -> Comparison:
+def _without_mutants(comparison: Comparison) -> Comparison:
     return replace(
-        beside,
+        comparison,
         mutant_fraction=None,
         mutant_fraction_low=None,
         mutant_fraction_high=None,

@@ -64,7 +64,7 @@ def find_layouts(text: Text, file_size: int, name: str) -> tuple[Layout, ...]:
     mode = text.keywords.get("$MODE", "L" if text.version == "FCS3.2" else "").upper()
     if mode != "L":
         rule = "HISTOGRAM" if mode in ("C", "U") else "MODE"
-        found = "$MODE is not L (list mode): the file holds histograms or does not say."
+        found = "$MODE is not L (list mode): the file holds histograms or does not state it."
         raise refuse(name, rule, found, _LIST_MODE_ONLY)
     types = _types(text, detectors, name)
     widths, masks = _widths(text, types, name)
@@ -107,7 +107,7 @@ def _types(text: Text, detectors: int, name: str) -> tuple[str, ...]:
     if datatype not in ("I", "F", "D") or not set(own.values()) <= {"I", "F", "D"}:
         raise refuse(name, "DATATYPE", "$DATATYPE or $PnDATATYPE is not I, F or D.", _LIST_MODE_ONLY)
     if text.version != "FCS3.2" and set(own.values()) - {datatype}:
-        found = f"$PnDATATYPE (detectors stored in different types) in a file that says it is {text.version}."
+        found = f"$PnDATATYPE (detectors stored in different types) in a file that states version {text.version}."
         raise refuse(name, "MIXED_DATATYPES", found, _LIST_MODE_ONLY)
     if detectors > 99_999 or not text.keywords.get(f"$P{detectors}B"):
         found = f"$PAR says {detectors} detectors, TEXT has no $P{detectors}B."

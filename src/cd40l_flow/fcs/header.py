@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -24,7 +23,7 @@ _ISO_DATE = re.compile(r"(\d{4})-(0[1-9]|1[0-2])-\d{2}.*")
 _TIME = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})(?:([:.])(\d{1,3}))?")
 _DAY_S = 86400.0
 _MOST_DECADES = 30
-_TOLD = 5
+_MOST_NAMED = 5
 
 
 def read_keywords(text: Text, layout: Layout, name: str) -> tuple[Header, tuple[tuple[float, float], ...], list[Note]]:
@@ -133,10 +132,10 @@ def _amplifier_notes(
     return [Note(code, f"{_listed(f'$P{n}E' for n in found)}: {what}.") for code, found, what in listed if found]
 
 
-def _listed(keywords: Any) -> str:
+def _listed(keywords: Iterable[str]) -> str:
     every = list(keywords)
-    more = f" and {len(every) - _TOLD} more" if len(every) > _TOLD else ""
-    return ", ".join(every[:_TOLD]) + more
+    more = f" and {len(every) - _MOST_NAMED} more" if len(every) > _MOST_NAMED else ""
+    return ", ".join(every[:_MOST_NAMED]) + more
 
 
 def _amplifier(keywords: Mapping[str, str], n: int, name: str) -> tuple[float, float, float]:

@@ -14,7 +14,7 @@ from cd40l_flow.fcs.spillover import looks_transformed, refuse_transformed, spil
 from cd40l_flow.fcs.text import Note
 from cd40l_flow.fcs.values import Columns
 
-_TOLD = 5
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,8 @@ def _range_notes(detectors: Sequence[Detector], columns: Columns) -> list[Note]:
     ]
     if not found:
         return []
-    more = f" and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
-    return [Note("ABOVE_RANGE", f"values above $PnR: {', '.join(found[:_TOLD])}{more}.")]
+    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    return [Note("ABOVE_RANGE", f"values above $PnR: {', '.join(found[:_MOST_NAMED])}{more}.")]
 
 
 def _scale_notes(recording: Recording, matrix: Sequence[str], columns: Columns) -> list[Note]:

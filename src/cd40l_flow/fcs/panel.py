@@ -35,13 +35,13 @@ def find_markers(
     panel: Mapping[str, object],
     reagent: str,
     name: str,
-    lent: Mapping[str, str] | None = None,
+    borrowed: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """Return marker -> ``$PnN`` of one tube, required markers always, optional ones where stained.
 
-    The panel's own entry comes first, then ``lent`` (marker -> the detector it has in the tube whose background this
-    one is), then the labels. Raises TubeError (CHANNEL_MAP) naming every missing or ambiguous marker
-    at once; ``name`` is what the message calls the tube.
+    The panel's own entry comes first, then ``borrowed`` (marker -> the detector it has in the tube whose background
+    this one is), then the labels. Raises TubeError (CHANNEL_MAP) naming every missing or ambiguous marker at once;
+    ``name`` is what the message calls the tube.
     """
     assay = current_assay()
     problems: list[str] = []
@@ -50,8 +50,8 @@ def find_markers(
     used: set[str] = set()
     for marker in assay.marker_names:
         detector = panel_detector(panel, marker)
-        if detector is None and lent is not None:
-            detector = lent.get(marker)
+        if detector is None and borrowed is not None:
+            detector = borrowed.get(marker)
         if detector is None:
             continue
         given.add(marker)
@@ -128,7 +128,7 @@ def panel_ranges(panel: Mapping[str, object]) -> dict[str, float]:
     return {str(entry["detector"]): float(entry["range"]) for entry in entries}
 
 
-def lent_detectors(reagent: str, known: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+def borrowed_detectors(reagent: str, known: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     """Return marker -> detector of what a background tube is not stained for: as in the tube whose background it is.
 
     ``known`` maps reagent -> marker -> detector of the sample's tubes of targets; empty without one, and for others.
@@ -137,15 +137,15 @@ def lent_detectors(reagent: str, known: Mapping[str, Mapping[str, str]]) -> dict
     markers = next((known[each] for each in assay.background_of.get(reagent, ()) if each in known), None)
     if markers is None:
         return {}
-    return {marker: markers[marker] for marker in assay.reagent[reagent].lent if marker in markers}
+    return {marker: markers[marker] for marker in assay.reagent[reagent].borrowed_markers if marker in markers}
 
 
 def awaited(reagent: str, known: Mapping[str, Mapping[str, str]], lost: Mapping[str, str]) -> str | None:
     """Return the ``fcs`` of the refused tube without which a background tube's detector is unknown, or None.
 
-    ``known`` as in `lent_detectors`; ``lost`` maps reagent -> ``fcs`` of the tubes of targets that were refused.
+    ``known`` as in `borrowed_detectors`; ``lost`` maps reagent -> ``fcs`` of the tubes of targets that were refused.
     """
-    if lent_detectors(reagent, known):
+    if borrowed_detectors(reagent, known):
         return None
     return next((lost[each] for each in current_assay().background_of.get(reagent, ()) if each in lost), None)
 

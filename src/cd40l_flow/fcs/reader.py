@@ -210,16 +210,16 @@ def read_header(path: str | Path, name: str | None = None) -> Header:
 
 
 def read_events(
-    tube: Tube, panel: Mapping[str, object], spillover: str, lent: Mapping[str, str] | None = None
+    tube: Tube, panel: Mapping[str, object], spillover: str, borrowed: Mapping[str, str] | None = None
 ) -> Events:
     """Return the events of one tube: scatter, the markers' detectors, the matrix's other detectors, time.
 
     ``panel`` is the tube's panel of the configuration, whose own ``spillover`` replaces the general setting
-    ``spillover`` (``file``, ``none`` or the path of a CSV file). ``lent`` maps marker -> the detector it has in the
+    ``spillover`` (``file``, ``none`` or the path of a CSV file). ``borrowed`` maps marker -> the detector it has in the
     tube whose background this one is. Raises TubeError: FILE_INTEGRITY, CHANNEL_MAP or NO_COMP.
     """
     recording = open_recording(tube.path, tube.fcs)
-    events = map_detectors(recording, tube, panel, spillover, lent)
+    events = map_detectors(recording, tube, panel, spillover, borrowed)
     recording.check_crc()
     recording = recording.with_ranges(panel_ranges(panel))
     index = {detector.name: detector.index for detector in recording.header.detectors}
@@ -256,12 +256,12 @@ def map_detectors(
     tube: Tube,
     panel: Mapping[str, object],
     spillover: str,
-    lent: Mapping[str, str] | None = None,
+    borrowed: Mapping[str, str] | None = None,
 ) -> Events:
     """Return the tube without values: its markers, scatter and matrix; as ``read_events``."""
     recording = recording.with_ranges(panel_ranges(panel))
     header = recording.header
-    markers = find_markers(header, panel, tube.reagent, tube.fcs, lent)
+    markers = find_markers(header, panel, tube.reagent, tube.fcs, borrowed)
     scatter = find_scatter(header, panel, tube.fcs)
     setting = str(panel.get("spillover") or spillover)
     matrix = choose_spillover(
@@ -319,7 +319,7 @@ def settle_amplifiers(
         recording = recording.with_linear(recording.log_floats(range(len(recording.amplifiers))))
     word = "as linear" if linear else "as channel numbers of a log amplifier"
     where = ", ".join(detector.name for detector in detectors)
-    return recording, [Note("AMPLIFIER_FLOAT", f"floating-point values beside a log $PnE are read {word}: {where}.")]
+    return recording, [Note("AMPLIFIER_FLOAT", f"floating-point values with a log $PnE are read {word}: {where}.")]
 
 
 def _channel_numbers(values: Floats | Singles, limit: float | None) -> bool:

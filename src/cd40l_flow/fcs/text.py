@@ -170,7 +170,7 @@ def _offset(field: bytes) -> int:
 
 
 def _keywords(segment: bytes, closed: bytes, name: str, notes: list[Note]) -> dict[str, str]:
-    """Return the allowed keywords of one TEXT segment; refuse one that stands twice with different values.
+    """Return the allowed keywords of one TEXT segment; refuse one given twice with different values.
 
     ``closed`` is the byte after the segment: some writers leave the last delimiter outside.
     """
@@ -204,9 +204,9 @@ def _keywords(segment: bytes, closed: bytes, name: str, notes: list[Note]) -> di
         value = _decoded(segment[begin:end].replace(delimiter * 2, delimiter))
         if key in found:
             if found[key] != value:
-                found_text = f"keyword {key} stands twice in TEXT with different values."
+                found_text = f"keyword {key} is given twice in TEXT with different values."
                 raise refuse(name, "KEYWORD_REPEATED", found_text, EXPORT_AGAIN)
-            notes.append(Note("KEYWORD_REPEATED", f"keyword {key} stands twice in TEXT, with the same value."))
+            notes.append(Note("KEYWORD_REPEATED", f"keyword {key} is given twice in TEXT, with the same value."))
         found[key] = value
     return found
 

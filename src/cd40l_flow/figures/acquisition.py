@@ -35,7 +35,7 @@ _LEAST = 25.0  # percentile points that the lower strip shows on either side
 
 
 def styles() -> dict[str, Style]:
-    """Return the lines of the signals that the assay at work watches."""
+    """Return the lines of the signals that the current assay watches."""
     watched = {marker.name for marker in current_assay().markers if marker.time_qc}
     return STYLES | {name: style for name, style in _OTHERS.items() if name in watched}
 

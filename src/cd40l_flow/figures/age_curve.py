@@ -33,7 +33,7 @@ class AgePoint:
     """A sample's switched share, percent of B cells with its 95 % interval, and the limits of its age.
 
     ``age_band`` is a band of `cohort.ages`, None where the age is not known; ``limit`` is the 2.5th percentile of
-    healthy people of the very age, ``median`` their median.
+    healthy people of exactly that age, ``median`` their median.
     """
 
     age_band: str | None
@@ -97,7 +97,7 @@ def draw_age_curve(axes: Axes, point: AgePoint) -> None:
 
 
 def _point(axes: Axes, point: AgePoint) -> None:
-    """Draw the sample: its interval upright, its band of ages across; below the axis an arrow stands for it."""
+    """Draw the sample: its interval upright, its band of ages across; below the axis an arrow replaces it."""
     ends = ends_of(point.age_band)
     first, last = ends or (YOUNGEST, OLDEST)
     middle = math.sqrt(first * last)

@@ -1,4 +1,4 @@
-"""The figures of the B-cell assays' first pages: CD27 against IgD beside the age curve; CD40 of each kind of cells."""
+"""The figures of the B-cell assays' first pages: CD27 against IgD with the age curve; CD40 of each kind of cells."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Subsets(Quadrants):
 
 
 def memory_figure(patient: Person, control: Person | None, point: AgePoint) -> Figure:
-    """Return the figure of a memory tube: its B cells and those of the FMO over the control's, beside the age curve."""
+    """Return the figure of a memory tube: its B cells and those of the FMO over the control's, and the age curve."""
     figure = _empty()
     grid = figure.add_gridspec(
         2, 4, width_ratios=(1, 1, 0.24, 1.75), left=0.085, right=0.985, top=0.945, bottom=0.1, hspace=0.16, wspace=0.07

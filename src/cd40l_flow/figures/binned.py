@@ -88,7 +88,7 @@ def read_densities(path: str | Path, result: Result) -> Densities:
     Raises RecordError for a file that is not the one that was written with the result, byte for byte.
     """
     if result.densities is None:
-        raise RecordError(path, "is not named by the result beside it.", _AGAIN)
+        raise RecordError(path, "is not named by the result next to it.", _AGAIN)
     try:
         content = read_bounded(path, MOST_BYTES)
     except FileNotFoundError:
@@ -96,7 +96,7 @@ def read_densities(path: str | Path, result: Result) -> Densities:
     except JsonFault as error:
         raise RecordError(path, str(error), _AGAIN) from None
     if hashlib.sha256(content).hexdigest() != result.densities:
-        found = "is not the file that was written with the result beside it: its digest is another one."
+        found = "is not the file that was written with the result next to it: its digest differs."
         raise RecordError(path, found, _AGAIN)
     arrays = _Packed(content)
     try:
@@ -106,7 +106,7 @@ def read_densities(path: str | Path, result: Result) -> Densities:
 
 
 class _Packed(Mapping[str, NDArray[np.generic]]):
-    """The arrays of an npz file, each unpacked once when it is asked for: of a control a report needs but a few.
+    """The arrays of an npz file, each unpacked once when it is asked for: a report needs only a few of a control.
 
     It holds a hundred small arrays, whose headers take NumPy longer to parse than their numbers to unpack.
     """
@@ -150,8 +150,8 @@ def readable_ticks(
 ) -> list[tuple[float, float, str]]:
     """Return tick, place of its label and label, from the top down, without labels that would touch.
 
-    All places are fractions of the axis. ``letter`` is the width of a letter, for labels that stand beside each other;
-    ``line`` the height of a line, for labels that stand above each other. At the upper end labels are moved inwards.
+    All places are fractions of the axis. ``letter`` is the width of a letter, for labels next to each other;
+    ``line`` the height of a line, for labels above each other. At the upper end labels are moved inwards.
     """
     chosen: list[tuple[float, float, str]] = []
     free = 1.0 + letter

@@ -123,7 +123,7 @@ def _trace(cell: Cells, line: NDArray[np.float64], size: int) -> None:
 
 
 def _histogram(counts: Counts, threshold: float | None, size: int) -> Cells:
-    """Return one histogram, (size, size), filled from the foot, its threshold as a line."""
+    """Return one histogram, (size, size), filled from the bottom, its threshold as a line."""
     small = _rebin(counts, size)
     heights = np.round(small / max(float(small.max(initial=0.0)), 1.0) * (size - 4)).astype(np.intp)
     rows = np.arange(size)[::-1, None]

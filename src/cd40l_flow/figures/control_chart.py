@@ -1,4 +1,4 @@
-"""Control charts (Levey-Jennings) as data: the laboratory's history of healthy controls, and the controls of now."""
+"""Control charts (Levey-Jennings) as data: the laboratory's history of healthy controls, and the present controls."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from cd40l_flow.result.types.result import Result
 
 
 def control_charts(results: Sequence[Result], reference: Reference | None) -> list[dict[str, Any]]:
-    """Return one chart for each reagent, measure, instrument and reagent lot that a control of now was measured with.
+    """Return one chart for each reagent, measure, instrument and reagent lot that a present control was measured with.
 
-    ``reference`` is the laboratory's file, whole, or None. Mean and SD are of its controls of the same instrument and
+    ``reference`` is the laboratory's complete file, or None. Mean and SD are of its controls of the same instrument and
     lot; a chart has ``low_3sd`` to ``high_3sd`` in the unit of the measure, its ``points`` the history in order of
-    month, then the controls of now, each ``in``, ``warn``, ``fail`` or ``unknown``.
+    month, then the present controls, each ``in``, ``warn``, ``fail`` or ``unknown``.
     """
     now = [row_of(result) for result in results if result.role == "control" and result.reagents]
     own = _own(results)
@@ -34,7 +34,7 @@ def control_charts(results: Sequence[Result], reference: Reference | None) -> li
 
 
 def _own(results: Sequence[Result]) -> set[tuple[str, str]]:
-    """Return run and sample of the controls of now: where the history holds them already, they are shown once."""
+    """Return run and sample of the present controls: where the history holds them already, they are shown once."""
     return {(result.run, result.sample) for result in results if result.role == "control"}
 
 

@@ -57,7 +57,7 @@ class Drawing:
 
 
 def svg(drawing: Drawing, alt: str, frame: bool = False) -> Markup:
-    """Return a drawing as an element of a page: ``alt`` is read out in its place, ``frame`` draws its box.
+    """Return a drawing as an element of a page: ``alt`` is its text for screen readers, ``frame`` draws its box.
 
     A template would take four times as long, and this is a fifth of a report.
     """

@@ -1,4 +1,4 @@
-"""What a boundary was looked for in, laid on the axis of its panel: a curve at the foot, and marks."""
+"""The data that a boundary was searched in, on the axis of its panel: a curve at the bottom, and marks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Curves:
         self._known: dict[tuple[int, str], str] = {}
 
     def describe(self, found: Found | None, axis: Axis) -> PanelEvidence | None:
-        """Return the evidence of a boundary as a panel tells it, positions as fractions of ``axis``, or None."""
+        """Return the evidence of a boundary as a panel stores it, positions as fractions of ``axis``, or None."""
         if found is None or found.evidence is None:
             return None
         evidence = found.evidence

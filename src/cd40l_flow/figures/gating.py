@@ -30,7 +30,7 @@ STYLES: dict[str, Style] = {
     "line": (GATE, 1.8, None),
     "hand": (GATE, 1.8, DASHED),
     "automatic": ("#111111", 1.5, DOTTED),
-    # What a boundary was looked for in, what it was held against, and the control's boundary.
+    # The density a boundary was searched in, the one it was compared with, and the control's boundary.
     "curve": ("#111111", 1.1, None),
     "valley": ("#111111", 1.6, None),
     "reference": ("#6b21a8", 1.1, (3.0, 2.0)),
@@ -75,10 +75,10 @@ def draw_panels(
     ``theirs`` are the panels of the control's tube: their gates and the outlines of their cells are drawn into the
     panels of the same population, as far as the axes are the same or both linear.
     """
-    beside = {panel.population: panel for panel in theirs if not isinstance(panel, MissingPanel)}
+    matching = {panel.population: panel for panel in theirs if not isinstance(panel, MissingPanel)}
     drawn = []
     for panel in panels:
-        other = beside.get(panel.population)
+        other = matching.get(panel.population)
         marks = _control_marks(panel, other) if other is not None else []
         drawn.append(_draw_panel(panel, densities, marks))
     return drawn
@@ -119,7 +119,7 @@ def _control_marks(panel: Panel, other: Panel) -> list[tuple[str, str]]:
 def _onto(axis: PlotAxis, other: PlotAxis) -> tuple[float, float] | None:
     """Return factor and shift from places on another axis to places on one, from the ticks that both have.
 
-    Axes of one scale have their ticks at the same places; of linear axes two ticks tell all. None for others.
+    Axes of one scale have their ticks at the same places; of linear axes two ticks are enough. None for others.
     """
     places = {text: at for at, text in other.ticks}
     both = [(places[text], at) for at, text in axis.ticks if text in places]
@@ -134,7 +134,7 @@ def _onto(axis: PlotAxis, other: PlotAxis) -> tuple[float, float] | None:
 
 
 def _evidence_marks(evidence: PanelEvidence, densities: Densities, *, there: bool = True) -> list[tuple[str, str]]:
-    """Return the curve a boundary was looked for in, what it was held against, the valleys, the control's boundary.
+    """Return the curve a boundary was searched in, the one it was compared with, valleys, the control's boundary.
 
     The control's is left out unless ``there`` is a place for it: its gate is drawn already.
     """
@@ -167,7 +167,7 @@ def _gate_marks(gate: GateShape, overridden: bool) -> list[tuple[str, str]]:
 
 
 def _automatic_lines(gate: GateShape) -> list[NDArray[np.float64]]:
-    """Return where the automatic gate was, in axis fractions; nothing where the data do not tell."""
+    """Return where the automatic gate was, in axis fractions; nothing where the data do not show it."""
     if gate.automatic is None:
         return []
     if isinstance(gate, ThresholdGate):

@@ -96,7 +96,7 @@ def _draw(chart: Mapping[str, Any], numbers: Mapping[str, int]) -> Chart:
 
 
 def _ends(points: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, float]]:
-    """Return highest and lowest value as lines: where there are no limits, they tell the scale."""
+    """Return highest and lowest value as lines: where there are no limits, they show the scale."""
     values = sorted({float(point["value"]) for point in points}, reverse=True)
     return [("edge", " ", value) for value in dict.fromkeys([values[0], values[-1]])] if values else []
 

@@ -147,7 +147,7 @@ def _value(result: Result, reagent: str, measure: str) -> float | None:
         return getattr(result, measure)  # type: ignore[no-any-return]
     if (value := result.numbers(reagent).get(measure)) is not None:
         return value
-    # What only the rules look at stands with them.
+    # What only the rules use is kept with them.
     tried = (condition for rule in result.rules if (rule.reagent or "") == reagent for condition in rule.conditions)
     return next((one.value for one in tried if one.measure == measure), None)
 
@@ -209,7 +209,7 @@ def _ruled(result: Result, reagent: str, measure: str) -> list[tuple[str, str, f
 
 
 def _checked(result: Result, measure: str) -> list[tuple[str, str, float]]:
-    """Return the limit of the check that tested this very value."""
+    """Return the limit of the check that tested exactly this value."""
     code, value = _CHECKED_BY.get(measure), getattr(result, measure, None)
     return [
         ("", "≥", float(guard.limit))

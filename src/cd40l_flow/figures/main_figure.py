@@ -1,7 +1,7 @@
-"""The figure that laboratories know: CD69 against the target, patient over control, and the targets' histograms.
+"""The figure that laboratories are used to: CD69 against the target, patient over control, and the targets' histograms.
 
 Drawn by matplotlib from the binned data of ``densities.npz``. Columns are unstimulated cells, the background and the
-stimulated, stained cells, all CD3+CD8-; beside them the targets of activated cells, with the reagent of the figure
+stimulated, stained cells, all CD3+CD8-; next to them the targets of activated cells, with the reagent of the figure
 above the other. All samples of a run have the same axes, for their scales are those of its controls. Lines differ by
 dashes, colours by lightness: it reads in grey.
 """
@@ -56,18 +56,18 @@ class MainFigure:
         for panels, person in zip(self.rows, (patient, control), strict=True):
             for panel, kind in zip(panels, KINDS, strict=True):
                 panel.show(person, reagent, kind, title=_title(patient, reagent, kind) if person is patient else "")
-        for histograms, shown in zip(self.histograms, (reagent, beside(reagent)), strict=True):
+        for histograms, shown in zip(self.histograms, (reagent, other_reagent(reagent)), strict=True):
             histograms.show(patient, control, shown)
 
 
-def beside(reagent: str) -> str:
-    """Return the reagent whose histogram stands below that of a reagent: the function's below a target's expression."""
+def other_reagent(reagent: str) -> str:
+    """Return the reagent whose histogram is drawn below that of a reagent: that of function below expression."""
     function, expression = current_assay().function, current_assay().expression
     return expression[0] if reagent == function else function
 
 
 def _title(patient: Person, reagent: str, kind: str) -> str:
-    """Return the title of a column; the background's says which tube it is."""
+    """Return the title of a column; the background's names its tube."""
     words = load_texts()["main_figure"]
     source = background_of(patient, reagent) if kind == "background" else ""
     if kind == "unstimulated":
@@ -135,7 +135,7 @@ def draw_histograms(axes: Axes, patient: Person, control: Person | None, reagent
 def encoded(figure: Figure, form: str, *, plain: bool = False) -> bytes:
     """Return a figure as a file of a format (``svg``, ``pdf``, ``png``): equal figures are equal bytes.
 
-    ``plain`` leaves out what the file says about itself.
+    ``plain`` leaves out the file's own metadata.
     """
     import matplotlib
 

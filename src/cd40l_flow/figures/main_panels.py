@@ -42,7 +42,7 @@ HISTOGRAMS: Mapping[str, tuple[LineStyleType, float, str, str | None]] = {
 class Person:
     """One row of the figure: who it is, in words, and the binned data.
 
-    ``why`` says what stands in their place, ``whys`` what stands in that of a reagent.
+    ``why`` is shown in their place, ``whys`` in that of a reagent.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Person:
     whys: Mapping[str, str] = field(default_factory=dict)
 
     def lack(self, reagent: str, usual: str = "") -> str:
-        """Say in words why a reagent is not drawn; ``usual`` where nothing more is known."""
+        """Return in words why a reagent is not drawn; ``usual`` where nothing more is known."""
         return self.whys.get(reagent) or self.why or usual or str(load_texts()["main_figure"]["not_measured"])
 
     def plot(self, reagent: str) -> QuadrantPlot | None:
@@ -73,7 +73,7 @@ class Frame:
     """Axes of 0 to 1 with ticks, words of ticks and names of axes, and a place for what is missing."""
 
     def __init__(self, axes: Axes, *, across: bool = True, up: bool = True) -> None:
-        """Take axes; ``across`` and ``up`` say whether words stand below and beside them."""
+        """Take axes; ``across`` and ``up``: whether there are words below and left of them."""
         self.axes, self._worded = axes, {"x": across, "y": up}
         self._words: dict[str, list[Text]] = {"x": [], "y": []}
         axes.set(xlim=(0, 1), ylim=(0, 1))
@@ -100,7 +100,7 @@ class Frame:
             text.set_visible(bool(text.get_text()))
 
     def lack(self, why: str) -> None:
-        """Say in words why nothing is drawn, or nothing where something is."""
+        """Write why nothing is drawn, or nothing where something is."""
         if len(why) > MOST_WORDS:
             why = why[: MOST_WORDS - 1].rsplit(" ", 1)[0] + " …"
         self._missing.set_text(fill(why, 24))
@@ -174,7 +174,7 @@ class Quadrants(Frame):
         for artist in (self._picture, self._contours, self.upright, self.level, *self.percents):
             artist.set_visible(there)
         if person is None or plot is None or counts is None:
-            # The axes of a row are the same: those of a panel without cells tell what the others have.
+            # The axes of a row are the same: a panel without cells uses those of the others.
             self.scale(None, plot.y if plot is not None else None)
             lacking = _lacking(person, reagent, kind) if person is not None and plot is not None else ""
             self.lack(words["no_control"] if person is None else lacking or person.lack(reagent))
@@ -255,7 +255,7 @@ class Histograms(Frame):
             slot.show(name, words["lines"][name], there=self.lines[name].get_visible())
 
 
-# What stands in the slots of the legend, and where, in fractions of the axis.
+# The slots of the legend, and where, in fractions of the axis.
 _LEGEND = (("sample",), ("background", "unstimulated"), ("control",))
 _SLOTS = (0.0, 0.29, 0.71)
 
@@ -276,7 +276,7 @@ class _Slot:
 
 
 def _lacking(person: Person, reagent: str, kind: str) -> str:
-    """Say which tube of a person is not there, and what stands in for a background."""
+    """Return which tube of a person is missing, and what replaces a background."""
     words = load_texts()["main_figure"]["missing"]
     source = background_of(person, reagent) if kind == "background" else ""
     return str(words["stands_in"].format(source=source) if source else words[kind].format(reagent=reagent))

@@ -1,4 +1,4 @@
-"""The outlines of a control's cells, which are drawn into the panels of every sample that it stands beside."""
+"""The outlines of a control's cells, which are drawn into the panels of every sample that is compared with it."""
 
 from __future__ import annotations
 

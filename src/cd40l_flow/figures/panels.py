@@ -62,14 +62,14 @@ def draw_panels(
 ) -> tuple[tuple[AnyPanel, ...], dict[str, NDArray[np.uint32]]]:
     """Return the panels of one tube and their arrays, name -> (128, 128) uint32 counts, [x, y].
 
-    ``tops`` are the ends of the FSC and SSC axes, ``prefix`` begins the arrays' names, ``curves`` takes what the
-    boundaries were looked for in. Positions are fractions of an axis. A gate that could not be drawn leaves a panel of
-    its parent, with what was looked at, that says why; gates behind it a panel that is ``missing``.
+    ``tops`` are the ends of the FSC and SSC axes, ``prefix`` begins the arrays' names, ``curves`` takes the densities
+    that the boundaries were searched in. Positions are fractions of an axis. A gate that could not be drawn leaves a
+    panel of its parent, with the data that were used, and the reason; gates behind it a panel that is ``missing``.
     """
     strip = _Strip(gated, tube, prefix, curves)
     signal = tube.signal
     scatter = signal.events.scatter
-    # A tube without a target is watched over time by the marker that its first gate parts.
+    # A tube without a target is watched over time by the marker of its first gate.
     watched = next(name for name in (TARGET, *_gated_markers()) if name in signal.scaled)
     target = _all(fluorescence_axis(gated, signal, watched), signal.scaled[watched])
     if signal.events.time is not None:
@@ -96,8 +96,8 @@ def draw_panels(
         axis, values = fluorescence_axis(gated, signal, gate.marker), signal.scaled[gate.marker]
         x = _some(axis, values)
         y = target if gate is marker_gates[-1] else ssc
-        if gate.beside in signal.scaled:
-            y = _some(fluorescence_axis(gated, signal, gate.beside), signal.scaled[gate.beside])
+        if gate.second_axis in signal.scaled:
+            y = _some(fluorescence_axis(gated, signal, gate.second_axis), signal.scaled[gate.second_axis])
         strip.add(population, x, y, _threshold(tube.boundary(boundary), axis, gate.keep), boundary)
     return tuple(strip.panels), strip.arrays
 
@@ -133,7 +133,7 @@ class _Strip:
         self.arrays: dict[str, NDArray[np.uint32]] = {}
 
     def add(self, population: str, x: _Drawn, y: _Drawn, gate: GateShape | None, evidence: str = "") -> None:
-        """Add the panel of a population: its parent on two axes, its gate, and what the gate was looked for in."""
+        """Add the panel of a population: its parent on two axes, its gate, and the density the gate was searched in."""
         tube = self.tube
         counted = next((p for p in tube.populations if p.population == population), None)
         failed = population in tube.failed
@@ -176,7 +176,7 @@ def fluorescence_axis(gated: GatedSample, signal: TubeSignal, marker: str) -> Ax
 def _why(gated: GatedSample, population: str, signal: TubeSignal) -> str:
     if population == SINGLETS and singlet_ratio(signal, NO_EVENTS) is None:
         return "no second FSC measure in this file"
-    # The step that could not go on is the last to have spoken.
+    # The last flag is that of the step that could not go on.
     return gated.flags[-1] if gated.flags else "the gate before it could not be drawn"
 
 

@@ -46,8 +46,8 @@ def draw_pictures(tubes: Sequence[TubePlots], arrays: Mapping[str, Cells]) -> tu
         pictures.extend(_picture(arrays[panel.array], panel.gate))
         return replace(panel, picture=(begin, len(pictures)))
 
-    told = [replace(tube, panels=tuple(map(drawn, tube.panels))) for tube in tubes]
-    return told, np.frombuffer(bytes(pictures), dtype=np.uint8)
+    pictured = [replace(tube, panels=tuple(map(drawn, tube.panels))) for tube in tubes]
+    return pictured, np.frombuffer(bytes(pictures), dtype=np.uint8)
 
 
 def _picture(counts: Cells, gate: GateShape | None) -> bytes:

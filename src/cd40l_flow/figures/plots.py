@@ -1,7 +1,7 @@
 """The index of ``densities.npz``: what figures are drawn from, as records that its writer and its readers share.
 
 Places are fractions of an axis, 0 at its low end and 1 at its high end, unless a field says otherwise; names of arrays
-are those of the arrays beside the index. Files of earlier versions lack some keys: those have defaults here.
+are those of the arrays stored with the index. Files of earlier versions lack some keys: those have defaults here.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ GateShape = ThresholdGate | PolygonGate | BandGate
 
 
 class PanelEvidence(PlotRecord, frozen=True):
-    """What the boundary of a panel was looked for in, along x."""
+    """The data that the boundary of a panel was searched in, along x."""
 
     curve: Annotated[str | None, doc("Array of the density, (128,) heights of which 255 is the peak.")]
-    reference: Annotated[str | None, doc("Array of the density that it was held against, as `curve`.")]
+    reference: Annotated[str | None, doc("Array of the density that it was compared with, as `curve`.")]
     valleys: Annotated[tuple[float, ...], doc("Places of candidate valleys.")]
     control: Annotated[float | None, doc("Place of the control's boundary.")]
 
@@ -86,7 +86,7 @@ class Panel(PlotRecord, frozen=True, tag_field=_KIND, tag="drawn"):
     parent_count: Annotated[int, doc("Events of the parent.")]
     percent_of_parent: Annotated[float | None, doc("Percent, 0 to 100; null of no events.")]
     failed: Annotated[str | None, doc("Why the gate could not be drawn; null where it was.")] = None
-    evidence: Annotated[PanelEvidence | None, doc("What the boundary was looked for in.")] = None
+    evidence: Annotated[PanelEvidence | None, doc("The data that the boundary was searched in.")] = None
     overridden: Annotated[bool, doc("Whether a person set a boundary.")] = False
     method: Annotated[str, doc("How the boundaries were found.")] = ""
     flag: Annotated[str, doc("What to doubt, or empty.")] = ""
@@ -146,7 +146,7 @@ class TargetPlot(PlotRecord, frozen=True):
 
 
 class QuadrantPlot(PlotRecord, frozen=True):
-    """Two markers of the cells of each kind of tube, parted by a threshold on either axis.
+    """Two markers of the cells of each kind of tube, divided by a threshold on either axis.
 
     Quadrants are in the order: above without and with what x measures, below without and with.
     """
@@ -203,7 +203,7 @@ def read_index(text: str) -> PlotIndex:
 
 
 def _panels(plain: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the panels of a plain index; which kind one is stands in no file, for it is told by the key `missing`."""
+    """Yield the panels of a plain index; no file names their kind, since the key `missing` shows it."""
     return (panel for tube in plain.get("tubes", ()) for panel in tube.get("panels", ()))
 
 

@@ -159,19 +159,19 @@ def _draw_curves(
 
 
 def _finish(height: float, strips: list[_Strip], axis: PlotAxis, labels: list[Label]) -> Drawing:
-    """Close a drawing, the heights of whose first strip are told at its side: the axis at its foot."""
+    """Close a drawing, with the heights of its first strip at its side and the axis at its bottom."""
     foot = [level(height - 0.5, _PLOT)]
     for at, place, words in readable_ticks(axis.ticks, 0.016):
         foot.append(upright(at * _PLOT, height - 5, height))
         labels.append(Label(_LEFT + place * _PLOT, height + 16, words))
-    labels += [_beside(strips[0], share, f"{share:.0%}") for share in (0.0, 0.5, 1.0)]
+    labels += [_side_label(strips[0], share, f"{share:.0%}") for share in (0.0, 0.5, 1.0)]
     labels.append(Label(_LEFT + _PLOT / 2, height + 37, axis.label, "axis"))
     labels.append(Label(_LEFT + 6, 14, load_texts()["key"]["mode"], "tick", "start"))
     marks = [*(mark for strip in strips for mark in strip.marks), ("t-foot", "".join(foot))]
     return Drawing(_WIDTH, height + _AXIS, (_LEFT, 0, _PLOT, height), tuple(marks), tuple(labels))
 
 
-def _beside(strip: _Strip, value: float, words: str) -> Label:
+def _side_label(strip: _Strip, value: float, words: str) -> Label:
     return Label(_LEFT - 6, strip.height(value) + 4, words, "tick", "end")
 
 
@@ -198,7 +198,7 @@ def draw_target(densities: Densities, target: TargetPlot, control: Densities | N
         _draw_residuals(below, observed, expected)
         strips.append(below)
         signed = {-_RESIDUAL_LIMIT: "−2", 0.0: "0", _RESIDUAL_LIMIT: "+2"}
-        labels += [_beside(below, value, words) for value, words in signed.items()]
+        labels += [_side_label(below, value, words) for value, words in signed.items()]
         labels.append(Label(_LEFT + 6, _CURVES + _GAP + 8, load_texts()["key"]["residuals"], "tick", "start"))
     return _finish(height, strips, target.axis, labels)
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cd40l_flow.gating.density import HIGH, LOW, STEP, Density, Valley, find_valleys, most_parting
+from cd40l_flow.gating.density import HIGH, LOW, STEP, Density, Valley, find_valleys, most_prominent
 from cd40l_flow.gating.found import Evidence, Found, joined, no_gate
 from cd40l_flow.gating.thresholds import FEWEST, NARROWEST_SD
 
-# With fewer cells than this, a mode or a percentile of them says nothing.
+# With fewer cells than this, their mode and percentiles are not informative.
 A_FEW = 20
 DEEP = 0.5
 # By how many SD of the FMO IgD+ cells may lie above it, and how much wider they may be; defaults, not validated.
@@ -26,7 +26,7 @@ FLANK_SD = 4.0  # end of the CD19- peak, where no valley follows it
 NEGATIVE_QUANTILE, NEGATIVE_SD = 0.99, 2.326  # the same place of a normal distribution
 MOST_TAIL = 3.0  # distances to the 90th percentile, beyond which a percentile is that of outliers
 # Ashman's D below which two kinds of cells are not told apart (Ashman, Bird & Zepf 1994, doi:10.1086/117248).
-TOLD_APART = 2.0
+SEPARATE = 2.0
 TO_SD = 1 / math.sqrt(2 * math.log(2))  # from half the width of a peak at half its height
 
 
@@ -50,7 +50,7 @@ def find_dump(curve: Density) -> Found:
     evidence = Evidence(curve, "below", (low, high), tuple(valleys), (curve.mode(),))
     if curve.total < FEWEST:
         return no_gate(f"only {curve.total} lymphocytes: T cells are not left out", evidence)
-    valley = most_parting(curve, valleys)
+    valley = most_prominent(curve, valleys)
     if valley is None:
         return no_gate("one CD3 population only: T cells are not left out", evidence)
     return Found(valley.position, "valley", _shallow(valley), evidence)
@@ -69,7 +69,7 @@ def find_cd19(curve: Density) -> Found:
     if curve.total < FEWEST:
         return no_gate(f"only {curve.total} lymphocytes: CD19 gate not drawn", evidence)
     deep = [valley for valley in valleys if valley.depth >= DEEP]
-    valley = deep[-1] if deep else most_parting(curve, valleys)
+    valley = deep[-1] if deep else most_prominent(curve, valleys)
     if valley is not None:
         return Found(valley.position, "valley", _shallow(valley), evidence)
     edge = curve.seen(mode + FLANK_SD * max(curve.left_sd(mode), NARROWEST_SD))
@@ -112,9 +112,9 @@ def find_immunoglobulin(
 ) -> Found:
     """Return the boundary above which B cells carry IgD or IgM on their surface.
 
-    ``curve`` is the density of the marker on B cells, ``negatives`` that of cells which do not carry it, ``whose`` says
-    which; ``memory`` is that of B cells with CD27, many of which do not either. It lies in a deep valley between both,
-    else at as many SD of either peak from its mode.
+    ``curve`` is the density of the marker on B cells, ``negatives`` that of cells which do not carry it, ``whose``
+    names them; ``memory`` is that of B cells with CD27, many of which do not either. It lies in a deep valley between
+    both, else at as many SD of either peak from its mode.
     """
     found = peaks(curve, negatives, memory)
     if found is None:
@@ -129,10 +129,10 @@ def find_immunoglobulin(
     valleys = [one for one in find_valleys(curve, low, high) if one.depth >= DEEP]
     evidence = Evidence(curve, "above", (low, high), tuple(valleys), (low, high), negatives)
     apart = separation(dark, bright)
-    if apart < TOLD_APART and curve.total >= FEWEST:
-        return no_gate(f"{marker} of B cells is not told from that of {whose} (D {apart:.1f})", evidence)
+    if apart < SEPARATE and curve.total >= FEWEST:
+        return no_gate(f"{marker} of B cells is not separated from that of {whose} (D {apart:.1f})", evidence)
     few = f"only {curve.total} B cells" if curve.total < FEWEST else ""
-    valley = most_parting(curve, valleys)
+    valley = most_prominent(curve, valleys)
     if valley is not None and not few:
         return Found(valley.position, "valley", "", evidence)
     edge = low + (high - low) * dark.sd / (dark.sd + bright.sd)
@@ -160,7 +160,7 @@ def find_cd27(curve: Density, background: Density | None) -> Found:
 def _brighter(curve: Density, background: Density) -> bool:
     """Return whether IgD+ cells lie above the FMO, which lacks the antibody that sticks to every cell.
 
-    Where their peak is wider too, dim CD27+ cells are in it, and it tells nothing.
+    Where their peak is wider too, dim CD27+ cells are in it, and it is not informative.
     """
     if curve.total < FEWEST:
         return False
@@ -183,7 +183,7 @@ def find_cd38(curve: Density, naive: Density) -> Found:
     evidence = Evidence(curve, "above", (LOW, 1.0), modes=(mode,), reference=naive)
     if naive.total < FEWEST:
         return no_gate(f"only {naive.total} naive B cells: plasmablasts are not left out", evidence)
-    own = most_parting(curve, [one for one in find_valleys(curve, mode, HIGH) if one.depth >= DEEP])
+    own = most_prominent(curve, [one for one in find_valleys(curve, mode, HIGH) if one.depth >= DEEP])
     if own is not None and curve.total >= A_FEW:
         return Found(own.position, "valley", "", evidence)
     return Found(beyond(naive), "naive B cells' mode + 2.33 SD", "", evidence)

@@ -6,7 +6,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from cd40l_flow.gating.density import HIGH, LOW, Density, Valley, find_valleys, most_parting
+from cd40l_flow.gating.density import HIGH, LOW, Density, Valley, find_valleys, most_prominent
 from cd40l_flow.gating.found import Evidence, Found, joined, no_gate
 from cd40l_flow.gating.thresholds import FEWEST
 from cd40l_flow.signal.scale import Scale
@@ -53,12 +53,12 @@ def find_cd69(resting: Density, active: Density, scale: Scale, max_percent: floa
     method = f"{method}, {above:.1f} % of the unstimulated above"
     # Tolerance for interpolation in bins of a thousandth.
     flag = f"{above:.1f} % CD69+ without stimulation" if above > 1.05 * max_percent else ""
-    return Found(position, method, joined(flag, _beside_valley(active, position, valleys)), evidence)
+    return Found(position, method, joined(flag, _far_from_valley(active, position, valleys)), evidence)
 
 
-def _beside_valley(active: Density, position: float, valleys: list[Valley]) -> str:
+def _far_from_valley(active: Density, position: float, valleys: list[Valley]) -> str:
     """Return a flag if the clear valley of the stimulated tube lies far from the boundary, beyond a peak."""
-    valley = most_parting(active, valleys)
+    valley = most_prominent(active, valleys)
     if valley is None or valley.left_mode < position < valley.right_mode:
         return ""
     return f"the valley of the stimulated tubes lies {abs(valley.position - position):.2f} of the scale away"
@@ -104,7 +104,7 @@ def _alone(curve: Density, scale: Scale) -> Found:
     evidence = Evidence(curve, "above", (low, high), tuple(valleys), (mode,))
     if curve.total < FEWEST:
         return no_gate(f"only {curve.total} CD3+CD8- cells: CD69 gate not drawn", evidence)
-    valley = most_parting(curve, valleys)
+    valley = most_prominent(curve, valleys)
     if valley is not None:
         return Found(valley.position, "valley of the stimulated tube", "no unstimulated tube", evidence)
     if scale.to_linear(mode) < 3 * scale.linear_width:
@@ -114,4 +114,6 @@ def _alone(curve: Density, scale: Scale) -> Found:
             "no unstimulated tube and no valley: hardly any CD69+ cells",
             evidence,
         )
-    return no_gate("no unstimulated tube and one CD69 population only: positive or negative cannot be told", evidence)
+    return no_gate(
+        "no unstimulated tube and one CD69 population only: positive or negative cannot be determined", evidence
+    )

@@ -311,7 +311,7 @@ def _modes(height: Floats, min_depth: float) -> list[int]:
     return modes
 
 
-def most_parting(curve: Density, valleys: list[Valley]) -> Valley | None:
+def most_prominent(curve: Density, valleys: list[Valley]) -> Valley | None:
     """Return the most prominent valley, or None: the one with the largest drop below the lower of its modes."""
 
     def persistence(valley: Valley) -> float:

@@ -60,7 +60,7 @@ def _cd19(work: Working, gate: Gate, parent: str) -> tuple[Found, int]:
 
 
 def _immunoglobulin(work: Working, gate: Gate, parent: str) -> tuple[Found, int]:
-    """All B cells tell where it lies, whatever the gate is drawn on."""
+    """All B cells show where it lies, whatever the gate is drawn on."""
     curve = _stained(work, gate.marker, names.B_CELLS)
     negatives, whose = without(work, gate.marker)
     memory = _of_memory(work, gate.marker)
@@ -101,8 +101,8 @@ def _stimulated(work: Working, marker: str, population: str) -> Density:
 def without(work: Working, marker: str) -> tuple[Density, str]:
     """Return the density of an immunoglobulin on cells that do not carry it, and which cells these are.
 
-    The first that are not few of: T cells, B cells of the FMO, other lymphocytes. T cells hold what the reagent leaves
-    on every cell, the FMO does not.
+    The first of which there are enough: T cells, B cells of the FMO, other lymphocytes. T cells hold what the reagent
+    leaves on every cell, the FMO does not.
     """
     candidates = (
         (_stained(work, marker, names.CD3_POSITIVE), "T cells"),

@@ -10,7 +10,7 @@ from cd40l_flow.gating.working import Working
 def gate_on_marker(work: Working, gate: Gate, parent: str) -> bool:
     """Draw a gate on one marker; return whether gating can go on.
 
-    Where some tubes lack the marker, ``gate.stained`` says whether they go on ungated or no gate is drawn at all.
+    Where some tubes lack the marker, ``gate.stained`` decides whether they go on ungated or no gate is drawn at all.
     """
     tubes = [tube for tube in work.tubes if parent in tube.indices]
     stained = [tube for tube in tubes if gate.marker in tube.signal.scaled]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +21,15 @@ FEWEST = 100
 # Event indices in the order of the file.
 EventIndices = NDArray[np.int32]
 Indices = NDArray[np.int32] | NDArray[np.intp]
+Values = TypeVar("Values", bound=NDArray[np.generic])
 _CHUNK = 1 << 15  # events per batch, so that numpy's copy of the indices stays in the CPU cache
 
 
-def take(values: NDArray[Any], indices: Indices) -> NDArray[Any]:
+def take(values: Values, indices: Indices) -> Values:
     """Return the values, (events,), of some events, (n,), in the order of the file; without a copy if it is all."""
     if indices.size == values.size:
         return values
-    found = np.empty(indices.size, dtype=values.dtype)
+    found: Values = np.empty_like(values, shape=indices.size)
     for begin in range(0, indices.size, _CHUNK):
         part = indices[begin : begin + _CHUNK]
         # All indices are valid, and mode "clip" saves numpy a buffered copy.

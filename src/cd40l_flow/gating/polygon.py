@@ -31,7 +31,7 @@ def inside_convex(vertices: Floats, x: Floats | Singles, y: Floats | Singles) ->
     mask[places] = sure
     doubtful = np.flatnonzero(~sure & (some_y >= least) & (some_y <= most))
     across, up = some_x[doubtful].astype(np.float64), some_y[doubtful].astype(np.float64)
-    mask[places[doubtful]] = _beside(vertices, across, up)
+    mask[places[doubtful]] = _left_of(vertices, across, up)
     return mask
 
 
@@ -60,7 +60,7 @@ def _strips(vertices: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     return least - slack, low + slack, high - slack, most + slack
 
 
-def _beside(vertices: Floats, x: Floats, y: Floats) -> Mask:
+def _left_of(vertices: Floats, x: Floats, y: Floats) -> Mask:
     """Return a mask, (n,), of the points to the left of every side or on it."""
     found = np.ones(x.size, dtype=bool)
     for (x0, y0), (x1, y1) in zip(vertices, np.roll(vertices, -1, axis=0), strict=True):

@@ -36,8 +36,8 @@ FEWEST_DEAD = 100
 class Scattered:
     """The data of one tube for the scatter gate, each array (n,): squares of the map, CD3 and CD69 (logicle).
 
-    ``cd3`` is what lymphocytes are known by: CD3, or CD19 where CD3 is not stained. ``cd69`` is None where blasts are
-    not asked for. ``dropped`` are the indices of excluded events, ``dead`` those of the others that took up the
+    ``cd3`` is what lymphocytes are recognised by: CD3, or CD19 where CD3 is not stained. ``cd69`` is None where blasts
+    are not asked for. ``dropped`` are the indices of excluded events, ``dead`` those of the others that took up the
     viability dye.
     """
 
@@ -76,7 +76,7 @@ def find_lymphocytes(
     CD3 separates lymphocytes from granulocytes and debris on any instrument ("back-gating"). The region is the ellipse
     of a trimmed covariance of the logarithms (scatter is skewed) of the CD3+ cells, stretched to the same ellipse
     around the CD3+ cells with induced CD69, which are larger. It ends where cells shrink and die: below the size at
-    which two of three CD3+ cells are dead. ``ends`` are those of the CD3 detector. ``marker`` is what stands in for
+    which two of three CD3+ cells are dead. ``ends`` are those of the CD3 detector. ``marker`` is what replaces
     CD3.
     """
     counts = [(tube.stimulated, _live_cd3(tube)) for tube in tubes]
@@ -269,10 +269,10 @@ def _dying(cloud: _Cloud, cut: int, scatter_map: ScatterMap, vertices: Floats) -
     Only cells with the side scatter of the gate are used; the search goes down from the live cells' mode.
     """
     unit = 1.25 * float(vertices[:, 0].max())
-    beside = (cloud.points[:, 1] >= np.log(vertices[:, 1].min())) & (cloud.points[:, 1] <= np.log(vertices[:, 1].max()))
-    rows, ends = cloud.held[beside] // SIDE, scatter_map.ends(0)
+    in_ssc = (cloud.points[:, 1] >= np.log(vertices[:, 1].min())) & (cloud.points[:, 1] <= np.log(vertices[:, 1].max()))
+    rows, ends = cloud.held[in_ssc] // SIDE, scatter_map.ends(0)
     live, dead = (
-        density_of(spread_out(ends, np.bincount(rows, counts[cut:, beside].sum(axis=0), SIDE), 0.0, unit))
+        density_of(spread_out(ends, np.bincount(rows, counts[cut:, in_ssc].sum(axis=0), SIDE), 0.0, unit))
         for counts in (cloud.counts, cloud.dead)
     )
     mode = live.mode(0.0, 1.0)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cd40l_flow.gating.density import STEP, Density, Valley, find_valleys, most_parting
+from cd40l_flow.gating.density import STEP, Density, Valley, find_valleys, most_prominent
 from cd40l_flow.gating.found import Evidence, Found, joined, no_gate
 from cd40l_flow.signal.scale import Scale
 
@@ -37,7 +37,7 @@ def find_viability(curve: Density) -> Found:
     evidence = Evidence(curve, "below", (low, high), tuple(valleys), (curve.mode(),))
     if curve.total < FEWEST:
         return no_gate(f"only {curve.total} single cells: viability gate not drawn", evidence)
-    valley = most_parting(curve, valleys)
+    valley = most_prominent(curve, valleys)
     if valley is not None:
         found = Found(valley.position, "valley", "", evidence)
         mode = curve.mode(high=valley.position)
@@ -57,7 +57,7 @@ def _unless_smeared(curve: Density, mode: float, found: Found) -> Found:
     if found.position - foot < SMEAR or both - live < SMEARED * live:
         return found
     percent = 100 * (both - live)
-    flag = f"live and dead cells are not parted: {percent:.0f} % of the cells lie between them"
+    flag = f"live and dead cells are not separated: {percent:.0f} % of the cells lie between them"
     return replace(found, position=foot, method="foot of the live peak", flag=flag)
 
 
@@ -127,9 +127,9 @@ def find_positive(curve: Density, marker: str, parent: str) -> Found:
     evidence = Evidence(curve, "above", (low, high), tuple(valleys), (curve.mode(),))
     if curve.total < FEWEST:
         return no_gate(f"only {curve.total} {parent} cells: {marker} gate not drawn", evidence)
-    valley = most_parting(curve, valleys)
+    valley = most_prominent(curve, valleys)
     if valley is None:
-        return no_gate(f"one {marker} population only: positive or negative cannot be told", evidence)
+        return no_gate(f"one {marker} population only: positive or negative cannot be determined", evidence)
     return Found(valley.position, "valley", _shallow(valley.depth), evidence)
 
 

@@ -21,7 +21,7 @@ from cd40l_flow.result.types.tubes import Tube
 
 FORMAT = "1"
 SCATTER = ("FSC", "SSC")
-TOLD = (
+DESCRIBED = (
     "call",
     "configuration",
     "gates",
@@ -135,7 +135,7 @@ def _detectors(result: Result, name: str) -> str:
 def _done(result: Result, population: str) -> dict[str, str]:
     """Return what was done to the events: text by name, JSON where it is more than a word."""
     matrices = {tube.fcs: to_builtins(tube.spillover) for tube in result.tubes if tube.status == "ok"}
-    described = {name: to_builtins(getattr(result, name)) for name in TOLD} | {"spillover": matrices}
+    described = {name: to_builtins(getattr(result, name)) for name in DESCRIBED} | {"spillover": matrices}
     plain = {
         name: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
         for name, value in described.items()

@@ -1,7 +1,7 @@
 """A run of the workflow as an RO-Crate: metadata in the form of Workflow Run Crate 0.5, made from the run's record.
 
 Source: https://w3id.org/ro/wfrun/workflow/0.5, on RO-Crate 1.1 and Workflow RO-Crate 1.0. Outputs are files of the
-crate. Inputs stay where they are and are told by their digests, for their names may be those of people.
+crate. Inputs stay where they are and are identified by their digests, for their names may be those of people.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def write_crate(folder: Path, licence: str = UNLICENSED) -> int:
     """Write the metadata of a results folder, and a copy of the workflow's rules into it; return the number of files.
 
     ``licence`` is the URL of a licence, or words. Raises Cd40lFlowError where the library is missing, there is no
-    record of a run, or a file is not the one that the record tells of.
+    record of a run, or a file is not the one in the record.
     """
     run = read_run(folder / RUN_FILE)
     changed = [one.path for one in run.outputs if content_digest(folder / one.path) != one.sha256]
@@ -88,15 +88,15 @@ def _metadata(run: Run, folder: Path, rules: dict[str, Path], licence: str) -> d
         return crate.add_file(folder / path, path, properties={"encodingFormat": encoding, **values})
 
     with warnings.catch_warnings():
-        # Of files whose names the library would rather have otherwise.
+        # Of files whose names the library warns about.
         warnings.simplefilter("ignore")
         crate = ROCrate(version="1.1")
         crate.metadata.extra_contexts.append(CONTEXT)
         crate.name = f"Run of cd40l-flow on {run.samples} samples"
         crate.description = (
             "Gates, measures and calls of flow-cytometry tests for hyper-IgM syndromes, from FCS files. Research use "
-            "only. Samples have the ids of the laboratory's sheets; inputs are told by their digests and are not part "
-            "of the crate."
+            "only. Samples have the ids of the laboratory's sheets; inputs are identified by their digests and are not "
+            "part of the crate."
         )
         crate.datePublished = _ended(run)
         crate.license = _licence(licence, entity)
@@ -170,7 +170,7 @@ def _licence(licence: str, entity: Any) -> Any:
 
 
 def _software(run: Run, entity: Any) -> Iterable[Any]:
-    """Yield the software that was at work, with its versions."""
+    """Yield the software that was used, with its versions."""
     versions = {"cd40l-flow": run.versions.cd40l_flow, "python": run.versions.python} | run.versions.distributions
     for name, version in versions.items():
         yield entity(f"#{name}", "SoftwareApplication", name=name, version=version)

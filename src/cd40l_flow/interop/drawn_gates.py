@@ -37,7 +37,7 @@ class End:
 class Drawn:
     """A gate of one tube as a file has it: ``gate`` is its name there, ``fcs`` the tube's.
 
-    ``vertices`` are the corners of a polygon, linear values, else empty. ``problem`` says why the gate cannot be taken.
+    ``vertices`` are the corners of a polygon, linear values, else empty. ``problem`` is why the gate cannot be taken.
     """
 
     fcs: str

@@ -1,4 +1,4 @@
-"""The gates of one sample in other programs' files, read back by FlowKit before they are left to anybody."""
+"""The gates of one sample in other programs' files, read back by FlowKit before they are released."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def export_gates(
 ) -> list[Row]:
     """Write the gates of a sample as Gating-ML and FlowJo workspace, read both back, and write the comparison.
 
-    ``written`` says that the two files are there: they are read back as they are. Raises ExportError where a count
-    differs from the result's, ChangedEventsError where a file is no longer the one that was analysed, and leaves none
-    of the files it writes then. A sample without a readable tube gets files that say so.
+    ``written``: the two files exist already, and are only read back. Raises ExportError where a count
+    differs from the result's, ChangedEventsError where a file is no longer the one that was analysed; none of
+    the files it writes is left then. Without a readable tube the files state so.
     """
     mine = (table,) if written else (gates_xml, wsp, table)
     for path in mine:

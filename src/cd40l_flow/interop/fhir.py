@@ -80,7 +80,7 @@ def _bundle(result: Result, digest: str, controls: Sequence[Result], state: Revi
 def write_fhir(out: str | Path, result_path: Path, control_paths: Sequence[Path], reviews: Reviews) -> None:
     """Write the bundle of one sample as its files and reviews have it; controls that cannot be read are left out.
 
-    Raises RecordError for a result that is not what it says.
+    Raises RecordError for a result that was changed or is not of its sample.
     """
     result, controls = read_record(result_path), []
     signed = {result.sample: signable(result, digest_of(result_path))}
@@ -88,7 +88,7 @@ def write_fhir(out: str | Path, result_path: Path, control_paths: Sequence[Path]
         try:
             controls.append(read_record(path))
         except RecordError:
-            continue  # the report, made of the same files, says why
+            continue  # the report, made of the same files, states why
         signed[controls[-1].sample] = signable(controls[-1], digest_of(path))
     state = states_of(signed, reviews)[result.sample]
     bundle = fhir_bundle(result, signed[result.sample].digest, controls, state, reviews.people)
@@ -96,7 +96,7 @@ def write_fhir(out: str | Path, result_path: Path, control_paths: Sequence[Path]
 
 
 def write_failed_fhir(path: str | Path, sample: str, why: str) -> None:
-    """Write what stands for a bundle that could not be made: a cancelled report without any value."""
+    """Write what replaces a bundle that could not be made: a cancelled report without any value."""
     place = _Places(f"failed/{sample}")
     report = {
         "resourceType": "DiagnosticReport",
@@ -159,7 +159,7 @@ def _effective(result: Result) -> Json:
 
 
 def _call_observation(result: Result, call: str, state: ReviewState) -> Json:
-    """Return the call: the reviewed one where there is one, the automatic one named beside it."""
+    """Return the call: the reviewed one where there is one, with the automatic one named too."""
     words = load_texts()["fhir"]
     found: Json = {"code": {"coding": [coding(LOCAL, "call", words["call"])], "text": words["call"]}}
     if state.state == "repeat":

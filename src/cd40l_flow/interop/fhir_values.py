@@ -19,7 +19,7 @@ _UCUM = "http://unitsofmeasure.org"
 _LOINC = "http://loinc.org"
 _INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 _MEANINGS = {"N": "Normal", "A": "Abnormal", "L": "Low", "H": "High", "IND": "Indeterminate"}
-# Answers of LOINC, for the calls of which one word says all.
+# Answers of LOINC, for the calls that one word describes completely.
 _ANSWERS = {"present": ("LA9633-4", "Present"), "absent": ("LA9634-2", "Absent")}
 # Measure -> (factor, unit, UCUM code). Fractions become percents.
 _UNITS = {"percent": (1.0, "%", "%"), "fraction": (100.0, "%", "%"), "ratio": (1.0, "ratio", "1")}
@@ -71,7 +71,7 @@ def quantities(result: Result, controls: Sequence[Result]) -> Iterator[Json]:
 
 
 def _b_cells(result: Result) -> Iterator[Json]:
-    """Yield the numbers that carry a call of the B-cell assays, with the limit that they were held against."""
+    """Yield the numbers that carry a call of the B-cell assays, with the limit that they were compared with."""
     if (memory := result.memory) is not None:
         found = {"switched": memory.switched, "two_marker": memory.switched_two_marker}
         known = deciding(memory) == "switched"
@@ -162,7 +162,7 @@ def _limits(result: Result, reagent: str, measure: str) -> tuple[float | None, f
 
 
 def _guard(result: Result, code: str, value: float) -> tuple[float, bool] | None:
-    """Return the limit of the check that tested this very value, and whether it fired."""
+    """Return the limit of the check that tested exactly this value, and whether it fired."""
     for guard in result.guards:
         if guard.code == code and guard.value == value and guard.limit is not None:
             return float(guard.limit), guard.fired is True

@@ -1,7 +1,7 @@
 """``gates.wsp``: the gates of every tube of a sample as a FlowJo 10 workspace.
 
 It is written here rather than by FlowKit, whose exporter gives every sample the same gates, writes neither unions nor
-ratios nor the matrix of a sample, and copies all keywords of a file: names of persons among them.
+ratios nor the matrix of a sample, and copies all keywords of a file: including names of persons.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NAMESPACES = {"gating": GATING, "data-type": DATATYPES, "transforms": TRANSFORMS
 # FlowJo's name of a compensated detector is that of the detector behind this.
 COMPENSATED = "Comp-"
 GROUP = "All Samples"  # FlowJo has this group in every workspace
-MOST_RATIO = 1e6  # an apex this narrow stands for a band without an upper end
+MOST_RATIO = 1e6  # an apex this narrow represents a band without an upper end
 
 
 def workspace(trees: Sequence[GateTree], headers: Mapping[str, Header], why: str = "") -> bytes:
@@ -59,7 +59,7 @@ def workspace(trees: Sequence[GateTree], headers: Mapping[str, Header], why: str
 
 
 def sample_names(trees: Sequence[GateTree]) -> dict[str, str]:
-    """Return the names that FlowJo knows files by, fcs -> name: without folders, where that keeps them apart."""
+    """Return the names that FlowJo gives files, fcs -> name: without folders, where that keeps them apart."""
     short = {tree.fcs: tree.fcs.replace("\\", "/").rpartition("/")[2] for tree in trees}
     shared = {name for name in short.values() if list(short.values()).count(name) > 1}
     return {fcs: fcs if name in shared else name for fcs, name in short.items()}
@@ -100,7 +100,7 @@ def _add_scales(sample: etree._Element, tree: GateTree) -> None:
 
 
 def _add_keywords(sample: etree._Element, header: Header) -> None:
-    """Add the few keywords that tell files apart: no other can be trusted not to name a person."""
+    """Add the few keywords that distinguish files: no other can be trusted not to name a person."""
     element = etree.SubElement(sample, "Keywords")
     attrs = {"FJ_FCS_VERSION": header.version.removeprefix("FCS"), "$TOT": str(header.events)}
     attrs["$PAR"] = str(len(header.detectors))
@@ -190,7 +190,7 @@ def _add_polygon(
 
 
 def wedge(low: float, high: float, far: float) -> tuple[tuple[float, float], ...]:
-    """Return the band of a ratio in area x height, from the origin to ``far``: FlowJo knows no ratio.
+    """Return the band of a ratio in area x height, from the origin to ``far``: FlowJo has no ratios.
 
     Cells of no size at all (a ratio of 0 or below) are outside.
     """

@@ -22,13 +22,13 @@ from cd40l_flow.result.types.result import Result
 DIFFERENT = "EXPORT"
 ENOUGH = 20_000  # events of a tube, for a gate that is misdrawn to be seen
 NO_TUBE = "There are no gates: no tube of this sample could be read."
-WITHHELD = "There are no gates: written down, they do not hold the events of the result. Its messages tell which."
+WITHHELD = "There are no gates: written down, they do not hold the events of the result. Its messages name them."
 
 
 def export_messages(result: Result, tubes: Sequence[GatedTube]) -> Iterator[Message]:
     """Yield an error for every tube whose gates, drawn from the result alone, do not hold the events that gating found.
 
-    Of large ``tubes`` every k-th event is looked at. Such gates are not given to other programs.
+    Of large ``tubes`` every k-th event is tested. Such gates are not given to other programs.
     """
     for tree in gate_trees(result):
         readings = [tube for tube in tubes if tube.signal.events.tube.fcs == tree.fcs]
@@ -43,7 +43,7 @@ def export_messages(result: Result, tubes: Sequence[GatedTube]) -> Iterator[Mess
         if differing:
             text = (
                 f"{tree.fcs}: gates drawn from the numbers of the result hold other events ({', '.join(differing)} of "
-                f"{some[0].values.shape[0]}). The result stands; its gates are not exported. Please report this."
+                f"{some[0].values.shape[0]}). The result remains valid; its gates are not exported. Please report this."
             )
             yield Message(code=DIFFERENT, severity="error", tube=tree.fcs, text=text)
 
@@ -57,7 +57,7 @@ def exported(result: Result) -> tuple[list[GateTree], str]:
 
 
 def write_gates(result: Result, job: Job, gates_xml: Path, wsp: Path) -> None:
-    """Write the gates of a sample as Gating-ML and as FlowJo workspace; without gates the files say why."""
+    """Write the gates of a sample as Gating-ML and as FlowJo workspace; without gates the files state why."""
     trees, why = exported(result)
     paths = {tube.fcs: tube.path for tube in job.sample.tubes}
     headers = {tree.fcs: read_header(paths[tree.fcs], tree.fcs) for tree in trees}

@@ -1,6 +1,6 @@
 """``gates.gatingml.xml``: the gates of every tube of a sample as Gating-ML 2.0.
 
-Gating-ML knows no tubes: each has a tree of its own, whose identifiers begin with ``t1.``, ``t2.`` and so on;
+Gating-ML has no tubes: each has a tree of its own, whose identifiers begin with ``t1.``, ``t2.`` and so on;
 ``custom_info`` of every gate names the tube, the population and the boundaries. Source of the format: ISAC's
 Gating-ML 2.0 specification (Spidlen et al. 2015, doi:10.1002/cyto.a.22690). FlowKit's writer would do, but its import
 takes longer than the analysis of a sample.
@@ -25,11 +25,11 @@ Names = dict[tuple[object, ...], str]
 
 
 def gatingml(sample: str, trees: Sequence[GateTree], why: str = "") -> bytes:
-    """Return the Gating-ML document of a sample, without gates one that says ``why``; equal gates give equal bytes."""
+    """Return the Gating-ML document of a sample, without gates one stating ``why``; equal gates give equal bytes."""
     root = etree.Element(qualified(GATING, "Gating-ML"), nsmap=NAMESPACES)
-    _tell(root, f"Gates of sample {sample}, by cd40l-flow. Research use only.")
+    _add_comment(root, f"Gates of sample {sample}, by cd40l-flow. Research use only.")
     if why:
-        _tell(root, why)
+        _add_comment(root, why)
     changes: Names = {}
     for tree in trees:
         _add_transformations(root, tree, changes)
@@ -44,7 +44,7 @@ def gatingml(sample: str, trees: Sequence[GateTree], why: str = "") -> bytes:
     return document
 
 
-def _tell(element: etree._Element, text: str) -> None:
+def _add_comment(element: etree._Element, text: str) -> None:
     """Put a sentence for people into an element."""
     etree.SubElement(element, qualified(DATATYPES, "custom_info")).text = text
 
@@ -100,7 +100,7 @@ def _matrix_name(matrix: Spillover | None, there: Sequence[tuple[str, Spillover]
 
 
 def _add_matrix(root: etree._Element, matrix: Spillover | None, there: list[tuple[str, Spillover]]) -> None:
-    """Add a matrix that is not there yet; detectors stand for the dyes, whose names the files do not give."""
+    """Add a matrix that is not there yet; detectors represent the dyes, whose names the files do not give."""
     if matrix is None or _matrix_name(matrix, there):
         return
     there.append((f"spillover_{len(there) + 1}", matrix))
@@ -127,7 +127,7 @@ def _add_gate(
         attrs[qualified(GATING, "parent_id")] = tree.identifier(gate.parent)
     element = etree.SubElement(root, qualified(GATING, kinds[type(gate.shape)]), attrs)
     words = [f"tube {tree.fcs}", f"population {gate.name}", *(f"boundary {name}" for name in gate.boundaries)]
-    _tell(element, "; ".join(words))
+    _add_comment(element, "; ".join(words))
     match gate.shape:
         case Box(sides):
             for side in sides:

@@ -1,4 +1,4 @@
-"""Which boundaries somebody moved: drawn gates beside those of the result, in the terms of ``overrides.tsv``."""
+"""Which boundaries somebody moved: drawn gates compared with those of the result, in the terms of ``overrides.tsv``."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def _scatter(shape: object, drawn: Drawn) -> tuple[dict[str, float], list[str]]:
         messages = f"was moved: it becomes its bounding rectangle, with {', '.join(changed)} as drawn"
         return changed, [messages if drawn.vertices else "was moved: a rectangle takes the place of the polygon"]
     if isinstance(shape, Polygon) and not _same_corners(corners, drawn.vertices, sizes):
-        return {}, ["has other corners, but the same bounding rectangle: overrides know sides alone, it is left alone"]
+        return {}, ["has other corners, but the same bounding rectangle: overrides have sides only, it is left alone"]
     return {}, []
 
 
@@ -258,7 +258,7 @@ def _sides(gate: Gate) -> tuple[Side, ...]:
 
 
 def _is_time(tree: GateTree, side: Side) -> bool:
-    """Return whether a side of the first gates is on time: scatter stands in the gate of the range."""
+    """Return whether a side of the first gates is on time: scatter belongs to the gate of the range."""
     ranges = {one.detector for gate in tree.gates if gate.name == IN_RANGE for one in _sides(gate)}
     return bool(ranges) and side.detector not in ranges
 

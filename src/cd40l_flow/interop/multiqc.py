@@ -71,7 +71,7 @@ def multiqc_files(results: Sequence[Result]) -> dict[str, str]:
 
 
 def write_multiqc(results: Sequence[Result], out: Path) -> None:
-    """Write the sections: the first to ``out``, the others beside it."""
+    """Write the sections: the first to ``out``, the others next to it."""
     for former in _FORMER:
         out.with_name(former).unlink(missing_ok=True)
     for name, text in multiqc_files(results).items():
@@ -82,7 +82,7 @@ def _table(configuration: Content, columns: Iterable[str], rows: Rows) -> str:
     """Return one section as tab-separated text; a row is a name and its values by column, what is missing is empty.
 
     MultiQC reads the comments as YAML, of which JSON is a part. A quoted cell is text to it, whatever it looks like;
-    the quotes are taken off. Names stand in its page as they are given, so they come as HTML.
+    the quotes are taken off. Names appear in its page as they are given, so they come as HTML.
     """
     names = list(columns)
     lines = [
@@ -119,9 +119,9 @@ def _calls(results: Sequence[Result]) -> str:
 def _methods(results: Sequence[Result]) -> str:
     """Return the methods with their references, to be pasted into a paper; limits are those of the first result."""
     assays = {result.assay for result in results} or {"cd40l"}
-    told = methods(results[0].configuration.limits if results else None, assays=assays)
-    paragraphs = "\n".join(f"<p>{escape(part)}</p>" for part in told.paragraphs)
-    items = "\n".join(f"<li>{escape(str(one))}</li>" for one in told.references)
+    described = methods(results[0].configuration.limits if results else None, assays=assays)
+    paragraphs = "\n".join(f"<p>{escape(part)}</p>" for part in described.paragraphs)
+    items = "\n".join(f"<li>{escape(str(one))}</li>" for one in described.references)
     content = {
         "id": f"{PREFIX}_methods",
         **_PARENT,

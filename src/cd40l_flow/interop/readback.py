@@ -25,7 +25,7 @@ from cd40l_flow.signal.compensation import compensate
 
 AT_A_TIME = 20_000  # events
 FLOWKIT, DECODED = "FlowKit", "decoded values"
-# FlowKit and FlowIO tell of files they cannot read in all of these ways.
+# FlowKit and FlowIO raise all of these for files that they cannot read.
 UNREADABLE = (
     flowio.exceptions.FlowIOException,
     flowkit.exceptions.FlowKitException,
@@ -43,7 +43,7 @@ UNREADABLE = (
 class TubeEvents:
     """The events of one tree: ``sample`` as FlowKit has them, ``own`` gate -> which of them it holds
 
-    ``source`` says who decoded the events that FlowKit gates: FlowKit itself, or we where it reads other values.
+    ``source`` names who decoded the events that FlowKit gates: FlowKit itself, or we where it reads other values.
     """
 
     tree: GateTree
@@ -101,7 +101,7 @@ def _own(tree: GateTree, events: Sequence[Events]) -> dict[str, Mask]:
 
 
 def _parts(events: int) -> Iterator[slice]:
-    """Yield which of so many events are looked at, some at a time."""
+    """Yield which of so many events are tested, some at a time."""
     return (slice(start, start + AT_A_TIME) for start in range(0, events, AT_A_TIME))
 
 

@@ -30,8 +30,8 @@ def read_again(fcs: str, result: Result, job: Job) -> list[Events]:
         tube = next(tube for tube in job.sample.tubes if (tube.fcs, tube.reagent) == (fcs, row.reagent))
         panel = job.settings.panel(tube.panel)
         reagent = current_assay().reagent[tube.reagent]
-        lent = {marker: row.markers[marker] for marker in reagent.lent if marker in row.markers}
-        events = read_events(tube, panel, job.settings.spillover, lent)
+        borrowed = {marker: row.markers[marker] for marker in reagent.borrowed_markers if marker in row.markers}
+        events = read_events(tube, panel, job.settings.spillover, borrowed)
         if events.digest != row.digest:
             raise ChangedEventsError(
                 f"{fcs}: its events are not those that {job.sample.sample} was analysed with. Analyse it again."

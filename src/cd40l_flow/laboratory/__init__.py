@@ -1,1 +1,1 @@
-"""What a laboratory looks at beside single samples: its history over years, its validation, its disk."""
+"""What a laboratory uses in addition to single samples: its history over years, its validation, its disk."""

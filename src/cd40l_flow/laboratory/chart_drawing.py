@@ -26,7 +26,7 @@ _STATUS = {
 
 @dataclass(frozen=True)
 class Mark:
-    """One control: its place, its class, its run and what is told of it."""
+    """One control: its place, its class, its run and its tooltip."""
 
     x: float
     y: float
@@ -128,8 +128,8 @@ def _labels(chart: Chart, place: Callable[[float], float], low: float, high: flo
     for value, words in values:
         y = max(place(value) + 4, free)
         free = y + 11
-        told = format_measure(chart.measure, math.exp(value) if chart.log else value)
-        labels.append((round(y, 1), words.replace("-", "−") + told))
+        shown = format_measure(chart.measure, math.exp(value) if chart.log else value)
+        labels.append((round(y, 1), words.replace("-", "−") + shown))
     return tuple(labels)
 
 

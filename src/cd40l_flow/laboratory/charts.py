@@ -161,6 +161,6 @@ def westgard(z: Sequence[float], runs: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def _side(z: Sequence[float], place: int, count: int, beyond: float) -> bool:
-    """Tell whether the last ``count`` values up to a place all lie beyond a distance on one side."""
+    """Return whether the last ``count`` values up to a place all lie beyond a distance on one side."""
     last = z[max(place - count + 1, 0) : place + 1]
     return len(last) == count and (all(value > beyond for value in last) or all(value < -beyond for value in last))

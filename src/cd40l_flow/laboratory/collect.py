@@ -65,7 +65,7 @@ def collect(folders: Sequence[Path], before: Sequence[Row], out: Path) -> tuple[
     """Return the rows of the history with those of ``folders``, and what was done.
 
     ``before`` are its rows until now, ``out`` its folder: folders are kept by their place relative to it. Rows are in
-    the order of month, run and sample. A folder that was moved is known by its results and not told twice.
+    the order of month, run and sample. A folder that was moved is recognised by its results and not counted twice.
     """
     taken = Taken()
     earlier: dict[str, list[Row]] = {}
@@ -96,7 +96,7 @@ def collect(folders: Sequence[Path], before: Sequence[Row], out: Path) -> tuple[
 
 
 def order(row: Row) -> tuple[str, str, str, str]:
-    """Return the sorting key of a row: no date is in a result, but the month that its files tell."""
+    """Return the sorting key of a row: no date is in a result, but the month that its files state."""
     return row.get("month") or "", row["run"], row["sample"], row["folder"]
 
 
@@ -126,7 +126,7 @@ def _read(folder: Path, taken: Taken) -> list[Row]:
     for path in _results(folder):
         line = left.pop(path.parent.name, None)
         if lines is not None and line is None:
-            taken.left_out.append(f"{path}: summary.tsv has no row of it, so the sheet of its run did not name it.")
+            taken.left_out.append(f"{path}: summary.tsv has no row of it, so it was not in the sheet of its run.")
             continue
         try:
             row = row_of_result(_seen(path))

@@ -152,7 +152,7 @@ def _copies(rows: Sequence[Row]) -> list[str]:
 
 
 def _data(rows: Sequence[Row], out: Path) -> str:
-    """Return the samples as JSON that may stand in a page."""
+    """Return the samples as JSON that may be embedded in a page."""
     keys = {reagent.key: name for name, reagent in current_assay().targets.items()}
     numbers = [
         (f"{key}_{measure}", f"{name} {words}", measure)
@@ -181,7 +181,7 @@ def _data(rows: Sequence[Row], out: Path) -> str:
             for column, head, measure in numbers
         ],
     }
-    # Nothing in it may end the element that it stands in.
+    # Nothing in it may end the element around it.
     return json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
 
 

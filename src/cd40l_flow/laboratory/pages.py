@@ -1,4 +1,4 @@
-"""The pages of this room: their own templates beside those of the report, whose style sheet they share."""
+"""The pages of this room: their own templates in addition to those of the report, whose style sheet they share."""
 
 from __future__ import annotations
 

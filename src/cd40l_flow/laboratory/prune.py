@@ -29,9 +29,10 @@ KINDS = {
     "densities": "binned data that reports and the index are drawn from; only the FCS files give them again",
 }
 AFTERWARDS = (
-    "Nothing runs again by itself for want of these files. But where a report or the index is made anew (a review, a "
-    "change of sheets or configuration), the workflow first analyses every sample whose densities.npz is gone, and its "
-    "controls: keep the FCS files where they are, or do not run it there again. `snakemake --dry-run` tells before."
+    "Nothing runs again by itself because these files are missing. But where a report or the index is made anew (a "
+    "review, a change of sheets or configuration), the workflow first analyses every sample whose densities.npz is "
+    "gone, and its controls: keep the FCS files where they are, or do not run it there again. `snakemake --dry-run` "
+    "shows it."
 )
 # A signature that is still to come makes report and index anew.
 _OPEN = ("unsigned", "pending", "stale")
@@ -58,7 +59,7 @@ class Kept:
 def leftovers(results: Path, *, unsigned: bool = False) -> tuple[list[Leftover], list[Kept]]:
     """Return what may be deleted of a results folder, by kind and sample, and what is kept and why.
 
-    ``unsigned`` says that no review will come any more. Raises Cd40lFlowError for what is no results folder.
+    ``unsigned``: no further review will come. Raises Cd40lFlowError for what is no results folder.
     """
     samples = results / "samples"
     if not samples.is_dir():
@@ -122,7 +123,7 @@ def _needed(results: Path, folders: Sequence[Path], *, unsigned: bool) -> str:
     if waiting and not unsigned:
         return (
             f"{_some(waiting)} not signed to the end: every signature makes report and index anew, from these files. "
-            "If nobody will sign, say so with --unsigned."
+            "If nobody will sign, use --unsigned."
         )
     return ""
 

@@ -1,4 +1,4 @@
-"""One row a sample for a laboratory's history: what is told of it over years, from ``result.json`` and ``summary.tsv``.
+"""One row a sample for a laboratory's history: what is kept of it over years, from ``result.json`` and ``summary.tsv``.
 
 A result gives everything; of a run of which only ``summary.tsv`` is kept, the summary gives what it has.
 """
@@ -99,7 +99,7 @@ def columns() -> tuple[str, ...]:
 def row_of_result(seen: Seen) -> Row:
     """Return the row of a result, without folder, state and review; numbers as in `Result`, missing ones None.
 
-    ``failed`` says why a control does not count among the healthy ones.
+    ``failed`` is why a control does not count among the healthy ones.
     """
     read = [tube for tube in seen.tubes if tube.status == "ok"]
     row: Row = {

@@ -1,6 +1,6 @@
 """The history on disk: ``history.parquet``, one row a sample, which grows from call to call.
 
-Runs that are in it stay when their folders are archived. Times and machines are in it nowhere: equal folders give equal
+Runs that are in it stay when their folders are archived. It holds no times and no machines: equal folders give equal
 rows.
 """
 
@@ -44,7 +44,7 @@ def read_history(path: Path) -> list[Row]:
 
 
 def write_history(rows: Sequence[Row], path: Path) -> None:
-    """Write a history, whole or not at all: equal rows are equal bytes."""
+    """Write a history atomically: equal rows are equal bytes."""
     arrow, parquet = _arrow()
     kinds = _kinds(arrow)
     schema = arrow.schema(list(kinds.items()), metadata={_KEY: VERSION.encode()})

@@ -1,1 +1,1 @@
-"""The statistics of binned cells: components, fits, intervals, hypotheses; they know no reagent by name."""
+"""The statistics of binned cells: components, fits, intervals, hypotheses; they depend on no particular reagent."""

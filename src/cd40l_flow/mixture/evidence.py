@@ -175,9 +175,9 @@ def evidence(
 ) -> Evidence:
     """Return the evidence of a hypothesis; ``near`` are the parameters of the best fit, to start from.
 
-    ``healthy_negative`` is the negative fraction expected of a healthy sample. The prior of the problem must know the
-    control's level. A search that will not reach ``beat``, minus a log density, stops early: its evidence is then
-    underestimated, which is irrelevant beside a much greater one.
+    ``healthy_negative`` is the negative fraction expected of a healthy sample. The prior of the problem must include
+    the control's level. A search that will not reach ``beat``, minus a log density, stops early: its evidence is then
+    underestimated, which is irrelevant compared with a much greater one.
     """
     prior = problem.prior
     law = _LevelPrior(prior.centre, prior.covariance, prior.level_known, law=hypothesis.level)

@@ -162,7 +162,7 @@ def reduced(people: People, odds: OddsLimits) -> Normal:
     """Return the distribution of ln(level over the control's) for reduced expression; ``odds`` is that group of the
     limits.
 
-    Patients differ by ``reduced_level_sd``; beside a dim control they appear brighter than they are.
+    Patients differ by ``reduced_level_sd``; compared with a dim control they appear brighter than they are.
     """
     return Normal(math.log(odds.reduced_level), math.hypot(odds.reduced_level_sd, people.control_level_sd))
 

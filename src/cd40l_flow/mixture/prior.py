@@ -28,8 +28,8 @@ class Prior:
     """A Student t prior of a positive component's log spread, skew and electron, and a wide one of its level.
 
     ``centre`` is where it peaks; ``covariance``, (3, 3), is of log spread, skew and electron. ``level_known`` is False
-    if the level comes from the background (`beside`). ``bend_covariance``, (8, 8), is of the centre's bends, None
-    without bends.
+    if the level comes from the background (`with_level_above`). ``bend_covariance``, (8, 8), is of the centre's bends,
+    None without bends.
     """
 
     centre: SignalParameters
@@ -47,7 +47,7 @@ class Prior:
         """The centre's bends, (8,): zeros where it has none."""
         return np.array(self.centre.bends) if self.centre.bends else np.zeros(BENDS.size)
 
-    def beside(self, background_sd: float) -> Prior:
+    def with_level_above(self, background_sd: float) -> Prior:
         """Return the prior with its level set from a background of this robust SD, channel values."""
         if self.level_known:
             return self

@@ -80,7 +80,7 @@ class Problem:
     @cached_property
     def known(self) -> Prior:
         """The prior, with its level from the background without a control."""
-        return self.prior.beside(self.background.linear_sd)
+        return self.prior.with_level_above(self.background.linear_sd)
 
     def bounds(self) -> tuple[Floats, Floats]:
         """Return the lower and upper bounds of the parameters, (9,) each."""

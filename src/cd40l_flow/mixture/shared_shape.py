@@ -111,7 +111,7 @@ class SharedProblem:
             value -= float(counts @ np.log(p))
             gradient[places] -= slopes @ (counts / p)
             information[np.ix_(places, places)] += (slopes / p) @ slopes.T * float(counts.sum())
-        # A group without cells tells nothing of its share.
+        # A group without cells gives no information on its share.
         information[range(self.count), range(self.count)] += 1e-9
         return value, gradient, information
 

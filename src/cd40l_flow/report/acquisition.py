@@ -18,7 +18,7 @@ SHADES = 6  # classes of the heat map, heat-1 to heat-6
 
 
 def acquisition_views(subject: Subject, control: Subject | None) -> list[View]:
-    """Return one view for each tube of the sample, beside the control's where there is one."""
+    """Return one view for each tube of the sample, with the control's where there is one."""
     views = []
     pairs = paired_tubes(subject.result, control.result if control is not None else None)
     for (stimulation, reagent), mine, other in pairs:

@@ -20,7 +20,7 @@ _HEALTHY = (SWITCHED_NORMAL, PRESENT)
 
 
 def share_words(share: Share | None) -> str:
-    """Return a share in words: a percent, never a bare nought: what was not seen, or too little to write, says so."""
+    """Return a share in words: a percent, never a bare 0: what was not seen or is too little is stated as such."""
     words = load_texts()["page"]
     if share is None or share.percent is None:
         return str(words["unmeasured"])
@@ -37,7 +37,7 @@ def share_interval(share: Share | None) -> str:
 
 
 def sentence(result: Result) -> str:
-    """Return one sentence with what was measured, its interval and what it is held against."""
+    """Return one sentence with what was measured, its interval and what it is compared with."""
     if result.memory is not None:
         return _memory_sentence(result, result.memory)
     if result.cd40 is not None:
@@ -54,8 +54,8 @@ def _memory_sentence(result: Result, memory: Memory) -> str:
     parts = [words["unresolved"].format(why=memory.unresolved.rstrip("."))] if memory.unresolved else []
     if share.percent is not None:
         interval = _in_brackets(share_interval(share))
-        told = {"value": share_words(share), "interval": interval, "events": format_number("events", memory.b_events)}
-        parts.append(words["switched"].format(name=words["names"][name], **told))
+        values = {"value": share_words(share), "interval": interval, "events": format_number("events", memory.b_events)}
+        parts.append(words["switched"].format(name=words["names"][name], **values))
         if memory.limit_low is not None:
             known = words["limit" if result.age_band is not None else "any_age"]
             text = known.format(limit=format_number("percent", memory.limit_low))
@@ -71,19 +71,19 @@ def _cd40_sentence(cd40: Cd40) -> str:
     page = load_texts()["page"]
     words, parts = page["sentence"], []
     for one in cd40.cells:
-        told = {"cells": page["cells"].get(one.population, one.population), "positive": share_words(one.positive)}
-        told["events"] = format_number("events", one.events)
+        values = {"cells": page["cells"].get(one.population, one.population), "positive": share_words(one.positive)}
+        values["events"] = format_number("events", one.events)
         if one.ratio is None:
-            parts.append(words["alone"].format(**told))
+            parts.append(words["alone"].format(**values))
         else:
             interval = _in_brackets(ratio_interval(one))
-            parts.append(words["level"].format(value=ratio_words(one.ratio), interval=interval, **told))
+            parts.append(words["level"].format(value=ratio_words(one.ratio), interval=interval, **values))
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}."
 
 
 def results_rows(result: Result, controls: Sequence[Result]) -> list[View]:
-    """Return the rows of results: subsets beside the limits of the age, or CD40 beside the control's."""
+    """Return the rows of results: subsets with the limits of the age, or CD40 with the control's."""
     if result.memory is not None:
         return _memory_rows(result, result.memory)
     if result.cd40 is not None:
@@ -150,8 +150,8 @@ def _first(cells: str) -> str:
 
 
 def ratio_words(ratio: float) -> str:
-    """Return a level over the controls' in words, never a bare nought."""
-    # The median may lie at the isotype's, or below: no bare nought for what was measured.
+    """Return a level over the controls' in words, never a bare 0."""
+    # The median may lie at the isotype's, or below: no bare 0 for what was measured.
     return format_number("ratio", ratio) if ratio >= _SMALLEST else "<0.01"
 
 
@@ -170,7 +170,7 @@ def _cd40_rows(result: Result, cd40: Cd40, controls: Sequence[Cd40]) -> list[Vie
         cells = words["cells"].get(one.population, one.population)
         subcall = result.subcalls.get(one.population)
         call = subcall.call if subcall is not None else INDETERMINATE
-        beside = theirs.get(one.population)
+        control = theirs.get(one.population)
         rows.append(
             {
                 **_row(words["rows"]["level"].format(cells=cells)),
@@ -179,13 +179,13 @@ def _cd40_rows(result: Result, cd40: Cd40, controls: Sequence[Cd40]) -> list[Vie
                 if one.ratio is not None
                 else _mfi(one.mfi),
                 "interval": ratio_interval(one),
-                "control": _mfi(beside.mfi) if beside is not None and beside.mfi is not None else "",
+                "control": _mfi(control.mfi) if control is not None and control.mfi is not None else "",
                 "reference": f"≥ {low:g}" if isinstance(low, int | float) else "",
                 **_flag(call),
             }
         )
         positive = _row(words["rows"]["positive"].format(cells=cells), one.positive)
-        rows.append(positive | {"control": share_words(beside.positive) if beside is not None else ""})
+        rows.append(positive | {"control": share_words(control.positive) if control is not None else ""})
         if one.population != "B cells":
             name = words["rows"]["events"].format(cells=_first(one.population))
             rows.append(_row(name, value=format_number("events", one.events), interval=""))

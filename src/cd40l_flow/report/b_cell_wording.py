@@ -12,10 +12,10 @@ from cd40l_flow.decision.b_cells.measures import Cd40Measures, MemoryMeasures
 from cd40l_flow.decision.b_cells.switched import AgeFinding, deciding
 from cd40l_flow.decision.calls import Decision
 
-# What is less is not written as nought: percent, and ratio.
+# Smaller values are not written as 0: percent, and ratio.
 _SMALLEST, _SMALLEST_RATIO = 0.01, 0.005
 _OPEN = {"BETWEEN_LIMITS"}
-# Beside an open interval these explain nothing that must be corrected.
+# Where an interval is open, these do not explain anything that must be corrected.
 _SAID_ELSEWHERE = {
     "AGE_UNKNOWN",
     "AGE_TOO_YOUNG",
@@ -35,18 +35,18 @@ def memory_statement(
     words = texts_of("memory_b")["interpretation"]
     if sample.role == "control":
         return (words["control"]["not_met" if decision.call == INDETERMINATE else "met"],)
-    said = [] if measures is None else _share(measures, age, words, known=sample.age_years is not None)
-    said += _of_call(decision, words)
+    sentences = [] if measures is None else _share(measures, age, words, known=sample.age_years is not None)
+    sentences += _of_call(decision, words)
     fired = {guard.code for guard in decision.guards if guard.fired}
     if measures is not None and "TOO_FEW_B" in fired:
         high = deciding(measures)[1].high
         if high is not None:
-            said.append(words["few_b"].format(events=f"{measures.b_events:,}", high=_percent(high)))
+            sentences.append(words["few_b"].format(events=f"{measures.b_events:,}", high=_percent(high)))
     if "B_ABSENT" in fired:
-        said.append(words["b_absent"])
+        sentences.append(words["b_absent"])
     if sample.b_depletion == "unknown":
-        said.append(words["depletion_unknown"])
-    return (*said, *(words[code.lower()] for code in ("HSCT", "TRANSFUSION", "STEROID") if code in fired))
+        sentences.append(words["depletion_unknown"])
+    return (*sentences, *(words[code.lower()] for code in ("HSCT", "TRANSFUSION", "STEROID") if code in fired))
 
 
 def cd40_statement(sample: Sample, measures: Cd40Measures | None, decision: Decision) -> tuple[str, ...]:
@@ -54,19 +54,19 @@ def cd40_statement(sample: Sample, measures: Cd40Measures | None, decision: Deci
     words = texts_of("cd40")["interpretation"]
     if sample.role == "control":
         return (words["control"]["not_met" if decision.call == INDETERMINATE else "met"],)
-    said = []
+    sentences = []
     for cells in () if measures is None else measures.cells:
         if cells.ratio is not None:
             ends = (cells.ratio_low, cells.ratio_high)
             low, high = (None if end is None else _ratio(end) for end in ends)
             interval = "" if None in (low, high) else words["interval"].format(low=low, high=high)
             ratio = _ratio(cells.ratio)
-            said.append(words["level"].format(population=cells.population, ratio=ratio, interval=interval))
-    said += _of_call(decision, words)
+            sentences.append(words["level"].format(population=cells.population, ratio=ratio, interval=interval))
+    sentences += _of_call(decision, words)
     if sample.anti_cd40 == "unknown":
-        said.append(words["drug_unknown"])
+        sentences.append(words["drug_unknown"])
     fired = {guard.code for guard in decision.guards if guard.fired}
-    return (*said, *(words[code.lower()] for code in ("HSCT", "TRANSFUSION") if code in fired))
+    return (*sentences, *(words[code.lower()] for code in ("HSCT", "TRANSFUSION") if code in fired))
 
 
 def _of_call(decision: Decision, words: Mapping[str, Any]) -> list[str]:
@@ -82,11 +82,11 @@ def _share(measures: MemoryMeasures, age: AgeFinding, words: Mapping[str, Any], 
     interval = ""
     if share.low is not None and share.high is not None:
         interval = words["interval"].format(low=_percent(share.low), high=_percent(share.high))
-    # None seen of so many is not nought.
+    # None seen of so many is not 0.
     percent = _percent(share.percent) if share.percent >= _SMALLEST else f"less than {_SMALLEST} %"
-    told = {"percent": percent, "interval": interval, "definition": words["definitions"][name]}
+    values = {"percent": percent, "interval": interval, "definition": words["definitions"][name]}
     sentence = words["share" if known else "share_any_age"].format(
-        **told, limit=_percent(age.limit_low), table=age.table
+        **values, limit=_percent(age.limit_low), table=age.table
     )
     return [sentence, *([words["provisional"]] if age.provisional else [])]
 

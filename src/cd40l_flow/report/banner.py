@@ -44,7 +44,7 @@ def title_of(result: Result, call: str) -> str:
 
 
 def shown_subcalls(result: Result) -> Mapping[str, Subcall]:
-    """Return the sub-calls, none for a control that stands alone: it is judged by its checks, not against anything."""
+    """Return the sub-calls, none for a single control: it is judged by its checks, not compared with another."""
     alone = result.role == "control" and not result.controls
     return {} if alone else result.subcalls
 

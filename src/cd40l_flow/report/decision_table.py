@@ -24,22 +24,22 @@ are printed in its reports.
 LOGIC = """\
 First the checks (guards), then a sub-call for each reagent by the odds of what may explain its cells, then one
 table from the sub-calls to the call, and the odds of all reagents together. Every comparison has three outcomes:
-holds, does not hold, not known. What is not known never counts as held, a check that cannot be evaluated stands
-in the way as if it had fired, and nothing falls through to NORMAL.
+holds, does not hold, not known. What is not known never counts as met, a check that cannot be evaluated blocks
+calls as if it had fired, and nothing falls through to NORMAL.
 """
 CHECKS = """\
 A check that fires takes the calls marked ✗ away: they become INDETERMINATE with its code. *Warns*: the code
-stands beside the call. Some checks have a further limit that does more or less than this: a fired one says in
-the report what it took away.
+is shown with the call. Some checks have a further limit that does more or less than this: the report states
+what a fired one took away.
 """
 RULES_READ = """\
 Every rule is evaluated; of those that hold, the one with the smallest place gives the sub-call. Where a rule
-that goes before may or may not hold, for want of a measure, the sub-call is INDETERMINATE.
+that goes before may or may not hold, because a measure is missing, the sub-call is INDETERMINATE.
 """
 ODDS_READ = """\
-Each explanation of a reagent's cells says beforehand what the negative fraction n and the level of the
+Each explanation of a reagent's cells predicts what the negative fraction n and the level of the
 expressing cells (ln over the control's, l) are. k controls of negative fraction x, known with the standard error e,
-know the mean of the healthy with the variance v = `healthy_negative_sd`²/k + e²; laboratories know it too, with
+give the mean of the healthy with the variance v = `healthy_negative_sd`²/k + e²; other laboratories give it too, with
 u = `healthy_negative_mean_sd`². By the weight w = 1 − p v / (u + v) of the controls, a healthy sample is expected
 at c = w x + (1 − w) `healthy_negative`, with s² = `healthy_negative_sd`² + w v. p is the probability that the
 laboratory is like most (a tenth may find anything up to a half). t² = (1 + 1/k) `level_sd`².
@@ -58,19 +58,19 @@ Spread, skew and photo-electron of the signal have the control's law under all o
 integrated over all of that (Laplace's approximation at its best fit, MacKay 2003, chapter 27), the counts divided by
 their overdispersion about the free fit, chi-squared over its 95th percentile (Wedderburn 1974,
 doi:10.1093/biomet/61.3.439).
-Odds are of one call against the likeliest other, as natural logarithms: 4.6 is 100 to 1. As far as people
-are as these laws say, a sample of which another call is true gets this one in less than one of 100 cases, MOSAIC of
+Odds are of one call against the likeliest other, as natural logarithms: 4.6 is 100 to 1. If people follow
+these laws, a sample of which another call is true gets this one in less than one of 100 cases, MOSAIC of
 its two explanations in less than two (Markov's inequality for likelihood ratios; Royall 1997).
 
-All reagents together are one blood: negative fraction and level of two readouts may differ by no more than 0.015 and
+All reagents are from one blood sample: negative fraction and level of two readouts may differ by no more than 0.015 and
 0.1 (standard deviations) beyond counting, and what healthy people differ by counts once. Their rival is that the
 readouts show different kinds of cells (`discordant_odds`). Where a sub-call is only undecided, the odds of all
-together may settle the call, if everything else that its rule wants holds in every reagent; a call that they do not
+together may settle the call, if everything else that its rule needs holds in every reagent; a call that they do not
 support is not made.
 """
 NO_RULE = """\
-When no rule holds: the likeliest two explanations tell why (NORMAL and MOSAIC `MOSAIC_GREY_ZONE`, REDUCED and MOSAIC
-`REDUCED_VS_MOSAIC`); with the odds reached and too few expressing cells `TOO_FEW_EVENTS`, too wide a signal
+When no rule holds: the likeliest two explanations give the reason (NORMAL and MOSAIC `MOSAIC_GREY_ZONE`, REDUCED and
+MOSAIC `REDUCED_VS_MOSAIC`); with the odds reached and too few expressing cells `TOO_FEW_EVENTS`, too wide a signal
 `MODEL_MISFIT`; else `BETWEEN_LIMITS`.
 """
 TABLE_READ = """\

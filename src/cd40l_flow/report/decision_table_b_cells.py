@@ -28,9 +28,9 @@ from cd40l_flow.decision.b_cells.joint import joint_words
 
 _OPERATORS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
 MEMORY_READ = """\
-The assay `memory_b` holds the share of class-switched B cells, CD27+IgD-IgM- of CD19+ cells, against people of the same
+The assay `memory_b` compares the share of class-switched B cells, CD27+IgD-IgM- of CD19+ cells, with people of the same
 age. Its calls are SWITCHED_NORMAL, SWITCHED_LOW and SWITCHED_ABSENT; none names a disease. Three-valued logic as above:
-what is not known never counts as held.
+what is not known never counts as met.
 """
 AGE_READ = """\
 The logit of the share is normal at every age. Its mean and SD are taken from the printed limits (2.5th and 97.5th
@@ -49,8 +49,8 @@ SHARES_READ = """\
 The printed limits count CD27+IgD- cells. IgM-only cells are among these, and people who cannot switch may have them. So
 SWITCHED_NORMAL rests on cells without IgM; near the limit SWITCHED_LOW needs both shares, far below it (less than
 `switched_part_min` of it) the share without IgM is enough; and where two markers would call the sample normal,
-SWITCHED_ABSENT is said only if IgM-only cells are as bright as cells with IgM of their own (`igm_only_level_min`; else
-it is SWITCHED_LOW, with `IGM_ONLY`). Where IgM does not tell, the two-marker share decides, and
+SWITCHED_ABSENT is called only if IgM-only cells are as bright as cells with IgM of their own (`igm_only_level_min`;
+else it is SWITCHED_LOW, with `IGM_ONLY`). Where IgM is not informative, the two-marker share decides, and
 SWITCHED_NORMAL must hold without `igm_only_points` of it. Without an age the limits are the strictest of any age.
 When no rule holds: `BETWEEN_LIMITS`.
 """
@@ -67,7 +67,7 @@ never read as another.
 
 
 def b_cell_lines() -> Iterator[str]:
-    """Yield the lines of the page on the assays of B cells, and on what the assays say together."""
+    """Yield the lines of the page on the assays of B cells, and on the joint reading of the assays."""
     yield from ("", "# Class-switched memory B cells", "", MEMORY_READ)
     yield from _checks("memory_b", memory_guards.GUARDS, (SWITCHED_ABSENT, SWITCHED_LOW, SWITCHED_NORMAL))
     yield from ("", "## Healthy people by age", "", AGE_READ, *_ages())
@@ -85,7 +85,7 @@ def b_cell_lines() -> Iterator[str]:
     yield from ("", *_codes("cd40", cd40_guards.GUARDS))
     yield from (
         "",
-        "# What the assays say together",
+        "# What the assays mean together",
         "",
         JOINT_READ,
         "| CD154 | switched memory | who | reading | next |",

@@ -23,7 +23,7 @@ _KEYS = ("sample", "control", "background", "unstimulated", "negative", "positiv
 
 
 class Subject(NamedTuple):
-    """One sample's result and binned data; ``problem`` says why there are none of these."""
+    """One sample's result and binned data; ``problem`` is why there are none of these."""
 
     result: Result
     densities: Densities
@@ -31,7 +31,7 @@ class Subject(NamedTuple):
 
 
 def why_absent(result: Result, reagent: str | None = None) -> str:
-    """Say in words why a measurement is not there: its refused tubes, its checks, else the sample's faults."""
+    """Return in words why a measurement is missing: its refused tubes, its checks, else the sample's faults."""
     tubes = [tube for tube in result.tubes if tube.status == "refused"]
     guards = [guard for guard in result.guards if guard.fired]
     found: list[str] = [tube.error.message for tube in tubes if tube.reagent == reagent and tube.error]
@@ -47,7 +47,7 @@ def why_absent(result: Result, reagent: str | None = None) -> str:
 
 
 def target_views(subject: Subject, control: Subject | None) -> list[View]:
-    """Return the target histograms, patient beside control, one view a reagent; CD154 and CD40-Ig always."""
+    """Return the target histograms, patient next to control, one view a reagent; CD154 and CD40-Ig always."""
     result = subject.result
     named = {
         *result.subcalls,
@@ -77,7 +77,7 @@ def _target_view(subject: Subject, control: Subject | None, reagent: str) -> Vie
 
 
 def _why_alone(result: Result) -> str:
-    """Say in words why no control is shown beside a sample."""
+    """Return in words why no control is shown with a sample."""
     words = load_texts()["sections"]["target"]
     named = ", ".join(result.controls)
     return str(words["controls_unread"].format(controls=named) if named else words["no_controls"])
@@ -116,7 +116,7 @@ def _who(result: Result) -> View:
 
 
 def activation_views(subject: Subject, control: Subject | None) -> list[View]:
-    """Return the CD69 histograms, patient beside control."""
+    """Return the CD69 histograms, patient next to control."""
     words = load_texts()["sections"]["activation"]
     views: list[View] = []
     for each in (subject, control):
@@ -171,7 +171,7 @@ def _tube_pair(
     stimulation, reagent = key
     words = load_texts()["sections"]["gating"]
     title = f"{load_texts()['tube_names'][stimulation]} · {reagent}"
-    theirs, beside = _tube_panels(control, other) if control is not None else ([], words["no_control"])
+    theirs, why_none = _tube_panels(control, other) if control is not None else ([], words["no_control"])
     panels, problem = _tube_panels(subject, mine)
     drawn = [panel for panel in panels if not isinstance(panel, MissingPanel)]
     pictures = iter(draw_panels(drawn, subject.densities, theirs))
@@ -190,7 +190,7 @@ def _tube_pair(
         columns.append(cell)
     sides = [
         {"sample": each.result.sample, "fcs": tube.fcs if tube is not None else "", "problem": why}
-        for each, tube, why in ((subject, mine, problem), (control, other, beside))
+        for each, tube, why in ((subject, mine, problem), (control, other, why_none))
         if each is not None
     ]
     return {"title": title, "sides": sides, "columns": columns}

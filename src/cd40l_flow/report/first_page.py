@@ -1,4 +1,4 @@
-"""What of a report is an assay's own: its sentence, results, main figures, histograms and measures."""
+"""The parts of a report that differ by assay: its sentence, results, main figures, histograms and measures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ View = dict[str, Any]
 
 
 def own_parts(subject: Subject, control: Subject | None, controls: Sequence[Result]) -> View:
-    """Return the parts of a report that the assay at work fills in its own way, by their names in the template.
+    """Return the parts of a report that the current assay fills in its own way, by their names in the template.
 
     ``control`` is the one that is drawn, ``controls`` are all that the sample was judged against.
     """
@@ -64,7 +64,7 @@ def _figure(subject: Subject, control: Subject | None) -> View:
 
 
 def b_cell_figure(result: Result, patient: Person, other: Person | None) -> Figure:
-    """Return the main figure of a sample of a B-cell assay, which is at work; ``other`` is its control."""
+    """Return the main figure of a sample of a B-cell assay, the current one; ``other`` is its control."""
     return _memory(result, patient, other) if result.assay == "memory_b" else _cd40(result, patient, other)
 
 

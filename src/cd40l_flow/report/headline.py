@@ -65,7 +65,7 @@ def reviewed_sentences(result: Result, call: str) -> list[str]:
 
 
 def _amended(state: ReviewState) -> str:
-    """Say that an earlier signed decision was another one, or was of an earlier result; nothing where none was."""
+    """Return that an earlier signed decision differed, or concerned an earlier result; nothing where none did."""
     if state.state not in (*FINAL, "repeat") or not state.signatures:
         return ""
     stands = {review.verdict for review in state.signatures}
@@ -85,7 +85,7 @@ def _amended(state: ReviewState) -> str:
 
 
 def slots(result: Result) -> list[tuple[str, str]]:
-    """Return whose sample it is, as (label, value): what the configuration asks for, then what every sheet tells."""
+    """Return whose sample it is, as (label, value): what the configuration asks for, then what every sheet states."""
     texts = load_texts()
     words, unknown = texts["context"], str(texts["unknown"])
     named = [name for name in result.configuration.show_columns if name in result.metadata.show]

@@ -1,4 +1,4 @@
-"""The index of all samples: worst first, every row a way into its report; one click lights a sample up everywhere."""
+"""The index of all samples: worst first, every row a link to its report; one click highlights a sample everywhere."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _FAMILY_MEASURES = (
 def _families(
     families: Sequence[Mapping[str, Any]], numbers: Mapping[str, int], links: Sequence[str | None]
 ) -> list[Any]:
-    """Return families side by side: one row a member, its numbers, and what they say together."""
+    """Return families side by side: one row a member, its numbers, and what they mean together."""
     texts = load_texts()
     rows = []
     for family in families:
@@ -78,7 +78,7 @@ def render_index(
     ``hrefs`` are the reports, relative to it (None: no report of this result), and ``densities`` the files of binned
     data, one for each result (empty: no contact sheet). ``states`` are what the reviews amount to, by sample,
     ``problems`` those of review files; ``charts`` and ``families`` are as `control_charts` and `families` give them.
-    ``people`` says whether every person has a page in the folder ``subjects`` beside it.
+    ``people`` says whether every person has a page in the folder ``subjects`` next to it.
     """
     from markupsafe import Markup
 
@@ -111,7 +111,7 @@ def render_index(
         "strips": index_strips.draw_strips(ordered),
         "turn": index_strips.TURN,
         "strip_size": (index_strips.WIDTH, index_strips.HEIGHT),
-        # A chart of the controls of now alone tells nothing: those that moved are marked in the table.
+        # A chart of the present controls alone is not informative: those that moved are marked in the table.
         "charts": index_charts.draw_charts([chart for chart in charts if chart["count"]], numbers),
         "chart_size": (index_charts.WIDTH, index_charts.HEIGHT),
         "sheets": contact_sheet.contact_sheets(binned, len(ordered)),
@@ -145,10 +145,10 @@ def write_index(
     *,
     people: bool = False,
 ) -> None:
-    """Write ``index.html`` of all samples; a report is linked where it is that of the very result that is shown.
+    """Write ``index.html`` of all samples; a report is linked where it is that of exactly the result shown.
 
-    ``densities.npz`` lies beside each result; ``reference`` is the laboratory's file, whole: the history of its control
-    charts; ``people`` says whether every person has a page.
+    ``densities.npz`` lies beside each result; ``reference`` is the laboratory's complete file: the history of its
+    control charts; ``people`` says whether every person has a page.
     """
     results = [entry.result for entry in entries]
     reviews = reviews or Reviews()

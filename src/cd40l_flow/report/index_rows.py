@@ -1,4 +1,4 @@
-"""The rows of the index: what tells at a glance which sample is not like the others, and whether its control is."""
+"""The rows of the index: what shows at a glance which sample is not like the others, and whether its control is."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class Sample:
     @property
     def order(self) -> tuple[int, int, float, str, str]:
         """The sorting key: call, what is marked, margin to the nearest limit, run, sample."""
-        grave = self.result.qc == "fail" or any(mark["grave"] for mark in self.marks)
-        marked = 0 if grave else 1 if self.marks or self.result.qc == "warn" else 2
+        serious = self.result.qc == "fail" or any(mark["serious"] for mark in self.marks)
+        marked = 0 if serious else 1 if self.marks or self.result.qc == "warn" else 2
         percent = self.margin.percent if self.margin is not None else -1000.0
         return CALL_ORDER.index(self.result.call), marked, round(percent, 6), self.result.run, self.result.sample
 
@@ -68,7 +68,7 @@ def _sample(result: Result, state: ReviewState, moved: Sequence[Moved]) -> Sampl
 
 
 def _marks(result: Result, moved: Sequence[Moved]) -> tuple[View, ...]:
-    """Return what is to be seen at once: the reasons, checks that fired beside them, a control that moved."""
+    """Return what is to be seen at once: the reasons, further checks that fired, a control that moved."""
     words = load_texts()["index"]
     marks = [_mark(code, "reason") for code in result.reasons]
     fired = dict.fromkeys(guard.code for guard in result.guards if guard.fired and guard.code not in result.reasons)
@@ -78,12 +78,12 @@ def _marks(result: Result, moved: Sequence[Moved]) -> tuple[View, ...]:
         name = words["moved"].format(reagent=one.reagent, ratio=ratio)
         title = words["moved_title"].format(control=one.control, reagent=one.reagent, ratio=ratio, count=one.others)
         short = words["moved_short"].format(ratio=ratio)
-        marks.append({"code": "", "name": name, "short": short, "title": title, "kind": "reason", "grave": True})
+        marks.append({"code": "", "name": name, "short": short, "title": title, "kind": "reason", "serious": True})
     return tuple(marks)
 
 
 def _mark(code: str, kind: str) -> View:
-    return {"code": code, "name": reason_texts(code)["name"], "title": code, "kind": kind, "grave": False}
+    return {"code": code, "name": reason_texts(code)["name"], "title": code, "kind": kind, "serious": False}
 
 
 def control_cells(samples: Sequence[Sample]) -> dict[str, View]:
@@ -103,15 +103,15 @@ def control_cells(samples: Sequence[Sample]) -> dict[str, View]:
         faults += [mark["short"] for mark in moved]
         if state in ("stale", "repeat", "overridden", "pending"):
             faults.append(words["review"][state])
-        grave = result.call not in HEALTHY or result.qc == "fail" or state in ("stale", "repeat", "overridden")
-        grave = grave or bool(moved)
+        serious = result.call not in HEALTHY or result.qc == "fail" or state in ("stale", "repeat", "overridden")
+        serious = serious or bool(moved)
         title = "; ".join([*faults, *(mark["title"] for mark in moved)]) or words["control_good"]
         found[result.sample] = {
             "name": result.sample,
             "faults": faults,
-            "tone": "alarm" if grave else "caution" if faults else "normal",
+            "tone": "alarm" if serious else "caution" if faults else "normal",
             "title": f"{result.sample}: {title}",
-            "rank": 0 if grave else 1 if faults else 2,
+            "rank": 0 if serious else 1 if faults else 2,
         }
     return found
 
@@ -127,10 +127,10 @@ def row_view(
     result, review = sample.result, sample.review
     call = texts["calls"][result.call]
     state = texts["index"]["review"][review.state]
-    beside = [controls[name] for name in (result.controls if result.role == "test" else ()) if name in controls]
+    own_controls = [controls[name] for name in (result.controls if result.role == "test" else ()) if name in controls]
     words = [result.sample, result.run, call["word"], result.call, result.qc, review.state, state]
     words += [f"{mark['code']} {mark['name']}" for mark in sample.marks]
-    words += [control["title"] for control in beside if control["faults"]]
+    words += [control["title"] for control in own_controls if control["faults"]]
     numbers = [_number(measure, result.numbers(reagent).get(measure)) for _, reagent, measure in _MEASURES]
     numbers += _b_cell_numbers(result) if b_cells else []
     numbers += [_number("cd69_percent", result.cd69_percent), _number("activated_events", result.activated_events)]
@@ -143,8 +143,8 @@ def row_view(
         "word": call["word"],
         "qc": texts["index"]["qc"][result.qc],
         "role": texts["index"]["roles"][result.role],
-        "controls": beside,
-        "control_rank": min((control["rank"] for control in beside), default=3),
+        "controls": own_controls,
+        "control_rank": min((control["rank"] for control in own_controls), default=3),
         "margin": _margin(sample.margin),
         "review": {
             "state": review.state,

@@ -33,7 +33,7 @@ def _environment() -> Environment:
 
 
 def security_policy(style: str, script: str = "") -> str:
-    """Return a Content-Security-Policy that allows this very style and script, embedded images, and nothing else."""
+    """Return a Content-Security-Policy that allows exactly this style and script, embedded images, and nothing else."""
 
     def digest(text: str) -> str:
         return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii") + "'"
@@ -49,7 +49,7 @@ def running_header(text: str) -> str:
     from cd40l_flow.assay.texts import load_texts
 
     words = load_texts()["page"]
-    # Letters are written as their numbers, so that no text of a sheet can end the string it stands in.
+    # Letters are written as their numbers, so that no text of a sheet can end the string around it.
     written = "".join(sign if sign.isalnum() and sign.isascii() else f"\\{ord(sign):x} " for sign in text)
     font = 'font: 7.5pt "DejaVu Sans", Arial, sans-serif; color: #3f4a54'
     pages = f'"{words["page"]} " counter(page) " {words["of"]} " counter(pages)'

@@ -1,4 +1,4 @@
-"""The main figures of a report as pictures that stand in the page and can be saved from it."""
+"""The main figures of a report as pictures that are part of the page and can be saved from it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts
-from cd40l_flow.figures.main_figure import beside, page_figure
+from cd40l_flow.figures.main_figure import other_reagent, page_figure
 from cd40l_flow.figures.main_panels import Person
 from cd40l_flow.report.figures import Subject, why_absent
 
@@ -24,7 +24,7 @@ def main_figures(subject: Subject, control: Subject | None) -> list[View]:
     order = [measured[0], assay.function]
     if subject.result.call == "FUNCTIONAL_DEFECT":
         order.reverse()
-    # Of what was not measured page one says so; an annex has nothing to add.
+    # Page one states what was not measured; an annex has nothing to add.
     wanted = [name for number, name in enumerate(order) if number == 0 or name in subject.result.reagents]
     return [_figure(subject, control, reagent) for reagent in wanted]
 
@@ -37,7 +37,10 @@ def _figure(subject: Subject, control: Subject | None, reagent: str) -> View:
     svg = page_figure(reagent, patient, other)
     how = words["over_control"] if control is not None else words["alone"]
     return picture(
-        svg, words["alt"].format(sample=sample, reagent=reagent, beside=how, other=beside(reagent)), sample, reagent
+        svg,
+        words["alt"].format(sample=sample, reagent=reagent, beside=how, other=other_reagent(reagent)),
+        sample,
+        reagent,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a report says of how it was made; the only place where the time of day may stand."""
+"""How a report was made; the only place where the time of day may appear."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was measured, as page one tells it: one sentence, and a table of results with flag and reference."""
+"""What was measured, as page one states it: one sentence, and a table of results with flag and reference."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def quantity(result: Result, controls: Sequence[Result]) -> str:
 
 
 def shown_reagents(result: Result) -> list[str]:
-    """Return the reagents that page one tells of: those the assay expects, and further ones that were measured."""
+    """Return the reagents that page one reports: those the assay expects, and further ones that were measured."""
     targets = current_assay().targets.items()
     return [name for name, reagent in targets if reagent.expected or name in result.reagents]
 
 
 def _more(result: Result, reagent: str) -> str:
-    """Return what a mosaic or a reduced pattern has to say beyond the percent positive."""
+    """Return what is reported for a mosaic or a reduced pattern beyond the percent positive."""
     words, values = load_texts()["page"]["sentence"], result.numbers(reagent)
     measure = {"MOSAIC": "mutant_fraction", "REDUCED": "mfi_all_ratio"}.get(result.call)
     if measure is None or values.get(measure) is None:
@@ -134,7 +134,7 @@ def _reagent_row(result: Result, controls: Sequence[Result], reagent: str) -> Vi
 
 
 def _by_itself(result: Result, reagent: str) -> str:
-    """Return what a control that stands alone says of a reagent, by the checks that it must pass."""
+    """Return the result of a single control for a reagent, by the checks that it must pass."""
     own = [guard for guard in result.guards if guard.reagent == reagent and guard.fired and guard.effect == "hard"]
     return "INDETERMINATE" if own or result.call != "NORMAL" else "NORMAL"
 

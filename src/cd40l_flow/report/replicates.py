@@ -1,4 +1,4 @@
-"""The report's table of replicates: what each of the pooled tubes says by itself, and how far they lie apart."""
+"""The report's table of replicates: the measures of each pooled tube by itself, and how far they lie apart."""
 
 from __future__ import annotations
 

@@ -22,12 +22,12 @@ from cd40l_flow.result.types.result import Result
 View = dict[str, Any]
 SCHEMA_VERSION = "1.1"
 # Why a second signature is needed that any other person who may sign second can give.
-WAIT_FOR_ANOTHER = ("grave", "override", "disagreement", "may_not")
+WAIT_FOR_ANOTHER = ("abnormal", "override", "disagreement", "may_not")
 
 
 @dataclass(frozen=True)
 class SignOff:
-    """What a report knows of signatures: what is signed, its reviews' state and that of its controls, who may sign."""
+    """What a report needs for signing: what is signed, the state of its and its controls' reviews, who may sign."""
 
     subject: Signable
     state: ReviewState = UNSIGNED
@@ -36,7 +36,7 @@ class SignOff:
 
 
 def review_view(result: Result, sign_off: SignOff) -> View:
-    """Return what the report tells of its reviews, and what its form needs."""
+    """Return what the report states about its reviews, and what its form needs."""
     texts = load_texts()
     state, people = sign_off.state, sign_off.people
     words = texts["sections"]["review"]
@@ -75,7 +75,7 @@ def review_view(result: Result, sign_off: SignOff) -> View:
 
 
 def doubt_words(state: ReviewState, result: Result | None = None) -> list[str]:
-    """Return why signed reviews do not stand, a sentence each; with ``result`` also what of it has changed."""
+    """Return why signed reviews are not valid, a sentence each; with ``result`` also what in it has changed."""
     return [_doubt(doubt, state, result) for doubt in state.doubts]
 
 
@@ -114,7 +114,7 @@ def _control_words(controls: Mapping[str, ReviewState]) -> list[View]:
 
 
 def gate_verdicts(state: ReviewState, subject: Signable) -> dict[tuple[str, str, str, str], list[View]]:
-    """Return what the standing reviews say of each gate: (tube, stimulation, reagent, population) -> verdicts.
+    """Return the verdicts of the valid reviews on each gate: (tube, stimulation, reagent, population) -> verdicts.
 
     A verdict on a gate that all tubes share is one of each of them.
     """
@@ -135,7 +135,7 @@ def gate_verdicts(state: ReviewState, subject: Signable) -> dict[tuple[str, str,
 
 
 def _form(result: Result, sign_off: SignOff) -> View:
-    """Return what the script of the form has to know."""
+    """Return what the script of the form needs."""
     words = load_texts()["sections"]["review"]
     state, subject = sign_off.state, sign_off.subject
     waits = state.state == "pending" and state.second in WAIT_FOR_ANOTHER
@@ -144,7 +144,7 @@ def _form(result: Result, sign_off: SignOff) -> View:
         "sample": result.sample,
         "result_digest": subject.digest,
         "automatic_call": result.call,
-        "grave": [call for call in NEED_SECOND_SIGNATURE if call in calls_of(result.assay)],
+        "second_for": [call for call in NEED_SECOND_SIGNATURE if call in calls_of(result.assay)],
         "need_gates": [call for call in NEED_GATES if call in calls_of(result.assay)],
         "gates": subject.gates,
         "shared": sorted(subject.shared),

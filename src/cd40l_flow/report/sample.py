@@ -45,11 +45,11 @@ def _read_subject(result_path: PathLike, densities_path: PathLike) -> Subject:
     try:
         return Subject(result, read_densities(densities_path, result))
     except RecordError as error:
-        # Every number is in the result: the report is written, and says in place of each figure why it is not there.
-        return Subject(result, NOTHING, _told(error))
+        # Every number is in the result: the report is written, and states in place of each figure why it is missing.
+        return Subject(result, NOTHING, _in_words(error))
 
 
-def _told(error: RecordError) -> str:
+def _in_words(error: RecordError) -> str:
     """Return what is wrong with a file of a step, by its name: a report shall not show where a laboratory keeps it."""
     return f"{Path(error.path).name} {error.found} {error.remedy}"
 
@@ -61,7 +61,7 @@ def render_report(
     sign_off: SignOff,
     not_shown: Sequence[str] = (),
 ) -> str:
-    """Return the report of one sample beside the first of its controls; the others join the table of measures.
+    """Return the report of one sample with the first of its controls; the others join the table of measures.
 
     ``sign_off`` is what a review is bound to and what the reviews amount to; ``not_shown`` what could not be read of it
     or its controls, in words.
@@ -100,8 +100,8 @@ def _rendered(
         [read_asset("style.css", "report.css", "review.css", "page.css"), *drawn, running_header(running)]
     )
     script = read_asset("store.js", "saving.js", "review.js", "page.js")
-    beside = [result, *control_results[:1]]
-    compared = compared_populations(beside)
+    shown_results = [result, *control_results[:1]]
+    compared = compared_populations(shown_results)
     context: dict[str, Any] = {
         "t": load_texts(),
         "svg": svg,
@@ -135,7 +135,7 @@ def _rendered(
         "messages": message_rows(result, not_shown),
         "gates": gate_rows(result),
         "compared": [load_texts()["sections"]["tubes"]["shares"].get(name, name) for name in compared],
-        "tubes": [rows for each in beside if (rows := tube_rows(each, compared)) is not None],
+        "tubes": [rows for each in shown_results if (rows := tube_rows(each, compared)) is not None],
         "methods": method_rows(result),
         "miflowcyt": method_sections(result),
         "described": methods(result.configuration.limits, result.engine_version, [result.assay]),
@@ -162,7 +162,7 @@ def write_report(
 
     ``control_pairs`` are ``result.json`` and ``densities.npz`` of the controls it was judged against, in the order of
     the result; ``provenance`` is printed as it is, in its order; ``reviews`` are those of the sample and its controls.
-    Raises RecordError for a result that is not what it says.
+    Raises RecordError for a result that was changed or is not of its sample.
     """
     subject = _read_subject(result_path, densities_path)
     own = signable(subject.result, digest_of(result_path))
@@ -172,15 +172,15 @@ def write_report(
         try:
             controls.append(_read_subject(*pair))
         except RecordError as error:
-            problems.append((Path(pair[0]).parent.name, _told(error)))
+            problems.append((Path(pair[0]).parent.name, _in_words(error)))
         else:
             problems.append((controls[-1].result.sample, controls[-1].problem))
             signed[controls[-1].result.sample] = signable(controls[-1].result, digest_of(pair[0]))
     messages = [f"{sample} is not shown in full: {problem}" for sample, problem in problems if problem]
     reviews = reviews or Reviews()
     states = states_of(signed, reviews)
-    beside = {name: states[name] for name in signed if name != own.sample}
-    sign_off = SignOff(own, states[own.sample], beside, reviews.people)
+    control_states = {name: states[name] for name in signed if name != own.sample}
+    sign_off = SignOff(own, states[own.sample], control_states, reviews.people)
     page = render_report(subject, controls, provenance, sign_off, messages)
     write_atomically(out_path, page)
     return messages

@@ -64,7 +64,7 @@ def _measure_row(measure: str, columns: Sequence[tuple[str, Result]]) -> View:
 
 
 def _measure_facts(columns: Sequence[tuple[str, Result]]) -> list[View]:
-    """Return the rows that tell how the numbers were made."""
+    """Return the rows on how the numbers were made."""
     words = load_texts()["sections"]["measures"]
     columns_facts = [_facts(subject.reagents.get(reagent)) for reagent, subject in columns]
     return [{"label": words[name], "cells": [facts[name] or "–" for facts in columns_facts]} for name in _FACTS]
@@ -99,7 +99,7 @@ def guard_rows(result: Result) -> list[View]:
             "state": states[guard.fired],
             "word": words[states[guard.fired]],
             "effect": load_texts()["effects"][guard.effect],
-            "grave": guard.effect == "hard",
+            "serious": guard.effect == "hard",
             "message": guard.message,
         }
         for guard in sorted(result.guards, key=lambda guard: order[guard.fired])
@@ -142,7 +142,7 @@ def rule_rows(result: Result) -> list[View]:
 
 
 def message_rows(result: Result, not_shown: Sequence[str] = ()) -> list[View]:
-    """Return the messages, gravest first, before them what of the report ``not_shown`` tells of."""
+    """Return the messages, the most serious first, and before them what ``not_shown`` lists."""
     words = load_texts()["sections"]["messages"]
     order = ("error", "warning", "info")
     files = [Message(code="FILES", severity="error", tube=None, text=text) for text in not_shown]

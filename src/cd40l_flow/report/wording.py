@@ -24,8 +24,8 @@ PATTERN = {
     FUNCTIONAL_DEFECT: "CD154 present without CD40-Ig binding",
 }
 BINDING_MOSAIC = (
-    "CD40-Ig alone shows two populations: cells that express a CD154 which does not bind, beside cells that do, cannot "
-    "be excluded; in a female that would be a carrier's pattern. Repeat CD40-Ig, and sequence CD40LG."
+    "CD40-Ig alone shows two populations: cells that express a CD154 which does not bind, together with cells that do, "
+    "cannot be excluded; in a female that would be a carrier's pattern. Repeat CD40-Ig, and sequence CD40LG."
 )
 UNDECIDED = {
     "MOSAIC_GREY_ZONE": "More cells lack the target than in almost all healthy donors, yet too few to call two "
@@ -55,16 +55,16 @@ def statement(case: Case, decision: Decision, limits: Limits) -> tuple[str, ...]
 def _normal(case: Case, decision: Decision) -> list[str]:
     if case.sample.role == "control":
         return ["This healthy control meets its limits."]
-    said = ["Activated CD4+ T cells express CD154 and bind CD40-Ig like the control's."]
+    sentences = ["Activated CD4+ T cells express CD154 and bind CD40-Ig like the control's."]
     if "FUNCTION_NOT_TESTED" in decision.reasons:
-        said = ["CD154 expression normal; function not tested: X-linked hyper-IgM syndrome is not excluded."]
+        sentences = ["CD154 expression normal; function not tested: X-linked hyper-IgM syndrome is not excluded."]
     if case.sample.sex in ("F", "unknown"):
-        said.append(
+        sentences.append(
             f"For a female: no CD154-negative population above the limit of detection ({_lod(case)} of cells) was "
             "found; carrier status not excluded. With a family history, sequence CD40LG."
         )
-    said.append("A normal result does not preclude molecular testing where the history suggests it.")
-    return said
+    sentences.append("A normal result does not preclude molecular testing where the history suggests it.")
+    return sentences
 
 
 def _reduced(case: Case, decision: Decision) -> list[str]:
@@ -75,92 +75,92 @@ def _reduced(case: Case, decision: Decision) -> list[str]:
 
 
 def _absent(case: Case, decision: Decision) -> list[str]:
-    said = ["CD154 was not detected on activated CD4+ T cells."]
+    sentences = ["CD154 was not detected on activated CD4+ T cells."]
     if "FUNCTION_NOT_TESTED" in decision.reasons:
-        said.append("CD40-Ig binding was not validly tested.")
+        sentences.append("CD40-Ig binding was not validly tested.")
     if case.sample.sex in ("M", "unknown"):
         if case.sample.transplant != "yes":
-            said.append(
+            sentences.append(
                 f"In a male this is consistent with X-linked hyper-IgM syndrome; urgent clinical review. {SEQUENCE}"
             )
         else:
-            said.append(
+            sentences.append(
                 "After transplantation this is consistent with absent donor T-cell engraftment; compare chimerism."
             )
     if case.sample.sex in ("F", "unknown"):
-        said.append(
+        sentences.append(
             "In a female consider extreme skewing of X inactivation, disease by lyonization, or a drug effect; "
             f"carrier status does not follow from this result. {SEQUENCE}"
         )
-    return said
+    return sentences
 
 
 def _mosaic(case: Case, decision: Decision) -> list[str]:
-    beside = _beside(case)
-    f, low, high = beside.mutant_fraction, beside.mutant_fraction_low, beside.mutant_fraction_high
+    compared = _compared(case)
+    f, low, high = compared.mutant_fraction, compared.mutant_fraction_low, compared.mutant_fraction_high
     share = "" if f is None or low is None or high is None else f" {f:.0%} (95 % interval {low:.0%} to {high:.0%})"
-    said = [
+    sentences = [
         f"Two populations: beyond the control's negatives,{share or ' some'} of the activated CD4+ T cells lack CD154."
     ]
     sample = case.sample
     if sample.sex in ("F", "unknown"):
-        said.append(f"In a female this is consistent with carrier status. {SEQUENCE}")
+        sentences.append(f"In a female this is consistent with carrier status. {SEQUENCE}")
     if sample.sex in ("M", "unknown") and sample.transplant == "yes":
         donor = "" if f is None else f" Donor-like fraction {1 - f:.0%}."
-        said.append(
+        sentences.append(
             f"After transplantation of a male this is a chimerism pattern.{donor} Compare with T-cell chimerism; "
             "of a carrier's cells expect no more than the donor's own share."
         )
     elif sample.sex in ("M", "unknown"):
-        said.append(
+        sentences.append(
             "In a male consider somatic mosaicism or reversion, maternal T-cell engraftment, an undisclosed "
             "transplant or transfusion, 47,XXY, or exchanged tubes: repeat, and test identity and sex chromosomes."
         )
-    return said
+    return sentences
 
 
 def _functional(case: Case, decision: Decision) -> list[str]:
-    said = [
+    sentences = [
         "Activated CD4+ T cells express CD154 but do not bind CD40-Ig.",
         f"Consistent with a CD154 that does not function. {SEQUENCE}",
     ]
     if case.sample.sex in ("M", "unknown") and case.sample.transplant != "yes":
-        said.append("In a male this is consistent with X-linked hyper-IgM syndrome; urgent clinical review.")
-    said.append(f"Soluble CD40 can mask CD154 in long cultures ({_duration(case)}): repeat before acting.")
-    return said
+        sentences.append("In a male this is consistent with X-linked hyper-IgM syndrome; urgent clinical review.")
+    sentences.append(f"Soluble CD40 can mask CD154 in long cultures ({_duration(case)}): repeat before acting.")
+    return sentences
 
 
 def _indeterminate(case: Case, decision: Decision) -> list[str]:
     if case.sample.role == "control":
         return ["This control does not meet its limits: its run cannot be called."]
-    said = ["No call can be made. Repeat the assay once the cause stated in this report is corrected."]
+    sentences = ["No call can be made. Repeat the assay once the cause stated in this report is corrected."]
     if set(decision.reasons) == {"DRUG_STATUS_UNKNOWN"}:
-        said = [
+        sentences = [
             "No call can be made until it is stated whether a calcineurin inhibitor was given: complete the column "
             "calcineurin_inhibitor of the samples sheet and run this sample again. The assay need not be repeated."
         ]
     if "FUNCTION_NOT_TESTED" in decision.reasons and decision.pattern == NORMAL:
-        said = ["CD154 expression normal; function not tested: X-linked hyper-IgM syndrome is not excluded."]
+        sentences = ["CD154 expression normal; function not tested: X-linked hyper-IgM syndrome is not excluded."]
     elif set(decision.reasons) <= set(UNDECIDED):
-        said = ["No call can be made."]
+        sentences = ["No call can be made."]
     for code in UNDECIDED:
         if code in decision.reasons:
-            said.append(UNDECIDED[code])
+            sentences.append(UNDECIDED[code])
     if set(decision.reasons) & set(UNDECIDED) and len(decision.odds) > 1:
         best, second = sorted(decision.odds, key=lambda call: -decision.odds[call])[:2]
         ratio = math.exp(min(max(decision.odds[best], 0.0), 20.0))
-        said.append(
+        sentences.append(
             f"By all reagents together {PATTERN.get(best, 'two readouts of different kinds')} is likeliest, "
             f"{ratio:,.0f} to 1 against all else, and {PATTERN.get(second, 'two readouts of different kinds')} next."
         )
     calls = {reagent: subcall.call for reagent, subcall in decision.subcalls.items()}
     if decision.pattern == NORMAL and calls.get(current_assay().function) == MOSAIC:
-        said.append(BINDING_MOSAIC)
+        sentences.append(BINDING_MOSAIC)
     if decision.pattern in PATTERN and "FUNCTION_NOT_TESTED" not in decision.reasons:
-        said.append(f"The measures alone would read: {PATTERN[decision.pattern]}. This is not a result.")
+        sentences.append(f"The measures alone would read: {PATTERN[decision.pattern]}. This is not a result.")
     elif case.control is None:
-        said += _described(case)
-    return said
+        sentences += _described(case)
+    return sentences
 
 
 def _described(case: Case) -> list[str]:
@@ -177,41 +177,41 @@ def _described(case: Case) -> list[str]:
 
 def _context(case: Case, decision: Decision, limits: Limits) -> list[str]:
     """Return the sentences that age and history add."""
-    sample, said = case.sample, []
+    sample, sentences = case.sample, []
     low = decision.call in (ABSENT, REDUCED)
     infant = limits.calls.infant_age_years
     if low and sample.age_years is not None and sample.age_years < infant:
-        said.append(
+        sentences.append(
             f"Infant ({_duration(case)}): expression can be low or transient at this age; use an age-matched control "
             "or repeat."
         )
     if decision.call == REDUCED and sample.age_years is not None and sample.age_years >= 18:
-        said.append("In adults reduced expression is reported in a subgroup of common variable immunodeficiency.")
+        sentences.append("In adults reduced expression is reported in a subgroup of common variable immunodeficiency.")
     if sample.transfusion == "yes":
-        said.append("Recent transfusion: donor cells and platelets can add CD154-positive events.")
+        sentences.append("Recent transfusion: donor cells and platelets can add CD154-positive events.")
     events = [expression.events for expression in case.reagents.values()]
     enough = limits.guards.activated_mosaic
     if decision.call == MOSAIC and min(events) < enough:
-        said.append(
+        sentences.append(
             f"Fewer than {enough} activated cells: the limits of the mutant fraction are wider, and so is its interval."
         )
     if decision.call == MOSAIC and "FUNCTION_NOT_TESTED" in decision.reasons:
-        said.append("CD40-Ig binding, which should show the same two populations, was not validly tested.")
+        sentences.append("CD40-Ig binding, which should show the same two populations, was not validly tested.")
     if sample.family:
-        said.append(f"Relatives (family {sample.family}) are shown side by side in the index of all samples.")
+        sentences.append(f"Relatives (family {sample.family}) are shown side by side in the index of all samples.")
     if sample.sex == "unknown":
-        said.append("Sex is not known: the wording for both sexes is shown; sign only once it is known.")
-    return said
+        sentences.append("Sex is not known: the wording for both sexes is shown; sign only once it is known.")
+    return sentences
 
 
-def _beside(case: Case) -> Comparison:
-    """Return CD154 beside the control's, of the clone that was stained."""
+def _compared(case: Case) -> Comparison:
+    """Return CD154 compared with the control's, of the clone that was stained."""
     clones = current_assay().expression
     return next((case.comparison(reagent) for reagent in clones if reagent in case.comparisons), Comparison())
 
 
 def _lod(case: Case) -> str:
-    lod = _beside(case).lod
+    lod = _compared(case).lod
     return "not computed" if lod is None else f"{lod:.0%}"
 
 

@@ -1,4 +1,4 @@
-"""Codes for laboratory systems: LOINC terms of the panel and its two qualitative results, beside our call."""
+"""Codes for laboratory systems: LOINC terms of the panel and its two qualitative results, in addition to our call."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SYSTEM = "http://loinc.org"
 PANEL = ("98239-7", "CD154 expression and function panel - T cells")
 # What a healthy person has.
 REFERENCE = "present"
-# The terms know present and absent only. Where neither is right alone, the value says more than the one word, so that
+# The terms only have present and absent. Where neither is right alone, the value states more than one word, so that
 # no system files a carrier as normal; with it go words, whether it is abnormal and HL7's interpretation code.
 WORDS: Mapping[str, tuple[str, str, bool | None, str]] = {
     NORMAL: (REFERENCE, "present, like the control's", False, "N"),
@@ -65,7 +65,7 @@ def _coded(reagent: str, call: str) -> Coded:
 
 
 def _of(decision: Decision, reagent: str) -> str:
-    """Return the sub-call that is reported of a reagent."""
+    """Return the sub-call that is reported for a reagent."""
     if decision.call == INDETERMINATE:
         return INDETERMINATE
     assay = current_assay()

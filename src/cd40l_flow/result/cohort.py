@@ -1,7 +1,7 @@
-"""What there is of every sample of a sheet: its result where that is one of the present inputs, else one that says why
+"""The state of every sample of a sheet: its result where that belongs to the present inputs, else one that states why
 not.
 
-Nothing is shown that is not: a result that is cut, of another sample or of other inputs gives a row without a call.
+A result that is truncated, of another sample or of other inputs gives a row without a call.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SUPERSEDED = "superseded"
 
 @dataclass(frozen=True)
 class Entry:
-    """One sample: its result, where it lies and its digest; both None where ``result`` only stands for one.
+    """One sample: its result, where it lies and its digest; both None where ``result`` is only a substitute.
 
     ``fault`` says what is wrong with what lies there, empty where nothing is.
     """
@@ -36,7 +36,7 @@ class Entry:
     fault: str = ""
 
     def report(self, folder: Path) -> str | None:
-        """Return the report, relative to a folder, where there is one of this very result."""
+        """Return the report, relative to a folder, where there is one of exactly this result."""
         if self.path is None:
             return None
         page = self.path.with_name("report.html")
@@ -66,7 +66,7 @@ class Cohort:
             yield self.entry(sample)
 
     def entry(self, sample: str) -> Entry:
-        """Return one sample; raises Cd40lFlowError where there is no job to tell who it is."""
+        """Return one sample; raises Cd40lFlowError where there is no job to identify it."""
         planned = self.planned(sample)
         path = self.path(sample)
         fault = self.fault(sample, planned)
@@ -90,7 +90,9 @@ class Cohort:
         if planned is None:
             return ""
         if inputs.job != planned.digest:
-            return "its result is of other files, rows of the sheets, settings or version than the present ones."
+            return (
+                "its result was made from other files, rows of the sheets, settings or version than the present ones."
+            )
         changed = [name for name, was in inputs.controls.items() if self._state(name) != was]
         if changed:
             return f"its result rests on results of controls that are no longer there ({', '.join(sorted(changed))})."
@@ -101,7 +103,7 @@ class Cohort:
         return None if self._jobs is None else read_job(job_path(sample, self._jobs))
 
     def supersede(self, faulty: Iterable[str] = ()) -> list[Path]:
-        """Move away what is of no sample of the sheet, and what is of ``faulty`` samples; return where it went."""
+        """Move away what belongs to no sample of the sheet, or to ``faulty`` samples; return where it went."""
         folder = self.results / "samples"
         there = sorted(folder.iterdir()) if folder.is_dir() else []
         stale = [path for path in there if path.is_dir() and path.name not in set(self.samples)]

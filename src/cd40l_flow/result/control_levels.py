@@ -45,7 +45,7 @@ def moved_controls(results: Sequence[Result]) -> list[Moved]:
         for name, level in rows if len(rows) > 2 else ():
             if abs(level - usual) > sds * spread * math.sqrt(1 + 1 / (len(rows) - 1)):
                 found.append(Moved(name, reagent, math.exp(level - usual), len(rows) - 1))
-        # Of two nobody can tell which of them moved.
+        # Of two it cannot be known which one moved.
         if len(rows) == 2 and abs(rows[0][1] - rows[1][1]) > sds * spread * math.sqrt(2):
             apart = rows[0][1] - rows[1][1]
             found += [Moved(rows[0][0], reagent, math.exp(apart), 1), Moved(rows[1][0], reagent, math.exp(-apart), 1)]

@@ -24,8 +24,8 @@ STATEMENTS = {
         "relative whose non-expressing cells are below the limit of detection; her carrier status is not excluded."
     ),
     "look": (
-        "{female} ({female_call}, female) beside {male} ({male_call}, male) is not what relatives usually show: look "
-        "at the identities of both samples before either is signed."
+        "{female} ({female_call}, female) and {male} ({male_call}, male) together are not what relatives usually show: "
+        "look at the identities of both samples before either is signed."
     ),
     "both": (
         "{female} (MOSAIC, female) and {male} (NORMAL, male) do not contradict each other: half of a carrier's sons "
@@ -38,7 +38,7 @@ STATEMENTS = {
 def families(results: Sequence[Result]) -> list[dict[str, Any]]:
     """Return every family of two or more samples, sorted by name: members with calls and measures, and sentences.
 
-    The sheet says who belongs together, not how they are related, so the words speak of relatives.
+    The sheet states who belongs together, not how they are related, so the words speak of relatives.
     """
     together: dict[str, list[Result]] = {}
     for result in sorted(results, key=lambda result: str(result.sample)):
@@ -65,7 +65,7 @@ def _member(result: Result) -> dict[str, Any]:
 
 
 def _statements(members: Sequence[Result]) -> list[str]:
-    said = []
+    sentences = []
     # A transplanted male shows his donor's cells.
     males = [one for one in members if one.sex == "M" and one.metadata.transplant != "yes"]
     females = [one for one in members if one.sex == "F"]
@@ -75,11 +75,11 @@ def _statements(members: Sequence[Result]) -> list[str]:
             if kind:
                 names = {"male": male.sample, "male_call": male.call}
                 names |= {"female": female.sample, "female_call": female.call}
-                said.append(STATEMENTS[kind].format(**names))
+                sentences.append(STATEMENTS[kind].format(**names))
     silent = [str(one.sample) for one in members if one.call == INDETERMINATE]
     if silent:
-        said.append(STATEMENTS["open"].format(names=", ".join(silent)))
-    return said
+        sentences.append(STATEMENTS["open"].format(names=", ".join(silent)))
+    return sentences
 
 
 def _kind(male: str, female: str) -> str:

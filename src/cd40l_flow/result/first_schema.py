@@ -1,6 +1,6 @@
 """Results of schema 1.0, of version 3 of the analysis and before, of 1.1 to 1.3 as results of the present one.
 
-What came since was not measured then: it is null, or empty where the schema has a list. Nothing is worked out anew.
+What came since was not measured then: it is null, or empty where the schema has a list. Nothing is recalculated.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _COLUMNS: Mapping[str, Any] = {
 
 
 def is_first(result: Mapping[str, Any]) -> bool:
-    """Tell whether a result is of schema 1.0, which carried no digest."""
+    """Return whether a result is of schema 1.0, which carried no digest."""
     return result.get("schema_version") == VERSION and DIGEST not in result
 
 
@@ -53,7 +53,7 @@ def from_first(result: Mapping[str, Any], version: str) -> dict[str, Any]:
 
 
 def is_second(result: Mapping[str, Any]) -> bool:
-    """Tell whether a result is of schema 1.1 to 1.3, of versions 4 to 6 of the analysis."""
+    """Return whether a result is of schema 1.1 to 1.3, of versions 4 to 6 of the analysis."""
     return result.get("schema_version") in SECOND
 
 
@@ -77,16 +77,16 @@ def _without_opinion(found: Any) -> Any:
 
 
 def _codes(found: Any) -> Any:
-    """Return the coded results with what one word alone did not tell, which stood in the words beside it."""
+    """Return the coded results with what one word did not state and the accompanying words did."""
     from cd40l_flow.result.codes import REFERENCE, WORDS
 
     if not isinstance(found, dict):
         return found
-    told = {words: (value, abnormal, code) for value, words, abnormal, code in WORDS.values()}
+    by_words = {words: (value, abnormal, code) for value, words, abnormal, code in WORDS.values()}
     changed = dict(found)
     for name, one in found.items():
-        if isinstance(one, dict) and one.get("words") in told:
-            value, abnormal, code = told[one["words"]]
+        if isinstance(one, dict) and one.get("words") in by_words:
+            value, abnormal, code = by_words[one["words"]]
             changed[name] = {
                 **one,
                 "value": value,
@@ -113,7 +113,7 @@ def _measures(found: Any, known: frozenset[str]) -> Any:
 
 
 def _lent(found: Any) -> Any:
-    """Return what a control lends of a reagent: terms of one control, of a law without bends, without a floor."""
+    """Return what a control provides for a reagent: terms of one control, of a law without bends, without a floor."""
     if not isinstance(found, dict):
         return found
     return {

@@ -1,4 +1,4 @@
-"""What a result was made of, by content, and whether that is still what lies there, by every byte of it."""
+"""What a result was made of, by content, and whether the files are still the same, by every byte of them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from cd40l_flow.result.record import read_record
 from cd40l_flow.result.types.result import Inputs, Result
 
 CODE = "CONTENT"
-# What stands for a control whose analysis failed: its inputs may be the same the next time, and its result another.
+# The state recorded for a control whose analysis failed: its inputs may be the same the next time, and its result
+# another.
 FAILED = "failed"
 
 
 def made_from(planned: PlannedJob, result: Result, controls: Iterable[Result] = ()) -> Inputs:
     """Return the ``inputs`` of a result: digests of its job, of every byte of its own files, and of its controls' jobs.
 
-    A control's result depends on nothing but its job, so that the job's digest stands for it. What was read is not read
+    A control's result depends on nothing but its job, so the job's digest represents it. What was read is not read
     again.
     """
     digests = {row.fcs: row.digest for row in result.tubes}
@@ -37,7 +38,7 @@ def made_from(planned: PlannedJob, result: Result, controls: Iterable[Result] = 
 
 
 def state_of(result: Result) -> str:
-    """Return what stands for a control's result where another rests on it."""
+    """Return the state recorded for a control's result in results that rest on it."""
     return FAILED if is_failed(result) else result.inputs.job
 
 
@@ -52,7 +53,7 @@ def tube_digest(tube: Tube) -> str | None:
 
 
 def changed_contents(samples: Mapping[str, Sample], folder: Path) -> list[Problem]:
-    """Return a problem for every file of which a result in the folder of samples is not made any more.
+    """Return a problem for every file that has changed since a result in the folder of samples was made from it.
 
     Also a change that keeps size and probe is seen. Samples without a result that can be read have nothing to compare.
     """
@@ -66,7 +67,7 @@ def changed_contents(samples: Mapping[str, Sample], folder: Path) -> list[Proble
         for tube in sample.tubes:
             if tube.fcs not in held or held[tube.fcs] == tube_digest(tube):
                 continue
-            message = f"is not the file that {path} was made of."
+            message = f"is not the file that {path} was made from."
             remedy = f"See which one is right, remove {path.parent} and run the workflow again."
             problems.append(Problem(CODE, "sample", message, file=tube.fcs, sample=name, remedy=remedy))
     return problems

@@ -75,7 +75,7 @@ def nearest_limit(result: Result) -> Margin | None:
 
 
 def nearest_margin(result: Result) -> Margin | None:
-    """Return by what a call is nearest to another; None where nothing has both value and limit.
+    """Return the measure by which a call is nearest to another; None where nothing has both value and limit.
 
     Of a call: whatever of all that made it or could take it away is nearest its limit. Where there is no call: what
     stopped it, else the rule that was missed most narrowly.
@@ -150,7 +150,7 @@ def _odds(value: float) -> str:
 
 
 def _checks(guards: Iterable[Guard]) -> Iterator[Margin]:
-    """Yield the margins of checks; on which side a limit is, the outcome tells."""
+    """Yield the margins of checks; the outcome shows on which side a limit is."""
     for guard in guards:
         value, limit = guard.value, guard.limit
         if value is None or limit is None or guard.code in _NOT_BY_DEGREE:
@@ -169,7 +169,7 @@ def _checks(guards: Iterable[Guard]) -> Iterator[Margin]:
 def _percent(value: float, limit: float, kind: str, *, lower: bool) -> float:
     """Return how far a value lies within its limit, in percent of the way to where it is best, 100 at most.
 
-    Best is the top of a percent or a fraction, 1 of a ratio to the control, and nought or twice the limit of the rest.
+    Best is the top of a percent or a fraction, 1 of a ratio to the control, and 0 or twice the limit of the rest.
     """
     best = {"percent": 100.0, "fraction": 1.0, "ratio": 1.0}.get(kind)
     if lower and best is not None and best > limit:

@@ -95,7 +95,7 @@ def format_measure(measure: str, value: float | None) -> str:
 
 
 def format_against(measure: str, value: float | None, limit: float | None) -> str:
-    """Write the value of a measure with as many digits as tell it from its limit: never ``0.50`` beside ``< 0.5``."""
+    """Write the value of a measure with enough digits to differ from its limit: never ``0.50`` with ``< 0.5``."""
     shown = format_measure(measure, value)
     kind = measure_kind(measure)
     if value is None or limit is None or value == limit or kind not in ("percent", "fraction", "ratio", "number"):

@@ -1,6 +1,6 @@
-"""``result.json`` as a record: its one writer and its one reader, which takes nothing that is not what it says.
+"""``result.json`` as a record: its one writer, and its one reader, which refuses a file that was changed.
 
-A record carries a digest over itself, so that a file that was cut or edited is known; it is bound to its sample, to the
+A record carries a digest over itself, so that a truncated or edited file is detected; it is bound to its sample, to the
 version of its schema and to that of the analysis, and its values must fit the schema.
 """
 
@@ -44,7 +44,7 @@ _AGAIN = "Remove it and run the workflow again."
 
 
 def write_record(result: Result, path: str | Path) -> None:
-    """Write a result with the digest over itself: equal results are equal bytes, whole or not at all.
+    """Write a result with the digest over itself: equal results are equal bytes, written atomically.
 
     Keys are sorted, each of the first level on a line of its own; the digest is that of the file without its own line:
     ``grep -v '^"digest"' result.json | sha256sum``. Raises OSError.
@@ -56,16 +56,16 @@ def write_record(result: Result, path: str | Path) -> None:
 
 
 def read_record(path: str | Path, *, sample: str | None = None, same_engine: bool = True) -> Result:
-    """Return a ``result.json``, proven to be as it was written.
+    """Return a ``result.json`` after verifying its digest.
 
     It must be of ``sample``; where none is named, of the sample whose folder it lies in, as
-    ``samples/P01/result.json``. ``same_engine`` asks for this version of schema and analysis; without it, for whatever
-    looks over years, any version is taken, its schema made the present one (``digest`` is None of one that had none to
-    prove it by). Raises RecordError.
+    ``samples/P01/result.json``. ``same_engine`` asks for this version of schema and analysis; without it, for
+    comparisons over years, any version is taken, its schema made the present one (``digest`` is None for one that
+    had none). Raises RecordError.
     """
     path = Path(path)
     content, result = _object(path)
-    # From what says most about the file to what says least.
+    # From the most to the least informative fault.
     if not same_engine and is_first(result):
         result = from_first(result, SCHEMA_VERSION)
     else:
@@ -85,7 +85,7 @@ def read_record(path: str | Path, *, sample: str | None = None, same_engine: boo
 
 
 def read_parts(path: str | Path, kind: type[Parts]) -> Parts:
-    """Return some fields of a result, proven by its digest, in a tenth of the time that `read_record` takes.
+    """Return some fields of a result, verified by its digest, in a tenth of the time that `read_record` takes.
 
     ``kind`` is a Struct with fields of `Result` or parts of them. The rest of the schema is not looked at: what is
     unchanged since it was written was checked then. A result of an earlier schema is read whole. Raises RecordError.
@@ -108,9 +108,9 @@ def read_parts(path: str | Path, kind: type[Parts]) -> Parts:
 
 
 def written_digest(path: str | Path) -> str:
-    """Return the digest that a result carries, unproven, from the first lines of its file; empty where it has none.
+    """Return the digest that a result carries, unverified, from the first lines of its file; empty where it has none.
 
-    Tells in a hundredth of a millisecond whether a result is the one that was read before. Raises OSError.
+    Shows in a hundredth of a millisecond whether a result is the one that was read before. Raises OSError.
     """
     with Path(path).open("rb") as file:
         head = file.read(_HEAD)
@@ -210,7 +210,7 @@ def _contradictions(result: Result) -> Iterator[str]:
     """Yield what a schema cannot express and a reader of results relies on."""
     tubes = {tube.fcs for tube in result.tubes}
     if (result.role == "control") != (result.lent is not None):
-        yield f"it is a {result.role} and lends {'nothing' if result.lent is None else 'to others'}."
+        yield f"it is a {result.role} and has {'no' if result.lent is None else 'a'} control record."
     for reagent, measures in result.reagents.items():
         if not measures.tubes or not tubes.issuperset(measures.tubes):
             yield f"{reagent} is measured in tubes that it does not have."
@@ -230,6 +230,6 @@ def resolve_types() -> None:
 
 
 def _place(path: Path) -> str | None:
-    """Return the sample whose folder a path tells, or None."""
+    """Return the sample whose folder a path names, or None."""
     folder = path.parent
     return folder.name if path.name == FILE and folder.parent.name == "samples" else None

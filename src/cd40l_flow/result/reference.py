@@ -145,7 +145,7 @@ def write_reference(content: Reference, path: Path) -> None:
 
 
 def summary_lines(content: Reference, fewest: int) -> Iterator[str]:
-    """Yield what a reference says, in lines for a terminal."""
+    """Yield the content of a reference, in lines for a terminal."""
     collected = content.collected
     yield (
         f"reference: {collected.used} healthy controls of {collected.controls} ({collected.failed} failed and "
@@ -172,13 +172,13 @@ def _by_age_lines(found: DonorsByAge) -> Iterator[str]:
     yield f"  switched B cells by age ({found.share}): {found.donors} donors ({counted})"
     if found.provisional:
         yield (
-            f"  provisional for want of donors, so that the published table must agree: "
+            f"  provisional because there are few donors; the published table must agree: "
             f"{', '.join(found.provisional)}. Ages without a curve are judged by the published table."
         )
 
 
-class Lender(Protocol):
-    """What tells whether a control may count among the healthy: a result, or the parts of one."""
+class HealthyCandidate(Protocol):
+    """What decides whether a control may count among the healthy: a result, or the parts of one."""
 
     @property
     def call(self) -> str:
@@ -193,16 +193,16 @@ class Lender(Protocol):
         """What was measured, by reagent."""
 
 
-def why(result: Lender) -> str:
+def why(result: HealthyCandidate) -> str:
     """Return why a control must not count among the healthy; empty when it may.
 
     That another control of its run failed is not its own fault, and a control in the grey zone stays: to leave out
     healthy donors with many negative cells would make the spread too small.
     """
     if result.lent is None or result.lent.failures:
-        return " ".join(result.lent.failures) if result.lent else "It lends nothing."
+        return " ".join(result.lent.failures) if result.lent else "It has no control record."
     if result.call not in (NORMAL, INDETERMINATE):
-        return f"It is called {result.call} beside the run's other controls."
+        return f"It is called {result.call} when compared with the run's other controls."
     return "" if result.reagents else "Nothing could be measured."
 
 

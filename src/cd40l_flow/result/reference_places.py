@@ -1,7 +1,7 @@
 """Which results a reference may be made of: those of the samples that the sheet of their run had, and no others.
 
-What a run made tells its own samples: ``summary.tsv`` has a row for each sample of the sheet. A folder of another
-cohort that was put among the results, or one that was left behind, has none.
+The outputs of a run identify its own samples: ``summary.tsv`` has a row for each sample of the sheet. A folder of
+another cohort that was put among the results, or one that was left behind, has none.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cd40l_flow.result.types.result import Result
 
 SUMMARY = "summary.tsv"
 MOST_BYTES = 1_000_000_000
-# What a row and a result both tell of a sample.
+# What a row and a result both state about a sample.
 _SAME = ("run", "role")
 
 
@@ -43,7 +43,7 @@ def find_results(places: Sequence[str | Path]) -> list[Path]:
 def foreign(path: Path, result: Result) -> str:
     """Return why a result is not of the sheet of the run in whose results it lies; empty where it is.
 
-    Where no ``summary.tsv`` lies beside the samples nothing is known, and nothing is said. Raises OSError.
+    Where no ``summary.tsv`` lies beside the samples nothing is known, and no fault is reported. Raises OSError.
     """
     rows = _rows(path.resolve().parent.parent.parent / SUMMARY)
     if rows is None:

@@ -64,7 +64,7 @@ def summary_row(result: Result, review: ReviewState) -> dict[str, str]:
 def _b_cells(result: Result) -> dict[str, float | str | None]:
     """Return the columns of the B-cell assays, None where a sample is of another one or has no such number.
 
-    ``switched_*`` are of the share that was held against the limits of the age, ``cd40_ratio`` is that of B cells.
+    ``switched_*`` are of the share that was compared with the limits of the age, ``cd40_ratio`` is that of B cells.
     """
     row: dict[str, float | str | None] = dict.fromkeys(_B_CELLS)
     if result.assay in _CALLS:

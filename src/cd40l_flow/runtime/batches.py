@@ -13,7 +13,7 @@ from math import ceil
 # Samples for each core of a submission: fewer and its start would be most of its time; more are not needed to make up
 # for it, and keep other nodes waiting.
 LEAST, MOST = 6, 24
-# Cores of a submission where `--cores` says nothing, and the most: a wider one waits longer for a place on a node.
+# Cores of a submission where `--cores` is not given, and the most: a wider one waits longer for a place on a node.
 CORES, CORES_AT_MOST = 2, 8
 # A run is divided if it has more than so many times the samples that a submission should have. Its controls then have
 # a submission that the others wait for, which is seen to have ended after 15 to 20 s: with less to share out, its parts

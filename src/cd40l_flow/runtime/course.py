@@ -1,4 +1,4 @@
-"""The course of a run: what was planned, when it began, what it has done, and what is told and recorded in the end."""
+"""The course of a run: what was planned, when it began, what it has done, and what is recorded at its end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NO_INDEX = "none is of this run: the outputs of the cohort were not asked for, o
 
 @dataclass
 class _Noted:
-    """What is known of the run of this process: its plan, and digests of sheets and configuration as they were read."""
+    """The run of this process: its plan, and digests of sheets and configuration as they were read."""
 
     plan: Plan | None = None
     digests: Mapping[str, str] = field(default_factory=dict)
@@ -44,7 +44,7 @@ def note_plan(plan: Plan) -> None:
 
 
 def begin(workflow: Any, logger: Any) -> None:
-    """Tell of every step that ends from now on; the record of the former run goes, if this one will write its own."""
+    """Report every step that ends from now on; the record of the former run goes, if this one will write its own."""
     _noted.started, _noted.clock = time.time(), time.monotonic()
     samples = _noted.plan.samples if _noted.plan else {}
 
@@ -58,10 +58,10 @@ def begin(workflow: Any, logger: Any) -> None:
 
 
 def close(jobs: Sequence[Any], logger: Any, failed: Sequence[str], unbegun: Sequence[str], *, complete: bool) -> None:
-    """Say calls by kind, failures and where the index is; write the record of a run of the whole cohort; notify.
+    """Print calls by kind, failures and where the index is; write the record of a run of the whole cohort; notify.
 
-    ``failed`` and ``unbegun`` are samples, ``complete`` whether all jobs of Snakemake succeeded. Nothing is told of a
-    run that asked for no sample, and what cannot be recorded or sent is only said.
+    ``failed`` and ``unbegun`` are samples, ``complete`` whether all jobs of Snakemake succeeded. Nothing is reported
+    of a run that asked for no sample; what cannot be recorded or sent is only mentioned.
     """
     if _noted.progress is not None:
         logger.removeHandler(_noted.progress)

@@ -1,6 +1,6 @@
 """Telling people and programs that a run has ended: a mail by the site's sendmail, a call of a webhook.
 
-What is told are counts alone, never the name of a sample, run, file, machine or person. What cannot be told never makes
+Only counts are sent, never the name of a sample, run, file, machine or person. What cannot be sent never makes
 a run fail.
 """
 
@@ -32,53 +32,53 @@ def notify(settings: Mapping[str, Any], state: str, tally: Tally, seconds: float
 
 
 def summary(state: str, tally: Tally, seconds: float) -> dict[str, Any]:
-    """Return what is told of a run, as a webhook gets it; ``text`` is all of it in words, as chat programs show it."""
+    """Return the message about a run, as a webhook gets it; ``text`` has all of it in words, for chat programs."""
     counts = {"samples": tally.samples, "failed": tally.failed, "not_begun": tally.unbegun, "calls": dict(tally.calls)}
     words = f"{state}. Calls of {tally.words()}. Failed: {tally.failed}. Not begun: {tally.unbegun}."
     text = f"cd40l-flow {__version__}: {words} It took {_duration(seconds)}."
     return {"text": text, "program": "cd40l-flow", "version": __version__, "state": state, **counts, "seconds": seconds}
 
 
-def _send(settings: Mapping[str, Any], told: Mapping[str, Any]) -> Iterator[str]:
+def _send(settings: Mapping[str, Any], outcome: Mapping[str, Any]) -> Iterator[str]:
     if "mail" in settings:
         try:
-            _mail(settings["mail"], told)
+            _mail(settings["mail"], outcome)
         except (OSError, subprocess.SubprocessError) as error:
             yield f"the mail was not sent: {_why(error)}."
     if "webhook" in settings:
         try:
-            _post(settings["webhook"]["url"], told)
+            _post(settings["webhook"]["url"], outcome)
         except (OSError, HTTPException, ValueError) as error:
             yield f"the webhook was not reached: {_why(error)}."
 
 
-def _mail(mail: Mapping[str, Any], told: Mapping[str, Any]) -> None:
+def _mail(mail: Mapping[str, Any], outcome: Mapping[str, Any]) -> None:
     message = EmailMessage()
     message["To"] = ", ".join(mail["to"])
     if "from" in mail:
         message["From"] = mail["from"]
-    message["Subject"] = f"cd40l-flow: {told['state']}, {told['samples']} samples, {told['failed']} failed"
+    message["Subject"] = f"cd40l-flow: {outcome['state']}, {outcome['samples']} samples, {outcome['failed']} failed"
     # Automatic answers, such as those of people on leave, are not wanted (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"
-    calls = [f"  {call}: {number}" for call, number in told["calls"].items()]
-    message.set_content("\n".join([told["text"], "", "Calls by kind:", *calls, ""]))
+    calls = [f"  {call}: {number}" for call, number in outcome["calls"].items()]
+    message.set_content("\n".join([outcome["text"], "", "Calls by kind:", *calls, ""]))
     # -t takes the addresses from the message, -i no dot on a line as its end.
     subprocess.run(
         [mail["sendmail"], "-t", "-i"], input=bytes(message), capture_output=True, check=True, timeout=PATIENCE
     )
 
 
-def _post(url: str, told: Mapping[str, Any]) -> None:
+def _post(url: str, outcome: Mapping[str, Any]) -> None:
     from urllib.request import HTTPRedirectHandler, Request, build_opener
 
     class Stay(HTTPRedirectHandler):
-        """Follows nobody elsewhere: what is told goes where the configuration says."""
+        """Follows no redirection: a message goes only where the configuration names."""
 
         def redirect_request(self, *_: Any) -> None:
             return None
 
     headers = {"Content-Type": "application/json", "User-Agent": f"cd40l-flow/{__version__}"}
-    request = Request(url, json.dumps(told).encode(), headers, method="POST")
+    request = Request(url, json.dumps(outcome).encode(), headers, method="POST")
     with build_opener(Stay).open(request, timeout=PATIENCE):
         return
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from cd40l_flow.result.runs.tally import progress
 
-# Rules and the stage that their jobs are told as.
+# Rules and the stage that their jobs are reported as.
 STAGES = {
     "check": "check",
     "analyse": "analyse",
@@ -45,10 +45,10 @@ class Progress(logging.Handler):
         self._all = Counter(stage for stage, _ in self._jobs.values())
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Tell of a job that has ended; other records are of no interest."""
+        """Report a job that has ended; other records are ignored."""
         if getattr(record, "event", None) != "job_finished":
             return
-        # Once each: Snakemake tells of the jobs of a submission alone and together.
+        # Once each: Snakemake reports the jobs of a submission alone and together.
         stage, run = self._jobs.pop(getattr(record, "job_id", -1), ("", ""))
         if stage:
             self.done[stage] += 1

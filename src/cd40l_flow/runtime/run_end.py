@@ -24,7 +24,7 @@ from cd40l_flow.result.making.failed import failures, is_failed, note_failure, w
 from cd40l_flow.result.record import read_record
 from cd40l_flow.result.reviews.state import digest_of
 from cd40l_flow.runtime.course import begin, close
-from cd40l_flow.steps import Outputs, fail_analysis, tell_traceback, words_of
+from cd40l_flow.steps import Outputs, fail_analysis, print_traceback, words_of
 
 MOST_NAMED = 50
 # The most analyses that are made up for, at two seconds each: those of a few submissions. If more were lost, the
@@ -38,7 +38,7 @@ COHORT = {"summarize": "--summary", "index": "--index", "subjects": "--subjects"
 def start_of_run(workflow: Any) -> None:
     """Export the number of retries and remove old logs of the analyses: a log then shows that one was started.
 
-    From now on every step that ends is told.
+    From now on every step that ends is reported.
     """
     os.environ[RETRIES] = str(workflow.execution_settings.retries)
     begin(workflow, _logger())
@@ -47,7 +47,7 @@ def start_of_run(workflow: Any) -> None:
 
 
 def end_of_run(workflow: Any, *, complete: bool) -> None:
-    """Make what an error left undone, say and record what the run has come to, and list every failed sample last.
+    """Make what an error left undone, print and record the outcome of the run, and list every failed sample last.
 
     Raises SystemExit if there is one.
     ``workflow`` is Snakemake's object, ``complete`` whether all jobs succeeded. Only requested samples are touched.
@@ -181,7 +181,7 @@ def _make_report(job: Any) -> bool:
         code = main(command)
         why = f"it ended with exit code {code}." if code else ""
     except Exception as error:  # noqa: BLE001  it costs this report and no other
-        tell_traceback(error, None)
+        print_traceback(error, None)
         why = words_of(error, None)
     if why:
         note_failure(result.parent, "report", why)
@@ -198,7 +198,7 @@ def _make_cohort(job: Any, rule: str) -> None:
     try:
         code = main([*command, COHORT[rule], str(job.output[0])])
     except Exception as error:  # noqa: BLE001  the other outputs of the cohort are made all the same
-        tell_traceback(error, None)
+        print_traceback(error, None)
         code = 1
     if code:
         print(f"{rule}: {job.output[0]} could not be made; remove the one that is there.", file=sys.stderr)

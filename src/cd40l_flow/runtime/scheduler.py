@@ -81,7 +81,7 @@ def group_names(workflow: Any, samples: Iterable[str], controls: Callable[[str],
 
 
 def _watch_what_is_needed(settings: Any) -> None:
-    """Have Snakemake run again whatever depends on a change, also where a profile says that dates are enough.
+    """Have Snakemake run again whatever depends on a change, even where a profile relies on dates only.
 
     Files of users and the sheets are in ``params:`` as digests; files between the steps are judged by their dates.
     """

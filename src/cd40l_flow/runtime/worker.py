@@ -29,7 +29,7 @@ THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # With the GNU C library, memory is requested in large blocks and kept, which saves five of six page faults.
 MALLOC = ("hugetlb=1", f"mmap_threshold={1 << 26}", f"trim_threshold={1 << 28}")
 MEMORY = {"GLIBC_TUNABLES": ":".join(f"glibc.malloc.{setting}" for setting in MALLOC)}
-# Where from is settled before anything else is imported.
+# The import path is settled before anything else is imported.
 PROGRAM = (
     "import cd40l_flow.runtime.client as c; c.leave_out_current_directory(); "
     "import cd40l_flow.runtime.worker as w; w.serve"

@@ -61,7 +61,7 @@ def flow_rate(time: Floats, burst_factor: float, stop_seconds: float) -> FlowRat
     burst = _burst(counts, median, burst_factor, spread)
     if counts[burst].sum() > LONGEST_BURST * time.size:
         burst[:] = False
-    # Its ends lie somewhere in the bins beside it.
+    # Its ends lie somewhere in the neighbouring bins.
     burst[1:] |= burst[:-1].copy()
     burst[:-1] |= burst[1:].copy()
     shortest = max(stop_seconds, STOP_FACTOR * width / max(median, 1.0))
@@ -106,8 +106,8 @@ def _burst(counts: Index, median: float, burst_factor: float, spread: float) -> 
     if reach and burst.any():
         windows = np.lib.stride_tricks.sliding_window_view(counts, 2 * reach + 1)
         at = np.flatnonzero(burst)
-        beside = np.median(windows[np.clip(at - reach, 0, len(windows) - 1)], axis=1)
-        burst[at] = counts[at] > far_above(np.maximum(beside, median))
+        neighbours = np.median(windows[np.clip(at - reach, 0, len(windows) - 1)], axis=1)
+        burst[at] = counts[at] > far_above(np.maximum(neighbours, median))
     return burst
 
 

@@ -1,9 +1,9 @@
 """A cohort with known truth, from a physical model of the cells, the stains and the instrument.
 
-``parameters`` holds the physics and ``cohort`` what is asked for; ``cells`` draws cells and their molecules,
+``parameters`` holds the physics and ``cohort`` what is simulated; ``cells`` draws cells and their molecules,
 ``instrument`` counts their light, ``tube`` acquires one tube; ``fcs`` encodes it in the ``dialects`` of instruments,
-``truth`` tells what is in it, ``write`` puts a cohort on disk. ``scenarios`` has one sample for every situation the
-assay must stand, ``mechanisms`` what differs between laboratories, ``variation`` as many as asked for that differ in
+``truth`` records what is in it, ``write`` puts a cohort on disk. ``scenarios`` has one sample for every situation the
+assay must handle, ``mechanisms`` what differs between laboratories, ``variation`` any number of samples that differ in
 everything.
 """
 

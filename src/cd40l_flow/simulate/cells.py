@@ -197,7 +197,7 @@ def _target(
 
 
 def _unresponsive(share: float, drive: Floats) -> Floats:
-    """Return the probability that a cell does not express for want of stimulation, (cells,).
+    """Return the probability that a cell does not express because of weak stimulation, (cells,).
 
     ``drive`` is its CD69 in standard deviations of the logarithm: the odds fall by ``DRIVE_SLOPE`` natural logarithms a
     standard deviation, about the share asked for at the mean.
@@ -230,7 +230,7 @@ def draw_scatter(
     fsc *= np.exp(np.where(debris, p.debris_sd, p.fsc_sd) * size + dying)
     independent = 0.85 * rng.standard_normal(kind.size) + np.sqrt(1.0 - 0.85**2) * size
     ssc *= np.exp(np.where(debris, p.debris_sd, p.ssc_sd) * independent - dying)
-    # What does not trigger is not recorded: debris just above the threshold stands for it.
+    # What does not trigger is not recorded: debris just above the threshold represents it.
     low = fsc < p.fsc_threshold
     fsc[low] = p.fsc_threshold * (1.0 + 0.4 * rng.random(int(low.sum())))
     return fsc, ssc

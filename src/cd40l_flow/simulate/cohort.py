@@ -1,4 +1,4 @@
-"""What is asked for: one scenario a blood sample, a tuple of them is a cohort."""
+"""What is simulated: one scenario a blood sample, a tuple of them is a cohort."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Scenario:
-    """One blood sample: what the sheet says of it, what its cells do, how it was acquired, and the call it should get.
+    """One blood sample: what the sheet states, what its cells do, how it was acquired, and the call it should get.
 
     ``negative_fraction`` is of the activated CD3+CD8- cells and counts the cells that express nothing;
     ``expression_level`` multiplies the CD154 molecules of the others (1 is healthy). ``function`` multiplies what
@@ -61,12 +61,13 @@ class Scenario:
 
     ``residual_fraction`` of the expressing cells keep only ``residual_level`` of the level (a residual allele), and
     ``dim_fraction`` of them lie anywhere below it, evenly in its logarithm. ``unresponsive`` of the cells do not
-    express for want of stimulation: those with little CD69. ``double_negative`` multiplies the share of CD3+CD4-CD8-
-    cells, of which ``double_negative_silent`` do not express. ``unstained`` are reagents whose stimulated tube holds no
-    antibody against the target; ``target_volts`` is another voltage of the target's detector (0: the usual one).
+    express because of weak stimulation: those with little CD69. ``double_negative`` multiplies the share of
+    CD3+CD4-CD8- cells, of which ``double_negative_silent`` do not express. ``unstained`` are reagents whose stimulated
+    tube holds no antibody against the target; ``target_volts`` is another voltage of the target's detector (0: the
+    usual one).
 
     ``truth`` is what the sample is whatever can be seen of it (one of ``TRUTHS``); ``acceptable`` are the calls that
-    are right beside ``expected_call``.
+    are right in addition to ``expected_call``.
     """
 
     sample: str
@@ -140,7 +141,7 @@ class Scenario:
         return TRUTHS[self.truth] - {self.expected_call} if self.truth else frozenset()
 
     def has(self, kind: str, stimulation: str, reagent: str) -> bool:
-        """Tell whether the tube has this fault."""
+        """Return whether the tube has this fault."""
         return Fault(kind, reagent, stimulation) in self.faults
 
 

@@ -1,7 +1,7 @@
 """How instruments and exports write a tube down: names, number format, range, keywords, as data.
 
 Taken from files such instruments wrote and from their makers' descriptions of the format; what they measure is
-``tube``'s business, how the bytes are laid out that of ``fcs``.
+the matter of ``tube``, how the bytes are laid out is that of ``fcs``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Column:
     """One parameter of a file: its ``$PnN``, what is written there, its ``$PnS``.
 
     ``measure`` is a scatter pulse (``FSC-A``, ``FSC-H``, ``FSC-W``, ``SSC-A``, ``SSC-H``, ``SSC-W``), ``Time``, a
-    marker (its area) or a marker with ``-H`` (its height). ``{target}`` in ``label`` stands for the tube's reagent.
+    marker (its area) or a marker with ``-H`` (its height). ``{target}`` in ``label`` is replaced by the tube's reagent.
     """
 
     name: str
@@ -263,7 +263,7 @@ def _export(floor: float, ceiling: float | None = None, *, viability: bool = Tru
     )
 
 
-# Files that pile events up at an end of the range, beside those of the FACSCalibur.
+# Files that pile events up at an end of the range, in addition to those of the FACSCalibur.
 CLIPPED: dict[str, Dialect] = {
     # Beckman Coulter FC500: log amplifiers, compensated before them, a fifth colour for viability
     "fc500": Dialect(

@@ -28,7 +28,7 @@ def written_columns(dialect: Dialect, parameters: SimulationParameters, faults: 
 
 
 def labels(columns: list[Column], reagent: str, faults: frozenset[str]) -> list[str]:
-    """Return the ``$PnS`` of every parameter; ``CD154-2`` is a clone, which labels do not tell."""
+    """Return the ``$PnS`` of every parameter; ``CD154-2`` is a clone, which labels do not distinguish."""
     found = {column.measure: column.label for column in columns}
     if "swap_labels" in faults:
         for pulse in ("", "-H"):
@@ -184,7 +184,7 @@ def _assemble(
     """Return HEADER, TEXT and DATA; ``one_too_far`` gives the byte after the last one of DATA as its end."""
     first, last = dialect.text_start, 0
     text = b""
-    # The offsets stand in the text whose length they depend on.
+    # The offsets are part of the text whose length they depend on.
     while True:
         begin = first + len(text)
         end = begin + len(data) - (0 if one_too_far else 1)

@@ -1,6 +1,6 @@
 """What goes wrong, or only differs, in real laboratories, by mechanism: a sample, its control, and the right calls.
 
-Each mechanism tells what the sample is in truth, so that a call can be right, open or dangerous (``Scenario.right``,
+Each mechanism states what the sample is in truth, so that a call can be right, open or dangerous (``Scenario.right``,
 ``Scenario.dangerous``).
 """
 

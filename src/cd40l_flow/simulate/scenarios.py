@@ -1,4 +1,4 @@
-"""One scenario for every situation the assay must stand: what a laboratory meets, with the call it should get.
+"""One scenario for every situation the assay must handle: what a laboratory meets, with the call it should get.
 
 A scenario is judged against a healthy control of its run, which the caller adds (``healthy_control``).
 """
@@ -102,7 +102,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         expected_call="INDETERMINATE",
         expected_reasons=("READOUT_DISCORDANT",),
     ),
-    # Thirty times the background of its control: open, unless the cells stand out all the same.
+    # Thirty times the background of its control: open, unless the cells are bright enough nevertheless.
     replace(_unclear("high-background", "HIGH_BACKGROUND"), background_shift=30.0, acceptable=("NORMAL",)),
     # The files
     _unclear("swapped-stimulation", "TUBE_SWAP", Fault("swap_stimulation")),

@@ -58,7 +58,7 @@ def true_separation(tube: SimulatedTube, parameters: SimulationParameters) -> fl
 def truth_row(
     scenario: Scenario, fcs: str, stimulation: str, reagent: str, tube: SimulatedTube, parameters: SimulationParameters
 ) -> dict[str, str]:
-    """Return the row of ``truth.tsv`` for one file, told of the events that are in it.
+    """Return the row of ``truth.tsv`` for one file, computed of the events that are in it.
 
     Fractions and levels are blank where nothing can express: unstimulated and background tubes.
     """

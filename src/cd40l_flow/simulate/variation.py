@@ -1,4 +1,4 @@
-"""Samples that differ in everything a gate must stand: donor, stimulation, stain, instrument and its settings."""
+"""Samples that differ in everything a gate must handle: donor, stimulation, stain, instrument and its settings."""
 
 from __future__ import annotations
 

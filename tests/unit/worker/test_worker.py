@@ -92,7 +92,7 @@ def test_work_dies_with_its_client(name: str, busy: tuple[subprocess.Popen[str],
     eventually(lambda: forked not in processes(name))
 
 
-def test_work_that_is_killed_is_told_by_the_exit_code(name: str, busy: tuple[subprocess.Popen[str], int]) -> None:
+def test_work_that_is_killed_is_reported_by_the_exit_code(name: str, busy: tuple[subprocess.Popen[str], int]) -> None:
     client, forked = busy
 
     os.kill(forked, signal.SIGKILL)

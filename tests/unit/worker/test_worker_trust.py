@@ -35,7 +35,7 @@ def test_another_user_or_group_gets_no_work_done(name: str, other: str) -> None:
 
 
 @pytest.mark.usefixtures("root")
-def test_another_user_who_has_the_name_is_told_nothing(
+def test_another_user_who_has_the_name_learns_nothing(
     start: Callable[..., tuple[subprocess.Popen[str], str]],
 ) -> None:
     thief = f"""
@@ -175,7 +175,7 @@ def test_code_that_lies_with_the_data_does_not_run(
     assert ask(name, *arguments, cwd=hostile, env=environment) == "code 0"
 
 
-def test_what_the_project_runs_as_a_module_is_not_looked_for_beside_the_data(root_folder: Path) -> None:
+def test_what_the_project_runs_as_a_module_is_not_looked_for_next_to_the_data(root_folder: Path) -> None:
     """``python -m`` looks into the current directory first, ``python -P -m`` does not."""
     files = [root_folder / "Makefile", *(root_folder / "workflow").rglob("*.smk"), *(root_folder / "src").rglob("*.py")]
     lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]

@@ -16,7 +16,7 @@ GUARDS = (
         "ANTI_CD40", frozenset({CD40_LOW, CD40_ABSENT, DISCORDANT}), answer="anti_cd40",
         message="Therapeutic anti-CD40: {}.",
     ),
-    # A median, or a share of two kinds of cells, is nobody's.
+    # The median of two kinds of cells describes neither.
     GuardRow("TWO_POPULATIONS", CD40_CALLS),
     GuardRow("MONOCYTES_NOT_TESTED", NO_CALLS, warns=True),
     GuardRow("HSCT", NO_CALLS, warns=True, answer="transplant", message="Transplant: {}."),

@@ -18,9 +18,9 @@ _TAKE_EVERY_CALL = (
     *("FILE_INTEGRITY", "ANALYSIS_FAILED", "CHANNEL_MAP", "NO_COMP", "TUBE_MISSING", "CONTROL_ABSENT"),
     *("CONTROL_FAILED", "ACTIVATION_FAILED", "TOO_FEW_EVENTS", "FIT_UNSTABLE", "LOW_SEPARATION"),
     *("TUBE_SWAP", "MARKER_SWAP"),
-    # It is not known which of two tubes that differ is right, and together they are a mixture that nobody has.
+    # Of two tubes that differ it is unknown which is right; pooled, they form an artificial mixture.
     "REPLICATE_DISCORDANT",
-    # What the histogram alone cannot tell.
+    # What the histogram alone cannot show.
     *("STAIN_FAILED", "GAIN_MISMATCH", "CONTROL_DOUBTFUL"),
 )
 GUARDS = (
@@ -43,17 +43,17 @@ GUARDS = (
     # A therapeutic antibody can cover one clone's epitope, or the site that CD40 binds.
     GuardRow("ANTI_CD154", LOW_CALLS | {FUNCTIONAL_DEFECT}, answer="anti_cd154", message="Therapeutic anti-CD154: {}."),
     GuardRow("SAMPLE_AGE", NO_CALLS, warns=True),
-    # EDTA and citrate bind the calcium that CD154 needs while CD69 comes up all the same.
+    # EDTA and citrate bind the calcium that CD154 needs, while CD69 is still upregulated.
     GuardRow("ANTICOAGULANT", LOW_CALLS | {FUNCTIONAL_DEFECT}, warns=True),
     GuardRow("ACQ_QC", NO_CALLS, warns=True),
     GuardRow("ID_CONFLICT", NO_CALLS),
     GuardRow("REFERENCE_MISMATCH", NO_CALLS, warns=True),
     # Cells that were stimulated less, or are no CD4 cells, look like cells without the target.
     GuardRow("NEGATIVES_DEPENDENT", frozenset({MOSAIC, REDUCED})),
-    # Expression is low at birth and rises for years: lower fractions and levels are an infant's own.
+    # Expression is low at birth and rises for years: lower fractions and levels are normal in an infant.
     GuardRow("INFANT", INFANT_CALLS),
-    # Two kinds of expressing cells are one that the law does not fit.
+    # The law of one kind does not fit two kinds of expressing cells.
     GuardRow("MODEL_MISFIT", frozenset({NORMAL})),
-    # A mixture without a background tube is coarser than the fit that it is held against.
+    # A mixture without a background tube is coarser than the fit that it is compared with.
     GuardRow("SECOND_OPINION", NO_CALLS),
 )  # fmt: skip

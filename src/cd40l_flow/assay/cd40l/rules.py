@@ -29,7 +29,7 @@ MEASURE_WORDS: Mapping[str, tuple[str, str]] = {
 }
 
 
-# The names are those of `decision.rule_measures`; the limits, with their sources, stand in the configuration's schema.
+# The names are those of `decision.rule_measures`; the limits, with their sources, are in the configuration's schema.
 RULES: tuple[Rule, ...] = (
     Rule(
         ABSENT, 1, (
@@ -69,7 +69,7 @@ FUNCTIONAL = Rule(
         Condition("binding_ratio_high", "<=", "functional_ratio_max"),
     ),
 )
-# Two readouts that are like the control's, or reduced, must be so alike.
+# Where both readouts are like the control's, or both reduced, they must also agree with each other.
 ALIKE = Condition("binding_ratio", ">=", "binding_ratio_min")
 
 # CD154 sub-call x CD40-Ig sub-call -> call and reason. A CD40-Ig sub-call that is INDETERMINATE stands here as its

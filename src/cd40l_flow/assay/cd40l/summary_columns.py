@@ -29,7 +29,7 @@ _SUMMARY = (
     *("mutant_fraction", "mutant_fraction_low", "mutant_fraction_high", "separation"),
 )
 _SECOND_OPINION = ("gmm_negative_fraction", "gmm_components")
-# New columns stand at the end: what reads the table by position goes on as it did.
+# New columns are added at the end, so that readers by position keep working.
 SUMMARY = (
     *((CD154, measure) for measure in _SUMMARY),
     *((CD40_IG, measure) for measure in _SUMMARY),

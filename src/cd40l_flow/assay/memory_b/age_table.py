@@ -37,8 +37,8 @@ class AgeBand:
     def knot(self) -> float:
         """The age in months at which a curve takes the ranges of the band: its middle on the logarithm of age.
 
-        An open band has no middle; its first day stands for it, or the limits of the band before it, which are higher
-        in adults, would reach years into it.
+        An open band has no middle; its first day is taken instead, or the limits of the band before it, which are
+        higher in adults, would reach years into it.
         """
         return self.start if math.isinf(self.end) else math.sqrt(self.start * self.end)
 

@@ -18,22 +18,22 @@ GATES = (
     *b_cells.GATES,
     Gate(
         IGD_POSITIVE, "immunoglobulin", ("igd_low",), "IgD", parent=B_CELLS, others=IGD_NEGATIVE, from_control=True,
-        distance="igd_distance_max", beside="CD27",
+        distance="igd_distance_max", second_axis="CD27",
     ),
     Gate(
         NON_SWITCHED, "cd27", ("cd27_low",), "CD27", parent=IGD_POSITIVE, others=NAIVE, from_control=True,
-        distance="cd27_distance_max", beside="IgD",
+        distance="cd27_distance_max", second_axis="IgD",
     ),
     Gate(
         MEMORY_IGD_NEGATIVE, "cd27", ("cd27_low",), "CD27", parent=IGD_NEGATIVE, others=DOUBLE_NEGATIVE,
-        from_control=True, distance="cd27_distance_max", beside="IgD",
+        from_control=True, distance="cd27_distance_max", second_axis="IgD",
     ),
     Gate(
         PLASMABLASTS, "cd38", ("cd38_low",), "CD38", parent=MEMORY_IGD_NEGATIVE, others=NO_PLASMABLASTS,
-        stained="own", from_control=True, distance="cd38_distance_max", beside="CD27",
+        stained="own", from_control=True, distance="cd38_distance_max", second_axis="CD27",
     ),
     Gate(
         SWITCHED, "immunoglobulin", ("igm_low",), "IgM", keep="below", parent=NO_PLASMABLASTS, others=IGM_ONLY,
-        stained="own", from_control=True, distance="igm_distance_max", beside="IgD",
+        stained="own", from_control=True, distance="igm_distance_max", second_axis="IgD",
     ),
 )  # fmt: skip

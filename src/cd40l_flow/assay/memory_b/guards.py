@@ -11,16 +11,16 @@ _TAKE_EVERY_CALL = (
 )
 GUARDS = (
     *(GuardRow(code, MEMORY_CALLS) for code in _TAKE_EVERY_CALL),
-    # Months after depletion memory is what comes back last.
+    # After depletion memory comes back last, after months.
     GuardRow("ANTI_CD20", MEMORY_CALLS, answer="b_depletion", message="B-cell depletion within 12 months: {}."),
     # CD27 and IgD fall in stored blood: one hides memory, the other makes naive cells look switched.
     GuardRow("SAMPLE_AGE", MEMORY_CALLS),
     GuardRow("AGE_UNKNOWN", SWITCHED_FEW, warns=True),
-    # Below the age of the table no call is left: see decision.b_cells.guards.
+    # Below the age of the table no call is possible: see decision.b_cells.guards.
     GuardRow("AGE_TOO_YOUNG", SWITCHED_FEW, warns=True),
     # T cells are CD27-bright and IgD-: a doublet adds a switched cell and hides none.
     GuardRow("DOUBLETS", frozenset({SWITCHED_NORMAL}), warns=True),
-    # Age is the comparator; a control of the day proves stain, wash and compensation only.
+    # Age is the comparator; a control of the day only shows that stain, wash and compensation were right.
     GuardRow("CONTROL_ABSENT", NO_CALLS, warns=True),
     GuardRow("IGM_ONLY", NO_CALLS, warns=True),
     GuardRow("PLASMABLASTS", NO_CALLS, warns=True),

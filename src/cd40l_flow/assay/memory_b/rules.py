@@ -2,11 +2,11 @@
 
 The published limits count CD27+IgD- cells, IgM-only ones among them. A patient who cannot switch may have these, and
 the two-marker share is then too high for him: so SWITCHED_NORMAL rests on IgM- cells (without IgM, on what IgM-only
-cells cannot explain), and no call of few cells needs the two-marker share where IgM- cells are far below the limit.
-A healthy person's IgM- share is lower than the limits suppose: so near the limit SWITCHED_LOW needs both shares, and
-SWITCHED_ABSENT, the strongest word, is not said of a sample whose two-marker share is normal, unless its IgM-only cells
-are about as bright as naive ones: switched cells to which anti-IgM only sticks are not. Each rule looks at one
-end of an interval, so the bounds are one-sided (limit `interval_part`).
+cells cannot explain), and no call of few cells needs the two-marker share where IgM- cells are far below the limit. A
+healthy person's IgM- share is lower than the limits suppose: so near the limit SWITCHED_LOW needs both shares, and
+SWITCHED_ABSENT, the strongest call, is not given to a sample whose two-marker share is normal, unless its IgM-only
+cells are about as bright as naive ones: switched cells to which anti-IgM only sticks are not. Each rule uses one end of
+an interval, so the bounds are one-sided (limit `interval_part`).
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def assay_of(path: str, header: Header | None) -> tuple[str, str]:
     if "CD19" not in subsets:
         return CD40L.name, ""
     both = {"CD27", "IgD"}
-    memory = both <= subsets | _said_missing(path)
+    memory = both <= subsets | _named_missing(path)
     cd40 = TARGET in level or (not both & subsets and _is_isotype(path, header))
     if memory != cd40:
         return "memory_b" if memory else "cd40", ""
@@ -42,18 +42,18 @@ def assay_of(path: str, header: Header | None) -> tuple[str, str]:
 
 
 def _is_of_t_cells(header: Header) -> bool:
-    """Tell whether labels name the target or all other markers of the assay on T cells, whatever else they name."""
+    """Return whether labels name the target or all other markers of the assay on T cells, whatever else they name."""
     with using(CD40L):
         found = _markers(header)
         return TARGET in found or set(CD40L.required_markers) - {TARGET} <= found
 
 
 def _markers(header: Header) -> set[str]:
-    """Return the markers of the assay at work that one detector each is labelled with."""
+    """Return the markers of the current assay that one detector each is labelled with."""
     return {role.split(" (")[0] for roles in find_roles(header)[0].values() for role in roles}
 
 
-def _said_missing(path: str) -> set[str]:
+def _named_missing(path: str) -> set[str]:
     """Return the markers that a name says for certain a tube of memory B cells lacks."""
     with using(assay_named("memory_b")):
         parts = [part for level in read_path(path) for part in level.of("reagent")]
@@ -67,7 +67,7 @@ def _is_isotype(path: str, header: Header) -> bool:
 
 
 def reagent_of(levels: Sequence[Level], labels: Mapping[str, str], doubts: list[str]) -> str:
-    """Return which tube of the B-cell assay at work a file is, empty where it is not known; ``doubts`` get questions.
+    """Return which tube of the current B-cell assay a file is, empty where it is not known; ``doubts`` get questions.
 
     ``levels`` are the names of the file and its folders, ``labels`` ``$PnN`` -> label. What no name calls a background
     is the stained tube that its labels show.
@@ -75,12 +75,15 @@ def reagent_of(levels: Sequence[Level], labels: Mapping[str, str], doubts: list[
     assay = current_assay()
     own, *folders = levels
     # Folders of a study may name what other assays test.
-    beside = {*assay.reagent_names, *_OWN_WORDS, *CD40L.background_of}
-    parts = [*own.of("reagent"), *(part for each in folders for part in each.of("reagent") if part.meaning in beside)]
-    said = {_OWN_WORDS.get(part.meaning, part.meaning) for part in parts}
+    known_words = {*assay.reagent_names, *_OWN_WORDS, *CD40L.background_of}
+    parts = [
+        *own.of("reagent"),
+        *(part for each in folders for part in each.of("reagent") if part.meaning in known_words),
+    ]
+    named = {_OWN_WORDS.get(part.meaning, part.meaning) for part in parts}
     text = " and ".join(dict.fromkeys(f"'{part.text}'" for part in parts))
-    backgrounds = said & set(assay.background_of)
-    foreign = said - set(assay.reagent_names)
+    backgrounds = named & set(assay.background_of)
+    foreign = named - set(assay.reagent_names)
     if foreign or len(backgrounds) > 1:
         doubts.append(f"which reagent? A name says {text}; there are {listed(assay.reagent_names, 'and')}")
         return ""
@@ -90,7 +93,7 @@ def reagent_of(levels: Sequence[Level], labels: Mapping[str, str], doubts: list[
         return ""
     found = {part.meaning for label in labels.values() for part in read_name(label).of("reagent") if part.sure}
     if assay.name == "cd40" and "isotype" in found and CD40 not in found and not backgrounds:
-        if said:
+        if named:
             doubts.append(f"{CD40} or {ISOTYPE}? The name says {text}, a label 'isotype'")
             return ""
         return ISOTYPE

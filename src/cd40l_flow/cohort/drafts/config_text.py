@@ -38,7 +38,7 @@ def unlabelled(labelled: Layout, headers: Sequence[Header]) -> list[str]:
 
 
 def assay_of_panel(name: str) -> Assay:
-    """Return the assay of a panel: a B-cell assay has one, of its name; all others are of the assay at work."""
+    """Return the assay of a panel: a B-cell assay has one, of its name; all others are of the current assay."""
     return assay_named(name) if name in B_CELL_ASSAYS else current_assay()
 
 
@@ -63,7 +63,7 @@ def config_text(
         "spillover: file",
         "# Without a valid CD40-Ig result no sample is NORMAL; false where the laboratory does not test function.",
         "require_function: true",
-        "# marker: {detector: NAME}, for what labels do not tell; the column `panel` of the tubes names it.",
+        "# marker: {detector: NAME}, for what labels do not show; the column `panel` of the tubes names it.",
         "panels:",
     ]
     for name, labelled in panels.items():

@@ -63,7 +63,7 @@ def read_file(folder: Path, path: str) -> tuple[File, Header | None, str]:
 
 
 def calibration(file: File) -> bool | None:
-    """Tell whether a file is no tube of the assay: a compensation control, beads. None where that must be asked."""
+    """Return whether a file is no tube of the assay: a compensation control, beads. None where that must be asked."""
     parts = [part for level in file.levels for part in level.of("calibration")]
     if not parts:
         return False

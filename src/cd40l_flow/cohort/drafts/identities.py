@@ -1,4 +1,4 @@
-"""What headers say of whose a tube is: compared as digests within one draft, never shown, never written."""
+"""What headers show of whose a tube is: compared as digests within one draft, never shown, never written."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def identity(recording: Recording) -> dict[str, str]:
 def differing(
     samples: Sequence[Sequence[str]], identities: Mapping[str, Mapping[str, str]], kinds: Mapping[str, tuple[str, str]]
 ) -> dict[int, list[list[str]]]:
-    """Return, for samples (by position) whose headers name more than one, their files parted as the headers do.
+    """Return, for samples (by position) whose headers name more than one, their files split as the headers split them.
 
     A keyword counts where its values are shared by several files, so that it names more than a tube, and where they do
     not merely follow the kind of tube.
@@ -57,7 +57,7 @@ def differing(
 
 
 def _by_kind(values: Mapping[str, str], kinds: Mapping[str, tuple[str, str]]) -> bool:
-    """Tell whether a keyword has one value for every kind of tube, seen in several tubes of two kinds or more."""
+    """Return whether a keyword has one value for every kind of tube, seen in several tubes of two kinds or more."""
     seen: dict[tuple[str, str], list[str]] = defaultdict(list)
     for path, value in values.items():
         seen[kinds[path]].append(value)

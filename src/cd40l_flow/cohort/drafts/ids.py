@@ -33,7 +33,7 @@ def ascii_id(text: str) -> str:
 
 
 def joined(text: str, parts: Sequence[Part]) -> str:
-    """Return parts of a name as one text: signs between neighbours stay, ``-`` stands for whatever was left out."""
+    """Return parts of a name as one text: signs between neighbours stay, ``-`` replaces whatever was left out."""
     pieces: list[str] = []
     last: Part | None = None
     for part in parts:

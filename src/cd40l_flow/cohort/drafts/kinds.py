@@ -18,7 +18,7 @@ _PLAIN_NEGATIONS = frozenset(
 
 
 @dataclass(frozen=True)
-class Said:
+class Mention:
     """One thing a name says of the stimulation: its value, empty where it is unclear, the text, and whether surely."""
 
     value: str
@@ -28,12 +28,12 @@ class Said:
 
 @dataclass(frozen=True)
 class Scene:
-    """What the whole folder says of its words.
+    """What the whole folder shows about its words.
 
     ``confirmed`` are phrases that are not certain by themselves, but alternate with plain words in the tubes of the
     same people. ``plus`` says on which side of words of stimulation a plus stands anywhere (``before``, ``after``,
-    ``joined``). ``common`` are the folders (paths) that hold every file, ``mixed`` those whose files say
-    other than they do. ``template`` is the reagent that the label of every file names, though their names say others.
+    ``joined``). ``common`` are the folders (paths) that hold every file, ``mixed`` those whose files
+    contradict them. ``template`` is the reagent that the label of every file names, though their names say others.
     """
 
     confirmed: frozenset[str] = frozenset()
@@ -63,19 +63,19 @@ def kind_of(
     doubts: list[str] = []
     if not current_assay().stimulated:
         reagent = reagent_of(levels, labels, doubts)
-        return Kind(UNSTIMULATED, reagent, (*doubts, *_said_stimulated(levels, folders, scene)))
+        return Kind(UNSTIMULATED, reagent, (*doubts, *_named_stimulated(levels, folders, scene)))
     stimulation = _stimulation(levels, folders, scene, doubts)
     reagent, labelled = _reagent(levels, labels, scene, doubts, alone=alone)
     return Kind(stimulation, reagent, tuple(dict.fromkeys(doubts)), labelled)
 
 
-def said(level: Level, scene: Scene) -> list[Said]:
+def mentions(level: Level, scene: Scene) -> list[Mention]:
     """Return everything that one name says of the stimulation."""
     found = []
     negated = False
     for at, part in enumerate(level.parts):
         if part.role == "unclear":
-            found.append(Said("", part.text, False))
+            found.append(Mention("", part.text, False))
         if part.role != "stimulation":
             negated = False
             continue
@@ -88,13 +88,13 @@ def said(level: Level, scene: Scene) -> list[Said]:
         if carried and value == part.meaning == STIMULATED:
             value = UNSTIMULATED
         # A sign or a negation makes plain what a noun such as `Stimulation` leaves open.
-        found.append(Said(value, text, sure and (known or value != part.meaning or text != part.text)))
+        found.append(Mention(value, text, sure and (known or value != part.meaning or text != part.text)))
     return found
 
 
-def _hours(level: Level) -> list[Said]:
+def _hours(level: Level) -> list[Mention]:
     """Return what hours of a culture say where nothing else says it: none, that there was no stimulation."""
-    return [Said(UNSTIMULATED if _zero(part) else STIMULATED, part.text, False) for part in level.of("duration")]
+    return [Mention(UNSTIMULATED if _zero(part) else STIMULATED, part.text, False) for part in level.of("duration")]
 
 
 def _turned(
@@ -142,9 +142,9 @@ def _stimulation(levels: Sequence[Level], folders: Sequence[str], scene: Scene, 
         ("the file's name", "", levels[0]),
         *(("a folder", *pair) for pair in zip(folders, levels[1:], strict=True)),
     ]
-    plain = any(said(level, scene) for level in levels)
+    plain = any(mentions(level, scene) for level in levels)
     for where, path, level in named:
-        words = said(level, scene) if plain else _hours(level)
+        words = mentions(level, scene) if plain else _hours(level)
         values = {word.value for word in words}
         if not words or (path and len(values) > 1):
             continue  # a folder that names both holds both
@@ -169,14 +169,14 @@ def _stimulation(levels: Sequence[Level], folders: Sequence[str], scene: Scene, 
         doubts.append("stimulated or unstimulated? No name says")
     loose = [part.text for part in levels[0].parts if _loose(levels[0].parts, part)]
     if loose:
-        doubts.append(f"what does {' and '.join(repr(text) for text in loose)} in the file's name say?")
+        doubts.append(f"what does {' and '.join(repr(text) for text in loose)} in the file's name mean?")
     return value
 
 
-def _said_stimulated(levels: Sequence[Level], folders: Sequence[str], scene: Scene) -> list[str]:
+def _named_stimulated(levels: Sequence[Level], folders: Sequence[str], scene: Scene) -> list[str]:
     """Return the question where a name says that cells were stimulated, for an assay whose cells are not."""
     own = [levels[0], *(level for path, level in zip(folders, levels[1:], strict=True) if path not in scene.common)]
-    words = [word for level in own for word in said(level, scene) if word.sure and word.value == STIMULATED]
+    words = [word for level in own for word in mentions(level, scene) if word.sure and word.value == STIMULATED]
     return [f"unstimulated? A name says {_quoted(words)}"] if words else []
 
 
@@ -185,7 +185,7 @@ def _holds(path: str, scene: Scene) -> str:
 
 
 def _loose(parts: Sequence[Part], part: Part) -> bool:
-    """Tell whether a plain negation stands where it turns neither a word of stimulation nor a reagent."""
+    """Return whether a plain negation stands where it turns neither a word of stimulation nor a reagent."""
     if part.role not in ("negation", "after") or part.phrase not in _PLAIN_NEGATIONS:
         return False
     at = parts.index(part)
@@ -197,7 +197,7 @@ def _zero(part: Part) -> bool:
     return part.phrase.split(" ")[0].rstrip("abcdefghijklmnopqrstuvwxyz").strip("0") == ""
 
 
-def _quoted(words: Sequence[Said]) -> str:
+def _quoted(words: Sequence[Mention]) -> str:
     return " and ".join(f"'{text}'" for text in dict.fromkeys(word.text for word in words))
 
 
@@ -255,7 +255,7 @@ def label_reagent(labels: Mapping[str, str]) -> str:
 
 
 def _compatible(named: str, labelled: str) -> bool:
-    """Tell whether a template's label may stand on this tube: one panel serves a target, its clones and background."""
+    """Return whether a template's label may be on this tube: one panel serves a target, its clones and background."""
     targets = current_assay().targets
     for target in targets.values():
         clones = [name for name, other in targets.items() if other.labels == target.labels]
@@ -266,7 +266,7 @@ def _compatible(named: str, labelled: str) -> bool:
 
 
 def _ask_of_background(level: Level, reagent: str, labels: Mapping[str, str], doubts: list[str]) -> None:
-    """Ask where a reagent is said to be missing, and where a background is that of another marker than the target."""
+    """Ask where a name states that a reagent is missing, or names a background of another marker than the target."""
     parts = level.parts
     for at, part in enumerate(parts):
         if part.role != "reagent":
@@ -288,7 +288,7 @@ def _ask_of_background(level: Level, reagent: str, labels: Mapping[str, str], do
 
 
 def _is_target_dye(dye: Part, labels: Mapping[str, str]) -> bool:
-    """Tell whether a dye is that of the detector labelled with the target, and of no other."""
+    """Return whether a dye is that of the detector labelled with the target, and of no other."""
     named = [name for name in labels if _begins(read_name(name).parts, dye)]
     return len(named) >= 1 and all(label_reagent({name: labels[name]}) for name in named)
 
@@ -299,4 +299,4 @@ def _begins(parts: Sequence[Part], dye: Part) -> bool:
 
 def readings(levels: Sequence[Level], scene: Scene) -> set[str]:
     """Return what a file's own name says for certain of the stimulation."""
-    return {word.value for word in said(levels[0], scene) if word.sure}
+    return {word.value for word in mentions(levels[0], scene) if word.sure}

@@ -133,7 +133,7 @@ def _part(word: Word, text: str, start: int, end: int) -> Part:
 
 
 def _signed(text: str, part: Part, last: int) -> Part:
-    """Add the signs beside a part: a sign belongs to it only where nothing else stands at the sign's other side."""
+    """Add the signs next to a part: a sign belongs to it only where nothing else is at the sign's other side."""
     around = f" {text} "
     before, beyond = around[part.start], around[part.start - 1] if part.start else " "
     after, behind = around[part.end + 1], around[part.end + 2] if part.end < len(text) else " "

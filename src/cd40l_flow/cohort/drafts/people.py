@@ -240,7 +240,7 @@ def _wishes(file: File, tokens: Sequence[Token]) -> list[str]:
 def _named_levels(file: File, tokens: Sequence[Token]) -> list[tuple[int, str]]:
     """Return place and text of what tokens say, the file's name first, then folders from the inside.
 
-    A folder that only repeats what was said is left out.
+    A folder that only repeats this is left out.
     """
     found: list[tuple[int, str]] = []
     seen: set[str] = set()
@@ -260,9 +260,9 @@ def _origin(file: File, tokens: Sequence[Token]) -> str:
         return "the headers alone"
     levels = _named_levels(file, [token for token in tokens if _identifies(token)]) or _named_levels(file, tokens)
     words = [f"'{text}' in {'the file name' if place == 0 else 'a folder'}" for place, text in levels[:2]]
-    return ", ".join(words) or "no name tells"
+    return ", ".join(words) or "no name shows it"
 
 
 def silent_words(grouping: Grouping, path: str) -> set[tuple[int, str]]:
-    """Return what of a file's names identifies neither sample nor tube."""
+    """Return what part of a file's names identifies neither sample nor tube."""
     return {token.slot for token in grouping.silent[path] if token.part.role in SILENT}

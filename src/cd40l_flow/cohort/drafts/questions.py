@@ -28,7 +28,7 @@ def ask(
         [sample.files for sample in samples], {path: each.identity for path, each in files.items()}, pairs
     )
     for number, groups in parts.items():
-        _ask(found, samples[number].files, f"one sample? The headers tell {_parted(groups)} apart")
+        _ask(found, samples[number].files, f"one sample? The headers distinguish {_parted(groups)}")
     _ask_between(samples, pairs, found)
     for path, token in grouping.counted.items():
         _ask(found, [path], f"does '{token.part.text}' only count the files, or is it a person with this one tube?")
@@ -67,14 +67,14 @@ def _ask_one(
     header = any(token.part.role == "header" for token in grouping.tokens[sample.files[0]])
     specimen = any(token.part.role == "specimen" for token in grouping.tokens[sample.files[0]])
     if not sample.core and not (specimen and contexts > 1):
-        _ask(found, sample.files, f"which sample? No part of the names tells; {sample.read_from}")
+        _ask(found, sample.files, f"which sample? No part of the names shows it; {sample.read_from}")
     if header:
-        _ask(found, sample.files, "which sample? The names do not tell; headers put these files together")
+        _ask(found, sample.files, "which sample? The names do not show it; headers put these files together")
     common = [path for path in sample.files if path in grouping.common and not header]
     # A number, a well or a day that differs may be all that distinguishes two people whose names are one word.
     places = {_numbered(files[path]) for path in common}
     if common and (people > 1 or len(places) > 1):
-        _ask(found, common, f"which sample? {sample.read_from} stands in the names of all files")
+        _ask(found, common, f"which sample? {sample.read_from} is in the names of all files")
     alone = [path for path in sample.files if _only_a_place(grouping, path)]
     _ask(found, alone, f"is {sample.read_from} the sample, or the well it was measured from?")
     spelled = {_spelling(grouping, path) for path in sample.files}
@@ -99,7 +99,7 @@ def _numbered(file: File) -> tuple[str, ...]:
 
 
 def _only_a_place(grouping: Grouping, path: str) -> bool:
-    """Tell whether a name has nothing but what may be a well, of a row and column that small plates have."""
+    """Return whether a name has nothing but what may be a well, of a row and column that small plates have."""
     tokens = [token for token in grouping.tokens[path] if token.part.role not in CONTEXT]
     return len(tokens) == 1 and tokens[0].part.role == "well" and path in grouping.places
 
@@ -139,7 +139,7 @@ def _ask_silent(
                 _ask(
                     found,
                     sample.files,
-                    f"one sample? '{word[1]}' stands in {_parted([having])}, not in {_named(others)}",
+                    f"one sample? '{word[1]}' is in {_parted([having])}, not in {_named(others)}",
                 )
 
 
@@ -189,5 +189,5 @@ def _ask_between(samples: Sequence[Sample], pairs: Mapping[str, tuple[str, str]]
 
 
 def _complete(one: Sample, other: Sample, pairs: Mapping[str, tuple[str, str]]) -> bool:
-    """Tell whether two samples have no kind of tube in common, so that they might be one."""
+    """Return whether two samples have no kind of tube in common, so that they might be one."""
     return not {pairs[path] for path in one.files} & {pairs[path] for path in other.files}

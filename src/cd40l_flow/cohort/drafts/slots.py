@@ -22,7 +22,7 @@ def course(values: Mapping[str, Hashable], rests: Mapping[str, Hashable]) -> str
     """Return how a value varies among the files (keys) whose rest is equal.
 
     ``counter``: it is never twice the same; ``same``: it never differs, or no rest is shared; ``crossing``: both are
-    seen, so that it parts the files of a rest into groups.
+    seen, so that it splits the files of a rest into groups.
     """
     groups: dict[Hashable, list[Hashable]] = defaultdict(list)
     for file, rest in rests.items():
@@ -86,7 +86,7 @@ def perhaps_people(
     """Return those numbers and wells that were left out as counts of the files and may be people all the same.
 
     ``files`` are the tokens that are left. Letters alone may be the initials of an operator, under whom each number is
-    a person with one tube; where the tubes under each make a whole set, that would be too much of chance.
+    a person with one tube; where the tubes under each make a whole set, chance hardly explains that.
     """
     if len({token.key for token in counters.values()}) < len(files):
         return {}
@@ -147,7 +147,7 @@ def _grid_row(text: str) -> bool:
 
 
 def _grid(texts: Sequence[str]) -> bool:
-    """Tell whether names fill a good part of the rows and columns of a plate between the first and the last."""
+    """Return whether names fill a good part of the rows and columns of a plate between the first and the last."""
     wells = {place for text in texts if (place := well(text))}
     rows, columns = {ord(row) - ord("a") for row, _ in wells}, {column for _, column in wells}
     most_rows, most_columns = _SMALL if len(wells) <= _SMALL[0] * _SMALL[1] else _LARGE
@@ -158,7 +158,7 @@ def _grid(texts: Sequence[str]) -> bool:
 
 
 def follows_kind(having: Collection[str], kinds: Mapping[str, tuple[str, str]]) -> bool:
-    """Tell whether something is there in all files of some kinds of tube and in none of the others.
+    """Return whether something is there in all files of some kinds of tube and in none of the others.
 
     ``having`` are the files with it, ``kinds`` file -> (stimulation, reagent).
     """
@@ -167,7 +167,7 @@ def follows_kind(having: Collection[str], kinds: Mapping[str, tuple[str, str]]) 
 
 
 def crosses(having: Collection[str], rests: Mapping[str, Hashable]) -> bool:
-    """Tell whether at least two rests have files with and files without it: it varies within people, not with them."""
+    """Return whether at least two rests have files with and files without it: it varies within people."""
     seen: dict[Hashable, set[bool]] = defaultdict(set)
     for file, rest in rests.items():
         seen[rest].add(file in having)

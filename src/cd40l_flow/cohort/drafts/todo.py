@@ -15,7 +15,7 @@ from cd40l_flow.cohort.drafts.table import needed
 
 
 def left_out(calibrations: Sequence[str], hidden: Sequence[str]) -> list[str]:
-    """Return what is to be looked at of files that were left out: calibrations, and those that systems hide."""
+    """Return which of the files that were left out must be looked at: calibrations, and those that systems hide."""
     todo = []
     if calibrations:
         shown = ", ".join(cell(path) for path in calibrations[:5]) + (", ..." if len(calibrations) > 5 else "")
@@ -24,7 +24,7 @@ def left_out(calibrations: Sequence[str], hidden: Sequence[str]) -> list[str]:
             f"are that: {shown}."
         )
     if hidden:
-        todo.append(f"{_count(len(hidden), 'file')} left out that systems hide (as {cell(hidden[0])}).")
+        todo.append(f"{_count(len(hidden), 'file')} left out that operating systems hide (such as {cell(hidden[0])}).")
     return todo
 
 
@@ -52,7 +52,7 @@ def still_to_do(
         "them, and a lot that the laboratory's controls have not seen is warned of."
     )
     todo.append(
-        f"{samples_sheet}: say sex, role, run, transplant and calcineurin_inhibitor of "
+        f"{samples_sheet}: fill in sex, role, run, transplant and calcineurin_inhibitor of "
         f"{_count(len(samples), 'sample')}, one row for each sample that {tubes_sheet} names; then empty the cells "
         "of `check`."
     )
@@ -67,7 +67,7 @@ def still_to_do(
         if missing:
             todo.append(
                 f"config/config.yaml, panel {name}: write the detector of {', '.join(missing)} for {UNFILLED}; what "
-                "the files have stands below it. target is the detector of CD154 or CD40-Ig."
+                "the files have is listed below it. target is the detector of CD154 or CD40-Ig."
             )
     of_b_cells = sum(sample.assay in B_CELL_ASSAYS for sample in samples)
     if of_b_cells:
@@ -84,7 +84,7 @@ def still_to_do(
 
 
 def _lacks(sample: DraftSample) -> bool:
-    """Tell whether a sample is without a tube that its assay needs."""
+    """Return whether a sample is without a tube that its assay needs."""
     with using(assay_named(sample.assay)):
         return any(not tubes for tubes in needed(sample).values())
 

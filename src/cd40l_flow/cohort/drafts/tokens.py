@@ -11,7 +11,7 @@ from cd40l_flow.cohort.drafts.kinds import Scene
 from cd40l_flow.cohort.drafts.names import Level, Part
 
 # Roles that identify a person, and those that say when, in which run or specimen a sample was measured.
-PERSON = ("rest", "kin", "control", "person", "number", "well", "header")
+PERSON = ("rest", "relative", "control", "person", "number", "well", "header")
 CONTEXT = ("date", "run", "specimen")
 # What is never part of a sample's name, but must not differ within one sample without a reason.
 SILENT = ("filler", "dye", "marker", "gate", "duration", "copy")

@@ -54,7 +54,7 @@ def _rows(path: Path) -> list[tuple[Word, re.Pattern[str]]]:
 def look_up(phrase: str) -> Word | None:
     """Return what a phrase means, in folded letters with single blanks between its words, or None.
 
-    The words are those of the assay at work.
+    The words are those of the current assay.
     """
     return _look_up(phrase, current_assay().name)
 
@@ -74,7 +74,7 @@ def cut(atom: str) -> tuple[int, ...]:
 
 @lru_cache(maxsize=1 << 16)
 def _cut(atom: str, assay: str) -> tuple[int, ...]:
-    """Return the cuts with the words of an assay, which is the one at work."""
+    """Return the cuts with the words of the current assay."""
     if look_up(folded(atom)):
         return ()
     turns = [0, *(at for at in range(1, len(atom)) if _turns(atom[at - 1], atom[at])), len(atom)]

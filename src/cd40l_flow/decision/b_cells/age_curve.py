@@ -39,7 +39,7 @@ def percent_of(logit_share: float) -> float:
 
 @dataclass(frozen=True)
 class AgeLimits:
-    """What is held against a share at one age; limits in percent of B cells.
+    """The limits that a share is compared with at one age, in percent of B cells.
 
     ``normal`` is the 2.5th percentile of healthy people, which SWITCHED_NORMAL must reach; ``low`` the same less what
     the limit itself is unsure of, which SWITCHED_LOW lies below; ``absent`` that of SWITCHED_ABSENT, ``high`` the
@@ -80,7 +80,7 @@ class AgeCurve:
         return self.limits(age_years, BCellLimits()).z(percent)
 
     def limits(self, age_years: float, limits: BCellLimits) -> AgeLimits:
-        """Return what is held against a share at an age."""
+        """Return the limits that a share is compared with at an age."""
         months = 12 * age_years
         mu, sd = _at(PUBLISHED, months)[:2]
         normal = percent_of(mu - Z95 * sd)

@@ -92,7 +92,7 @@ class StainPrior(Prior):
 
 
 def shape_of(fit: SharedFit) -> tuple[float, ...]:
-    """Return the shape of the CD27+ cells as a control lends it: level, ln spread, skewness, electron, then the
+    """Return the shape of the CD27+ cells as a control provides it: level, ln spread, skewness, electron, then the
     covariance of the last three, (9,).
     """
     law, first = fit.positive, fit.problem.first_common

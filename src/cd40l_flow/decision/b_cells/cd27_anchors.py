@@ -1,4 +1,4 @@
-"""What fixes CD27- B cells: those of the FMO, and the IgD+ cells of the sample itself, freed of CD27+ ones."""
+"""What fixes CD27- B cells: those of the FMO, and the IgD+ cells of the sample itself, without CD27+ ones."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from cd40l_flow.mixture.histogram import edges, histogram
 from cd40l_flow.mixture.signal_law import SignalParameters, signal_law
 from cd40l_flow.signal.scale import Scale
 
-FEWEST_ANCHOR, FEWEST_BESIDE = 20, 30  # cells of a background, and of one beside the FMO
+FEWEST_ANCHOR, FEWEST_BESIDE = 20, 30  # cells of a background, and of one in addition to the FMO
 BRIGHT = "IgD-bright cells"
 # Parts of the CD27+ cells: they begin above the first, and a peak above the second is theirs. The peak of the others is
 # known where it falls to half up to where they begin: its SD is at most this part of the way.
 DIMMEST, DIM, WIDEST_PART = 0.025, 0.16, 0.85
-PILED = 0.05  # of the cells, at the end of the detector, from which they tell no width
+PILED = 0.05  # of the cells, at the end of the detector, from which they show no width
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,10 @@ def cd27_anchors(
 
 
 def _without_positives(bright: Floats, mode: float, clear: float | None, bins: int, *, piled: bool) -> Floats:
-    """Return binned IgD+ cells, (bins,), freed of the CD27+ ones among them.
+    """Return binned IgD+ cells, (bins,), without the CD27+ ones among them.
 
     Up to ``clear`` they count as they are; above it the half of a normal distribution goes on that fits those between
-    the peak and there. Where that cannot be told, the lower half of the peak stands for the upper one too.
+    the peak and there. Where that cannot be determined, the lower half of the peak is mirrored.
     """
     lower = bright[bright <= mode]
     if clear is not None and clear > mode:

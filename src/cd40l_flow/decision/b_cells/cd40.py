@@ -25,7 +25,7 @@ from cd40l_flow.decision.b_cells.cells import (
     tubes_of,
 )
 from cd40l_flow.decision.b_cells.measures import Cd40Cells, Cd40Measures, Share
-from cd40l_flow.gating.b_cells import TOLD_APART
+from cd40l_flow.gating.b_cells import SEPARATE
 from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.measures import TargetCells, fit
@@ -42,7 +42,7 @@ def cd40_measures(gated: GatedSample, controls: Sequence[Cd40Measures], limits: 
     """Return what is measured of CD40 in a sample, None without a usable tube ``CD40``.
 
     ``controls`` are the same of the run's controls; without one there are no ratios. Replicates are pooled. B cells
-    without an isotype tube are held against T cells, which lack CD40; monocytes are then not measured.
+    without an isotype tube are compared with T cells, which lack CD40; monocytes are then not measured.
     """
     tubes = tubes_of(gated, CD40)
     if not tubes:
@@ -120,7 +120,7 @@ def _measured(
         threshold = bearing
         least, percent, most = percent_positive(values > threshold, counts, scale.to_scaled(threshold))
     # Where all cells are like the isotype's, a mixture may call some of them dim.
-    apart = fitted.separation is not None and fitted.separation >= TOLD_APART
+    apart = fitted.separation is not None and fitted.separation >= SEPARATE
     return Cd40Cells(
         population=name,
         events=cells.count,

@@ -65,7 +65,7 @@ def _cells(sample: Sample, measures: Cd40Measures, limits: Limits) -> Iterator[G
     )  # fmt: skip
     monocytes = next((cells.events for cells in measures.cells if cells.population == MONOCYTES), 0)
     least = own.cd40_monocytes_min
-    # A single control has no ratio of anything.
+    # A single control has no ratios.
     compared = any(cells.population == MONOCYTES for cells in counted(measures, limits))
     unknown = monocytes < least or (sample.role != "control" and not compared)
     yield applied(
@@ -75,7 +75,7 @@ def _cells(sample: Sample, measures: Cd40Measures, limits: Limits) -> Iterator[G
 
 
 def _two_kinds(measures: Cd40Measures, limits: Limits) -> Iterator[Guard]:
-    """Yield whether B cells with and without CD40 are both there; monocytes are too dim to be told apart."""
+    """Yield whether B cells with and without CD40 are both present; monocytes are too dim to be separated."""
     least = limits.b_cells.cd40_two_kinds_min
     for cells in measures.cells:
         low, high = cells.negative_fraction_low, cells.negative_fraction_high

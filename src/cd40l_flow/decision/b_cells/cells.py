@@ -78,9 +78,7 @@ def b_cells_of(tubes: Sequence[GatedTube]) -> PooledCells:
 
 
 def t_cells_among(tubes: Sequence[GatedTube]) -> float | None:
-    """Return the percent of CD3+ cells among CD19+ live single lymphocytes; None where CD3 does not tell, or without
-    any.
-    """
+    """Return the percent of CD3+ among CD19+ live single lymphocytes; None without any or without informative CD3."""
     both = 0
     total = 0
     for tube in tubes:

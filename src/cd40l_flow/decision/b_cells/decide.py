@@ -101,7 +101,7 @@ def failures_of(sample: Sample, decision: Decision, age_z: float | None, limits:
 def _together(calls: Mapping[str, str]) -> tuple[str, str]:
     """Return the call of both kinds of cells, or of B cells where monocytes were not counted, and why there is none.
 
-    Monocytes bear little CD40 and can be induced to bear more: where they alone are open, B cells decide nothing.
+    Monocytes express little CD40 and can be induced to express more: where they alone are open, B cells decide nothing.
     """
     b_cells = calls.get(B_CELLS, INDETERMINATE)
     monocytes = calls.get(MONOCYTES, b_cells)
@@ -121,7 +121,7 @@ def _decision(
     found: Mapping[str, tuple[str, tuple[Outcome, ...]]],
     rows: Rows,
 ) -> Decision:
-    """Return the decision: guards that stand against the pattern take it away, and those that warn are said."""
+    """Return the decision: guards that exclude the pattern remove it, and those that warn are reported."""
     against = codes_against(guards, pattern)
     reasons = [*against] if against else [reason] if reason else []
     fired = [guard for guard in guards if guard.fired]

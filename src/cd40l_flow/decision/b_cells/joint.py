@@ -1,4 +1,4 @@
-"""What the assays of one person say together, in sentences: beside their calls, and never in their place."""
+"""The joint interpretation of one person's assays, in sentences: in addition to their calls, never instead."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SERUM = ("igm_g_l", "igg_g_l", "iga_g_l", "ige_iu_ml")
 
 @dataclass(frozen=True)
 class Together:
-    """The calls of one person's samples, None where an assay was not made, and what the sheet says of the person.
+    """The calls of one person's samples, None where an assay was not made, and what the sheet states about the person.
 
     ``serum`` holds the known values of ``igm_g_l``, ``igg_g_l``, ``iga_g_l`` (g/L) and ``ige_iu_ml`` (IU/mL); sex is
     ``F``, ``M`` or ``unknown``, ``transplant`` ``yes``, ``no`` or ``unknown``.
@@ -37,7 +37,7 @@ class Together:
 
 @dataclass(frozen=True)
 class JointReading:
-    """Sentences on what the calls say together, what to do next, and the genes to sequence, most telling first.
+    """Sentences on what the calls mean together, what to do next, and the genes to sequence, most informative first.
 
     ``keys`` are the rows of the table that gave them.
     """
@@ -56,7 +56,7 @@ def joint_words() -> Mapping[str, Any]:
 
 
 def joint_reading(case: Together, limits: SerumIgLimits) -> JointReading:
-    """Return what the calls of one person say together; empty where one assay alone says all."""
+    """Return what the calls of one person mean together; empty for a single assay."""
     words = joint_words()
     keys = _rows(case)
     reading: list[str] = []
@@ -99,15 +99,15 @@ def _rows(case: Together) -> tuple[str, ...]:
 
 
 def _caveats(case: Together, words: Mapping[str, Any]) -> list[str]:
-    """Return why normal switched memory may speak against nothing."""
-    said = []
+    """Return why normal switched memory may argue against nothing."""
+    sentences = []
     if case.age_years is None:
-        said.append(words["switched_age_unknown"])
+        sentences.append(words["switched_age_unknown"])
     elif case.age_years < 1:
-        said.append(words["switched_young"])
+        sentences.append(words["switched_young"])
     if case.transplant == "yes":
-        said.append(words["switched_transplanted"])
-    return said
+        sentences.append(words["switched_transplanted"])
+    return sentences
 
 
 def _serum(case: Together, limits: SerumIgLimits, words: Mapping[str, Any]) -> list[str]:
@@ -124,13 +124,13 @@ def _serum(case: Together, limits: SerumIgLimits, words: Mapping[str, Any]) -> l
                 place=words["places"][place].format(**ends),
             )
         )  # fmt: skip
-    said = [words["all"].format(values="; ".join(parts))]
+    sentences = [words["all"].format(values="; ".join(parts))]
     low = [name for name in ("igg_g_l", "iga_g_l") if places.get(name) == "low"]
     if low and places.get("igm_g_l") in ("within", "high"):
-        said.append(words["pattern"])
+        sentences.append(words["pattern"])
     if places.get("igm_g_l") == "low":
-        said.append(words["igm_low"])
-    return [*said, words["context"]]
+        sentences.append(words["igm_low"])
+    return [*sentences, words["context"]]
 
 
 def _place(value: float, name: str, age: float | None, limits: SerumIgLimits) -> tuple[str, dict[str, str]]:

@@ -18,7 +18,7 @@ from cd40l_flow.decision.b_cells.cells import (
 from cd40l_flow.decision.b_cells.measures import MemoryControl, MemoryMeasures
 from cd40l_flow.decision.b_cells.shares import UNKNOWN, Shares, shares_of
 from cd40l_flow.decision.b_cells.sides import Sides, igd_separation, sides_of, transitional_percent
-from cd40l_flow.gating.b_cells import TOLD_APART
+from cd40l_flow.gating.b_cells import SEPARATE
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.signal.acquisition import Mask
 from cd40l_flow.signal.quantiles import median
@@ -87,7 +87,7 @@ def _not_naive(median_of_anchor: float | None, control: MemoryControl | None, mo
         return ""
     return (
         f"IgD+ cells have {median_of_anchor / theirs:.1f} times the CD27 of the control's naive cells (at most "
-        f"{most:g}), as memory cells or cells stained otherwise have: only memory-FMO27 can tell CD27- cells here"
+        f"{most:g}), as memory cells or cells stained otherwise have: only memory-FMO27 can show CD27- cells here"
     )
 
 
@@ -97,13 +97,13 @@ def _igm_only(sides: Sides | None) -> Mask | None:
 
 
 def _unresolved(gated: GatedSample, cells: PooledCells, sides: Sides | None, apart: float | None) -> str:
-    """Return in words why shares cannot be told; empty where they can."""
+    """Return in words why shares cannot be determined; empty where they can."""
     if not cells.tubes:
         return gated.flags[-1] if gated.flags else "B cells could not be gated"
     if not cells.count:
         return "no B cells"
-    if apart is not None and apart < TOLD_APART:
-        return f"IgD of B cells is not told from that of cells without it (D {apart:.1f}, at least {TOLD_APART:g})"
+    if apart is not None and apart < SEPARATE:
+        return f"IgD of B cells is not separated from that of cells without it (D {apart:.1f}, at least {SEPARATE:g})"
     without = {"IgD": sides is None, "CD27": sides is not None and sides.cd27 is None}
     for marker, missing in without.items():
         gate = f"{marker.lower()}_low"
@@ -126,14 +126,14 @@ def _percent(part: Mask, whole: Mask) -> float | None:
 
 
 def _notes(gated: GatedSample, cells: PooledCells, sides: Sides | None) -> tuple[str, ...]:
-    """Return what the reader must know of the tubes that were not there."""
+    """Return what the reader must know about missing tubes."""
     notes = []
     if cells.tubes and not cells.stained("CD3"):
         notes.append("CD3 is not stained: T cells are not left out, and a doublet of a T and a B cell looks switched.")
     if cells.tubes and not cells.stained("IgM"):
         notes.append("IgM is not stained: IgM-only memory cells count as switched (two-marker share alone).")
     elif sides is not None and sides.igm is None:
-        notes.append("IgM of B cells is not told from that of cells without it: no three-marker share.")
+        notes.append("IgM of B cells is not separated from that of cells without it: no three-marker share.")
     if cells.tubes and not cells.stained("CD38"):
         notes.append("CD38 is not stained: plasmablasts are among the switched cells.")
     if not b_cells_of(tubes_of(gated, FMO_CD27)).count:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 class Share:
     """A subset as percent (0 to 100) of a parent population, with its 95 % interval.
 
-    ``events`` are the cells beyond the thresholds, ``threshold_percent`` their plain percent, beside ``percent``, which
-    the mixture gives where CD27 is continuous. ``percent`` is None where the markers do not tell.
+    ``events`` are the cells beyond the thresholds, ``threshold_percent`` their plain percent, apart from ``percent``,
+    which the mixture gives where CD27 is continuous. ``percent`` is None where the markers are not informative.
     """
 
     percent: float | None
@@ -32,10 +32,10 @@ class MemoryMeasures:
     population. ``igd_negative_percent`` is the percent of IgD- among CD27- B cells, ``igd_median`` and ``igm_median``
     medians of CD27- B cells (compensated linear channel values), ``cd27_negative_median`` that of CD27 on naive cells.
     ``cd3_percent`` is the percent of CD3+ among CD19+ cells, None without CD3 (no dump). ``transitional_percent`` is
-    the percent of CD38 and CD24 bright IgM+ cells, where they are stained. ``unresolved`` says in words why shares
-    cannot be told (empty: they can); ``notes`` are remarks for the reader.
-    ``cd27_shape`` is what a control lends of the shape of its CD27+ cells (`cd27.shape_of`). ``igm_only_median`` is the
-    median of IgM on CD27+IgD-IgM+ cells (compensated linear channel values), None of few.
+    the percent of CD38 and CD24 bright IgM+ cells, where they are stained. ``unresolved`` states why shares cannot be
+    determined (empty: they can); ``notes`` are remarks for the reader. ``cd27_shape`` is what a control provides of the
+    shape of its CD27+ cells (`cd27.shape_of`). ``igm_only_median`` is the median of IgM on CD27+IgD-IgM+ cells
+    (compensated linear channel values), None of few.
     """
 
     tubes: tuple[str, ...]
@@ -68,7 +68,7 @@ class MemoryMeasures:
 
 @dataclass(frozen=True)
 class Cd40Cells:
-    """CD40 on one kind of cells of the tube ``CD40``, less the isotype's, beside the controls'.
+    """CD40 on one kind of cells of the tube ``CD40``, less the isotype's, compared with the controls'.
 
     ``mfi`` and ``mfi_background`` are medians in compensated linear channel values; ``ratio`` is MFI less background
     over the controls', with its 95 % interval (errors of sample and controls); ``positive`` the percent of the cells

@@ -1,4 +1,4 @@
-"""Guards of the memory B-cell assay: what must hold before the share of switched cells is held against an age."""
+"""Guards of the memory B-cell assay: what must hold before the switched share is compared with the limits of an age."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def memory_guards(
     own = limits.b_cells
     found = [
         *tube_guards(ROWS, sample, refusals, reagent="memory", there=measures is not None),
-        *control_guards(ROWS, sample, control, needed="stain, wash and compensation have no proof"),
+        *control_guards(ROWS, sample, control, needed="nothing shows that stain, wash and compensation were right"),
         *sheet_guards(ROWS, sample, own.collected_max_h, MEMORY_CALLS),
         *_age(sample, own),
         *check_guards(checks, limits, MEMORY_CALLS),
@@ -61,7 +61,7 @@ def _age(sample: Sample, own: BCellLimits) -> Iterator[Guard]:
     yield applied(ROWS, "AGE_UNKNOWN", False, "Age is known.")
     months = 12 * sample.age_years
     least = own.age_call_min if months < own.age_call_min else own.age_low_min
-    message = "Age, against that from which few switched cells can be told from a healthy infant's."
+    message = "Age, compared with that from which few switched cells differ from a healthy infant's."
     blocks = MEMORY_CALLS if months < own.age_call_min else SWITCHED_FEW
     yield applied(
         ROWS, "AGE_TOO_YOUNG", months < least, message, value=months, limit=least, unit="months", blocks=blocks
@@ -73,9 +73,9 @@ def _cells(measures: MemoryMeasures, own: BCellLimits) -> Iterator[Guard]:
     hard = count < own.b_events_min
     few = own.b_events_min if hard else own.b_events_few
     share = measures.b_cells.percent
-    said = "" if share is None else f", {share:.2g} % of lymphocytes"
+    of_lymphocytes = "" if share is None else f", {share:.2g} % of lymphocytes"
     yield applied(
-        ROWS, "TOO_FEW_B", count < few, f"B cells counted{said}.", value=count, limit=few, unit="events",
+        ROWS, "TOO_FEW_B", count < few, f"B cells counted{of_lymphocytes}.", value=count, limit=few, unit="events",
         blocks=MEMORY_CALLS if hard else NO_CALLS,
     )  # fmt: skip
     yield applied(
@@ -127,7 +127,7 @@ def _stain(
             limit=own.ig_mean_of_control_min, unit="x",
         )  # fmt: skip
     elif sample.role != "control":
-        # Without a control only two peaks of IgD show that plasma did not eat the stain.
+        # Without a control only two peaks of IgD show that plasma did not absorb the stain.
         apart = measures.igd_separation
         washed = apart is not None and apart >= own.igd_separation_min
         yield applied(
@@ -146,7 +146,7 @@ def _stain(
 
 
 def _igd_negative(measures: MemoryMeasures) -> float | None:
-    """Return the percent of IgD- among CD27- B cells, the lower end of what the fit of CD27 tells: dim CD27+ cells lie
+    """Return the percent of IgD- among CD27- B cells, the lower end of what the fit of CD27 gives: dim CD27+ cells lie
     below its threshold, and are most of the IgD- cells there in people with few naive cells. Without a fit, as gated.
     """
     least, most = measures.double_negative.low, measures.naive.high
@@ -167,7 +167,7 @@ def _depletion(sample: Sample, measures: MemoryMeasures, own: BCellLimits) -> It
 
 
 def _others(measures: MemoryMeasures, age: AgeFinding, own: BCellLimits) -> Iterator[Guard]:
-    """Yield the cells that may pass for switched ones."""
+    """Yield the cells that may be mistaken for switched ones."""
     share = measures.cd3_percent
     message = "No CD3 in the tube: T cells stuck to B cells count as switched." if share is None else (
         "CD3+ cells among CD19+ cells."
@@ -178,7 +178,7 @@ def _others(measures: MemoryMeasures, age: AgeFinding, own: BCellLimits) -> Iter
     )  # fmt: skip
     if not counts_igm(measures):
         yield applied(
-            ROWS, "IGM_ONLY", True, "IgM does not tell: CD27+IgD- cells may hold IgM-only ones.",
+            ROWS, "IGM_ONLY", True, "IgM is not informative: CD27+IgD- cells may include IgM-only ones.",
             value=own.igm_only_points, unit="points",
         )  # fmt: skip
     elif age.strict_low is not None and age.two_marker_low is not None:

@@ -19,7 +19,7 @@ from cd40l_flow.mixture.proportion import Z95
 BANDWIDTH = 0.3
 # No group of the published table has an SD below 0.32; a smaller one, of few donors, would call healthy people low.
 SMALLEST_SD = 0.2
-# A share of no cells has no logit; this stands for what a reader could not tell from it.
+# A share of no cells has no logit; this replaces it, indistinguishable to a reader.
 SMALLEST, LARGEST = 0.05, 99.95
 CONFIDENCE, COVERED = 0.95, 0.975
 
@@ -53,14 +53,14 @@ def own_curve(donors: Sequence[Donor], share: str, *, fewest: int) -> ByAge | No
     rows = [_weights(x, at) for at in x]
     leverage = np.array([row[place] for place, row in enumerate(rows)])
     residuals = y - np.array([row @ y for row in rows])
-    # A donor alone at his age is his own mean, and tells nothing of a spread.
-    told = leverage < 0.95
-    squares = np.where(told, residuals**2 / np.where(told, 1 - leverage, 1.0), 0.0) - error**2
+    # A donor alone at his age is his own mean, and shows nothing of the spread.
+    informative = leverage < 0.95
+    squares = np.where(informative, residuals**2 / np.where(informative, 1 - leverage, 1.0), 0.0) - error**2
     knots = []
     for band in kept:
         at = float(np.mean([math.log(donor.age_months) for donor in ordered if band_at(donor.age_months) is band]))
         near = np.exp(-0.5 * ((x - at) / BANDWIDTH) ** 2)
-        spread = near * told
+        spread = near * informative
         if not spread.sum() > 0:
             continue
         sd = max(math.sqrt(max(float(spread @ squares / spread.sum()), 0.0)), SMALLEST_SD)

@@ -40,7 +40,7 @@ def applied(
 def tube_guards(
     rows: Rows, sample: Sample, refusals: Sequence[Refusal], *, reagent: str, there: bool
 ) -> Iterator[Guard]:
-    """Yield the tubes that could not be used, and whether the tube of the target is there at all."""
+    """Yield the tubes that could not be used, and whether there is a tube of the target at all."""
     for refusal in refusals:
         code = refusal.code if refusal.code in rows else "FILE_INTEGRITY"
         yield applied(rows, code, True, refusal.message)
@@ -66,7 +66,7 @@ def control_guards(rows: Rows, sample: Sample, control: MemoryControl | None, *,
 
 
 def sheet_guards(rows: Rows, sample: Sample, hours: float, every_call: frozenset[str]) -> Iterator[Guard]:
-    """Yield what the sheet says of a test sample; ``hours`` is the oldest blood that may be stained."""
+    """Yield what the sheet states about a test sample; ``hours`` is the oldest blood that may be stained."""
     if sample.role == "control":
         return
     for row in rows.values():

@@ -37,8 +37,8 @@ from cd40l_flow.signal.scale import Scale
 FEWEST_TO_FIT = 20
 # How far, of the scale, few naive cells may leave the boundary of CD27 too low; default, not validated.
 FEW_KNOW, FEW_NAIVE = 0.05, 100
-# Of itself, a share is in doubt by so much, for no law is that of the cells; and where CD27 parts its cells by less
-# than this D, by so much more for each unit of D (benchmarks/memory_others.md).
+# By itself a share is in doubt by so much, as no law is exactly that of the cells; and where CD27 separates them by
+# less than this D, by so much more for each unit of D (benchmarks/memory_others.md).
 SHAPE_DOUBT, DIM, DIM_DOUBT = 0.04, 2.5, 0.05
 # Share of the IgD+ cells, nearly all naive, that a background's shape may misplace, however many there are: the
 # antibody that sticks to each of them is not in an FMO (the same page).
@@ -121,7 +121,7 @@ class _Inputs:
         elif igd.size < FEWEST_ANCHOR or not self.sides.igd_negative.any():
             law = None
         else:
-            # Without a control, IgD- cells beside all IgD+ ones tell where CD27+ cells begin.
+            # Without a control, IgD- cells together with all IgD+ ones show where CD27+ cells begin.
             whole = Anchor(histogram(igd, bins), BRIGHT, False, floor)
             law = self.fit({IGD_NEGATIVE: self.sides.igd_negative}, whole).fit.positive
         return cd27_anchors(dark, igd, bins, floor, law, self.scale)
@@ -200,7 +200,7 @@ def _scaled(share: Share, factor: float, total: int) -> Share:
 
 
 def put_right(without: Share, with_it: Share, leak: Leak, total: int) -> tuple[Share, Share]:
-    """Return two shares, of cells without a marker and with it, freed of the cells that its boundary misplaces.
+    """Return two shares, of cells without a marker and with it, corrected for the cells that its boundary misplaces.
 
     Of the true shares S and M, S (1 - a) + M b lie below the boundary, with a and b the leak. Half of what this changes
     counts as its error.

@@ -10,7 +10,7 @@ from cd40l_flow.assay.b_cells import CD3_POSITIVE
 from cd40l_flow.base.model import Floats
 from cd40l_flow.decision.b_cells.cells import PooledCells
 from cd40l_flow.gating.b_cells import DEEP, beyond, peaks, separation
-from cd40l_flow.gating.density import density, find_valleys, most_parting
+from cd40l_flow.gating.density import density, find_valleys, most_prominent
 from cd40l_flow.signal.acquisition import Mask
 
 # How far a boundary may lie from its true place, of the scale: in a valley, and elsewhere; default, not validated.
@@ -24,7 +24,7 @@ class Sides:
     """On which side of each boundary the B cells lie, (cells,) each: above where True.
 
     ``cd27`` and ``igm`` are None where there is no boundary. ``plasmablast`` marks IgD-CD27+CD38+++ cells, None where
-    CD38 does not tell.
+    CD38 is not informative.
     """
 
     igd: Mask
@@ -95,7 +95,7 @@ GROUPS = (IGD_POSITIVE, IGD_NEGATIVE, IGM_POSITIVE, IGM_NEGATIVE)
 
 
 def groups_of(sides: Sides) -> dict[str, Mask]:
-    """Return the groups in which CD27+ cells are told, name -> cells; those by IgM only where it tells."""
+    """Return the groups in which CD27+ cells are counted, name -> cells; those by IgM only where it is informative."""
     dark = sides.igd_negative
     groups = {IGD_POSITIVE: sides.igd, IGD_NEGATIVE: dark}
     return groups if sides.igm is None else groups | {IGM_POSITIVE: dark & sides.igm, IGM_NEGATIVE: dark & ~sides.igm}
@@ -126,7 +126,7 @@ def igm_leak(cells: PooledCells, sides: Sides) -> Leak:
     if above is None or above.size < FEWEST or naive.sum() < FEWEST:
         return Leak()
     found = Leak(float(above.mean()), float((~sides.igm[naive]).mean()))
-    # Where both misplace many, IgM does not tell, and nothing can be put right.
+    # Where both misplace many, IgM is not informative, and nothing can be corrected.
     return found if found.negative + found.positive < 0.5 else Leak()
 
 
@@ -151,5 +151,5 @@ def _brighter(values: Floats) -> float:
     """
     curve = density(values)
     deep = [valley for valley in find_valleys(curve, curve.quantile(0.05), 0.95) if valley.depth >= DEEP]
-    valley = most_parting(curve, deep)
+    valley = most_prominent(curve, deep)
     return beyond(curve, BRIGHTER_SD) if valley is None else valley.position

@@ -1,4 +1,4 @@
-"""Which share of switched cells decides, and how it lies beside the limits of the age."""
+"""Which share of switched cells decides, and how it compares with the limits of the age."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from cd40l_flow.decision.rule_logic import Measures
 
 @dataclass(frozen=True)
 class AgeFinding:
-    """A sample's switched share beside its age; percents of B cells, None where not known.
+    """A sample's switched share and the limits of its age; percents of B cells, None where not known.
 
-    ``share`` names the one that is held against the limits: ``switched`` (CD27+IgD-IgM-), or ``switched_two_marker``
-    where IgM does not tell; ``percent`` is its value and ``age_z`` its place on the curve of the age, in SD of the
+    ``share`` names the one that is compared with the limits: ``switched`` (CD27+IgD-IgM-), or ``switched_two_marker``
+    where IgM is not informative; ``percent`` is its value and ``age_z`` its place on the curve of the age, in SD of the
     logit. ``limit_low`` is the 2.5th percentile of the age, ``limit_certain`` what SWITCHED_LOW lies below,
     ``age_median`` the median; ``table`` says which table decided. An age that is not known has the limits of any age,
     no median and no ``age_z``.
@@ -37,19 +37,19 @@ class AgeFinding:
 
 
 def counts_igm(measures: MemoryMeasures) -> bool:
-    """Return whether switched cells could be told from IgM-only ones."""
+    """Return whether switched cells could be distinguished from IgM-only ones."""
     return measures.switched is not None and measures.switched.low is not None and measures.switched.high is not None
 
 
 def deciding(measures: MemoryMeasures) -> tuple[str, Share]:
-    """Return name and share of the switched cells that are held against the limits."""
+    """Return name and share of the switched cells that are compared with the limits."""
     if measures.switched is not None and counts_igm(measures):
         return "switched", measures.switched
     return "switched_two_marker", measures.switched_two_marker
 
 
 def memory_numbers(sample: Sample, measures: MemoryMeasures | None, curve: AgeCurve, limits: Limits) -> AgeFinding:
-    """Return how a sample's switched share lies beside the limits of its age."""
+    """Return how a sample's switched share compares with the limits of its age."""
     known = sample.age_years is not None
     own = limits.b_cells
     at = curve.any_age(own) if sample.age_years is None else curve.limits(sample.age_years, own)
@@ -57,7 +57,7 @@ def memory_numbers(sample: Sample, measures: MemoryMeasures | None, curve: AgeCu
     percent = None if share is None else share.percent
     z = None
     if known and percent is not None and measures is not None and measures.b_events > 0:
-        # None seen is less than one of them: half a cell stands for it.
+        # None seen is less than one of them: half a cell is taken.
         half = 50 / measures.b_events
         z = at.z(min(max(percent, half), 100 - half))
     two = None if measures is None else measures.switched_two_marker
@@ -105,7 +105,7 @@ def _igm_ratio(measures: MemoryMeasures) -> float:
 
 
 def _ends(share: Share, part: float) -> tuple[float | None, float | None]:
-    """Return the ends of a share's interval, drawn to the share itself where less than the whole must keep off."""
+    """Return the ends of a share's interval, moved towards the share where only a part must clear a limit."""
     if share.percent is None or share.low is None or share.high is None:
         return share.low, share.high
     return share.percent - part * (share.percent - share.low), share.percent + part * (share.high - share.percent)

@@ -128,7 +128,7 @@
     }));
   }
 
-  // Search and filters stand in the address.
+  // Search and filters are kept in the address.
   function remember() {
     const state = new URLSearchParams();
     if (find.value) state.set("q", find.value);

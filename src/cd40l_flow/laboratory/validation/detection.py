@@ -1,7 +1,7 @@
 """Limits of blank and detection, as CLSI EP17 has them: of repeats of healthy blood and of blood with few mutants.
 
 Values of one person, and of one run, have something in common, so that sixty of three runs are worth less than sixty of
-sixty; the intervals know that, where those of the guideline take all values as independent.
+sixty; the intervals account for that, while those of the guideline take all values as independent.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cd40l_flow.laboratory.validation.precision import precision
 
 # What EP17-A2 asks for each reagent lot: measurements, samples, days.
 ASKED, ASKED_SAMPLES, ASKED_RUNS = 60, 4, 3
-# Fewer say nothing of a 95th percentile.
+# Fewer do not determine a 95th percentile.
 FEWEST = 10
 SHARE = 0.95
 _Z = 1.6448536269514722  # 95th percentile of the normal distribution

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 class Estimate:
     """A number with the ends of its 95 % interval (None: not known) and what it rests on: values, and groups of them.
 
-    ``groups`` is 0 where every value stands for itself.
+    ``groups`` is 0 where every value is a group of its own.
     """
 
     value: float

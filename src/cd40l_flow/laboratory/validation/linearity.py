@@ -38,7 +38,7 @@ def linearity(series: Mapping[tuple[str, str], Pairs]) -> Linearity | None:
     ``series`` are pairs of expected and measured fraction by subject and run. All values of a run rest on the same
     controls, and all of a subject on its healthy cells, so each series gets its own line, and the intervals are those
     of the mean line (t) between runs or between subjects, whichever is wider, of those that are three or more. With
-    fewer of both the values are taken as independent, and the study must say so.
+    fewer of both the values are taken as independent, and the study must state so.
     """
     fitting = {name: pairs for name, pairs in series.items() if len({x for x, _ in pairs}) >= FEWEST_LEVELS}
     if not fitting:

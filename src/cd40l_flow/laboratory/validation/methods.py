@@ -11,7 +11,7 @@ from scipy.stats import binom, t
 
 from cd40l_flow.laboratory.validation.estimate import Estimate
 
-# What EP09c asks for; fewer than ten say nothing of a line.
+# What EP09c asks for; fewer than ten do not determine a line.
 ASKED, FEWEST = 40, 10
 _Z = 1.959963984540054
 # Other method and this one.

@@ -59,12 +59,12 @@ def stability_study(observations: Sequence[Observation], allowed: float = ALLOWE
             "the column collected_h."
         )
     elif len({one.run for one in observations if one.subject and one.hours is not None}) > 1:
-        study.remarks.append("Times in several runs: a change holds what lies between runs as well.")
+        study.remarks.append("Times in several runs: a change includes differences between runs.")
     if (
         study.numbers
         and min(number.estimate.groups for number in study.numbers if number.quantity == "change in 24 h") < 3
     ):
-        study.remarks.append("Fewer than three bloods: the intervals do not know how bloods differ.")
+        study.remarks.append("Fewer than three bloods: the intervals do not include differences between bloods.")
     return study
 
 
@@ -100,8 +100,8 @@ def agreement_study(observations: Sequence[Observation]) -> Study:
             study.few = True
             study.remarks.append(f"{everyone.count} with {kind}; EP12-A2 asks for {ASKED_AGREEMENT}.")
     for genotype, calls in found.table.items():
-        told = ", ".join(f"{calls[call]} {call}" for call in CALL_ORDER if call in calls)
-        study.remarks.append(f"{genotype}: {told}.")
+        counts = ", ".join(f"{calls[call]} {call}" for call in CALL_ORDER if call in calls)
+        study.remarks.append(f"{genotype}: {counts}.")
     if any(one.subject for one in people.values()):
         study.remarks.append("Of every subject the first sample counts.")
     return study
@@ -113,7 +113,7 @@ def method_study(observations: Sequence[Observation], others: Mapping[Key, Mappi
         "method",
         "Comparison with another method",
         "CLSI EP09c",
-        "This method against the other on the same samples: lines that know both errors, and differences.",
+        "This method against the other on the same samples: lines that allow for errors of both, and differences.",
     )
     if others is None:
         study.missing.append(

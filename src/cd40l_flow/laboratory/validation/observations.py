@@ -1,4 +1,4 @@
-"""What a validation looks at: one line a sample, with what the sheet says of it and what was measured."""
+"""The data of a validation: one line a sample, with what the sheet states and what was measured."""
 
 from __future__ import annotations
 

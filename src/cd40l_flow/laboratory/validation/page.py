@@ -66,7 +66,7 @@ def _measure(number: Number) -> str:
 
 
 def render_validation(found: Sequence[Study], observations: Sequence[Observation], left_out: Sequence[str]) -> str:
-    """Return the page; ``left_out`` says which results were not read and why."""
+    """Return the page; ``left_out`` lists the results that were not read and why."""
     from markupsafe import Markup
 
     style = page_assets("style.css", "validation.css")
@@ -134,7 +134,7 @@ def _written(kind: str, value: float) -> str:
 
 
 def write_validation(page: Path, found: Sequence[Study], text: str) -> Path:
-    """Write the page and beside it the table, which has its name with ``.tsv``; return the place of the table."""
+    """Write the page and next to it the table, which has its name with ``.tsv``; return the place of the table."""
     from cd40l_flow.base.disk import write_atomically
 
     table = page.with_suffix(".tsv")

@@ -1,4 +1,4 @@
-"""The plots of a validation, drawn by matplotlib from what a study says: points by group, lines by dashes."""
+"""The plots of a validation, drawn by matplotlib from the data of a study: points by group, lines by dashes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cd40l_flow.figures.main_figure import encoded
 from cd40l_flow.laboratory.validation.study import Plot
 
 SIZE = (5.4, 3.3)  # inches
-# Dark to light, and of different shapes: groups are told apart in grey too.
+# Dark to light, and of different shapes: groups are distinct in grey too.
 _COLOURS = ("#0b4f8a", "#b35c00", "#0d5c46", "#7a4b8a", "#43505c", "#9b1c1c")
 _SHAPES = "osD^vP"
 _DASHES = ((0, ()), (0, (5, 3)), (0, (2, 2)), (0, (6, 2, 1, 2)))

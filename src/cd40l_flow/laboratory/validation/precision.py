@@ -156,7 +156,7 @@ def _root(variance: tuple[float, float, float], count: int, groups: int) -> Esti
 def difference_of_runs(first: Sequence[float], second: Sequence[float]) -> Estimate | None:
     """Return how far the second instrument lies above the first, by the effects of their runs (Welch's t).
 
-    None with fewer than two runs on either: nothing tells an instrument's effect from a run's then.
+    None with fewer than two runs on either: an instrument's effect cannot be separated from a run's then.
     """
     if min(len(first), len(second)) < 2:
         return None

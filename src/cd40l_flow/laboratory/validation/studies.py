@@ -1,4 +1,4 @@
-"""The studies of precision, detection and linearity: which samples enter each, and what it says."""
+"""The studies of precision, detection and linearity: which samples enter each, and its results."""
 
 from __future__ import annotations
 
@@ -67,7 +67,9 @@ def precision_study(observations: Sequence[Observation]) -> Study:
         )
     quantities = {number.quantity for number in study.numbers}
     if study.numbers and "SD of repeats in a run" not in quantities:
-        study.missing.append("no subject twice in one run, so nothing tells repeatability from what lies between runs.")
+        study.missing.append(
+            "no subject twice in one run, so repeatability cannot be separated from differences between runs."
+        )
     if study.numbers and "SD between runs" not in quantities:
         study.missing.append("no subject in two runs of one instrument with repeats: nothing between runs.")
     freedom = min((n.estimate.groups for n in study.numbers if n.quantity == "SD of repeats in a run"), default=99)
@@ -132,7 +134,9 @@ def instrument_study(observations: Sequence[Observation]) -> Study:
                 alone |= apart is not None
             study.add(key, f"{second} less {first}", "mean difference", apart, kind)
     if alone:
-        study.remarks.append("One run on an instrument: the intervals of its differences do not know how runs differ.")
+        study.remarks.append(
+            "One run on an instrument: the intervals of its differences do not include differences between runs."
+        )
     if not study.numbers:
         study.missing.append(
             "no two subjects on two instruments: measure the same bloods on both (column subject; the instrument is "
@@ -287,7 +291,6 @@ def linearity_study(observations: Sequence[Observation]) -> Study:
     elif used < SERIES:
         study.few = True
         study.remarks.append(
-            f"Fewer than {SERIES} runs and subjects: values of one run share its control, which these intervals do not "
-            "know."
+            f"Fewer than {SERIES} runs and subjects: values of one run share its control, which these intervals ignore."
         )
     return study

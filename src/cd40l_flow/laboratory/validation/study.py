@@ -1,4 +1,4 @@
-"""What a study of a validation says: numbers with intervals, what is missing for it, what to keep in mind, plots."""
+"""The results of a study of a validation: numbers with intervals, what is missing, what to keep in mind, plots."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Plot:
 class Study:
     """One study: its name, the guideline it follows, what it asks, and what came out.
 
-    ``missing`` says what would be needed where it could not be done, ``remarks`` what limits what was; ``few`` tells
-    that it rests on fewer samples than its guideline asks for.
+    ``missing`` is what would be needed where it could not be done, ``remarks`` what limits its results;
+    ``few``: it rests on fewer samples than its guideline asks for.
     """
 
     name: str

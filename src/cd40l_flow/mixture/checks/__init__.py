@@ -1,1 +1,1 @@
-"""Whether the cells are as the anchored mixture says: tests of it, and measures that do without it."""
+"""Whether the anchored mixture describes the cells: tests of it, and measures that do without it."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cd40l_flow.base.model import Floats
 
 AMPLITUDES = np.array((0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0))
-TOLD = 1.0  # least information on a bend of a standard deviation of 1 that counts
+INFORMATIVE = 1.0  # least information on a bend of a standard deviation of 1 that counts
 ENOUGH = 1.0  # minimum gain in log likelihood for an amplitude (benchmarks/mixture.md)
 # If there are any bends, the dim end, where data are sparse, may bend this much, as in real recordings
 # (benchmarks/real.md).
@@ -66,7 +66,7 @@ def bend(gradient: Floats, information: Floats, held: NDArray[np.bool_], known: 
     lever[rest] = -np.linalg.solve(information[np.ix_(rest, rest)] + ROUNDING * np.eye(rest.size), mixed)
     score = -gradient[own:] - lever[rest].T @ gradient[rest]
     values, vectors = np.linalg.eigh(information[own:, own:] + mixed.T @ lever[rest])
-    informed = values > TOLD
+    informed = values > INFORMATIVE
     if not informed.any():
         return Bend(0.0, 0.0, lever[0])
     values, vectors = values[informed], vectors[:, informed]

@@ -28,7 +28,7 @@ _APART = 9.0
 
 @dataclass(frozen=True)
 class Point:
-    """One value of a series, percent 0 to 100 with its 95 % interval; ``limit`` is what it is held against."""
+    """One value of a series, percent 0 to 100 with its 95 % interval; ``limit`` is what it is compared with."""
 
     series: str
     visit: Visit
@@ -141,7 +141,7 @@ def _chart(title: str, points: Sequence[Point]) -> View | None:
         Label(_LEFT + across(date), _TOP + _HEIGHT + 16, date) for date in sorted(places, key=places.__getitem__)
     ]
     labels.append(Label(_LEFT - 6, _TOP + _HEIGHT + 16, words["percent"], anchor="end"))
-    told = [
+    points_in_words = [
         words["point"].format(
             series=words["series"][point.series], date=point.visit.result.metadata.collected, value=point.words
         )
@@ -152,7 +152,7 @@ def _chart(title: str, points: Sequence[Point]) -> View | None:
     return {
         "title": title,
         "drawing": drawing,
-        "alt": words["alt"].format(chart=title, points="; ".join(told)),
+        "alt": words["alt"].format(chart=title, points="; ".join(points_in_words)),
         "key": [{"name": name, "words": words["series"][name], "mark": _mark(name, 7, 7)} for name in series],
         "limit": any(point.limit is not None for point in points),
         "open": any(not has_call(point.visit) for point in points),

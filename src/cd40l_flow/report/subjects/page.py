@@ -1,4 +1,4 @@
-"""The page of one person, and the table of all: written beside the results that they show."""
+"""The page of one person, and the table of all: written next to the results that they show."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def write_people(
     *,
     all_people: bool = False,
 ) -> list[str]:
-    """Write ``subjects.tsv`` and beside it the page of every person that the entries name; return their names.
+    """Write ``subjects.tsv`` and next to it the page of every person that the entries name; return their names.
 
-    A report is linked where it is that of the very result that is shown. ``ages`` are those of the sheet, in years, by
+    A report is linked where it is that of exactly the result shown. ``ages`` are those of the sheet, in years, by
     sample. ``all_people`` says that there are no others: pages of people that are not named any more are taken away.
     """
     reviews, folder = reviews or Reviews(), Path(table).parent
@@ -56,7 +56,7 @@ def write_people(
 def render_person(person: Person, hrefs: Mapping[str, str | None], results: Mapping[str, Result]) -> str:
     """Return the page of one person; ``hrefs`` are the reports of its samples, relative to it, where there are any.
 
-    ``results`` are those of all samples, by name: a control's own values stand beside those of a patient.
+    ``results`` are those of all samples, by name: a control's own values are shown with those of a patient.
     """
     from markupsafe import Markup
 
@@ -93,10 +93,10 @@ def _slots(person: Person, runs: str) -> list[tuple[str, str]]:
     bands = dict.fromkeys(visit.result.age_band or texts["unknown"] for visit in person.visits)
     families = dict.fromkeys(visit.result.family for visit in person.visits if visit.result.family)
     sexes = dict.fromkeys(visit.result.sex for visit in person.visits if visit.result.sex != "unknown")
-    told = [texts["context"]["sexes"][sex] for sex in sexes or ("unknown",)]
+    sex_words = [texts["context"]["sexes"][sex] for sex in sexes or ("unknown",)]
     return [
         (words["name"], person.name),
-        (words["sex"], " / ".join(told)),
+        (words["sex"], " / ".join(sex_words)),
         (words["age_band"], ", then ".join(bands)),
         (words["samples"], str(len(person.visits))),
         (words["runs"], runs),
@@ -105,24 +105,24 @@ def _slots(person: Person, runs: str) -> list[tuple[str, str]]:
 
 
 def _history(person: Person) -> list[tuple[str, str]]:
-    """Return what the rows say of transplant and drugs, as (label, answers): where they differ, all of them."""
+    """Return what the rows state about transplant and drugs, as (label, answers): where they differ, all of them."""
     words, found = load_texts()["context"], []
     for name in _ANSWERS:
-        said = dict.fromkeys(getattr(visit.result.metadata, name) for visit in person.visits)
-        known = [answer for answer in said if answer != "unknown"]
+        answers = dict.fromkeys(getattr(visit.result.metadata, name) for visit in person.visits)
+        known = [answer for answer in answers if answer != "unknown"]
         if known:
             found.append((words[name], ", ".join(known)))
     return found
 
 
 def _joint(person: Person) -> View:
-    """Return what the calls say together, of which samples, and what to do next."""
+    """Return what the calls mean together, of which samples, and what to do next."""
     words, texts = person_texts()["joint"], load_texts()
     notes = [words["unordered"].format(assay=texts["assays"][assay]) for assay in person.unordered]
     dates = {visit.result.metadata.collected for visit in person.read.values()}
     if len(dates) > 1:
         notes.append(words["dates"])
-    told = [
+    samples = [
         words["sample"].format(
             assay=texts["assays"][assay],
             sample=visit.entry.sample,
@@ -135,7 +135,7 @@ def _joint(person: Person) -> View:
     silent = words[person.silent] if person.silent else ""
     reading = person.joint.reading
     return {
-        "own": words["own"].format(samples="; ".join(told)),
+        "own": words["own"].format(samples="; ".join(samples)),
         "reading": reading,
         "why": silent or ("" if reading else words["nothing"]),
         "notes": notes,

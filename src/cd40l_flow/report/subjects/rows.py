@@ -1,4 +1,4 @@
-"""The tests of one person: what each sample found, what it is held against, and the call that holds."""
+"""The tests of one person: what each sample found, what it is compared with, and the call that holds."""
 
 from __future__ import annotations
 

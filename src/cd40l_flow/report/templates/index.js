@@ -25,7 +25,7 @@
     remember();
   }
 
-  // Filter and sort stand in the address, and in this tab's store for whoever comes back by a link.
+  // Filter and sort are kept in the address, and in this tab's store for whoever comes back by a link.
   const KEY = `cd40l-flow index ${location.pathname}`;
   const sorted = { column: "", down: false };
   let ready = false;

@@ -11,7 +11,7 @@
   };
   const bytes = (image) => Uint8Array.from(atob(image.src.split(",")[1]), (sign) => sign.charCodeAt(0));
 
-  // Figures are saved from the page itself: as they stand in it, or drawn anew in print's resolution.
+  // Figures are saved from the page itself: as they are in it, or drawn anew in print's resolution.
   document.querySelectorAll(".save").forEach((place) => {
     const image = place.closest("figure").querySelector("img");
     place.hidden = false;

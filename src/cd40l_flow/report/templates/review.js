@@ -29,7 +29,7 @@
   document.querySelectorAll(".gate-verdict[data-gate]").forEach((place) => {
     const own = JSON.parse(place.dataset.gate), population = own[3];
     const where = facts.shared.includes(population) ? [null, null, null, population] : own;
-    const id = JSON.stringify(where), told = { population: place.dataset.name, tube: place.dataset.tube };
+    const id = JSON.stringify(where), values = { population: place.dataset.name, tube: place.dataset.tube };
     place.hidden = false;
     const first = gates.find((gate) => gate.id === id);
     if (first) {
@@ -40,18 +40,18 @@
       first.mirrors.push(line);
       return;
     }
-    if (where[0] === null) told.tube = facts.gate.all_tubes;
+    if (where[0] === null) values.tube = facts.gate.all_tubes;
     const select = document.createElement("select"), note = document.createElement("textarea");
     ["", "accept", "adjust", "exclude"].forEach((value) => {
       select.add(new Option(fill(facts.gate[value || (where[0] === null ? "none_shared" : "none")], facts), value));
     });
-    select.setAttribute("aria-label", fill(facts.gate.label, told));
+    select.setAttribute("aria-label", fill(facts.gate.label, values));
     note.rows = 2;
     note.maxLength = 1000;
     note.placeholder = facts.gate.hint;
-    note.setAttribute("aria-label", fill(facts.gate.comment, told));
+    note.setAttribute("aria-label", fill(facts.gate.comment, values));
     place.append(select, note);
-    gates.push({ where, select, note, id, mirrors: [], words: `${told.population}, ${told.tube}` });
+    gates.push({ where, select, note, id, mirrors: [], words: `${values.population}, ${values.tube}` });
   });
 
   const decision = () => (radios.find((radio) => radio.checked) || { value: "" }).value;
@@ -149,7 +149,7 @@
 
   function review(now) {
     const chosen = decision(), override = chosen === "override", here = waiting();
-    // Signed in sight of what the report shows, and of what was signed in this browser since.
+    // Signed after what the report shows, and after what was signed in this browser since.
     const named = new Set(here.flatMap((one) => store.parsed(one.text, {}).previous || []));
     const previous = [...facts.previous, ...here.map((one) => one.digest)].filter((digest) => !named.has(digest));
     return {
@@ -174,7 +174,7 @@
     };
   }
 
-  // Into the chosen folder, else to the downloads: of those a page cannot see what becomes. Returns what to say of it.
+  // Into the chosen folder, else to the downloads: a page cannot see what becomes of those. Returns the message about it.
   async function save(one) {
     const folder = await saving.folder();
     if (folder) {
@@ -207,8 +207,8 @@
     place.querySelector("ul").replaceChildren(...list.map((one) => {
       const value = store.parsed(one.text, {}), item = document.createElement("li");
       const where = one.saved ? fill(words.in_folder, { folder: one.saved }) : words.unseen;
-      const told = { decision: words.decisions[value.decision] || "", name: value.reviewer, when: `${value.signed_at.slice(0, 16).replace("T", " ")} UTC`, where };
-      item.append(element("span", fill(words.waiting, told)), element("code", one.file));
+      const values = { decision: words.decisions[value.decision] || "", name: value.reviewer, when: `${value.signed_at.slice(0, 16).replace("T", " ")} UTC`, where };
+      item.append(element("span", fill(words.waiting, values)), element("code", one.file));
       const again = element("button", words.again, "button"), back = element("button", words.withdraw, "button");
       again.addEventListener("click", async () => { status.textContent = await save(one); update(one); });
       back.addEventListener("click", () => {
@@ -233,11 +233,11 @@
     const one = { file: `${signed.sample}_${stamp}_${signed.result_digest.slice(0, 6)}.json`, text, digest: saving.digest(text), saved: "" };
     // Kept before it is saved: whatever becomes of the file, it is not lost.
     update(one);
-    const grave = signed.decision === "override" || (signed.decision === "accept" && facts.grave.includes(facts.automatic_call));
+    const needsSecond = signed.decision === "override" || (signed.decision === "accept" && facts.second_for.includes(facts.automatic_call));
     forget();
-    const told = await save(one);
+    const message = await save(one);
     update(one);
-    status.textContent = grave && !facts.signed.length ? `${told} ${words.second}` : told;
+    status.textContent = needsSecond && !facts.signed.length ? `${message} ${words.second}` : message;
   });
   find("discard").addEventListener("click", () => {
     forget();

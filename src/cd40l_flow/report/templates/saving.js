@@ -26,7 +26,7 @@ const cd40lSaving = (() => {
     return chosen;
   }
 
-  // Written, and read again: only what lies there is told to be saved.
+  // Written, and read again: only what is found there is reported as saved.
   async function write(into, file, text) {
     if (into.requestPermission && (await into.requestPermission({ mode: "readwrite" })) !== "granted") throw new Error("refused");
     const handle = await into.getFileHandle(file, { create: true });

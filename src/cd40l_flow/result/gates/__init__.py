@@ -1,1 +1,1 @@
-"""The gates of a result as other programs know them: shapes, in a tree for each tube."""
+"""The gates of a result as other programs describe them: shapes, in a tree for each tube."""

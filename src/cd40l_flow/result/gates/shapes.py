@@ -1,4 +1,4 @@
-"""Gates as other programs know them: boxes, bands, polygons and unions of gates, in a tree for each tube."""
+"""Gates as other programs describe them: boxes, bands, polygons and unions of gates, in a tree for each tube."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Polygon:
 
 @dataclass(frozen=True)
 class Either:
-    """The union of gates that stand beside this one, by their names."""
+    """The union of sibling gates, by their names."""
 
     names: tuple[str, ...]
 
@@ -94,7 +94,7 @@ class GateTree:
     counts: Mapping[str, int]
 
     def identifier(self, name: str) -> str:
-        """Return a gate's name as an XML identifier, which knows no plus sign: ``CD3+CD8-`` is ``t1.CD3posCD8neg``."""
+        """Return a gate's name as an XML identifier, which allows no plus sign: ``CD3+CD8-`` is ``t1.CD3posCD8neg``."""
         return f"t{self.number}." + _MINUS.sub("neg", name.replace("+", "pos"))
 
     @property
@@ -125,7 +125,7 @@ def membership(tree: GateTree, values: Mapping[str, Floats]) -> dict[str, Mask]:
             mask: Mask = np.logical_or.reduce([found[name] for name in gate.shape.names])
             found[gate.name] = mask & found[gate.parent] if gate.parent else mask
         elif gate.parent:
-            # Of events outside the parent nothing is asked.
+            # Events outside the parent are not tested.
             places = np.flatnonzero(found[gate.parent])
             mask = np.zeros(found[gate.parent].size, dtype=bool)
             mask[places] = _inside(gate.shape, {name: values[name][places] for name in _looked_at(gate.shape)})

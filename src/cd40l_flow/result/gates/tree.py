@@ -30,7 +30,7 @@ OPEN = 1e30  # channel values: a side that nothing lies beyond
 def gate_trees(result: Result) -> list[GateTree]:
     """Return the gates of every file of a sample that could be read, in the order of the result.
 
-    A file that stands for two reagents (a combined tube) has one tree with the thresholds of both. Raises
+    A file that is used for two reagents (a combined tube) has one tree with the thresholds of both. Raises
     Cd40lFlowError for a result whose gates, scales and tubes do not belong together.
     """
     try:
@@ -75,7 +75,7 @@ def _tree(number: int, tubes: Sequence[Tube], course: TubeAcquisition, result: R
             continue
         shape, boundaries = _shape(name, tube.markers, course, rows, scales)
         if shape is None:
-            # A tube that lacks what this gate looks at goes on as it is: the gate is that of its parent again.
+            # A tube that lacks what this gate uses passes unchanged: the gate is that of its parent again.
             shape = next(gate.shape for gate in gates if gate.name == parent)
         gates.append(Gate(name, parent, shape, boundaries))
     gates += _targets(tubes, rows, scales, {gate.name for gate in gates})

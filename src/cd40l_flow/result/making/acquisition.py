@@ -1,4 +1,4 @@
-"""The parts of ``result.json`` that tell of the acquisition in time, and of compensation."""
+"""The parts of ``result.json`` on the acquisition in time, and on compensation."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def slope_rows(case: Case) -> list[CompensationSlope]:
 
 
 def spillover_row(spillover: Spillover | None) -> SpilloverMatrix | None:
-    """Return the matrix applied to a tube with what is remarkable of it; None when the values were compensated."""
+    """Return the matrix applied to a tube with remarks on it; None when the values were compensated."""
     if spillover is None:
         return None
     return SpilloverMatrix(
@@ -111,7 +111,7 @@ def spillover_row(spillover: Spillover | None) -> SpilloverMatrix | None:
 
 
 def spillover_remarks(spillover: Spillover) -> list[str]:
-    """Return what a reviewer should doubt of a matrix: fractions below 0 or above 1 outside the diagonal."""
+    """Return what a reviewer should question in a matrix: fractions below 0 or above 1 outside the diagonal."""
     remarks = []
     for row, dye in enumerate(spillover.detectors):
         for column, detector in enumerate(spillover.detectors):

@@ -32,7 +32,7 @@ _CONTROL = ("The analysis of this control failed: its run cannot be called.", "R
 
 
 def failed_result(planned: PlannedJob, why: str) -> Result:
-    """Return the result of a sample that has none of its own; ``why`` is told in it, and must name no person."""
+    """Return the result of a sample that has none of its own; ``why`` is included, and must name no person."""
     job = planned.job
     sample = job.sample
     message = f"{sample.sample}: {why}"
@@ -110,7 +110,7 @@ def note_failure(folder: Path, step: str, why: str) -> None:
 
 
 def failures(folder: Path) -> list[tuple[str, str]]:
-    """Return the failures of a sample's steps so far, (step, why), the last last."""
+    """Return the failures of a sample's steps so far, (step, why), the most recent last."""
     try:
         lines = (folder / FAILURES).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -120,7 +120,7 @@ def failures(folder: Path) -> list[tuple[str, str]]:
 
 
 def write_failed_report(path: Path, sample: str, why: str) -> None:
-    """Write the page that stands for a report that could not be made; it shows no call."""
+    """Write the page that replaces a report that could not be made; it shows no call."""
     from html import escape
 
     from cd40l_flow.base.disk import write_atomically

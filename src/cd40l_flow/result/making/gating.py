@@ -1,4 +1,4 @@
-"""The parts of ``result.json`` that tell of tubes, populations and gates."""
+"""The parts of ``result.json`` on tubes, populations and gates."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def _gate(boundary: Boundary, found: Found | None) -> Gate:
 def scatter_tops(gated: GatedSample, controls: Sequence[Sequence[float]] = ()) -> tuple[float, float]:
     """Return the tops of the FSC and SSC axes, shared by the tubes: what holds 98 % of events, and the whole gate.
 
-    ``controls`` are the tops of the controls: a sample takes theirs, so that it can be laid beside them, unless its own
+    ``controls`` are the tops of the controls: a sample takes theirs, so that the two can be compared, unless its own
     gate would not fit.
     """
     if not gated.tubes:
@@ -218,7 +218,7 @@ def scatter_tops(gated: GatedSample, controls: Sequence[Sequence[float]] = ()) -
 
 
 def _nearly_all(values: Singles) -> float:
-    """Return the value below which about 98 % lie, from 10,000 of them: where an axis ends is a matter of looks."""
+    """Return the value below which about 98 % lie, from 10,000 of them: where an axis ends is arbitrary."""
     some = values[:: max(1, values.size // 10_000)]
     return float(np.quantile(some, 0.98))
 

@@ -19,17 +19,15 @@ from cd40l_flow.decision.applied import Guard
 from cd40l_flow.decision.calls import Decision
 from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.change import Change
-from cd40l_flow.decision.control import to_json
 from cd40l_flow.decision.laboratory import healthy_sd, level_sd
 from cd40l_flow.decision.rule_logic import Outcome
-from cd40l_flow.gating.control_gates import control_gates
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.mixture.model import ControlExpression, Expression
 from cd40l_flow.result.codes import codes
 from cd40l_flow.result.making.acquisition import acquisition_rows, slope_rows, spillover_remarks
-from cd40l_flow.result.making.gating import gate_records, gate_rows, scatter_tops, tube_rows
+from cd40l_flow.result.making.control import control_record
+from cd40l_flow.result.making.gating import gate_rows, tube_rows
 from cd40l_flow.result.record import SCHEMA_VERSION
-from cd40l_flow.result.types.control import Control, ControlTerms
 from cd40l_flow.result.types.decision import BindingRatio, ChangedMeasure, Condition, Message, Odds, Rule, Subcall
 from cd40l_flow.result.types.decision import Change as ChangeRecord
 from cd40l_flow.result.types.decision import Guard as GuardRecord
@@ -111,29 +109,10 @@ def result_of(
             memory=None,
             cd40=None,
             messages=_messages(gated, case),
-            lent=_control(gated, case, control_terms, failures, reagent_failures) if sample.role == "control" else None,
+            lent=control_record(gated, case, control_terms, failures, reagent_failures)
+            if sample.role == "control"
+            else None,
         )
-    )
-
-
-def _control(
-    gated: GatedSample,
-    case: Case,
-    control_terms: Mapping[str, ControlExpression],
-    failures: tuple[str, ...],
-    reagent_failures: Mapping[str, tuple[str, ...]],
-) -> Control:
-    """Return what a control gives to the samples of its run."""
-    return Control(
-        reagents={
-            reagent: msgspec.convert(clean(to_json(terms)), ControlTerms) for reagent, terms in control_terms.items()
-        },
-        activation_percent=case.activation_percent,
-        activation_median=case.activation_median,
-        failures=[*failures, *(text for texts in reagent_failures.values() for text in texts)],
-        reagent_failures={reagent: list(texts) for reagent, texts in reagent_failures.items()},
-        scatter_tops=scatter_tops(gated),
-        gates=gate_records(control_gates(gated)),
     )
 
 
@@ -233,7 +212,7 @@ def _rules(decision: Decision) -> list[Rule]:
 
 
 def _rule(reagent: str | None, outcome: Outcome, met: bool | None) -> Rule:
-    """Return one rule of the trace; ``either`` tells which set of alternatives a condition belongs to."""
+    """Return one rule of the trace; ``either`` gives which set of alternatives a condition belongs to."""
     rule = outcome.rule
     groups = [None] * len(rule.needs) + [number for number, group in enumerate(rule.either) for _ in group]
     conditions = [
@@ -314,7 +293,7 @@ def _messages(gated: GatedSample, case: Case) -> list[Message]:
 
 
 def _tube_messages(signal: TubeSignal) -> Iterator[Message]:
-    """Yield what is to be said of the time and the matrix of one tube."""
+    """Yield the remarks on the time and the matrix of one tube."""
     tube = signal.events.tube.fcs
     acquisition, flow = signal.acquisition, signal.acquisition.time_qc.flow
     if acquisition.problem:

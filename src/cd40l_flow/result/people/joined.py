@@ -1,4 +1,4 @@
-"""The samples of one person in the order of their dates, which of each assay is read, and the reading together."""
+"""The samples of one person in the order of their dates, which of each assay is used, and their joint reading."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class Visit:
 class Person:
     """Everything of one person.
 
-    ``visits`` stand in the order of collection, those without a date before the others; ``read`` names for each assay
-    the sample that the reading together rests on, the last of those; ``unordered`` are assays of whose samples nobody
-    can tell which was the last. ``serum`` is for each immunoglobulin the last value that the sheet states, with its
-    sample. ``limits`` are the laboratory's of these. ``silent`` says why nothing is read together, ``control`` or
+    ``visits`` are in the order of collection, those without a date before the others; ``read`` names for each assay
+    the sample that the joint reading rests on, the last of those; ``unordered`` are assays whose last sample
+    cannot be determined. ``serum`` is for each immunoglobulin the last value that the sheet states, with its
+    sample. ``limits`` are the laboratory's of these. ``silent`` states why there is no joint reading, ``control`` or
     ``contradicted``: rows that may be those of two people.
     """
 
@@ -65,13 +65,13 @@ class Person:
 
     @property
     def sex(self) -> str:
-        """The sex that the rows agree on; ``unknown`` where they say nothing, or differ."""
-        said = {visit.result.sex for visit in self.visits} - {"unknown"}
-        return said.pop() if len(said) == 1 else "unknown"
+        """The sex that the rows agree on; ``unknown`` where they state nothing, or differ."""
+        sexes = {visit.result.sex for visit in self.visits} - {"unknown"}
+        return sexes.pop() if len(sexes) == 1 else "unknown"
 
     @property
     def transplanted(self) -> bool:
-        """Whether any row says that there was a transplant."""
+        """Whether any row states a transplant."""
         return any(visit.result.metadata.transplant == "yes" for visit in self.visits)
 
 
@@ -112,9 +112,11 @@ def _person(name: str, found: Sequence[Visit]) -> Person:
         for key in SERUM
         if (value := getattr(visit.result.metadata, key)) is not None
     }
-    # The sheet's last word; two different ones are a contradiction, and neither is read.
-    said = list(dict.fromkeys(visit.result.metadata.genotype for visit in visits if visit.result.metadata.genotype))
-    genotype = said[0] if len(said) == 1 else ""
+    # The last value of the sheet; two different ones are a contradiction, and neither is read.
+    genotypes = list(
+        dict.fromkeys(visit.result.metadata.genotype for visit in visits if visit.result.metadata.genotype)
+    )
+    genotype = genotypes[0] if len(genotypes) == 1 else ""
     limits = msgspec.convert(visits[-1].result.configuration.limits.get("serum_ig", {}), SerumIgLimits)
     person = Person(
         name, visits, read, tuple(unordered), serum, limits, genotype, differing, JointReading((), (), (), ())
@@ -127,7 +129,7 @@ def _person(name: str, found: Sequence[Visit]) -> Person:
 
 
 def _joint(person: Person) -> JointReading:
-    """Return what the calls of the samples that are read say together."""
+    """Return what the calls of the samples that are read mean together."""
     calls = {assay: visit.call for assay, visit in person.read.items()}
     latest = person.read.get("memory_b") or person.visits[-1]
     case = Together(

@@ -26,7 +26,7 @@ def person_row(person: Person) -> dict[str, str]:
     """Return the row of one person: the last sample of each assay with the call that holds, missing empty.
 
     ``samples`` are all of them in order, ``joint`` the rows of the table of section "joint reading" that fit,
-    ``genes`` what to sequence, the most telling first.
+    ``genes`` what to sequence, the most informative first.
     """
     row = dict.fromkeys(COLUMNS, "")
     row |= {"subject": person.name, "sex": person.sex, "age_band": person.visits[-1].result.age_band or ""}

@@ -10,7 +10,7 @@ from cd40l_flow.result.reviews.files import FIRST_VERSION, Review
 class Chain:
     """The reviews of one sample, each behind those it names.
 
-    ``order`` has them earliest first; of two that do not know of each other the one signed first, for the eye only.
+    ``order`` has them earliest first; of two that do not name each other the one signed first, for display only.
     ``waiting`` are those that name a review which is neither there nor known to be ``lost``.
     """
 
@@ -39,8 +39,8 @@ class Chain:
     def _is_placed(self, name: str, there: set[str]) -> bool:
         return name not in there or name in self._ancestors
 
-    def knows(self, later: Review, earlier: Review) -> bool:
-        """Return whether a review was signed in sight of another."""
+    def follows(self, later: Review, earlier: Review) -> bool:
+        """Return whether a review was signed by somebody who had seen another."""
         return earlier.digest in self._ancestors[later.digest]
 
     def behind(self, heads: Iterable[str]) -> frozenset[str]:
@@ -48,8 +48,8 @@ class Chain:
         return frozenset(heads).union(*(self._ancestors.get(head, frozenset()) for head in heads))
 
     def last(self, reviews: Sequence[Review]) -> list[Review]:
-        """Return those of some reviews that no other of them knows of: one, or several side by side."""
-        return [one for one in reviews if not any(self.knows(other, one) for other in reviews)]
+        """Return those of some reviews that no other of them follows: one, or several signed independently."""
+        return [one for one in reviews if not any(self.follows(other, one) for other in reviews)]
 
 
 def _named_before(by_time: Sequence[Review]) -> Mapping[str, tuple[str, ...]]:

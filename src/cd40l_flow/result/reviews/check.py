@@ -1,4 +1,4 @@
-"""Every problem of the reviews folder, as the check tells it before anything is run."""
+"""Every problem of the reviews folder, as the check reports it before anything is run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def folder_problems(folder: str | None, samples: Mapping[str, Any], now: float) 
     """Return every problem of the reviews folder at once.
 
     ``samples`` are the samples of the sheet by name, ``now`` the clock in seconds since 1970. What the ledger holds of
-    samples that the sheet does not name any more is left aside.
+    samples that the sheet does not name any more is ignored.
     """
     files, problems = review_files(folder)
     reviews, ledger, place = read_reviews(files), read_ledger(ledger_of(folder)), Path(folder or "")
@@ -32,7 +32,7 @@ def folder_problems(folder: str | None, samples: Mapping[str, Any], now: float) 
             message = f"is a review of '{review.sample}', which is no sample of the sheet."
             problems.append(review_problem(file, message, "Move it to the reviews of its own cohort.", "sample"))
         elif blocked(sample.role, sample.sex, review.call):
-            message = f"signs {review.call}, whose words depend on the sex, which the sheet does not tell."
+            message = f"signs {review.call}, whose words depend on the sex, which the sheet does not state."
             remedy = "Fill in the sex, run the workflow again and sign the new report."
             problems.append(review_problem(file, message, remedy, "decision", review.sample))
     return problems

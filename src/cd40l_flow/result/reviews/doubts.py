@@ -1,4 +1,4 @@
-"""Why a signed review does not stand any more: a code, for which the texts have the words, and what fills them."""
+"""Why a signed review is no longer valid: a code, for which the texts have the words, and what fills them."""
 
 from __future__ import annotations
 

@@ -10,17 +10,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cd40l_flow.base.errors import Problem
 from cd40l_flow.base.plain_json import JsonFault, parse_strictly, read_bounded
 from cd40l_flow.cohort.reviewers import People, person_key
 
-if TYPE_CHECKING:
-    from cd40l_flow.result.reviews.ledger import Line
-
 SCHEMA = "review.schema.json"
-# Lies beside the reviews.
+# In the folder of the reviews.
 LEDGER = "ledger.jsonl"
 # Made before reviews named one another; they are taken as a chain of their own, by time.
 FIRST_VERSION = "1.0"
@@ -32,12 +29,12 @@ _SAVE_AGAIN = "Sign again in the report and save the file as it comes; files are
 
 @dataclass(frozen=True)
 class Review:
-    """One signature. ``call`` is the call it stands for, None for a repeat; ``file`` is the name of its file.
+    """One signature. ``call`` is the call that it signs, None for a repeat; ``file`` is the name of its file.
 
     ``digest`` is the SHA-256 of the file. ``previous`` are the digests of the reviews that came last in the report that
-    was signed (two where they lay side by side), ``missing`` those it told to be changed or gone, ``controls`` the last
-    reviews of each control; ``parts`` has a digest for each part of the result that was signed. All four are empty in a
-    file of version 1.0.
+    was signed (two where they were signed independently), ``missing`` those it reported as changed or gone,
+    ``controls`` the last reviews of each control; ``parts`` has a digest for each part of the result that was signed.
+    All four are empty in a file of version 1.0.
     """
 
     file: str
@@ -70,6 +67,18 @@ class Review:
 
 
 @dataclass(frozen=True)
+class Line:
+    """A review as it was taken up: its file, and the SHA-256 of its bytes."""
+
+    sample: str
+    file: str
+    review: str
+    reviewer: str
+    signed_at: str
+    decision: str
+
+
+@dataclass(frozen=True)
 class Reviews:
     """What the review files of a cohort hold: the good ones by time, and every problem of the others.
 
@@ -96,7 +105,7 @@ class Reviews:
         return Reviews(people=self.people)
 
     def by_sample(self) -> dict[str, Reviews]:
-        """Return those of each sample that there is anything of."""
+        """Return those of each sample that has any."""
         names = [review.sample for review in self.reviews] + [line.sample for line, _ in self.lost]
         names += [problem.sample for problem in self.problems if problem.sample is not None]
         groups: dict[str, tuple[list[Any], list[Any], list[Any]]] = {name: ([], [], []) for name in names}
@@ -135,7 +144,7 @@ def review_files(folder: str | None) -> tuple[list[Path], list[Problem]]:
 
 
 def read_reviews(files: Iterable[Path]) -> Reviews:
-    """Read review files, by time, then file name; one that breaks the schema is told with its faults, and not used."""
+    """Read review files, by time, then file name; one that breaks the schema is reported with its faults."""
     found: dict[bytes, Review] = {}
     problems: list[Problem] = []
     for path in sorted(files):
@@ -158,7 +167,7 @@ def read_reviews(files: Iterable[Path]) -> Reviews:
 
 
 def files_by_sample(folder: str | None) -> dict[str, list[Path]]:
-    """Return the review files, good or not, by the sample they name; under "" those that do not tell one."""
+    """Return the review files, good or not, by the sample they name; under "" those that do not name one."""
     found: dict[str, list[Path]] = {}
     for path in review_files(folder)[0]:
         content, faults = _read_bytes(path)

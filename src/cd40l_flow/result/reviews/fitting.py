@@ -11,7 +11,7 @@ from cd40l_flow.result.reviews.files import FIRST_VERSION, Review, blocked
 from cd40l_flow.result.reviews.signable import GatePlace, Signable
 
 NEED_SECOND_SIGNATURE = GRAVE
-# Calls that nobody signs who has not judged every gate.
+# Calls that are signed only when every gate was judged.
 NEED_GATES = GRAVE
 _DO_NOT_EDIT = "Sign again in the report; do not edit the file."
 
@@ -24,7 +24,7 @@ def fault_of(result: Signable, review: Review, people: People) -> tuple[str, str
     if review.call is not None and review.call not in calls_of(result.assay):
         return "reviewed_call", f"signs {review.call}, which is no call of this assay.", _DO_NOT_EDIT
     if blocked(result.role, result.sex, review.call):
-        message = f"signs {review.call}, whose words depend on the sex, which the sheet does not tell."
+        message = f"signs {review.call}, whose words depend on the sex, which the sheet does not state."
         return "decision", message, "Fill in the sex, run the workflow again and sign the new report."
     if people.listed and people.find(review.reviewer) is None:
         message = f"is signed by '{review.reviewer}', who is not among the reviewers of the configuration."

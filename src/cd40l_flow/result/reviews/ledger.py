@@ -20,24 +20,20 @@ from typing import Any
 from cd40l_flow.base.disk import WriteError
 from cd40l_flow.base.errors import Problem
 from cd40l_flow.base.plain_json import JsonFault, parse_strictly
-from cd40l_flow.result.reviews.files import LEDGER, Review, fingerprints, read_reviews, review_files, review_problem
+from cd40l_flow.result.reviews.files import (
+    LEDGER,
+    Line,
+    Review,
+    fingerprints,
+    read_reviews,
+    review_files,
+    review_problem,
+)
 
 # Clocks of two computers differ a little: so far ahead, in seconds, is no fault.
 CLOCKS_DIFFER = 600
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 _KEYS = ("before", "decision", "file", "review", "reviewer", "sample", "signed_at")
-
-
-@dataclass(frozen=True)
-class Line:
-    """A review as it was taken up: its file, and the SHA-256 of its bytes."""
-
-    sample: str
-    file: str
-    review: str
-    reviewer: str
-    signed_at: str
-    decision: str
 
 
 @dataclass(frozen=True)
@@ -112,7 +108,7 @@ def take_up(folder: str | None, samples: Collection[str], now: float) -> list[Pr
 
 
 def _lock(descriptor: int) -> None:
-    """Wait for whoever writes the ledger now; on a file system without locks the one write has to do."""
+    """Wait for whoever writes the ledger now; on a file system without locks the single write must suffice."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     except OSError as error:
@@ -127,7 +123,7 @@ def is_ahead(review: Review, now: float) -> bool:
 
 
 def ahead_problem(file: str, review: Review) -> Problem:
-    """Return what is said of a review that is dated ahead of the clock."""
+    """Return the problem of a review that is dated ahead of the clock."""
     message = f"is dated {review.signed_at}, which lies ahead of this computer's clock; it is not counted."
     remedy = "Set the clock of the computer where it was signed, or of this one, and sign again."
     return review_problem(file, message, remedy, "signed_at", review.sample)
@@ -143,14 +139,14 @@ def altered(lines: Iterable[Line], present: Collection[str], files: Collection[s
 
 
 def altered_problem(folder: str, line: Line, how: str) -> Problem:
-    """Return what is said of a review that was changed or taken away after it was taken up."""
+    """Return the problem of a review that was changed or taken away after it was taken up."""
     signed = f"signed by {line.reviewer}, {line.signed_at} ({line.decision})"
     message = (
         f"was changed after it was taken up: the review {signed} is not what it was, and is not counted."
         if how == "changed"
         else f"is not there any more: it was taken up as the review {signed}."
     )
-    remedy = "Put the file back as it was; if that cannot be done, sign again in the new report, which tells of this."
+    remedy = "Put the file back as it was; if that cannot be done, sign again in the new report, which states this."
     return review_problem(str(Path(folder) / line.file), message, remedy, "", line.sample)
 
 

@@ -1,4 +1,4 @@
-"""What of a result a review is about: who it is, its call, the gates to be judged, and a digest for each part."""
+"""What a review needs of a result: its sample, its call, the gates to be judged, and a digest for each part."""
 
 from __future__ import annotations
 

@@ -1,18 +1,18 @@
-"""What the reviews of a result amount to: who stands for what, and whether that is enough.
+"""The state of a result by its reviews: whose review counts, and whether that is enough.
 
 The rules, for the reviews whose digest is that of the present result:
 
 1. Each review names the one before it, and they are taken in that order, whatever the clocks said. Of one person the
-   last review stands; earlier ones are kept and shown.
-2. The last review of all says what is decided: accept, override or repeat. Two that were signed side by side, neither
-   in sight of the other, both count: where they differ nothing is decided until somebody signs in sight of both.
+   last review counts; earlier ones are kept and shown.
+2. The last review of all decides: accept, override or repeat. Two that were signed independently, neither reviewer
+   having seen the other, both count: where they differ nothing is decided until somebody who has seen both signs.
 3. A second signature is needed where ABSENT or FUNCTIONAL_DEFECT is accepted, where a call is overridden, and where the
-   standing review of another person says something else. It is given by another person who decides the same: same
+   valid review of another person decides otherwise. It is given by another person who decides the same: same
    decision, same call. Another person is another entry among the reviewers of the configuration, who may sign second.
    Until then the sample is pending and has no reviewed call.
 4. A repeat needs one signature only: no call can rest on a result that the last reviewer wants repeated.
 5. Reviews of an earlier result decide nothing; where there are no others, the sample is stale.
-6. It is stale as well where a review of it was changed or taken away, until somebody signs who was told so, and where
+6. It is stale as well where a review of it was changed or taken away, until somebody signs after reading so, and where
    the reviews of a control reject what it was judged against.
 """
 
@@ -23,10 +23,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cd40l_flow.assay.effects import HEALTHY
 from cd40l_flow.base.errors import Problem
 from cd40l_flow.cohort.reviewers import People
 from cd40l_flow.result.reviews.chain import Chain
-from cd40l_flow.result.reviews.controls import control_doubts
 from cd40l_flow.result.reviews.doubts import Doubt
 from cd40l_flow.result.reviews.files import Review, Reviews, review_problem
 from cd40l_flow.result.reviews.fitting import NEED_SECOND_SIGNATURE, fault_of
@@ -42,8 +42,8 @@ class ReviewState:
     ``reviewed_call`` is empty until it is signed as often as it must be. ``history`` has every review with its
     standing: ``stands``, ``replaced`` (by a later one of the same person), ``suspended`` (by a doubt), ``stale``,
     ``waiting`` (for the review it follows) or ``refused``. ``signatures`` are the reviews that carry the state;
-    ``second`` tells why another one is needed: ``grave``, ``override``, ``disagreement``, ``fork``, ``unlisted``,
-    ``may_not`` or nothing. ``doubts`` say why signed reviews do not stand; ``missing`` are the digests of reviews that
+    ``second`` is why another one is needed: ``abnormal``, ``override``, ``disagreement``, ``fork``, ``unlisted``,
+    ``may_not`` or nothing. ``doubts`` are why signed reviews are not valid; ``missing`` are the digests of reviews that
     were changed or taken away.
     """
 
@@ -59,7 +59,7 @@ class ReviewState:
 
     @property
     def heads(self) -> tuple[str, ...]:
-        """Return the digests that the next review must name: those that nobody has signed in sight of yet."""
+        """Return the digests that the next review must name: those that no later review follows yet."""
         reviews = [review for review, standing in self.history if standing != "waiting"]
         return tuple(sorted(review.digest for review in self.chain.last(reviews)))
 
@@ -84,7 +84,7 @@ def states_of(results: Mapping[str, Signable], reviews: Reviews) -> dict[str, Re
 
 
 def review_state(result: Signable, reviews: Reviews, controls: Mapping[str, ReviewState] | None = None) -> ReviewState:
-    """Return what the reviews say of a result; reviews of other samples are left aside.
+    """Return the state of the reviews of a result; reviews of other samples are ignored.
 
     ``controls`` are what the reviews of its controls amount to, by their sample.
     """
@@ -112,7 +112,7 @@ def review_state(result: Signable, reviews: Reviews, controls: Mapping[str, Revi
     doubts = _lost_doubts(mine, current)
     latest = chain.last(current)
     if current and result.role == "test":
-        doubts += control_doubts(controls or {}, latest)
+        doubts += _control_doubts(controls or {}, latest)
     if not current and "stale" in standing.values():
         doubts.append(Doubt("result_changed"))
     if doubts and state != "repeat":
@@ -130,17 +130,47 @@ _WAITING = (
 
 
 def _replaces(chain: Chain, later: Review, review: Review) -> bool:
-    return later.person == review.person and chain.knows(later, review)
+    return later.person == review.person and chain.follows(later, review)
 
 
 def _lost_doubts(mine: Reviews, current: list[Review]) -> list[Doubt]:
-    """Return one doubt for each review changed or taken away that no later one was signed in knowledge of."""
-    told = {digest for review in current for digest in review.missing}
+    """Return one doubt for each review changed or taken away that no later review acknowledges."""
+    acknowledged = {digest for review in current for digest in review.missing}
     return [
         Doubt(f"review_{how}", {"who": line.reviewer, "when": line.signed_at, "file": line.file})
         for line, how in mine.lost
-        if line.review not in told
+        if line.review not in acknowledged
     ]
+
+
+def _control_doubts(controls: Mapping[str, ReviewState], latest: list[Review]) -> list[Doubt]:
+    """Return why reviews of a patient are not valid given those of its controls.
+
+    ``controls`` are what the reviews of each control amount to, ``latest`` the patient's last reviews. A control that
+    is to be repeated, is out of date, or has a decision other than accepted invalidates all of them; one that
+    was overridden to the call of a healthy person, those signed by somebody who had not seen it.
+    """
+    found = (_control_doubt(name, state, latest) for name, state in sorted(controls.items()))
+    return [doubt for doubt in found if doubt is not None]
+
+
+def _control_doubt(name: str, control: ReviewState, latest: list[Review]) -> Doubt | None:
+    by = [review for review in control.signatures if review.decision != "accept"]
+    who, when = (by[-1].reviewer, by[-1].signed_at) if by else ("", "")
+    values = {"control": name, "who": who, "when": when, "call": control.reviewed_call}
+    if control.state == "repeat":
+        return Doubt("control_repeat", values)
+    if control.state == "stale":
+        return Doubt("control_stale", values)
+    if control.state == "pending" and by:
+        return Doubt("control_disputed", values | {"call": by[-1].call or ""})
+    if control.state != "overridden":
+        return None
+    if control.reviewed_call not in HEALTHY:
+        return Doubt("control_overridden", values)
+    signed = {review.digest for review in control.signatures}
+    seen = all(signed <= control.chain.behind(review.controls.get(name, ())) for review in latest)
+    return None if seen else Doubt("control_unseen", values)
 
 
 def _decided(chain: Chain, current: list[Review], people: People) -> tuple[str, str, tuple[Review, ...], str]:
@@ -177,7 +207,7 @@ def _lacks_second(chain: Chain, alike: list[Review], people: People) -> str:
         return "unlisted"
     for first, second in pairs:
         person = people.find(second.reviewer)
-        if person is not None and person.may_sign_second and not chain.knows(first, second):
+        if person is not None and person.may_sign_second and not chain.follows(first, second):
             return ""
     return "may_not"
 
@@ -187,7 +217,7 @@ def needs_second(decision: str, call: str, disagreement: bool) -> str:
     if decision == "override":
         return "override"
     if decision == "accept" and call in NEED_SECOND_SIGNATURE:
-        return "grave"
+        return "abnormal"
     return "disagreement" if disagreement else ""
 
 

@@ -14,7 +14,7 @@ from cd40l_flow.result.reviews.ledger import altered, altered_problem, read_ledg
 def taken_reviews(files: Iterable[str | Path], ledger: str | Path | None, people: People) -> Reviews:
     """Read review files against the ledger that lies beside them.
 
-    One that is not in it is told and does not count: it was dated ahead of the clock, or came after the run was
+    One that is not in it is reported and does not count: it was dated ahead of the clock, or came after the run was
     planned. Without a ledger nothing is known of what was there before, and every good file counts.
     """
     paths = sorted(map(Path, files))
@@ -33,7 +33,7 @@ def taken_reviews(files: Iterable[str | Path], ledger: str | Path | None, people
                 f"is dated {review.signed_at} and was not taken up by this run: its date lies ahead of the clock, "
                 "or it was saved after the run began. It is not counted."
             )
-            remedy = "Run the workflow again; where it says the same, set the clock and sign again."
+            remedy = "Run the workflow again; if this message stays, set the clock and sign again."
             problems.append(review_problem(review.file, message, remedy, "signed_at", review.sample))
     counted = tuple(review for review in read.reviews if review.digest in known)
     return replace(read, reviews=counted, problems=tuple(problems), lost=tuple(lost))

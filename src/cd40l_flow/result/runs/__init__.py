@@ -1,1 +1,1 @@
-"""What a run of the workflow has come to: calls by kind, what failed, and the record of the run."""
+"""The outcome of a run of the workflow: calls by kind, what failed, and the record of the run."""

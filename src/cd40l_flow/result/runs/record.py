@@ -58,8 +58,8 @@ def made_run(
 ) -> tuple[Run, Tally]:
     """Return the record of a run and its counts.
 
-    ``results`` are those of all samples of the sheet, one that stands for a missing one too, and are taken one at a
-    time; ``outputs`` are files below ``folder``, of which those that are there are told.
+    ``results`` are those of all samples of the sheet, with substitutes for missing ones, and are taken one at
+    a time; ``outputs`` are files below ``folder``, of which those that exist are listed.
     """
     calls, inputs = [], []
     for result in results:

@@ -1,1 +1,1 @@
-"""The result of a sample as types: what stands in ``result.json``, with units; the JSON Schema is made from it."""
+"""The result of a sample as types: the content of ``result.json``, with units; the JSON Schema is made from it."""

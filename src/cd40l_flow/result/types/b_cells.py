@@ -1,4 +1,4 @@
-"""What a result holds of B cells: the subsets of the memory tube beside the age's limits, and CD40."""
+"""What a result holds of B cells: the subsets of the memory tube with the age's limits, and CD40."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from cd40l_flow.base.records import Count, Fraction, Percent, Record, doc
 class Share(Record, frozen=True):
     """A subset in percent of its parent, 0 to 100."""
 
-    percent: Annotated[Percent | None, doc("Percent; by the mixture where CD27 tells the subset.")]
+    percent: Annotated[Percent | None, doc("Percent; by the mixture where CD27 defines the subset.")]
     low: Annotated[Percent | None, doc("Lower 95 % limit.")]
     high: Annotated[Percent | None, doc("Upper 95 % limit.")]
     events: Annotated[Count, doc("Cells beyond the thresholds.")]
@@ -40,7 +40,7 @@ class Memory(Record, frozen=True):
     igd_median: Annotated[float | None, doc("Median of IgD on CD27- B cells, linear.")]
     igm_median: Annotated[float | None, doc("Median of IgM on CD27- B cells, linear.")]
     cd3_percent: Annotated[Percent | None, doc("CD3+ among CD19+ cells; null without CD3.")]
-    unresolved: Annotated[str, doc("Why the subsets cannot be told, or empty.")]
+    unresolved: Annotated[str, doc("Why the subsets cannot be determined, or empty.")]
     notes: Annotated[list[str], doc("Remarks for the reader.")]
     cd27_shape: Annotated[list[float], doc("What a control gives of the shape of its CD27+ cells; or empty.")]
     age_band: Annotated[str | None, doc("Age in a band fine enough for a child's course, never exact.")]
@@ -53,21 +53,22 @@ class Memory(Record, frozen=True):
 
 
 def deciding(memory: Memory) -> str:
-    """Return the name of the share of switched cells that was held against the limits of the age: that without IgM-only
-    cells, or that of two markers where IgM does not tell.
+    """Return the name of the switched share that was compared with the limits of the age.
+
+    It is that without IgM-only cells, or that of two markers where IgM is not informative.
     """
     known = memory.switched is not None and memory.switched.low is not None and memory.switched.high is not None
     return "switched" if known else "switched_two_marker"
 
 
 def deciding_share(memory: Memory) -> Share:
-    """Return the share of switched cells that was held against the limits of the age."""
+    """Return the share of switched cells that was compared with the limits of the age."""
     share: Share = getattr(memory, deciding(memory))
     return share
 
 
 class Cd40Cells(Record, frozen=True):
-    """CD40 on one kind of cells, less the isotype's, beside the controls'."""
+    """CD40 on one kind of cells, less the isotype's, compared with the controls'."""
 
     population: Annotated[str, doc("B cells or monocytes.")]
     events: Annotated[Count, doc("Cells.")]

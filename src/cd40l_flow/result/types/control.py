@@ -42,13 +42,13 @@ class Titration(Record, frozen=True):
 
 
 class ShapePrior(Record, frozen=True):
-    """What the control tells of a sample's positive cells."""
+    """What the control shows about a sample's positive cells."""
 
-    centre: Annotated[Shape, doc("The shape that is likeliest.")]
+    centre: Annotated[Shape, doc("The likeliest shape.")]
     covariance: Annotated[
         list[list[float]], doc("Of log spread, skew and electron, differences between people included, (3, 3).")
     ]
-    level_known: Annotated[bool, doc("Whether the level means anything.")]
+    level_known: Annotated[bool, doc("Whether the level is informative.")]
     bend_covariance: Annotated[
         list[list[float]] | None,
         doc("Of the bends, differences between people included, (8, 8); null where the law is straight."),
@@ -56,7 +56,7 @@ class ShapePrior(Record, frozen=True):
 
 
 class ControlTerms(Record, frozen=True):
-    """What one control says of one reagent: the terms of ratios, and shapes to borrow."""
+    """One control's record of one reagent: the terms of ratios, and shapes to borrow."""
 
     percent_positive: Annotated[float | None, doc("As in `reagents`.")]
     positive_fraction: Annotated[
@@ -80,7 +80,9 @@ class ControlTerms(Record, frozen=True):
     titration: Annotated[
         Titration | None, doc("What the run recovers of known mixtures of its own cells; null without a fit.")
     ]
-    prior: Annotated[ShapePrior | None, doc("What the control tells of a sample's positive cells; null without a fit.")]
+    prior: Annotated[
+        ShapePrior | None, doc("What the control shows about a sample's positive cells; null without a fit.")
+    ]
     count: Annotated[Annotated[int, Meta(ge=1)], doc("How many controls these terms come from.")]
     floor: Annotated[
         float | None, doc("Lowest value that the instrument writes of the target, linear; null where it writes any.")

@@ -9,9 +9,9 @@ from cd40l_flow.result.types.fields import Call, Hypothesis, Reagent, Reason
 
 
 class Subcall(Record, frozen=True):
-    """What one reagent alone says."""
+    """The sub-call of one reagent."""
 
-    call: Annotated[Call, doc("What the reagent alone is called.")]
+    call: Annotated[Call, doc("The call of the reagent alone.")]
     reasons: Annotated[list[Reason], doc("Why, in the order of importance.")]
 
 
@@ -89,7 +89,7 @@ class Coded(Record, frozen=True):
             str,
             one_of("present", "present but reduced", "present on one of two populations", "absent", "indeterminate"),
         ],
-        doc("As the term knows it, with what one word alone would hide."),
+        doc("As the term defines it, with what one word alone would hide."),
     ]
     words: Annotated[str, doc("What our sub-call adds.")]
     reference: Annotated[str, doc("The value that a healthy person has.")]

@@ -1,4 +1,4 @@
-"""Gates: boundaries, what they were looked for in, and the scales they are drawn on."""
+"""Gates: boundaries, the data they were searched in, and the scales they are drawn on."""
 
 from typing import Annotated
 
@@ -22,16 +22,16 @@ class Valley(Record, frozen=True):
 
 
 class Evidence(Record, frozen=True):
-    """What a boundary was looked for in; positions on the display scale, ratio for singlets, channels for scatter."""
+    """The data a boundary was searched in; positions on the display scale, ratio for singlets, channels for scatter."""
 
-    events: Annotated[Count, doc("Events looked at.")]
+    events: Annotated[Count, doc("Events used.")]
     side: Annotated[
         Annotated[str, one_of("above", "below", "inside")], doc("On which side of the boundary the population lies.")
     ]
-    allowed: Annotated[tuple[float, float], doc("Between which positions it was looked for.")]
+    allowed: Annotated[tuple[float, float], doc("Between which positions it was searched.")]
     modes: Annotated[list[float], doc("Peaks that counted.")]
     valleys: Annotated[list[Valley], doc("Candidate valleys, from left to right.")]
-    quantile: Annotated[float | None, doc("Quantile of what it was held against; null where nothing was.")]
+    quantile: Annotated[float | None, doc("Quantile of what it was compared with; null where nothing was.")]
     control: Annotated[float | None, doc("The control's boundary, where it has one.")]
 
 
@@ -50,7 +50,7 @@ class Gate(Record, frozen=True, omit_defaults=True):
     flag: Annotated[str, doc("Remark, or empty.")]
     automatic: Annotated[float | None, doc("Where the automatic gate was; null unless overridden.")]
     override: Annotated[GateOverride | None, doc("Who set the gate by hand; null when it is automatic.")]
-    evidence: Annotated[Evidence | None, doc("What the boundary was looked for in; null where nothing was.")]
+    evidence: Annotated[Evidence | None, doc("The data that the boundary was searched in; null where none were.")]
     detectors: Annotated[list[str] | None, doc("The two detectors of a polygon or band, x first.")] = None
     vertices: Annotated[list[tuple[float, float]] | None, doc("Corners of a polygon, linear channel units.")] = None
 

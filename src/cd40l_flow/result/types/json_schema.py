@@ -32,7 +32,7 @@ def json_schema(name: str) -> dict[str, Any]:
 
 
 def _plainer(schema: Any) -> Any:
-    """Return a schema as people write it, whose faults can be said in words.
+    """Return a schema as people write it, whose faults can be described in words.
 
     A value that may be null has a list of types in place of alternatives, one of several words has no pattern, and the
     classes have no titles.
@@ -71,7 +71,7 @@ def schema_text(name: str) -> str:
     schema = json_schema(name)
     whole = name == "reference"
     if whole:
-        # A message says of a list what each of its values should be, tells a fault once, and, with sorted keys, an
+        # A message says of a list what each of its values should be, reports a fault once, and, with sorted keys, an
         # unknown key before a missing one: it may be that one, misspelt.
         schema = _whole(schema, schema.pop("$defs"))
     return json.dumps(schema, indent=2, ensure_ascii=False, sort_keys=whole) + "\n"

@@ -120,11 +120,11 @@ class Result(Record, frozen=True):
     call: Annotated[Call, doc("The automatic call; a review never changes it.")]
     reasons: Annotated[list[Reason], doc("Why the call is not plainer, or why there is none.")]
     qc: Annotated[Annotated[str, one_of("pass", "warn", "fail")], doc("Summary of the checks.")]
-    subcalls: Annotated[dict[Reagent, Subcall], doc("Reagent to what it alone says.")]
+    subcalls: Annotated[dict[Reagent, Subcall], doc("Reagent to its sub-call.")]
     statement: Annotated[list[str], doc("The call in words, sentence by sentence.")]
     guards: Annotated[list[Guard], doc("Every check with value and limit.")]
     rules: Annotated[list[Rule], doc("Every rule tried, in order.")]
-    pattern: Annotated[Call, doc("What the measures alone would say, before any check took it away.")]
+    pattern: Annotated[Call, doc("What the measures alone would give, before any check took it away.")]
     lent: Annotated[Control | None, doc("What a control gives to the samples of its run; null for a test sample.")]
     activated_events: Annotated[
         Count | None, doc("Live single CD3+CD8-CD69+ cells of the stimulated CD154 tube, else the CD40-Ig tube.")

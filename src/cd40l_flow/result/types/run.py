@@ -11,7 +11,7 @@ RUN_SCHEMA_VERSION = "1.0"
 
 
 class Versions(Record, frozen=True):
-    """The software that was at work."""
+    """The software in use."""
 
     cd40l_flow: Annotated[str, doc("Version of the package.")]
     engine: Annotated[str, doc("Version of the analysis, as in result.json.")]
@@ -67,7 +67,7 @@ class Run(Record, frozen=True):
     calls: Annotated[dict[Call, Count], doc("Number of samples with each automatic call.")]
     failed: Annotated[list[str], doc("Samples of which a step failed.")]
     unbegun: Annotated[list[str], doc("Samples whose analysis was not begun.")]
-    versions: Annotated[Versions, doc("The software that was at work.")]
+    versions: Annotated[Versions, doc("The software in use.")]
     configuration: Annotated[
         dict[str, Digest],
         doc(

@@ -84,7 +84,7 @@ class Replicate(Record, frozen=True):
     cd69_median: Annotated[float | None, doc("CD69 median of the population, compensated linear.")]
     target_median: Annotated[float | None, doc("Median of the target of the population, compensated linear.")]
     percent_above: Annotated[
-        Percent | None, doc("Percent of the population above the reagent's threshold, the background not taken off.")
+        Percent | None, doc("Percent of the population above the reagent's threshold, the background not subtracted.")
     ]
 
 
@@ -109,5 +109,5 @@ class ReplicateGroup(Record, frozen=True):
     ]
     replicates: Annotated[Annotated[list[Replicate], Meta(min_length=2)], doc("Each tube by itself.")]
     differences: Annotated[
-        list[ReplicateDifference], doc("Of each measure the pair that differs most beside its limit.")
+        list[ReplicateDifference], doc("Of each measure the pair that differs most relative to its limit.")
     ]

@@ -1,8 +1,8 @@
 """Tubes of the B-cell assays (class-switched memory, CD40) with known truth, on the instrument of the simulation.
 
-``laws`` says what B cells healthy donors of an age have, ``samples`` what is asked for, ``panels`` which dye sits on
-which marker; ``physics`` holds what cells carry, ``cells`` draws them, ``tube`` acquires one tube, ``dialects`` says
-how instruments write it down, ``truth`` what is in it, ``write`` puts samples on disk. ``scenarios`` has the patients
+``laws`` defines the B cells of healthy donors by age, ``samples`` what is asked for, ``panels`` which dye sits on
+which marker; ``physics`` holds what cells carry, ``cells`` draws them, ``tube`` acquires one tube, ``dialects``
+how instruments write it, ``truth`` what is in it, ``write`` puts samples on disk. ``scenarios`` has the patients
 and the disturbances by name, ``demo`` the run that goes with the demonstration cohort.
 """
 

@@ -233,7 +233,7 @@ def _cd40(
 def stuck(cells: BCells, physics: BPhysics, sample: BSample, events: int, rng: np.random.Generator) -> Bools:
     """Put B cells, or pieces of them, on T cells in place, and return which of the first ``events`` cells hold one.
 
-    They pass the lasers side by side, so that no pulse shape tells them from one cell.
+    They pass the lasers side by side, so that no pulse shape distinguishes them from one cell.
     """
     t_cells = np.flatnonzero((cells.kind[:events] >= CD4_T) & (cells.kind[:events] <= CD8_DIM_T))
     donors = np.flatnonzero(cells.kind[:events] == B)

@@ -9,7 +9,7 @@ from cd40l_flow.simulate.b_cells.samples import BSample
 from cd40l_flow.simulate.dialects import DIALECTS, Column, Dialect
 from cd40l_flow.simulate.parameters import SimulationParameters
 
-# Makers that name detectors by number, and the words beside the number.
+# Makers that name detectors by number, and the words after the number.
 _NUMBERED = {"navios": "FL{} INT", "calibur": "FL{}-H", "fc500": "FL{}-H"}
 TARGET_LABELS = {"CD40": "CD40", "CD40-isotype": "isotype"}
 

@@ -1,7 +1,7 @@
 """What B cells people have at an age: published intervals, joined by straight lines in the logarithm of age.
 
 The intervals of class-switched cells and of B cells among lymphocytes are those of ARUP's test 2008901, whose central
-values are medians and ranges of 95 %. What this module says is for drawing donors; nothing that decides uses it.
+values are medians and ranges of 95 %. This module is for drawing donors; no decision uses it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Subsets:
     def __post_init__(self) -> None:
         values = [getattr(self, field.name) for field in fields(self)]
         if min(values) < 0 or sum(values) > 1:
-            raise ValueError(f"The subsets are no fractions of one whole: {values}.")
+            raise ValueError(f"The subsets do not add up to 1: {values}.")
 
     @property
     def naive(self) -> float:

@@ -91,4 +91,4 @@ class BPhysics:
     piece_cd19: float = 0.4
     piece_ig: float = 0.05
     whole_b: float = 0.5  # of the T cells with B: a whole B cell; the others hold a piece
-    conjugate_scatter: float = 1.15  # of two cells side by side, which pulse height does not tell from one
+    conjugate_scatter: float = 1.15  # of two cells side by side, which pulse height does not distinguish from one

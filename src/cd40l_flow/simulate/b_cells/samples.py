@@ -1,4 +1,4 @@
-"""What is asked for of the B-cell assays: one record a blood sample, of what the sheet says and what is in the tube."""
+"""The simulated samples of the B-cell assays: one record a blood sample, with its sheet row and what is in the tube."""
 
 from __future__ import annotations
 

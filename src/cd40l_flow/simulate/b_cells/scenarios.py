@@ -1,7 +1,7 @@
 """Who gives blood for the B-cell assays, and what disturbs the measurement: each by name, drawn as often as wanted.
 
 ``PATIENTS`` are drawn at any age; a disturbance changes what was drawn. What is expected is a set of calls: a rare
-donor about a limit, or cells too few to tell, may rightly stay open.
+donor about a limit, or too few cells, may rightly stay open.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from cd40l_flow.simulate.cells import generator
 NORMAL, LOW, ABSENT, OPEN = "SWITCHED_NORMAL", "SWITCHED_LOW", "SWITCHED_ABSENT", "INDETERMINATE"
 PRESENT, CD40_LOW, CD40_ABSENT, DISCORDANT = "PRESENT", "CD40_LOW", "CD40_ABSENT", "DISCORDANT"
 MEMORY_CALLS, CD40_CALLS = (NORMAL, LOW, ABSENT), (PRESENT, CD40_LOW, CD40_ABSENT, DISCORDANT)
-YOUNGEST_CALLED = 0.75  # years: below it low cannot be told from healthy
+YOUNGEST_CALLED = 0.75  # years: below it low cannot be distinguished from healthy
 FEWEST_B = 200
 CD40_STAIN_SD = 0.12  # of the logarithm, from sample to sample
 Draw = Callable[[float, np.random.Generator], dict[str, Any]]
@@ -265,7 +265,7 @@ SCENARIOS: tuple[BScenario, ...] = (
 
 
 def day_control(sample: str = "C01M", run: str = "R1", assay: str = "memory_b", **changes: Any) -> BSample:
-    """Return a healthy adult whose tubes stand for the stain of the day."""
+    """Return a healthy adult whose tubes represent the stain of the day."""
     usual: dict[str, Any] = {
         "assay": assay,
         "run": run,

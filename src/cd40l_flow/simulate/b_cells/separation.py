@@ -1,4 +1,4 @@
-"""How bright CD27 must be for its memory cells to stand so far from the naive ones, found by simulating tubes."""
+"""How bright CD27 must be for its memory cells to be so far from the naive ones, found by simulating tubes."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def cd27_separation(tube: BTube, parameters: SimulationParameters) -> float | No
 
 
 def b_truth_row(sample: BSample, main: BTube | None, parameters: SimulationParameters) -> dict[str, str]:
-    """Return the row of one sample, told of the live single B cells in its main tube (``memory``, ``CD40``).
+    """Return the row of one sample, computed of the live single B cells in its main tube (``memory``, ``CD40``).
 
     ``_asked`` is the donor's true share, the plain column that of the cells written; percents are of B cells,
     ``b_percent_asked`` of lymphocytes. ``parameters`` are those of the whole simulation, without the panel.

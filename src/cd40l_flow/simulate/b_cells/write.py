@@ -1,4 +1,4 @@
-"""Samples of the B-cell assays on disk, alone or beside a cohort of the CD154 assay."""
+"""Samples of the B-cell assays on disk, alone or together with a cohort of the CD154 assay."""
 
 from __future__ import annotations
 
