@@ -21,7 +21,7 @@ from benchmarks.timing import machine
 from cd40l_flow.analyse import analyse, control_from_results
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.cohort.settings import Job
-from cd40l_flow.decision.assess import assess, beside_controls
+from cd40l_flow.decision.assess import assess, compare_with_controls
 from cd40l_flow.decision.calls import decide
 from cd40l_flow.decision.guards import apply_guards
 from cd40l_flow.decision.laboratory import with_laboratory
@@ -75,7 +75,7 @@ def cost_of(mechanism: str, job: Job, control: Result) -> Cost:
     return Cost(
         mechanism,
         call(),
-        milliseconds(lambda: beside_controls(case.reagents, beside.reagents, own)),
+        milliseconds(lambda: compare_with_controls(case.reagents, beside.reagents, own)),
         milliseconds(call),
         milliseconds(lambda: analyse(job, controls)),
     )
@@ -105,8 +105,8 @@ def page(found: list[Cost], seed: int) -> str:
 Written by `python -m benchmarks.decision_cost --seed {seed}`: one sample of each of {len(found)} mechanisms with the
 usual physics, median of {REPEATS} repeats each, processor time in milliseconds. {machine()}
 
-The odds and the call take **{np.median(both):.0f} ms** in the median ({verdict}; goal {LIMIT:.0f}) and {both.max():.0f} ms
-at most, of {np.median(whole):.0f} ms for the whole analysis from FCS files to the result.
+The odds and the call take **{np.median(both):.0f} ms** in the median ({verdict}; goal {LIMIT:.0f}),
+{both.max():.0f} ms at most; the whole analysis, from FCS files to the result, {np.median(whole):.0f} ms.
 
 | mechanism | call | odds | guards and call | whole analysis |
 |---|---|---:|---:|---:|
