@@ -20,7 +20,7 @@ STARTS = (
 # A worker by itself, to be tampered with before.
 SERVES = (
     "import os, socket, sys, cd40l_flow.runtime.worker as w;"
-    "listener = socket.socket(socket.AF_UNIX); listener.bind('');"
+    "listener = socket.socket(socket.AF_UNIX); listener.bind(''); listener.listen();"
     "print(listener.getsockname()[1:].decode(), flush=True); w.serve(listener.detach())"
 )
 # A client that tells what it got, None where the worker did not take it.
@@ -54,6 +54,16 @@ def listens(name: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def answers(name: str) -> bool:
+    """Return whether a worker has loaded everything and greets who connects."""
+    try:
+        with connected(name) as connection:
+            connection.settimeout(60)
+            return connection.recv(1) == b"h"
+    except OSError:
+        return False
 
 
 def processes(name: str) -> list[int]:
@@ -92,9 +102,3 @@ def run(name: str | None, *arguments: str, **options: object) -> tuple[int, str,
         **{"env": environment, "capture_output": True, "text": True, "timeout": 120, "check": False, **options},
     )
     return told.returncode, told.stdout, told.stderr
-
-
-def listening(name: str) -> bool:
-    """Return whether a socket of a name listens, without a connection to it."""
-    lines = [line.split() for line in Path("/proc/net/unix").read_text().splitlines() if line.endswith(f" @{name}")]
-    return any(int(line[3], 16) & 0x10000 for line in lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import asdict
@@ -39,23 +39,29 @@ def measures_table(result: Result, controls: Sequence[Result]) -> View | None:
     if not reagents:
         return None
     columns = [(reagent, subject) for reagent in reagents for subject in subjects]
+    values = [_numbers(*column) for column in columns]
     return {
         "reagents": [{"name": reagent, "span": len(subjects)} for reagent in reagents],
         "subjects": [{"sample": subject.sample, "own": subject is result} for _, subject in columns],
         "groups": [
-            {"name": name, "rows": [_measure_row(measure, columns) for measure in measures]}
+            {"name": name, "rows": [_measure_row(measure, values) for measure in measures]}
             for name, measures in current_assay().measures.items()
         ],
         "facts": _measure_facts(columns),
     }
 
 
-def _measure_row(measure: str, columns: Sequence[tuple[str, Result]]) -> View:
+def _numbers(reagent: str, subject: Result) -> dict[str, Any]:
+    """Return every number of a reagent by its name, those of its titration included."""
+    values: dict[str, Any] = subject.numbers(reagent)
+    if reagent in subject.reagents and (titration := subject.reagents[reagent].titration) is not None:
+        values |= asdict(titration)
+    return values
+
+
+def _measure_row(measure: str, columns: Sequence[Mapping[str, Any]]) -> View:
     cells = []
-    for reagent, subject in columns:
-        values = subject.numbers(reagent)
-        if reagent in subject.reagents and (titration := subject.reagents[reagent].titration) is not None:
-            values |= asdict(titration)
+    for values in columns:
         value = values.get(measure)
         shown = format_measure(measure, value) if value is not None else "–"
         cells.append({"value": shown, "interval": format_interval(measure, values) if value is not None else ""})

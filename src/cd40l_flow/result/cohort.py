@@ -69,9 +69,9 @@ class Cohort:
         """Return one sample; raises Cd40lFlowError where there is no job to identify it."""
         planned = self.planned(sample)
         path = self.path(sample)
-        fault = self.fault(sample, planned)
-        if not fault:
-            return Entry(sample, read_record(path), path, digest_of(path))
+        result, fault = self._found(sample, planned)
+        if result is not None:
+            return Entry(sample, result, path, digest_of(path))
         if planned is None:
             raise Cd40lFlowError(f"{path}: {sample}: {fault} Run the workflow again.")
         return Entry(sample, failed_result(planned, fault), None, "", fault)
@@ -81,22 +81,28 @@ class Cohort:
 
         ``planned`` is its job, None where that is not known.
         """
+        return self._found(sample, planned)[1]
+
+    def _found(self, sample: str, planned: PlannedJob | None) -> tuple[Result | None, str]:
+        """Return the present result of a sample, or None and why what lies there is not."""
         if not self.path(sample).exists():
-            return "it has no result: its analysis was not begun, or its result was taken away; the next run does it."
+            fault = "it has no result: its analysis was not begun, or its result was taken away; the next run does it."
+            return None, fault
         try:
-            inputs = read_record(self.path(sample), sample=sample).inputs
+            result = read_record(self.path(sample), sample=sample)
         except RecordError as error:
-            return f"it has no result that can be used: {error.found}"
+            return None, f"it has no result that can be used: {error.found}"
         if planned is None:
-            return ""
-        if inputs.job != planned.digest:
-            return (
+            return result, ""
+        if result.inputs.job != planned.digest:
+            return None, (
                 "its result was made from other files, rows of the sheets, settings or version than the present ones."
             )
-        changed = [name for name, was in inputs.controls.items() if self._state(name) != was]
+        changed = [name for name, was in result.inputs.controls.items() if self._state(name) != was]
         if changed:
-            return f"its result rests on results of controls that are no longer there ({', '.join(sorted(changed))})."
-        return ""
+            names = ", ".join(sorted(changed))
+            return None, f"its result rests on results of controls that are no longer there ({names})."
+        return result, ""
 
     def planned(self, sample: str) -> PlannedJob | None:
         """Return the job of a sample, None where jobs are not known."""

@@ -36,10 +36,12 @@ PROGRAM = (
 )
 # Modules that the steps import lazily, and that library functions import at their first call.
 STEPS = (
-    *("analyse", "cli.main", "cohort.job", "interop.fhir"),
-    *("report.index", "report.sample", "result.measures_table"),
+    *("analyse", "cli.main", "cohort.check", "cohort.job", "cohort.plan", "interop.fhir"),
+    *("interop.multiqc", "report.index", "report.sample", "report.subjects.page"),
+    *("result.measures_table", "result.problems", "result.reviews.check", "result.reviews.taken"),
+    *("result.summary", "steps"),
 )
-THEIRS = ("encodings.cp437", "sklearn.mixture")
+THEIRS = ("encodings.cp437", "encodings.utf_8_sig", "jsonschema")
 
 
 def start() -> None:
@@ -50,6 +52,8 @@ def start() -> None:
     # Without a worker, the steps run by themselves.
     with suppress(OSError), socket.socket(socket.AF_UNIX) as listener:
         listener.bind("")  # bind to a free abstract name
+        # Clients that come while the worker loads wait: to load the same by themselves would take them longer.
+        listener.listen(128)
         # -u: a forked process ends at once, so its output must not wait in a buffer.
         command = [sys.executable, "-P", "-u", "-c", f"{PROGRAM}({listener.fileno()})"]
         process = Popen(command, stdin=PIPE, env={**MEMORY, **os.environ, **THREADS}, pass_fds=[listener.fileno()])
@@ -60,16 +64,16 @@ def start() -> None:
 def serve(descriptor: int) -> None:
     """Import everything, then fork a process for every client until standard input ends.
 
-    The socket, given by its descriptor, is bound but not yet listening.
+    The socket, given by its descriptor, is listening already.
     """
     # Ctrl-C reaches the clients; their processes end with them, and the worker ends with its parent.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _load()
     gc.collect()
     gc.freeze()
-    loaded = _loaded()
+    files = _files()
+    loaded = _changed(files)
     listener = socket.socket(fileno=descriptor)
-    listener.listen(128)
     clients: list[socket.socket] = []
     while True:
         there = select.select([sys.stdin, listener, *clients], [], [])[0]
@@ -89,11 +93,13 @@ def serve(descriptor: int) -> None:
                 clients.remove(client)
                 with client:
                     if os.fork() == 0:
-                        _work(client, [listener, *clients], loaded)
+                        _work(client, [listener, *clients], files, loaded)
 
 
 def _load() -> None:
     """Import the modules and read the files that the steps of the workflow need."""
+    import numpy as np
+
     for name in (*(f"cd40l_flow.{name}" for name in STEPS), *THEIRS):
         import_module(name)
     from cd40l_flow.assay.citations import methods
@@ -101,6 +107,7 @@ def _load() -> None:
     from cd40l_flow.cli.arguments import parser
     from cd40l_flow.cohort.config import config_schema
     from cd40l_flow.figures.main_figure import make_ready
+    from cd40l_flow.mixture.checks.free_mixture import free_mixture
     from cd40l_flow.report.pages import TEMPLATES, template
     from cd40l_flow.report.provenance import software
     from cd40l_flow.result.record import resolve_types
@@ -111,31 +118,37 @@ def _load() -> None:
     methods()
     config_schema()
     make_ready()
+    free_mixture(np.ones(512), 0.5)  # scikit-learn looks for plugins of data frames at its first fit
     for path in TEMPLATES.glob("*.html.j2"):
         template(path.name)
     parser().parse_args(["report", "--result", "", "--out", ""])  # argparse builds its own caches at first use
 
 
-def _loaded() -> list[int]:
-    """Return the modification times of our modules and of library folders, which an update changes."""
+def _files() -> list[str]:
+    """Return our modules and the library folders; not to be asked for after a fork, for it would copy all modules."""
     files = [str(module.__file__) for name, module in sys.modules.items() if name.startswith("cd40l_flow")]
-    return [os.stat(path).st_ctime_ns for path in [*files, *filter(os.path.isdir, sys.path)]]
+    return [*files, *filter(os.path.isdir, sys.path)]
 
 
-def _work(client: socket.socket, others: list[socket.socket], loaded: list[int]) -> None:
+def _changed(files: list[str]) -> list[int]:
+    """Return when files were changed, as an update changes them."""
+    return [os.stat(path).st_ctime_ns for path in files]
+
+
+def _work(client: socket.socket, others: list[socket.socket], files: list[str], loaded: list[int]) -> None:
     """Run the command of a client in this process, which always ends here, and send the client its exit code."""
     try:
         for other in others:
             other.close()
-        _, (content, *files), _, _ = socket.recv_fds(client, 1, 1 + len(STANDARD))
+        _, (content, *given), _, _ = socket.recv_fds(client, 1, 1 + len(STANDARD))
         with open(content, "rb") as file:
             request = marshal.load(file)
-        if request["alike"] != alike() or _loaded() != loaded:
+        if request["alike"] != alike() or _changed(files) != loaded:
             return
         os.chdir(request["directory"])
         os.umask(request["umask"])
-        for given, standard in zip(files, STANDARD, strict=True):
-            os.dup2(given, standard)
+        for descriptor, standard in zip(given, STANDARD, strict=True):
+            os.dup2(descriptor, standard)
         os.environ.clear()
         os.environ.update(request["environment"])
         # If the client is killed, the closed connection raises a signal that ends this process.

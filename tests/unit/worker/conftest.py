@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from helpers.workers import STARTS, eventually, listens
+from helpers.workers import STARTS, answers, eventually
 
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., tuple[subprocess.Popen[str], str]]]:
-    """Return what starts a program that prints the name of a worker, and waits until that one listens."""
+    """Return what starts a program that prints the name of a worker, and waits until that one answers."""
     started = []
 
     def begin(program: str = STARTS, wait: bool = True, **options: object) -> tuple[subprocess.Popen[str], str]:
@@ -24,7 +24,7 @@ def start() -> Iterator[Callable[..., tuple[subprocess.Popen[str], str]]]:
         started.append(process)
         name = process.stdout.readline().strip()
         if wait:
-            eventually(lambda: listens(name))
+            eventually(lambda: answers(name))
         return process, name
 
     yield begin

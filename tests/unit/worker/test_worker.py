@@ -15,7 +15,7 @@ import pytest
 
 from cd40l_flow.runtime.client import KILLED, WORKER
 from helpers.fcs_files import Fcs
-from helpers.workers import COMMAND, SERVES, STARTS, ask, connected, eventually, listening, listens, processes, run
+from helpers.workers import COMMAND, SERVES, STARTS, ask, connected, eventually, listens, processes, run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is a worker on Linux alone")
 
@@ -43,6 +43,14 @@ def test_a_fault_of_ours_is_a_failure_with_a_traceback(name: str, tmp_path: Path
 
     assert worked[0] == alone[0] != 0
     assert worked[2].splitlines()[-1] == alone[2].splitlines()[-1]
+
+
+def test_a_client_that_comes_while_the_worker_loads_is_served(
+    start: Callable[..., tuple[subprocess.Popen[str], str]],
+) -> None:
+    _, name = start(wait=False)
+
+    assert ask(name) == "code 0"
 
 
 def test_output_that_cannot_be_written_is_a_failure(name: str, tmp_path: Path) -> None:
@@ -117,7 +125,7 @@ def test_a_worker_that_is_killed_costs_nobody_anything(name: str, busy: tuple[su
     assert forked in processes(name)
 
 
-@pytest.mark.parametrize("wait", [True, False], ids=["listening", "loading"])
+@pytest.mark.parametrize("wait", [True, False], ids=["loaded", "loading"])
 def test_nothing_is_left_where_its_parent_is_killed(
     start: Callable[..., tuple[subprocess.Popen[str], str]], tmp_path: Path, wait: bool
 ) -> None:
@@ -205,7 +213,6 @@ def failing():
 os.fork = failing
 """
         _, name = start(fails + SERVES, wait=False)
-        eventually(lambda name=name: listening(name))
 
         assert ask(name) == "code None"
         assert run(name, "--help") == run(None, "--help")
