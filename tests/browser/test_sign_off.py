@@ -187,7 +187,7 @@ def test_what_is_missing_is_reported_and_nothing_is_saved(make_report: Make, ope
     assert "Choose a decision." in told() and "Write your name" in told()
     page.get_by_label("Override it").check()
     page.fill("#sign-name", "A. Smith")
-    assert {"Choose the call in its place.", "Choose a reason."} <= set(told().splitlines())
+    assert {"Choose the call instead.", "Choose a reason."} <= set(told().splitlines())
     page.get_by_label("Accept the automatic call").check()
     page.locator(".gate-verdict select").first.select_option("exclude")
     lines = told()

@@ -119,7 +119,7 @@ def test_of_two_spellings_on_disk_the_one_that_is_written_is_taken(tmp_path: Pat
     [
         ({"sample": "p01"}, "differs only in case from 'P01'"),
         ({"sample": "P01."}, "differs only in case or a full stop at the end from 'P01'"),
-        ({"sample": "Nul.1"}, "Windows keeps for a device"),
+        ({"sample": "Nul.1"}, "Windows reserves for a device"),
         ({"run": "r1"}, "differs from 'R1' on line 2 only in case"),
         ({"run": "Ｒ1"}, "signs that look alike"),
     ],
