@@ -174,3 +174,10 @@ def test_many_events_take_a_moment(kind: str) -> None:
 def test_the_import_loads_no_scipy() -> None:
     command = "import sys, cd40l_flow.mixture.checks.dip; sys.exit('scipy' in sys.modules or 'diptest' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", command], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("rising", [True, False])
+def test_a_density_that_only_rises_or_falls_has_the_smallest_dip(rising: bool) -> None:
+    """Every one of a thousand values is then a vertex of the convex or of the concave function."""
+    values = np.sqrt((np.arange(1000) + 0.5) / 1000)
+    assert dip(values if rising else np.sort(1 - values)) == pytest.approx(1 / 2000, abs=1e-12)
