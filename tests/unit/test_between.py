@@ -78,3 +78,9 @@ def test_other_units_give_the_same_spread() -> None:
     one, ten = between([0.1, 0.12, 0.07], [0.01, 0.02, 0.01]), between([1.0, 1.2, 0.7], [0.1, 0.2, 0.1])
     assert one is not None and ten is not None
     assert ten.sd == pytest.approx(10 * one.sd)
+
+
+def test_two_values_are_enough() -> None:
+    found = between([0.1, 0.2], [0.01, 0.01])
+    assert found is not None
+    assert (found.count, found.mean, found.sd) == (2, pytest.approx(0.15), pytest.approx(math.sqrt(0.005 - 0.0001)))

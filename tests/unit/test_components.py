@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -151,6 +152,34 @@ def test_a_background_in_one_bin_is_still_a_distribution(place: int) -> None:
 def test_a_background_without_events_is_refused() -> None:
     with pytest.raises(ValueError, match="without events"):
         background_component(np.zeros(BINS), SCALE)
+    one = np.zeros(BINS)
+    one[150] = 1
+    assert background_component(one, SCALE).smooth.sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("bins", "sd"), [(1, 1.0), (2, 1.0), (4, 4 * 0.3413)])
+def test_a_background_is_at_least_two_bins_wide(bins: int, sd: float) -> None:
+    """Of cells spread evenly over some bins the robust SD is 0.3413 of the width; below one bin it is a bin."""
+    counts = np.zeros(BINS)
+    counts[100:200], counts[200 : 200 + bins] = 1e-3, 100
+    background = background_component(counts, SCALE)
+    step = float(edges(BINS)[1] - edges(BINS)[0])
+    assert background.sd == pytest.approx(sd * step, rel=1e-3)
+    middle = float(edges(BINS)[200]) + bins / 2 * step
+    assert background.median == pytest.approx(middle, abs=1e-5)
+    ends = SCALE.inverse(np.array([middle - sd * step, middle + sd * step]))
+    assert background.linear_sd == pytest.approx((ends[1] - ends[0]) / 2, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("median", "sd", "high"), [(-0.5, 2.0, 1.1), (0.0, 2.0, 1.1), (0.5, 2.0, None), (0.5, 1.0, -1.1)]
+)
+def test_a_background_of_hardly_any_light_bounds_the_electron(median: float, sd: float, high: float | None) -> None:
+    """Half its variance may be the noise of its median light; without light nothing is known."""
+    background = background_component(histogram(SCALE.forward(dark(1, 500)), BINS), SCALE)
+    faint = replace(background, median=SCALE.to_scaled(median), linear_sd=sd)
+    most = math.log(0.5 * sd**2 / median / (ELECTRON * SCALE.t)) if high is None else high
+    assert faint.electron_bounds == pytest.approx((-1.1, most))
 
 
 def test_ashman_d_in_closed_form() -> None:
@@ -165,6 +194,7 @@ def test_binning() -> None:
     assert counts.sum() == values.size
     assert (counts[0], counts[-1]) == (2, 2)  # what lies outside is kept in the end bins
     assert math.isnan(quantile(np.zeros(13), 0.5))
+    assert quantile(np.ones(13) / 13, 0.5) == pytest.approx(0.45)
     even = np.ones(13)
     assert quantile(even, 0.5) == pytest.approx(0.45)
     gap = np.array([1.0, *np.zeros(11), 1.0])
@@ -209,3 +239,22 @@ def test_bins_left_out_change_nothing_below() -> None:
     whole, part = background.positive(law)[0], short.positive(law)[0]
     np.testing.assert_allclose(part[:-1], whole[:399], atol=1e-9)
     assert part.sum() == pytest.approx(1.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("bins", [250, 400, 480, 511, BINS])
+def test_the_grid_of_signals_ends_at_the_top_of_the_scale(bins: int) -> None:
+    """Rising from a twentieth of the background's SD; its weights are the length of the range, ends counted half."""
+    background = background_component(histogram(SCALE.forward(dark(9, 5000)), BINS), SCALE).upto(bins)
+    grid, weights = background.signals
+    assert grid[-1] == pytest.approx(math.log(float(SCALE.inverse(centres(BINS))[-1])))
+    assert grid[0] == pytest.approx(math.log(0.05 * background.linear_sd), abs=0.1)
+    steps = np.diff(grid)
+    assert np.all(steps > 0) and steps.max() < 0.16
+    # Beyond the last bin the steps are as wide as they may be.
+    last = math.log(float(SCALE.inverse(centres(BINS))[bins - 1]))
+    assert np.count_nonzero(grid > last + 1e-9) == math.ceil((grid[-1] - last) / 0.15)
+    assert weights.sum() == pytest.approx(grid[-1] - grid[0] + (steps[0] + steps[-1]) / 2)
+
+
+def test_the_median_of_a_signal() -> None:
+    assert SignalParameters(math.log(500.0), -0.9, -0.3).median == pytest.approx(500.0)

@@ -11,7 +11,7 @@ import pytest
 from cd40l_flow.assay.call_limits import MixtureLimits
 from cd40l_flow.mixture.components import ELECTRON, ELECTRON_BOUNDS, Background, background_component
 from cd40l_flow.mixture.histogram import histogram
-from cd40l_flow.mixture.prior import control_prior
+from cd40l_flow.mixture.prior import Prior, combine_priors, control_prior
 from cd40l_flow.mixture.problem import PARAMETERS, Problem
 from cd40l_flow.mixture.signal_law import SignalParameters
 from cd40l_flow.signal.scale import Scale
@@ -80,3 +80,43 @@ def test_electrons_stay_within_what_cytometers_have() -> None:
     least, most = (ELECTRON * SCALE.t * math.exp(bound) for bound in ELECTRON_BOUNDS)
     assert 1.0 < least < 2.0
     assert 10.0 < most < 15.0
+
+
+def lent(level: float = 8.5, spread: float = 0.01, bends: bool = False) -> Prior:
+    """Return the prior of one control; ``spread`` is the variance of its own error in all three numbers."""
+    law = SignalParameters(level, math.log(0.45), -0.3, 0.2, tuple(0.1 * place for place in range(8)) if bends else ())
+    return control_prior(law, np.eye(3) * spread, MIXTURE, np.eye(8) * 0.04 if bends else None)
+
+
+BETWEEN = np.diag((0.02**2, 0.04**2, 0.0))
+
+
+def test_one_control_lends_its_error_and_what_people_differ_by() -> None:
+    one = lent(bends=True)
+    np.testing.assert_allclose(one.covariance, np.eye(3) * 0.01 + BETWEEN)
+    assert one.bend_covariance is not None
+    np.testing.assert_allclose(one.bend_covariance, np.eye(8) * (0.04 + 0.1**2))
+    assert combine_priors([one], MIXTURE) is one
+
+
+def test_the_mean_of_controls_has_the_error_of_a_mean() -> None:
+    """A sample's own difference from people stays whole, theirs and their errors are divided by their number."""
+    both = combine_priors([lent(8.0, 0.01), lent(9.0, 0.03), lent(8.8, 0.02)], MIXTURE)
+    assert both is not None and both.level_known and both.bend_covariance is None
+    assert both.centre == SignalParameters(pytest.approx(8.6), math.log(0.45), pytest.approx(-0.3), pytest.approx(0.2))  # type: ignore[arg-type]
+    np.testing.assert_allclose(both.covariance, np.eye(3) * 0.02 / 3 + BETWEEN / 2 * (1 + 1 / 3))
+    unknown = replace(lent(), level_known=False)
+    assert combine_priors([lent(), unknown], MIXTURE).level_known is False  # type: ignore[union-attr]
+
+
+def test_a_control_without_bends_has_none_and_differs_by_what_people_do() -> None:
+    both = combine_priors([lent(bends=True), lent()], MIXTURE)
+    assert both is not None and both.bend_covariance is not None
+    assert both.centre.bends == pytest.approx(tuple(0.05 * place for place in range(8)))
+    mean = (0.04 + 0.01 + 0.01) / 2
+    np.testing.assert_allclose(both.bend_covariance, np.eye(8) * ((mean - 0.01) / 2 + 0.01 * (1 + 1 / 2) / 2))
+
+
+def test_where_one_control_has_no_shape_there_is_none() -> None:
+    for several in ([], [None], [lent(), None], [lent(), lent(), None]):
+        assert combine_priors(several, MIXTURE) is None

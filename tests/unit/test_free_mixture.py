@@ -62,3 +62,10 @@ def test_a_pile_in_one_bin_is_one_kind_and_nothing_is_none() -> None:
     assert found(pile) == FreeMixture(1.0, 1)
     assert free_mixture(np.zeros(BINS), BOUNDARY) is None
     assert free_mixture(pile, np.nan) is None
+
+
+def test_three_cells_are_one_kind_and_two_are_none() -> None:
+    for cells in (2, 3):
+        counts = np.zeros(BINS)
+        counts[[100, 110, 120][:cells]] = 1
+        assert free_mixture(counts, BOUNDARY) == (FreeMixture(1.0, 1) if cells == 3 else None)

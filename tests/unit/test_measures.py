@@ -301,7 +301,12 @@ def test_the_interval_of_a_median_covers() -> None:
         assert low is not None and high is not None
         covered += low <= math.exp(8.0) <= high
     assert 0.92 < covered / 300 < 0.99
+
+
+def test_ten_values_have_the_interval_of_their_median() -> None:
+    """Half a binomial width, 0.98 x sqrt(10), to either side of the fifth value: from the second to the last."""
     assert median_interval(np.arange(9.0)) == (None, None)
+    assert median_interval(np.arange(10.0)) == (1.0, 9.0)
 
 
 def test_medians_lie_within_their_intervals() -> None:

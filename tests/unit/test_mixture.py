@@ -63,6 +63,16 @@ def fitted(case: Problem) -> Fit:
     return fit_mixture(case.counts, case.background, case.prior, case.shift_max)
 
 
+@pytest.mark.parametrize("logit", [-4.0, -2.0, -0.7, 0.7, 2.0, 4.0])
+def test_a_search_starts_at_the_truth_where_the_grid_holds_it(logit: float) -> None:
+    """No other mixture explains expected counts better (Gibbs' inequality)."""
+    dark, prior = background(np.random.default_rng(2)), known()
+    negative = 1 / (1 + math.exp(-logit))
+    truth = negative * dark.smooth + (1 - negative) * dark.positives([prior.centre])[0]
+    start = find_starts(Problem(5000 * truth, dark, prior, SHIFT_MAX))[0]
+    assert (start[0], start[2]) == (logit, pytest.approx(BRIGHT))
+
+
 @pytest.mark.parametrize("prior", [NOTHING_KNOWN, known()])
 def test_gradient(prior: Prior) -> None:
     case = replace(problem(), prior=prior)

@@ -104,3 +104,25 @@ def test_the_depth_of_a_valley_by_hand() -> None:
     assert valley_depth(counts + 5, 0.15, 0.65) == pytest.approx(1 - 5 / 15)
     assert valley_depth(np.full(BINS, 7.0), 0.15, 0.65) == pytest.approx(0.0)
     assert valley_depth(counts, 0.65, 0.15) is None
+
+
+def test_a_single_cell_has_a_distance() -> None:
+    found = distances(binned(np.array([0.8])), binned(np.array([0.2])), None)
+    assert (found.ks_background, found.overton_background) == (1.0, 1.0)
+
+
+def test_a_valley_needs_three_bins() -> None:
+    grid = centres(BINS)
+    assert valley_depth(np.ones(BINS), grid[100], grid[101]) is None
+    assert valley_depth(np.ones(BINS), grid[100], grid[102]) == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize(("cells", "dark"), [(9, 300), (300, 9), (10, 10)])
+def test_a_median_of_fewer_than_ten_cells_has_no_error(cells: int, dark: int) -> None:
+    random = np.random.default_rng(4)
+    found = log_error(
+        binned(SCALE.forward(random.normal(7000, 500, cells))),
+        binned(SCALE.forward(random.normal(200, 50, dark))),
+        SCALE,
+    )
+    assert (found is None) is (min(cells, dark) < 10)

@@ -123,3 +123,13 @@ def test_an_error_from_elsewhere_widens_both_sides() -> None:
     """A standard error is added in quadrature."""
     plain, wide = share_interval(None, 0.0, 0, 500), share_interval(None, 0.0, 0, 500, 0.01)
     assert wide[2] == pytest.approx(np.hypot(plain[2], 1.96 * 0.01), rel=1e-3)
+
+
+def test_a_group_that_is_everything_and_positive_reaches_one() -> None:
+    """And one that is everything and negative reaches zero."""
+    logits = np.linspace(-9.0, 9.0, 37)
+    all_positive, none = Profile(logits, 20 * (9.0 - logits)), Profile(logits, 20 * (9.0 + logits))
+    low, share, high = share_interval(all_positive, 1.0, 400, 400)
+    assert (share, high) == (1.0, 1.0) and 0.98 < low < 1.0
+    low, share, high = share_interval(none, 0.0, 400, 400)
+    assert (share, low) == (0.0, 0.0) and 0.0 < high < 0.02

@@ -107,7 +107,32 @@ def test_several_controls_in_any_order() -> None:
     assert one == other and one is not None
     assert one.errors[0][0] == pytest.approx(math.sqrt((0.01**2 + 0.013**2 + 0.029**2) / 3))
     assert combine_titrations([several[0]]) is several[0]
+    assert combine_titrations([None, several[1]]) is several[1]
     assert combine_titrations([None]) is None
+    assert combine_titrations([]) is None
+
+
+def test_two_controls_are_their_mean() -> None:
+    both = combine_titrations([replace(even(error), drawn_fraction=error) for error in (0.03, 0.04)])
+    assert both is not None
+    assert both.errors[0][0] == pytest.approx(math.hypot(0.03, 0.04) / math.sqrt(2))
+    assert both.drawn_fraction == pytest.approx(0.035)
+
+
+def test_the_control_s_error_is_that_of_its_positive_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mutant fractions are of positive cells: of a control with 40 % negative ones an error counts 1 / 0.6 times."""
+    monkeypatch.setattr("cd40l_flow.mixture.titration.DRAWS", 2)
+    random = np.random.default_rng(3)
+    background, counts = tube(random), cells(random, 10_000, 0.4)
+    fit = fit_mixture(counts, background, None, MIXTURE.shift_max)
+    prior = control_prior(fit.positive, np.linalg.inv(fit.information)[3:6, 3:6], MIXTURE)
+    found = titrate(counts, background, fit, prior, MIXTURE, control_error=0.03)
+    assert (
+        found.drawn_fraction == detectable(found, 2000, 0.03 / (1 - fit.negative_fraction), 0.0, MIXTURE).limit_counting
+    )
+    assert (
+        found.drawn_fraction != detectable(found, 2000, 0.03 * (1 - fit.negative_fraction), 0.0, MIXTURE).limit_counting
+    )
 
 
 def test_json_and_back() -> None:

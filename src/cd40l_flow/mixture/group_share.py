@@ -54,8 +54,6 @@ def _end(drops: Floats, inside: int, side: int) -> float:
     if outside >= drops.size:
         return 1.0
     limit = HALF_DROP + drops.min()
-    if not math.isfinite(drops[outside]):
-        return float(SHARES[inside])
     part = (limit - drops[inside]) / (drops[outside] - drops[inside])
     return float(SHARES[inside] + part * (SHARES[outside] - SHARES[inside]))
 

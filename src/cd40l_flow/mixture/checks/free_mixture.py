@@ -93,8 +93,6 @@ def _start(cells: Floats, components: int) -> tuple[Floats, Floats, Floats] | No
     The range is that of 98 % of the cells. None where a part holds fewer than ``FEWEST``.
     """
     low, high = np.quantile(cells, (0.01, 0.99))
-    if not high > low:
-        return (np.ones(1), np.array([low]), np.array([1 / LEAST_VARIANCE])) if components == 1 else None
     part = np.clip((cells - low) / (high - low) * components, 0, components - 1).astype(np.intp)
     number = np.bincount(part, minlength=components)
     if number.min() < FEWEST:

@@ -46,8 +46,6 @@ def goodness(counts: Floats, expected: Floats, background: Background) -> Goodne
     None with too few wide bins. The p value is that of chi-squared by Wilson & Hilferty (1931).
     """
     teeth = np.flatnonzero(counts + background.counts > 0)
-    if teeth.size < STEPS:
-        return None
     bounds = _wide(teeth, expected.sum(axis=0), _bins(background))
     count = bounds.size - 1
     if count <= PARAMETERS + 2:

@@ -1,0 +1,69 @@
+"""The estimates of a hypothesis and their errors, against the counting errors of cells whose kinds lie far apart."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from cd40l_flow.mixture import hypotheses as h
+from cd40l_flow.mixture.components import TILTS, background_component
+from cd40l_flow.mixture.evidence import Evidence, evidence
+from cd40l_flow.mixture.histogram import edges
+from cd40l_flow.mixture.hypotheses import People
+from cd40l_flow.mixture.prior import control_prior
+from cd40l_flow.mixture.problem import Problem
+from cd40l_flow.mixture.signal_law import SignalParameters
+from cd40l_flow.signal.scale import Scale
+from helpers.cases import limits
+
+BINS, HEALTHY = 256, 0.1
+SCALE = Scale(t=262144.0, w=0.6, m=4.5, a=0.0, source="test")
+LAW = SignalParameters(8.5, math.log(0.4), 0.0)
+SURE = control_prior(LAW, np.diag((1e-4, 1e-4, 1e-4)), limits().mixture)
+DARK = background_component(
+    1e5 * np.exp(-0.5 * ((SCALE.inverse((edges(BINS)[1:] + edges(BINS)[:-1]) / 2) - 150) / 70) ** 2)
+    * np.diff(SCALE.inverse(edges(BINS))) / (70 * math.sqrt(2 * math.pi)),
+    SCALE,
+)  # fmt: skip
+PEOPLE = People(HEALTHY, 0.05, 0.3, 0.2, 0.12)
+LIMITS = limits()
+
+
+def found(name: str, cells: float, negative: float, kept: float | None = None, mutants: float = 0.0) -> Evidence:
+    """Return the evidence of a hypothesis by the cells expected of a truth; ``mutants`` of the others keep a part."""
+    positive = (1 - mutants) * DARK.positives([LAW])[0]
+    if kept is not None:
+        positive += mutants * DARK.positives([SignalParameters(LAW.level + math.log(kept), LAW.log_spread, 0.0)])[0]
+    counts = cells * (negative * DARK.smooth + (1 - negative) * positive)
+    near = np.array([math.log(negative / (1 - negative)), 0.0, LAW.level, LAW.log_spread, 0.0, 0.0, *(TILTS * (0.0,))])
+    hypothesis = h.hypotheses(PEOPLE, cells, -6.0, LIMITS)[name]
+    return evidence(Problem(counts, DARK, SURE, 1.0), hypothesis, HEALTHY, near)
+
+
+@pytest.mark.parametrize("negative", [0.3, 0.6])
+@pytest.mark.parametrize("cells", [1000.0, 16_000.0])
+def test_a_mosaic_s_fraction_has_the_error_of_counting(cells: float, negative: float) -> None:
+    """Of two kinds of cells far apart each is counted; beyond what a healthy sample has they are mutants."""
+    one = found(h.MOSAIC, cells, negative)
+    assert one.fraction == pytest.approx(negative - HEALTHY, abs=0.006)
+    assert one.fraction_error == pytest.approx(math.sqrt(negative * (1 - negative) / cells), rel=0.1)
+    assert one.level == pytest.approx(0.0, abs=0.02) and one.kept is None
+    positives = cells * (1 - negative)
+    assert one.level_error == pytest.approx(0.4 / math.sqrt(positives), rel=0.25)
+
+
+def test_a_residual_allele_s_share_is_of_the_expressing_cells() -> None:
+    one = found(h.RESIDUAL, 8000.0, 0.1, kept=0.1, mutants=0.4)
+    assert one.fraction == pytest.approx(0.4, abs=0.02)
+    assert one.kept == pytest.approx(0.1, rel=0.08)
+    assert math.sqrt(0.24 / 7200) < one.fraction_error < 2 * math.sqrt(0.24 / 7200)
+
+
+def test_the_right_hypothesis_has_most_evidence() -> None:
+    """Each by cells as its law expects them."""
+    truths = {h.NORMAL: (0.1, None, 0.0), h.MOSAIC: (0.5, None, 0.0), h.RESIDUAL: (0.1, 0.2, 0.5)}
+    for truth, (negative, kept, mutants) in truths.items():
+        logs = {name: found(name, 3000.0, negative, kept, mutants).log for name in truths}
+        assert max(logs, key=lambda name: logs[name]) == truth
