@@ -84,7 +84,7 @@ def _fewest_errors(resting: Density, active: Density, least: float) -> float | N
         )
         / rest
     )
-    kept = float(min(ratio[np.argmin(ratio + 2 * error)], 1.0))
+    kept = float(ratio[np.argmin(ratio + 2 * error)])
     added = 1 - kept
     if added < SMALLEST_SHARE or added * active.total < FEWEST_ADDED:
         return None

@@ -85,10 +85,11 @@ def _seen_tail(seen: Floats, heights: Floats, modes: list[int]) -> Floats | None
         return None
     valley = _end(heights, modes)
     tail = seen[: valley * COARSE]
-    flat = float(heights[min(valley, heights.size - 1)]) * tail.size
+    if len(modes) == 1:
+        return tail
+    flat = float(heights[valley]) * tail.size
     # Otherwise the apparent tail is noise.
-    real = len(modes) == 1 or tail.sum() - flat > 3 * math.sqrt(tail.sum() + flat)
-    return tail if real else None
+    return tail if tail.sum() - flat > 3 * math.sqrt(tail.sum() + flat) else None
 
 
 def _end(heights: Floats, modes: list[int]) -> int:
@@ -118,16 +119,16 @@ def _tail(piled: float, tail: Floats, values: Floats, room: float) -> tuple[floa
     """
     held = float(tail.sum())
     whole = piled + held
-    z = float(ndtri(piled / whole)) if held else 3.0
+    z = float(ndtri(piled / whole))
     reached = np.cumsum(tail)
     spreads = []
     for wanted in (max(30.0, 0.2 * held), 0.5 * held):
-        if held >= wanted > 0:
+        if held >= wanted:
             within = int(np.searchsorted(reached, wanted))
             span = float(ndtri(min((piled + reached[within]) / whole, 1 - 1e-9))) - z
             spreads.append(float(values[within + 1]) / span)
     least = float(values[min(int(NARROWEST), values.size - 1)])
-    spread = min(max(min(spreads, default=least), least), room / (2 + max(z, 0.0)))
+    spread = min(max(min(spreads), least), room / (2 + max(z, 0.0)))
     return -z * spread, spread
 
 
@@ -135,8 +136,7 @@ def _flank(piled: float, seen: Floats, heights: Floats, modes: list[int]) -> tup
     """Return mean and SD (bins) and events of the population whose flank the pile-up is, or of the pile-up itself."""
     mode, end = modes[0], _end(heights, modes)
     right = np.cumsum(seen[mode * COARSE : end * COARSE])
-    spread = float(np.searchsorted(right, 0.6827 * right[-1])) if right.size else 0.0
-    spread = min(max(spread, NARROWEST), WIDEST)
+    spread = min(max(float(np.searchsorted(right, 0.6827 * right[-1])), NARROWEST), WIDEST)
     z = mode * COARSE / spread
     near = max(int(spread / 4), BLUR)
     # Mills' ratio: the normal tail probability beyond z over the density at z.
