@@ -33,8 +33,10 @@ KEPT = ROOT / "tests/data/known_results.json.xz"
 DEMO = "demo"
 SEED = 20_270
 # Words have tests of their own; versions and digests change with every release; the rest is as it was given.
-LEFT_OUT = ("statement", "messages", "message", "text", "densities", "digest", "engine_version", "inputs", "configuration",
-            "metadata", "spillover", "scales", "markers")  # fmt: skip
+LEFT_OUT = (
+    *("statement", "messages", "message", "text", "densities", "digest", "engine_version", "inputs"),
+    *("configuration", "metadata", "spillover", "scales", "markers"),
+)
 DIGITS = 8  # of each number, more than what libraries leave alike
 ONE_REAGENT = ("CD154", "isotype")
 TWO_CLONES = ("CD154", "CD154-2", "isotype")
