@@ -94,15 +94,16 @@ def test_ten_cells_two_sd_above_the_dark_ones_are_a_peak(others: int) -> None:
         assert (peaks(curve(below, bright), curve(dark)) is not None) is there
 
 
+DARK_CELLS = curve(cells(100_000, at=DARK + 0.4 * STEP))  # their median lies between two points of the grid
+PLAIN = DARK_CELLS.quantile(0.5)
+
+
 def own_mode(memory: Density) -> float:
     """Return where B cells without the marker lie, of these memory cells beside dark cells at 0.3, SD 0.05."""
-    found = peaks(curve(cells(1000, at=0.8, sd=0.03)), curve(cells(100_000)), memory)
+    found = peaks(curve(cells(1000, at=0.8, sd=0.03)), DARK_CELLS, memory)
     assert found is not None
     assert found[0].sd == pytest.approx(SD, rel=0.01)
     return found[0].mode
-
-
-PLAIN = curve(cells(100_000)).quantile(0.5)
 
 
 def test_memory_cells_within_two_and_a_half_sd_tell_where_b_cells_without_the_marker_lie() -> None:

@@ -137,7 +137,7 @@ def test_dead_cells_are_those_of_the_time_gate_beyond_the_boundary_of_the_viabil
     """Small CD3+ cells are dead, and the gate ends at them; what the time gate left out does not tell who is dead."""
     fsc = peaks((400, 40, 2000), (250, 20, 2000))
     ssc, cd3 = peaks((120, 15, 4000)), peaks((0.6, 0.04, 4000))
-    dye, filler = peaks((0.2, 0.03, 2000), (0.8, 0.03, 2000)), np.linspace(0.2, 0.8, 4000)
+    dye, filler = peaks((0.2, 0.05, 2000), (0.8, 0.03, 2000)), np.full(4000, 0.97)
     plain, undyed = (
         scattered(signal({"CD3": cd3} | more, scatter={"FSC": fsc, "SSC": ssc})) for more in ({"viability": dye}, {})
     )
@@ -171,6 +171,16 @@ def test_a_polygon_whose_middle_lies_far_from_the_controls_is_told(moved: tuple[
     assert found.flag == (f"its middle lies {told} from that of the control's" if told else "")
     assert found.shape is not None
     np.testing.assert_array_equal(found.shape, plain.vertices)
+
+
+def test_the_middle_of_a_polygon_is_that_between_its_ends() -> None:
+    """A control's polygon moved along FSC until its middle lies at five sevenths: 40 % from it."""
+    plain = scattered(blood()).tubes[0].scatter_gate
+    assert plain is not None
+    middle = (plain.vertices[:, 0].min() + plain.vertices[:, 0].max()) / 2
+    moved = ControlPolygon(("FSC", "SSC"), plain.vertices - [middle * 2 / 7, 0.0])
+    found = scattered(blood(), control_gates=ControlGates(polygon=moved)).tubes[0].found[LYMPHOCYTES]
+    assert found.flag == "its middle lies 40 % from that of the control's"
 
 
 def test_the_controls_polygon_serves_where_none_is_found_on_the_same_detectors() -> None:

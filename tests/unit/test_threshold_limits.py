@@ -48,6 +48,7 @@ def test_valleys_are_looked_for_between_two_places_of_the_scale(name: str) -> No
         for side in (1, -1):
             found = find(twins(end + 0.01 * side, apart=0.08, sd=0.01))
             assert found.evidence is not None and found.evidence.allowed == (low, 0.95)
+            assert (found.evidence.origin, found.evidence.unit) == (0.0, 1.0), "positions are on the curve's scale"
             assert len(found.evidence.valleys) == (side == inside)
 
 

@@ -112,6 +112,7 @@ def test_the_background_of_a_marker_has_its_detector_and_not_its_stain() -> None
     with using(MEMORY_B):
         assert memory.stains("CD27") and not tube.stains("CD27") and not memory.stains("IgD")
     assert memory.stimulated and not tube.stimulated
+    assert tube.dropped.size == 0, "before the time gate none is left out"
 
 
 def test_a_control_on_another_detector_says_nothing() -> None:

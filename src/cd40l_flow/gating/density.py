@@ -280,13 +280,11 @@ def _floor(curve: Density, left: int, lowest: int, right: int) -> float:
     rises = sorted((height[left] - height[lowest], height[right] - height[lowest]))
     brim = height[lowest] + min(max(FLAT * rises[0], FLAT / 2 * rises[1]), rises[0] / 2)
     start, end = lowest, lowest
-    while start > left and height[start - 1] < brim:
+    while height[start - 1] < brim:
         start -= 1
-    while end < right and height[end + 1] < brim:
+    while height[end + 1] < brim:
         end += 1
     weights = np.maximum(brim - height[start : end + 1], 0.0)
-    if weights.sum() == 0:
-        return float(curve.grid[lowest])
     return float((weights * curve.grid[start : end + 1]).sum() / weights.sum())
 
 
@@ -306,7 +304,7 @@ def _modes(height: Floats, min_depth: float) -> list[int]:
             extreme = index
         elif values[extreme] <= (1 - min_depth) * value:
             rising, extreme = True, index
-    if rising and values[extreme] > 0:
+    if rising:
         modes.append(extreme)
     return modes
 

@@ -133,8 +133,8 @@ def _compare_with_control(work: Working, found: Found, names: tuple[str, str]) -
     if found.shape is None:
         flag = f"{found.flag}; the control's polygon is used"
         return replace(found, shape=control, method="the control's polygon", flag=flag)
-    middle, control_middle = ((shape.min(axis=0) + shape.max(axis=0)) / 2 for shape in (found.shape, control))
-    percent = 100 * np.max(np.abs(middle / control_middle - 1))
+    ends, control_ends = (shape.min(axis=0) + shape.max(axis=0) for shape in (found.shape, control))
+    percent = 100 * np.max(np.abs(ends / control_ends - 1))
     if percent <= work.limits.lymphocytes_distance_max:
         return found
     return replace(found, flag=joined(found.flag, f"its middle lies {percent:.0f} % from that of the control's"))
