@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from cd40l_flow.assay.b_cells import B_CELLS, CD3_POSITIVE
 from cd40l_flow.assay.cd40.gates import MONOCYTES
 from cd40l_flow.assay.shared_gates import TIME
-from cd40l_flow.decision.b_cells import measure
+from cd40l_flow.decision.b_cells import measure, shares
+from cd40l_flow.decision.b_cells.cd27_anchors import Anchor
 from cd40l_flow.decision.b_cells.cd40 import T_CELLS, _above, _compared, cd40_measures
 from cd40l_flow.decision.b_cells.measure import _not_naive, memory_measures
 from cd40l_flow.decision.b_cells.measures import Cd40Cells, Cd40Measures, MemoryControl
@@ -22,7 +24,7 @@ from cd40l_flow.mixture.medians import median_interval
 from cd40l_flow.mixture.proportion import Z95
 from helpers.b_cells import cd40_cells
 from helpers.cases import limits
-from helpers.gated_tubes import first, gated_sample, gated_tube, normal
+from helpers.gated_tubes import SCALE, first, gated_sample, gated_tube, normal
 
 LIMITS = limits()
 MARKERS = ("CD19", "CD27", "IgD", "IgM", "CD38", "CD3")
@@ -145,6 +147,36 @@ def test_igd_cells_fix_no_cd27_negative_ones_where_they_have_thrice_the_control_
     why = _not_naive(mine, MemoryControl(("C01",), cd27_negative_median=theirs), 3.0)
     assert why == "" if fixed else "3.0 times the CD27 of the control's naive cells (at most 3)" in why
     assert _not_naive(mine, None, 3.0) == ""
+
+
+@pytest.mark.parametrize(("cells", "fitted"), [(20, True), (19, False)])
+def test_fewer_than_twenty_b_cells_are_counted(cells: int, fitted: bool) -> None:
+    found = memory_measures(gated_sample(memory_tube(cells)), None, LIMITS)
+    assert found is not None
+    assert (found.cd27_separation is not None) is (found.cd27_background != "") is fitted
+    assert found.naive.threshold_percent == 100.0 and found.naive.events == cells
+
+
+@pytest.mark.parametrize(("naive", "memory", "known"), [(30, 5, True), (30, 0, False), (20, 5, True), (19, 5, False)])
+def test_without_a_control_igd_negative_cells_tell_where_cd27_begins(
+    naive: int, memory: int, known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They need twenty IgD+ cells beside them."""
+    laws = []
+
+    def anchored(*given: Any) -> tuple[Anchor, ...]:
+        laws.append(given[4])
+        return ()
+
+    monkeypatch.setattr(shares, "cd27_anchors", anchored)
+    tube = memory_tube(naive + memory)
+    dark = np.arange(2 * CELLS) >= naive
+    column = tube.signal.events.names.index("IgD-A")
+    tube.signal.events.values[dark, column] = 100.0
+    tube.signal.scaled["IgD"][dark] = SCALE.to_scaled(100.0)
+    memory_measures(gated_sample(tube), None, LIMITS)
+    assert len(laws) == (naive + memory >= 20)
+    assert [law is not None for law in laws] == [known] * len(laws)
 
 
 # CD40 on B cells and monocytes.

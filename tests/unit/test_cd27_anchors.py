@@ -9,10 +9,12 @@ import pytest
 
 from cd40l_flow.assay.memory_b.reagents import FMO_CD27
 from cd40l_flow.base.model import Floats
-from cd40l_flow.decision.b_cells.cd27_anchors import BRIGHT, Anchor, cd27_anchors, dimmest
+from cd40l_flow.decision.b_cells.cd27 import prior_of
+from cd40l_flow.decision.b_cells.cd27_anchors import BRIGHT, Anchor, _half_normal_sd, cd27_anchors, dimmest
 from cd40l_flow.mixture.histogram import centres
 from cd40l_flow.mixture.signal_law import SignalParameters
 from cd40l_flow.signal.scale import Scale
+from helpers.gated_tubes import normal
 
 BINS = 256
 SCALE = Scale(262144.0, 0.6, 4.5, 0.0, "test")
@@ -85,3 +87,49 @@ def test_where_hardly_any_naive_cells_are_left_the_fmo_alone_tells() -> None:
     naive, memory = cells(4000, 3000)
     (alone,) = cd27_anchors(naive[:1000], np.concatenate((naive[1000:1200], memory)), BINS, None, LAW, SCALE)
     assert alone.source == FMO_CD27 and alone.exact
+
+
+@pytest.mark.parametrize(
+    ("fmo", "bright", "sources"),
+    [
+        (20, 30, [FMO_CD27, BRIGHT]),
+        (20, 29, [FMO_CD27]),
+        (19, 30, [BRIGHT]),
+        (19, 20, [BRIGHT]),
+        (19, 19, []),
+    ],
+)
+def test_few_cells_are_no_anchor(fmo: int, bright: int, sources: list[str]) -> None:
+    """Twenty of a background, thirty beside the FMO's."""
+    naive = scaled(normal(200, 150.0, 80.0))
+    drawn = [np.random.default_rng(number).permutation(naive) for number in (1, 2)]
+    found = cd27_anchors(drawn[0][:fmo], drawn[1][:bright], BINS, None, None, SCALE)
+    assert [anchor.source for anchor in found] == sources
+
+
+@pytest.mark.parametrize("part", [0.2, 0.5, 0.8])
+def test_the_sd_of_half_a_normal_peak_that_is_cut(part: float) -> None:
+    """Of cells that reach as far as the cut, the SD is that of the whole peak."""
+    whole = np.abs(normal(20_000, 0.0, part * 0.3))
+    assert _half_normal_sd(whole[whole <= 0.3], 0.3) == pytest.approx(part * 0.3, rel=0.01)
+
+
+def test_cells_that_hardly_fall_towards_the_cut_tell_no_sd() -> None:
+    even = np.linspace(0, 0.3, 500)
+    assert _half_normal_sd(even, 0.3) is None
+    wide = np.abs(normal(20_000, 0.0, 0.9 * 0.3))
+    assert _half_normal_sd(wide[wide <= 0.3], 0.3) is None
+    few = np.abs(normal(20, 0.0, 0.1))
+    assert _half_normal_sd(few, 0.3) is not None
+    assert _half_normal_sd(few[:19], 0.3) is None
+
+
+def test_a_control_lends_its_law_of_cd27_or_nothing() -> None:
+    """Level, ln spread, skewness and electron with their errors, and what two people's memory cells differ by."""
+    covariance = np.arange(9.0).reshape(3, 3)
+    found = prior_of((7.0, -0.8, 0.1, 0.2, *covariance.ravel()))
+    assert found is not None
+    assert found.centre == SignalParameters(7.0, -0.8, 0.1, 0.2) and found.level_sd == 0.35
+    np.testing.assert_allclose(found.covariance, covariance + np.diag((0.1**2, 0.15**2, 0.0)))
+    assert prior_of(()) is None
+    assert prior_of((7.0,) * 12) is prior_of((7.0,) * 14) is None

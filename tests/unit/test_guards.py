@@ -103,8 +103,11 @@ def test_no_mosaic_is_seen_where_even_the_strongest_cells_were_hardly_stimulated
     persists = dependent("cd69", 1.5, inner_odds=9.3)
     assert judge(persists).call == "MOSAIC"
     one = persists.independence["CD154"]
-    for ratio, call in ((0.59, "MOSAIC"), (0.61, "INDETERMINATE")):
-        goes_on = {"CD154": replace(one, strong=Dependence(ratio, 0.2))}
+    # Beyond 0.6, and beyond two standard errors.
+    for ratio, error, call in (
+        (0.59, 0.2, "MOSAIC"), (0.61, 0.2, "INDETERMINATE"), (0.79, 0.4, "MOSAIC"), (0.81, 0.4, "INDETERMINATE"),
+    ):  # fmt: skip
+        goes_on = {"CD154": replace(one, strong=Dependence(ratio, error))}
         assert judge(replace(persists, independence=goes_on)).call == call
     assert persists.control is not None
     theirs = replace(persists.control, activation_median={"CD154": 3000.0})

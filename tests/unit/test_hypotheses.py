@@ -10,7 +10,16 @@ import pytest
 from scipy import special, stats
 
 from cd40l_flow.mixture import hypotheses as h
-from cd40l_flow.mixture.hypotheses import Above, Hypothesis, Normal, People, fraction_penalty, log_share, reduced
+from cd40l_flow.mixture.hypotheses import (
+    Above,
+    Hypothesis,
+    Normal,
+    People,
+    fraction_penalty,
+    level_penalty,
+    log_share,
+    reduced,
+)
 from cd40l_flow.mixture.prior import control_prior
 from helpers.cases import LENT, POSITIVE, limits
 
@@ -78,7 +87,12 @@ def test_distances_are_measured_from_five_sd(share: float) -> None:
     edge = Hypothesis("c", Above(0.3, 0.04), Normal(0, 1), most_negative=0.9)
     assert edge.distance(logit) == pytest.approx(max(math.log(0.1 / 0.9) - logit, logit - math.log(9), 0.0))
     # Five SD below 0.1 and above 0.95 there is no fraction: anything is near.
-    for far, law in ((-12.0, Normal(0.1, 0.04)), (12.0, Normal(0.95, 0.04)), (-12.0, Above(0.1, 0.04))):
+    for far, law in (
+        (-12.0, Normal(0.1, 0.04)),
+        (12.0, Normal(0.95, 0.04)),
+        (-12.0, Above(0.1, 0.04)),
+        (-12.0, Above(0.2, 0.04)),
+    ):
         assert Hypothesis("d", law, Normal(0, 1)).distance(far) == 0.0
 
 
@@ -98,6 +112,7 @@ def test_people_by_two_kinds_of_laboratories(negative: float, count: int) -> Non
         assert found.negative_sd == pytest.approx(math.sqrt(0.04**2 + trust * own))
     assert found.blank == pytest.approx(min(2.33 * found.negative_sd / (1 - found.negative), 0.13))
     assert found.control_level_sd == pytest.approx(0.24 / math.sqrt(count))
+    assert found.level_sd == pytest.approx(0.24 * math.sqrt(1 + 1 / count))
 
 
 def test_a_control_that_expresses_nothing_tells_nothing_of_people() -> None:
@@ -118,3 +133,26 @@ def test_the_share_of_mutants_of_a_residual_allele() -> None:
     assert of(h.RESIDUAL).residual == Normal(pytest.approx(math.log(0.25)), 0.35)  # type: ignore[arg-type]
     # A share of 0.5 among 0.88: minus the log of a uniform density, less its own logit's slope of 0.25.
     assert fraction_penalty(law, 0.0)[0] == pytest.approx(math.log(0.88) - math.log(0.25), abs=1e-9)
+
+
+@pytest.mark.parametrize("logit", [-2.0, -0.4, 1.5, 4.0])
+def test_laws_are_densities_of_the_logit(logit: float) -> None:
+    """Of scipy's laws; their curvature is that of the log density, without what may be negative in it."""
+    x = 1 / (1 + math.exp(-logit))
+    rate = x * (1 - x)
+    value, slope, curve = fraction_penalty(Normal(4.2, 1.1, logit=True), logit)
+    assert value == pytest.approx(-float(stats.norm(4.2, 1.1).logpdf(logit)))
+    assert (slope, curve) == (pytest.approx((logit - 4.2) / 1.1**2), pytest.approx(1 / 1.1**2))
+    value, slope, curve = fraction_penalty(Normal(0.3, 0.2), logit)
+    assert value == pytest.approx(-float(stats.norm(0.3, 0.2).logpdf(x)) - math.log(rate))
+    assert slope == pytest.approx((x - 0.3) / 0.2**2 * rate + 2 * x - 1)
+    assert curve == pytest.approx(2 * rate + (rate / 0.2) ** 2)
+    value, slope, curve = fraction_penalty(Above(0.3, 0.2, 0.9), logit)
+    z = (x - 0.3) / 0.2
+    hazard = float(stats.norm.pdf(z) / stats.norm.cdf(z))
+    assert value == pytest.approx(math.log(0.6) - float(stats.norm.logcdf(z)) - math.log(rate))
+    assert slope == pytest.approx(2 * x - 1 - hazard / 0.2 * rate)
+    assert curve == pytest.approx(2 * rate + hazard * (hazard + z) * (rate / 0.2) ** 2)
+    value, slope, curve = level_penalty(Normal(-1.2, 0.4), logit)
+    assert value == pytest.approx(-float(stats.norm(-1.2, 0.4).logpdf(logit)))
+    assert (slope, curve) == (pytest.approx((logit + 1.2) / 0.4**2), pytest.approx(1 / 0.4**2))

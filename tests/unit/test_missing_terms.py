@@ -12,8 +12,11 @@ import pytest
 
 from cd40l_flow.decision import assess
 from cd40l_flow.decision.binding import Binding, binding_of
+from cd40l_flow.decision.change import _steps
 from cd40l_flow.decision.compare import agreeing, compare
 from cd40l_flow.decision.control import control_terms, with_titration
+from cd40l_flow.decision.doubts import _beside_background
+from cd40l_flow.decision.guards import apply_guards
 from cd40l_flow.decision.independence import independence
 from cd40l_flow.decision.laboratory import level_sd, with_laboratory
 from cd40l_flow.decision.odds import _measures, _residual_in_control
@@ -22,7 +25,7 @@ from cd40l_flow.mixture.evidence import Evidence
 from cd40l_flow.mixture.hypotheses import People
 from cd40l_flow.mixture.model import Comparison
 from cd40l_flow.mixture.prior import control_prior
-from helpers.cases import DARK, EMPTY, HEALTHY, LENT, POSITIVE, SCALE, limits
+from helpers.cases import DARK, EMPTY, HEALTHY, LENT, POSITIVE, SCALE, limits, make_case
 from helpers.guard_edges import LABORATORY
 
 LIMITS = limits()
@@ -193,3 +196,50 @@ def test_without_healthy_controls_of_a_reagent_its_limits_stay() -> None:
     mine = with_laboratory(LIMITS, own, "CD154")
     assert (mine.mixture.healthy_negative_sd, mine.odds.healthy_negative_mean_sd) == (0.03, 0.03)
     assert with_laboratory(LIMITS, None, "CD154") is LIMITS
+
+
+@pytest.mark.parametrize("empty", ["sample", "control"])
+def test_without_a_background_the_place_beside_the_control_s_is_not_known(empty: str) -> None:
+    """Half a robust SD of the sample's above a background alike is half a robust SD of the control's."""
+    sample = replace(HEALTHY, anchor=replace(HEALTHY.anchor, counts=DARK))
+    assert _beside_background(sample, LENT, 0.5) == pytest.approx(0.5)
+    if empty == "sample":
+        assert _beside_background(replace(HEALTHY, anchor=replace(HEALTHY.anchor, counts=EMPTY)), LENT, 0.5) is None
+    else:
+        assert _beside_background(sample, replace(LENT, background=EMPTY), 0.5) is None
+
+
+def lacking(reagent: str, **changes: Any) -> list[str]:
+    """Return the reagents of which a guard says that the controls lack a tube."""
+    control = make_case().control
+    assert control is not None
+    case = make_case(control=replace(control, lacking={reagent: ("Control C01: none.",)}), **changes)
+    return [one.reagent for one in apply_guards(case, LIMITS) if one.message == "Control C01: none."]
+
+
+def test_a_tube_that_the_controls_lack_is_told_of_the_reagents_that_are_compared() -> None:
+    assert lacking("") == [""]
+    assert lacking("CD40-Ig") == ["CD40-Ig"]
+    assert lacking("CD154-2") == []
+    # A sample that lacks it too says so itself.
+    assert lacking("CD40-Ig", missing={"CD40-Ig": "No secondary."}) == []
+
+
+NEEDED = {"odds_min": 4.6, "mosaic_odds_min": 4.6, "expressing_events_min": 50.0}
+
+
+@pytest.mark.parametrize(
+    ("measure", "value", "limit", "op", "beyond"),
+    [
+        ("level", 0.6, 0.5, "<", -1e-9),
+        ("level", 0.4, 0.5, ">=", 0.0),
+        ("shape_distance", 3.0, 4.0, ">", 4e-9),
+        ("shape_distance", 5.0, 4.0, "<=", 0.0),
+    ],
+)
+def test_a_step_leads_just_beyond_a_limit(measure: str, value: float, limit: float, op: str, beyond: float) -> None:
+    """By a thousand-millionth of the limit, or of one where that is more; not at all where the limit is enough."""
+    steps = [one for one in _steps("CD154", {**NEEDED, measure: value}, LIMITS.calls) if one.op == op]
+    assert {(one.measure, one.limit) for one in steps} == {(measure, limit)}
+    assert steps[0].needed - limit == pytest.approx(beyond, rel=1e-5)
+    assert steps[0].distance == pytest.approx(abs(value - limit) / limit)

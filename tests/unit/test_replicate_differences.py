@@ -149,9 +149,9 @@ def test_of_three_tubes_the_two_furthest_apart_are_told_and_those_that_cannot_be
     assert made[SHARE].tubes == ("1.fcs", "2.fcs")
 
 
-@pytest.mark.parametrize("median", [0.0, -300.0])
-def test_cd69_of_no_light_has_no_ratio(median: float) -> None:
-    assert CD69 not in found(tube("1.fcs"), tube("2.fcs", cd69=(median, 400.0)))
+@pytest.mark.parametrize("law", [(0.0, 0.0), (0.0, 400.0), (-300.0, 400.0)])
+def test_cd69_of_no_light_has_no_ratio(law: tuple[float, float]) -> None:
+    assert CD69 not in found(tube("1.fcs"), tube("2.fcs", cd69=law))
     # Where the lower end of its interval has light, there is one.
     assert CD69 in found(tube("1.fcs"), tube("2.fcs", cd69=(0.3, 0.0)))
 

@@ -54,6 +54,14 @@ def test_in_a_corner_nothing_is_left_to_move() -> None:
     assert held.converged and held.theta.tolist() == [2.0, 0.0] and len(seen) == 1
 
 
+@pytest.mark.parametrize("slope", [0.5, -0.5])
+def test_a_slope_that_points_beyond_a_bound_holds_however_small_it_is(slope: float) -> None:
+    objective, seen = counted(lambda theta: (slope * float(theta[0]), np.array([slope]), np.eye(1)))
+    start = np.array([-math.copysign(1.0, slope)])
+    found = minimise(objective, start, np.array([-1.0]), np.array([1.0]), np.ones(1))
+    assert (found.converged, found.theta.tolist(), len(seen)) == (True, start.tolist(), 1)
+
+
 def test_no_step_is_longer_than_allowed() -> None:
     objective, seen = counted(valley)
     minimise(objective, np.array([5.0, -2.0]), -WIDE, WIDE, np.array([0.5, 0.5]))

@@ -115,13 +115,15 @@ def test_the_least_denominator_is_the_robust_sd_and_of_a_pile_the_width_of_the_s
     assert floor_of(piled, "CD69", scales) == SCALE.linear_width
 
 
-def labelled(t_of_cd8: float, cd8_of_t: float, *, cells: int = 1000, bright: int = 200) -> GatedTube:
+def labelled(
+    t_of_cd8: float, cd8_of_t: float, *, cells: int = 1000, bright: int = 200, cd8_cells: int | None = None
+) -> GatedTube:
     """Return lymphocytes of which so many of the bright CD8+ are CD3+, and so many of the bright CD3+ CD8+."""
     both = round(t_of_cd8 * bright)
     cd3_cells = round(both / cd8_of_t) if cd8_of_t else bright
     random = np.random.default_rng(3)
     cd8, cd3 = random.normal(0, 100, cells), random.normal(0, 100, cells)
-    cd8[:bright] += 20_000
+    cd8[: bright if cd8_cells is None else cd8_cells] += 20_000
     cd3[bright - both : bright - both + cd3_cells] += 20_000
     values = {"CD3": cd3, "CD8": cd8, "CD69": cd3, "target": cd8}
     return gated_tube(values, {LYMPHOCYTES: first(cells, cells)}, fcs=f"{t_of_cd8}")
@@ -153,8 +155,19 @@ def test_labels_of_cd3_and_cd8_are_exchanged_where_few_cd8_cells_are_t_cells(
         (labelled(0.5, 0.5, cells=4000, bright=40), False),
         (replace(labelled(0.5, 0.95), indices={}), False),
         (labelled(0.5, 0.95, bright=0), False),
+        (labelled(0.0, 1.0), False),
+        (labelled(0.0, 0.0, cd8_cells=0), False),
     ],
-    ids=["300 cells", "299 cells", "59 bright", "40 bright", "no lymphocytes", "no CD8+ cells"],
+    ids=[
+        "300 cells",
+        "299 cells",
+        "59 bright",
+        "40 bright",
+        "no lymphocytes",
+        "neither",
+        "no CD3+ cells",
+        "no CD8+ cells",
+    ],
 )
 def test_few_cells_do_not_tell_cd3_from_cd8(tube: GatedTube, known: bool) -> None:
     """One tube that does not tell leaves it to the others; of those that tell all must say so."""
