@@ -48,7 +48,7 @@ def test_absence_is_nearly_all_negative() -> None:
     found = [1 / (1 + math.exp(-(law.mean + side * law.sd))) for side in (-2, 0, 2)]
     assert found == pytest.approx([0.88, 0.985, 0.998], abs=0.002)
     assert (math.exp(traces.mean), traces.sd) == (pytest.approx(0.061, abs=0.001), 0.9)
-    # What cannot be told from the background is not looked for.
+    # What cannot be distinguished from the background is not looked for.
     assert of(h.ABSENT, faintest=-2.0).level.mean == pytest.approx(-1.7)
 
 

@@ -49,7 +49,7 @@ def test_a_background_of_its_own_carries_any_fraction() -> None:
 
 def test_expressing_cells_as_dim_as_the_background_have_no_fraction() -> None:
     expression = replace(HEALTHY, converged=False, at_bound=("faintest level",))
-    assert "as dim as" in not_carried(expression, limits())
+    assert "cannot be distinguished" in not_carried(expression, limits())
     assert not usable_fit(expression, limits())
     assert not_carried(replace(expression, at_bound=("level",)), limits()) == ""
 

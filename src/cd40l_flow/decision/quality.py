@@ -35,7 +35,7 @@ def not_carried(expression: Expression, limits: Limits) -> str:
     the positive cells are no separate population, or the negative ones do not match it, the fraction is not determined.
     """
     if expression.at_bound == (FAINTEST,):
-        return "the fitted expressing cells are as dim as can be told from the background"
+        return "the fitted expressing cells cannot be distinguished from the background"
     if expression.anchor.exact or expression.negative_fraction is None:
         return ""
     guards = limits.guards

@@ -127,7 +127,7 @@ def _fit(expression: Expression) -> Guard:
         fired, message = False, "The fit of the mixture converged."
     elif expression.at_bound == (FAINTEST,):
         # A tube without expressing cells ends here; what lies between it and the background is no number.
-        message = "The expressing cells are as dim as can be told from the background: their fraction is not known."
+        message = "The expressing cells cannot be distinguished from the background: their fraction is not known."
         return guard("FIT_UNSTABLE", True, message, reagent=expression.reagent, blocks=EXPRESSING_CALLS)
     elif expression.converged is False:
         fired, message = True, "The fit of the mixture did not converge."

@@ -27,7 +27,7 @@ from cd40l_flow.mixture.signal_law import BENDS, SignalParameters
 # failed fit. The photo-electron and a weight of zero have natural bounds.
 BOUNDED = {1: "shift", LEVEL: "level", 3: "log_spread", 4: "skew"} | {ANCHORED + k: "background" for k in range(TILTS)}
 PRESSED = 0.5
-# Name of the level where it is pressed to its lower bound: expressing cells as dim as can be told from the background.
+# Name of the level where it is pressed to its lower bound: no dimmer cells can be distinguished from the background.
 FAINTEST = "faintest level"
 # A bent distribution may have cells among the negative ones: this share of them (a standard deviation), limited to a
 # number of standard errors (benchmarks/real.md). At least SOME_NEGATIVE negative cells are assumed, since a fit without
