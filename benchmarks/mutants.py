@@ -33,7 +33,7 @@ LOADED = (hypothesis, np, optimize, special, stats)  # what most tests need, loa
 # Folders of the copy: what the tests read.
 COPIED = ("src", "tests", "benchmarks", "config", "docs", "profiles", "test_data", "workflow")
 SECONDS = 60  # processor time after which no further file of tests is begun for a mutant, and of each file
-WHOLE, WHOLE_SECONDS = ROOT / "tests/unit/test_known_results.py", 400  # whole samples, whatever they import
+WHOLE, WHOLE_SECONDS = ROOT / "tests/unit/samples/test_known_results.py", 400  # whole samples, whatever they import
 SWAPPED = {ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
 EDGE = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}
 ARITHMETIC = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult}

@@ -273,7 +273,7 @@ COLLECTED = ("05_nan.wsp", "05b_inf.wsp", "15_other_sample_file.wsp", "16_gml20_
 
 @pytest.mark.parametrize("name", COLLECTED)
 def test_collected_files_are_refused_in_words(lab: Lab, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    source = Path(__file__).parents[3] / "shared" / "cases" / "gates" / name
+    source = Path(__file__).parents[4] / "shared" / "cases" / "gates" / name
     if not source.is_file():
         pytest.skip("no cases at ../shared/cases")
     shutil.copy(source, lab.folder / "foreign.xml")

@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from cd40l_flow import __version__
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 # Packages that conda knows by another name; those are smaller builds of the same project.
 CONDA_NAMES = {"snakemake-minimal": "snakemake"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -24,7 +24,7 @@ from cd40l_flow.signal.scale import Scale
 BINS = 512
 SCALE = Scale(t=262144.0, w=0.7, m=4.5, a=0.0, source="test")
 LOG = Scale(t=10_000.0, w=0.5, m=4.5, a=0.0, source="test")
-BOUND = Path(__file__).resolve().parents[3] / "shared" / "cases" / "fit" / "bound.npz"
+BOUND = Path(__file__).resolve().parents[4] / "shared" / "cases" / "fit" / "bound.npz"
 
 
 def drawn(random: np.random.Generator, n: int, negative: float, *, valleys: bool = False) -> Floats:

@@ -20,7 +20,7 @@ from cd40l_flow.fcs.inspect import inspect_file
 from cd40l_flow.fcs.reader import parse_recording, read_events
 from helpers.fcs_files import NAMES, Fcs
 
-CASES = Path(__file__).parents[3] / "shared" / "cases" / "fcs"
+CASES = Path(__file__).parents[4] / "shared" / "cases" / "fcs"
 
 
 def cells(events: int = 400, seed: int = 5) -> np.ndarray:

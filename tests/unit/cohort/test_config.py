@@ -14,7 +14,7 @@ from cd40l_flow.assay.limits import plain_limits
 from cd40l_flow.base.schema import load_schema
 from cd40l_flow.cohort.config import Config, config_schema, draft_config, load_config
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SCHEMAS = [f"{name}.schema.yaml" for name in ("config", "samples", "tubes", "overrides")]
 
 

@@ -21,7 +21,7 @@ from cd40l_flow.cohort.settings import Job, Settings
 from cd40l_flow.fcs.reader import open_recording, parse_recording, read_events, read_header
 from helpers.fcs_files import LABELS, NAMES, Fcs, dialects
 
-REAL = Path(os.environ.get("CD40L_FLOW_FCS", Path(__file__).parents[2] / ".." / "shared" / "fcs"))
+REAL = Path(os.environ.get("CD40L_FLOW_FCS", Path(__file__).parents[3] / ".." / "shared" / "fcs"))
 SECRET = "Jane-Q-Patient"
 
 

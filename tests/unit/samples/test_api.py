@@ -14,7 +14,7 @@ from cd40l_flow.gating.model import GatedSample
 from helpers.cohorts import make_cohort
 from helpers.records import write_pair
 
-TEST_DATA = Path(__file__).parents[2] / "test_data"
+TEST_DATA = Path(__file__).parents[3] / "test_data"
 
 
 @pytest.fixture(scope="module")

@@ -230,7 +230,7 @@ def test_calls_of_another_assay_are_shown_by_their_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize("version", [3, 4])
 def test_results_of_earlier_versions_enter_the_history(version: int) -> None:
     """Their schema is made the present one, as wherever years are looked at."""
-    path = Path(__file__).parents[1] / "data" / f"result_of_engine_{version}.json"
+    path = Path(__file__).parents[2] / "data" / f"result_of_engine_{version}.json"
     row, whole = row_of_result(read_parts(path, Seen)), read_record(path, same_engine=False)
     assert (row["sample"], row["call"], row["engine_version"]) == (whole.sample, whole.call, whole.engine_version)
     assert row["cd154_negative_fraction"] == whole.numbers("CD154").get("negative_fraction")

@@ -20,7 +20,7 @@ from cd40l_flow.base.resources import working_files
 from cd40l_flow.cli.arguments import parser
 from cd40l_flow.cli.main import COMMANDS
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("*/*.md"), *ROOT.glob("docs/*/*.md")])
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 

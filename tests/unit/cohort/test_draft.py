@@ -15,7 +15,7 @@ from cd40l_flow.cohort.draft import WORKBOOK
 from cd40l_flow.cohort.sheets import SAMPLES, TUBES, read_sheet
 from helpers.fcs_files import Fcs
 
-TEST_DATA = Path(__file__).parents[2] / "test_data"
+TEST_DATA = Path(__file__).parents[3] / "test_data"
 
 
 def rows(path: Path) -> list[dict[str, str]]:

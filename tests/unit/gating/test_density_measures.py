@@ -18,7 +18,7 @@ from cd40l_flow.gating.density import (
     density,
     density_of,
     find_valleys,
-    most_parting,
+    most_prominent,
     spread_out,
 )
 from helpers.curves import EDGES, curve, even, lopsided, normal, on_grid
@@ -115,8 +115,8 @@ def test_the_most_prominent_valley_drops_most_below_its_lower_mode() -> None:
     """A deep one beside a small peak drops less than a shallow one between large peaks."""
     one = shaped((0, 0.0), (50, 2.0), (80, 0.2), (150, 12.0), (200, 7.0), (250, 12.0), (300, 0.0))
     valleys = find_valleys(one, LOW, HIGH)
-    assert len(valleys) == 2 and most_parting(one, valleys) == valleys[1]
-    assert most_parting(one, []) is None
+    assert len(valleys) == 2 and most_prominent(one, valleys) == valleys[1]
+    assert most_prominent(one, []) is None
 
 
 def bandwidth(one: Density, place: float) -> float:

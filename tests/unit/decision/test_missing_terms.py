@@ -15,7 +15,7 @@ from cd40l_flow.decision.binding import Binding, binding_of
 from cd40l_flow.decision.change import _steps
 from cd40l_flow.decision.compare import agreeing, compare
 from cd40l_flow.decision.control import control_terms, with_titration
-from cd40l_flow.decision.doubts import _beside_background
+from cd40l_flow.decision.doubts import _above_background
 from cd40l_flow.decision.guards import apply_guards
 from cd40l_flow.decision.independence import independence
 from cd40l_flow.decision.laboratory import level_sd, with_laboratory
@@ -202,11 +202,11 @@ def test_without_healthy_controls_of_a_reagent_its_limits_stay() -> None:
 def test_without_a_background_the_place_beside_the_control_s_is_not_known(empty: str) -> None:
     """Half a robust SD of the sample's above a background alike is half a robust SD of the control's."""
     sample = replace(HEALTHY, anchor=replace(HEALTHY.anchor, counts=DARK))
-    assert _beside_background(sample, LENT, 0.5) == pytest.approx(0.5)
+    assert _above_background(sample, LENT, 0.5) == pytest.approx(0.5)
     if empty == "sample":
-        assert _beside_background(replace(HEALTHY, anchor=replace(HEALTHY.anchor, counts=EMPTY)), LENT, 0.5) is None
+        assert _above_background(replace(HEALTHY, anchor=replace(HEALTHY.anchor, counts=EMPTY)), LENT, 0.5) is None
     else:
-        assert _beside_background(sample, replace(LENT, background=EMPTY), 0.5) is None
+        assert _above_background(sample, replace(LENT, background=EMPTY), 0.5) is None
 
 
 def lacking(reagent: str, **changes: Any) -> list[str]:

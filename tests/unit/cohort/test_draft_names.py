@@ -17,7 +17,7 @@ from cd40l_flow.cohort.drafts.names import read_path
 from cd40l_flow.cohort.drafts.people import File
 from cd40l_flow.cohort.drafts.words import look_up, table
 
-WORDS = Path(__file__).parents[3] / "shared" / "cases" / "drafts" / "words.tsv"
+WORDS = Path(__file__).parents[4] / "shared" / "cases" / "drafts" / "words.tsv"
 TUBES = ("unstim_CD154", "stim_CD154", "stim_isotype", "stim_CD40-Ig", "stim_secondary")
 
 

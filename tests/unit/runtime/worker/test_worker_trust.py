@@ -154,7 +154,7 @@ def hostile(root_folder: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def root_folder() -> Path:
-    return Path(__file__).resolve().parents[3]
+    return Path(__file__).resolve().parents[4]
 
 
 @pytest.mark.parametrize("path", [None, "", ":", "/nonexistent:", ":/nonexistent"])

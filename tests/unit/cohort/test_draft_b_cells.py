@@ -14,7 +14,7 @@ from cd40l_flow.cohort.sheets import SAMPLES, TUBES, read_sheet
 from cd40l_flow.simulate.b_cells import named_b_cells, write_b_cells
 from helpers.fcs_files import Fcs
 
-TEST_DATA = Path(__file__).parents[2] / "test_data"
+TEST_DATA = Path(__file__).parents[3] / "test_data"
 TUBE = ("sample", "fcs", "stimulation", "reagent")
 # $P4S to $P7S of the small files.
 MEMORY = ("CD27", "IgD", "CD19", "CD3")
