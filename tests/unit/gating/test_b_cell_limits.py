@@ -172,7 +172,7 @@ def test_immunoglobulin_less_than_two_sd_above_is_not_told(distance: float, told
         few = replace(bright, counts=bright.counts * events / 1e6)
         found = immunoglobulin(few, negatives)
         assert (found.position is not None) is drawn
-        assert ("not told from that of T cells" in found.flag) is not drawn
+        assert ("not separated from that of T cells" in found.flag) is not drawn
         assert ("only 99 B cells" in found.flag) is (drawn and events < 100)
 
 

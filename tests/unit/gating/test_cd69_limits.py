@@ -189,7 +189,7 @@ def test_a_peak_beyond_three_widths_of_the_background_is_not_dark(widths: float,
     assert SCALE.to_linear(mode) / SCALE.linear_width == pytest.approx(widths, abs=0.25)
     found = find(NONE, curve(normal(mode, 0.02, 1e5)))
     assert (found.position is not None) is dark
-    assert dark or "positive or negative cannot be told" in found.flag
+    assert dark or "positive or negative cannot be determined" in found.flag
 
 
 def test_positions_are_upper_ends_of_bins() -> None:

@@ -148,7 +148,7 @@ def test_viability_smeared_from_live_to_dead(seed: int) -> None:
     found = thresholds.find_viability(density(values))
     assert found.position is not None
     assert 0.38 < found.position < 0.62
-    assert "not parted" in found.flag
+    assert "not separated" in found.flag
     assert np.mean(live <= found.position) > 0.98
     # Parted as usual, the valley holds and nothing is said.
     usual = thresholds.find_viability(density(np.concatenate([live, rng.normal(0.8, 0.05, 1500)])))

@@ -111,8 +111,8 @@ def test_how_many_cells_lie_between_live_and_dead_ones_is_told() -> None:
     """The flank is read down to a third of the peak: below a fifth the dying cells would hide it."""
     few, many = smeared(0.06, 0.2), smeared(0.056, 0.405)
     assert few.position == pytest.approx(on_grid(0.3) + 0.08, abs=0.004)
-    assert few.flag == "live and dead cells are not parted: 12 % of the cells lie between them"
-    assert many.flag == "live and dead cells are not parted: 16 % of the cells lie between them"  # 16.4 %
+    assert few.flag == "live and dead cells are not separated: 12 % of the cells lie between them"
+    assert many.flag == "live and dead cells are not separated: 16 % of the cells lie between them"  # 16.4 %
 
 
 def test_t_cells_alone_end_three_sd_below_their_mode() -> None:

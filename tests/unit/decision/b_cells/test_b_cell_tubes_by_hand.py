@@ -96,7 +96,7 @@ def test_a_boundary_that_is_missing_is_named_by_its_search(gate: str, flag: str,
 def test_igd_must_lie_two_sd_apart(apart: float | None, told: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "igd_separation", lambda *_: apart)
     why = unresolved(memory_tube())
-    assert why == "" if told else "IgD of B cells is not told" in why and "(D 2.0, at least 2)" in why
+    assert why == "" if told else "IgD of B cells is not separated" in why and "(D 2.0, at least 2)" in why
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_igm_that_does_not_tell_is_noted() -> None:
     gates = [gate for gate in BOUNDARIES if gate != "igm_low"]
     found = memory_measures(gated_sample(memory_tube(gates=gates), memory_tube(reagent="memory-FMO27")), None, LIMITS)
     assert found is not None
-    assert found.notes == ("IgM of B cells is not told from that of cells without it: no three-marker share.",)
+    assert found.notes == ("IgM of B cells is not separated from that of cells without it: no three-marker share.",)
     ungated = memory_measures(gated_sample(memory_tube(populations=(TIME,))), None, LIMITS)
     assert ungated is not None and len(ungated.notes) == 1  # nothing but the FMO
 
