@@ -75,6 +75,15 @@ def test_without_a_valley_t_cells_are_those_from_three_sd_below_their_mode(near:
     assert drawn or (one.evidence is not None and one.evidence.allowed == (0.15, 0.9) and not one.evidence.valleys)
 
 
+@pytest.mark.parametrize("kind", ["dead", "dropped"])
+def test_dead_and_dropped_cells_do_not_fill_the_valley_of_cd3(kind: str) -> None:
+    both = cells(2000, cd3=peaks((0.25, 0.03, 1000), (0.7, 0.03, 1000)))
+    others = cells(20_000, cd3=peaks((0.47, 0.1, 20_000)), seed=2)
+    one = found([joined(both, others) | {kind: np.arange(2000, 22_000)}])
+    assert one.method.startswith("CD3+ back-gate") and not one.flag
+    assert found([joined(both, others)]).method == "CD3 mode"
+
+
 @pytest.mark.parametrize(("place", "seen"), [(0.16, True), (0.14, False), (0.89, True), (0.91, False)])
 def test_valleys_of_cd3_are_looked_for_between_two_places(place: float, seen: bool) -> None:
     values = peaks((place - 0.05, 0.01, 500), (place + 0.05, 0.01, 500))
@@ -155,3 +164,48 @@ def test_cells_of_a_pile_that_are_in_the_unstimulated_tube_too_are_no_t_cells() 
         one = found(stimulated, resting, ends)
         assert (inside(one, dim) > 0.95) is theirs and (inside(one, bright) > 0.95) is not theirs
     assert inside(found([all_kinds], [all_kinds]), dim) > 0.95, "without an end of the detector there is no pile"
+
+
+def test_the_gate_is_an_ellipse_of_3_6_sd_in_the_logarithms() -> None:
+    """Its corners lie outside by so much that its sides touch the ellipse; the trimmed spread is put right."""
+    one = found([cells(30_000)])
+    assert one.shape is not None and len(one.shape) == 36
+    outside = 3.6 / np.cos(np.pi / 36)
+    for axis, middle, sd in ((0, 400.0, 0.1), (1, 120.0, 0.08)):
+        ends = np.log(one.shape[:, axis].min() / middle), np.log(one.shape[:, axis].max() / middle)
+        assert ends == pytest.approx((-outside * sd, outside * sd), rel=0.03)
+
+
+@pytest.mark.parametrize(("times", "dying"), [(1.7, False), (2.5, True)])
+def test_where_two_of_three_cells_of_a_size_are_dead_the_others_are_dying(times: float, dying: bool) -> None:
+    """Below 350 channels so many dead cells for each live one; the gate ends there or goes on."""
+    live = joined(
+        cells(3000), {"fsc": np.linspace(300, 350, 500), "ssc": np.full(500, 120.0), "cd3": np.full(500, 0.7)}
+    )
+    small = live["fsc"][(live["fsc"] > 300) & (live["fsc"] < 350)]
+    near = round(small.size * times)
+    dead = {"fsc": np.quantile(small, np.linspace(0, 1, near))}
+    dead |= {"ssc": np.full(near, 120.0), "cd3": np.full(near, 0.7)}
+    one = found([joined(live, dead) | {"dead": np.arange(3500, 3500 + near)}])
+    assert one.shape is not None
+    left = float(one.shape[:, 0].min())
+    assert left == pytest.approx(345, abs=10) if dying else left < 300
+
+
+@pytest.mark.parametrize("kind", ["dead", "dropped"])
+def test_dead_and_dropped_cells_do_not_hide_where_t_cells_lie(kind: str) -> None:
+    """Among them are twenty times as many without CD3 as there are T cells; other CD3+ cells lie elsewhere."""
+    dark, bright = cells(20_000, cd3=peaks((0.25, 0.03, 20_000)), seed=2), cells(1000)
+    elsewhere = joined(cells(600, side=400.0, seed=3), cells(400, cd3=peaks((0.25, 0.03, 400)), side=400.0, seed=4))
+    every = joined(bright, elsewhere, dark)
+    assert inside(found([every | {kind: np.arange(2000, 22_000)}]), bright) > 0.95
+    assert inside(found([every]), bright) < 0.05
+
+
+def test_dropped_cells_do_not_count_as_dead_ones() -> None:
+    """Small cells with CD3, of which there are three kinds."""
+    kinds = cells(3000, cd3=peaks((0.2, 0.02, 1000), (0.45, 0.02, 1000), (0.75, 0.02, 1000)))
+    small = {"fsc": np.linspace(300, 320, 1000), "ssc": np.full(1000, 120.0), "cd3": np.full(1000, 0.75)}
+    at = np.arange(3000, 4000)
+    assert "are dead" in found([joined(kinds, small) | {"dead": at}]).method
+    assert "are dead" not in found([joined(kinds, small) | {"dropped": at}]).method
