@@ -50,6 +50,76 @@ HARMLESS: dict[tuple[str, str, str], str] = {
         "noise = np.random.default_rng(SEED + 1).standard_normal(drawn.size) * relative_error * (1 - limit)",
         "SEED + 1 -> SEED - 1",
     ): "another seed of the same draw",
+    (
+        "src/cd40l_flow/gating/b_cells.py",
+        "valleys = find_valleys(curve, low, high, min_mass=max(0.002, A_FEW / max(curve.total, 1)))",
+        "1 -> 2",
+    ): "only of curves of one cell or none, which have no valley",
+    (
+        "src/cd40l_flow/gating/cd69.py",
+        "weights = np.exp((scores - scores.max()) / SOFT + STRICT * (positions - positions[0]))",
+        "scores - scores.max() -> scores + scores.max()",
+    ): "a factor of every weight, of which a mean is taken",
+    (
+        "src/cd40l_flow/gating/cd69.py",
+        "weights = np.exp((scores - scores.max()) / SOFT + STRICT * (positions - positions[0]))",
+        "scores - scores.max() -> scores",
+    ): "a factor of every weight, of which a mean is taken",
+    (
+        "src/cd40l_flow/gating/cd69.py",
+        "weights = np.exp((scores - scores.max()) / SOFT + STRICT * (positions - positions[0]))",
+        "positions - positions[0] -> positions + positions[0]",
+    ): "a factor of every weight, of which a mean is taken",
+    (
+        "src/cd40l_flow/gating/cd69.py",
+        "weights = np.exp((scores - scores.max()) / SOFT + STRICT * (positions - positions[0]))",
+        "positions - positions[0] -> positions",
+    ): "a factor of every weight, of which a mean is taken",
+    (
+        "src/cd40l_flow/gating/density.py",
+        "_CHUNK = 1 << 14  # values per batch, to stay in the CPU cache",
+        "1 -> 2",
+    ): "how many values are counted at a time",
+    (
+        "src/cd40l_flow/gating/density.py",
+        "_CHUNK = 1 << 14  # values per batch, to stay in the CPU cache",
+        "14 -> 15",
+    ): "how many values are counted at a time",
+    (
+        "src/cd40l_flow/gating/model.py",
+        "_CHUNK = 1 << 15  # events per batch, so that numpy's copy of the indices stays in the CPU cache",
+        "1 -> 2",
+    ): "how many events are taken at a time",
+    (
+        "src/cd40l_flow/gating/model.py",
+        "_CHUNK = 1 << 15  # events per batch, so that numpy's copy of the indices stays in the CPU cache",
+        "15 -> 16",
+    ): "how many events are taken at a time",
+    (
+        "src/cd40l_flow/gating/scatter.py",
+        "for _ in range(30):",
+        "30 -> 31",
+    ): "it has settled long before",
+    (
+        "src/cd40l_flow/gating/scatter_map.py",
+        "_FAR = 1e30",
+        "1e+30 -> 1.5000000000000002e+30",
+    ): "farther than any value either way",
+    (
+        "src/cd40l_flow/gating/scatter_steps.py",
+        "for name, side in zip(gate.boundaries, (1, -1), strict=True):",
+        "1 -> 2",
+    ): "a factor of both sides of a comparison",
+    (
+        "src/cd40l_flow/gating/scatter_steps.py",
+        "for boundary_name, end, side in zip(gate.boundaries, ends, (1, -1), strict=True):",
+        "1 -> 2",
+    ): "only its sign is asked",
+    (
+        "src/cd40l_flow/gating/scatter_steps.py",
+        "passes &= ratio >= boundary.value if side > 0 else ratio <= boundary.value",
+        "side > 0 -> side >= 0",
+    ): "it is 1 or -1",
 }
 
 

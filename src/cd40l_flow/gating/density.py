@@ -85,8 +85,8 @@ class Density:
         """Return the heights with another bandwidth, (400,)."""
         return _smoothed(self.counts, bandwidth)
 
-    def left_sd(self, mode: float, low: float = LOW, high: float | None = None) -> float:
-        """Return the SD of a population from the half below its mode (down to ``low``), free of populations above.
+    def left_sd(self, mode: float, high: float | None = None) -> float:
+        """Return the SD of a population from the half below its mode, free of populations above.
 
         It is the distance below the mode that holds 68.27 % of that half. With ``high``, the upper end of the
         population, the upper half is used if a log amplifier or an analog baseline cuts off the lower one (less than a
@@ -95,13 +95,11 @@ class Density:
         cumulated = np.concatenate(([0.0], np.cumsum(self.counts)))
         if high is not None:
             # The mode of a pile-up at the bottom of the range may be one step off.
-            start, middle, end = np.interp((low, mode - STEP, high), _EDGES, cumulated)
-            if 3 * (middle - start) < end - middle:
+            middle, end = np.interp((mode - STEP, high), _EDGES, cumulated)
+            if 3 * middle < end - middle:
                 return _place(cumulated, middle + 0.6827 * (end - middle)) - mode
-        start, middle = np.interp((low, mode), _EDGES, cumulated)
-        if middle <= start:
-            return 0.0
-        return mode - _place(cumulated, middle - 0.6827 * (middle - start))
+        below = float(np.interp(mode, _EDGES, cumulated))
+        return mode - _place(cumulated, below - 0.6827 * below) if below else 0.0
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ _GRID: Floats = (_EDGES[::FINER][:-1] + _EDGES[::FINER][1:]) / 2
 
 def _place(cumulated: Floats, count: float) -> float:
     """Return where a cumulative histogram reaches a count."""
-    bin_ = min(max(int(np.searchsorted(cumulated, count, side="left")), 1), cumulated.size - 1)
+    bin_ = max(int(np.searchsorted(cumulated, count, side="left")), 1)
     below, above = cumulated[bin_ - 1], cumulated[bin_]
     share = (count - below) / (above - below) if above > below else 0.0
     return float(_EDGES[bin_ - 1] + share * (_EDGES[1] - _EDGES[0]))

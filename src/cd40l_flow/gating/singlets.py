@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cd40l_flow.base.model import Floats, Singles
-from cd40l_flow.gating.density import LOW, Counts, density_of, spread_out
+from cd40l_flow.gating.density import Counts, density_of, spread_out
 from cd40l_flow.gating.found import Evidence, Found, no_gate
 from cd40l_flow.gating.model import Indices, take
 from cd40l_flow.signal.prepare import TubeSignal
@@ -34,7 +34,7 @@ def find_singlets(ratio: Singles) -> tuple[Found, Found]:
     unit = max(4 * (median - least), 1e-6 * abs(median), 1e-12)
     curve = density_of(spread_out(ends, counts, least, unit))
     mode = curve.middle(0.0, 1.0)
-    spread = curve.left_sd(mode, low=LOW)
+    spread = curve.left_sd(mode)
     band = tuple(least + unit * (mode + far * spread) for far in (-SD_BELOW, SD_ABOVE))
     evidence = Evidence(curve, "inside", (0.0, 1.0), modes=(mode,), origin=least, unit=unit)
     low, high = (Found(end, "peak - 4 SD to peak + 3 SD", "", evidence) for end in band)

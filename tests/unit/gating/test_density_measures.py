@@ -49,9 +49,12 @@ def test_shares_below_a_place_are_counted_from_the_lower_end() -> None:
 
 def test_without_values_below_a_place_there_is_no_spread() -> None:
     one = curve(even(0.5, 0.6, 1000))
-    assert one.left_sd(0.4) == one.left_sd(0.55, low=0.56) == 0.0
+    assert one.left_sd(0.4) == 0.0
     assert one.left_sd(0.6) == pytest.approx(0.06827, abs=2e-4)
-    assert one.left_sd(0.6, low=0.56) == pytest.approx(0.6827 * 0.04, abs=2e-4)
+    few = curve(even(0.5, 0.6, 4))
+    assert few.left_sd(0.6) == pytest.approx(0.06827, abs=2e-4)
+    assert few.left_sd(0.505, high=0.56) == pytest.approx(0.6827 * (0.055 + STEP) - STEP, abs=2e-4)
+    assert few.quantile(0.25) == pytest.approx(0.525, abs=2e-4) and few.quantile(0.0) == LOW
 
 
 @pytest.mark.parametrize(("left", "upper"), [(0.034, True), (0.0385, False)])
@@ -194,9 +197,17 @@ def test_one_pile_up_is_spread_whichever_end_it_lies_at() -> None:
         assert (one.low, one.high) == (ends.low or LOW, ends.high or HIGH)
 
 
+def test_values_outside_the_scale_are_counted_at_its_ends() -> None:
+    counts = density(np.array([-5.0, -0.3, 0.5, 5.0])).counts
+    assert (counts[0], counts[-1], counts.sum()) == (2, 1, 4)
+    below, bin_ = density(np.full(10, -5.0)), EDGES[1] - EDGES[0]
+    assert below.quantile(0.3) == pytest.approx(LOW + 0.3 * bin_, abs=1e-9)
+    assert below.left_sd(0.0) == pytest.approx(-LOW - 0.3173 * bin_, abs=1e-9)
+
+
 def test_a_histogram_is_spread_on_another_scale() -> None:
     """Counts stay with their bins: those beyond an end are counted at it."""
     found = spread_out(np.array([0.0, 10.0, 20.0, 1000.0]), np.array([100.0, 300.0, 50.0]), 5.0, 10.0)
     assert found.sum() == pytest.approx(450)
     reached = np.concatenate(([0.0], np.cumsum(found)))
-    assert np.interp((0.5, 1.0), EDGES, reached) == pytest.approx([100, 250], abs=0.5)
+    assert np.interp((0.0, 0.5, 1.0), EDGES, reached) == pytest.approx([50, 100, 250], abs=0.1)

@@ -42,3 +42,10 @@ def test_corners_and_sides_belong_to_it() -> None:
     x, y = np.array([0.0, 2.0, 4.0, 4.1, -0.1, 2.0]), np.array([0.0, 0.0, 3.0, 2.0, 2.0, 2.0])
 
     assert inside_convex(square, x, y).tolist() == [True, True, True, False, False, True]
+
+
+def test_of_a_polygon_without_width_only_the_line_is_inside() -> None:
+    line = np.array([(3.0, 0.0), (3.0, 4.0), (3.0, 2.0)])
+    x, y = np.array([3.0, 3.0, 3.0, 3.1, 2.9, 3.0]), np.array([0.0, 2.0, 4.0, 2.0, 2.0, 4.1])
+
+    assert inside_convex(line, x, y).tolist() == [True, True, True, False, False, False]

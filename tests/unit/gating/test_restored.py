@@ -189,6 +189,29 @@ def test_a_tail_of_nine_events_is_none(held: float, tail: bool) -> None:
     assert (found.foot is not None) is tail
 
 
+def test_no_population_is_spread_wider_than_a_tenth_of_the_scale() -> None:
+    """125 bins, whatever the width of what is seen."""
+    whole = law(EVEN, 702.0, 200.0, 1e6)
+    found = restored(cut(whole), LAST, None, EVEN).counts[: LAST + 1]
+    shares = np.diff(norm.cdf(np.arange(-LAST - 1, 1.0), 300.0, 125.0))
+    np.testing.assert_allclose(found, found.sum() * shares / shares.sum(), atol=0.02 * found.max())
+
+
+def test_a_flank_too_reaches_two_sd_into_the_scale_below_its_mean() -> None:
+    """Of a population of SD 60 with room for 50 below the end, the upper end is that of SD 25."""
+    values = np.concatenate((np.linspace(350, 400, LAST + 1, endpoint=False), EVEN[LAST + 1 :]))
+    z = norm.ppf(0.16)
+    found = restored(cut(law(EVEN, 400 - 60 * z, 60.0, 1e6)), LAST, None, values)
+    assert found.foot == pytest.approx(400 + (3 - z) * 25, rel=1e-3)
+
+
+@pytest.mark.parametrize(("valley", "tail"), [(70.0, True), (80.0, False)])
+def test_a_dip_of_a_fifth_parts_a_tail_from_the_next_population(valley: float, tail: bool) -> None:
+    seen = np.interp(np.arange(BINS - LAST - 1), (0, 200, 400, 600), (100.0, valley, 200.0, 0.0))
+    found = restored(np.concatenate((np.zeros(LAST), [5000.0], seen)), LAST, None, EVEN)
+    assert (found.foot is not None) is tail
+
+
 def test_without_ends_nothing_is_spread() -> None:
     counts = counted(peaks((0.3, 0.05, 3000)))
     plain, open_ends = density_of(counts), density_of(counts, ends=Ends(None, None, SCALE))
