@@ -50,6 +50,76 @@ HARMLESS: dict[tuple[str, str, str], str] = {
         "noise = np.random.default_rng(SEED + 1).standard_normal(drawn.size) * relative_error * (1 - limit)",
         "SEED + 1 -> SEED - 1",
     ): "another seed of the same draw",
+    (
+        "src/cd40l_flow/mixture/components.py",
+        "if beyond > 0:",
+        "beyond > 0 -> beyond >= 0",
+    ): "without bins left out there is nothing beyond to add",
+    (
+        "src/cd40l_flow/mixture/components.py",
+        "if median <= 0:",
+        "median <= 0 -> median < 0",
+    ): "no median is exactly 0; of one next to it the bound is cut to the same",
+    (
+        "src/cd40l_flow/mixture/hypotheses.py",
+        "most_negative: float = 1.0",
+        "1.0 -> 1.5",
+    ): "no fraction is above 1: neither bounds any",
+    (
+        "src/cd40l_flow/mixture/hypotheses.py",
+        "bright = max(LEAST_BRIGHT, min(FEWEST_BRIGHT / max(events, 1.0), 0.5))",
+        "1.0 -> 1.5",
+    ): "of so few cells it is half of them either way",
+    (
+        "src/cd40l_flow/mixture/hypotheses.py",
+        "return math.copysign(math.inf, fraction - 0.5)",
+        "0.5 -> 0.75",
+    ): "a fraction that comes here is at most 0 or at least 1",
+    (
+        "src/cd40l_flow/mixture/evidence.py",
+        "error = _of_cells(float(inverse[place, place]), known) * max(share * (1 - share), 1e-6)",
+        "1e-06 -> 1.5e-06",
+    ): "the bound of the logit keeps the product above 1e-4",
+    (
+        "src/cd40l_flow/mixture/scoring.py",
+        "free = ~(((theta <= low) & (gradient > 0)) | ((theta >= high) & (gradient < 0))) & (high > low)",
+        "gradient > 0 -> gradient >= 0",
+    ): "without a slope there is no step either",
+    (
+        "src/cd40l_flow/mixture/scoring.py",
+        "free = ~(((theta <= low) & (gradient > 0)) | ((theta >= high) & (gradient < 0))) & (high > low)",
+        "gradient < 0 -> gradient <= 0",
+    ): "without a slope there is no step either",
+    (
+        "src/cd40l_flow/mixture/group_share.py",
+        "if profile is not None and cells:",
+        "profile is not None and cells -> profile is not None or cells",
+    ): "of no cells of a group the profile lies within Wilson's interval",
+    (
+        "src/cd40l_flow/mixture/group_share.py",
+        "return 1.0",
+        "1.0 -> 1.5",
+    ): "a share is cut at 1",
+    (
+        "src/cd40l_flow/mixture/checks/dip.py",
+        "if kept.size > 0.9 * before:",
+        "0.9 * before -> 0.9 / before",
+    ): "the chain over all points finds the same vertices, later",
+    (
+        "src/cd40l_flow/decision/replicates.py",
+        "most = 1 + percent / 100",
+        "100 -> 101",
+    ): "by less than a bin",
+    (
+        "src/cd40l_flow/decision/b_cells/own_curve.py",
+        "squares = np.where(told, residuals**2 / np.where(told, 1 - leverage, 1.0), 0.0) - error**2",
+        "1.0 -> 1.5",
+    ): "a donor alone at his age has no weight",
+    (
+        "src/cd40l_flow/decision/b_cells/own_curve.py",
+        "squares = np.where(told, residuals**2 / np.where(told, 1 - leverage, 1.0), 0.0) - error**2",
+        "0.0 -> 0.5",
+    ): "a donor alone at his age has no weight",
 }
 
 
