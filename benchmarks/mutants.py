@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import csv
 import functools
 import os
 import random
@@ -38,89 +39,8 @@ SWAPPED = {ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt, a
 EDGE = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}
 ARITHMETIC = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult}
 NAMES = {"min": "max", "max": "min", "minimum": "maximum", "maximum": "minimum"}
-# Survivors that were looked at and change nothing that a result can show: (file, line of source, mutation) -> why.
-HARMLESS: dict[tuple[str, str, str], str] = {
-    (
-        "src/cd40l_flow/mixture/interval.py",
-        "aim = inside[0] + min(max(part, 0.05), 0.95) * (outside[0] - inside[0])",
-        "0.05 -> 0.07500000000000001",
-    ): "another path to the same end: how near to an end of the bracket the next try may lie",
-    (
-        "src/cd40l_flow/mixture/titration.py",
-        "noise = np.random.default_rng(SEED + 1).standard_normal(drawn.size) * relative_error * (1 - limit)",
-        "SEED + 1 -> SEED - 1",
-    ): "another seed of the same draw",
-    (
-        "src/cd40l_flow/gating/b_cells.py",
-        "valleys = find_valleys(curve, low, high, min_mass=max(0.002, A_FEW / max(curve.total, 1)))",
-        "1 -> 2",
-    ): "only of curves of one cell or none, which have no valley",
-    (
-        "src/cd40l_flow/gating/cd69.py",
-        "weights = np.exp((scores - scores.max()) / SOFT + STRICT * (positions - positions[0]))",
-        "scores - scores.max() -> scores + scores.max()",
-    ): "a factor of every weight, of which a mean is taken",
-    (
-        "src/cd40l_flow/gating/cd69.py",
-        "weights = np.exp((scores - scores.max()) / SOFT + STRICT * (positions - positions[0]))",
-        "scores - scores.max() -> scores",
-    ): "a factor of every weight, of which a mean is taken",
-    (
-        "src/cd40l_flow/gating/cd69.py",
-        "weights = np.exp((scores - scores.max()) / SOFT + STRICT * (positions - positions[0]))",
-        "positions - positions[0] -> positions + positions[0]",
-    ): "a factor of every weight, of which a mean is taken",
-    (
-        "src/cd40l_flow/gating/cd69.py",
-        "weights = np.exp((scores - scores.max()) / SOFT + STRICT * (positions - positions[0]))",
-        "positions - positions[0] -> positions",
-    ): "a factor of every weight, of which a mean is taken",
-    (
-        "src/cd40l_flow/gating/density.py",
-        "_CHUNK = 1 << 14  # values per batch, to stay in the CPU cache",
-        "1 -> 2",
-    ): "how many values are counted at a time",
-    (
-        "src/cd40l_flow/gating/density.py",
-        "_CHUNK = 1 << 14  # values per batch, to stay in the CPU cache",
-        "14 -> 15",
-    ): "how many values are counted at a time",
-    (
-        "src/cd40l_flow/gating/model.py",
-        "_CHUNK = 1 << 15  # events per batch, so that numpy's copy of the indices stays in the CPU cache",
-        "1 -> 2",
-    ): "how many events are taken at a time",
-    (
-        "src/cd40l_flow/gating/model.py",
-        "_CHUNK = 1 << 15  # events per batch, so that numpy's copy of the indices stays in the CPU cache",
-        "15 -> 16",
-    ): "how many events are taken at a time",
-    (
-        "src/cd40l_flow/gating/scatter.py",
-        "for _ in range(30):",
-        "30 -> 31",
-    ): "it has settled long before",
-    (
-        "src/cd40l_flow/gating/scatter_map.py",
-        "_FAR = 1e30",
-        "1e+30 -> 1.5000000000000002e+30",
-    ): "farther than any value either way",
-    (
-        "src/cd40l_flow/gating/scatter_steps.py",
-        "for name, side in zip(gate.boundaries, (1, -1), strict=True):",
-        "1 -> 2",
-    ): "a factor of both sides of a comparison",
-    (
-        "src/cd40l_flow/gating/scatter_steps.py",
-        "for boundary_name, end, side in zip(gate.boundaries, ends, (1, -1), strict=True):",
-        "1 -> 2",
-    ): "only its sign is asked",
-    (
-        "src/cd40l_flow/gating/scatter_steps.py",
-        "passes &= ratio >= boundary.value if side > 0 else ratio <= boundary.value",
-        "side > 0 -> side >= 0",
-    ): "it is 1 or -1",
-}
+# Survivors that were looked at and change nothing that a result can show, and why.
+HARMLESS = ROOT / "benchmarks" / "harmless_mutants.tsv"
 
 
 @dataclass(frozen=True)
@@ -299,20 +219,27 @@ class Runner:
         return ""
 
 
+def harmless() -> dict[tuple[str, str, str], str]:
+    """Return why survivors that were looked at change nothing, by file, line of source and change."""
+    with HARMLESS.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return {(f"src/cd40l_flow/{row['file']}", row["line"], row["change"]): row["why"] for row in rows}
+
+
 def page(results: list[tuple[Mutant, str]], seed: int) -> str:
     """Return the table."""
-    rows, killed, harmless = [], 0, 0
+    rows, killed, changing_nothing, known = [], 0, 0, harmless()
     for mutant, by in sorted(results, key=lambda one: (one[0].file, one[0].line)):
-        why = HARMLESS.get((mutant.file, mutant.text, mutant.what), "")
-        killed, harmless = killed + bool(by), harmless + bool(why and not by)
+        why = known.get((mutant.file, mutant.text, mutant.what), "")
+        killed, changing_nothing = killed + bool(by), changing_nothing + bool(why and not by)
         fate = f"`{by}`" if by else f"survived, harmless: {why}" if why else "**survived**"
         name = mutant.file.removeprefix("src/cd40l_flow/")
         rows.append(f"| {name}:{mutant.line} | `{mutant.what[:120].replace('|', chr(92) + '|')}` | {fate} |")
-    open_ones, rooms = len(results) - killed - harmless, ", ".join(f"`{room}`" for room in ROOMS)
+    open_ones, rooms = len(results) - killed - changing_nothing, ", ".join(f"`{room}`" for room in ROOMS)
     head = (
         f"# Mutants\n\nWritten by `make mutants` (seed {seed}): one change of a line of {rooms} at a time, and\n"
         f"the first unit test that fails. Of {len(results)} drawn, {killed} were noticed "
-        f"({killed / max(len(results), 1):.0%}), {harmless} change nothing that a\nresult shows, "
+        f"({killed / max(len(results), 1):.0%}), {changing_nothing} change nothing that a\nresult shows, "
         f"{open_ones} need a test.\n\n"
     )
     return head + "| line | change | noticed by |\n|---|---|---|\n" + "\n".join(rows) + "\n"

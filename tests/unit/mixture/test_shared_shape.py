@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.optimize import approx_fprime
+from scipy.optimize import approx_fprime, brentq
 from scipy.stats import binom
 
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.components import background_component
-from cd40l_flow.mixture.group_share import share_interval
+from cd40l_flow.mixture.group_share import _profiled, share_interval
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.prior import NOTHING_KNOWN
 from cd40l_flow.mixture.problem import Problem
@@ -133,3 +133,16 @@ def test_a_group_that_is_everything_and_positive_reaches_one() -> None:
     assert (share, high) == (1.0, 1.0) and 0.98 < low < 1.0
     low, share, high = share_interval(none, 0.0, 400, 400)
     assert (share, low) == (0.0, 0.0) and 0.0 < high < 0.02
+
+
+@pytest.mark.parametrize(("cells_in", "total"), [(30, 1000), (55, 1000), (400, 5000), (700, 1000)])
+def test_the_ends_of_a_counted_share_are_found_between_the_shares_that_are_tried(cells_in: int, total: int) -> None:
+    """Where all cells of a group are positive, the profile is the binomial likelihood: it drops by 1.92."""
+    logits = np.linspace(3.0, 9.0, 13)
+    ends = _profiled(Profile(logits, np.where(logits > 8.9, 0.0, 900.0)), cells_in, total)
+
+    def drop(share: float) -> float:
+        return float(binom.logpmf(cells_in, total, cells_in / total) - binom.logpmf(cells_in, total, share)) - 1.9207
+
+    exact = brentq(drop, 1e-9, cells_in / total), brentq(drop, cells_in / total, 1 - 1e-9)
+    assert ends == pytest.approx(exact, rel=2e-3)

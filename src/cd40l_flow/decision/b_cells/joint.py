@@ -89,9 +89,9 @@ def joint_reading(case: Together, limits: SerumIgLimits) -> JointReading:
 
 
 def _rows(case: Together) -> tuple[str, ...]:
-    """Return the keys of the rows that fit: one, or those of both sexes where it is not known and matters."""
-    if case.cd154 is None or case.memory is None:
-        return ()
+    """Return the keys of the rows that fit: one, or those of both sexes where it is not known and matters; none of a
+    single assay.
+    """
     fitting = [row for row in table.ROWS if case.cd154 in row.cd154 and case.memory in row.switched]
     who = {TRANSPLANTED} if case.transplant == "yes" else {"F": {WOMAN}, "M": {MAN}}.get(case.sex, {WOMAN, MAN})
     own = tuple(row.key for row in fitting if row.who in who)

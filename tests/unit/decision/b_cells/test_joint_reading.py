@@ -104,6 +104,38 @@ def test_normal_switching_speaks_against_nothing_in_infants_after_transplantatio
         found = read(cd154="REDUCED", memory="SWITCHED_NORMAL", **change)
         assert word in found.reading[0]
     assert "argues against" in read(cd154="REDUCED", memory="SWITCHED_NORMAL").reading[0]
+    # From the first birthday on, and where nothing is normal or nothing stands beside it, there is no such word.
+    for case in (
+        {"cd154": "REDUCED", "memory": "SWITCHED_NORMAL", "age_years": 1.0},
+        {"cd154": "REDUCED", "memory": "SWITCHED_LOW", "age_years": 0.9},
+        {"cd154": INDETERMINATE, "memory": "SWITCHED_NORMAL", "age_years": 0.9},
+        {"memory": "SWITCHED_NORMAL", "age_years": 0.9},
+    ):
+        assert joint_words()["switched_young"] not in read(**case).reading
+
+
+def test_switched_cells_that_are_open_are_said_beside_another_assay() -> None:
+    words = joint_words()["switched_open"]
+    for case, said in (
+        ({"memory": INDETERMINATE, "cd154": "NORMAL"}, True),
+        ({"memory": INDETERMINATE, "cd40": "PRESENT"}, True),
+        ({"memory": INDETERMINATE}, False),
+        ({"memory": "SWITCHED_LOW", "cd154": "NORMAL"}, False),
+        ({"cd40": "PRESENT"}, False),
+    ):
+        assert (words in read(**case).reading) is said, case
+    # One assay alone has no row of the table.
+    assert read(cd154="ABSENT").keys == read(memory="SWITCHED_LOW").keys == ()
+
+
+@pytest.mark.parametrize(
+    ("igm", "igg", "said"),
+    [(1.0, 1.0, True), (3.0, 1.0, True), (0.1, 1.0, False), (1.0, 5.0, False), (None, 1.0, False)],
+)
+def test_the_pattern_of_hyper_igm_is_low_igg_beside_igm_that_is_not(igm: float | None, igg: float, said: bool) -> None:
+    serum = {name: value for name, value in (("igm_g_l", igm), ("igg_g_l", igg)) if value is not None}
+    found = read(OWN, cd154="NORMAL", memory="SWITCHED_LOW", serum=serum)
+    assert (joint_words()["serum"]["pattern"] in found.reading) is said
 
 
 def test_serum_immunoglobulins_are_context() -> None:
