@@ -120,7 +120,7 @@ def mutants(path: Path) -> list[Mutant]:
 def drawn(seed: int) -> Iterator[Mutant]:
     """Yield mutants in a random order that goes round the files."""
     chance = random.Random(seed)
-    files = [path for room in ROOMS for path in sorted((ROOT / "src/cd40l_flow" / room).glob("*.py"))]
+    files = [path for room in ROOMS for path in sorted((ROOT / "src/cd40l_flow" / room).rglob("*.py"))]
     chance.shuffle(files)
     each = [chance.sample(found, len(found)) for found in map(mutants, files) if found]
     for row in zip_longest(*each):

@@ -104,7 +104,7 @@ def test_dead_cells_do_not_count_as_live_ones() -> None:
     parts = normal(mode, 0.02, 1e5), even(mode + 0.04, 0.7, 0.14e5), normal(0.8, 0.03, 1e5)
     found = thresholds.find_viability(curve(*parts))
     assert found.method == "foot of the live peak"
-    assert "not parted: 3 %" in found.flag
+    assert "not separated: 3 %" in found.flag
 
 
 def test_how_many_cells_lie_between_live_and_dead_ones_is_told() -> None:
