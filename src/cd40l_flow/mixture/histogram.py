@@ -48,7 +48,11 @@ def bin_of(scaled: float, bins: int) -> int:
 
 
 def quantile(counts: Floats, fraction: float) -> float:
-    """Return a quantile of binned values on the logicle scale, interpolated within the bin; NaN when empty."""
+    """Return a quantile of binned values on the logicle scale, interpolated between the upper ends of bins with cells;
+    NaN when empty.
+
+    So the cells of a bin are spread over the empty bins beneath it, as between single values in a sparse tail.
+    """
     total = counts.sum()
     if total <= 0:
         return float("nan")
