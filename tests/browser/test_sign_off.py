@@ -192,7 +192,7 @@ def test_what_is_missing_is_reported_and_nothing_is_saved(make_report: Make, ope
     page.locator(".gate-verdict select").first.select_option("exclude")
     lines = told()
     assert "Write what is wrong with the gate of steady acquisition" in lines
-    assert "say in the comment why the call is accepted" in lines
+    assert "state in the comment why the call is accepted" in lines
     page.get_by_role("button", name="Discard the draft").click()
     assert page.locator("#sign-problems").inner_text() == ""
     assert saved == []

@@ -77,7 +77,7 @@ def test_donors_become_a_curve_that_decides(tmp_path: Path) -> None:
 def test_few_donors_are_provisional_and_the_summary_says_so() -> None:
     content = content_of(donors(8))
     assert content["by_age"]["provisional"] == ["5 to 10 years"]
-    assert any("provisional for want of donors" in line for line in summary_lines(as_reference(content), 20))
+    assert any("provisional because there are few donors" in line for line in summary_lines(as_reference(content), 20))
     assert content_of(donors(3))["by_age"]["knots"] == []
 
 

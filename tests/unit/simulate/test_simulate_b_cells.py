@@ -379,7 +379,7 @@ def test_a_scenario_is_written_with_its_control(tmp_path: Path) -> None:
 
 def test_what_cannot_be_is_refused() -> None:
     """Shares beyond one whole, tubes of another assay and an unknown assay are refused with what was found."""
-    with pytest.raises(ValueError, match="no fractions of one whole"):
+    with pytest.raises(ValueError, match="do not add up to 1"):
         Subsets(switched=0.9, non_switched=0.3)
     with pytest.raises(ValueError, match="has no tube CD40"):
         BSample("S1", tubes=("CD40",))
