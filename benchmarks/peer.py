@@ -230,8 +230,8 @@ the package registries that the benchmarks use (Debian 12 has no `r-bioc-flowcor
 
 {table(goals(found))}
 
-The largest process of the workflow is the one that reads the gates of the control back with FlowKit, whose import alone
-takes 173 MB.
+The largest process of the workflow is the worker that runs the steps; scikit-learn's import, with pandas and pyarrow,
+is more than half of it.
 
 {versions}; Python {platform.python_version()} on {platform.machine()} with {os.cpu_count()} cores.
 """
