@@ -148,7 +148,7 @@ def test_families_that_look_alike_are_refused(cohort: Path) -> None:
 
 
 def test_letters_composed_otherwise_are_the_same_run(cohort: Path) -> None:
-    """é and e with an accent are one letter: the sample is judged against the control of that run."""
+    """é and e with an accent are one letter: the sample is compared with the control of that run."""
     path = cohort / "config/samples.tsv"
     rows = read_sheet(path)
     forms = ("NFC", "NFD")

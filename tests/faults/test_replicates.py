@@ -198,7 +198,7 @@ def test_resting_tubes_that_disagree_leave_no_call(tmp_path: Path) -> None:
 
 
 def test_a_control_whose_replicates_disagree_fails(tmp_path: Path) -> None:
-    """Nothing may be judged against a control that is two people's: it fails, and the run with it."""
+    """Nothing may be compared with a control that is two people's: it fails, and the run with it."""
     with_control(tmp_path, HEALTHY)
     add_replicate(tmp_path, replace(HEALTHY, sample="C01"), REDUCED)
 

@@ -149,10 +149,10 @@ def _control_problems(file: str, row: Row, rows: Mapping[str, Row]) -> list[Prob
         problems.append(fatal(f"'{name}' has the role test.", "Name a sample whose role is control."))
     if None not in (other.cells["run"], row.cells["run"]) and other.cells["run"] != row.cells["run"]:
         message = f"'{name}' belongs to run '{other.cells['run']}', this sample to run '{row.cells['run']}'."
-        problems.append(fatal(message, "A sample is judged against a control of its own run."))
+        problems.append(fatal(message, "A sample is compared with a control of its own run."))
     if None not in (other.cells["assay"], row.cells["assay"]) and other.cells["assay"] != row.cells["assay"]:
         message = f"'{name}' belongs to assay '{other.cells['assay']}', this sample to '{row.cells['assay']}'."
-        problems.append(fatal(message, "A sample is judged against a control of its own assay."))
+        problems.append(fatal(message, "A sample is compared with a control of its own assay."))
     return problems
 
 

@@ -20,7 +20,7 @@ from cd40l_flow.cohort.settings import Job, Settings
 class Plan:
     """The checked inputs of a cohort.
 
-    ``samples`` is sorted by name; ``controls`` names for each sample those it is judged against, ``runs`` the controls
+    ``samples`` is sorted by name; ``controls`` names for each sample those it is compared with, ``runs`` the controls
     of each run and assay; ``refused`` holds for each sample the tubes that may not be used: fcs -> why. ``warnings``
     are all problems that stop nothing. ``reference`` are the laboratory's own limits, without the controls they rest
     on.

@@ -65,7 +65,7 @@ class Job:
     """Everything the result of one sample depends on, apart from the bytes of its tubes and its controls' results.
 
     ``run_controls`` are all controls of the run (they fix the scale), ``controls`` the names of those this sample is
-    judged against (for a control: the other controls).
+    compared with (for a control: the other controls).
     """
 
     sample: Sample

@@ -1,6 +1,6 @@
 """The pictures of gating panels: where the events of a parent lie, paler outside the gate.
 
-They are drawn once, by the analysis: a control's are in the report of every sample that is judged against it.
+They are drawn once, by the analysis: a control's are in the report of every sample that is compared with it.
 """
 
 from __future__ import annotations

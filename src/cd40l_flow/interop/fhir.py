@@ -49,7 +49,7 @@ def fhir_bundle(
 ) -> Json:
     """Return the bundle of one sample; ``digest`` is the SHA-256 of its ``result.json``, ``state`` that of its reviews.
 
-    ``controls`` are the results it was judged against, ``people`` the reviewers of the configuration.
+    ``controls`` are the results it was compared with, ``people`` the reviewers of the configuration.
     """
     with using(assay_named(result.assay)):
         return _bundle(result, digest, controls, state, people)

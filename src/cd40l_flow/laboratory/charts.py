@@ -1,7 +1,7 @@
 """Control charts (Levey-Jennings) of the healthy controls over many runs, judged by the rules of Westgard.
 
 Mean and SD are of the first controls of an instrument and a reagent lot, as many as the limits of a laboratory ask for;
-what came later is judged against them. With fewer nothing is judged. A control is a person and not a material, so the
+what came later is compared with them. With fewer nothing is judged. A control is a person and not a material, so the
 SD is that of people, stain and instrument together.
 
 Rules: Westgard, Barry, Hunt, Groth, *Clin Chem* 1981;27:493-501 (PMID 7471403).

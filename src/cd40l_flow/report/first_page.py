@@ -30,7 +30,7 @@ View = dict[str, Any]
 def own_parts(subject: Subject, control: Subject | None, controls: Sequence[Result]) -> View:
     """Return the parts of a report that the current assay fills in its own way, by their names in the template.
 
-    ``control`` is the one that is drawn, ``controls`` are all that the sample was judged against.
+    ``control`` is the one that is drawn, ``controls`` are all that the sample was compared with.
     """
     result = subject.result
     if CD154 in current_assay().targets:

@@ -160,7 +160,7 @@ def write_report(
 ) -> list[str]:
     """Write the report of one sample; return what of its figures and controls could not be read, and is not shown.
 
-    ``control_pairs`` are ``result.json`` and ``densities.npz`` of the controls it was judged against, in the order of
+    ``control_pairs`` are ``result.json`` and ``densities.npz`` of the controls it was compared with, in the order of
     the result; ``provenance`` is printed as it is, in its order; ``reviews`` are those of the sample and its controls.
     Raises RecordError for a result that was changed or is not of its sample.
     """

@@ -13,7 +13,7 @@ The rules, for the reviews whose digest is that of the present result:
 4. A repeat needs one signature only: no call can rest on a result that the last reviewer wants repeated.
 5. Reviews of an earlier result decide nothing; where there are no others, the sample is stale.
 6. It is stale as well where a review of it was changed or taken away, until somebody signs after reading so, and where
-   the reviews of a control reject what it was judged against.
+   the reviews of a control reject what it was compared with.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Inputs(Record, frozen=True):
     ]
     controls: Annotated[
         dict[str, str],
-        doc("The digest of the job of each control that it was judged against; failed where its analysis failed."),
+        doc("The digest of the job of each control that it was compared with; failed where its analysis failed."),
     ]
 
 
@@ -112,7 +112,7 @@ class Result(Record, frozen=True):
     role: Annotated[Annotated[str, one_of("test", "control")], doc("Role in the run.")]
     sex: Annotated[Annotated[str, one_of("F", "M", "unknown")], doc("As the sheet says.")]
     age_band: Annotated[str | None, doc("Age in a band, never exact.")]
-    controls: Annotated[list[str], doc("Samples it was judged against.")]
+    controls: Annotated[list[str], doc("Samples it was compared with.")]
     inputs: Annotated[
         Inputs, doc("What the result was made of, by content; it is out of date when one of these digests changes.")
     ]
