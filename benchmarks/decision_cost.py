@@ -11,7 +11,7 @@ import contextlib
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,7 +27,7 @@ from cd40l_flow.decision.guards import apply_guards
 from cd40l_flow.decision.laboratory import with_laboratory
 from cd40l_flow.inputs import inputs_of_test
 from cd40l_flow.result.types.result import Result
-from cd40l_flow.simulate import MECHANISMS, Scenario, named, write_cohort
+from cd40l_flow.simulate import MECHANISMS, healthy_control, write_cohort
 
 OUT = Path(__file__).parent / "decision_cost.md"
 SEED = 8100
@@ -84,11 +84,11 @@ def cost_of(mechanism: str, job: Job, control: Result) -> Cost:
 def costs(seed: int) -> list[Cost]:
     """Return the cost of a sample of each mechanism of the usual physics beside one control."""
     usual = [one.scenario for one in MECHANISMS if not one.of_control and not one.of_run]
-    control: Scenario = replace(named("healthy-male")[0][0], sample="C01")
+    control = healthy_control()
     with TemporaryDirectory() as folder, contextlib.chdir(folder):
         write_cohort(Path(), seed, cohort=(control, *usual))
         plan = load_plan("config/config.yaml")
-        result, _ = analyse(plan.job("C01"), {})
+        result, _ = analyse(plan.job(control.sample), {})
         return [cost_of(one.sample, plan.job(one.sample), result) for one in usual]
 
 

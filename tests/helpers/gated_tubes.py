@@ -14,9 +14,8 @@ from cd40l_flow.gating.found import Found
 from cd40l_flow.gating.model import Boundary, GatedSample, GatedTube, Population
 from cd40l_flow.signal.acquisition import Acquisition, TimeQC
 from cd40l_flow.signal.prepare import TubeSignal
-from cd40l_flow.signal.scale import Scale
+from helpers.hand_tubes import SCALE
 
-SCALE = Scale(t=262144.0, w=0.6, m=4.5, a=0.0, source="test")
 SAMPLE = Sample("S1", "R1", "test", "M")
 
 
