@@ -39,6 +39,7 @@ from cd40l_flow.mixture.scoring import Optimum, minimise
 
 LOG_2PI = math.log(2 * math.pi)
 LEAST_KEPT, MOST_KEPT = 0.03, 0.5  # of the level kept by mutant cells; above it there is no second population
+FEW = (-3.0, -0.8)  # logit of the share of mutant cells, and ln of what they keep, where the best fit nearly holds
 ENOUGH = 0.02  # log likelihood to be gained at which a search ends
 
 
@@ -171,7 +172,12 @@ class _Held(Problem):
 
 
 def evidence(
-    problem: Problem, hypothesis: Hypothesis, healthy_negative: float, near: Floats, beat: float = math.inf
+    problem: Problem,
+    hypothesis: Hypothesis,
+    healthy_negative: float,
+    near: Floats,
+    beat: float = math.inf,
+    level_error: float = 0.0,
 ) -> Evidence:
     """Return the evidence of a hypothesis; ``near`` are the parameters of the best fit, to start from.
 
@@ -185,7 +191,8 @@ def evidence(
         problem.counts, problem.background, law, problem.shift_max, borrowed=problem.borrowed, hypothesis=hypothesis
     )
     low, high = held.bounds()
-    start = np.clip(_start(prior, hypothesis, near), low, high)
+    starts = [np.clip(start, low, high) for start in _starts(prior, hypothesis, near, level_error)]
+    start = starts[0] if len(starts) == 1 else min(starts, key=lambda one: held.objective(one)[0])
     best = minimise(held.objective, start, low, high, held.largest, ENOUGH, beat)
     pressed = 0.0
     if best.theta[0] >= high[0] and hypothesis.most_negative < 1:
@@ -193,8 +200,8 @@ def evidence(
     return _laplace(best, pressed, hypothesis, prior.centre.level, healthy_negative)
 
 
-def _start(prior: Prior, hypothesis: Hypothesis, near: Floats) -> Floats:
-    """Return the start of the search: the best fit moved to the expectation of the hypothesis."""
+def _starts(prior: Prior, hypothesis: Hypothesis, near: Floats, level_error: float) -> list[Floats]:
+    """Return starts of the search: the best fit moved to the expectation of the hypothesis."""
     law = hypothesis.negative
     start = near.copy()
     level = float(near[LEVEL]) - prior.centre.level
@@ -204,15 +211,18 @@ def _start(prior: Prior, hypothesis: Hypothesis, near: Floats) -> Floats:
     else:
         edge = math.log(law.low / max(1 - law.low, 1e-3))
         start[0] = max(float(near[0]), edge)
-    reach = 1.5 * hypothesis.level.sd
-    held = min(max(level, hypothesis.level.mean - reach), hypothesis.level.mean + reach)
-    start[LEVEL] = prior.centre.level + held
+    # As far from the expected level as the cells and the hypothesis, each with its error, agree on.
+    known = hypothesis.level.sd**2 / (hypothesis.level.sd**2 + level_error**2)
+    start[LEVEL] = prior.centre.level + hypothesis.level.mean + known * (level - hypothesis.level.mean)
     # The control's shape is a better start than that of another hypothesis.
     start[LEVEL + 1 : ANCHORED] = (prior.centre.log_spread, prior.centre.skew, prior.centre.electron)
-    if hypothesis.residual is not None:
-        start[LEVEL] = prior.centre.level + max(level, -0.2)
-        return np.append(start, (0.0, hypothesis.residual.mean))
-    return start
+    if hypothesis.residual is None:
+        return [start]
+    # Half of the cells keep a part of the level, or the best fit holds and few do.
+    half, few = np.append(start, (0.0, hypothesis.residual.mean)), np.append(start, FEW)
+    half[LEVEL] = prior.centre.level + max(level, -0.2)
+    few[LEVEL + 1 : ANCHORED] = near[LEVEL + 1 : ANCHORED]
+    return [half, few]
 
 
 def _laplace(

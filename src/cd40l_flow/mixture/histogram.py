@@ -95,6 +95,16 @@ def cut(counts: Floats, bins: int) -> Floats:
     return np.append(counts[: bins - 1], counts[bins - 1 :].sum())
 
 
+def merged(counts: Floats, most: int) -> Floats:
+    """Return rows of bins, (..., bins), with neighbours merged in pairs until there are at most ``most``.
+
+    An odd number of bins is left as it is.
+    """
+    while counts.shape[-1] > most and counts.shape[-1] % 2 == 0:
+        counts = counts[..., ::2] + counts[..., 1::2]
+    return counts
+
+
 def edge_densities(rows: Floats) -> Floats:
     """Return densities at the edges of equal bins from their probabilities, (..., bins), in shares per bin, (..., bins
     + 1): the slope of the quartic through five points of the cumulative distribution.

@@ -10,7 +10,7 @@ import pytest
 from cd40l_flow.mixture import hypotheses as h
 from cd40l_flow.mixture.components import TILTS, background_component
 from cd40l_flow.mixture.evidence import Evidence, evidence
-from cd40l_flow.mixture.histogram import edges
+from cd40l_flow.mixture.histogram import edges, merged
 from cd40l_flow.mixture.hypotheses import People
 from cd40l_flow.mixture.prior import control_prior
 from cd40l_flow.mixture.problem import Problem
@@ -31,7 +31,9 @@ PEOPLE = People(HEALTHY, 0.05, 0.3, 0.2, 0.12)
 LIMITS = limits()
 
 
-def found(name: str, cells: float, negative: float, kept: float | None = None, mutants: float = 0.0) -> Evidence:
+def found(
+    name: str, cells: float, negative: float, kept: float | None = None, mutants: float = 0.0, level_error: float = 0.0
+) -> Evidence:
     """Return the evidence of a hypothesis by the cells expected of a truth; ``mutants`` of the others keep a part."""
     positive = (1 - mutants) * DARK.positives([LAW])[0]
     if kept is not None:
@@ -39,7 +41,7 @@ def found(name: str, cells: float, negative: float, kept: float | None = None, m
     counts = cells * (negative * DARK.smooth + (1 - negative) * positive)
     near = np.array([math.log(negative / (1 - negative)), 0.0, LAW.level, LAW.log_spread, 0.0, 0.0, *(TILTS * (0.0,))])
     hypothesis = h.hypotheses(PEOPLE, cells, -6.0, LIMITS)[name]
-    return evidence(Problem(counts, DARK, SURE, 1.0), hypothesis, HEALTHY, near)
+    return evidence(Problem(counts, DARK, SURE, 1.0), hypothesis, HEALTHY, near, level_error=level_error)
 
 
 @pytest.mark.parametrize("negative", [0.3, 0.6])
@@ -67,3 +69,35 @@ def test_the_right_hypothesis_has_most_evidence() -> None:
     for truth, (negative, kept, mutants) in truths.items():
         logs = {name: found(name, 3000.0, negative, kept, mutants).log for name in truths}
         assert max(logs, key=lambda name: logs[name]) == truth
+
+
+@pytest.mark.parametrize(("truth", "negative", "kept", "mutants"), [
+    (h.NORMAL, 0.1, None, 0.0), (h.MOSAIC, 0.5, None, 0.0), (h.RESIDUAL, 0.1, 0.2, 0.5), (h.NORMAL, 0.15, None, 0.0),
+])  # fmt: skip
+def test_the_evidence_is_that_of_the_best_start(
+    truth: str, negative: float, kept: float | None, mutants: float
+) -> None:
+    """Searches from the level of the best fit and from that of the hypothesis end at one maximum."""
+    # Cells of two levels have several maxima under a hypothesis with one.
+    for name in (truth,) if kept else (h.NORMAL, h.MOSAIC, h.REDUCED):
+        usual = found(name, 3000.0, negative, kept, mutants)
+        # With an error of the level far above its prior the search starts at the level that the hypothesis expects.
+        afar = found(name, 3000.0, negative, kept, mutants, level_error=10.0)
+        assert usual.value == pytest.approx(afar.value, abs=0.1)
+        assert usual.log == pytest.approx(afar.log, abs=0.2)
+
+
+def test_few_dim_cells_are_found_among_healthy_ones() -> None:
+    """A share of 6 % that keeps 0.3 of the level is found with both values, though one kind nearly fits."""
+    few, none = (found(name, 60_000.0, 0.1, kept=0.3, mutants=0.06) for name in (h.RESIDUAL, h.NORMAL))
+    assert few.fraction == pytest.approx(0.06, abs=0.02)
+    assert few.kept == pytest.approx(0.3, rel=0.2)
+    assert few.log > none.log
+
+
+@pytest.mark.parametrize(("bins", "most", "left"), [(512, 256, 256), (512, 200, 128), (256, 256, 256), (501, 256, 501)])
+def test_merged_bins_hold_the_same_cells(bins: int, most: int, left: int) -> None:
+    rows = np.random.default_rng(bins).poisson(3.0, (2, bins)).astype(float)
+    fewer = merged(rows, most)
+    assert fewer.shape == (2, left)
+    assert np.array_equal(np.cumsum(fewer, axis=-1), np.cumsum(rows, axis=-1)[:, bins // left - 1 :: bins // left])
