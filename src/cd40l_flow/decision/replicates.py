@@ -131,7 +131,7 @@ def _replicate(tube: GatedTube, population: str, threshold: float | None) -> Rep
         fcs=_tube(tube).fcs,
         cells=int(cells.size),
         cd69_percent=100 * tube.count(ACTIVATED) / tube.count(parent) if active and tube.count(parent) else None,
-        cd69_median=median(tube.linear("CD69", population)) if enough else None,
+        cd69_median=tube.median("CD69", population) if enough else None,
         target_median=median(cells) if enough else None,
         percent_above=100 * float(np.mean(cells > threshold)) if enough and threshold is not None else None,
     )

@@ -22,7 +22,6 @@ from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.gating.working import ends_of
 from cd40l_flow.signal.acquisition import Mask
 from cd40l_flow.signal.prepare import TubeSignal, without_time_qc
-from cd40l_flow.signal.quantiles import median
 from cd40l_flow.signal.scale import Scale, robust_sd
 
 # A ratio of medians that means another state of the cells, not another staining.
@@ -113,7 +112,7 @@ def cd69_median(tube: GatedTube) -> float | None:
 def _median(tube: GatedTube, marker: str) -> float | None:
     if CD8_NEGATIVE not in tube.indices or tube.count(CD8_NEGATIVE) < 50:
         return None
-    return median(tube.linear(marker, CD8_NEGATIVE))
+    return tube.median(marker, CD8_NEGATIVE)
 
 
 def floor_of(tube: GatedTube, marker: str, scales: Mapping[str, Scale]) -> float:

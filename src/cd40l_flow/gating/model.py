@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from cd40l_flow.gating.found import Found
 from cd40l_flow.gating.polygon import inside_convex
 from cd40l_flow.signal.acquisition import Mask
 from cd40l_flow.signal.prepare import TubeSignal
+from cd40l_flow.signal.quantiles import median
 from cd40l_flow.signal.scale import Scale
 
 # With fewer events a percent is not informative.
@@ -133,6 +135,17 @@ class GatedTube:
         """Return the compensated linear values of a marker in a population, (n,)."""
         name = self.signal.events.markers[marker]
         return take(self.signal.stored(name), self.indices[population]).astype(np.float64)
+
+    def median(self, marker: str, population: str) -> float:
+        """Return the median of a marker in a population, compensated linear, cached; NaN without events."""
+        key = marker, population
+        if key not in self._medians:
+            self._medians[key] = median(self.linear(marker, population))
+        return self._medians[key]
+
+    @cached_property
+    def _medians(self) -> dict[tuple[str, str], float]:
+        return {}
 
     def percent(self, population: str) -> float | None:
         """Return the percent of its parent that a population is, or None when the parent is empty."""

@@ -39,7 +39,6 @@ from cd40l_flow.mixture.scoring import Optimum, minimise
 
 LOG_2PI = math.log(2 * math.pi)
 LEAST_KEPT, MOST_KEPT = 0.03, 0.5  # of the level kept by mutant cells; above it there is no second population
-FEW = (-3.0, -0.8)  # logit of the share of mutant cells, and ln of what they keep, where the best fit nearly holds
 ENOUGH = 0.02  # log likelihood to be gained at which a search ends
 
 
@@ -191,8 +190,7 @@ def evidence(
         problem.counts, problem.background, law, problem.shift_max, borrowed=problem.borrowed, hypothesis=hypothesis
     )
     low, high = held.bounds()
-    starts = [np.clip(start, low, high) for start in _starts(prior, hypothesis, near, level_error)]
-    start = starts[0] if len(starts) == 1 else min(starts, key=lambda one: held.objective(one)[0])
+    start = np.clip(_start(prior, hypothesis, near, level_error), low, high)
     best = minimise(held.objective, start, low, high, held.largest, ENOUGH, beat)
     pressed = 0.0
     if best.theta[0] >= high[0] and hypothesis.most_negative < 1:
@@ -200,8 +198,8 @@ def evidence(
     return _laplace(best, pressed, hypothesis, prior.centre.level, healthy_negative)
 
 
-def _starts(prior: Prior, hypothesis: Hypothesis, near: Floats, level_error: float) -> list[Floats]:
-    """Return starts of the search: the best fit moved to the expectation of the hypothesis."""
+def _start(prior: Prior, hypothesis: Hypothesis, near: Floats, level_error: float) -> Floats:
+    """Return the start of the search: the best fit moved to the expectation of the hypothesis."""
     law = hypothesis.negative
     start = near.copy()
     level = float(near[LEVEL]) - prior.centre.level
@@ -216,13 +214,10 @@ def _starts(prior: Prior, hypothesis: Hypothesis, near: Floats, level_error: flo
     start[LEVEL] = prior.centre.level + hypothesis.level.mean + known * (level - hypothesis.level.mean)
     # The control's shape is a better start than that of another hypothesis.
     start[LEVEL + 1 : ANCHORED] = (prior.centre.log_spread, prior.centre.skew, prior.centre.electron)
-    if hypothesis.residual is None:
-        return [start]
-    # Half of the cells keep a part of the level, or the best fit holds and few do.
-    half, few = np.append(start, (0.0, hypothesis.residual.mean)), np.append(start, FEW)
-    half[LEVEL] = prior.centre.level + max(level, -0.2)
-    few[LEVEL + 1 : ANCHORED] = near[LEVEL + 1 : ANCHORED]
-    return [half, few]
+    if hypothesis.residual is not None:
+        start[LEVEL] = prior.centre.level + max(level, -0.2)
+        return np.append(start, (0.0, hypothesis.residual.mean))
+    return start
 
 
 def _laplace(

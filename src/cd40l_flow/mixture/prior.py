@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -58,11 +59,8 @@ class Prior:
 
         ``law`` is level, log spread, skew and electron, (4,).
         """
-        centre = self.centre
-        precision = np.zeros((4, 4))
-        precision[0, 0] = 1 / self.level_sd**2
-        precision[1:, 1:] = np.linalg.inv(self.covariance)
-        away = law - np.array((centre.level, centre.log_spread, centre.skew, centre.electron))
+        at, precision = self._peak
+        away = law - at
         value, gradient, curvature = 0.0, np.zeros(4), np.zeros((4, 4))
         for part in (slice(0, 1), slice(1, 4)):
             pull = precision[part, part] @ away[part]
@@ -71,6 +69,14 @@ class Prior:
             gradient[part] = pull / far
             curvature[part, part] = precision[part, part] / far
         return value, gradient, curvature
+
+    @cached_property
+    def _peak(self) -> tuple[Floats, Floats]:
+        """Where the density peaks, (4,), and its precision there, (4, 4); a search asks for them at every step."""
+        centre, precision = self.centre, np.zeros((4, 4))
+        precision[0, 0] = 1 / self.level_sd**2
+        precision[1:, 1:] = np.linalg.inv(self.covariance)
+        return np.array((centre.level, centre.log_spread, centre.skew, centre.electron)), precision
 
 
 NOTHING_KNOWN = Prior(PLAIN, PLAIN_COVARIANCE, level_known=False)
