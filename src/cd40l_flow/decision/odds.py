@@ -35,8 +35,6 @@ CALL_OF: Mapping[str, str] = {
 }
 # SD of the difference between two reagents of one blood: negative fraction, ln level.
 FRACTION_APART, LEVEL_APART = 0.015, 0.10
-# Distance in log density beyond which the search for a hypothesis stops.
-HOPELESS = 12.0
 # Factor by which a sample's evidence of a residual allele must exceed that of the control, since people differ.
 CAUTION = 2.0
 # Log evidence per cell that a residual allele must gain in addition: the law of the signal may be wrong by so much. In
@@ -91,7 +89,7 @@ def reagent_evidences(
             top = max(one.log for one in found.values())
             found[name] = Evidence(top - 0.5 * far**2, best + 0.5 * far**2, 0.0, 1.0, 0.0, 1.0)
         else:
-            found[name] = evidence(problem, priors[name], people.negative, near, best + HOPELESS, level_error)
+            found[name] = evidence(problem, priors[name], people.negative, near, best, level_error)
     one, others = found[h.RESIDUAL], max(found[h.NORMAL].log, found[h.MOSAIC].log)
     if one.log > others:
         alike = _residual_in_control(control, people, background.scale, limits)

@@ -40,6 +40,7 @@ from cd40l_flow.mixture.scoring import Optimum, minimise
 LOG_2PI = math.log(2 * math.pi)
 LEAST_KEPT, MOST_KEPT = 0.03, 0.5  # of the level kept by mutant cells; above it there is no second population
 ENOUGH = 0.02  # log likelihood to be gained at which a search ends
+HOPELESS = 12.0  # distance in log density from the best hypothesis beyond which a search stops
 
 
 @dataclass(frozen=True)
@@ -175,14 +176,15 @@ def evidence(
     hypothesis: Hypothesis,
     healthy_negative: float,
     near: Floats,
-    beat: float = math.inf,
+    best: float = math.inf,
     level_error: float = 0.0,
 ) -> Evidence:
     """Return the evidence of a hypothesis; ``near`` are the parameters of the best fit, to start from.
 
-    ``healthy_negative`` is the negative fraction expected of a healthy sample. The prior of the problem must include
-    the control's level. A search that will not reach ``beat``, minus a log density, stops early: its evidence is then
-    underestimated, which is irrelevant compared with a much greater one.
+    ``healthy_negative`` is the negative fraction expected of a healthy sample, ``level_error`` the standard error of the
+    ln level in ``near``. The prior of the problem must include the control's level. A search that will not come near
+    ``best``, minus the log density of the best hypothesis so far, stops early: its evidence is then underestimated,
+    which is irrelevant compared with a much greater one.
     """
     prior = problem.prior
     law = _LevelPrior(prior.centre, prior.covariance, prior.level_known, law=hypothesis.level)
@@ -191,11 +193,11 @@ def evidence(
     )
     low, high = held.bounds()
     start = np.clip(_start(prior, hypothesis, near, level_error), low, high)
-    best = minimise(held.objective, start, low, high, held.largest, ENOUGH, beat)
+    found = minimise(held.objective, start, low, high, held.largest, ENOUGH, best + HOPELESS)
     pressed = 0.0
-    if best.theta[0] >= high[0] and hypothesis.most_negative < 1:
-        pressed = max(-float(held.objective(best.theta)[1][0]), 0.0)
-    return _laplace(best, pressed, hypothesis, prior.centre.level, healthy_negative)
+    if found.theta[0] >= high[0] and hypothesis.most_negative < 1:
+        pressed = max(-float(held.objective(found.theta)[1][0]), 0.0)
+    return _laplace(found, pressed, hypothesis, prior.centre.level, healthy_negative)
 
 
 def _start(prior: Prior, hypothesis: Hypothesis, near: Floats, level_error: float) -> Floats:
