@@ -181,10 +181,10 @@ def evidence(
 ) -> Evidence:
     """Return the evidence of a hypothesis; ``near`` are the parameters of the best fit, to start from.
 
-    ``healthy_negative`` is the negative fraction expected of a healthy sample, ``level_error`` the standard error of the
-    ln level in ``near``. The prior of the problem must include the control's level. A search that will not come near
-    ``best``, minus the log density of the best hypothesis so far, stops early: its evidence is then underestimated,
-    which is irrelevant compared with a much greater one.
+    ``healthy_negative`` is the negative fraction expected of a healthy sample, ``level_error`` the standard error of
+    the ln level in ``near``. The prior of the problem must include the control's level. A search that will not come
+    near ``best``, minus the log density of the best hypothesis so far, stops early: its evidence is then
+    underestimated, which is irrelevant compared with a much greater one.
     """
     prior = problem.prior
     law = _LevelPrior(prior.centre, prior.covariance, prior.level_known, law=hypothesis.level)
