@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TypedDict
 
 from cd40l_flow.assay.call_limits import ReferenceLimits
 from cd40l_flow.cohort.reference_types import CHARTED, ControlRow, Reference
@@ -11,7 +11,47 @@ from cd40l_flow.result.reference import row_of, spread, values_of
 from cd40l_flow.result.types.result import Result
 
 
-def control_charts(results: Sequence[Result], reference: Reference | None) -> list[dict[str, Any]]:
+class ControlPoint(TypedDict):
+    """One control; ``value`` is in the unit of the measure, None where it was not computed.
+
+    ``current`` says whether it is of this cohort; ``status`` is ``in``, ``warn``, ``fail`` or ``unknown``.
+    """
+
+    sample: str
+    run: str
+    month: str
+    value: float | None
+    current: bool
+    status: str
+
+
+class Bands(TypedDict):
+    """What lies two and three SD from the mean, in the unit of the measure; None where there is no SD."""
+
+    low_3sd: float | None
+    low_2sd: float | None
+    high_2sd: float | None
+    high_3sd: float | None
+
+
+class ControlChart(Bands):
+    """One measure of a reagent on one instrument with one lot; ``mean`` is in the unit of the measure.
+
+    ``count`` is the number of controls that mean and SD are of, ``few`` says whether they are too few.
+    """
+
+    measure: str
+    reagent: str
+    cytometer: str
+    lot: str
+    scale: str
+    count: int
+    mean: float | None
+    few: bool
+    points: list[ControlPoint]
+
+
+def control_charts(results: Sequence[Result], reference: Reference | None) -> list[ControlChart]:
     """Return one chart for each reagent, measure, instrument and reagent lot that a present control was measured with.
 
     ``reference`` is the laboratory's complete file, or None. Mean and SD are of its controls of the same instrument and
@@ -55,13 +95,13 @@ def _chart(
     past: Sequence[ControlRow],
     present: Sequence[ControlRow],
     limits: ReferenceLimits,
-) -> dict[str, Any]:
+) -> ControlChart:
     values = values_of(past, reagent, measure)
     usual = spread(values, log=CHARTED[measure]) if values else None
     warn, fail = limits.chart_warn_sd, limits.chart_fail_sd
-    bounds = {"low_3sd": -fail, "low_2sd": -warn, "high_2sd": warn, "high_3sd": fail}
-    bands = {name: usual.limit(sds) if usual else None for name, sds in bounds.items()}
-    points = [
+    low_3, low_2, high_2, high_3 = (usual.limit(sds) if usual else None for sds in (-fail, -warn, warn, fail))
+    bands: Bands = {"low_3sd": low_3, "low_2sd": low_2, "high_2sd": high_2, "high_3sd": high_3}
+    points: list[ControlPoint] = [
         {
             "sample": row.sample,
             "run": row.run,
@@ -81,15 +121,14 @@ def _chart(
         "scale": "log" if CHARTED[measure] else "linear",
         "count": len(values),
         "mean": usual.limit(0.0) if usual and usual.sd is not None else None,
-        "sd": usual.sd if usual else None,
         **bands,
         "few": len(values) < limits.fewest_controls,
         "points": points,
     }
 
 
-def _status(value: float | None, bounds: Mapping[str, float | None]) -> str:
-    low_3, low_2, high_2, high_3 = (bounds[name] for name in ("low_3sd", "low_2sd", "high_2sd", "high_3sd"))
+def _status(value: float | None, bands: Bands) -> str:
+    low_3, low_2, high_2, high_3 = bands["low_3sd"], bands["low_2sd"], bands["high_2sd"], bands["high_3sd"]
     if value is None or low_3 is None or low_2 is None or high_2 is None or high_3 is None:
         return "unknown"
     return "in" if low_2 <= value <= high_2 else "warn" if low_3 <= value <= high_3 else "fail"

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from cd40l_flow.assay.texts import load_texts
+from cd40l_flow.figures.control_chart import ControlChart
 from cd40l_flow.result.numbers import format_measure, measure_label
 
 WIDTH, HEIGHT = 560, 170
 _LEFT, _RIGHT, _TOP, _BOTTOM = 26.0, 470.0, 12.0, 146.0
-_LIMITS = (("high_3sd", "+3 SD"), ("high_2sd", "+2 SD"), ("mean", ""), ("low_2sd", "−2 SD"), ("low_3sd", "−3 SD"))
+_LIMITS: tuple[tuple[Literal["high_3sd", "high_2sd", "mean", "low_2sd", "low_3sd"], str], ...] = (
+    *(("high_3sd", "+3 SD"), ("high_2sd", "+2 SD"), ("mean", "")),
+    *(("low_2sd", "−2 SD"), ("low_3sd", "−3 SD")),
+)
 # Lines of text must be this far apart to be read.
 _LINE = 11.0
 
@@ -50,37 +54,39 @@ class Chart:
     divide: float | None
 
 
-def draw_charts(charts: Sequence[Mapping[str, Any]], numbers: Mapping[str, int]) -> list[Chart]:
+def draw_charts(charts: Sequence[ControlChart], numbers: Mapping[str, int]) -> list[Chart]:
     """Return the drawn charts; ``numbers`` are the places of this cohort's samples by name."""
     return [_draw(chart, numbers) for chart in charts]
 
 
-def _draw(chart: Mapping[str, Any], numbers: Mapping[str, int]) -> Chart:
+def _draw(chart: ControlChart, numbers: Mapping[str, int]) -> Chart:
     words = load_texts()["index"]["charts"]
-    measure, points = chart["measure"], [point for point in chart["points"] if point["value"] is not None]
-    log = chart["scale"] == "log" and all(point["value"] > 0 for point in points)
-    drawn = [(name, sign, chart[name]) for name, sign in _LIMITS if chart[name] is not None]
-    place = _axis([*(point["value"] for point in points), *(value for _, _, value in drawn)], log=log)
+    measure = chart["measure"]
+    points = [(point, value) for point in chart["points"] if (value := point["value"]) is not None]
+    values = [value for _, value in points]
+    log = chart["scale"] == "log" and all(value > 0 for value in values)
+    drawn = [(name, sign, value) for name, sign in _LIMITS if (value := chart[name]) is not None]
+    place = _axis([*values, *(value for _, _, value in drawn)], log=log)
     step = (_RIGHT - _LEFT) / max(len(points), 1)
     marks = []
-    for position, point in enumerate(points):
+    for position, (point, value) in enumerate(points):
         where = ", ".join(part for part in (point["run"], point["month"]) if part)
         hover = words["point"].format(
             sample=point["sample"],
             where=where,
-            value=format_measure(measure, point["value"]),
+            value=format_measure(measure, value),
             status=words["status"][point["status"]],
         )
         number = numbers.get(point["sample"]) if point["current"] else None
         status = point["status"] if point["current"] else "past"
         x = round(_LEFT + (position + 0.5) * step, 1)
-        marks.append(Point(number, status, x, place(point["value"]), hover))
-    past = sum(not point["current"] for point in points)
+        marks.append(Point(number, status, x, place(value), hover))
+    past = sum(not point["current"] for point, _ in points)
     label = measure_label(measure)
     kind = " · ".join(
         part for part in (chart["cytometer"], chart["lot"] and words["lot"].format(lot=chart["lot"])) if part
     )
-    outside = sum(point["current"] and point["status"] in ("warn", "fail") for point in points)
+    outside = sum(point["current"] and point["status"] in ("warn", "fail") for point, _ in points)
     return Chart(
         title=f"{chart['reagent']} · {label}" + (f" · {kind}" if kind else ""),
         alt=words["alt"].format(title=f"{chart['reagent']}, {label}", count=len(points), outside=outside),
@@ -90,15 +96,14 @@ def _draw(chart: Mapping[str, Any], numbers: Mapping[str, int]) -> Chart:
         if chart["few"]
         else "",
         points=tuple(marks),
-        levels=tuple(_levels(measure, drawn or _ends(points), place)),
+        levels=tuple(_levels(measure, drawn or _ends(values), place)),
         divide=round(_LEFT + past * step, 1) if 0 < past < len(points) else None,
     )
 
 
-def _ends(points: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, float]]:
+def _ends(values: Sequence[float]) -> list[tuple[str, str, float]]:
     """Return highest and lowest value as lines: where there are no limits, they show the scale."""
-    values = sorted({float(point["value"]) for point in points}, reverse=True)
-    return [("edge", " ", value) for value in dict.fromkeys([values[0], values[-1]])] if values else []
+    return [("edge", " ", value) for value in dict.fromkeys([max(values), min(values)])] if values else []
 
 
 def _axis(values: Sequence[float], *, log: bool) -> Callable[[float], float]:

@@ -144,7 +144,8 @@ def _draw_strip(row: Mapping[str, str], results: Sequence[Result]) -> Strip:
 
 def _value(result: Result, reagent: str, measure: str) -> float | None:
     if not reagent and hasattr(result, measure):
-        return getattr(result, measure)  # type: ignore[no-any-return]
+        own: float | None = getattr(result, measure)
+        return own
     if (value := result.numbers(reagent).get(measure)) is not None:
         return value
     # What only the rules use is kept with them.

@@ -140,7 +140,7 @@ def encoded(figure: Figure, form: str, *, plain: bool = False) -> bytes:
     import matplotlib
 
     buffer = io.BytesIO()
-    metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}[form]
+    metadata: dict[str, None] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}[form]
     if plain:
         metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     more: dict[str, Any] = {"pil_kwargs": {"compress_level": 4}} if form == "png" else {}

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from cd40l_flow.base.records import doc
+
+if TYPE_CHECKING:
+    from numpy import generic
 
 Tick = tuple[float, str]
 Point = tuple[float, float]
@@ -182,9 +185,21 @@ class PlotIndex(PlotRecord, frozen=True):
     scatter: Annotated[tuple[QuadrantPlot, ...], doc("CD69 against each target, or CD27 against IgD.")] = ()
 
 
+class _PlainTube(TypedDict, total=False):
+    """A tube of a plain index, as far as kinds of panels are looked for."""
+
+    panels: list[dict[str, object]]
+
+
+class _PlainIndex(TypedDict, total=False):
+    """A plain index, as far as kinds of panels are looked for."""
+
+    tubes: list[_PlainTube]
+
+
 def written(index: PlotIndex) -> str:
     """Return the JSON text of an index, its keys sorted."""
-    plain = msgspec.to_builtins(index, enc_hook=_of_numpy)
+    plain: _PlainIndex = msgspec.to_builtins(index, enc_hook=_of_numpy)
     for panel in _panels(plain):
         del panel[_KIND]
     return json.dumps(plain, sort_keys=True, ensure_ascii=True)
@@ -192,6 +207,7 @@ def written(index: PlotIndex) -> str:
 
 def read_index(text: str) -> PlotIndex:
     """Return the index of a JSON text; raises msgspec.ValidationError for what is none."""
+    plain: _PlainIndex
     try:
         plain = msgspec.json.decode(text)
     except msgspec.DecodeError:
@@ -202,10 +218,10 @@ def read_index(text: str) -> PlotIndex:
     return msgspec.convert(plain, PlotIndex)
 
 
-def _panels(plain: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _panels(plain: _PlainIndex) -> Iterator[dict[str, object]]:
     """Yield the panels of a plain index; no file names their kind, since the key `missing` shows it."""
     return (panel for tube in plain.get("tubes", ()) for panel in tube.get("panels", ()))
 
 
-def _of_numpy(value: Any) -> Any:
+def _of_numpy(value: generic) -> object:
     return value.item()

@@ -2,45 +2,105 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.figures.acquisition import draw_course
-from cd40l_flow.report.figures import Subject, paired_tubes
+from cd40l_flow.figures.drawing import Drawing
+from cd40l_flow.report.figures import Subject
+from cd40l_flow.report.gating import paired_tubes
 from cd40l_flow.result.numbers import format_measure, format_number
 from cd40l_flow.result.types.acquisition import BadInterval
 from cd40l_flow.result.types.result import Result
 from cd40l_flow.result.types.tubes import SpilloverMatrix, Tube
 
-View = dict[str, Any]
-
 SHADES = 6  # classes of the heat map, heat-1 to heat-6
 
 
-def acquisition_views(subject: Subject, control: Subject | None) -> list[View]:
+class CourseFigure(TypedDict):
+    """The course of one tube in time, with what was found in it in words."""
+
+    sample: str
+    fcs: str
+    drawing: Drawing
+    signals: list[str]
+    numbers: str
+    found: list[str]
+    alt: str
+
+
+class AbsentCourse(TypedDict):
+    """Why the course of one tube is not drawn."""
+
+    sample: str
+    why: str
+
+
+class TubeCourse(TypedDict):
+    """One tube of the sample, next to it the control's."""
+
+    title: str
+    figures: list[CourseFigure | AbsentCourse]
+
+
+class MatrixCell(TypedDict):
+    """A spillover in percent, and the class of its shade, which may be empty."""
+
+    text: str
+    shade: str
+
+
+class MatrixRow(TypedDict):
+    """The spillover of one dye into each detector."""
+
+    dye: str
+    cells: list[MatrixCell]
+
+
+class Matrix(TypedDict):
+    """A spillover matrix with its condition number and the tubes it was applied to."""
+
+    source: str
+    detectors: list[str]
+    rows: list[MatrixRow]
+    condition: str
+    remarks: list[str]
+    tubes: list[str]
+
+
+class SlopeRow(TypedDict):
+    """How the target follows a marker: ``slope`` in channels a channel, ``residue`` in robust SD of the target."""
+
+    fcs: str
+    marker: str
+    population: str
+    slope: str
+    residue: str
+
+
+def acquisition_views(subject: Subject, control: Subject | None) -> list[TubeCourse]:
     """Return one view for each tube of the sample, with the control's where there is one."""
-    views = []
+    views: list[TubeCourse] = []
     pairs = paired_tubes(subject.result, control.result if control is not None else None)
     for (stimulation, reagent), mine, other in pairs:
         title = f"{load_texts()['tube_names'][stimulation]} · {reagent}"
         sides = [_side(subject, mine, title)]
         if control is not None:
             sides.append(_side(control, other, title))
-        views.append({"title": title, "figures": [side for side in sides if side]})
+        views.append({"title": title, "figures": [side for side in sides if side is not None]})
     return views
 
 
-def _side(subject: Subject, tube: Tube | None, title: str) -> View:
+def _side(subject: Subject, tube: Tube | None, title: str) -> CourseFigure | AbsentCourse | None:
     """Return the figure of one tube with its words; nothing where the tube is not there or was refused."""
     if tube is None or tube.status == "refused":
-        return {}
+        return None
     words, result = load_texts()["sections"]["acquisition"], subject.result
     acquired = next((row for row in result.acquisition.tubes if row.fcs == tube.fcs), None)
-    view: View = {"sample": result.sample, "fcs": tube.fcs}
     course = subject.densities.course(tube.fcs, tube.stimulation, tube.reagent)
     if acquired is None or course is None:
         why = subject.problem.rstrip(".") or (acquired.problem if acquired is not None else "")
-        return view | {"why": words["absent"].format(why=why or load_texts()["unknown"])}
+        return {"sample": result.sample, "why": words["absent"].format(why=why or load_texts()["unknown"])}
     found = [_stretch(stretch) for stretch in acquired.stretches]
     found += [
         words["drift"].format(name=name, points=format_number("number", abs(change)))
@@ -54,7 +114,9 @@ def _side(subject: Subject, tube: Tube | None, title: str) -> View:
     alt = words["alt"].format(
         tube=title, sample=result.sample, removed=removed, found=" ".join(found) or words["nothing"]
     )
-    return view | {
+    return {
+        "sample": result.sample,
+        "fcs": tube.fcs,
         "drawing": draw_course(subject.densities, course),
         "signals": list(course.signals),
         "numbers": words["removed"].format(removed=removed),
@@ -96,9 +158,9 @@ def uncut_words(result: Result) -> str:
     return " ".join([sentence, *positives])
 
 
-def matrix_views(result: Result) -> list[View]:
+def matrix_views(result: Result) -> list[Matrix]:
     """Return every spillover matrix of the sample's tubes once, with the tubes it was applied to."""
-    views: dict[str, View] = {}
+    views: dict[str, Matrix] = {}
     for tube in result.tubes:
         spillover = tube.spillover
         if spillover is None:
@@ -117,8 +179,8 @@ def matrix_views(result: Result) -> list[View]:
     return list(views.values())
 
 
-def _matrix_row(spillover: SpilloverMatrix, at: int) -> View:
-    cells = [
+def _matrix_row(spillover: SpilloverMatrix, at: int) -> MatrixRow:
+    cells: list[MatrixCell] = [
         {"text": _percent(value), "shade": "own" if at == column else _shade(value)}
         for column, value in enumerate(spillover.matrix[at])
     ]
@@ -137,7 +199,7 @@ def _shade(value: float) -> str:
     return f"heat-{step}" if step else ""
 
 
-def slope_views(result: Result) -> list[View]:
+def slope_views(result: Result) -> list[SlopeRow]:
     """Return how the target follows CD69 and CD3 in each tube, as the rows of a table."""
     return [
         {

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 
 from cd40l_flow.assay.effects import INDETERMINATE, PRESENT, SWITCHED_NORMAL
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.report.figures import why_absent
+from cd40l_flow.report.measures import MeasureCell, MeasuresTable
+from cd40l_flow.report.quantity import ResultRow
 from cd40l_flow.result.numbers import format_interval, format_number, format_unit
 from cd40l_flow.result.types.b_cells import Cd40, Cd40Cells, Memory, Share, deciding, deciding_share
 from cd40l_flow.result.types.result import Result
 
-View = dict[str, Any]
-
 SUBSETS = ("switched", "switched_two_marker", "igm_only", "non_switched", "naive", "double_negative", "plasmablasts")
 _SMALLEST = 0.005  # percent: what is less would be written as 0.00 %
 _HEALTHY = (SWITCHED_NORMAL, PRESENT)
+
+
+class Flag(NamedTuple):
+    """The flag of a result, its word, and the limit that it was judged by, or nothing."""
+
+    key: str = "none"
+    word: str = "–"
+    reference: str = ""
 
 
 def share_words(share: Share | None) -> str:
@@ -82,7 +90,7 @@ def _cd40_sentence(cd40: Cd40) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def results_rows(result: Result, controls: Sequence[Result]) -> list[View]:
+def results_rows(result: Result, controls: Sequence[Result]) -> list[ResultRow]:
     """Return the rows of results: subsets with the limits of the age, or CD40 with the control's."""
     if result.memory is not None:
         return _memory_rows(result, result.memory)
@@ -91,58 +99,73 @@ def results_rows(result: Result, controls: Sequence[Result]) -> list[View]:
     return []
 
 
-def _row(name: str, share: Share | None = None, **more: Any) -> View:
-    usual = {"word": "", "value": share_words(share), "interval": share_interval(share), "control": ""}
-    return {"name": name, **usual, "flag": "none", "flag_word": "–", "reference": "", **more}
+def _row(
+    name: str,
+    share: Share | None = None,
+    *,
+    word: str = "",
+    value: str | None = None,
+    interval: str | None = None,
+    control: str = "",
+    flag: Flag | None = None,
+) -> ResultRow:
+    """Return a row of results; value and interval are those of the share unless they are given."""
+    flag = flag or Flag()
+    return {
+        "name": name,
+        "word": word,
+        "value": share_words(share) if value is None else value,
+        "interval": share_interval(share) if interval is None else interval,
+        "control": control,
+        "flag": flag.key,
+        "flag_word": flag.word,
+        "reference": flag.reference,
+    }
 
 
-def _memory_rows(result: Result, memory: Memory) -> list[View]:
-    words, decides, rows = load_texts()["page"], deciding(memory), []
+def _memory_rows(result: Result, memory: Memory) -> list[ResultRow]:
+    words, decides = load_texts()["page"], deciding(memory)
+    rows: list[ResultRow] = []
     for name in SUBSETS:
         share: Share | None = getattr(memory, name)
         if share is None and name != "switched":
             continue
-        row = _row(words["rows"][name], share)
-        if name == decides:
-            row |= {"word": words["results"][result.call], **_flag(result.call)}
-            if memory.limit_low is not None:
-                row["reference"] = words["of_age"].format(limit=format_number("percent", memory.limit_low))
-            if memory.age_median is not None:
-                row["control"] = format_number("percent", memory.age_median)
-        rows.append(row)
-    return [*rows, _row(words["rows"]["b_cells"], memory.b_cells, **_check(result, "B_ABSENT")), _counted(result)]
+        if name != decides:
+            rows.append(_row(words["rows"][name], share))
+            continue
+        low, median = memory.limit_low, memory.age_median
+        flag = _flag(result.call, "" if low is None else words["of_age"].format(limit=format_number("percent", low)))
+        control = "" if median is None else format_number("percent", median)
+        word = words["results"][result.call]
+        rows.append(_row(words["rows"][name], share, word=word, control=control, flag=flag))
+    flag = _check(result, "B_ABSENT")
+    return [*rows, _row(words["rows"]["b_cells"], memory.b_cells, flag=flag), _counted(result)]
 
 
-def _flag(call: str) -> View:
+def _flag(call: str, reference: str) -> Flag:
     words = load_texts()["page"]["flags"]
     if call == INDETERMINATE:
-        return {"flag": "open", "flag_word": words["open"]}
-    return {
-        "flag": "normal" if call in _HEALTHY else "abnormal",
-        "flag_word": words["normal" if call in _HEALTHY else "low"],
-    }
+        return Flag("open", words["open"], reference)
+    healthy = call in _HEALTHY
+    return Flag("normal" if healthy else "abnormal", words["normal" if healthy else "low"], reference)
 
 
-def _check(result: Result, code: str) -> View:
+def _check(result: Result, code: str) -> Flag:
     """Return flag and reference by a check that asks for at least its limit."""
     words = load_texts()["page"]["flags"]
     guard = next((one for one in result.guards if one.code == code and one.limit is not None), None)
     if guard is None or guard.fired is None:
-        return {}
+        return Flag()
     flag, word = ("abnormal", "low") if guard.fired else ("normal", "normal")
-    return {
-        "flag": flag,
-        "flag_word": words[word],
-        "reference": f"≥ {format_unit(guard.unit, guard.limit, limit=True)}",
-    }
+    return Flag(flag, words[word], f"≥ {format_unit(guard.unit, guard.limit, limit=True)}")
 
 
-def _counted(result: Result) -> View:
+def _counted(result: Result) -> ResultRow:
     words = load_texts()["page"]["rows"]
     measured = result.memory or result.cd40
     events = measured.b_events if measured is not None else None
     name = words["b_events"] if "b_events" in words else words["events"].format(cells=_first("B cells"))
-    return _row(name, value=format_number("events", events), interval="", **_check(result, "TOO_FEW_B"))
+    return _row(name, value=format_number("events", events), interval="", flag=_check(result, "TOO_FEW_B"))
 
 
 def _first(cells: str) -> str:
@@ -162,8 +185,9 @@ def ratio_interval(cells: Cd40Cells) -> str:
     return f"{ratio_words(cells.ratio_low)} to {ratio_words(cells.ratio_high)}"
 
 
-def _cd40_rows(result: Result, cd40: Cd40, controls: Sequence[Cd40]) -> list[View]:
-    words, rows = load_texts()["page"], []
+def _cd40_rows(result: Result, cd40: Cd40, controls: Sequence[Cd40]) -> list[ResultRow]:
+    words = load_texts()["page"]
+    rows: list[ResultRow] = []
     theirs = {one.population: one for control in reversed(controls) for one in control.cells}
     low = result.configuration.limits.get("b_cells", {}).get("cd40_low_ratio_max")
     for one in cd40.cells:
@@ -171,21 +195,19 @@ def _cd40_rows(result: Result, cd40: Cd40, controls: Sequence[Cd40]) -> list[Vie
         subcall = result.subcalls.get(one.population)
         call = subcall.call if subcall is not None else INDETERMINATE
         control = theirs.get(one.population)
+        level = words["ratio"].format(value=ratio_words(one.ratio)) if one.ratio is not None else _mfi(one.mfi)
         rows.append(
-            {
-                **_row(words["rows"]["level"].format(cells=cells)),
-                "word": words["results"].get(call, ""),
-                "value": words["ratio"].format(value=ratio_words(one.ratio))
-                if one.ratio is not None
-                else _mfi(one.mfi),
-                "interval": ratio_interval(one),
-                "control": _mfi(control.mfi) if control is not None and control.mfi is not None else "",
-                "reference": f"≥ {low:g}" if isinstance(low, int | float) else "",
-                **_flag(call),
-            }
+            _row(
+                words["rows"]["level"].format(cells=cells),
+                word=words["results"].get(call, ""),
+                value=level,
+                interval=ratio_interval(one),
+                control=_mfi(control.mfi) if control is not None and control.mfi is not None else "",
+                flag=_flag(call, f"≥ {low:g}" if isinstance(low, int | float) else ""),
+            )
         )
-        positive = _row(words["rows"]["positive"].format(cells=cells), one.positive)
-        rows.append(positive | {"control": share_words(control.positive) if control is not None else ""})
+        theirs_positive = share_words(control.positive) if control is not None else ""
+        rows.append(_row(words["rows"]["positive"].format(cells=cells), one.positive, control=theirs_positive))
         if one.population != "B cells":
             name = words["rows"]["events"].format(cells=_first(one.population))
             rows.append(_row(name, value=format_number("events", one.events), interval=""))
@@ -196,7 +218,7 @@ def _mfi(value: float | None) -> str:
     return str(load_texts()["page"]["control_level"].format(value=format_number("intensity", value)))
 
 
-def measures_view(result: Result, controls: Sequence[Result]) -> View | None:
+def measures_view(result: Result, controls: Sequence[Result]) -> MeasuresTable | None:
     """Return every measure of sample and controls, a column each, as the template of the measures takes it."""
     part = "memory" if result.memory is not None else "cd40"
     subjects = [one for one in (result, *controls) if getattr(one, part) is not None]
@@ -214,14 +236,14 @@ def measures_view(result: Result, controls: Sequence[Result]) -> View | None:
     }
 
 
-Rows = list[tuple[str, list[View]]]
+Rows = list[tuple[str, list[MeasureCell]]]
 
 
-def _cell(value: str, interval: str = "") -> View:
+def _cell(value: str, interval: str = "") -> MeasureCell:
     return {"value": value, "interval": interval}
 
 
-def _share_cell(share: Share | None) -> View:
+def _share_cell(share: Share | None) -> MeasureCell:
     plain = "" if share is None else load_texts()["b_cell_measures"]["by_threshold"].format(
         events=format_number("events", share.events),
         percent=share_words(Share(share.threshold_percent, None, None, share.events, share.threshold_percent)),
@@ -230,7 +252,7 @@ def _share_cell(share: Share | None) -> View:
     return _cell(share_words(share), f"{interval} {plain}".strip())
 
 
-def _numbers(subjects: Sequence[Any], names: Mapping[str, str]) -> Rows:
+def _numbers(subjects: Sequence[Memory] | Sequence[Cd40], names: Mapping[str, str]) -> Rows:
     words = load_texts()["b_cell_measures"]
     return [
         (words[name], [_cell(format_number(kind, getattr(one, name))) for one in subjects])
@@ -306,7 +328,7 @@ def _cd40_measures(results: Sequence[Result]) -> tuple[Mapping[str, Rows], list[
     return groups, facts
 
 
-def _negative(cells: Cd40Cells | None) -> View:
+def _negative(cells: Cd40Cells | None) -> MeasureCell:
     if cells is None or cells.negative_fraction is None:
         return _cell("–")
     ends = {"fraction_low": cells.negative_fraction_low, "fraction_high": cells.negative_fraction_high}

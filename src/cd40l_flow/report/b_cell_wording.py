@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from cd40l_flow.assay.effects import INDETERMINATE
-from cd40l_flow.assay.texts import texts_of
+from cd40l_flow.assay.texts import Texts, texts_of
 from cd40l_flow.base.model import Sample
 from cd40l_flow.decision.b_cells.measures import Cd40Measures, MemoryMeasures
 from cd40l_flow.decision.b_cells.switched import AgeFinding, deciding
@@ -69,13 +66,13 @@ def cd40_statement(sample: Sample, measures: Cd40Measures | None, decision: Deci
     return (*sentences, *(words[code.lower()] for code in ("HSCT", "TRANSFUSION") if code in fired))
 
 
-def _of_call(decision: Decision, words: Mapping[str, Any]) -> list[str]:
+def _of_call(decision: Decision, words: Texts) -> list[str]:
     undecided = set(decision.reasons) - _SAID_ELSEWHERE - {"TOO_FEW_B", "CONTROL_ABSENT", "ACQ_QC"} == _OPEN
     key = "open" if decision.call == INDETERMINATE and undecided else decision.call
     return list(words["calls"][key])
 
 
-def _share(measures: MemoryMeasures, age: AgeFinding, words: Mapping[str, Any], *, known: bool) -> list[str]:
+def _share(measures: MemoryMeasures, age: AgeFinding, words: Texts, *, known: bool) -> list[str]:
     name, share = deciding(measures)
     if share.percent is None:
         return []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from cd40l_flow.assay.cd40l.reagents import CD154
 from cd40l_flow.assay.lookup import current_assay
@@ -14,20 +14,40 @@ from cd40l_flow.figures.b_cell_figures import Ratio, cd40_figure, memory_figure
 from cd40l_flow.figures.main_figure import for_page
 from cd40l_flow.figures.main_panels import Person
 from cd40l_flow.report.b_cell_rows import measures_view, results_rows, sentence
-from cd40l_flow.report.figures import Subject, activation_views, target_views, why_absent
-from cd40l_flow.report.pictures import main_figures, picture
-from cd40l_flow.report.quantity import quantity, results_table
-from cd40l_flow.report.tables import measures_table
+from cd40l_flow.report.figures import (
+    AbsentFigure,
+    ActivationFigure,
+    Subject,
+    TargetView,
+    activation_views,
+    target_views,
+    why_absent,
+)
+from cd40l_flow.report.measures import MeasuresTable, measures_table
+from cd40l_flow.report.pictures import Picture, main_figures, picture
+from cd40l_flow.report.quantity import ResultRow, quantity, results_table
 from cd40l_flow.result.types.b_cells import Cd40, deciding_share
 from cd40l_flow.result.types.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-View = dict[str, Any]
+
+class OwnParts(TypedDict):
+    """The parts of a report that differ by assay; ``targets`` and ``activation`` are empty of assays without targets.
+
+    ``measures`` is None where nothing was measured.
+    """
+
+    quantity: str
+    results: list[ResultRow]
+    pictures: list[Picture]
+    targets: list[TargetView]
+    activation: list[ActivationFigure | AbsentFigure]
+    measures: MeasuresTable | None
 
 
-def own_parts(subject: Subject, control: Subject | None, controls: Sequence[Result]) -> View:
+def own_parts(subject: Subject, control: Subject | None, controls: Sequence[Result]) -> OwnParts:
     """Return the parts of a report that the current assay fills in its own way, by their names in the template.
 
     ``control`` is the one that is drawn, ``controls`` are all that the sample was compared with.
@@ -52,7 +72,7 @@ def own_parts(subject: Subject, control: Subject | None, controls: Sequence[Resu
     }
 
 
-def _figure(subject: Subject, control: Subject | None) -> View:
+def _figure(subject: Subject, control: Subject | None) -> Picture:
     words, result = load_texts()["main_figure"], subject.result
     patient, other = _person(subject, result.sample), None
     if control is not None:

@@ -3,29 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts, reason_texts
 from cd40l_flow.report.banner import finding, title_of
+from cd40l_flow.report.review import Signature
 from cd40l_flow.result.reviews.state import ReviewState
 from cd40l_flow.result.types.result import Result
-
-View = dict[str, Any]
 
 FINAL = ("accepted", "overridden")
 # What page one has room for; all of it is in the annex.
 MOST_REASONS, MOST_FOUND, LONGEST_COMMENT, LONGEST_FOUND = 3, 1, 180, 180
 
 
-def headline(result: Result, state: ReviewState) -> View:
+class Headline(TypedDict):
+    """The call that holds, in words: who made it, what it means, what it replaces and what was amended."""
+
+    call: str
+    word: str
+    title: str
+    kicker: str
+    beneath: str
+    sentences: list[str]
+    amended: str
+
+
+class Quality(TypedDict):
+    """The line of quality control: pass, warn or fail, in words, and the names of the checks that fired."""
+
+    key: str
+    word: str
+    text: str
+    fired: list[str]
+
+
+class LimitingReason(TypedDict):
+    """A reason that stops or limits the call: its name, what was found and what to do."""
+
+    name: str
+    found: list[str]
+    remedy: str
+
+
+class Limiting(TypedDict):
+    """The reasons that page one has room for, and in words how many more there are, or nothing."""
+
+    rows: list[LimitingReason]
+    more: str
+
+
+def headline(result: Result, state: ReviewState) -> Headline:
     """Return the headline: the reviewed call where it holds, else the automatic one with what is missing to it.
 
     An override stands above the automatic call as soon as one person signed it: nothing is called before the second.
     """
     words, calls = load_texts()["page"], load_texts()["calls"]
     automatic = calls[result.call]
-    view: View = {
+    view: Headline = {
         "call": result.call,
         "word": automatic["word"],
         "title": title_of(result, result.call),
@@ -107,6 +142,9 @@ def history(result: Result) -> list[tuple[str, str]]:
     words, unknown = texts["context"], str(texts["unknown"])
     metadata = result.metadata
 
+    def answer(name: str) -> str:
+        return str(getattr(metadata, name))
+
     def hours(value: float | None) -> str:
         return unknown if value is None else str(words["hours"].format(value=f"{value:g}"))
 
@@ -116,13 +154,13 @@ def history(result: Result) -> list[tuple[str, str]]:
     if not assay.stimulated:
         answers, times = [guard.answer for guard in assay.guards if guard.answer], times[:1]
     return [
-        *((words[name], getattr(metadata, name)) for name in answers),
+        *((words[name], answer(name)) for name in answers),
         (words["anticoagulant"], metadata.anticoagulant or unknown),
         *((words[name], hours(getattr(metadata, name))) for name in times),
     ]
 
 
-def quality(result: Result) -> View:
+def quality(result: Result) -> Quality:
     """Return the line of quality control: its word, how many checks passed, and those that fired, by name."""
     words, guards = load_texts()["page"]["quality"], result.guards
     counts = {state: sum(guard.fired is state for guard in guards) for state in (True, False, None)}
@@ -134,19 +172,20 @@ def quality(result: Result) -> View:
     return {"key": result.qc, "word": load_texts()["qc"][result.qc]["word"], "text": text, "fired": names}
 
 
-def limiting(result: Result) -> View:
+def limiting(result: Result) -> Limiting:
     """Return the reasons that stop or limit the call, as many as page one has room for, and how many more there are."""
-    rows = []
+    rows: list[LimitingReason] = []
     for code in result.reasons[:MOST_REASONS]:
         found = [finding(guard) for guard in result.guards if guard.code == code and guard.fired is not False]
         found = found or [message.text for message in result.messages if message.code == code]
         texts = list(dict.fromkeys(_cut(text, LONGEST_FOUND) for text in found if text))
-        rows.append({**reason_texts(code), "code": code, "found": texts[:MOST_FOUND]})
+        words = reason_texts(code)
+        rows.append({"name": words["name"], "found": texts[:MOST_FOUND], "remedy": words["remedy"]})
     more = len(result.reasons) - len(rows)
     return {"rows": rows, "more": load_texts()["page"]["more_reasons"].format(count=more) if more else ""}
 
 
-def signers(signatures: Sequence[View]) -> list[View]:
+def signers(signatures: Sequence[Signature]) -> list[Signature]:
     """Return the signatures with comments as long as page one has room for."""
     return [{**signature, "comment": _cut(signature["comment"], LONGEST_COMMENT)} for signature in signatures]
 

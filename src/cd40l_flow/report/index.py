@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from cd40l_flow.assay.texts import load_texts, person_texts
 from cd40l_flow.base.disk import write_atomically
@@ -12,10 +12,12 @@ from cd40l_flow.base.errors import Problem, RecordError
 from cd40l_flow.cohort.reference_types import Reference
 from cd40l_flow.figures import contact_sheet, index_charts, index_strips
 from cd40l_flow.figures.binned import NOTHING, Densities, read_densities
-from cd40l_flow.figures.control_chart import control_charts
+from cd40l_flow.figures.control_chart import ControlChart, control_charts
 from cd40l_flow.report.index_rows import B_CELL_COLUMNS, NUMBER_COLUMNS, control_cells, row_view, samples_of
+from cd40l_flow.report.measures import MeasureCell
 from cd40l_flow.report.pages import read_asset, security_policy, template
 from cd40l_flow.result.cohort import Entry
+from cd40l_flow.result.families import Family
 from cd40l_flow.result.families import families as families_of
 from cd40l_flow.result.numbers import format_interval, format_measure
 from cd40l_flow.result.order import CALL_ORDER
@@ -33,16 +35,37 @@ _FAMILY_MEASURES = (
 )
 
 
-def _families(
-    families: Sequence[Mapping[str, Any]], numbers: Mapping[str, int], links: Sequence[str | None]
-) -> list[Any]:
+class MemberRow(TypedDict):
+    """One relative: its place in the table, the link to its report if there is one, its call and its measures."""
+
+    number: int
+    href: str | None
+    sample: str
+    sex: str
+    age_band: str | None
+    call: str
+    word: str
+    cells: list[MeasureCell]
+
+
+class FamilyTable(TypedDict):
+    """Relatives side by side, and in sentences what their calls mean together."""
+
+    family: str
+    members: list[MemberRow]
+    statements: list[str]
+
+
+def _families(families: Sequence[Family], numbers: Mapping[str, int], links: Sequence[str | None]) -> list[FamilyTable]:
     """Return families side by side: one row a member, its numbers, and what they mean together."""
     texts = load_texts()
-    rows = []
+    rows: list[FamilyTable] = []
     for family in families:
-        members = [
+        members: list[MemberRow] = [
             {
-                **member,
+                "sample": member["sample"],
+                "age_band": member["age_band"],
+                "call": member["call"],
                 "number": numbers[member["sample"]],
                 "href": links[numbers[member["sample"]]],
                 "word": texts["calls"][member["call"]]["word"],
@@ -69,8 +92,8 @@ def render_index(
     densities: Sequence[str | Path | None] = (),
     states: Mapping[str, ReviewState] | None = None,
     problems: Sequence[Problem] = (),
-    charts: Sequence[Mapping[str, Any]] = (),
-    families: Sequence[Mapping[str, Any]] = (),
+    charts: Sequence[ControlChart] = (),
+    families: Sequence[Family] = (),
     people: bool = False,
 ) -> str:
     """Return the index page.
@@ -95,7 +118,7 @@ def render_index(
     counts = {call: sum(result.call == call for result in ordered) for call in CALL_ORDER}
     signed = {state: sum(sample.review.state == state for sample in samples) for state in STATES}
     style, script = read_asset("style.css", "index.css"), read_asset("store.js", "index.js")
-    context = {
+    context: dict[str, object] = {
         "t": load_texts(),
         "style": Markup(style),
         "script": Markup(script),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TypedDict
 
 from msgspec.structs import asdict
 
@@ -14,12 +14,34 @@ from cd40l_flow.base.schema import with_defaults
 from cd40l_flow.cohort.config import config_schema
 from cd40l_flow.result.types.result import Result
 
-View = dict[str, Any]
+
+class ParameterRow(TypedDict):
+    """One parameter of the configuration, its value and its default in words."""
+
+    key: str
+    value: str
+    default: str
+    changed: bool
 
 
-def configuration_view(result: Result) -> View:
+class ConfigurationTable(TypedDict):
+    """The configuration of a result: its SHA-256, all parameters, and those that differ from the defaults."""
+
+    digest: str
+    changed: list[ParameterRow]
+    rows: list[ParameterRow]
+
+
+class MethodSection(TypedDict):
+    """One section of MIFlowCyt."""
+
+    title: str
+    text: str
+
+
+def configuration_view(result: Result) -> ConfigurationTable:
     """Return digest, differences from the defaults and every cut-off of the configuration a result was made with."""
-    used = asdict(result.configuration)
+    used: dict[str, object] = asdict(result.configuration)
     defaults = with_defaults({}, config_schema())
     rows = [_row(key, value, _default(defaults, key)) for key, value in _flat(used)]
     canonical = json.dumps(used, sort_keys=True, separators=(",", ":"))
@@ -30,7 +52,7 @@ def configuration_view(result: Result) -> View:
     }
 
 
-def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(value: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     for name, part in sorted(value.items()):
         if isinstance(part, Mapping) and part:
             yield from _flat(part, f"{prefix}{name}.")
@@ -38,18 +60,18 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield prefix + name, part
 
 
-def _default(defaults: Mapping[str, Any], key: str) -> Any:
-    found: Any = defaults
+def _default(defaults: Mapping[str, object], key: str) -> object:
+    found: object = defaults
     for name in key.split("."):
         found = found.get(name) if isinstance(found, Mapping) else None
     return found
 
 
-def _row(key: str, value: Any, default: Any) -> View:
+def _row(key: str, value: object, default: object) -> ParameterRow:
     return {"key": key, "value": _shown(value), "default": _shown(default), "changed": value != default}
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if value is None:
         return "–"
     if isinstance(value, bool):
@@ -59,7 +81,7 @@ def _shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def method_sections(result: Result) -> list[View]:
+def method_sections(result: Result) -> list[MethodSection]:
     """Return the sections of MIFlowCyt that an analysis can fill, written from what was found and used."""
     words = load_texts()["sections"]["methods"]["miflowcyt"]
     facts = _facts(result)

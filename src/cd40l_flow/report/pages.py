@@ -6,14 +6,25 @@ import base64
 import hashlib
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+
+class Options(TypedDict):
+    """What every environment of templates is made with."""
+
+    autoescape: bool
+    trim_blocks: bool
+    lstrip_blocks: bool
+    auto_reload: bool
+
+
 # Every value is escaped, a name that is not there is an error.
-OPTIONS: dict[str, Any] = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True, "auto_reload": False}
+OPTIONS: Options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": True, "auto_reload": False}
 
 
 def template(name: str) -> Template:

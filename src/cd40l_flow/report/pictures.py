@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import TypedDict
 
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts
@@ -11,10 +11,17 @@ from cd40l_flow.figures.main_figure import other_reagent, page_figure
 from cd40l_flow.figures.main_panels import Person
 from cd40l_flow.report.figures import Subject, why_absent
 
-View = dict[str, Any]
+
+class Picture(TypedDict):
+    """A figure as a data URI, with its text for screen readers, and the name of the file that it is saved as."""
+
+    source: str
+    alt: str
+    file: str
+    reagent: str
 
 
-def main_figures(subject: Subject, control: Subject | None) -> list[View]:
+def main_figures(subject: Subject, control: Subject | None) -> list[Picture]:
     """Return the main figure of each readout as a picture with its words, the one that page one shows first.
 
     That is the readout that decides: the function's where it is what fails, else the expression.
@@ -29,7 +36,7 @@ def main_figures(subject: Subject, control: Subject | None) -> list[View]:
     return [_figure(subject, control, reagent) for reagent in wanted]
 
 
-def _figure(subject: Subject, control: Subject | None, reagent: str) -> View:
+def _figure(subject: Subject, control: Subject | None, reagent: str) -> Picture:
     words, sample = load_texts()["main_figure"], subject.result.sample
     patient, other = _person(subject, sample), None
     if control is not None:
@@ -44,7 +51,7 @@ def _figure(subject: Subject, control: Subject | None, reagent: str) -> View:
     )
 
 
-def picture(svg: bytes, alt: str, sample: str, what: str) -> View:
+def picture(svg: bytes, alt: str, sample: str, what: str) -> Picture:
     """Return a figure of a sample, SVG, as the template shows it: ``what`` it is of names the file it is saved as."""
     return {
         "source": f"data:image/svg+xml;base64,{base64.b64encode(svg).decode('ascii')}",

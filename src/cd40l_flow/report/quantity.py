@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts
@@ -13,10 +13,24 @@ from cd40l_flow.result.numbers import clipped, format_interval, format_measure, 
 from cd40l_flow.result.types.decision import Guard
 from cd40l_flow.result.types.result import Result
 
-View = dict[str, Any]
-
 # Why a measurement is not there, in a sentence that has to stay short.
 _LONGEST = 150
+
+
+class ResultRow(TypedDict):
+    """A result as page one states it: a word, a value with its unit and 95 % interval, the control's, flag, reference.
+
+    What there is nothing to say of is empty.
+    """
+
+    name: str
+    word: str
+    value: str
+    interval: str
+    control: str
+    flag: str
+    flag_word: str
+    reference: str
 
 
 def quantity(result: Result, controls: Sequence[Result]) -> str:
@@ -77,7 +91,7 @@ def _activation(result: Result) -> str:
     return str(words["activation"].format(state=state, percent=format_measure("cd69_percent", result.cd69_percent)))
 
 
-def results_table(result: Result, controls: Sequence[Result]) -> list[View]:
+def results_table(result: Result, controls: Sequence[Result]) -> list[ResultRow]:
     """Return the rows of results: what was measured, in a word and a number, with control, flag and reference."""
     rows = [_reagent_row(result, controls, reagent) for reagent in shown_reagents(result)]
     for reagent in current_assay().expression:
@@ -104,7 +118,7 @@ def _compared(result: Result) -> list[str]:
     return [name for name, asked in (("mfi_all_ratio", level), ("mutant_fraction", share)) if asked]
 
 
-def _reagent_row(result: Result, controls: Sequence[Result], reagent: str) -> View:
+def _reagent_row(result: Result, controls: Sequence[Result], reagent: str) -> ResultRow:
     words = load_texts()["page"]
     values = result.numbers(reagent)
     value = values.get("percent_positive")
@@ -139,7 +153,7 @@ def _by_itself(result: Result, reagent: str) -> str:
     return "INDETERMINATE" if own or result.call != "NORMAL" else "NORMAL"
 
 
-def _comparison_row(result: Result, reagent: str, measure: str) -> View | None:
+def _comparison_row(result: Result, reagent: str, measure: str) -> ResultRow | None:
     """Return the row of a measure that compares a sample with its control, with the limit of a rule that uses it."""
     values = {name: clipped(name, value) for name, value in result.numbers(reagent).items()}
     if values.get(measure) is None:
@@ -166,8 +180,9 @@ def _comparison_row(result: Result, reagent: str, measure: str) -> View | None:
     }
 
 
-def _plain_row(result: Result, controls: Sequence[Result], measure: str, kind: str, code: str, unit: str) -> View:
-    words, value = load_texts()["page"], getattr(result, measure)
+def _plain_row(result: Result, controls: Sequence[Result], measure: str, kind: str, code: str, unit: str) -> ResultRow:
+    words = load_texts()["page"]
+    value: float | None = getattr(result, measure)
     checks = [guard for guard in result.guards if guard.code == code and guard.unit == unit and guard.limit is not None]
     least = next((guard for guard in checks if _from_below(guard)), None)
     flag = "open" if value is None or least is None else "abnormal" if least.fired else "normal"

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 from cd40l_flow.assay.texts import load_texts, population_name
 from cd40l_flow.result.numbers import format_number, format_unit
 from cd40l_flow.result.types.result import Result
 from cd40l_flow.result.types.tubes import Replicate, ReplicateDifference
 
-View = dict[str, Any]
 
-_KINDS = {
-    "cells": "events",
-    "cd69_percent": "percent",
-    "cd69_median": "intensity",
-    "target_median": "intensity",
-    "percent_above": "percent",
-}
+class ReplicateRow(TypedDict):
+    """One tube: its measures in the order of the columns, each with its unit."""
+
+    fcs: str
+    cells: list[str]
 
 
-def replicate_views(result: Result) -> list[View]:
+class DifferenceRow(TypedDict):
+    """How far two tubes lie apart, and how far they may, with their unit."""
+
+    what: str
+    tubes: tuple[str, str]
+    value: str
+    limit: str
+    beyond: bool
+
+
+class ReplicateTable(TypedDict):
+    """One set of tubes that were pooled."""
+
+    title: str
+    population: str
+    rows: list[ReplicateRow]
+    differences: list[DifferenceRow]
+
+
+def replicate_views(result: Result) -> list[ReplicateTable]:
     """Return one view for each set of tubes that were pooled; none where no tube has a replicate."""
     return [
         {
@@ -33,13 +49,21 @@ def replicate_views(result: Result) -> list[View]:
     ]
 
 
-def _row(replicate: Replicate) -> View:
-    values = ((getattr(replicate, name), kind) for name, kind in _KINDS.items())
-    cells = ["–" if value is None else format_number(kind, value) for value, kind in values]
-    return {"fcs": replicate.fcs, "cells": cells}
+def _row(replicate: Replicate) -> ReplicateRow:
+    values = [
+        ("events", replicate.cells),
+        ("percent", replicate.cd69_percent),
+        ("intensity", replicate.cd69_median),
+        ("intensity", replicate.target_median),
+        ("percent", replicate.percent_above),
+    ]
+    return {
+        "fcs": replicate.fcs,
+        "cells": ["–" if value is None else format_number(kind, value) for kind, value in values],
+    }
 
 
-def _difference(one: ReplicateDifference) -> View:
+def _difference(one: ReplicateDifference) -> DifferenceRow:
     return {
         "what": one.what,
         "tubes": one.tubes,

@@ -6,20 +6,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from cd40l_flow.assay.effects import calls_of
-from cd40l_flow.assay.texts import load_texts
+from cd40l_flow.assay.texts import Texts, load_texts
 from cd40l_flow.cohort.reviewers import People
 from cd40l_flow.result.order import CALL_ORDER
 from cd40l_flow.result.reviews.doubts import Doubt
 from cd40l_flow.result.reviews.files import Review, blocked
 from cd40l_flow.result.reviews.fitting import NEED_GATES, NEED_SECOND_SIGNATURE
-from cd40l_flow.result.reviews.signable import Signable, parts_of
+from cd40l_flow.result.reviews.signable import GatePlace, Signable, parts_of
 from cd40l_flow.result.reviews.state import UNSIGNED, ReviewState
 from cd40l_flow.result.types.result import Result
 
-View = dict[str, Any]
 SCHEMA_VERSION = "1.1"
 # Why a second signature is needed that any other person who may sign second can give.
 WAIT_FOR_ANOTHER = ("abnormal", "override", "disagreement", "may_not")
@@ -35,7 +34,100 @@ class SignOff:
     people: People = People()
 
 
-def review_view(result: Result, sign_off: SignOff) -> View:
+class Signature(TypedDict):
+    """One review in words; ``line`` states decision, name and time at once."""
+
+    name: str
+    time: str
+    decision: str
+    reason: str
+    comment: str
+    line: str
+
+
+class HistoryRow(Signature):
+    """One review of the history, with what became of it and how many gates it judged."""
+
+    standing_word: str
+    gates: str
+
+
+class ControlReview(TypedDict):
+    """The state of a control's review in a word."""
+
+    sample: str
+    word: str
+
+
+class FileProblem(TypedDict):
+    """What is wrong with the file of a review; ``column`` is the key concerned, if it is one."""
+
+    file: str
+    column: str | None
+    message: str
+
+
+class OtherCall(TypedDict):
+    """A call that a reviewer may set in place of the automatic one, unless it is ``blocked``."""
+
+    call: str
+    word: str
+    blocked: bool
+
+
+class ReviewPart(TypedDict):
+    """What a report states about its reviews; ``form`` is JSON that the script of the form reads."""
+
+    state: str
+    word: str
+    text: str
+    signatures: list[Signature]
+    second: str
+    doubts: list[str]
+    controls: list[ControlReview]
+    history: list[HistoryRow]
+    problems: list[FileProblem]
+    blocked: str
+    accept_blocked: bool
+    overrides: list[OtherCall]
+    people: list[str]
+    form: str
+
+
+class Verdict(TypedDict):
+    """What a reviewer found of one gate."""
+
+    name: str
+    word: str
+    comment: str
+
+
+class Form(TypedDict):
+    """What the script of the form needs: what is signed, by its digests, and the words that it shows.
+
+    ``parts`` has a digest for each part of the result, ``previous`` and ``controls`` those of the reviews that came
+    last, ``known`` those of every review the report shows; the last two are words by their names.
+    """
+
+    schema_version: str
+    sample: str
+    result_digest: str
+    automatic_call: str
+    second_for: list[str]
+    need_gates: list[str]
+    gates: tuple[GatePlace, ...]
+    shared: list[str]
+    previous: tuple[str, ...]
+    missing: tuple[str, ...]
+    controls: dict[str, tuple[str, ...]]
+    parts: dict[str, str]
+    known: list[str]
+    signed: list[str]
+    words: Texts
+    gate: Texts
+
+
+def review_view(result: Result, sign_off: SignOff) -> ReviewPart:
     """Return what the report states about its reviews, and what its form needs."""
     texts = load_texts()
     state, people = sign_off.state, sign_off.people
@@ -47,10 +139,8 @@ def review_view(result: Result, sign_off: SignOff) -> View:
     second = words["second"][state.second].format(call=calls[result.call]["word"]) if waits else ""
     return {
         "state": state.state,
-        **words["states"][state.state],
-        "call": state.reviewed_call,
         "word": words["states"][state.state]["word"],
-        "call_word": calls[state.reviewed_call]["word"] if state.reviewed_call else "",
+        "text": words["states"][state.state]["text"],
         "signatures": [_signature(review, people) for review in state.signatures],
         "second": f"{second} {words['second_how']}" if waits and state.second in WAIT_FOR_ANOTHER else second,
         "doubts": doubt_words(state, result),
@@ -107,34 +197,33 @@ def _what_changed(review: Review, result: Result) -> str:
     return " ".join([*sentences, words["told"].format(parts=", ".join(names or [words["other"]]))])
 
 
-def _control_words(controls: Mapping[str, ReviewState]) -> list[View]:
+def _control_words(controls: Mapping[str, ReviewState]) -> list[ControlReview]:
     """Return the state of each control's review, in words."""
     states = load_texts()["index"]["review"]
-    return [{"sample": name, "state": state.state, "word": states[state.state]} for name, state in controls.items()]
+    return [{"sample": name, "word": states[state.state]} for name, state in controls.items()]
 
 
-def gate_verdicts(state: ReviewState, subject: Signable) -> dict[tuple[str, str, str, str], list[View]]:
+def gate_verdicts(state: ReviewState, subject: Signable) -> dict[GatePlace, list[Verdict]]:
     """Return the verdicts of the valid reviews on each gate: (tube, stimulation, reagent, population) -> verdicts.
 
     A verdict on a gate that all tubes share is one of each of them.
     """
     words = load_texts()["sections"]["review"]["gate_words"]
-    found: dict[tuple[str, str, str, str], list[View]] = {}
+    found: dict[GatePlace, list[Verdict]] = {}
     for review in (review for review, standing in state.history if standing in ("stands", "suspended")):
         for gate in review.gates:
-            row = {
+            row: Verdict = {
                 "name": review.reviewer,
-                "verdict": gate["verdict"],
                 "word": words[gate["verdict"]],
                 "comment": gate["comment"],
             }
             own = (gate["tube"], gate["stimulation"], gate["reagent"])
-            for tube in sorted(subject.tubes) if gate["tube"] is None else [own]:
+            for tube in [own] if gate["tube"] is not None else sorted(subject.tubes):
                 found.setdefault((*tube, gate["population"]), []).append(row)
     return found
 
 
-def _form(result: Result, sign_off: SignOff) -> View:
+def _form(result: Result, sign_off: SignOff) -> Form:
     """Return what the script of the form needs."""
     words = load_texts()["sections"]["review"]
     state, subject = sign_off.state, sign_off.subject
@@ -159,19 +248,17 @@ def _form(result: Result, sign_off: SignOff) -> View:
     }
 
 
-def _entry(review: Review, standing: str, people: People) -> View:
+def _entry(review: Review, standing: str, people: People) -> HistoryRow:
     words = load_texts()["sections"]["review"]
     counts = {verdict: sum(gate["verdict"] == verdict for gate in review.gates) for verdict in words["gate_words"]}
     return {
         **_signature(review, people),
-        "standing": standing,
         "standing_word": words["standings"][standing],
         "gates": words["gates_told"].format(**counts) if review.gates else words["gates_none"],
-        "file": review.file,
     }
 
 
-def _signature(review: Review, people: People) -> View:
+def _signature(review: Review, people: People) -> Signature:
     words = load_texts()["sections"]["review"]
     call = load_texts()["calls"][review.call]["word"] if review.call else ""
     decision = words["decisions"][review.decision].format(call=call)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from cd40l_flow.assay.citations import methods
 from cd40l_flow.assay.lookup import assay_named, using
@@ -13,24 +12,16 @@ from cd40l_flow.base.disk import write_atomically
 from cd40l_flow.base.errors import RecordError
 from cd40l_flow.figures.binned import NOTHING, read_densities
 from cd40l_flow.report.acquisition import acquisition_views, matrix_views, slope_views, uncut_words
-from cd40l_flow.report.banner import banner
-from cd40l_flow.report.figures import Subject, gating_views, why_absent
+from cd40l_flow.report.banner import banner, guard_rows, rule_rows
+from cd40l_flow.report.figures import Subject, why_absent
 from cd40l_flow.report.first_page import own_parts
+from cd40l_flow.report.gating import gating_views
 from cd40l_flow.report.headline import headline, history, limiting, quality, signers, slots
 from cd40l_flow.report.methods import configuration_view, method_sections
 from cd40l_flow.report.pages import read_asset, running_header, security_policy, template
 from cd40l_flow.report.replicates import replicate_views
 from cd40l_flow.report.review import SignOff, gate_verdicts, review_view
-from cd40l_flow.report.tables import (
-    compared_populations,
-    gate_rows,
-    guard_rows,
-    message_rows,
-    method_rows,
-    rule_rows,
-    scale_rows,
-    tube_rows,
-)
+from cd40l_flow.report.tables import compared_populations, gate_rows, message_rows, method_rows, scale_rows, tube_rows
 from cd40l_flow.result.margins import decided_by, nearest_limit
 from cd40l_flow.result.record import read_record
 from cd40l_flow.result.reviews.files import Reviews
@@ -102,7 +93,7 @@ def _rendered(
     script = read_asset("store.js", "saving.js", "review.js", "page.js")
     shown_results = [result, *control_results[:1]]
     compared = compared_populations(shown_results)
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "t": load_texts(),
         "svg": svg,
         "style": Markup(style),

@@ -1,164 +1,113 @@
-"""The tables of the report: measures, checks, rules, messages, gates, tubes and methods."""
+"""The tables of the report: messages, gates, tubes, files and scales."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from msgspec.structs import asdict
+from collections.abc import Sequence
+from typing import TypedDict
 
 from cd40l_flow.assay.cd40l.gates import ACTIVATED
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.shared_gates import TIME
-from cd40l_flow.assay.texts import load_texts, population_name, reason_texts
-from cd40l_flow.result.numbers import (
-    format_against,
-    format_interval,
-    format_limit,
-    format_measure,
-    format_number,
-    format_unit,
-    measure_label,
-    operator_sign,
-)
+from cd40l_flow.assay.texts import load_texts, population_name
+from cd40l_flow.result.numbers import format_number
 from cd40l_flow.result.types.decision import Message
 from cd40l_flow.result.types.gates import Gate
-from cd40l_flow.result.types.measures import Measures
 from cd40l_flow.result.types.result import Result
 from cd40l_flow.result.types.tubes import Tube
 
-View = dict[str, Any]
 
-_FACTS = ("background", "threshold_source", "detector", "tubes", "converged")
+class MessageRow(TypedDict):
+    """One message with its severity in a word, and the tube or the sample that it is about."""
 
-
-def measures_table(result: Result, controls: Sequence[Result]) -> View | None:
-    """Return the measures, one column for each reagent and sample; None when nothing was measured."""
-    subjects = [result, *controls]
-    reagents = [name for name in current_assay().targets if any(subject.reagents.get(name) for subject in subjects)]
-    if not reagents:
-        return None
-    columns = [(reagent, subject) for reagent in reagents for subject in subjects]
-    values = [_numbers(*column) for column in columns]
-    return {
-        "reagents": [{"name": reagent, "span": len(subjects)} for reagent in reagents],
-        "subjects": [{"sample": subject.sample, "own": subject is result} for _, subject in columns],
-        "groups": [
-            {"name": name, "rows": [_measure_row(measure, values) for measure in measures]}
-            for name, measures in current_assay().measures.items()
-        ],
-        "facts": _measure_facts(columns),
-    }
+    code: str
+    severity: str
+    word: str
+    tube: str
+    text: str
 
 
-def _numbers(reagent: str, subject: Result) -> dict[str, Any]:
-    """Return every number of a reagent by its name, those of its titration included."""
-    values: dict[str, Any] = subject.numbers(reagent)
-    if reagent in subject.reagents and (titration := subject.reagents[reagent].titration) is not None:
-        values |= asdict(titration)
-    return values
+class GateRow(TypedDict):
+    """One gate; ``value`` is in linear channel units, a ratio of singlets or seconds, as is ``automatic``.
+
+    ``automatic`` and ``who`` are empty unless a person set it.
+    """
+
+    gate: str
+    population: str
+    tube: str
+    detector: str
+    value: str
+    method: str
+    automatic: str
+    who: str
+    flag: str
 
 
-def _measure_row(measure: str, columns: Sequence[Mapping[str, Any]]) -> View:
-    cells = []
-    for values in columns:
-        value = values.get(measure)
-        shown = format_measure(measure, value) if value is not None else "–"
-        cells.append({"value": shown, "interval": format_interval(measure, values) if value is not None else ""})
-    entry = load_texts()["measures"][measure]
-    return {"label": entry["label"], "help": entry.get("help", ""), "cells": cells}
+class TubeRow(TypedDict):
+    """One tube: its events, and in percent what was removed and each population compared."""
+
+    title: str
+    events: str
+    removed: str
+    margin: str
+    time_problem: str
+    shares: list[str]
 
 
-def _measure_facts(columns: Sequence[tuple[str, Result]]) -> list[View]:
-    """Return the rows on how the numbers were made."""
-    words = load_texts()["sections"]["measures"]
-    columns_facts = [_facts(subject.reagents.get(reagent)) for reagent, subject in columns]
-    return [{"label": words[name], "cells": [facts[name] or "–" for facts in columns_facts]} for name in _FACTS]
+class TubeTable(TypedDict):
+    """The tubes of one sample, with the spread of each population in percentage points."""
+
+    sample: str
+    rows: list[TubeRow]
+    spread: list[str]
+    spread_label: str
+    voltages: str
 
 
-def _facts(values: Measures | None) -> dict[str, str]:
-    if values is None:
-        return dict.fromkeys(_FACTS, "")
-    texts, tubes = load_texts(), values.tubes
-    pooled = texts["sections"]["measures"]["pooled"].format(count=len(tubes))
-    return {
-        "background": values.background.source if values.background is not None else "",
-        "threshold_source": values.threshold_source or "",
-        "detector": values.detector or "",
-        "tubes": f"{pooled}: {', '.join(tubes)}" if len(tubes) > 1 else "".join(tubes),
-        "converged": texts["answers"].get(str(values.converged).lower(), ""),
-    }
+class FileRow(TypedDict):
+    """What is in one file, a dash for what it does not state."""
+
+    title: str
+    fcs: str
+    file: str
+    cytometer: str
+    month: str
+    clone: str
+    lot: str
+    spillover: str
+    markers: list[str]
+    digest: str
 
 
-def guard_rows(result: Result) -> list[View]:
-    """Return the checks, fired ones first, then those that could not be evaluated."""
-    words = load_texts()["sections"]["guards"]
-    states = {True: "fired", False: "passed", None: "not_evaluated"}
-    order = {True: 0, None: 1, False: 2}
-    return [
-        {
-            "code": guard.code,
-            "name": reason_texts(guard.code).get("check", reason_texts(guard.code)["name"]),
-            "reagent": guard.reagent or "",
-            "value": format_unit(guard.unit, guard.value) if guard.value is not None else "–",
-            "limit": format_unit(guard.unit, guard.limit, limit=True) if guard.limit is not None else "–",
-            "state": states[guard.fired],
-            "word": words[states[guard.fired]],
-            "effect": load_texts()["effects"][guard.effect],
-            "serious": guard.effect == "hard",
-            "message": guard.message,
-        }
-        for guard in sorted(result.guards, key=lambda guard: order[guard.fired])
-    ]
+class ScaleRow(TypedDict):
+    """The logicle parameters of one detector: ``t`` in channels, the others in decades."""
+
+    detector: str
+    source: str
+    t: str
+    w: str
+    m: str
+    a: str
 
 
-def rule_rows(result: Result) -> list[View]:
-    """Return the rules in the order tried, grouped by reagent, each condition with value and limit."""
-    words = load_texts()["sections"]["rules"]
-    states = {True: "met", False: "not_met", None: "open"}
-    rows = []
-    for rule in result.rules:
-        conditions = []
-        before = None
-        for condition in rule.conditions:
-            group = condition.either
-            conditions.append(
-                {
-                    "joined": words["or"] if group is not None and group == before else "",
-                    "label": measure_label(condition.measure),
-                    "value": format_against(condition.measure, condition.value, condition.limit),
-                    "sign": operator_sign(condition.op),
-                    "limit": format_limit(condition.measure, condition.limit),
-                    "state": states[condition.met],
-                    "word": words[states[condition.met]],
-                }
-            )
-            before = group
-        rows.append(
-            {
-                "reagent": rule.reagent or words["overall"],
-                "call": rule.call,
-                "name": load_texts()["calls"][rule.call]["word"],
-                "state": states[rule.met],
-                "word": words[states[rule.met]],
-                "conditions": conditions,
-            }
-        )
-    return rows
-
-
-def message_rows(result: Result, not_shown: Sequence[str] = ()) -> list[View]:
+def message_rows(result: Result, not_shown: Sequence[str] = ()) -> list[MessageRow]:
     """Return the messages, the most serious first, and before them what ``not_shown`` lists."""
     words = load_texts()["sections"]["messages"]
     order = ("error", "warning", "info")
     files = [Message(code="FILES", severity="error", tube=None, text=text) for text in not_shown]
     return [
-        {**asdict(message), "word": words["severities"][message.severity], "tube": message.tube or words["sample"]}
+        {
+            "code": message.code,
+            "severity": message.severity,
+            "word": words["severities"][message.severity],
+            "tube": message.tube or words["sample"],
+            "text": message.text,
+        }
         for message in sorted([*files, *result.messages], key=lambda message: order.index(message.severity))
     ]
 
 
-def gate_rows(result: Result) -> list[View]:
+def gate_rows(result: Result) -> list[GateRow]:
     """Return every gate with its position, how it was found and, where set by hand, by whom and why."""
     words = load_texts()["sections"]["gates"]
     return [
@@ -170,7 +119,7 @@ def gate_rows(result: Result) -> list[View]:
             "value": _gate_value(gate),
             "method": gate.method,
             "automatic": _plain(gate.automatic) if gate.override else "",
-            "who": words["by"].format(**asdict(gate.override)) if gate.override else "",
+            "who": words["by"].format(by=gate.override.by, reason=gate.override.reason) if gate.override else "",
             "flag": gate.flag,
         }
         for gate in result.gates
@@ -197,14 +146,14 @@ def compared_populations(results: Sequence[Result]) -> list[str]:
     return [name for name in assay.populations if name != TIME and name not in optional]
 
 
-def tube_rows(result: Result, compared: Sequence[str]) -> View | None:
+def tube_rows(result: Result, compared: Sequence[str]) -> TubeTable | None:
     """Return the tubes of one sample compared by some populations, with the spread of each; None without a tube."""
     words = load_texts()["sections"]["tubes"]
     read = [tube for tube in result.tubes if tube.status == "ok"]
     if not read:
         return None
     shares = [{each.population: each.percent_of_parent for each in tube.populations} for tube in read]
-    rows = [
+    rows: list[TubeRow] = [
         {
             "title": f"{load_texts()['tube_names'][tube.stimulation]} · {tube.reagent}",
             "events": format_number("events", tube.events),
@@ -256,10 +205,10 @@ def _voltages(sample: str, tubes: Sequence[Tube]) -> str:
     return str(words["voltages_differ"].format(sample=sample, detectors=differences))
 
 
-def method_rows(result: Result) -> list[View]:
+def method_rows(result: Result) -> list[FileRow]:
     """Return what is in each file: version, instrument, reagents, spillover, detectors and digest."""
     words = load_texts()["sections"]["methods"]
-    rows = []
+    rows: list[FileRow] = []
     for tube in result.tubes:
         spillover = tube.spillover
         compensated = words["compensated"] if tube.status == "ok" else "–"
@@ -281,13 +230,16 @@ def method_rows(result: Result) -> list[View]:
     return rows
 
 
-def scale_rows(result: Result) -> list[View]:
+def scale_rows(result: Result) -> list[ScaleRow]:
     """Return the logicle scale of every detector."""
     return [
         {
             "detector": detector,
             "source": scale.source,
-            **{name: _plain(getattr(scale, name)) for name in ("t", "w", "m", "a")},
+            "t": _plain(scale.t),
+            "w": _plain(scale.w),
+            "m": _plain(scale.m),
+            "a": _plain(scale.a),
         }
         for detector, scale in sorted(result.scales.items())
     ]

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
 from cd40l_flow.result.types.result import Result
 
-MEASURES = (
-    *("percent_positive", "negative_fraction", "mfi_ratio"),
-    *("mutant_fraction", "mutant_fraction_low", "mutant_fraction_high"),
-)
+MEASURES = ("percent_positive", "mfi_ratio", "mutant_fraction", "mutant_fraction_low", "mutant_fraction_high")
 ASSAY = "cd40l"  # of which the sentences speak
 LOST = (ABSENT, FUNCTIONAL_DEFECT)
 STATEMENTS = {
@@ -35,7 +32,25 @@ STATEMENTS = {
 }
 
 
-def families(results: Sequence[Result]) -> list[dict[str, Any]]:
+class Member(TypedDict):
+    """One relative: call and measures by reagent (percent 0 to 100, fractions 0 to 1), None where not computed."""
+
+    sample: str
+    sex: str
+    age_band: str | None
+    call: str
+    reagents: dict[str, dict[str, float | None]]
+
+
+class Family(TypedDict):
+    """Relatives side by side, and in sentences what their calls mean together."""
+
+    family: str
+    members: list[Member]
+    statements: list[str]
+
+
+def families(results: Sequence[Result]) -> list[Family]:
     """Return every family of two or more samples, sorted by name: members with calls and measures, and sentences.
 
     The sheet states who belongs together, not how they are related, so the words speak of relatives.
@@ -55,13 +70,18 @@ def families(results: Sequence[Result]) -> list[dict[str, Any]]:
     ]
 
 
-def _member(result: Result) -> dict[str, Any]:
-    member = {name: getattr(result, name) for name in ("sample", "run", "sex", "age_band", "call", "qc")}
-    measured = {
+def _member(result: Result) -> Member:
+    measured: dict[str, dict[str, float | None]] = {
         reagent: {measure: getattr(found, measure) for measure in MEASURES}
         for reagent, found in result.reagents.items()
     }
-    return member | {"reagents": measured}
+    return {
+        "sample": result.sample,
+        "sex": result.sex,
+        "age_band": result.age_band,
+        "call": result.call,
+        "reagents": measured,
+    }
 
 
 def _statements(members: Sequence[Result]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from cd40l_flow.assay.texts import load_texts
 
@@ -136,7 +135,7 @@ def format_unit(unit: str, value: float | None, *, limit: bool = False) -> str:
     return f"{number}{_THIN}{unit}".rstrip().replace("-", "−")
 
 
-def format_interval(measure: str, values: Mapping[str, Any]) -> str:
+def format_interval(measure: str, values: Mapping[str, float | None]) -> str:
     """Write the 95 % interval of a measure as ``low to high``; empty when there is none."""
     low, high = values.get(f"{measure}_low"), values.get(f"{measure}_high")
     if low is None or high is None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from cd40l_flow.assay.texts import reason_texts
 from cd40l_flow.cohort.reviewers import People, Person
 from cd40l_flow.report.headline import headline, limiting, quality, slots
 from cd40l_flow.report.pages import running_header
@@ -214,7 +215,8 @@ def test_quality_is_one_line_and_reasons_are_few() -> None:
     assert (line["text"], line["fired"]) == ("1 of 3 checks passed, 1 not assessable", ["Steroid treatment"])
     codes = ["FILE_INTEGRITY", "CONTROL_ABSENT", "NO_COMP", "HIGH_BACKGROUND", "TUBE_SWAP"]
     view = limiting(result_of(made.SCENARIOS["INDETERMINATE"], reasons=codes))
-    assert ([row["code"] for row in view["rows"]], view["more"]) == (codes[:3], "2 more in the annex.")
+    names = [reason_texts(code)["name"] for code in codes[:3]]
+    assert ([row["name"] for row in view["rows"]], view["more"]) == (names, "2 more in the annex.")
 
 
 def test_no_text_of_a_sheet_ends_the_running_header() -> None:

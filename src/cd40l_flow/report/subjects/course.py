@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 from cd40l_flow.assay.cd40.rules import B_CELLS
 from cd40l_flow.assay.texts import load_texts, person_texts
@@ -16,8 +16,6 @@ from cd40l_flow.report.subjects.rows import has_call
 from cd40l_flow.result.numbers import clipped, format_interval, format_number
 from cd40l_flow.result.people.joined import Person, Visit
 from cd40l_flow.result.types.b_cells import deciding_share
-
-View = dict[str, Any]
 
 SERIES = ("cd154", "b_cells", "monocytes", "switched")
 _LEFT, _TOP, _PLOT, _HEIGHT, _RIGHT, _FOOT = 44, 8, 560, 150, 12, 40
@@ -38,6 +36,46 @@ class Point:
     words: str
     interval: str
     limit: float | None = None
+
+
+class KeyEntry(TypedDict):
+    """One series in the key of a chart; ``mark`` is the SVG path of its mark."""
+
+    name: str
+    words: str
+    mark: str
+
+
+class CourseChart(TypedDict):
+    """One chart; ``limit`` and ``open`` say whether it shows a limit, and marks of samples without a call."""
+
+    title: str
+    drawing: Drawing
+    alt: str
+    key: list[KeyEntry]
+    limit: bool
+    open: bool
+
+
+class CourseRow(TypedDict):
+    """One value of a series with its unit and 95 % interval, and the call of its sample."""
+
+    date: str
+    sample: str
+    href: str | None
+    what: str
+    value: str
+    interval: str
+    call: str
+    word: str
+
+
+class Course(TypedDict):
+    """The course of a transplanted person; ``undated`` names the samples that no chart shows, or is empty."""
+
+    charts: list[CourseChart]
+    rows: list[CourseRow]
+    undated: str
 
 
 def points_of(person: Person) -> list[Point]:
@@ -70,7 +108,7 @@ def _fraction(series: str, visit: Visit, lacking: float, low: float | None, high
     return Point(series, visit, value or 0.0, least, most, format_number("percent", value), interval)
 
 
-def course_view(person: Person, hrefs: Mapping[str, str | None]) -> View | None:
+def course_view(person: Person, hrefs: Mapping[str, str | None]) -> Course | None:
     """Return charts and table of the course of a transplanted person; None of others."""
     if not person.transplanted:
         return None
@@ -89,7 +127,7 @@ def course_view(person: Person, hrefs: Mapping[str, str | None]) -> View | None:
     }
 
 
-def _row(point: Point, hrefs: Mapping[str, str | None]) -> View:
+def _row(point: Point, hrefs: Mapping[str, str | None]) -> CourseRow:
     words, result = person_texts(), point.visit.result
     return {
         "date": result.metadata.collected or words["tests"]["no_date"],
@@ -103,7 +141,7 @@ def _row(point: Point, hrefs: Mapping[str, str | None]) -> View:
     }
 
 
-def _chart(title: str, points: Sequence[Point]) -> View | None:
+def _chart(title: str, points: Sequence[Point]) -> CourseChart | None:
     """Return a chart: dates across, months as far apart as they are, percent upwards."""
     if not points:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from cd40l_flow.assay.texts import load_texts, person_texts
 from cd40l_flow.base.disk import write_atomically
@@ -19,8 +19,18 @@ from cd40l_flow.result.reviews.signable import signable
 from cd40l_flow.result.reviews.state import states_of
 from cd40l_flow.result.types.result import Result
 
-View = dict[str, Any]
 _ANSWERS = ("transplant", "calcineurin_inhibitor", "steroid", "b_depletion", "anti_cd154", "anti_cd40", "transfusion")
+
+
+class Joint(TypedDict):
+    """What the calls of all assays mean together; ``why`` says why there is no reading, or is empty."""
+
+    own: str
+    reading: tuple[str, ...]
+    why: str
+    notes: list[str]
+    next: tuple[str, ...]
+    genes: tuple[str, ...]
 
 
 def write_people(
@@ -68,7 +78,7 @@ def render_person(person: Person, hrefs: Mapping[str, str | None], results: Mapp
     style = "\n".join([read_asset("style.css", "report.css", "subject.css"), running_header(running)])
     control = all(visit.result.role == "control" for visit in person.visits)
     title = words["control_title" if control else "title"].format(name=person.name)
-    context = {
+    context: dict[str, object] = {
         "t": texts,
         "w": words,
         "svg": svg,
@@ -108,14 +118,14 @@ def _history(person: Person) -> list[tuple[str, str]]:
     """Return what the rows state about transplant and drugs, as (label, answers): where they differ, all of them."""
     words, found = load_texts()["context"], []
     for name in _ANSWERS:
-        answers = dict.fromkeys(getattr(visit.result.metadata, name) for visit in person.visits)
+        answers: dict[str, None] = dict.fromkeys(getattr(visit.result.metadata, name) for visit in person.visits)
         known = [answer for answer in answers if answer != "unknown"]
         if known:
             found.append((words[name], ", ".join(known)))
     return found
 
 
-def _joint(person: Person) -> View:
+def _joint(person: Person) -> Joint:
     """Return what the calls mean together, of which samples, and what to do next."""
     words, texts = person_texts()["joint"], load_texts()
     notes = [words["unordered"].format(assay=texts["assays"][assay]) for assay in person.unordered]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TypedDict
 
 from cd40l_flow.assay.b_cell_limits import age_rows
 from cd40l_flow.assay.effects import INDETERMINATE
@@ -15,10 +15,47 @@ from cd40l_flow.result.people.joined import Person, Visit
 from cd40l_flow.result.types.b_cells import Cd40, Memory, deciding, deciding_share
 from cd40l_flow.result.types.result import Result
 
-View = dict[str, Any]
+
+class FindingRow(TypedDict):
+    """One finding with its unit, its 95 % interval, and what it is compared with; the last two may be empty."""
+
+    test: str
+    finding: str
+    interval: str
+    reference: str
 
 
-def test_groups(person: Person, hrefs: Mapping[str, str | None], results: Mapping[str, Result]) -> list[View]:
+class SampleFindings(TypedDict):
+    """The findings of one sample, with the call that holds; ``automatic`` is empty unless it is another one.
+
+    ``read`` states that the assays are read together by this sample, or is empty.
+    """
+
+    date: str
+    sample: str
+    href: str | None
+    run: str
+    assay: str
+    call: str
+    word: str
+    automatic: str
+    state_word: str
+    reasons: list[str]
+    read: str
+    rows: list[FindingRow]
+
+
+class SerumRow(TypedDict):
+    """One immunoglobulin with its unit and the limits of its age, or the genotype; and the samples that state it."""
+
+    test: str
+    value: str
+    limits: str
+    flag: str
+    sample: str
+
+
+def test_groups(person: Person, hrefs: Mapping[str, str | None], results: Mapping[str, Result]) -> list[SampleFindings]:
     """Return one group of rows a sample, in the order of collection.
 
     ``hrefs`` are the reports by sample, ``results`` those of all samples, for the controls' own values.
@@ -29,7 +66,7 @@ def test_groups(person: Person, hrefs: Mapping[str, str | None], results: Mappin
     ]
 
 
-def _group(visit: Visit, href: str | None, results: Mapping[str, Result], read: bool) -> View:
+def _group(visit: Visit, href: str | None, results: Mapping[str, Result], read: bool) -> SampleFindings:
     words, result = person_texts()["tests"], visit.result
     with using(assay_named(result.assay)):
         rows = list(_rows(result, results))
@@ -45,7 +82,6 @@ def _group(visit: Visit, href: str | None, results: Mapping[str, Result], read: 
         "call": held,
         "word": texts["calls"][held]["word"],
         "automatic": texts["calls"][result.call]["word"] if held != result.call else "",
-        "state": visit.review.state,
         "state_word": texts["index"]["review"][visit.review.state],
         "reasons": reasons,
         "read": words["reading"] if read else "",
@@ -53,11 +89,11 @@ def _group(visit: Visit, href: str | None, results: Mapping[str, Result], read: 
     }
 
 
-def _row(test: str, finding: str, interval: str = "", reference: str = "") -> View:
+def _row(test: str, finding: str, interval: str = "", reference: str = "") -> FindingRow:
     return {"test": test, "finding": finding, "interval": interval, "reference": reference}
 
 
-def _rows(result: Result, results: Mapping[str, Result]) -> Iterator[View]:
+def _rows(result: Result, results: Mapping[str, Result]) -> Iterator[FindingRow]:
     """Yield the findings of one sample, in the words of its assay."""
     if result.memory is not None:
         yield from _memory(result, result.memory)
@@ -67,7 +103,7 @@ def _rows(result: Result, results: Mapping[str, Result]) -> Iterator[View]:
         yield from _cd154(result, results)
 
 
-def _cd154(result: Result, results: Mapping[str, Result]) -> Iterator[View]:
+def _cd154(result: Result, results: Mapping[str, Result]) -> Iterator[FindingRow]:
     words = person_texts()["tests"]
     for reagent in result.reagents:
         values = result.numbers(reagent)
@@ -92,7 +128,7 @@ def _cd154(result: Result, results: Mapping[str, Result]) -> Iterator[View]:
             )
 
 
-def _memory(result: Result, memory: Memory) -> Iterator[View]:
+def _memory(result: Result, memory: Memory) -> Iterator[FindingRow]:
     words, share = person_texts()["tests"], deciding_share(memory)
     reference = ""
     if memory.limit_low is not None:
@@ -103,7 +139,7 @@ def _memory(result: Result, memory: Memory) -> Iterator[View]:
     yield _row(words["b_cells"], share_words(memory.b_cells), share_interval(memory.b_cells), events)
 
 
-def _cd40(result: Result, cd40: Cd40) -> Iterator[View]:
+def _cd40(result: Result, cd40: Cd40) -> Iterator[FindingRow]:
     words = person_texts()["tests"]
     least = result.configuration.limits.get("b_cells", {}).get("cd40_low_ratio_max")
     reference = words["normal_from"].format(limit=f"{least:g}") if isinstance(least, int | float) else ""
@@ -118,9 +154,10 @@ def _cd40(result: Result, cd40: Cd40) -> Iterator[View]:
         yield _row(name, value, ratio_interval(cells), reference)
 
 
-def serum_rows(person: Person) -> list[View]:
+def serum_rows(person: Person) -> list[SerumRow]:
     """Return the rows of serum immunoglobulins and the genotype, as far as the sheet states them."""
-    words, rows = person_texts()["serum"], []
+    words = person_texts()["serum"]
+    rows: list[SerumRow] = []
     for name, (value, visit) in person.serum.items():
         limits, flag = _limits(person, name, value, visit)
         rows.append(
@@ -135,8 +172,8 @@ def serum_rows(person: Person) -> list[View]:
     for genotype in dict.fromkeys(visit.result.metadata.genotype for visit in person.visits):
         stated = [visit.entry.sample for visit in person.visits if visit.result.metadata.genotype == genotype]
         if genotype:
-            row = {"test": words["names"]["genotype"], "value": genotype, "limits": "–", "flag": ""}
-            rows.append({**row, "sample": ", ".join(stated)})
+            name = words["names"]["genotype"]
+            rows.append({"test": name, "value": genotype, "limits": "–", "flag": "", "sample": ", ".join(stated)})
     return rows
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from cd40l_flow.base.errors import Problem
 from cd40l_flow.base.plain_json import JsonFault, parse_strictly, read_bounded
@@ -25,6 +25,20 @@ MOST_BYTES = 200_000
 # Calls whose words are not the same for males and females: nobody can sign them while the sex is not known.
 _WORDED_BY_SEX = ("NORMAL", "ABSENT", "MOSAIC", "FUNCTIONAL_DEFECT")
 _SAVE_AGAIN = "Sign again in the report and save the file as it comes; files are not meant to be edited."
+
+
+class JudgedGate(TypedDict):
+    """The verdict on one gate with a comment, which may be empty; of one that all tubes share there is no tube.
+
+    ``verdict`` is ``accept``, ``adjust`` or ``exclude``.
+    """
+
+    tube: str | None
+    stimulation: str | None
+    reagent: str | None
+    population: str
+    verdict: str
+    comment: str
 
 
 @dataclass(frozen=True)
@@ -47,7 +61,7 @@ class Review:
     comment: str
     reviewer: str
     signed_at: str
-    gates: tuple[Mapping[str, Any], ...] = ()
+    gates: tuple[JudgedGate, ...] = ()
     digest: str = ""
     version: str = FIRST_VERSION
     previous: tuple[str, ...] = ()

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from cd40l_flow.assay.effects import GRAVE, calls_of
 from cd40l_flow.cohort.reviewers import People
-from cd40l_flow.result.reviews.files import FIRST_VERSION, Review, blocked
+from cd40l_flow.result.reviews.files import FIRST_VERSION, JudgedGate, Review, blocked
 from cd40l_flow.result.reviews.signable import GatePlace, Signable
 
 NEED_SECOND_SIGNATURE = GRAVE
@@ -41,5 +38,5 @@ def fault_of(result: Signable, review: Review, people: People) -> tuple[str, str
     return None
 
 
-def _place(gate: Mapping[str, Any]) -> GatePlace:
+def _place(gate: JudgedGate) -> GatePlace:
     return gate["tube"], gate["stimulation"], gate["reagent"], gate["population"]
