@@ -122,8 +122,10 @@ class Frame:
         wanted = readable_ticks(ticks, LETTER if across else 0.0, 0.0 if across else 0.1)
         texts = self._words[which]
         while len(texts) < len(wanted):
-            align = {"ha": "center", "va": "top"} if across else {"ha": "right", "va": "center"}
-            texts.append(self._text(0, 0, (0, -4) if across else (-4, 0), SMALL, **align))
+            # Drawn in an order of their own, whichever axis asked for more of them first.
+            align = ("center", "top", 3.1) if across else ("right", "center", 3.2)
+            look = dict(zip(("ha", "va", "zorder"), align, strict=True))
+            texts.append(self._text(0, 0, (0, -4) if across else (-4, 0), SMALL, **look))
         for text, tick in zip(texts, [*wanted, *[None] * (len(texts) - len(wanted))], strict=True):
             text.set_visible(tick is not None)
             if tick:

@@ -21,6 +21,7 @@ from cd40l_flow.figures.main_figure import (
     draw_histograms,
     draw_quadrants,
     encoded,
+    for_page,
     main_figure,
     make_ready,
     page_figure,
@@ -122,6 +123,7 @@ def test_axes_that_are_used_again_draw_what_new_ones_draw(mosaic: Person, contro
     failed = Person("P08", NOTHING, "The file could not be read.")
     make_ready()
     first = page_figure("CD154", mosaic, control)
+    assert for_page(shown(mosaic, control).figure) == first
     assert page_figure("CD40-Ig", failed, None) != first
     assert page_figure("CD154", mosaic, control) == first
     assert len(first) < LARGEST
