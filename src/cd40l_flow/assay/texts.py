@@ -1,4 +1,4 @@
-"""The words of the report, read from ``texts.yaml``, and those of the other assays."""
+"""The words of the report: those of all assays, ``texts.yaml``, and those in the folder of each."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def texts_of(assay: str) -> Texts:
     assay without texts.
     """
     here = Path(__file__).parent
-    own: dict[str, Texts] = {name: shipped(here / name / "texts.yaml") for name in ASSAYS if name != "cd40l"}
+    own: dict[str, Texts] = {name: shipped(here / name / "texts.yaml") for name in ASSAYS}
     pages: Texts = shipped(here / "b_cell_texts.yaml")
     texts = _with(shipped(here / "texts.yaml"), pages["every"])
     for words in own.values():
         for part in ("calls", "reasons"):
-            new = {name: text for name, text in words[part].items() if name not in texts[part]}
+            known = texts.get(part, {})
+            new = {name: text for name, text in words[part].items() if name not in known}
             texts = _with(texts, {part: new})
-    if assay == "cd40l":
-        return texts
-    for more in (pages["b_cells"], own[assay], pages[assay]):
+    on_pages = [pages["b_cells"], own[assay], pages[assay]] if assay in pages else [own[assay]]
+    for more in on_pages:
         texts = _with(texts, more)
     return texts
 
