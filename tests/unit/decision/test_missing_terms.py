@@ -12,6 +12,7 @@ import pytest
 
 from cd40l_flow.decision import assess
 from cd40l_flow.decision.binding import Binding, binding_of
+from cd40l_flow.decision.case import Activation
 from cd40l_flow.decision.change import _steps
 from cd40l_flow.decision.compare import agreeing, compare
 from cd40l_flow.decision.control import control_terms, with_titration
@@ -25,7 +26,7 @@ from cd40l_flow.mixture.evidence import Evidence
 from cd40l_flow.mixture.hypotheses import People
 from cd40l_flow.mixture.model import Comparison
 from cd40l_flow.mixture.prior import control_prior
-from helpers.cases import DARK, EMPTY, HEALTHY, LENT, POSITIVE, SCALE, limits, make_case
+from helpers.cases import DARK, EMPTY, HEALTHY, LENT, POSITIVE, SCALE, control_alone, limits, make_case
 from helpers.guard_edges import LABORATORY
 
 LIMITS = limits()
@@ -243,3 +244,18 @@ def test_a_step_leads_just_beyond_a_limit(measure: str, value: float, limit: flo
     assert {(one.measure, one.limit) for one in steps} == {(measure, limit)}
     assert steps[0].needed - limit == pytest.approx(beyond, rel=1e-5)
     assert steps[0].distance == pytest.approx(abs(value - limit) / limit)
+
+
+@pytest.mark.parametrize(("percents", "medians"), [((60.0, 90.0), (400.0, 1000.0)), ((60.0, None), (400.0, 1000.0))])
+def test_controls_are_stimulated_as_the_mean_of_those_that_were_measured(
+    percents: tuple[float | None, ...], medians: tuple[float, ...]
+) -> None:
+    whole = Activation(80.0, 2.0, 9.0, 4000, 500.0)
+    cases = [
+        control_alone(activation={"CD154": replace(whole, percent=percent, median=middle)})
+        for percent, middle in zip(percents, medians, strict=True)
+    ]
+    found = assess.control_case(cases, LIMITS)
+    measured = [percent for percent in percents if percent is not None]
+    assert found.activation_percent == {"CD154": pytest.approx(sum(measured) / len(measured))}
+    assert found.activation_median == {"CD154": pytest.approx(700.0)}
