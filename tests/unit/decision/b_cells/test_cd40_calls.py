@@ -38,6 +38,11 @@ def test_both_kinds_of_cells_must_agree(b_cells: float, monocytes: float, call: 
     assert found.call == found.pattern == call
     assert found.reasons == (("BETWEEN_LIMITS",) if call == "INDETERMINATE" else ())
     assert set(found.subcalls) == {"B cells", "monocytes"}
+    # Only what is open itself has a reason of its own.
+    for kind, level in (("B cells", b_cells), ("monocytes", monocytes)):
+        is_open = level in (0.35, 0.4)
+        assert found.subcalls[kind].reasons == (("BETWEEN_LIMITS",) if is_open else ())
+        assert (found.subcalls[kind].call == "INDETERMINATE") == is_open
 
 
 @pytest.mark.parametrize(("b_cells", "call"), [(1.0, PRESENT), (0.0, CD40_ABSENT)])
