@@ -33,7 +33,8 @@ ROOMS = ("mixture", "decision", "gating")
 LOADED = (hypothesis, np, optimize, special, stats)  # what most tests need, loaded once
 # Folders of the copy: what the tests read.
 COPIED = ("src", "tests", "benchmarks", "config", "docs", "profiles", "test_data", "workflow")
-SECONDS = 60  # processor time after which no further file of tests is begun for a mutant, and of each file
+# Processor time after which no further file of tests but that of whole samples is begun for a mutant, and of each file.
+SECONDS = 60
 WHOLE, WHOLE_SECONDS = ROOT / "tests/unit/samples/test_known_results.py", 400  # whole samples, whatever they import
 SWAPPED = {ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
 EDGE = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}
@@ -145,13 +146,13 @@ def module(path: Path) -> str:
 
 
 def related(file: str) -> list[list[Path]]:
-    """Return the unit tests that import a module, those of whole samples, and those that import what imports it."""
+    """Return the unit tests that import a module, those that import what imports it, and those of whole samples."""
     name = module(ROOT / file)
     others = [*(ROOT / "src").rglob("*.py"), *(ROOT / "tests/helpers").glob("*.py")]
     users = {module(path) for path in others if name in imported(path)}
     tests = sorted((ROOT / "tests/unit").rglob("test_*.py"))
     near = [path for path in tests if name in imported(path)]
-    return [near, [WHOLE], [path for path in tests if path not in near and users & imported(path)]]
+    return [near, [path for path in tests if path not in (*near, WHOLE) and users & imported(path)], [WHOLE]]
 
 
 class Runner:
