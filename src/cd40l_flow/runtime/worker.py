@@ -34,13 +34,13 @@ PROGRAM = (
     "import cd40l_flow.runtime.client as c; c.leave_out_current_directory(); "
     "import cd40l_flow.runtime.worker as w; w.serve"
 )
-# Modules that the steps import lazily, and that library functions import at their first call.
-STEPS = (
-    *("analyse", "cli.main", "cohort.check", "cohort.job", "cohort.plan", "interop.fhir"),
-    *("interop.multiqc", "report.index", "report.sample", "report.subjects.page"),
-    *("result.measures_table", "result.problems", "result.reviews.check", "result.reviews.taken"),
-    *("result.summary", "steps"),
+# Modules that the steps import lazily, and that library functions import at their first call: those of the check and of
+# analyses, and those of reports and of what covers all samples.
+ANALYSIS = (
+    *("analyse", "cli.main", "cohort.check", "cohort.job", "cohort.plan", "result.measures_table"),
+    *("result.problems", "result.reviews.check", "result.reviews.taken", "steps"),
 )
+REPORTS = ("interop.fhir", "interop.multiqc", "report.index", "report.sample", "report.subjects.page", "result.summary")
 THEIRS = ("encodings.cp437", "encodings.utf_8_sig", "jsonschema")
 
 
@@ -62,21 +62,27 @@ def start() -> None:
 
 
 def serve(descriptor: int) -> None:
-    """Import everything, then fork a process for every client until standard input ends.
+    """Import what analyses need, then fork a process for every client until standard input ends.
 
-    The socket, given by its descriptor, is listening already.
+    What reports need is imported as soon as no client waits. The socket, given by its descriptor, is listening already.
     """
     # Ctrl-C reaches the clients; their processes end with them, and the worker ends with its parent.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _load()
-    gc.collect()
-    gc.freeze()
+    _load_analysis()
     files = _files()
     loaded = _changed(files)
+    later = [_load_reports]
     listener = socket.socket(fileno=descriptor)
     clients: list[socket.socket] = []
     while True:
-        there = select.select([sys.stdin, listener, *clients], [], [])[0]
+        there = select.select([sys.stdin, listener, *clients], [], [], 0 if later and not clients else None)[0]
+        if not there:
+            later.pop()()
+            # After an update meanwhile no client is served.
+            if _changed(files) == loaded:
+                files = _files()
+                loaded = _changed(files)
+            continue
         with suppress(ChildProcessError):  # reap ended processes, so that their resource use is counted
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
@@ -96,32 +102,47 @@ def serve(descriptor: int) -> None:
                         _work(client, [listener, *clients], files, loaded)
 
 
-def _load() -> None:
-    """Import the modules and read the files that the steps of the workflow need."""
+def _load_analysis() -> None:
+    """Import the modules and read the files that the check and the analyses need."""
     import numpy as np
 
-    for name in (*(f"cd40l_flow.{name}" for name in STEPS), *THEIRS):
+    for name in (*(f"cd40l_flow.{name}" for name in ANALYSIS), *THEIRS):
         import_module(name)
-    from cd40l_flow.assay.citations import methods
     from cd40l_flow.assay.texts import load_texts
     from cd40l_flow.cli.arguments import parser
     from cd40l_flow.cohort.config import config_schema
-    from cd40l_flow.figures.main_figure import make_ready
     from cd40l_flow.mixture.checks.free_mixture import free_mixture
-    from cd40l_flow.report.pages import TEMPLATES, template
-    from cd40l_flow.report.provenance import software
     from cd40l_flow.result.record import resolve_types
 
-    software()
     resolve_types()
     load_texts()
-    methods()
     config_schema()
-    make_ready()
     free_mixture(np.ones(512), 0.5)  # scikit-learn looks for plugins of data frames at its first fit
+    parser().parse_args(["report", "--result", "", "--out", ""])  # argparse builds its own caches at first use
+    _keep()
+
+
+def _load_reports() -> None:
+    """Import the modules and read the files that reports need."""
+    for name in REPORTS:
+        import_module(f"cd40l_flow.{name}")
+    from cd40l_flow.assay.citations import methods
+    from cd40l_flow.figures.main_figure import make_ready
+    from cd40l_flow.report.pages import TEMPLATES, template
+    from cd40l_flow.report.provenance import software
+
+    software()
+    methods()
+    make_ready()
     for path in TEMPLATES.glob("*.html.j2"):
         template(path.name)
-    parser().parse_args(["report", "--result", "", "--out", ""])  # argparse builds its own caches at first use
+    _keep()
+
+
+def _keep() -> None:
+    """Take all objects from the garbage collector, which would copy their pages in every forked process."""
+    gc.collect()
+    gc.freeze()
 
 
 def _files() -> list[str]:
