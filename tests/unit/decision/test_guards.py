@@ -88,6 +88,12 @@ def test_without_voltages_the_background_tells_another_gain() -> None:
     other = with_measures(wide, "CD154", anchor=Anchor(narrow, "isotype", ("isotype.fcs",), exact=True))
     assert fires(other, "GAIN_MISMATCH", "CD154") is True
     assert judge(other).reasons == ("GAIN_MISMATCH",)
+    # The limit is that of the side which the ratio lies on.
+    (found,) = guards_of(other, "GAIN_MISMATCH", "CD154")
+    assert found.value is not None and found.value < 1
+    assert found.limit == pytest.approx(1 / limits().guards.background_ratio_max)
+    (above,) = guards_of(at_volts(600.0), "GAIN_MISMATCH", "CD154")
+    assert (above.value, above.limit) == (pytest.approx(1.2), pytest.approx(limits().guards.gain_ratio_max))
 
 
 def test_a_mosaic_that_is_one_among_strongly_stimulated_cells_stays_one() -> None:
