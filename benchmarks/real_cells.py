@@ -202,7 +202,7 @@ class Blood:
         """
         lost = int(random.binomial(n, negative))
         values = self._drawn(random, self.expressing[0 if control else 1], n - lost).copy()
-        if level != 1.0 or spread != 1.0:
+        if values.size and (level != 1.0 or spread != 1.0):
             dark = float(np.median(self.stain.background))
             above = values > dark
             light = np.log(values[above] - dark)
