@@ -41,7 +41,7 @@ CAUTION = 2.0
 # titrations of three real stains without one it gained up to 0.0025 at 5,000 cells and 0.001 at 20,000, in simulated
 # carriers whose mutant cells keep 20 to 40 % of the level 0.01 to 0.16.
 SHAPE_DOUBT = 0.002
-# Bins of the scale: half those of the fits tell hypotheses apart as well, in half the time.
+# Most bins of the scale: half those of the usual fit tell hypotheses apart as well, in two thirds of the time.
 BINS = 256
 NO_TILT = (0.0, 0.0, 0.0)
 # Standard errors of the negative fraction's logit between the best fit and the range of a hypothesis, beyond which it

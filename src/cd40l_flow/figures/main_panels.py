@@ -123,9 +123,10 @@ class Frame:
         texts = self._words[which]
         while len(texts) < len(wanted):
             # Drawn in an order of their own, whichever axis asked for more of them first.
-            align = ("center", "top", 3.1) if across else ("right", "center", 3.2)
-            look = dict(zip(("ha", "va", "zorder"), align, strict=True))
-            texts.append(self._text(0, 0, (0, -4) if across else (-4, 0), SMALL, **look))
+            if across:
+                texts.append(self._text(0, 0, (0, -4), SMALL, ha="center", va="top", zorder=3.1))
+            else:
+                texts.append(self._text(0, 0, (-4, 0), SMALL, ha="right", va="center", zorder=3.2))
         for text, tick in zip(texts, [*wanted, *[None] * (len(texts) - len(wanted))], strict=True):
             text.set_visible(tick is not None)
             if tick:

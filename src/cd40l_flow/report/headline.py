@@ -142,9 +142,6 @@ def history(result: Result) -> list[tuple[str, str]]:
     words, unknown = texts["context"], str(texts["unknown"])
     metadata = result.metadata
 
-    def answer(name: str) -> str:
-        return str(getattr(metadata, name))
-
     def hours(value: float | None) -> str:
         return unknown if value is None else str(words["hours"].format(value=f"{value:g}"))
 
@@ -154,7 +151,7 @@ def history(result: Result) -> list[tuple[str, str]]:
     if not assay.stimulated:
         answers, times = [guard.answer for guard in assay.guards if guard.answer], times[:1]
     return [
-        *((words[name], answer(name)) for name in answers),
+        *((words[name], str(getattr(metadata, name))) for name in answers),
         (words["anticoagulant"], metadata.anticoagulant or unknown),
         *((words[name], hours(getattr(metadata, name))) for name in times),
     ]

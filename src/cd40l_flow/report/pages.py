@@ -30,8 +30,7 @@ OPTIONS: Options = {"autoescape": True, "trim_blocks": True, "lstrip_blocks": Tr
 def template(name: str) -> Template:
     """Return a page's template, ready to be filled in.
 
-    Each process compiles it anew, a tenth of a second for the report; a process that is ready has done so before it is
-    asked.
+    Each process compiles it anew, a tenth of a second for the report; the worker does so before it forks.
     """
     return _environment().get_template(name)
 

@@ -71,13 +71,14 @@ def serve(descriptor: int) -> None:
     _load_analysis()
     files = _files()
     loaded = _changed(files)
-    later = [_load_reports]
+    complete = False
     listener = socket.socket(fileno=descriptor)
     clients: list[socket.socket] = []
     while True:
-        there = select.select([sys.stdin, listener, *clients], [], [], 0 if later and not clients else None)[0]
+        there = select.select([sys.stdin, listener, *clients], [], [], None if complete or clients else 0)[0]
         if not there:
-            later.pop()()
+            _load_reports()
+            complete = True
             # After an update meanwhile no client is served.
             if _changed(files) == loaded:
                 files = _files()
