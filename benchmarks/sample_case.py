@@ -103,7 +103,7 @@ def lent_control(
 
 def judged(expression: Expression, control: ControlExpression) -> Judged:
     """Return a sample compared with its control, called by the guards and rules of one reagent."""
-    comparisons, joint = compare_with_controls({REAGENT: expression}, {REAGENT: control}, {REAGENT: limits()})
+    comparisons, weighed = compare_with_controls({REAGENT: expression}, {REAGENT: control}, {REAGENT: limits()})
     case = Case(
         sample=SUBJECT,
         alone=False,
@@ -116,7 +116,7 @@ def judged(expression: Expression, control: ControlExpression) -> Judged:
         activation={REAGENT: ACTIVE},
         checks=STEADY,
         control=ControlCase(("C01",), {REAGENT: control}, {REAGENT: 95.0}, ()),
-        joint=joint,
+        joint=weighed.joint,
     )
     decision = decide(case, apply_guards(case, limits()), limits(), require_function=True)
     return Judged(expression, comparisons[REAGENT], decision.subcalls[REAGENT])

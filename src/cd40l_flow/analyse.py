@@ -53,13 +53,14 @@ def analyse(job: Job, control_results: Mapping[str, Result]) -> tuple[Result, Ar
         for reagent, expression in (case.reagents if job.sample.role == "control" else {}).items()
     }
     shown = as_shown(case, limits)
+    changes = would_change(case, decision, limits, require_function=job.settings.require_function)
     result = result_of(
         job=job,
         gated=gated,
         case=shown,
         decision=decision,
-        statement=statement(shown, decision, limits),
-        changes=would_change(case, decision, limits, require_function=job.settings.require_function),
+        statement=statement(shown, decision, limits, changes),
+        changes=changes,
         control_terms=given,
         failures=failures,
         reagent_failures=reagent_failures,

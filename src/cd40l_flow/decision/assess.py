@@ -23,7 +23,7 @@ from cd40l_flow.decision.control import combine, control_terms
 from cd40l_flow.decision.guards import control_failures, tubes_lacking
 from cd40l_flow.decision.independence import Independence, independence
 from cd40l_flow.decision.laboratory import with_laboratory
-from cd40l_flow.decision.odds import reagent_evidences, reagent_odds, weigh
+from cd40l_flow.decision.odds import Weighed, reagent_evidences, reagent_odds, weigh, with_odds
 from cd40l_flow.decision.quality import not_carried, usable_fit
 from cd40l_flow.decision.reference_guards import disagreement
 from cd40l_flow.decision.replicates import replicate_groups
@@ -90,7 +90,7 @@ def assess(
             reagents[reagent] = expression
     own = {reagent: with_laboratory(limits, laboratory, reagent) for reagent in reagents}
     theirs = control.reagents if control else {}
-    comparisons, joint = compare_with_controls(reagents, theirs, own)
+    comparisons, weighed = compare_with_controls(reagents, theirs, own)
     return Case(
         sample=sample,
         alone=alone,
@@ -107,7 +107,8 @@ def assess(
         cytometers=tuple(sorted({tube.signal.events.header.cytometer for tube in gated.tubes})),
         replicates=replicate_groups(gated, reagents, limits),
         independence=_independence(tubes, reagents, comparisons, control, own),
-        joint=joint,
+        joint=weighed.joint,
+        more_controls=weighed.more,
         binding=binding_of(reagents, comparisons, theirs, assay.expression, assay.function),
         volts=target_volts(gated),
     )
@@ -115,9 +116,8 @@ def assess(
 
 def compare_with_controls(
     reagents: Mapping[str, Expression], theirs: Mapping[str, ControlExpression], limits: Mapping[str, Limits]
-) -> tuple[dict[str, Comparison], Mapping[str, float]]:
-    """Return the comparison with the controls and the odds of each reagent, and the odds of all together (natural
-    logarithms).
+) -> tuple[dict[str, Comparison], Weighed]:
+    """Return the comparison of each reagent with the controls, and the odds.
 
     ``theirs`` are the controls' and ``limits`` the limits in use, both by reagent.
     """
@@ -127,8 +127,7 @@ def compare_with_controls(
         if reagent in theirs
     }
     weighed = weigh(reagents, theirs, limits, current_assay().function)
-    comparisons |= {reagent: replace(comparisons[reagent], **vars(odds)) for reagent, odds in weighed.reagents.items()}
-    return comparisons, weighed.joint
+    return with_odds(comparisons, weighed), weighed
 
 
 def _independence(

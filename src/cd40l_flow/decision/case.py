@@ -9,6 +9,7 @@ from cd40l_flow.base.model import Sample
 from cd40l_flow.cohort.laboratory import Laboratory
 from cd40l_flow.decision.binding import Binding
 from cd40l_flow.decision.independence import Independence
+from cd40l_flow.decision.odds import Weighed
 from cd40l_flow.mixture.model import Comparison, ControlExpression, Expression
 
 
@@ -164,9 +165,9 @@ class Case:
     maps reagent -> missing background; ``control`` is None without a control (``alone``: a single control, judged by
     its own guards). ``laboratory`` are the laboratory's own limits, if any, ``cytometers`` the instruments (``$CYT``)
     of the tubes. ``without_time_qc`` is the same sample without the time gate, None if nothing was removed. ``joint``
-    are the natural-log odds of each call by all reagents together; ``volts`` the voltages of each detector of a
-    stimulated target. ``replicates`` are the tubes that were pooled. ``not_shown`` is the reason, by reagent, why no
-    fraction is shown (`as_shown`).
+    are the natural-log odds of each call by all reagents together, ``more_controls`` all odds with so many more
+    controls; ``volts`` the voltages of each detector of a stimulated target. ``replicates`` are the tubes that were
+    pooled. ``not_shown`` is the reason, by reagent, why no fraction is shown (`as_shown`).
     """
 
     sample: Sample
@@ -186,6 +187,7 @@ class Case:
     replicates: tuple[ReplicateGroup, ...] = ()
     independence: Mapping[str, Independence] = field(default_factory=dict)
     joint: Mapping[str, float] = field(default_factory=dict)
+    more_controls: Mapping[int, Weighed] = field(default_factory=dict)
     binding: Binding | None = None
     volts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     not_shown: Mapping[str, str] = field(default_factory=dict)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from cd40l_flow.assay.call_limits import CallLimits
@@ -14,6 +15,7 @@ from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.decision.applied import Guard
 from cd40l_flow.decision.calls import Decision, SubCall, decide_on
 from cd40l_flow.decision.case import Case
+from cd40l_flow.decision.odds import with_odds
 from cd40l_flow.decision.rule_logic import Measures, check
 from cd40l_flow.decision.rule_measures import SAMPLE, every_measure
 
@@ -45,7 +47,7 @@ class Step:
 class Change:
     """A change that gives another sub-call of one reagent, or (``reagent`` empty) another call.
 
-    ``steps`` is empty if only checks would have to pass.
+    ``steps`` is empty if only checks would have to pass, or if the run would need ``controls`` healthy controls.
     """
 
     reagent: str
@@ -53,14 +55,19 @@ class Change:
     after: str
     steps: tuple[Step, ...]
     text: str
+    controls: int | None = None
 
+
+# Odds beyond this natural logarithm are stated as this one.
+MOST_LN = 20.0
 
 OTHER_SIDE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 IN_WORDS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
 
 
 def would_change(case: Case, decision: Decision, limits: Limits, *, require_function: bool) -> tuple[Change, ...]:
-    """Return what would change a decision: the checks that block it, else the nearest limits of each reagent.
+    """Return what would change a decision: the checks that block it, else more controls, and the nearest limits of each
+    reagent.
 
     Single measures come first; if none is enough, pairs. Unknown measures are not changed. ``limits`` are all groups of
     the configuration's.
@@ -74,6 +81,13 @@ def would_change(case: Case, decision: Decision, limits: Limits, *, require_func
     changes = list(_without_checks(decision, decided(measures, ()), case.alone))
     if case.alone or changes:
         return tuple(changes)
+    for added in sorted(case.more_controls):
+        weighed = case.more_controls[added]
+        richer = replace(case, comparisons=with_odds(case.comparisons, weighed), joint=weighed.joint)
+        new = decided(every_measure(richer, limits), decision.guards)
+        if decision.call == INDETERMINATE != new.call:
+            changes.append(_with_controls(case, decision, new, added))
+            break
     for reagent in measures:
         steps = list(_steps(reagent, measures[reagent], chosen))
         for size in (1, 2):
@@ -118,6 +132,17 @@ def _without_checks(decision: Decision, free: Decision, alone: bool) -> Iterator
         f"The call rests on {codes}. If that were corrected, {basis} would give {free.call}; repeat before "
         "interpreting them.",
     )
+
+
+def _with_controls(case: Case, decision: Decision, new: Decision, added: int) -> Change:
+    """Return the call that the same measures would give in a run with so many more controls like its own."""
+    now = len(case.control.names) if case.control else 0
+    odds = math.exp(min(new.odds[new.call], MOST_LN))
+    text = (
+        f"A run with {now + added} healthy controls (this one: {now}) that together are as bright and have as many "
+        f"negative cells as now would make the odds {odds:,.0f} to 1 and the call {new.call}."
+    )
+    return Change("", decision.call, new.call, (), text, now + added)
 
 
 def _steps(reagent: str, measures: Measures, limits: CallLimits) -> Iterator[Step]:

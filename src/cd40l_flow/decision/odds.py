@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
@@ -17,11 +17,11 @@ from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, MOSAIC, NORMAL, 
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture import hypotheses as h
-from cd40l_flow.mixture.evidence import Evidence, evidence
+from cd40l_flow.mixture.evidence import Evidence, evidence, reweighed
 from cd40l_flow.mixture.fit import parameters
 from cd40l_flow.mixture.histogram import merged
 from cd40l_flow.mixture.hypotheses import People, hypotheses
-from cd40l_flow.mixture.model import ControlExpression, Expression
+from cd40l_flow.mixture.model import Comparison, ControlExpression, Expression
 from cd40l_flow.mixture.problem import LEVEL, LOGIT_BOUND, NEAREST, Problem
 from cd40l_flow.signal.scale import Scale
 
@@ -44,6 +44,8 @@ SHAPE_DOUBT = 0.002
 # Most bins of the scale: half those of the usual fit tell hypotheses apart as well, in two thirds of the time.
 BINS = 256
 NO_TILT = (0.0, 0.0, 0.0)
+# Numbers of further controls for which it is stated whether they would settle a call.
+MORE_CONTROLS = (1, 2, 3)
 # Standard errors of the negative fraction's logit between the best fit and the range of a hypothesis, beyond which it
 # is not fitted.
 FAR = 10.0
@@ -134,10 +136,20 @@ class ReagentOdds:
 
 @dataclass(frozen=True)
 class Weighed:
-    """The odds of each call of a sample: of its reagents, and of all together."""
+    """The odds of each call of a sample: of its reagents, and of all together.
+
+    ``more`` are the odds with so many controls more, if these changed nothing but what is known of healthy people.
+    """
 
     reagents: Mapping[str, ReagentOdds]
     joint: Mapping[str, float]
+    more: Mapping[int, Weighed] = field(default_factory=dict)
+
+
+def with_odds(comparisons: Mapping[str, Comparison], weighed: Weighed) -> dict[str, Comparison]:
+    """Return the comparisons with the odds of their reagents."""
+    odds = {reagent: replace(comparisons[reagent], **vars(one)) for reagent, one in weighed.reagents.items()}
+    return {**comparisons, **odds}
 
 
 def weigh(
@@ -147,18 +159,41 @@ def weigh(
     binding: str,
 ) -> Weighed:
     """Return the odds of a sample; ``limits`` are all groups of limits by reagent, ``binding`` shows function."""
-    weighed: dict[str, ReagentOdds] = {}
-    evidences, people = {}, {}
-    for reagent, expression in expressions.items():
-        found = reagent_evidences(expression, controls[reagent], limits[reagent]) if reagent in controls else None
-        if found is None:
-            continue
-        evidences[reagent], people[reagent] = found
-        weighed[reagent] = _measures(evidences[reagent], expression, controls[reagent])
-    if not evidences:
+    found = {
+        reagent: one
+        for reagent, expression in expressions.items()
+        if reagent in controls
+        and (one := reagent_evidences(expression, controls[reagent], limits[reagent])) is not None
+    }
+    if not found:
         return Weighed({}, {})
-    shared = limits[next(iter(evidences))]
-    return Weighed(weighed, joint_odds(evidences, people, binding, shared))
+
+    def weighed(found: Mapping[str, tuple[Evidences, People]]) -> Weighed:
+        evidences = {reagent: one for reagent, (one, _) in found.items()}
+        people = {reagent: one for reagent, (_, one) in found.items()}
+        return Weighed(
+            {reagent: _measures(one, expressions[reagent], controls[reagent]) for reagent, one in evidences.items()},
+            joint_odds(evidences, people, binding, limits[next(iter(found))]),
+        )
+
+    more = {
+        number: weighed(
+            {reagent: _with_more(number, *one, controls[reagent], limits[reagent]) for reagent, one in found.items()}
+        )
+        for number in MORE_CONTROLS
+    }
+    return replace(weighed(found), more=more)
+
+
+def _with_more(
+    number: int, found: Evidences, people: People, control: ControlExpression, limits: Limits
+) -> tuple[Evidences, People]:
+    """Return evidence and differences between people as they would be with so many more controls of the same means."""
+    count, error = control.count + number, control.negative_fraction_sd
+    less = None if error is None else error * math.sqrt(control.count / count)
+    known = People.of(replace(control, count=count, negative_fraction_sd=less), limits)
+    assert known is not None  # as `people` was known from the same control
+    return {name: reweighed(name, one, people, known, limits.odds) for name, one in found.items()}, known
 
 
 def _measures(found: Evidences, expression: Expression, control: ControlExpression) -> ReagentOdds:
@@ -256,18 +291,9 @@ def _together(name: str, found: Sequence[Evidences], people: Sequence[People], r
     if name == h.ABSENT or len(mine) < 2:
         return log
     widest = max(people, key=lambda one: one.negative_sd)
-    log += _shared([(one.fraction, one.fraction_error) for one in mine], _share_law(name, widest), FRACTION_APART)
+    log += _shared([(one.fraction, one.fraction_error) for one in mine], h.share_law(name, widest), FRACTION_APART)
     level = h.Normal(0.0, max(one.level_sd for one in people)) if name != h.REDUCED else reduced
     return log + _shared([(one.level, one.level_error) for one in mine], level, LEVEL_APART)
-
-
-def _share_law(name: str, people: People) -> h.Normal | h.Above:
-    """Return the distribution of the fraction of a hypothesis: excess over healthy, or mutants of a residual allele."""
-    if name == h.MOSAIC:
-        return people.mosaic_excess
-    if name == h.RESIDUAL:
-        return people.mutants
-    return h.Normal(0.0, people.negative_sd)
 
 
 def _shared(values: Sequence[tuple[float, float]], law: h.Normal | h.Above, apart: float) -> float:
@@ -275,27 +301,16 @@ def _shared(values: Sequence[tuple[float, float]], law: h.Normal | h.Above, apar
 
     ``values`` are pairs of value and standard error; ``apart`` is the SD of their residual differences.
     """
-    alone = math.fsum(_log_convolved(value, error**2, law) for value, error in values)
+    alone = math.fsum(h.log_convolved(value, error**2, law) for value, error in values)
     # The combined likelihood is also normal, times the density of the observed differences.
     mean, variance = values[0][0], values[0][1] ** 2 + apart**2
     together = 0.0
     for value, error in values[1:]:
         own = error**2 + apart**2
-        together += _log_normal(value - mean, variance + own)
+        together += h.log_normal(value - mean, variance + own)
         gain = variance / (variance + own)
         mean, variance = mean + gain * (value - mean), variance * (1 - gain)
-    return together + _log_convolved(mean, variance, law) - alone
-
-
-def _log_convolved(value: float, variance: float, law: h.Normal | h.Above) -> float:
-    """Return the log density of a value drawn from a distribution and measured with this error variance."""
-    if isinstance(law, h.Normal):
-        return _log_normal(value - law.mean, law.sd**2 + variance)
-    return h.log_share((value - law.low) / math.sqrt(law.sd**2 + variance))[0] - law.log_width
-
-
-def _log_normal(x: float, variance: float) -> float:
-    return -0.5 * (x * x / variance + math.log(2 * math.pi * variance))
+    return together + h.log_convolved(mean, variance, law) - alone
 
 
 def _log_sum(logs: Sequence[float]) -> float:

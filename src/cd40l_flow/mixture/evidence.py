@@ -12,15 +12,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cd40l_flow.assay.call_limits import OddsLimits
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.components import TILTS
 from cd40l_flow.mixture.histogram import piled
 from cd40l_flow.mixture.hypotheses import (
+    ABSENT,
+    RESIDUAL,
     Hypothesis,
     Normal,
+    People,
     fraction_penalty,
+    level_law,
     level_penalty,
+    log_convolved,
     log_share,
+    share_law,
 )
 from cd40l_flow.mixture.prior import Prior
 from cd40l_flow.mixture.problem import (
@@ -198,6 +205,23 @@ def evidence(
     if found.theta[0] >= high[0] and hypothesis.most_negative < 1:
         pressed = max(-float(held.objective(found.theta)[1][0]), 0.0)
     return _laplace(found, pressed, hypothesis, prior.centre.level, healthy_negative)
+
+
+def reweighed(name: str, found: Evidence, before: People, after: People, odds: OddsLimits) -> Evidence:
+    """Return the evidence of a hypothesis, found with one knowledge of healthy people, as it would be with another.
+
+    ``odds`` is that group of the limits. Level and fraction are taken to be estimated with normal errors, so only the
+    densities of their priors change. For a residual allele the prior of the cells that do not express stays: no
+    estimate of their fraction is kept.
+    """
+    if name == ABSENT:
+        return found
+    fraction = found.fraction if name == RESIDUAL else found.fraction + before.negative - after.negative
+    gain = 0.0
+    for sign, at, people in ((-1, found.fraction, before), (1, fraction, after)):
+        gain += sign * log_convolved(found.level, found.level_error**2, level_law(name, people, odds))
+        gain += sign * log_convolved(at, found.fraction_error**2, share_law(name, people))
+    return replace(found, log=found.log + gain, fraction=fraction)
 
 
 def _start(prior: Prior, hypothesis: Hypothesis, near: Floats, level_error: float) -> Floats:

@@ -144,7 +144,7 @@ def hypotheses(people: People, events: float, faintest: float, limits: Limits) -
     ``faintest`` is the lowest detectable ln level relative to the control.
     """
     odds = limits.odds
-    healthy, level = Normal(people.negative, people.negative_sd), Normal(0.0, people.level_sd)
+    healthy, level = Normal(people.negative, people.negative_sd), level_law(NORMAL, people, odds)
     bright = max(LEAST_BRIGHT, min(FEWEST_BRIGHT / max(events, 1.0), 0.5))
     residual = Normal(math.log(odds.residual_level), odds.residual_level_sd)
     low = people.negative + people.mosaic_excess.low
@@ -153,7 +153,7 @@ def hypotheses(people: People, events: float, faintest: float, limits: Limits) -
         NORMAL: Hypothesis(NORMAL, healthy, level),
         MOSAIC: Hypothesis(MOSAIC, Above(low, people.negative_sd), level, most_negative=1 - bright),
         RESIDUAL: Hypothesis(RESIDUAL, healthy, level, residual=residual, mutants=people.mutants),
-        REDUCED: Hypothesis(REDUCED, healthy, reduced(people, odds)),
+        REDUCED: Hypothesis(REDUCED, healthy, level_law(REDUCED, people, odds)),
         ABSENT: Hypothesis(ABSENT, Normal(ABSENT_LOGIT, ABSENT_LOGIT_SD, logit=True), traces),
     }
 
@@ -165,6 +165,32 @@ def reduced(people: People, odds: OddsLimits) -> Normal:
     Patients differ by ``reduced_level_sd``; compared with a dim control they appear brighter than they are.
     """
     return Normal(math.log(odds.reduced_level), math.hypot(odds.reduced_level_sd, people.control_level_sd))
+
+
+def level_law(name: str, people: People, odds: OddsLimits) -> Normal:
+    """Return the distribution of ln(level over the control's) of a hypothesis whose cells express."""
+    return reduced(people, odds) if name == REDUCED else Normal(0.0, people.level_sd)
+
+
+def share_law(name: str, people: People) -> Normal | Above:
+    """Return the distribution of the fraction of a hypothesis: excess over healthy, or mutants of a residual allele."""
+    if name == MOSAIC:
+        return people.mosaic_excess
+    if name == RESIDUAL:
+        return people.mutants
+    return Normal(0.0, people.negative_sd)
+
+
+def log_convolved(value: float, variance: float, law: Normal | Above) -> float:
+    """Return the log density of a value drawn from a distribution and measured with this error variance."""
+    if isinstance(law, Normal):
+        return log_normal(value - law.mean, law.sd**2 + variance)
+    return log_share((value - law.low) / math.sqrt(law.sd**2 + variance))[0] - law.log_width
+
+
+def log_normal(x: float, variance: float) -> float:
+    """Return the log density of a normal distribution around 0."""
+    return -0.5 * (x * x / variance + math.log(2 * math.pi * variance))
 
 
 def fraction_penalty(law: Normal | Above, logit: float) -> tuple[float, float, float]:

@@ -7,12 +7,14 @@ the numbers.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.decision.calls import Decision
 from cd40l_flow.decision.case import Case
+from cd40l_flow.decision.change import MOST_LN, Change
 from cd40l_flow.mixture.model import Comparison
 
 SEQUENCE = "CD40LG sequencing (with deletion analysis) is the reference test."
@@ -37,8 +39,11 @@ UNDECIDED = {
 }
 
 
-def statement(case: Case, decision: Decision, limits: Limits) -> tuple[str, ...]:
-    """Return what a call means for this sample, in sentences; sex, age and history change words, never measures."""
+def statement(case: Case, decision: Decision, limits: Limits, changes: Sequence[Change] = ()) -> tuple[str, ...]:
+    """Return what a call means for this sample, in sentences; sex, age and history change words, never measures.
+
+    ``changes`` are what would change the call.
+    """
     sentences = {
         NORMAL: _normal,
         REDUCED: _reduced,
@@ -49,7 +54,8 @@ def statement(case: Case, decision: Decision, limits: Limits) -> tuple[str, ...]
     }[decision.call](case, decision)
     if case.sample.role == "control":
         return tuple(sentences[:1])
-    return (*sentences, *_context(case, decision, limits))
+    controls = [change.text for change in changes if change.controls is not None]
+    return (*sentences, *controls, *_context(case, decision, limits))
 
 
 def _normal(case: Case, decision: Decision) -> list[str]:
@@ -148,7 +154,7 @@ def _indeterminate(case: Case, decision: Decision) -> list[str]:
             sentences.append(UNDECIDED[code])
     if set(decision.reasons) & set(UNDECIDED) and len(decision.odds) > 1:
         best, second = sorted(decision.odds, key=lambda call: -decision.odds[call])[:2]
-        ratio = math.exp(min(max(decision.odds[best], 0.0), 20.0))
+        ratio = math.exp(min(max(decision.odds[best], 0.0), MOST_LN))
         sentences.append(
             f"By all reagents together {PATTERN.get(best, 'two readouts of different kinds')} is likeliest, "
             f"{ratio:,.0f} to 1 against all else, and {PATTERN.get(second, 'two readouts of different kinds')} next."

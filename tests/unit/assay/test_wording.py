@@ -10,6 +10,7 @@ import pytest
 
 from cd40l_flow.assay.cd40l.reagents import CD40_IG, CD154, CLONE_2
 from cd40l_flow.decision.case import Case
+from cd40l_flow.decision.change import Change
 from cd40l_flow.report import wording
 from helpers.cases import CONTROL_SAMPLE, SAMPLE, control_alone, joint, judge, limits, make_case, with_measures
 
@@ -54,6 +55,14 @@ def test_nothing_forbidden_is_said_to_anybody(call: str) -> None:
                 plain = words.lower().replace("neither establishes nor excludes x-linked", "")
                 assert [phrase for phrase in FORBIDDEN if phrase in plain] == []
                 assert "None" not in words and "nan" not in words.split()
+
+
+def test_the_number_of_controls_that_would_settle_a_call_is_stated() -> None:
+    case = make_case()
+    change = Change("", "INDETERMINATE", "NORMAL", (), "A run with 2 healthy controls would settle it.", controls=2)
+    other = replace(change, text="CD154: the level below 0.5.", controls=None)
+    words = wording.statement(case, judge(case), limits(), (change, other))
+    assert change.text in words and other.text not in words
 
 
 def test_a_normal_female_reads_the_limit_of_detection() -> None:

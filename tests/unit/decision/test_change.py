@@ -12,6 +12,7 @@ from cd40l_flow.decision.calls import decide_on
 from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.change import Change, would_change
 from cd40l_flow.decision.guards import apply_guards
+from cd40l_flow.decision.odds import ReagentOdds, Weighed
 from cd40l_flow.decision.rule_measures import SAMPLE, every_measure
 from helpers.cases import ACTIVE, control_alone, joint, judge, limits, make_case, with_measures
 
@@ -74,6 +75,32 @@ def test_a_grey_zone_names_the_odds_that_are_missing() -> None:
     grey = replace(with_measures(grey, CD40_IG, beside=close), joint=joint(patterns, 2.0))
     texts = " ".join(change.text for change in changes_of(grey))
     assert "ln odds of cells like the control's at least 4.61 (measured 2) would make its sub-call NORMAL" in texts
+
+
+def open_for_want_of_controls(ln: float) -> Case:
+    """Return a healthy sample whose odds are too small with one control, and ``ln`` with two and with three."""
+    patterns = dict.fromkeys((CD154, CD40_IG), "NORMAL")
+    close = {"normal_odds": 4.0, "mosaic_odds": -9.0, "reduced_odds": -4.0, "absent_odds": -20.0}
+    near = with_measures(with_measures(make_case(), CD154, beside=close), CD40_IG, beside=close)
+    odds = ReagentOdds(ln, -9.0, -ln, -20.0, None, 0.5)
+    richer = Weighed(dict.fromkeys(patterns, odds), joint(patterns, ln))
+    same = Weighed(dict.fromkeys(patterns, replace(odds, normal_odds=4.0, reduced_odds=-4.0)), joint(patterns, 4.0))
+    return replace(near, joint=joint(patterns, 4.0), more_controls={1: same, 2: richer, 3: richer})
+
+
+def test_the_fewest_controls_that_would_settle_a_call_are_stated_first() -> None:
+    first = changes_of(open_for_want_of_controls(5.0))[0]
+    assert (first.before, first.after, first.controls, first.steps) == ("INDETERMINATE", "NORMAL", 3, ())
+    assert "A run with 3 healthy controls (this one: 1)" in first.text
+    assert "148 to 1 and the call NORMAL" in first.text
+    called = replace(make_case(), more_controls=open_for_want_of_controls(5.0).more_controls)
+    unsettled = open_for_want_of_controls(4.5)
+    assert all(change.controls is None for case in (called, unsettled) for change in changes_of(case))
+
+
+def test_no_number_of_controls_settles_what_a_check_leaves_open() -> None:
+    weak = replace(open_for_want_of_controls(5.0), activation={CD154: replace(ACTIVE, percent=30.0), CD40_IG: ACTIVE})
+    assert all(change.controls is None for change in changes_of(weak))
 
 
 def test_checks_that_stand_in_the_way_are_told_instead_of_measures() -> None:

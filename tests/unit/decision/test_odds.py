@@ -15,11 +15,18 @@ from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.model import Floats
 from cd40l_flow.decision.control import control_terms
 from cd40l_flow.decision.independence import independence
-from cd40l_flow.decision.odds import _log_convolved, _shared, joint_odds, reagent_evidences, reagent_odds
+from cd40l_flow.decision.odds import (
+    _shared,
+    _with_more,
+    joint_odds,
+    reagent_evidences,
+    reagent_odds,
+    weigh,
+)
 from cd40l_flow.mixture import hypotheses as h
 from cd40l_flow.mixture.evidence import Evidence
 from cd40l_flow.mixture.histogram import histogram
-from cd40l_flow.mixture.hypotheses import Above, Normal, People, fraction_penalty, log_share
+from cd40l_flow.mixture.hypotheses import Above, Normal, People, fraction_penalty, log_convolved, log_share
 from cd40l_flow.mixture.measures import TargetCells, fit
 from cd40l_flow.mixture.model import Anchor, ControlExpression, Expression
 from cd40l_flow.signal.scale import Scale
@@ -103,6 +110,35 @@ def test_more_controls_tell_more(control: ControlExpression) -> None:
     assert three.negative_sd < one.negative_sd
 
 
+@pytest.mark.parametrize("level", [7700.0, 6000.0, 3500.0])
+@pytest.mark.parametrize("negative", [0.10, 0.17, 0.25])
+def test_odds_with_more_controls_are_those_of_a_run_with_more(
+    control: ControlExpression, level: float, negative: float
+) -> None:
+    """They are derived from the evidence with one control; the other way is to fit every hypothesis again."""
+    expression = measured(cells(9, 6000, negative, level=level), 40, control)
+    found = reagent_evidences(expression, control, limits())
+    sd = control.negative_fraction_sd
+    assert found is not None and sd is not None
+    for more in (1, 3):
+        evidences, people = _with_more(more, *found, control, limits())
+        richer = replace(control, count=1 + more, negative_fraction_sd=sd / math.sqrt(1 + more))
+        again = reagent_evidences(expression, richer, limits())
+        assert again is not None
+        assert people == again[1]
+        for call, odds in reagent_odds(again[0]).items():
+            assert reagent_odds(evidences)[call] == pytest.approx(odds, abs=0.15 + 0.05 * abs(odds))
+
+
+def test_with_more_controls_a_healthy_person_dimmer_than_the_control_is_surer(control: ControlExpression) -> None:
+    one = {"CD154": measured(cells(9, 6000, 0.10, level=5600.0), 40, control)}
+    weighed = weigh(one, {"CD154": control}, {"CD154": limits()}, "CD40-Ig")
+    odds = [weighed.joint[NORMAL], *(weighed.more[number].joint[NORMAL] for number in sorted(weighed.more))]
+    assert odds == sorted(odds)
+    assert odds[1] > odds[0] + 0.5
+    assert weighed.more[1].reagents["CD154"].normal_odds == pytest.approx(weighed.more[1].joint[NORMAL], abs=0.1)
+
+
 def test_a_control_with_many_negatives_is_taken_in_part_for_an_unusual_one(control: ControlExpression) -> None:
     """The closed form of two normal sources of one mean; a known laboratory leaves only what donors differ by."""
 
@@ -162,7 +198,7 @@ def test_a_mosaic_has_one_law_alone_and_beside_another_reagent() -> None:
     for fraction in (0.15, 0.25, 0.5, 0.8):
         rate = fraction * (1 - fraction)  # of the fraction in its logit
         prior = -fraction_penalty(alone, math.log(fraction / (1 - fraction)))[0] - math.log(rate)
-        assert _log_convolved(fraction - people.negative, 0.0, people.mosaic_excess) == pytest.approx(prior, abs=1e-12)
+        assert log_convolved(fraction - people.negative, 0.0, people.mosaic_excess) == pytest.approx(prior, abs=1e-12)
 
 
 def evidences(**logs: float) -> Mapping[str, Evidence]:

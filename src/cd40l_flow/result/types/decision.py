@@ -126,7 +126,10 @@ class Change(Record, frozen=True, rename={"before": "from"}):
     to: Annotated[Call, doc("The call with the change.")]
     text: Annotated[str, doc("The change in words.")]
     changes: Annotated[
-        list[ChangedMeasure], doc("Measures that would have to lie elsewhere; empty when a check would have to pass.")
+        list[ChangedMeasure],
+        doc(
+            "Measures that would have to lie elsewhere; empty if a check would have to pass or more controls are needed."
+        ),
     ]
 
 

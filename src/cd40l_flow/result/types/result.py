@@ -146,7 +146,10 @@ class Result(Record, frozen=True):
     ]
     codes: Annotated[Codes | None, doc("Coded results for laboratory systems (LOINC); null for assays without codes.")]
     would_change: Annotated[
-        list[Change], doc("The smallest changes of measures, or of checks, that would change the call; nearest first.")
+        list[Change],
+        doc(
+            "The smallest changes of checks, number of controls or measures that would change the call; nearest first."
+        ),
     ]
     configuration: Annotated[
         Configuration,
