@@ -128,7 +128,7 @@ class Change(Record, frozen=True, rename={"before": "from"}):
     changes: Annotated[
         list[ChangedMeasure],
         doc(
-            "Measures that would have to lie elsewhere; empty if a check would have to pass or more controls are needed."
+            "Measures that would have to lie elsewhere; empty if a check would have to pass or controls are lacking."
         ),
     ]
 
