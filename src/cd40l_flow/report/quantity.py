@@ -7,10 +7,11 @@ from typing import TypedDict
 
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts
+from cd40l_flow.decision.calls import UNDECIDED
 from cd40l_flow.report.banner import shown_subcalls
 from cd40l_flow.report.figures import why_absent
 from cd40l_flow.result.numbers import clipped, format_interval, format_measure, format_number, format_unit
-from cd40l_flow.result.types.decision import Guard
+from cd40l_flow.result.types.decision import Guard, Subcall
 from cd40l_flow.result.types.result import Result
 
 # Why a measurement is not there, in a sentence that has to stay short.
@@ -126,8 +127,11 @@ def _reagent_row(result: Result, controls: Sequence[Result], reagent: str) -> Re
     call = subcalls[reagent].call if reagent in subcalls else None
     if call is None and value is not None and result.role == "control":
         call = _by_itself(result, reagent)
+    flagged = ""
     if value is None:
         qualitative, flag = words["not_tested"], "open"
+    elif call == "INDETERMINATE" and _undecided(subcalls.get(reagent)):
+        qualitative, flag, flagged = words["results"]["undecided"], "open", "undecided"
     elif call is None or call == "INDETERMINATE":
         qualitative, flag = words["results"]["INDETERMINATE"], "open"
     else:
@@ -142,9 +146,14 @@ def _reagent_row(result: Result, controls: Sequence[Result], reagent: str) -> Re
         "interval": interval,
         "control": _control(controls, reagent, "percent_positive"),
         "flag": flag,
-        "flag_word": words["flags"][flag],
+        "flag_word": words["flags"][flagged or flag],
         "reference": words["reference"],
     }
+
+
+def _undecided(subcall: Subcall | None) -> bool:
+    """Return whether a reagent was measured well, but no explanation is likely enough."""
+    return subcall is not None and bool(subcall.reasons) and set(subcall.reasons) <= set(UNDECIDED)
 
 
 def _by_itself(result: Result, reagent: str) -> str:

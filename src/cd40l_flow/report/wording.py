@@ -156,8 +156,8 @@ def _indeterminate(case: Case, decision: Decision) -> list[str]:
         best, second = sorted(decision.odds, key=lambda call: -decision.odds[call])[:2]
         ratio = math.exp(min(max(decision.odds[best], 0.0), MOST_LN))
         sentences.append(
-            f"By all reagents together {PATTERN.get(best, 'two readouts of different kinds')} is likeliest, "
-            f"{ratio:,.0f} to 1 against all else, and {PATTERN.get(second, 'two readouts of different kinds')} next."
+            f"All reagents together speak most for: {PATTERN.get(best, 'two readouts of different kinds')}, "
+            f"{ratio:,.0f} to 1 against all else. Next: {PATTERN.get(second, 'two readouts of different kinds')}."
         )
     calls = {reagent: subcall.call for reagent, subcall in decision.subcalls.items()}
     if decision.pattern == NORMAL and calls.get(current_assay().function) == MOSAIC:

@@ -127,7 +127,7 @@ def test_what_gets_no_call_may_be_described_but_is_no_result() -> None:
     case = with_measures(make_case(), CD154, beside=close)
     grey = said(replace(case, joint=joint(dict.fromkeys(case.planned, "NORMAL"), 2.0)))
     assert "cannot be excluded" in grey
-    assert "like the control's is likeliest, 7 to 1 against all else" in grey
+    assert "speak most for: like the control's, 7 to 1 against all else. Next: " in grey
 
 
 def test_a_mosaic_of_few_cells_or_without_function_says_so() -> None:

@@ -94,6 +94,16 @@ def test_results_have_a_flag_and_a_reference() -> None:
     assert [row["flag_word"] for row in few] == ["not assessed", "not assessed", "normal", "normal", "LOW"]
 
 
+def test_a_reagent_without_likely_explanation_is_undecided_and_not_unassessable() -> None:
+    words = {}
+    for reason in ("BETWEEN_LIMITS", "FIT_UNSTABLE"):
+        subcalls = {"CD154": {"call": "INDETERMINATE", "reasons": [reason]}}
+        row = results_table(result_of(made.SCENARIOS["INDETERMINATE"], subcalls=subcalls), [CONTROL])[0]
+        words[reason] = (row["word"], row["flag_word"], row["flag"])
+    assert words["BETWEEN_LIMITS"] == ("Undecided", "undecided", "open")
+    assert words["FIT_UNSTABLE"] == ("Not assessable", "not assessed", "open")
+
+
 def test_a_mosaic_is_never_reported_as_present_alone() -> None:
     rows = results_table(result_of(made.SCENARIOS["MOSAIC"]), [CONTROL])
     assert rows[0]["word"] == "Two populations"

@@ -127,9 +127,7 @@ class Change(Record, frozen=True, rename={"before": "from"}):
     text: Annotated[str, doc("The change in words.")]
     changes: Annotated[
         list[ChangedMeasure],
-        doc(
-            "Measures that would have to lie elsewhere; empty if a check would have to pass or controls are lacking."
-        ),
+        doc("Measures that would have to lie elsewhere; empty if a check would have to pass or controls are lacking."),
     ]
 
 
