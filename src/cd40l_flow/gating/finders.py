@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from cd40l_flow.assay import b_cells as names
 from cd40l_flow.assay.tables import Gate
 from cd40l_flow.gating import b_cells, thresholds
 from cd40l_flow.gating.cd69 import find_cd69
-from cd40l_flow.gating.density import Density, counted, density, density_of
+from cd40l_flow.gating.density import LOW, Density, counted, density, density_of
 from cd40l_flow.gating.found import Found
 from cd40l_flow.gating.working import Working, WorkingTube
 
@@ -20,7 +20,7 @@ Finder = Callable[[Working, Gate, str], tuple[Found, int]]
 
 def _viability(work: Working, gate: Gate, parent: str) -> tuple[Found, int]:
     curve = work.density(gate.marker, parent)
-    return thresholds.find_viability(curve), curve.total
+    return thresholds.find_viability(curve, _cut_off(work, gate, parent, curve, work.tubes)), curve.total
 
 
 def _cd3(work: Working, gate: Gate, parent: str) -> tuple[Found, int]:
@@ -32,7 +32,8 @@ def _cd3(work: Working, gate: Gate, parent: str) -> tuple[Found, int]:
 
 def _cd8(work: Working, gate: Gate, parent: str) -> tuple[Found, int]:
     curve = _stimulated(work, gate.marker, parent)
-    return thresholds.find_cd8(curve), curve.total
+    tubes = [tube for tube in work.tubes if tube.stimulated] or work.tubes
+    return thresholds.find_cd8(curve, _cut_off(work, gate, parent, curve, tubes)), curve.total
 
 
 def _cd69(work: Working, gate: Gate, parent: str) -> tuple[Found, int]:
@@ -96,6 +97,14 @@ FINDERS: Mapping[str, Finder] = {
 def _stimulated(work: Working, marker: str, population: str) -> Density:
     """Return the density of a marker in the stimulated tubes, or in all where none is stimulated."""
     return work.density(marker, population, _is_stimulated if any(map(_is_stimulated, work.tubes)) else None)
+
+
+def _cut_off(work: Working, gate: Gate, parent: str, curve: Density, tubes: Sequence[WorkingTube]) -> list[Density]:
+    """Return the densities of single tubes where the lower end of the range cuts ``curve`` off, of all, else none."""
+    if curve.low == LOW:
+        return []
+    each = [work.density(gate.marker, parent, lambda tube, one=one: tube is one) for one in tubes]
+    return [one for one in each if one.total >= thresholds.FEWEST]
 
 
 def without(work: Working, marker: str) -> tuple[Density, str]:

@@ -6,6 +6,7 @@ position is None.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +20,7 @@ FEWEST = 100
 EDGE_SD = 3.0
 NARROWEST_SD = 0.01
 FOOT = 0.05
+SHALLOW = 0.5  # depth below which a valley is flagged
 # The live peak ends at this many SD; this share of the scale beyond it, with this many cells per live one, is no tail.
 LIVE_SD = 4.0
 SMEAR, SMEARED = 0.1, 0.05
@@ -26,14 +28,15 @@ SMEAR, SMEARED = 0.1, 0.05
 ALSO_RESTING = 0.4
 
 
-def find_viability(curve: Density) -> Found:
+def find_viability(curve: Density, tubes: Sequence[Density] = ()) -> Found:
     """Return the boundary above which cells are dead, from the viability dye of single cells.
 
     It lies in the valley. If dying cells fill the valley, the next one may separate dead cells from dead cells. Cells
-    far beyond the foot of the live peak are not live, so the boundary is that foot.
+    far beyond the foot of the live peak are not live, so the boundary is that foot. ``tubes`` are the densities of
+    single tubes where events are piled up: their live cells may lie apart, and the highest foot is that of all.
     """
     low, high = 0.1, 0.95
-    valleys = find_valleys(curve, low, high, min_mass=0.002)
+    valleys = _between_cells(curve, find_valleys(curve, low, high, min_mass=0.002), tubes)
     evidence = Evidence(curve, "below", (low, high), tuple(valleys), (curve.mode(),))
     if curve.total < FEWEST:
         return no_gate(f"only {curve.total} single cells: viability gate not drawn", evidence)
@@ -44,15 +47,23 @@ def find_viability(curve: Density) -> Found:
     else:
         mode = curve.mode()
         edge = curve.seen(mode + LIVE_SD * max(curve.left_sd(mode), NARROWEST_SD))
+        edge = max((edge, *(_live_foot(tube, high) for tube in tubes)))
         found = Found(edge, "live mode + 4 SD", "no valley: no distinct dead cells", evidence)
-    return _unless_smeared(curve, mode, found)
+    return _unless_smeared(curve, mode, found, tubes)
 
 
-def _unless_smeared(curve: Density, mode: float, found: Found) -> Found:
+def _live_foot(tube: Density, high: float) -> float:
+    """Return where the live peak of a tube ends, at most ``high``."""
+    foot = _end_of_flank(tube, tube.mode(high=high), high, 1.5, LIVE_SD)
+    return foot if tube.foot is None else max(foot, tube.seen(min(tube.foot, high)))
+
+
+def _unless_smeared(curve: Density, mode: float, found: Found, tubes: Sequence[Density]) -> Found:
     """Return a boundary of viability, or the foot of the live peak where many cells lie between the two."""
     if found.position is None:
         return found
     foot = _end_of_flank(curve, mode, found.position, 1.5, LIVE_SD)
+    foot = max((foot, *(_live_foot(tube, found.position) for tube in tubes)))
     live, both = curve.below(foot), curve.below(found.position)
     if found.position - foot < SMEAR or both - live < SMEARED * live:
         return found
@@ -95,26 +106,39 @@ def beyond_pile(curve: Density, valleys: list[Valley], resting: Density | None) 
     return valleys[1:] if rest >= ALSO_RESTING * active else valleys
 
 
-def find_cd8(curve: Density) -> Found:
+def find_cd8(curve: Density, tubes: Sequence[Density] = ()) -> Found:
     """Return the boundary below which T cells are CD8-, from CD3+ cells.
 
     It lies in the valley. If a CD8-dim shoulder of NK-like T cells fills the gap, it lies at the foot of the CD8- peak:
     the mode + 3 SD (from the lower side). For a peak that is wider above its mode, such as one cut off by a log
-    amplifier, it is where the height has dropped to a twentieth.
+    amplifier, it is where the height has dropped to a twentieth. ``tubes`` as in `find_viability`.
     """
     low, high = 0.05, 0.95
-    valleys = find_valleys(curve, low, high)
+    valleys = _between_cells(curve, find_valleys(curve, low, high), tubes)
     evidence = Evidence(curve, "below", (low, high), tuple(valleys), (curve.mode(),))
     if curve.total < FEWEST:
         return no_gate(f"only {curve.total} CD3+ cells: CD8 gate not drawn", evidence)
     if not valleys:
-        edge = _foot(curve, curve.mode(), high)
+        edge = max((_foot(curve, curve.mode(), high), *(_foot(tube, tube.mode(), high) for tube in tubes)))
         return Found(edge, "foot of the CD8- peak", "no valley: one CD8 population only", evidence)
     valley = valleys[0]
     edge = _foot(curve, valley.left_mode, valley.position)
+    edge = max((edge, *(_foot(tube, tube.mode(high=valley.position), valley.position) for tube in tubes)))
     if edge < valley.position:
         return Found(edge, "foot of the CD8- peak", "", evidence)
     return Found(valley.position, "valley", _shallow(valley.depth), evidence)
+
+
+def _between_cells(curve: Density, valleys: list[Valley], tubes: Sequence[Density]) -> list[Valley]:
+    """Return the valleys without the lowest one if it separates tubes and not cells, and another one follows.
+
+    The negative cells of one tube may be piled up and those of another not, which looks like two populations.
+    """
+    if len(valleys) < 2 or valleys[0].left_mode > curve.low + STEP:
+        return valleys
+    lowest, following = valleys[:2]
+    apart = any(tube.mode(high=following.position) > lowest.position for tube in tubes)
+    return valleys[1:] if apart or lowest.depth < SHALLOW <= following.depth else valleys
 
 
 def find_positive(curve: Density, marker: str, parent: str) -> Found:
@@ -162,4 +186,4 @@ def _end_of_flank(curve: Density, mode: float, high: float, last: float = 2.0, e
 
 
 def _shallow(depth: float) -> str:
-    return f"shallow valley (depth {depth:.2f})" if depth < 0.5 else ""
+    return f"shallow valley (depth {depth:.2f})" if depth < SHALLOW else ""

@@ -73,6 +73,37 @@ def test_viability_keeps_the_pile(seed: int, share: float) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("dead", "level"), [(0, 8.0), (300, 20.0), (300, 70.0)])
+def test_live_cells_that_one_tube_piles_up_and_another_does_not_are_kept(seed: int, dead: int, level: float) -> None:
+    """Without dead cells, cells far above the pile might be dead: there only the tail of the pile is kept."""
+    piled = cells(seed, (2.0, 0.6, 9000), (4000.0, 0.3, dead))
+    seen = cells(seed + 50, (level, 0.5, 5000), (4000.0, 0.3, dead))
+    tubes = [clipped(values, 10.0) for values in (piled, seen)]
+    found = thresholds.find_viability(clipped(np.concatenate([piled, seen]), 10.0), tubes)
+    assert found.position is not None
+    for values, live in ((piled, 9000), (seen, 5000)):
+        kept = SCALE.forward(np.maximum(values, 10.0)) <= found.position
+        assert kept[:live].mean() > 0.98
+        assert kept[live:].sum() < 0.02 * max(dead, 1)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
+def test_cd8_negative_cells_that_one_tube_piles_up_and_another_does_not_are_kept(seed: int, share: float) -> None:
+    """With half of the cells in a pile, the two tubes look like two populations of CD8- cells."""
+    piled = cells(seed, (2.0, 0.5, 8000), (4000.0, 0.3, 3000))
+    seen = cells(seed + 50, (40.0, 0.5, 8000), (4000.0, 0.3, 3000))
+    floor = float(np.quantile(seen[:8000], share))
+    tubes = [clipped(values, floor) for values in (piled, seen)]
+    found = thresholds.find_cd8(clipped(np.concatenate([piled, seen]), floor), tubes)
+    assert found.position is not None
+    for values in (piled, seen):
+        negative = SCALE.forward(np.maximum(values, floor)) <= found.position
+        assert negative[:8000].mean() > 0.96
+        assert negative[8000:].mean() < 0.01
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("floor", [1.0, 4.0])
 def test_cd8_ends_where_it_ends_unclipped(seed: int, floor: float) -> None:
     """The foot of a peak that is cut off is told from what is left of it, CD8-dim cells beside it or not."""
