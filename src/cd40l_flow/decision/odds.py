@@ -17,6 +17,7 @@ from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, MOSAIC, NORMAL, 
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture import hypotheses as h
+from cd40l_flow.mixture.dim_negatives import with_dim_negatives
 from cd40l_flow.mixture.evidence import Evidence, evidence, reweighed
 from cd40l_flow.mixture.fit import parameters
 from cd40l_flow.mixture.histogram import merged
@@ -92,6 +93,7 @@ def reagent_evidences(
             found[name] = Evidence(top - 0.5 * far**2, best + 0.5 * far**2, 0.0, 1.0, 0.0, 1.0)
         else:
             found[name] = evidence(problem, priors[name], people.negative, near, best, level_error)
+    found = with_dim_negatives(found, problem, priors[h.RESIDUAL], people, near, limits.odds)
     one, others = found[h.RESIDUAL], max(found[h.NORMAL].log, found[h.MOSAIC].log)
     if one.log > others:
         alike = _residual_in_control(control, people, background.scale, limits)
@@ -273,7 +275,12 @@ def joint_odds(
     ]
     if mixed:
         logs[DISCORDANT] = _log_sum(mixed) - math.log(odds.discordant_odds)
-    return _odds(logs)
+    found = _odds(logs)
+    if FUNCTIONAL_DEFECT in found:
+        # In a carrier of a CD154 that does not bind a part of the cells does: no functional defect of all.
+        partly = _log_sum([reagents[binding][name].log for name in (h.MOSAIC, h.RESIDUAL)])
+        found[FUNCTIONAL_DEFECT] = min(found[FUNCTIONAL_DEFECT], reagents[binding][h.ABSENT].log - partly)
+    return found
 
 
 def _of_one_kind(names: Mapping[str, str], binding: str) -> bool:

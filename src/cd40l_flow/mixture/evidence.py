@@ -46,6 +46,7 @@ from cd40l_flow.mixture.scoring import Optimum, minimise
 
 LOG_2PI = math.log(2 * math.pi)
 LEAST_KEPT, MOST_KEPT = 0.03, 0.5  # of the level kept by mutant cells; above it there is no second population
+FAINT_SD = 0.1  # of ln level, by which mutant cells may lie below the faintest that can be distinguished
 ENOUGH = 0.02  # log likelihood to be gained at which a search ends
 HOPELESS = 12.0  # distance in log density from the best hypothesis beyond which a search stops
 
@@ -56,7 +57,8 @@ class Evidence:
 
     ``value`` is minus the log density at its best fit. ``fraction`` is the negative fraction less that expected of a
     healthy sample (of a residual allele the share of mutants), ``level`` ln of the level over the control's; ``_error``
-    are standard errors of the data alone, without the prior of the hypothesis.
+    are standard errors of the data alone, without the prior of the hypothesis. With two kinds of expressing cells
+    ``below`` is the share of cells below the level of the others, negative or mutant, with its standard error.
     """
 
     log: float
@@ -66,6 +68,7 @@ class Evidence:
     level: float
     level_error: float
     kept: float | None = None
+    below: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,9 @@ class _Held(Problem):
         if self.priors.residual is None:
             return low, high
         ends = math.log(LEAST_KEPT), math.log(MOST_KEPT)
-        return np.append(low, (-LOGIT_BOUND, ends[0])), np.append(high, (LOGIT_BOUND, ends[1]))
+        most = self.priors.most_mutants
+        most = math.log(most / (1 - most)) if most < 1 else LOGIT_BOUND
+        return np.append(low, (-LOGIT_BOUND, ends[0])), np.append(high, (most, ends[1]))
 
     def components(self, theta: Floats) -> tuple[Floats, Floats]:
         if self.priors.residual is None:
@@ -166,6 +171,14 @@ class _Held(Problem):
             value += own
             gradient[place] += own_slope
             information[place, place] += own_curve
+        if self.priors.residual is not None:
+            level = float(theta[LEVEL] + theta[PARAMETERS + 1]) - self.known.centre.level
+            lacking = max(self.priors.faintest - level, 0.0) / FAINT_SD
+            if lacking:
+                both = [LEVEL, PARAMETERS + 1]
+                value += 0.5 * lacking**2
+                gradient[both] -= lacking / FAINT_SD
+                information[np.ix_(both, both)] += 1 / FAINT_SD**2
         return value, gradient, information
 
     def _priors(self, theta: Floats) -> list[tuple[int, tuple[float, float, float]]]:
@@ -201,9 +214,9 @@ def evidence(
     low, high = held.bounds()
     start = np.clip(_start(prior, hypothesis, near, level_error), low, high)
     found = minimise(held.objective, start, low, high, held.largest, ENOUGH, best + HOPELESS)
-    pressed = 0.0
-    if found.theta[0] >= high[0] and hypothesis.most_negative < 1:
-        pressed = max(-float(held.objective(found.theta)[1][0]), 0.0)
+    pressed, place = 0.0, _place(hypothesis)
+    if found.theta[place] >= high[place] and min(hypothesis.most_negative, hypothesis.most_mutants) < 1:
+        pressed = max(-float(held.objective(found.theta)[1][place]), 0.0)
     return _laplace(found, pressed, hypothesis, prior.centre.level, healthy_negative)
 
 
@@ -251,17 +264,16 @@ def _laplace(
 ) -> Evidence:
     """Return the evidence from the best fit under a hypothesis and the curvature there.
 
-    ``pressed`` is the slope of the log likelihood at a bound of the negative fraction.
+    ``pressed`` is the slope of the log likelihood at a bound of the fraction of the hypothesis.
     """
     inverse = np.linalg.inv(best.information)
     _, log_determinant = np.linalg.slogdet(best.information)
     log = -best.value + 0.5 * (best.theta.size * LOG_2PI - float(log_determinant))
-    x = 1 / (1 + math.exp(-float(best.theta[0])))
+    x, place = 1 / (1 + math.exp(-float(best.theta[0]))), _place(hypothesis)
     if pressed > 0:
         # At a bound only the flank of a normal distribution remains.
-        flank = pressed * math.sqrt(max(float(inverse[0, 0]), 1e-12))
+        flank = pressed * math.sqrt(max(float(inverse[place, place]), 1e-12))
         log += 0.5 * flank * flank + log_share(-flank)[0]
-    place = 0 if hypothesis.mutants is None else PARAMETERS
     law = hypothesis.negative if hypothesis.mutants is None else hypothesis.mutants
     share = 1 / (1 + math.exp(-float(best.theta[place])))
     known = fraction_penalty(law, float(best.theta[place]))[2]
@@ -275,7 +287,24 @@ def _laplace(
         level=float(best.theta[LEVEL]) - control_level,
         level_error=level_error,
         kept=None if hypothesis.residual is None else math.exp(float(best.theta[PARAMETERS + 1])),
+        below=None if hypothesis.mutants is None else _below(x, share, inverse),
     )
+
+
+def _below(negative: float, mutants: float, covariance: Floats) -> tuple[float, float]:
+    """Return the share of cells below the level of the others, and its standard error from those of the logits.
+
+    ``mutants`` is their share among expressing cells.
+    """
+    share = negative + (1 - negative) * mutants
+    slopes = (1 - share) * np.array((negative, mutants))
+    logits = covariance[np.ix_((0, PARAMETERS), (0, PARAMETERS))]
+    return share, math.sqrt(max(float(slopes @ logits @ slopes), 1e-12))
+
+
+def _place(hypothesis: Hypothesis) -> int:
+    """Return the index of the logit of the fraction that a hypothesis is about: negative cells, or mutants."""
+    return 0 if hypothesis.mutants is None else PARAMETERS
 
 
 def _of_cells(variance: float, known: float) -> float:

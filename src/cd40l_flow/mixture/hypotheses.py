@@ -8,7 +8,7 @@ healthy people, the control included: with k controls the variance of a differen
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cd40l_flow.assay.call_limits import OddsLimits
 from cd40l_flow.assay.limits import Limits
@@ -54,7 +54,8 @@ class Hypothesis:
 
     ``most_negative`` is the largest negative fraction allowed. ``residual`` is the distribution of ln(level of mutant
     cells over that of the others), None if they do not express; ``mutants`` is then the distribution of their share
-    among expressing cells.
+    among expressing cells. Mutant cells below ``faintest``, ln of the level over the control's, cannot be distinguished
+    from cells that do not express.
     """
 
     name: str
@@ -63,6 +64,12 @@ class Hypothesis:
     most_negative: float = 1.0
     residual: Normal | None = None
     mutants: Above | None = None
+    faintest: float = -math.inf
+
+    @property
+    def most_mutants(self) -> float:
+        """The largest share of mutants among expressing cells allowed."""
+        return 1.0 if self.mutants is None else self.mutants.high
 
     def distance(self, logit: float) -> float:
         """Return the distance of the logit of a negative fraction from the range that the hypothesis allows, 0 within
@@ -146,13 +153,15 @@ def hypotheses(people: People, events: float, faintest: float, limits: Limits) -
     odds = limits.odds
     healthy, level = Normal(people.negative, people.negative_sd), level_law(NORMAL, people, odds)
     bright = max(LEAST_BRIGHT, min(FEWEST_BRIGHT / max(events, 1.0), 0.5))
-    residual = Normal(math.log(odds.residual_level), odds.residual_level_sd)
+    residual, mutants = Normal(math.log(odds.residual_level), odds.residual_level_sd), people.mutants
+    # Without enough cells of the full level, a few outliers above faint cells would look like a residual allele.
+    mutants = replace(mutants, high=1 - bright)
     low = people.negative + people.mosaic_excess.low
     traces = Normal(max(ABSENT_LEVEL, faintest + 0.3), ABSENT_LEVEL_SD)
     return {
         NORMAL: Hypothesis(NORMAL, healthy, level),
         MOSAIC: Hypothesis(MOSAIC, Above(low, people.negative_sd), level, most_negative=1 - bright),
-        RESIDUAL: Hypothesis(RESIDUAL, healthy, level, residual=residual, mutants=people.mutants),
+        RESIDUAL: Hypothesis(RESIDUAL, healthy, level, residual=residual, mutants=mutants, faintest=faintest),
         REDUCED: Hypothesis(REDUCED, healthy, level_law(REDUCED, people, odds)),
         ABSENT: Hypothesis(ABSENT, Normal(ABSENT_LOGIT, ABSENT_LOGIT_SD, logit=True), traces),
     }

@@ -36,14 +36,16 @@ SCALE = Scale(t=262144.0, w=0.7, m=4.5, a=0.0, source="test")
 BINS, SURE = 512, math.log(100)
 
 
-def cells(seed: int, n: int, negative: float, level: float = 7000.0, kept: float | None = None) -> Floats:
-    """Return activated cells in channel values; half of the expressing ones keep only a part where one is given."""
+def cells(
+    seed: int, n: int, negative: float, level: float = 7000.0, kept: float | None = None, share: float = 0.5
+) -> Floats:
+    """Return activated cells in channel values; a share of the expressing ones keep only a part where one is given."""
     random = np.random.default_rng(seed)
     values = 200 + 120 * random.standard_normal(n)
     bright = random.random(n) >= negative
     signal = level * np.exp(0.42 * random.standard_normal(n))
     if kept is not None:
-        signal *= np.where(random.random(n) < 0.5, kept, 1.0)
+        signal *= np.where(random.random(n) < share, kept, 1.0)
     return np.asarray(values + bright * signal, dtype=np.float64)
 
 
@@ -78,6 +80,43 @@ def test_the_truth_reaches_its_odds(name: str, control: ControlExpression) -> No
     assert all(value <= -SURE for other, value in odds.items() if other != call)
     if name == "residual":
         assert found[0][h.RESIDUAL].kept == pytest.approx(0.3, abs=0.06)
+
+
+@pytest.mark.parametrize("kept", [0.04, 0.07])
+@pytest.mark.parametrize("seed", range(3))
+def test_dim_cells_are_a_mosaic_only_if_they_exceed_a_healthy_person_s_negatives(
+    kept: float, seed: int, control: ControlExpression
+) -> None:
+    """Regulatory and double-negative T cells hold a little of the target in healthy people too."""
+    odds = {}
+    for dim in (0.07, 0.50):
+        values = cells(40 + seed, 6000, 0.04, level=7700.0, kept=kept, share=dim)
+        found = reagent_evidences(measured(values, 30, control), control, limits())
+        assert found is not None
+        odds[dim] = reagent_odds(found[0])
+    assert odds[0.07][MOSAIC] <= -SURE and odds[0.07][NORMAL] > 0
+    assert odds[0.50][MOSAIC] >= SURE
+
+
+@pytest.mark.parametrize("level", [1500.0, 2600.0])
+def test_dim_negatives_do_not_make_a_reduced_level_normal(level: float, control: ControlExpression) -> None:
+    dim = cells(50, 6000, 0.04, level=level, kept=0.1, share=0.07)
+    found = reagent_evidences(measured(dim, 30, control), control, limits())
+    assert found is not None
+    assert reagent_odds(found[0])[REDUCED] > 0 > reagent_odds(found[0])[NORMAL]
+
+
+@pytest.mark.parametrize("wider", [1.0, 1.25])
+@pytest.mark.parametrize("outliers", [0, 4])
+def test_outliers_and_a_background_that_fits_badly_make_no_mosaic_of_absent_cells(
+    wider: float, outliers: int, control: ControlExpression
+) -> None:
+    values = cells(60, 7000, 1.0)
+    values = np.concatenate([240 + wider * (values - 200), np.linspace(3000.0, 7000.0, outliers)])
+    found = reagent_evidences(measured(values, 30, control), control, limits())
+    assert found is not None
+    odds = reagent_odds(found[0])
+    assert odds[ABSENT] >= SURE and odds[MOSAIC] <= -SURE
 
 
 def test_between_people_and_a_mosaic_nothing_is_sure(control: ControlExpression) -> None:
@@ -216,6 +255,18 @@ def test_the_joint_table() -> None:
     assert together(evidences(normal=0.0), evidences(absent=0.0))[FUNCTIONAL_DEFECT] > SURE
     assert together(evidences(normal=0.0), evidences(mosaic=0.0))["DISCORDANT"] > SURE
     assert together(evidences(absent=0.0), evidences(normal=0.0))["DISCORDANT"] > SURE
+
+
+def test_no_functional_defect_of_a_carrier_part_of_whose_cells_bind() -> None:
+    """All her cells express CD154, and those of the healthy allele bind CD40-Ig: such a mosaic is no defect of all."""
+    people = dict.fromkeys(("CD154", "CD40-Ig"), People(0.1, 0.06, 0.35, 0.25, 0.2))
+    normal = evidences(normal=0.0)
+    for partly in ("mosaic", "residual"):
+        for absent, sure in ((-1.3, False), (2.0, False), (6.0, True)):
+            binding = evidences(**{"absent": absent, partly: 0.0})
+            odds = joint_odds({"CD154": normal, "CD40-Ig": binding}, people, "CD40-Ig", limits())[FUNCTIONAL_DEFECT]
+            assert (odds >= SURE) is sure
+            assert odds == pytest.approx(absent, abs=0.1) or sure
 
 
 def test_negatives_of_a_mosaic_know_nothing_of_cd69_and_cd3() -> None:

@@ -32,7 +32,13 @@ LIMITS = limits()
 
 
 def found(
-    name: str, cells: float, negative: float, kept: float | None = None, mutants: float = 0.0, level_error: float = 0.0
+    name: str,
+    cells: float,
+    negative: float,
+    kept: float | None = None,
+    mutants: float = 0.0,
+    level_error: float = 0.0,
+    faintest: float = -6.0,
 ) -> Evidence:
     """Return the evidence of a hypothesis by the cells expected of a truth; ``mutants`` of the others keep a part."""
     positive = (1 - mutants) * DARK.positives([LAW])[0]
@@ -40,7 +46,7 @@ def found(
         positive += mutants * DARK.positives([SignalParameters(LAW.level + math.log(kept), LAW.log_spread, 0.0)])[0]
     counts = cells * (negative * DARK.smooth + (1 - negative) * positive)
     near = np.array([math.log(negative / (1 - negative)), 0.0, LAW.level, LAW.log_spread, 0.0, 0.0, *(TILTS * (0.0,))])
-    hypothesis = h.hypotheses(PEOPLE, cells, -6.0, LIMITS)[name]
+    hypothesis = h.hypotheses(PEOPLE, cells, faintest, LIMITS)[name]
     return evidence(Problem(counts, DARK, SURE, 1.0), hypothesis, HEALTHY, near, level_error=level_error)
 
 
@@ -61,6 +67,31 @@ def test_a_residual_allele_s_share_is_of_the_expressing_cells() -> None:
     assert one.fraction == pytest.approx(0.4, abs=0.02)
     assert one.kept == pytest.approx(0.1, rel=0.08)
     assert math.sqrt(0.24 / 7200) < one.fraction_error < 2 * math.sqrt(0.24 / 7200)
+
+
+def test_mutant_cells_hold_as_much_as_can_be_distinguished_from_nothing() -> None:
+    """Fainter ones are cells that do not express, and so no evidence of a residual allele."""
+    bounds = [found(h.RESIDUAL, 8000.0, 0.1, kept=0.05, mutants=0.4, faintest=math.log(limit)) for limit in (0.01, 0.1)]
+    assert bounds[0].kept == pytest.approx(0.05, rel=0.1)
+    # A normal density's flank of 0.1 in the natural logarithm, from a twentieth to a tenth.
+    assert bounds[0].log - bounds[1].log == pytest.approx(0.5 * (math.log(2) / 0.1) ** 2, rel=0.1)
+
+
+def test_a_residual_allele_needs_cells_of_the_full_level() -> None:
+    """At least 2 % of the expressing cells: with fewer, outliers above faint cells would be such an allele."""
+    for mutants in (0.9, 0.999):
+        one = found(h.RESIDUAL, 8000.0, 0.1, kept=0.2, mutants=mutants)
+        assert one.fraction == pytest.approx(min(mutants, 0.98), abs=0.01)
+    few = h.hypotheses(PEOPLE, 200.0, -6.0, LIMITS)[h.RESIDUAL]
+    assert few.most_mutants == 1 - 50 / 200
+
+
+def test_the_cells_below_the_full_level_are_the_negative_and_the_dim_ones() -> None:
+    one = found(h.RESIDUAL, 8000.0, 0.1, kept=0.1, mutants=0.4)
+    assert one.below is not None and found(h.MOSAIC, 8000.0, 0.5).below is None
+    share, error = one.below
+    assert share == pytest.approx(0.1 + 0.9 * 0.4, abs=0.01)
+    assert error == pytest.approx(math.sqrt(share * (1 - share) / 8000), rel=0.3)
 
 
 def test_the_right_hypothesis_has_most_evidence() -> None:
