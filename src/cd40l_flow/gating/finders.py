@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from operator import is_
 
 import numpy as np
 
@@ -103,7 +105,7 @@ def _cut_off(work: Working, gate: Gate, parent: str, curve: Density, tubes: Sequ
     """Return the densities of single tubes where the lower end of the range cuts ``curve`` off, of all, else none."""
     if curve.low == LOW:
         return []
-    each = [work.density(gate.marker, parent, lambda tube, one=one: tube is one) for one in tubes]
+    each = [work.density(gate.marker, parent, partial(is_, tube)) for tube in tubes]
     return [one for one in each if one.total >= thresholds.FEWEST]
 
 

@@ -266,7 +266,7 @@ def _laplace(
 
     ``pressed`` is the slope of the log likelihood at a bound of the fraction of the hypothesis.
     """
-    inverse = np.linalg.inv(best.information)
+    inverse: Floats = np.linalg.inv(best.information).astype(np.float64)
     _, log_determinant = np.linalg.slogdet(best.information)
     log = -best.value + 0.5 * (best.theta.size * LOG_2PI - float(log_determinant))
     x, place = 1 / (1 + math.exp(-float(best.theta[0]))), _place(hypothesis)
