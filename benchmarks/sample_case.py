@@ -32,6 +32,7 @@ STEADY = TubeCheck(
     cd3_cd8_swapped=False,
     differences=(),
     residue=0.3,
+    cd8_percent=35.0,
 )
 SUBJECT = Sample(
     "P01",

@@ -135,6 +135,7 @@ CHECKS = TubeCheck(
     cd3_cd8_swapped=False,
     differences=(ALIKE,),
     residue=0.3,
+    cd8_percent=35.0,
 )
 ACTIVE = Activation(percent=95.0, unstimulated_percent=2.0, median_ratio=40.0)
 

@@ -149,6 +149,7 @@ EDGES: list[tuple[str, str, Case, Case]] = [
     ("ACQ_QC", "", uncut(same_call=False), uncut(same_call=True)),
     ("ACQ_QC", "", uncut(change_points=5.1), uncut(change_points=5.0)),
     ("MARKER_SWAP", "", checked(cd3_cd8_swapped=True), checked(cd3_cd8_swapped=False)),
+    ("MARKER_SWAP", "", checked(cd8_percent=0.9), checked(cd8_percent=1.0)),
     ("ACQ_QC", "", checked(removed_percent=20.1), checked(removed_percent=20.0)),
     ("ACQ_QC", "", checked(margin_percent=1.1), checked(margin_percent=1.0)),
     ("ACQ_QC", "", checked(untimed=("stim.fcs",)), checked(untimed=())),

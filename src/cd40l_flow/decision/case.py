@@ -107,7 +107,7 @@ class TubeCheck:
     ``untimed`` names the tubes (``fcs``) whose steadiness in time could not be assessed, ``drifting`` those whose
     signal drifts within the kept events; ``residue`` is the largest change of the target with CD69 or CD3 in negative
     cells of stimulated tubes, robust SD; ``slopes`` are all of them. ``differences`` are the largest differences of
-    donor fingerprints, relative to their limits.
+    donor fingerprints, relative to their limits; ``cd8_percent`` the CD8+ percent of CD3+ cells, of the tube with most.
     """
 
     removed_percent: float | None
@@ -120,6 +120,7 @@ class TubeCheck:
     residue: float | None
     slopes: tuple[Slope, ...] = ()
     drifting: tuple[str, ...] = ()
+    cd8_percent: float | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cd40l_flow.assay.cd40l.gates import ACTIVATED, CD8_NEGATIVE
+from cd40l_flow.assay.cd40l.gates import ACTIVATED, CD3_POSITIVE, CD8_NEGATIVE, CD8_POSITIVE
 from cd40l_flow.assay.gating_limits import GatingLimits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.shared_gates import LYMPHOCYTES
@@ -49,6 +49,7 @@ def check_tubes(gated: GatedSample, limits: GatingLimits) -> TubeCheck:
         swapped=swapped,
         markers_swapped=_markers_swapped(stimulated, unstimulated, gated.scales),
         cd3_cd8_swapped=_cd3_cd8_swapped(gated),
+        cd8_percent=_cd8_percent(gated),
         # Exchanged tubes differ in activation without being of another donor.
         differences=() if swapped else differences(gated.tubes, limits),
         residue=max((one.residue for one in found), key=abs, default=None),
@@ -199,6 +200,12 @@ def _cd3_cd8_swapped(gated: GatedSample) -> bool | None:
         t_of_cd8, cd8_of_t = float(cd3[0][cd8[1]].mean()), float(cd8[0][cd3[1]].mean())
         swapped.append(t_of_cd8 < LEAST_T_OF_CD8 and cd8_of_t > t_of_cd8 + CLEARLY)
     return all(swapped) if swapped else None
+
+
+def _cd8_percent(gated: GatedSample) -> float | None:
+    """Return the percent of CD3+ cells that are CD8+, of the tube with most; None without a tube with enough cells."""
+    found = [tube.percent_of(CD8_POSITIVE, CD3_POSITIVE) for tube in gated.tubes]
+    return max((percent for percent in found if percent is not None), default=None)
 
 
 def _split(tube: GatedTube, marker: str, scales: Mapping[str, Scale]) -> tuple[Mask, Mask] | None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cd40l_flow.assay.cd40l.reagents import CD40_IG, CD154
 from cd40l_flow.assay.effects import ABSENT, ALL_CALLS, FUNCTIONAL_DEFECT, MOSAIC, NO_CALLS, NORMAL, REDUCED
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.cohort.reference_types import Spread
@@ -24,6 +25,7 @@ from cd40l_flow.mixture.resting import Stimulated
 from helpers.cases import (
     ACTIVE,
     BINS,
+    CHECKS,
     CONTROL_SAMPLE,
     DARK,
     LENT,
@@ -188,6 +190,15 @@ def test_what_cannot_be_computed_blocking(case: Case, code: str, reagent: str) -
 def test_unknown_background_information_only_warns(case: Case, code: str) -> None:
     assert fires(case, code) is None
     assert (judge(case).call, judge(case).reasons) == ("NORMAL", ())
+
+
+@pytest.mark.parametrize("call", ["NORMAL", "ABSENT", "MOSAIC", "REDUCED"])
+def test_without_cd8_positive_cells_there_is_no_call_that_they_could_make(call: str) -> None:
+    """A tube that was not stained for CD8 counts CD8+ cells, of which many do not express CD154."""
+    case = make_case({CD154: call, CD40_IG: call}, checks=replace(CHECKS, cd8_percent=0.01))
+    found = judge(case)
+    assert (found.call == call) is (call in ("NORMAL", "ABSENT"))
+    assert ("MARKER_SWAP" in found.reasons) is (call in ("MOSAIC", "REDUCED"))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cd40l_flow.assay.cd40l.gates import ACTIVATED, CD3_POSITIVE, CD8_NEGATIVE
+from cd40l_flow.assay.cd40l.gates import ACTIVATED, CD3_POSITIVE, CD8_NEGATIVE, CD8_POSITIVE
 from cd40l_flow.assay.shared_gates import LYMPHOCYTES
 from cd40l_flow.decision.case import TubeCheck
 from cd40l_flow.decision.tube_checks import (
@@ -127,6 +127,16 @@ def labelled(
     cd3[bright - both : bright - both + cd3_cells] += 20_000
     values = {"CD3": cd3, "CD8": cd8, "CD69": cd3, "target": cd8}
     return gated_tube(values, {LYMPHOCYTES: first(cells, cells)}, fcs=f"{t_of_cd8}")
+
+
+def test_the_tube_with_most_cd8_cells_shows_that_they_were_stained() -> None:
+    def tube(cd8: int, cells: int = 1000) -> GatedTube:
+        indices = {CD3_POSITIVE: first(cells, cells), CD8_POSITIVE: first(cells, cd8)}
+        return gated_tube(dict.fromkeys(("CD3", "CD8", "CD69", "target"), np.zeros(cells)), indices, fcs=f"{cd8}")
+
+    assert checked(tube(3), tube(200)).cd8_percent == 20.0
+    assert checked(tube(3)).cd8_percent == pytest.approx(0.3)
+    assert checked(tube(3, cells=50)).cd8_percent is None
 
 
 @pytest.mark.parametrize(
