@@ -224,7 +224,11 @@ def make_result(scenario: Scenario) -> dict[str, Any]:
             "show": {"ward": "<b>7</b>"},
         },
         "configuration": {
-            "limits": {"gating": {"min_events": 200}, "mixture": {"background_quantile": 0.98}},
+            "limits": {
+                "gating": {"min_events": 200},
+                "mixture": {"background_quantile": 0.98},
+                "odds": {"call_odds": 100.0},
+            },
             "panels": {"default": {}},
             "spillover": "file",
             "require_function": True,

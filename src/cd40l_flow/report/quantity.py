@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
+from cd40l_flow.assay.cd40l.rules import ODDS
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts
 from cd40l_flow.decision.calls import UNDECIDED
@@ -125,6 +126,8 @@ def _reagent_row(result: Result, controls: Sequence[Result], reagent: str) -> Re
     value = values.get("percent_positive")
     subcalls = shown_subcalls(result)
     call = subcalls[reagent].call if reagent in subcalls else None
+    if _undecided(subcalls.get(reagent)) and result.call in ODDS:
+        call = result.call  # all reagents together decided
     if call is None and value is not None and result.role == "control":
         call = _by_itself(result, reagent)
     flagged = ""

@@ -30,8 +30,8 @@ BINDING_MOSAIC = (
     "cannot be excluded; in a female that would be a carrier's pattern. Repeat CD40-Ig, and sequence CD40LG."
 )
 UNDECIDED = {
-    "MOSAIC_GREY_ZONE": "Whether all cells are of one kind, or some lack the target or express less of it, the odds leave "
-    "open: carrier status or chimerism cannot be excluded. Repeat with more cells, or go to CD40LG sequencing.",
+    "MOSAIC_GREY_ZONE": "Whether all cells are of one kind, or some lack the target or express less of it, the odds "
+    "leave open: carrier status or chimerism cannot be excluded. Repeat with more cells, or go to CD40LG sequencing.",
     "REDUCED_VS_MOSAIC": "One population that expresses less, and two populations, explain these cells equally well.",
     "BETWEEN_LIMITS": "The measures lie between the limits of the calls.",
     "CLONE_DISCORDANT": "The two CD154 clones disagree: one may have lost its epitope. Repeat, and sequence CD40LG.",

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from cd40l_flow.assay.effects import MOSAIC, SQUARED
 from cd40l_flow.assay.texts import load_texts, reason_texts
 from cd40l_flow.result.numbers import (
     format_against,
@@ -50,8 +51,8 @@ class Margin:
 
 
 def decided_by(result: Result) -> Margin | None:
-    """Return the measure that decided: of the rule that was met, else of the check that stopped the call, else of the
-    rule that was missed most narrowly; None where nothing has a value.
+    """Return the measure that decided: of the rule that was met, else the odds by all reagents together, of the check
+    that stopped the call, or of the rule that was missed most narrowly; None where nothing has a value.
     """
     if result.call == "INDETERMINATE" and (checks := list(_checks(_stopping(result)))):
         return min(checks, key=_percent_of)
@@ -61,6 +62,8 @@ def decided_by(result: Result) -> Margin | None:
             for condition in rule.conditions:
                 if condition.measure.endswith(wanted) and (found := _condition(rule, condition)) is not None:
                     return found
+    if (together := _together(result)) is not None:
+        return together
     if (missed := _missed(result)) is not None:
         return missed
     control = [guard for guard in result.guards if guard.code == "CONTROL_FAILED" and not result.rules]
@@ -99,7 +102,27 @@ def _holding(result: Result) -> Iterator[Margin]:
         if rule.met and _carries(rule, result):
             # An alternative that does not hold carries nothing.
             yield from _conditions(rule, [one for one in rule.conditions if one.met])
+    if (together := _together(result)) is not None:
+        yield together
     yield from _checks(guard for guard in result.guards if guard.fired is False and guard.effect != "soft")
+
+
+def _together(result: Result) -> Margin | None:
+    """Return the odds of a call that all reagents together make, though each of them leaves it open; else None."""
+    needed, odds = result.configuration.limits.get("odds", {}).get("call_odds"), result.odds.joint.get(result.call)
+    if (
+        odds is None
+        or not isinstance(needed, int | float)
+        or any(rule.met and rule.call == result.call for rule in result.rules)
+    ):
+        return None
+    limit = math.log(needed)
+    kept = [reagent for reagent in result.reagents if result.numbers(reagent).get("residual_kept") is not None]
+    if result.call == MOSAIC and kept:
+        limit *= SQUARED * len(result.reagents)
+    words = load_texts()["page"]
+    name = words["odds"].format(reagent=words["together"], pattern=words["patterns"][result.call])
+    return Margin(_percent(odds, limit, "number", lower=True), name, _odds(odds), f"≥ {_odds(limit)}", "", "odds")
 
 
 def _carries(rule: Rule, result: Result) -> bool:

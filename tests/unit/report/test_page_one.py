@@ -11,7 +11,7 @@ from cd40l_flow.cohort.reviewers import People, Person
 from cd40l_flow.report.headline import headline, limiting, quality, slots
 from cd40l_flow.report.pages import running_header
 from cd40l_flow.report.quantity import quantity, results_table
-from cd40l_flow.result.margins import decided_by, nearest_limit
+from cd40l_flow.result.margins import decided_by, nearest_limit, nearest_margin
 from cd40l_flow.result.reviews.files import Review, Reviews
 from cd40l_flow.result.reviews.signable import signable
 from cd40l_flow.result.reviews.state import ReviewState, review_state
@@ -102,6 +102,18 @@ def test_a_reagent_without_likely_explanation_is_undecided_and_not_unassessable(
         words[reason] = (row["word"], row["flag_word"], row["flag"])
     assert words["BETWEEN_LIMITS"] == ("Undecided", "undecided", "open")
     assert words["FIT_UNSTABLE"] == ("Not assessable", "not assessed", "open")
+
+
+def test_a_call_of_all_reagents_together_is_shown_as_theirs() -> None:
+    """Each may leave it open: then the joint odds decided, and no reagent contradicts the headline."""
+    close = {reagent: {"call": "INDETERMINATE", "reasons": ["BETWEEN_LIMITS"]} for reagent in ("CD154", "CD40-Ig")}
+    missed = [rule("NORMAL", condition("normal_odds", 4.3, ">=", 4.605, met=False), met=False)]
+    odds = {"joint": {"NORMAL": 5.1, "REDUCED": -5.1}, "binding_ratio": None}
+    result = result_of(made.SCENARIOS["NORMAL"], subcalls=close, rules=missed, odds=odds, guards=[])
+    assert [(row["word"], row["flag"]) for row in results_table(result, [CONTROL])[:2]] == [("Present", "normal")] * 2
+    for found in (decided_by(result), nearest_margin(result)):
+        assert found is not None
+        assert found.text == "All reagents together: odds of expression like the control's 164 to 1 (limit ≥ 100 to 1)"
 
 
 def test_a_mosaic_is_never_reported_as_present_alone() -> None:
