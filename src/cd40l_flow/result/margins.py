@@ -110,11 +110,8 @@ def _holding(result: Result) -> Iterator[Margin]:
 def _together(result: Result) -> Margin | None:
     """Return the odds of a call that all reagents together make, though each of them leaves it open; else None."""
     needed, odds = result.configuration.limits.get("odds", {}).get("call_odds"), result.odds.joint.get(result.call)
-    if (
-        odds is None
-        or not isinstance(needed, int | float)
-        or any(rule.met and rule.call == result.call for rule in result.rules)
-    ):
+    by_rule = not result.rules or any(rule.met and rule.call == result.call for rule in result.rules)
+    if by_rule or odds is None or not isinstance(needed, int | float):
         return None
     limit = math.log(needed)
     kept = [reagent for reagent in result.reagents if result.numbers(reagent).get("residual_kept") is not None]
