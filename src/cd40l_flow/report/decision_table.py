@@ -46,11 +46,16 @@ laboratory is like most (a tenth may find anything up to a half). t² = (1 + 1/k
 
 - like the healthy: n normal (c, s), l normal (0, t);
 - mosaic: n flat from c + b (1 − c) to 1, its edge blurred by s; l normal (0, t); at least 2 % and 50 expressing cells;
-- residual allele: n and l as of the healthy, and a share of the expressing cells, flat from b, keeps a part of the
-  level, normal (ln `residual_level`, `residual_level_sd`); its gain over one kind of cells counts beyond twice the
-  control's own and beyond 0.002 a cell, what the law of the signal may be wrong by, which makes no call NORMAL;
+- residual allele: n and l as of the healthy, and a share of the expressing cells, flat from b to 98 % (50 cells of the
+  full level at least), keeps a part of the level, normal (ln `residual_level`, `residual_level_sd`), that can be
+  distinguished from the background; its gain over one kind of cells counts beyond twice the control's own and beyond
+  0.002 a cell, what the law of the signal may be wrong by, which makes no call NORMAL;
 - reduced: n normal (c, s), l normal (ln `reduced_level`, √(`reduced_level_sd`² + `level_sd`²/k));
 - absent: logit of n normal (4.2, 1.1), l normal (−2.8, 0.9).
+
+In a fifth of people a part of the cells of n, any part, is not negative but dim: it holds 3 to 50 % of the level
+(normal, ln 0.12 and 0.7), as regulatory and double-negative T cells do. So dim cells are no residual allele unless
+there are more of them than a healthy person has negative ones.
 
 b = `lob_z` s / (1 − c), at most `smallest_mosaic`, is the smallest mutant fraction that NORMAL must exclude.
 Spread, skew and photo-electron of the signal have the control's law under all of them (`shape_spread_sd`,
@@ -66,7 +71,8 @@ All reagents are from one blood sample: negative fraction and level of two reado
 0.1 (standard deviations) beyond counting, and what healthy people differ by counts once. Their rival is that the
 readouts show different kinds of cells (`discordant_odds`). Where a sub-call is only undecided, the odds of all
 together may settle the call, if everything else that its rule needs holds in every reagent; a call that they do not
-support is not made.
+support is not made. Of a functional defect CD40-Ig itself must show absence at these odds against a part of the cells
+that bind, as in a carrier.
 """
 NO_RULE = """\
 When no rule holds: the likeliest two explanations give the reason (NORMAL and MOSAIC `MOSAIC_GREY_ZONE`, REDUCED and
