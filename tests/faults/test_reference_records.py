@@ -20,10 +20,10 @@ from cd40l_flow.cohort.reference import load_reference
 from cd40l_flow.result.record import read_record
 from cd40l_flow.result.reference import collect, write_reference
 from cd40l_flow.result.summary import write_summary
-from helpers.broken_records import Break, cut, first_schema, pipe, replaced, written
-from helpers.cases import limits
-from helpers.controls import control_result, full_control, many_controls, whole_result
-from helpers.records import as_result, edit, write_record
+from helpers.by_hand.cases import limits
+from helpers.damage.broken_records import Break, cut, first_schema, pipe, replaced, written
+from helpers.results.controls import control_result, full_control, many_controls, whole_result
+from helpers.results.records import as_result, edit, write_record
 
 # Whatever looks over years
 

@@ -9,7 +9,8 @@ import pytest
 
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.result.reference import collect, write_reference
-from helpers.cohorts import (
+from helpers.results.controls import many_controls, whole_result
+from helpers.runs.cohorts import (
     TWO_RUNS,
     Run,
     copy_of,
@@ -25,7 +26,6 @@ from helpers.cohorts import (
     reverse_sheets,
     write_sheet,
 )
-from helpers.controls import many_controls, whole_result
 
 CONTROLS = ("C01", "P01", "P02")  # of both runs
 

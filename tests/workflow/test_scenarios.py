@@ -18,8 +18,8 @@ from cd40l_flow.cohort.reference import digest_of
 from cd40l_flow.result.reference import collect, write_reference
 from cd40l_flow.simulate import SCENARIOS, Fault, Scenario, failed_control, healthy_control, write_cohort
 from cd40l_flow.simulate.scenarios import TUBES_WITH_SECOND_CLONE
-from helpers.controls import as_reference, many_controls, whole_result
-from helpers.records import analyse
+from helpers.results.controls import as_reference, many_controls, whole_result
+from helpers.results.records import analyse
 
 SEED = 11
 Result = dict[str, Any]

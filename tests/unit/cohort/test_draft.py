@@ -13,7 +13,7 @@ from cd40l_flow.assay.cd40l import CD40L
 from cd40l_flow.cli.main import main
 from cd40l_flow.cohort.draft import WORKBOOK
 from cd40l_flow.cohort.sheets import SAMPLES, TUBES, read_sheet
-from helpers.fcs_files import Fcs
+from helpers.by_hand.fcs_files import Fcs
 
 TEST_DATA = Path(__file__).parents[3] / "test_data"
 

@@ -18,7 +18,7 @@ from cd40l_flow.cohort.check import _check_sample
 from cd40l_flow.cohort.settings import Settings
 from cd40l_flow.fcs.inspect import inspect_file
 from cd40l_flow.fcs.reader import parse_recording, read_events
-from helpers.fcs_files import NAMES, Fcs
+from helpers.by_hand.fcs_files import NAMES, Fcs
 
 CASES = Path(__file__).parents[4] / "shared" / "cases" / "fcs"
 

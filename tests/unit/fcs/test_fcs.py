@@ -19,7 +19,7 @@ from cd40l_flow.base.model import Sample, Tube
 from cd40l_flow.cohort.check import check_files
 from cd40l_flow.cohort.settings import Job, Settings
 from cd40l_flow.fcs.reader import open_recording, parse_recording, read_events, read_header
-from helpers.fcs_files import LABELS, NAMES, Fcs, dialects
+from helpers.by_hand.fcs_files import LABELS, NAMES, Fcs, dialects
 
 REAL = Path(os.environ.get("CD40L_FLOW_FCS", Path(__file__).parents[3] / ".." / "shared" / "fcs"))
 SECRET = "Jane-Q-Patient"

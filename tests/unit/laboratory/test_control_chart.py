@@ -14,7 +14,7 @@ from cd40l_flow.cohort.reference_types import Reference
 from cd40l_flow.figures.control_chart import control_charts
 from cd40l_flow.result.reference import collect
 from cd40l_flow.result.types.result import Result
-from helpers.controls import control_result, many_controls, whole_result
+from helpers.results.controls import control_result, many_controls, whole_result
 
 
 def reference(results: list[dict[str, Any]]) -> Reference:

@@ -17,8 +17,8 @@ from cd40l_flow.simulate.b_cells.demo import demo_samples
 from cd40l_flow.simulate.b_cells.samples import BSample
 from cd40l_flow.simulate.b_cells.write import write_b_cells
 from cd40l_flow.steps import Outputs, analyse_step
-from helpers.records import as_result
-from helpers.report_samples import Scenario, make_result
+from helpers.results.records import as_result
+from helpers.results.report_samples import Scenario, make_result
 
 DEMO = {sample.sample: sample for sample in demo_samples()}
 

@@ -26,8 +26,8 @@ from cd40l_flow.simulate import (
     write_cohort,
 )
 from cd40l_flow.simulate.fcs import encode_fcs
-from helpers.cases import limits
-from helpers.cohorts import read_sheet, write_sheet
+from helpers.by_hand.cases import limits
+from helpers.runs.cohorts import read_sheet, write_sheet
 
 LIMITS = limits()
 # What of a sample is acquired twice, in turn.

@@ -24,10 +24,10 @@ from cd40l_flow.simulate import Fault, Scenario, SimulationParameters, healthy_c
 from cd40l_flow.simulate.b_cells.scenarios import named_b_cells
 from cd40l_flow.simulate.b_cells.write import write_b_cells
 from cd40l_flow.steps import analyse_sample
-from helpers.agreement import different
-from helpers.cohorts import ROOT, override
-from helpers.controls import many_controls, whole_result
-from helpers.records import as_plain
+from helpers.results.agreement import different
+from helpers.results.controls import many_controls, whole_result
+from helpers.results.records import as_plain
+from helpers.runs.cohorts import ROOT, override
 
 KEPT = ROOT / "tests/data/known_results.json.xz"
 DEMO = "demo"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from helpers.records import edit, seal
+from helpers.results.records import edit, seal
 
 Break = Callable[[Path], None]
 

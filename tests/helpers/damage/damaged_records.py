@@ -38,11 +38,11 @@ from cd40l_flow.result.reference import collect, write_reference
 from cd40l_flow.result.reviews.files import read_reviews
 from cd40l_flow.result.reviews.signable import signable
 from cd40l_flow.result.reviews.state import digest_of, review_state
-from helpers.cases import limits
-from helpers.cohorts import make_cohort
-from helpers.controls import many_controls, whole_result
-from helpers.records import seal
-from helpers.review_files import override, verdict
+from helpers.by_hand.cases import limits
+from helpers.results.controls import many_controls, whole_result
+from helpers.results.records import seal
+from helpers.results.review_files import override, verdict
+from helpers.runs.cohorts import make_cohort
 
 SAMPLES = ("C01", "P05")
 VALUES: tuple[Any, ...] = (

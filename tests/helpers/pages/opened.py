@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 
 from cd40l_flow.report.sample import write_report
 from cd40l_flow.result.reviews.taken import taken_reviews
-from helpers.review_files import PEOPLE
+from helpers.results.review_files import PEOPLE
 
 PROVENANCE = {"Report written": "2026-01-05 09:00 UTC"}
 # The size of targets (WCAG 2.2) is not among what axe looks at by itself.

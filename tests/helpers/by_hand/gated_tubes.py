@@ -14,7 +14,7 @@ from cd40l_flow.gating.found import Found
 from cd40l_flow.gating.model import Boundary, GatedSample, GatedTube, Population
 from cd40l_flow.signal.acquisition import Acquisition, TimeQC
 from cd40l_flow.signal.prepare import TubeSignal
-from helpers.hand_tubes import SCALE
+from helpers.by_hand.tubes import SCALE
 
 SAMPLE = Sample("S1", "R1", "test", "M")
 

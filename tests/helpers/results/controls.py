@@ -13,8 +13,8 @@ from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.cohort.reference_types import Reference
 from cd40l_flow.result.types.measures import Measures
 from cd40l_flow.result.types.result import Result
-from helpers import report_samples as made
-from helpers.records import as_result
+from helpers.results import report_samples as made
+from helpers.results.records import as_result
 
 
 def control_result(sample: str = "C01", run: str = "R1", **changes: Any) -> dict[str, Any]:

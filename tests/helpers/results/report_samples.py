@@ -9,10 +9,10 @@ from typing import Any
 
 from cd40l_flow import ENGINE_VERSION
 from cd40l_flow.result.record import SCHEMA_VERSION
-from helpers.acquisition_samples import acquisition, matrix, slopes
-from helpers.records import write_pair
-from helpers.report_densities import PANELS, TUBES, make_densities
-from helpers.report_measures import measures_of
+from helpers.results.acquisition_samples import acquisition, matrix, slopes
+from helpers.results.records import write_pair
+from helpers.results.report_densities import PANELS, TUBES, make_densities
+from helpers.results.report_measures import measures_of
 
 DETECTORS = {"CD3": "APC-A", "CD8": "APC-Cy7-A", "CD69": "PE-Cy7-A", "target": "PE-A", "viability": "BV510-A"}
 

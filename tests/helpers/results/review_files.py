@@ -9,7 +9,7 @@ from typing import Any
 
 from cd40l_flow.cohort.reviewers import People
 from cd40l_flow.result.reviews.state import digest_of
-from helpers.cohorts import output, result
+from helpers.runs.cohorts import output, result
 
 DIGEST = "a" * 64
 PEOPLE = People.of(

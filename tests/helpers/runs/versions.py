@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from helpers.agreement import CLOSE, close, different
-from helpers.cohorts import ROOT, RUN_SECONDS
+from helpers.results.agreement import CLOSE, close, different
+from helpers.runs.cohorts import ROOT, RUN_SECONDS
 
 PYTHONS = ("3.11", "3.12", "3.13")
 # As uv names them: the lowest version of each requirement of pyproject.toml, and the newest of everything.

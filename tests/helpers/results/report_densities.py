@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from cd40l_flow.figures.outlines import add_outlines
 from cd40l_flow.figures.pictures import draw_pictures
 from cd40l_flow.figures.plots import read_index, written
-from helpers.acquisition_samples import course
+from helpers.results.acquisition_samples import course
 
 if TYPE_CHECKING:
-    from helpers.report_samples import Scenario
+    from helpers.results.report_samples import Scenario
 
 Floats = NDArray[np.float64]
 TICKS = [[0.18, "0"], [0.36, "10³"], [0.6, "10⁴"], [0.84, "10⁵"]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from helpers.report_samples import Scenario
+    from helpers.results.report_samples import Scenario
 
 
 def measures_of(scenario: Scenario, reagent: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from cd40l_flow.decision.case import (
 )
 from cd40l_flow.decision.independence import Dependence, Independence
 from cd40l_flow.mixture.model import Anchor
-from helpers.cases import (
+from helpers.by_hand.cases import (
     ACTIVE,
     ALIKE,
     BINS,

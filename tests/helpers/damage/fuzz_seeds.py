@@ -8,7 +8,7 @@ from pathlib import Path
 from cd40l_flow.simulate.cohort import default_cohort
 from cd40l_flow.simulate.dialects import INSTRUMENTS
 from cd40l_flow.simulate.write import write_cohort
-from helpers.fcs_files import dialects
+from helpers.by_hand.fcs_files import dialects
 
 # Larger ones take their time for what smaller ones show as well.
 _LARGEST = 400_000

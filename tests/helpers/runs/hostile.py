@@ -9,8 +9,8 @@ from typing import Any
 from cd40l_flow.base.errors import InputsError
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.simulate import Scenario
-from helpers.cohorts import read_sheet, write_sheet
-from helpers.records import analyse
+from helpers.results.records import analyse
+from helpers.runs.cohorts import read_sheet, write_sheet
 
 SMALL = Scenario("P01", events=3000, background_events=2500, unstimulated_events=2500)
 

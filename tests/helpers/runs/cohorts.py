@@ -18,7 +18,7 @@ import pytest
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DEMO = ROOT / "test_data"
 Rows = list[dict[str, str]]
 RUN_SECONDS = 600
