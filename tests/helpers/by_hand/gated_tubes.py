@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cd40l_flow.base.model import Detector, Events, Floats, Header, Sample, Scatter, Tube
+from cd40l_flow.base.model import Floats, Sample, Scatter, Tube
 from cd40l_flow.gating.found import Found
 from cd40l_flow.gating.model import Boundary, GatedSample, GatedTube, Population
-from cd40l_flow.signal.acquisition import Acquisition, TimeQC
-from cd40l_flow.signal.prepare import TubeSignal
-from helpers.by_hand.tubes import SCALE
+from helpers.by_hand.tubes import SCALE, tube_signal
 
 SAMPLE = Sample("S1", "R1", "test", "M")
 
@@ -47,31 +45,16 @@ def gated_tube(
     ``boundaries`` are in channel values. A marker's detector is ``marker-A`` unless ``detectors`` says otherwise.
     """
     markers = {name: (detectors or {}).get(name, f"{name}-A") for name in values if name not in scatter}
-    names = tuple(markers.get(name, name) for name in values)
-    events = next(iter(values.values())).size
-    everything = np.ones(events, dtype=bool)
-    stored = np.stack([values[name] for name in values], axis=1).astype(np.float32)
-    header = Header(
-        "FCS3.1", events, tuple(Detector(name, "", at, 262144, 262144.0, None, 1.0) for at, name in enumerate(names)),
-        None, cytometer, "", None,
-    )  # fmt: skip
-    read = Events(
+    everything = np.ones(next(iter(values.values())).size, dtype=bool)
+    signal = tube_signal(
+        {markers.get(name, name): column for name, column in values.items()},
+        markers,
+        {marker: SCALE.singles(values[marker].astype(np.float32)) for marker in markers},
+        Scatter(*scatter, None, None, None),
         tube=Tube(fcs, "", stimulation, reagent),
-        header=header,
-        names=names,
-        values=stored,
-        time=None,
-        time_problem="",
-        scatter=Scatter(scatter[0], scatter[1], None, None, None),
-        markers=markers,
-        spillover=None,
-        digest=fcs,
-        compensated=True,
+        floors=floors,
+        cytometer=cytometer,
     )
-    scaled = {
-        marker: SCALE.singles(np.ascontiguousarray(stored[:, names.index(markers[marker])])) for marker in markers
-    }
-    acquisition = Acquisition(everything, everything, 0.0, 0.0, "", TimeQC(everything))
     indices = {name: np.flatnonzero(mask).astype(np.int32) for name, mask in populations.items()}
     known, before = [], "all"
     for name, mask in populations.items():
@@ -81,7 +64,7 @@ def gated_tube(
         known.append(Population(name, parent, int(mask.sum()), share))
         before = name
     return GatedTube(
-        signal=TubeSignal(read, scaled, acquisition, floors or {}),
+        signal=signal,
         indices=indices,
         populations=tuple(known),
         boundaries=tuple(

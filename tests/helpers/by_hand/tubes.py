@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cd40l_flow.assay.gating_limits import GatingLimits
-from cd40l_flow.base.model import Events, Floats, Header, Override, Scatter, Tube
+from cd40l_flow.base.model import Detector, Events, Floats, Header, Override, Scatter, Tube
 from cd40l_flow.gating.control_gates import ControlGates
 from cd40l_flow.gating.working import Working, WorkingTube
 from cd40l_flow.signal.acquisition import Acquisition, TimeQC
@@ -16,7 +17,45 @@ from cd40l_flow.signal.prepare import TubeSignal
 from cd40l_flow.signal.scale import Scale
 
 SCALE = Scale(t=262144.0, w=0.6, m=4.5, a=0.0, source="test")
-HEADER = Header("FCS3.1", 0, (), None, "", "", None)
+PLACES = ("FSC", "SSC", "FSC-H", "FSC-W", "Time")
+
+
+def tube_signal(
+    columns: Mapping[str, Floats],
+    markers: Mapping[str, str],
+    scaled: Mapping[str, Floats],
+    scatter: Scatter,
+    *,
+    tube: Tube,
+    time: Floats | None = None,
+    kept: NDArray[np.bool_] | None = None,
+    floors: Mapping[str, float] | None = None,
+    tops: Mapping[str, float] | None = None,
+    cytometer: str = "",
+) -> TubeSignal:
+    """Return a tube of detectors -> channel values, (events,), with its markers -> detectors and their scaled values.
+
+    ``kept`` are the events that acquisition QC keeps, all of them unless told; ``floors`` and ``tops`` are in channels
+    by detector.
+    """
+    size = next(iter(columns.values())).size
+    everything = np.ones(size, dtype=bool) if kept is None else kept
+    detectors = tuple(Detector(name, "", at, 262144, 262144.0, None, 1.0) for at, name in enumerate(columns))
+    events = Events(
+        tube=tube,
+        header=Header("FCS3.1", size, detectors, None, cytometer, "", None),
+        names=tuple(columns),
+        values=np.column_stack(list(columns.values())).astype(np.float32),
+        time=time,
+        time_problem="" if time is not None else "no time",
+        scatter=scatter,
+        markers=dict(markers),
+        spillover=None,
+        digest=tube.fcs,
+        compensated=True,
+    )
+    acquisition = Acquisition(everything, everything, 0.0, 0.0, "", TimeQC(everything))
+    return TubeSignal(events, dict(scaled), acquisition, floors or {}, tops or {})
 
 
 def signal(
@@ -37,29 +76,19 @@ def signal(
     """
     scatter = scatter or {}
     columns = {**scatter, **{f"{name}-A": SCALE.inverse(values) for name, values in scaled.items()}}
-    size = next(iter(columns.values())).size
-    kept = np.ones(size, dtype=bool) if keep is None else np.isin(np.arange(size), keep)
     names = {key: name if name in scatter else None for key, name in zip(Scatter.__annotations__, PLACES, strict=True)}
     names["time"] = None if time is None else "Time"
-    events = Events(
+    return tube_signal(
+        columns,
+        {name: f"{name}-A" for name in scaled},
+        {name: values.astype(np.float32) for name, values in scaled.items()},
+        Scatter(**names),
         tube=Tube(fcs, fcs, stimulation, reagent),
-        header=HEADER,
-        names=tuple(columns),
-        values=np.column_stack(list(columns.values())).astype(np.float32),
         time=time,
-        time_problem="" if time is not None else "no time",
-        scatter=Scatter(**names),
-        markers={name: f"{name}-A" for name in scaled},
-        spillover=None,
-        digest="",
-        compensated=True,
+        kept=None if keep is None else np.isin(np.arange(next(iter(columns.values())).size), keep),
+        floors=floors,
+        tops=tops,
     )
-    singles = {name: values.astype(np.float32) for name, values in scaled.items()}
-    acquisition = Acquisition(kept, kept, 0.0, 0.0, "", TimeQC(kept))
-    return TubeSignal(events, singles, acquisition, floors or {}, tops or {})
-
-
-PLACES = ("FSC", "SSC", "FSC-H", "FSC-W", "Time")
 
 
 def scales(*signals: TubeSignal) -> dict[str, Scale]:
