@@ -14,8 +14,8 @@ from cd40l_flow.report.subjects.page import render_person
 from cd40l_flow.result.people.joined import people_of
 from cd40l_flow.result.types.result import Result
 from helpers.pages.opened import PROVENANCE, violations
+from helpers.results.b_cell_results import by_hand, cd40, entry, memory
 from helpers.results.records import write_record
-from helpers.simulated.b_cell_samples import by_hand, cd40, entry, memory
 
 A4_HEIGHT = 1123  # CSS pixels
 

@@ -32,7 +32,8 @@ from cd40l_flow.result.summary import summary_row
 from cd40l_flow.result.types.b_cells import Share
 from cd40l_flow.result.types.result import Result
 from helpers.pages.opened import PROVENANCE
-from helpers.simulated.b_cell_samples import analysed, by_hand, cd40, demo, memory
+from helpers.results.b_cell_results import by_hand, cd40, memory
+from helpers.simulated.b_cell_samples import analysed, demo
 
 SAMPLES = ("C01M", "P02M", "C01R", "P02R")
 
