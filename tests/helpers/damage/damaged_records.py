@@ -34,13 +34,14 @@ from cd40l_flow.cohort.reference import load_reference
 from cd40l_flow.figures.binned import read_densities
 from cd40l_flow.interop.override_lines import find_overrides
 from cd40l_flow.result.record import read_record
-from cd40l_flow.result.reference import collect, write_reference
+from cd40l_flow.result.reference import write_reference
 from cd40l_flow.result.reviews.files import read_reviews
 from cd40l_flow.result.reviews.signable import signable
 from cd40l_flow.result.reviews.state import digest_of, review_state
 from helpers.by_hand.cases import limits
-from helpers.results.controls import many_controls, whole_result
+from helpers.results.controls import many_controls
 from helpers.results.records import seal
+from helpers.results.references import reference_of
 from helpers.results.review_files import override, verdict
 from helpers.runs.cohorts import make_cohort
 
@@ -189,9 +190,7 @@ class Bench:
         for sample in SAMPLES:
             shutil.copytree(self.samples / sample, self.work / sample)
         reference = folder / "reference.json"
-        write_reference(
-            collect([(str(n), whole_result(one)) for n, one in enumerate(many_controls(12))], limits()), reference
-        )
+        write_reference(reference_of(many_controls(12)), reference)
         self.reference = reference.read_bytes()
         self.result = read_record(self.work / "P05" / "result.json")
 

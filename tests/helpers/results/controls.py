@@ -6,11 +6,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from cd40l_flow import ENGINE_VERSION
-from cd40l_flow.cohort.reference_types import Reference
 from cd40l_flow.result.types.measures import Measures
 from cd40l_flow.result.types.result import Result
 from helpers.results import report_samples as made
@@ -98,8 +96,3 @@ def many_controls(count: int, seed: int = 1, **changes: Any) -> list[dict[str, A
         )
         for number in range(count)
     ]
-
-
-def as_reference(content: Mapping[str, Any]) -> Reference:
-    """Return the record of a reference file's content."""
-    return msgspec.convert(content, Reference)

@@ -16,17 +16,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from cd40l_flow.assay.limits import Limits
 from cd40l_flow.cohort.plan import load_plan
-from cd40l_flow.result.reference import collect, write_reference
 from cd40l_flow.result.types.result import Result
 from cd40l_flow.simulate import Fault, Scenario, SimulationParameters, healthy_control, named, write_cohort
 from cd40l_flow.simulate.b_cells.scenarios import named_b_cells
 from cd40l_flow.simulate.b_cells.write import write_b_cells
 from cd40l_flow.steps import analyse_sample
 from helpers.results.agreement import different
-from helpers.results.controls import many_controls, whole_result
+from helpers.results.controls import many_controls
 from helpers.results.records import as_plain
+from helpers.results.references import name_reference, put_reference, reference_of
 from helpers.runs.cohorts import ROOT, override
 
 KEPT = ROOT / "tests/data/known_results.json.xz"
@@ -87,11 +86,8 @@ def with_one_reagent(run: Run) -> Run:
 
 def own_reference(folder: Path) -> None:
     """Give a run the limits of a laboratory with 25 healthy controls."""
-    history = [whole_result(one) for one in many_controls(25, cytometer="simulated", lot="LOT1")]
-    content = collect([(str(number), one) for number, one in enumerate(history)], Limits())
-    write_reference(content, folder / "config/reference.json")
-    with (folder / "config/config.yaml").open("a", encoding="utf-8") as file:
-        file.write("reference: config/reference.json\n")
+    put_reference(folder, reference_of(many_controls(25, cytometer="simulated", lot="LOT1")))
+    name_reference(folder)
 
 
 def moved_gates(folder: Path) -> None:

@@ -26,8 +26,9 @@ from cd40l_flow.decision.laboratory import healthy_sd, level_sd, with_laboratory
 from cd40l_flow.result.reference import collect, summary_lines, write_reference
 from cd40l_flow.result.reference_places import find_results
 from helpers.by_hand.cases import limits
-from helpers.results.controls import as_reference, control_result, full_control, many_controls, whole_result
+from helpers.results.controls import control_result, full_control, many_controls, whole_result
 from helpers.results.records import write_record
+from helpers.results.references import as_reference
 
 
 def collected(results: list[dict[str, Any]]) -> dict[str, Any]:

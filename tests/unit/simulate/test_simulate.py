@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import warnings
 from dataclasses import replace
@@ -44,6 +43,7 @@ from cd40l_flow.simulate.cells import (
 from cd40l_flow.simulate.fcs import encode_fcs
 from cd40l_flow.simulate.instrument import detect, spillover_matrix
 from cd40l_flow.simulate.write import acquire
+from helpers.runs.cohorts import read_sheet
 
 SEED = 7
 PARAMETERS = SimulationParameters()
@@ -69,12 +69,6 @@ def encoded(scenario: Scenario, stimulation: str = "stimulated", reagent: str = 
 def labels_of(data: flowio.FlowData) -> list[str]:
     """Return the ``$PnS`` in order."""
     return [channel["pns"] for _, channel in sorted(data.channels.items())]
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a tab-separated sheet."""
-    with path.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream, delimiter="\t"))
 
 
 def test_same_seed_same_bytes(tmp_path: Path) -> None:
@@ -114,7 +108,7 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
 def test_default_cohort_is_what_is_promised(tmp_path: Path) -> None:
     """The demonstration cohort has every call, enough cells, distinct peaks, and fits into 11 MB."""
     paths = write_cohort(tmp_path, 20260101)
-    truth = {row["fcs"]: row for row in rows_of(tmp_path / "truth.tsv")}
+    truth = {row["fcs"]: row for row in read_sheet(tmp_path / "truth.tsv")}
     calls = {row["sample"]: (row["expected_call"], row["expected_reasons"]) for row in truth.values()}
     size = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
 
@@ -346,8 +340,8 @@ def test_faults_between_tubes(tmp_path: Path) -> None:
         replace(SMALL, sample="gone", faults=(Fault("missing", "CD40-Ig"),)),
     )
     write_cohort(tmp_path, SEED, cohort=cohort)
-    truth = {row["fcs"]: row for row in rows_of(tmp_path / "truth.tsv")}
-    sheet = [row["fcs"] for row in rows_of(tmp_path / "config" / "tubes.tsv")]
+    truth = {row["fcs"]: row for row in read_sheet(tmp_path / "truth.tsv")}
+    sheet = [row["fcs"] for row in read_sheet(tmp_path / "config" / "tubes.tsv")]
 
     assert int(truth["swap_unstim_cd154.fcs"]["truth_activated_events"]) > 100
     assert int(truth["swap_stim_cd154.fcs"]["truth_activated_events"]) == 0
@@ -407,8 +401,8 @@ def test_every_scenario_can_be_written(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         write_cohort(tmp_path, SEED, cohort=(healthy_control(), failed_control("C02", "R2"), *small))
-    names = [row["sample"] for row in rows_of(tmp_path / "config" / "samples.tsv")]
-    files = [row["fcs"] for row in rows_of(tmp_path / "config" / "tubes.tsv")]
+    names = [row["sample"] for row in read_sheet(tmp_path / "config" / "samples.tsv")]
+    files = [row["fcs"] for row in read_sheet(tmp_path / "config" / "tubes.tsv")]
 
     assert len(set(names)) == len(names) == len(SCENARIOS) + 2
     assert len(set(files)) == len(files)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +48,7 @@ from cd40l_flow.simulate.b_cells.truth import cd27_separation
 from cd40l_flow.simulate.cells import MONOCYTE, B, generator
 from cd40l_flow.simulate.fcs import encode_fcs
 from cd40l_flow.simulate.instrument import spillover_matrix
+from helpers.runs.cohorts import read_sheet
 
 SEED = 11
 PARAMETERS = SimulationParameters()
@@ -62,12 +62,6 @@ def light(tube: BTube, sample: BSample, marker: str) -> Floats:
     """Return one marker of a tube compensated with the true matrix, (events,)."""
     physics = stained(sample, EVEN)
     return tube.compensated(physics)[:, [one.marker for one in physics.recorded()].index(marker)]
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a tab-separated sheet."""
-    with path.open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream, delimiter="\t"))
 
 
 def of_stage(tube: BTube, *stages: int) -> np.ndarray:
@@ -322,7 +316,7 @@ def test_flowkit_compensates_what_is_written(tmp_path: Path) -> None:
 def test_truth_tells_what_is_in_the_file(tmp_path: Path) -> None:
     """The truth has the written share beside the donor's, and the events of ``truth/*.npz`` add up to it."""
     write_b_cells(tmp_path, SEED, (replace(EXACT, b_events=3000),), per_event=True)
-    row = rows_of(tmp_path / "truth_b_cells.tsv")[0]
+    row = read_sheet(tmp_path / "truth_b_cells.tsv")[0]
     events = np.load(tmp_path / "truth" / f"{b_fcs_name('S1', 'memory')}.npz")
     counted = events["counted"]
 
@@ -350,9 +344,9 @@ def test_every_scenario_can_be_drawn() -> None:
 def test_demo_belongs_to_the_subjects_of_the_cohort(tmp_path: Path) -> None:
     """The demonstration's B cells take at most 4 MB, and its sheets join both assays by subject."""
     assert main(["simulate", str(tmp_path), "--seed", "20260101", "--b-cells"]) == 0
-    samples = {row["sample"]: row for row in rows_of(tmp_path / "config" / "samples.tsv")}
-    truth = rows_of(tmp_path / "truth_b_cells.tsv")
-    size = sum((tmp_path / "fcs" / row["fcs"]).stat().st_size for row in rows_of(tmp_path / "config" / "tubes.tsv"))
+    samples = {row["sample"]: row for row in read_sheet(tmp_path / "config" / "samples.tsv")}
+    truth = read_sheet(tmp_path / "truth_b_cells.tsv")
+    size = sum((tmp_path / "fcs" / row["fcs"]).stat().st_size for row in read_sheet(tmp_path / "config" / "tubes.tsv"))
     of_cohort = {scenario.sample for scenario in default_cohort()}
 
     assert size < 13_000_000
@@ -368,12 +362,12 @@ def test_a_scenario_is_written_with_its_control(tmp_path: Path) -> None:
     for name, assay in (("memory-xhim", "memory_b"), ("cd40-absent", "cd40")):
         asked = ["simulate", str(tmp_path / name), "--seed", "4", "--scenario", name, "--events-scale", "0.1"]
         assert main(asked) == 0
-        samples = rows_of(tmp_path / name / "config" / "samples.tsv")
+        samples = read_sheet(tmp_path / name / "config" / "samples.tsv")
         assert [(row["sample"], row["role"], row["assay"]) for row in samples] == [
             ("C01", "control", assay),
             (name, "test", assay),
         ]
-        assert len(rows_of(tmp_path / name / "truth_b_cells.tsv")) == 2
+        assert len(read_sheet(tmp_path / name / "truth_b_cells.tsv")) == 2
     assert main(["simulate", str(tmp_path), "--seed", "4", "--scenario", "nobody"]) == 2
 
 
