@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cd40l_flow.assay.gating_limits import GatingLimits
-from cd40l_flow.base.model import Detector, Events, Floats, Header, Override, Scatter, Tube
+from cd40l_flow.base.model import Detector, Events, Floats, Header, Override, Scatter, Singles, Tube
 from cd40l_flow.gating.control_gates import ControlGates
 from cd40l_flow.gating.working import Working, WorkingTube
 from cd40l_flow.signal.acquisition import Acquisition, TimeQC
@@ -23,7 +23,7 @@ PLACES = ("FSC", "SSC", "FSC-H", "FSC-W", "Time")
 def tube_signal(
     columns: Mapping[str, Floats],
     markers: Mapping[str, str],
-    scaled: Mapping[str, Floats],
+    scaled: Mapping[str, Singles],
     scatter: Scatter,
     *,
     tube: Tube,
