@@ -53,7 +53,7 @@ bench: $(INSTALLED) ## measure accuracy and speed
 	$(BIN)/python -m benchmarks
 
 known-results: $(INSTALLED) ## keep the numbers of whole samples anew, after a change that is meant to change them
-	PYTHONPATH=tests $(BIN)/python -m helpers.known_results
+	PYTHONPATH=tests $(BIN)/python -m helpers.results.known_results
 
 mutants: $(INSTALLED) ## break single lines of the science and see whether a test notices
 	$(BIN)/python -m benchmarks.mutants

@@ -24,7 +24,7 @@ from benchmarks.timing import ROOT, command, machine
 sys.path.insert(0, str(ROOT / "tests"))
 
 from cluster.slurm import Cluster, start_cluster
-from helpers.cohorts import differences, make_plate, read_sheet
+from helpers.runs.cohorts import differences, make_plate, read_sheet
 
 NODES, CPUS, MEMORY = 2, 2, 4000
 EVENTS = 100_000

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from helpers.damaged_records import KINDS, Bench, Tally  # noqa: E402
+from helpers.damage.damaged_records import KINDS, Bench, Tally  # noqa: E402
 
 FILES, SEED = 2000, 20_260_105
 WHAT = {

@@ -13,8 +13,8 @@ from cd40l_flow import __version__
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from helpers.fuzz_seeds import recorded_seeds, simulated_seeds, small_seeds  # noqa: E402
-from helpers.fuzzing import ALLOCATED, ALLOCATED_TIMES, SECONDS, Tally, run  # noqa: E402
+from helpers.damage.fuzz_seeds import recorded_seeds, simulated_seeds, small_seeds  # noqa: E402
+from helpers.damage.fuzzing import ALLOCATED, ALLOCATED_TIMES, SECONDS, Tally, run  # noqa: E402
 
 ZOO = ROOT.parent / "shared" / "fcs" / "zoo"
 FILES = 200_000

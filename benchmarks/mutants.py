@@ -148,7 +148,7 @@ def module(path: Path) -> str:
 def related(file: str) -> list[list[Path]]:
     """Return the unit tests that import a module, those that import what imports it, and those of whole samples."""
     name = module(ROOT / file)
-    others = [*(ROOT / "src").rglob("*.py"), *(ROOT / "tests/helpers").glob("*.py")]
+    others = [*(ROOT / "src").rglob("*.py"), *(ROOT / "tests/helpers").rglob("*.py")]
     users = {module(path) for path in others if name in imported(path)}
     tests = sorted((ROOT / "tests/unit").rglob("test_*.py"))
     near = [path for path in tests if name in imported(path)]

@@ -12,7 +12,8 @@ from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
-from benchmarks.mixture import limits, rms
+from benchmarks.mixture_page import rms
+from benchmarks.mixture_trials import limits
 from benchmarks.real_cells import MAKERS, SHIFT_MAX, Blood, Stain, binned, stains
 from benchmarks.sample_case import REAGENT, judged
 from benchmarks.timing import ROOT

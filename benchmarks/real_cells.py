@@ -11,7 +11,7 @@ from pathlib import Path
 
 import flowio
 import numpy as np
-from benchmarks.mixture import limits
+from benchmarks.mixture_trials import limits
 
 from cd40l_flow.assay.gating_limits import ScaleLimits
 from cd40l_flow.base.model import Floats

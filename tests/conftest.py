@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.cohorts import DEMO, ROOT, RUN_SECONDS, demo_samples, make_cohort, run_once
+from helpers.runs.cohorts import DEMO, ROOT, RUN_SECONDS, demo_samples, make_cohort, run_once
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from helpers import report_samples as made
-from helpers.pages import Open, Opened, Reported
+from helpers.pages.opened import Open, Opened, Reported
+from helpers.results import report_samples as made
 
 # A page may not ask for anything but itself.
 LOCAL = ("file://", "data:", "blob:", "about:")

@@ -10,10 +10,10 @@ from playwright.sync_api import Browser
 from cd40l_flow.report.index import render_index
 from cd40l_flow.report.sample import write_report
 from cd40l_flow.result.reviews.taken import taken_reviews
-from helpers import report_samples as made
-from helpers.pages import PROVENANCE, violations
-from helpers.records import as_result
-from helpers.review_files import PEOPLE, repeat, write_review
+from helpers.pages.opened import PROVENANCE, violations
+from helpers.results import report_samples as made
+from helpers.results.records import as_result
+from helpers.results.review_files import PEOPLE, repeat, write_review
 
 
 @pytest.fixture(scope="module")

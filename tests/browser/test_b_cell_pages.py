@@ -13,9 +13,9 @@ from cd40l_flow.report.sample import write_report
 from cd40l_flow.report.subjects.page import render_person
 from cd40l_flow.result.people.joined import people_of
 from cd40l_flow.result.types.result import Result
-from helpers.b_cell_samples import by_hand, cd40, entry, memory
-from helpers.pages import PROVENANCE, violations
-from helpers.records import write_record
+from helpers.pages.opened import PROVENANCE, violations
+from helpers.results.b_cell_results import by_hand, cd40, entry, memory
+from helpers.results.records import write_record
 
 A4_HEIGHT = 1123  # CSS pixels
 

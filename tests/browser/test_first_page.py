@@ -14,10 +14,10 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from cd40l_flow.assay.texts import load_texts
-from helpers import report_samples as made
-from helpers.pages import Open, Reported
-from helpers.records import write_record
-from helpers.review_files import override, write_review
+from helpers.pages.opened import Open, Reported
+from helpers.results import report_samples as made
+from helpers.results.records import write_record
+from helpers.results.review_files import override, write_review
 
 Make = Callable[[made.Scenario], Reported]
 

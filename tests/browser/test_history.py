@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from cd40l_flow.laboratory.history_page import render_history
-from helpers.pages import Open, complaints
+from helpers.pages.opened import Open, complaints
 
 # What the module is about is made once: its tests go to one process.
 pytestmark = pytest.mark.xdist_group("history_page")

@@ -15,9 +15,9 @@ from cd40l_flow.report.index import render_index, write_index
 from cd40l_flow.result.cohort import named_entries
 from cd40l_flow.result.order import CALL_ORDER
 from cd40l_flow.result.reviews.state import digest_of
-from helpers import report_samples as made
-from helpers.pages import Open, complaints
-from helpers.records import as_result, write_record
+from helpers.pages.opened import Open, complaints
+from helpers.results import report_samples as made
+from helpers.results.records import as_result, write_record
 
 # What the module is about is made once: its tests go to one process.
 pytestmark = pytest.mark.xdist_group("index_page")

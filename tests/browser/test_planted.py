@@ -13,9 +13,9 @@ from cd40l_flow.result.cohort import named_entries
 from cd40l_flow.result.reviews.signable import signable
 from cd40l_flow.result.reviews.state import digest_of
 from cd40l_flow.result.reviews.taken import taken_reviews
-from helpers.pages import Open
-from helpers.planted import PLANTED, analysed, cohort
-from helpers.review_files import PEOPLE, chained, write_review
+from helpers.pages.opened import Open
+from helpers.results.review_files import PEOPLE, chained, write_review
+from helpers.simulated.planted import PLANTED, analysed, cohort
 
 # What the module is about is made once: its tests go to one process.
 pytestmark = pytest.mark.xdist_group("planted")

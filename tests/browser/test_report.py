@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.pages import Open, complaints
+from helpers.pages.opened import Open, complaints
 
 SECTIONS = (
     *(

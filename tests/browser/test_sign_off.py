@@ -14,9 +14,9 @@ from playwright.sync_api import Page
 
 from cd40l_flow.base.resources import workflow_file
 from cd40l_flow.result.reviews.state import digest_of
-from helpers import report_samples as made
-from helpers.pages import Open, Reported
-from helpers.records import write_record
+from helpers.pages.opened import Open, Reported
+from helpers.results import report_samples as made
+from helpers.results.records import write_record
 
 Make = Callable[[made.Scenario], Reported]
 

@@ -14,8 +14,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from cd40l_flow.result.reviews.state import digest_of
-from helpers import report_samples as made
-from helpers.pages import Open, Reported
+from helpers.pages.opened import Open, Reported
+from helpers.results import report_samples as made
 
 Make = Callable[[made.Scenario], Reported]
 SAVE = "Sign and save the file"

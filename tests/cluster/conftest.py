@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cluster.slurm import Cluster, missing_programs, start_cluster
-from helpers.cohorts import ROOT, RUN_SECONDS
+from helpers.runs.cohorts import ROOT, RUN_SECONDS
 
 CPUS, MEMORY = 2, 4000
 # Our profile alone; what a site decides stands on the command line.
@@ -123,7 +123,8 @@ def site(cluster: Cluster, tmp_path: Path) -> Iterator[Callable[..., Site]]:
     for name in ("bin", "faults", "begun"):
         (folder / name).mkdir(parents=True)
     shim = folder / "bin" / "cd40l-flow"
-    shim.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT / "tests" / "helpers" / "faulty.py"} "$@"\n', "utf-8")
+    faulty = ROOT / "tests/helpers/programs/faulty.py"
+    shim.write_text(f'#!/bin/sh\nexec {sys.executable} {faulty} "$@"\n', "utf-8")
     shim.chmod(0o755)
     yield lambda cohort, *, plain=False: Site(cluster, cohort, folder, plain=plain)
     cluster.cancel_all()

@@ -13,7 +13,7 @@ import pytest
 
 from cluster.conftest import OURS, Site
 from cluster.slurm import wait_for
-from helpers.cohorts import ROOT, RUN_SECONDS, Run, differences, make_cohort, run_once
+from helpers.runs.cohorts import ROOT, RUN_SECONDS, Run, differences, make_cohort, run_once
 
 pytestmark = pytest.mark.xdist_group("slurm")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cluster.conftest import Site
-from helpers.cohorts import Run, differences, make_plate
+from helpers.runs.cohorts import Run, differences, make_plate
 
 pytestmark = [pytest.mark.xdist_group("slurm"), pytest.mark.slow]
 

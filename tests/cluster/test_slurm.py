@@ -14,7 +14,7 @@ import pytest
 
 from cluster.conftest import Site
 from cluster.slurm import Cluster, wait_for
-from helpers.cohorts import (
+from helpers.runs.cohorts import (
     DEMO,
     RUN_SECONDS,
     Run,

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from cd40l_flow.simulate import healthy_control, write_cohort
-from helpers import report_samples as made
-from helpers.cohorts import ROOT, RUN_SECONDS
-from helpers.hostile import SMALL
+from helpers.results import report_samples as made
+from helpers.runs.cohorts import ROOT, RUN_SECONDS
+from helpers.runs.hostile import SMALL
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def bench(tmp_path: Path) -> Callable[[Path], Bench]:
     for name in ("bin", "faults", "begun"):
         (folder / name).mkdir(parents=True)
     shim = folder / "bin" / "cd40l-flow"
-    faulty = ROOT / "tests" / "helpers" / "faulty.py"
+    faulty = ROOT / "tests/helpers/programs/faulty.py"
     shim.write_text(f'#!/bin/sh\nexec {sys.executable} {faulty} "$@"\n', "utf-8")
     shim.chmod(0o755)
     return lambda cohort: Bench(cohort, folder)

@@ -12,7 +12,7 @@ import pytest
 
 from cd40l_flow.fcs.probe import BLOCK, content_digest, probe
 from faults.conftest import Bench
-from helpers.cohorts import (
+from helpers.runs.cohorts import (
     cd40l_flow,
     copy_of,
     differences,

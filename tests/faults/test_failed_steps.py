@@ -17,7 +17,7 @@ import jsonschema
 import pytest
 
 from faults.conftest import Bench
-from helpers.cohorts import (
+from helpers.runs.cohorts import (
     ROOT,
     RUN_SECONDS,
     copy_of,

@@ -13,7 +13,7 @@ import pytest
 
 from cd40l_flow.base.disk import WriteError, write_atomically
 from cd40l_flow.base.errors import Cd40lFlowError
-from helpers.cohorts import cd40l_flow
+from helpers.runs.cohorts import cd40l_flow
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ from cd40l_flow.result.reviews.files import Reviews
 from cd40l_flow.result.reviews.signable import signable
 from cd40l_flow.result.reviews.state import review_state
 from cd40l_flow.result.summary import summary_row
-from helpers.cohorts import read_sheet, write_sheet
-from helpers.hostile import problems
-from helpers.records import as_result
-from helpers.report_samples import SCENARIOS, make_result
+from helpers.results.records import as_result
+from helpers.results.report_samples import SCENARIOS, make_result
+from helpers.runs.cohorts import read_sheet, write_sheet
+from helpers.runs.hostile import problems
 
 # Numbers of sheets
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from cd40l_flow.base.disk import read_small
 from cd40l_flow.cohort.config import load_config
-from helpers.cohorts import cd40l_flow
-from helpers.hostile import called
+from helpers.runs.cohorts import cd40l_flow
+from helpers.runs.hostile import called
 
 # Files that are none
 

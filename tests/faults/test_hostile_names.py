@@ -16,9 +16,9 @@ from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.figures.densities import write_densities
 from cd40l_flow.report.sample import write_report
 from cd40l_flow.result.measures_table import write_measures
-from helpers.cohorts import cd40l_flow, read_sheet, write_sheet
-from helpers.hostile import called, problems, rename
-from helpers.records import analyse, as_result, write_record
+from helpers.results.records import analyse, as_result, write_record
+from helpers.runs.cohorts import cd40l_flow, read_sheet, write_sheet
+from helpers.runs.hostile import called, problems, rename
 
 HOSTILE = (
     "{x}.fcs",

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from cd40l_flow.interop.multiqc import write_multiqc
 from cd40l_flow.result.types.result import Result
-from helpers.records import as_result
-from helpers.report_samples import SCENARIOS, make_result
+from helpers.results.records import as_result
+from helpers.results.report_samples import SCENARIOS, make_result
 
 ALLOWED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 CALLS = ("ABSENT", "NORMAL", "MOSAIC", "REDUCED", "INDETERMINATE")

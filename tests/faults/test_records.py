@@ -18,9 +18,9 @@ from cd40l_flow.base.schema import load_schema
 from cd40l_flow.cli.main import main
 from cd40l_flow.figures.binned import read_densities
 from cd40l_flow.result.record import read_record
-from helpers import report_samples as made
-from helpers.broken_records import Break, cut, first_schema, foreign, pipe, replaced, sealed, written
-from helpers.records import as_plain, edit, seal, write_record
+from helpers.damage.broken_records import Break, cut, first_schema, foreign, pipe, replaced, sealed, written
+from helpers.results import report_samples as made
+from helpers.results.records import as_plain, edit, seal, write_record
 
 CHANGED = "was changed after it was written"
 BROKEN: dict[str, tuple[Break, str]] = {

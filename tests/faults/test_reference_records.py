@@ -11,19 +11,18 @@ import msgspec
 import pytest
 
 from cd40l_flow import ENGINE_VERSION
-from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.errors import RecordError
 from cd40l_flow.base.plain_json import digest_of
 from cd40l_flow.cli.main import main
 from cd40l_flow.cohort.laboratory import laboratory
 from cd40l_flow.cohort.reference import load_reference
 from cd40l_flow.result.record import read_record
-from cd40l_flow.result.reference import collect, write_reference
+from cd40l_flow.result.reference import write_reference
 from cd40l_flow.result.summary import write_summary
-from helpers.broken_records import Break, cut, first_schema, pipe, replaced, written
-from helpers.cases import limits
-from helpers.controls import control_result, full_control, many_controls, whole_result
-from helpers.records import as_result, edit, write_record
+from helpers.damage.broken_records import Break, cut, first_schema, pipe, replaced, written
+from helpers.results.controls import control_result, full_control, many_controls
+from helpers.results.records import as_result, edit, write_record
+from helpers.results.references import reference_of
 
 # Whatever looks over years
 
@@ -151,7 +150,7 @@ def test_a_reference_takes_only_what_the_sheet_of_its_run_has(
 )
 def test_a_reference_that_was_changed_is_refused_in_words(change: Break, told: str, tmp_path: Path) -> None:
     path = tmp_path / "reference.json"
-    write_reference(collect([(str(n), whole_result(one)) for n, one in enumerate(many_controls(5))], Limits()), path)
+    write_reference(reference_of(many_controls(5)), path)
     assert load_reference(path).collected.used == 5
     change(path)
 
@@ -164,8 +163,7 @@ def test_a_reference_that_was_changed_is_refused_in_words(change: Break, told: s
 
 def test_a_reference_of_unknown_keys_is_refused_with_a_new_digest_too(tmp_path: Path) -> None:
     path = tmp_path / "reference.json"
-    made = collect([(str(n), whole_result(one)) for n, one in enumerate(many_controls(5))], limits())
-    content = msgspec.to_builtins(made)
+    content = msgspec.to_builtins(reference_of(many_controls(5)))
     content["limits"]["CD154"]["extra"] = content["limits"]["CD154"]["cd69_percent"]
     path.write_text(json.dumps(content | {"digest": digest_of(content)}), encoding="utf-8")
 
@@ -177,7 +175,7 @@ def test_a_reference_of_unknown_keys_is_refused_with_a_new_digest_too(tmp_path: 
 def test_a_count_may_be_written_with_a_point(count: float, told: str, tmp_path: Path) -> None:
     """For JSON 5.0 is a whole number; one beyond any count is refused in words."""
     path = tmp_path / "reference.json"
-    content = msgspec.to_builtins(collect([("0", whole_result(control_result()))], limits()))
+    content = msgspec.to_builtins(reference_of([control_result()]))
     content["limits"]["CD154"]["cd69_percent"]["count"] = count
     path.write_text(json.dumps(content | {"digest": digest_of(content)}), encoding="utf-8")
     if told:

@@ -23,10 +23,10 @@ from cd40l_flow.figures.densities import write_densities
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.report.sample import write_report
 from cd40l_flow.simulate import Scenario
-from helpers.cases import SCALE
-from helpers.cohorts import cd40l_flow
-from helpers.records import analyse, write_record
-from helpers.replicates import LIMITS, USUAL, add_replicate, honest_pair, with_control
+from helpers.by_hand.cases import SCALE
+from helpers.results.records import analyse, write_record
+from helpers.runs.cohorts import cd40l_flow
+from helpers.simulated.replicates import LIMITS, USUAL, add_replicate, honest_pair, with_control
 
 HEALTHY = Scenario("P01")
 ABSENT = replace(HEALTHY, negative_fraction=0.99, expression_level=0.05)

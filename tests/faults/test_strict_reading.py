@@ -20,8 +20,9 @@ from cd40l_flow.result.record import foreign_names, read_record
 from cd40l_flow.result.reviews.files import read_reviews
 from cd40l_flow.result.types.json_schema import schema_text
 from cd40l_flow.result.types.result import Result
-from helpers import report_samples as made
-from helpers.damaged_records import KINDS, Bench, change_value
+from helpers.damage.changes import change_value
+from helpers.damage.damaged_records import KINDS, Bench
+from helpers.results import report_samples as made
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from helpers.agreement import close
-from helpers.cohorts import ROOT
-from helpers.versions import NEWEST, OLDEST, PYTHONS, disagreements, install, interpreters, run_demo
+from helpers.results.agreement import close
+from helpers.runs.cohorts import ROOT
+from helpers.runs.versions import NEWEST, OLDEST, PYTHONS, disagreements, install, interpreters, run_demo
 
 # Every build of the project tries the oldest libraries; `.ci/matrix` tries all.
 ALL = os.environ.get("CD40L_FLOW_VERSIONS") == "all"

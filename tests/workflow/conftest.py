@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.cohorts import TWO_RUNS, Run, make_cohort, run_once
+from helpers.runs.cohorts import TWO_RUNS, Run, make_cohort, run_once
 
 
 @pytest.fixture(scope="session")

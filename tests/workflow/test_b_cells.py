@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers.cohorts import (
+from helpers.results.review_files import REVIEWERS, review_of, write_review
+from helpers.runs.cohorts import (
     DEMO,
     Run,
     copy_of,
@@ -18,8 +19,7 @@ from helpers.cohorts import (
     result,
     run_once,
 )
-from helpers.exports import multiqc_rows
-from helpers.review_files import REVIEWERS, review_of, write_review
+from helpers.simulated.exports import multiqc_rows
 
 ASSAYS = ("memory_b", "cd40")
 SAMPLES = demo_samples(*ASSAYS)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.cohorts import (
+from helpers.runs.cohorts import (
     TWO_RUNS,
     Run,
     cd40l_flow,

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from cd40l_flow.cohort.plan import load_plan
-from helpers.cohorts import (
+from helpers.results.records import analyse
+from helpers.runs.cohorts import (
     DEMO,
     Run,
     cd40l_flow,
@@ -26,7 +27,6 @@ from helpers.cohorts import (
     run_once,
     summary_lines,
 )
-from helpers.records import analyse
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.cohorts import DEMO, ROOT, RUN_SECONDS, read_sheet, write_sheet
+from helpers.runs.cohorts import DEMO, ROOT, RUN_SECONDS, read_sheet, write_sheet
 
 SAMPLES = ("C01", "P03")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from helpers.cohorts import ROOT, RUN_SECONDS, Run, copy_of, jobs, jobs_of, make_cohort, read_sheet
+from helpers.runs.cohorts import ROOT, RUN_SECONDS, Run, copy_of, jobs, jobs_of, make_cohort, read_sheet
 
 OTHER = f"""
 configfile: "config/other.yaml"

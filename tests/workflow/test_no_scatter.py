@@ -8,7 +8,7 @@ import flowio
 import numpy as np
 import pytest
 
-from helpers.cohorts import cd40l_flow, make_cohort, output, replace_file, result
+from helpers.runs.cohorts import cd40l_flow, make_cohort, output, replace_file, result
 
 # What the module is about is made once: its tests go to one process.
 pytestmark = pytest.mark.xdist_group("no_scatter")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.cohorts import ROOT, RUN_SECONDS, make_cohort
+from helpers.runs.cohorts import ROOT, RUN_SECONDS, make_cohort
 
 # Python runs a module of this name when it starts: what it hides is not there for Snakemake.
 HIDING = """

@@ -12,8 +12,8 @@ import pytest
 
 from cd40l_flow.simulate.cohort import default_cohort
 from cd40l_flow.simulate.write import write_cohort
-from helpers.cohorts import Run, output, results, run_once
-from helpers.review_files import make_review, write_review
+from helpers.results.review_files import make_review, write_review
+from helpers.runs.cohorts import Run, output, results, run_once
 
 NAMES = ("Doe-Planted", "Jane-Planted", "MRN-4711-Planted", "19800101-Planted")
 KEYWORDS = {

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cd40l_flow.assay.limits import Limits
-from cd40l_flow.result.reference import collect, write_reference
-from helpers.cohorts import (
+from helpers.results.controls import many_controls
+from helpers.results.references import name_reference, put_reference, reference_of
+from helpers.runs.cohorts import (
     TWO_RUNS,
     Run,
     copy_of,
@@ -25,7 +25,6 @@ from helpers.cohorts import (
     reverse_sheets,
     write_sheet,
 )
-from helpers.controls import many_controls, whole_result
 
 CONTROLS = ("C01", "P01", "P02")  # of both runs
 
@@ -150,8 +149,7 @@ def test_a_limit_reruns_everything(cohort: Path, workflow: Run) -> None:
 def test_a_reference_reruns_everything_and_again_when_it_changes(cohort: Path, workflow: Run) -> None:
     """The laboratory's own limits are part of what every result depends on; the history of the charts is not."""
     write(cohort, 25)
-    with (cohort / "config" / "config.yaml").open("a", encoding="utf-8") as file:
-        file.write("reference: config/reference.json\n")
+    name_reference(cohort)
     everything = jobs_of(*TWO_RUNS, controls=CONTROLS) - {("check", "")}
 
     process = workflow(cohort)
@@ -167,8 +165,6 @@ def test_a_reference_reruns_everything_and_again_when_it_changes(cohort: Path, w
 
 def write(cohort: Path, controls: int) -> str:
     """Write the limits of so many healthy controls; return their digest."""
-    content = collect(
-        [(str(number), whole_result(one)) for number, one in enumerate(many_controls(controls))], Limits()
-    )
-    write_reference(content, cohort / "config" / "reference.json")
+    content = reference_of(many_controls(controls))
+    put_reference(cohort, content)
     return content.digest

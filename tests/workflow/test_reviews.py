@@ -6,8 +6,8 @@ import csv
 import json
 from pathlib import Path
 
-from helpers.cohorts import Run, copy_of, differences, jobs, output, results
-from helpers.review_files import REVIEWERS, make_review, review_of, write_review
+from helpers.results.review_files import REVIEWERS, make_review, review_of, write_review
+from helpers.runs.cohorts import Run, copy_of, differences, jobs, output, results
 
 DUE = {("check", ""), ("report_sample", "P03"), ("summarize", ""), ("subjects", ""), ("index", "")}
 

@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from cd40l_flow.base.schema import load_schema
-from helpers.cohorts import Run, cd40l_flow, jobs, make_cohort, results, summary_lines
+from helpers.runs.cohorts import Run, cd40l_flow, jobs, make_cohort, results, summary_lines
 
 
 def with_mail(cohort: Path, folder: Path) -> Path:

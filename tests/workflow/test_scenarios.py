@@ -15,11 +15,11 @@ from cd40l_flow.assay.limits import Limits
 from cd40l_flow.cli.main import main
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.cohort.reference import digest_of
-from cd40l_flow.result.reference import collect, write_reference
 from cd40l_flow.simulate import SCENARIOS, Fault, Scenario, failed_control, healthy_control, write_cohort
 from cd40l_flow.simulate.scenarios import TUBES_WITH_SECOND_CLONE
-from helpers.controls import as_reference, many_controls, whole_result
-from helpers.records import analyse
+from helpers.results.controls import many_controls
+from helpers.results.records import analyse
+from helpers.results.references import as_reference, name_reference, put_reference, reference_of
 
 SEED = 11
 Result = dict[str, Any]
@@ -247,11 +247,9 @@ def test_the_limits_of_the_laboratory_are_used_and_reported(tmp_path: Path) -> N
     run = Run(tmp_path, [healthy_control()], [Scenario("healthy"), PATIENTS["carrier"]], 0.5)
     plain = run.result("healthy")
     cytometer = plain["tubes"][0]["cytometer"]
-    history = many_controls(25, cytometer=cytometer, lot="LOT1")
-    content = collect([(str(number), whole_result(result)) for number, result in enumerate(history)], Limits())
-    write_reference(content, tmp_path / "config" / "reference.json")
-    with (tmp_path / "config" / "config.yaml").open("a", encoding="utf-8") as file:
-        file.write("reference: config/reference.json\n")
+    content = reference_of(many_controls(25, cytometer=cytometer, lot="LOT1"))
+    put_reference(tmp_path, content)
+    name_reference(tmp_path)
     run.results.clear()
     judged = run.result("healthy")
     sd = content.healthy_negative["CD154"].sd_between
@@ -261,14 +259,7 @@ def test_the_limits_of_the_laboratory_are_used_and_reported(tmp_path: Path) -> N
     wider = judged["reagents"]["CD154"]["lob"] > plain["reagents"]["CD154"]["lob"]
     assert wider == (sd > Limits().mixture.healthy_negative_sd)
     assert judged["reagents"]["CD154"]["lob"] != plain["reagents"]["CD154"]["lob"]
-    other = collect(
-        [
-            (str(number), whole_result(result))
-            for number, result in enumerate(many_controls(25, cytometer=cytometer, lot="LOT9"))
-        ],
-        Limits(),
-    )
-    write_reference(other, tmp_path / "config" / "reference.json")
+    put_reference(tmp_path, reference_of(many_controls(25, cytometer=cytometer, lot="LOT9")))
     run.results.clear()
     assert (run.result("healthy")["call"], run.result("healthy")["reasons"]) == ("NORMAL", ["REFERENCE_MISMATCH"])
     assert run.result("carrier")["reasons"] == ["REFERENCE_MISMATCH"]
@@ -277,7 +268,7 @@ def test_the_limits_of_the_laboratory_are_used_and_reported(tmp_path: Path) -> N
     for spread in strict["limits"].values():
         spread["percent_positive"] |= {"mean": 60.0, "sd": 1.0}
     strict["digest"] = digest_of(strict)
-    write_reference(as_reference(strict), tmp_path / "config" / "reference.json")
+    put_reference(tmp_path, as_reference(strict))
     run.results.clear()
     assert run.result("C01")["call"] == "INDETERMINATE"
     assert run.result("healthy")["reasons"][0] == "CONTROL_FAILED"

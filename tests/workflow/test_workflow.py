@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from helpers.cohorts import (
+from helpers.runs.cohorts import (
     Run,
     cd40l_flow,
     copy_of,

@@ -15,7 +15,7 @@ from cd40l_flow.decision.case import Case
 from cd40l_flow.report.decision_table import decision_table
 from cd40l_flow.result.codes import codes
 from cd40l_flow.result.types.fields import REASONS
-from helpers.cases import joint, judge, make_case, with_measures
+from helpers.by_hand.cases import joint, judge, make_case, with_measures
 
 
 def test_the_page_is_up_to_date(root: Path) -> None:

@@ -12,7 +12,7 @@ from cd40l_flow.assay.cd40l.reagents import CD40_IG, CD154, CLONE_2
 from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.change import Change
 from cd40l_flow.report import wording
-from helpers.cases import CONTROL_SAMPLE, SAMPLE, control_alone, joint, judge, limits, make_case, with_measures
+from helpers.by_hand.cases import CONTROL_SAMPLE, SAMPLE, control_alone, joint, judge, limits, make_case, with_measures
 
 FORBIDDEN = ("not a carrier", "diagnostic of", "rules out", "ruled out", "excludes x-linked", "no carrier")
 CALLED = {

@@ -15,7 +15,7 @@ import pytest
 from cd40l_flow.cli.main import main
 from cd40l_flow.fcs.inspect import inspect_file
 from cd40l_flow.result.inspection import as_text
-from helpers.fcs_files import NAMES, SPILLOVER, Fcs, chained, dialects
+from helpers.by_hand.fcs_files import NAMES, SPILLOVER, Fcs, chained, dialects
 
 FIELDS = (
     "file",

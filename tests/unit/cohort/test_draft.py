@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 from pathlib import Path
@@ -13,15 +12,10 @@ from cd40l_flow.assay.cd40l import CD40L
 from cd40l_flow.cli.main import main
 from cd40l_flow.cohort.draft import WORKBOOK
 from cd40l_flow.cohort.sheets import SAMPLES, TUBES, read_sheet
-from helpers.fcs_files import Fcs
+from helpers.by_hand.fcs_files import Fcs
+from helpers.runs.cohorts import read_sheet as rows
 
 TEST_DATA = Path(__file__).parents[3] / "test_data"
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    """Return a sheet."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
 
 
 def test_a_draft_of_the_test_data_is_its_own_sheet_of_tubes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from cd40l_flow.cli.main import main
 from cd40l_flow.cohort.draft import draft
 from cd40l_flow.cohort.sheets import SAMPLES, TUBES, read_sheet
 from cd40l_flow.simulate.b_cells import named_b_cells, write_b_cells
-from helpers.fcs_files import Fcs
+from helpers.by_hand.fcs_files import Fcs
 
 TEST_DATA = Path(__file__).parents[3] / "test_data"
 TUBE = ("sample", "fcs", "stimulation", "reagent")

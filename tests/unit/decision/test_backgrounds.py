@@ -17,7 +17,7 @@ from cd40l_flow.assay.cd40l.gates import ACTIVATED, CD8_NEGATIVE, CD8_POSITIVE
 from cd40l_flow.decision import assess
 from cd40l_flow.decision.case import ControlCase
 from cd40l_flow.mixture.model import Anchor
-from helpers.cases import LENT, SCALE, limits
+from helpers.by_hand.cases import LENT, SCALE, limits
 
 CELLS = 2000
 REST, STIMULATED = 100.0, 200.0

@@ -9,7 +9,7 @@ import pytest
 
 from cd40l_flow.decision.binding import Binding, binding_of
 from cd40l_flow.mixture.model import Comparison
-from helpers.cases import HEALTHY, LENT
+from helpers.by_hand.cases import HEALTHY, LENT
 
 CD154 = Comparison(mfi_all_ratio=0.8, mfi_all_ratio_low=0.8 / 1.1, mfi_all_ratio_high=0.8 * 1.1)
 

@@ -12,7 +12,7 @@ from cd40l_flow.assay.cd40l.rules import CALLS, ODDS
 from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
 from cd40l_flow.decision.binding import Binding
 from cd40l_flow.decision.case import Activation, ControlCase, Refusal
-from helpers.cases import (
+from helpers.by_hand.cases import (
     ACTIVE,
     CHECKS,
     CONTROL_SAMPLE,

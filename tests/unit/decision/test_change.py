@@ -14,7 +14,7 @@ from cd40l_flow.decision.change import Change, would_change
 from cd40l_flow.decision.guards import apply_guards
 from cd40l_flow.decision.odds import ReagentOdds, Weighed
 from cd40l_flow.decision.rule_measures import SAMPLE, every_measure
-from helpers.cases import ACTIVE, control_alone, joint, judge, limits, make_case, with_measures
+from helpers.by_hand.cases import ACTIVE, control_alone, joint, judge, limits, make_case, with_measures
 
 
 def changes_of(case: Case) -> tuple[Change, ...]:

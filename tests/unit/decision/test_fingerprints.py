@@ -12,8 +12,8 @@ from cd40l_flow.assay.shared_gates import LYMPHOCYTES, TIME
 from cd40l_flow.decision.case import Difference
 from cd40l_flow.decision.fingerprints import differences
 from cd40l_flow.gating.model import GatedTube
-from helpers.cases import limits
-from helpers.gated_tubes import first, gated_tube, normal
+from helpers.by_hand.cases import limits
+from helpers.by_hand.gated_tubes import first, gated_tube, normal
 
 EVENTS = 4000
 GATING = limits().gating

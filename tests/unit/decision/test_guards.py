@@ -22,7 +22,7 @@ from cd40l_flow.decision.independence import Dependence
 from cd40l_flow.mixture.histogram import centres
 from cd40l_flow.mixture.model import Anchor
 from cd40l_flow.mixture.resting import Stimulated
-from helpers.cases import (
+from helpers.by_hand.cases import (
     ACTIVE,
     BINS,
     CHECKS,
@@ -38,7 +38,7 @@ from helpers.cases import (
     pair,
     with_measures,
 )
-from helpers.guard_edges import (
+from helpers.by_hand.guard_edges import (
     DOUBTS,
     EDGES,
     LABORATORY,

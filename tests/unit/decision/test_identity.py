@@ -10,7 +10,7 @@ from cd40l_flow.base.model import Sample, Tube
 from cd40l_flow.cohort.identity import repeated_data
 from cd40l_flow.cohort.settings import Settings
 from cd40l_flow.inputs import Read, _data_of, _without_others, read_sample
-from helpers.fcs_files import Fcs
+from helpers.by_hand.fcs_files import Fcs
 
 SETTINGS = Settings()
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from cd40l_flow.decision.laboratory import with_laboratory
-from helpers.cases import limits
-from helpers.guard_edges import LABORATORY
+from helpers.by_hand.cases import limits
+from helpers.by_hand.guard_edges import LABORATORY
 
 
 @pytest.mark.parametrize(("short", "known"), [(0, True), (1, False)])

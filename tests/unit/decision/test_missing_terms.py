@@ -26,8 +26,8 @@ from cd40l_flow.mixture.evidence import Evidence
 from cd40l_flow.mixture.hypotheses import People
 from cd40l_flow.mixture.model import Comparison
 from cd40l_flow.mixture.prior import control_prior
-from helpers.cases import DARK, EMPTY, HEALTHY, LENT, POSITIVE, SCALE, control_alone, limits, make_case
-from helpers.guard_edges import LABORATORY
+from helpers.by_hand.cases import DARK, EMPTY, HEALTHY, LENT, POSITIVE, SCALE, control_alone, limits, make_case
+from helpers.by_hand.guard_edges import LABORATORY
 
 LIMITS = limits()
 KNOWN = control_prior(POSITIVE, np.diag((0.04, 0.01, 0.01)), LIMITS.mixture)

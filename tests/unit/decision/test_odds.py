@@ -30,7 +30,7 @@ from cd40l_flow.mixture.hypotheses import Above, Normal, People, fraction_penalt
 from cd40l_flow.mixture.measures import TargetCells, fit
 from cd40l_flow.mixture.model import Anchor, ControlExpression, Expression
 from cd40l_flow.signal.scale import Scale
-from helpers.cases import limits
+from helpers.by_hand.cases import limits
 
 SCALE = Scale(t=262144.0, w=0.7, m=4.5, a=0.0, source="test")
 BINS, SURE = 512, math.log(100)

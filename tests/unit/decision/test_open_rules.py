@@ -9,7 +9,7 @@ from cd40l_flow.assay.cd40l.rules import RULES
 from cd40l_flow.assay.effects import ABSENT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
 from cd40l_flow.decision.calls import first
 from cd40l_flow.decision.rule_logic import Outcome
-from helpers.cases import judge, make_case, with_measures
+from helpers.by_hand.cases import judge, make_case, with_measures
 
 IN_ORDER = sorted(RULES, key=lambda rule: rule.place)
 

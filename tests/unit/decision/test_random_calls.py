@@ -15,7 +15,7 @@ from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, INDETERMINATE, M
 from cd40l_flow.decision.calls import UNDECIDED
 from cd40l_flow.decision.case import Activation, Case, ControlCase, Disagreement, Refusal
 from cd40l_flow.mixture.model import Comparison, Expression
-from helpers.cases import (
+from helpers.by_hand.cases import (
     ACTIVE,
     CHECKS,
     LENT,

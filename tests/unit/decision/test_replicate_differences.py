@@ -18,8 +18,8 @@ from cd40l_flow.gating.model import GatedTube
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.medians import median_interval
 from cd40l_flow.mixture.proportion import Z95
-from helpers.cases import HEALTHY, limits, make_case
-from helpers.gated_tubes import SCALE, first, gated_sample, gated_tube, normal
+from helpers.by_hand.cases import HEALTHY, limits, make_case
+from helpers.by_hand.gated_tubes import SCALE, first, gated_sample, gated_tube, normal
 
 LIMITS, GUARDS = limits(), limits().guards
 EVENTS = 1000

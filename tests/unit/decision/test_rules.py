@@ -19,7 +19,7 @@ from cd40l_flow.decision.rule_logic import Outcome, check, evaluate, every, some
 from cd40l_flow.decision.rule_measures import measures_of
 from cd40l_flow.mixture.evidence import Evidence
 from cd40l_flow.mixture.hypotheses import NAMES
-from helpers.cases import limits, make_case, with_measures
+from helpers.by_hand.cases import limits, make_case, with_measures
 
 Measures = dict[str, float | None]
 CALLS = {rule.call: rule for rule in RULES}

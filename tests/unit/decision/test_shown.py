@@ -12,7 +12,7 @@ from cd40l_flow.decision.quality import not_carried, usable_fit
 from cd40l_flow.decision.shown import as_shown
 from cd40l_flow.mixture.model import UNSTIMULATED, Anchor
 from cd40l_flow.mixture.resting import Stimulated
-from helpers.cases import DARK, HEALTHY, limits, make_case, with_measures
+from helpers.by_hand.cases import DARK, HEALTHY, limits, make_case, with_measures
 
 MOVED = Stimulated(offset=20.0, noise=40.0, shift=0.3, widening=0.8)
 BORROWED = Anchor(DARK, UNSTIMULATED, ("unstim.fcs",), exact=False, change=MOVED)

@@ -19,8 +19,8 @@ from cd40l_flow.decision.tube_checks import (
     without_time_gate,
 )
 from cd40l_flow.gating.model import GatedTube
-from helpers.cases import limits
-from helpers.gated_tubes import SCALE, first, gated_sample, gated_tube, normal
+from helpers.by_hand.cases import limits
+from helpers.by_hand.gated_tubes import SCALE, first, gated_sample, gated_tube, normal
 
 SD = 100.0  # of every marker: its robust SD
 

@@ -21,7 +21,7 @@ from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.gating.strategy import gate
 from cd40l_flow.signal.prepare import choose_scales, prepare, without_time_qc
 from cd40l_flow.simulate import Fault, Scenario, SimulationParameters, fcs_name, write_cohort
-from helpers.cases import limits
+from helpers.by_hand.cases import limits
 
 USUAL = SimulationParameters()
 TUBES = (("unstimulated", "CD154"), ("stimulated", "CD154"), ("stimulated", "isotype"))

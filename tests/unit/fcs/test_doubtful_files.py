@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cd40l_flow.base.errors import TubeError
-from cd40l_flow.base.model import Events, Sample, Tube
+from cd40l_flow.base.model import Events, Sample
 from cd40l_flow.cohort.check import _check_sample
 from cd40l_flow.cohort.settings import Settings
 from cd40l_flow.fcs.inspect import inspect_file
 from cd40l_flow.fcs.reader import parse_recording, read_events
-from helpers.fcs_files import NAMES, Fcs
+from helpers.by_hand.fcs_files import NAMES, Fcs
+from helpers.by_hand.readings import tube
 
 CASES = Path(__file__).parents[4] / "shared" / "cases" / "fcs"
 
@@ -33,8 +34,7 @@ def cells(events: int = 400, seed: int = 5) -> np.ndarray:
 
 
 def read(path: Path, panel: dict[str, object] | None = None) -> Events:
-    tube = Tube(path.name, str(path), "stimulated", "CD154")
-    return read_events(tube, panel or {}, "file")
+    return read_events(tube(path), panel or {}, "file")
 
 
 def refusal(path: Path, panel: dict[str, object] | None = None) -> TubeError:
@@ -77,7 +77,7 @@ def test_checksums_of_every_start_in_use_are_read_and_a_wrong_one_refused(
     path.write_bytes(content + form.format(value ^ 0x0101).encode())
     assert refusal(path).rule == "CRC"
     problems = _check_sample(
-        Sample("P01", "R1", "test", "M", (Tube("a.fcs", str(path), "stimulated", "CD154"),)),
+        Sample("P01", "R1", "test", "M", (tube(path),)),
         Settings(),
     )
     assert [problem.code for problem in problems] == ["FILE_INTEGRITY"], "check and analysis agree"
@@ -159,10 +159,8 @@ def test_channel_numbers_as_floats_are_still_exponentiated_unless_the_panel_says
     channels = np.random.default_rng(2).integers(0, 1024, (400, 8)).astype(float)
     limits: dict[str, str | None] = {f"$P{n}R": "1024" for n in range(4, 8)}
     path = written(tmp_path, Fcs(events=400, keywords={**LOG, **limits, "$SPILLOVER": None}), channels)
-    tube = Tube("a.fcs", str(path), "stimulated", "CD154")
-
-    log = read_events(tube, {}, "none")
-    linear = read_events(tube, {"amplifier": "linear"}, "none")
+    log = read_events(tube(path), {}, "none")
+    linear = read_events(tube(path), {"amplifier": "linear"}, "none")
 
     np.testing.assert_allclose(log.column("PE-A"), 10 ** (4 * channels[:, 4] / 1024))
     np.testing.assert_array_equal(linear.column("PE-A"), channels[:, 4])
@@ -201,7 +199,7 @@ def test_tags_above_the_range_are_left_out_and_reported(tmp_path: Path) -> None:
     tagged = channels + 1024 * (2 * np.arange(8) + 1 + flags)
     path = written(tmp_path, fcs, tagged)
 
-    found = read_events(Tube("a.fcs", str(path), "stimulated", "CD154"), {}, "none")
+    found = read_events(tube(path), {}, "none")
 
     np.testing.assert_array_equal(found.column("PE-A"), channels[:, 4])
     assert any("left out" in note for note in found.notes)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers.fuzz_seeds import recorded_seeds, simulated_seeds, small_seeds
-from helpers.fuzzing import Tally, run
+from helpers.damage.fuzz_seeds import recorded_seeds, simulated_seeds, small_seeds
+from helpers.damage.fuzzing import Tally, run
 
 FILES = 2500
 

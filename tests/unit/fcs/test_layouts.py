@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cd40l_flow.fcs.reader import parse_recording
-from helpers.fcs_files import NAMES, Fcs
+from helpers.by_hand.fcs_files import NAMES, Fcs
 
 WIDTHS = {"I": (8, 16, 24, 32, 40, 48), "F": (32,), "D": (64,)}
 

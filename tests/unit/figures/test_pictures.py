@@ -35,8 +35,8 @@ from cd40l_flow.figures.plots import (
 )
 from cd40l_flow.report.sample import write_report
 from cd40l_flow.result.reviews.state import digest_of
-from helpers import report_samples as made
-from helpers.records import write_pair
+from helpers.results import report_samples as made
+from helpers.results.records import write_pair
 
 Pixels = NDArray[np.uint8]
 ABOVE = ThresholdGate("x", "above", 0.5)

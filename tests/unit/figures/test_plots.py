@@ -30,8 +30,8 @@ from cd40l_flow.figures.plots import (
 )
 from cd40l_flow.result.making.failed import no_densities
 from cd40l_flow.result.record import read_record
-from helpers import report_samples as made
-from helpers.records import write_pair
+from helpers.results import report_samples as made
+from helpers.results.records import write_pair
 
 AXIS = PlotAxis("CD3 (APC-A)", ((0.25, "0"), (0.75, "10³")), (0.5,))
 # As it was before axes had minor ticks, panels an evidence and samples a plot of CD69 against the target.

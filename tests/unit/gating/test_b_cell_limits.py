@@ -23,7 +23,7 @@ from cd40l_flow.gating.b_cells import (
 )
 from cd40l_flow.gating.density import HIGH, LOW, STEP, Density, density
 from cd40l_flow.gating.found import Found
-from helpers.curves import EDGES, curve, even, normal, on_grid
+from helpers.by_hand.curves import EDGES, curve, even, normal, on_grid
 
 DARK, SD = on_grid(0.3), 0.05
 NO_FMO, NINETY_NINE = "no FMO of CD27", 2.326

@@ -13,7 +13,7 @@ from cd40l_flow.gating.cd69 import find_cd69
 from cd40l_flow.gating.density import STEP, Density, density
 from cd40l_flow.gating.found import Found
 from cd40l_flow.signal.scale import Scale
-from helpers.curves import EDGES, curve, even, lopsided, normal, on_grid
+from helpers.by_hand.curves import EDGES, curve, even, lopsided, normal, on_grid
 
 SCALE = Scale(t=262144.0, w=0.6, m=4.5, a=0.0, source="test")
 NONE = density(np.empty(0))

@@ -21,8 +21,8 @@ from cd40l_flow.gating.density import (
     most_prominent,
     spread_out,
 )
-from helpers.curves import EDGES, curve, even, lopsided, normal, on_grid
-from helpers.hand_tubes import SCALE
+from helpers.by_hand.curves import EDGES, curve, even, lopsided, normal, on_grid
+from helpers.by_hand.tubes import SCALE
 
 PLAIN = density(np.empty(0))
 

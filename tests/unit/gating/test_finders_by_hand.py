@@ -20,8 +20,8 @@ from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.gating.strategy import gate
 from cd40l_flow.gating.working import WorkingTube
 from cd40l_flow.signal.prepare import TubeSignal
-from helpers.cases import SAMPLE
-from helpers.hand_tubes import by_hand, peaks, row, scales, signal, working
+from helpers.by_hand.cases import SAMPLE
+from helpers.by_hand.tubes import by_hand, peaks, row, scales, signal, working
 
 CELLS = 1000
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from cd40l_flow.result.gates.tree import gate_trees
-from helpers.cohorts import read_sheet
-from helpers.exports import Lab, make_lab
-from helpers.records import as_result
+from helpers.results.records import as_result
+from helpers.runs.cohorts import read_sheet
+from helpers.simulated.exports import Lab, make_lab
 
 GATING = "{http://www.isac-net.org/std/Gating-ML/v2.0/gating}"
 DATA = "{http://www.isac-net.org/std/Gating-ML/v2.0/datatypes}"

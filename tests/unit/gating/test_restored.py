@@ -11,7 +11,7 @@ from scipy.stats import norm
 from cd40l_flow.base.model import Floats
 from cd40l_flow.gating.density import Ends, counted, density_of
 from cd40l_flow.gating.restored import restored
-from helpers.hand_tubes import SCALE, peaks
+from helpers.by_hand.tubes import SCALE, peaks
 
 BINS = 1600
 EVEN = np.arange(BINS + 1.0)  # a channel for each bin

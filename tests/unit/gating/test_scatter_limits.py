@@ -13,7 +13,7 @@ from cd40l_flow.gating.found import Found
 from cd40l_flow.gating.model import ScatterGate
 from cd40l_flow.gating.scatter import Scattered, find_lymphocytes
 from cd40l_flow.gating.scatter_map import ScatterMap
-from helpers.hand_tubes import SCALE, peaks
+from helpers.by_hand.tubes import SCALE, peaks
 
 Tube = dict[str, Floats]
 MAP = ScatterMap.up_to(1000.0, 1000.0)

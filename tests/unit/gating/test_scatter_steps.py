@@ -15,7 +15,7 @@ from cd40l_flow.gating.control_gates import ControlGates, ControlPolygon
 from cd40l_flow.gating.scatter_steps import NO_SCATTER, gate_lymphocytes, gate_singlets, gate_time
 from cd40l_flow.gating.working import Working
 from cd40l_flow.signal.prepare import TubeSignal
-from helpers.hand_tubes import by_hand, peaks, row, signal, working
+from helpers.by_hand.tubes import by_hand, peaks, row, signal, working
 
 TIME_GATE, SCATTER_GATE, SINGLET_GATE = (row(GATES, name) for name in (TIME, LYMPHOCYTES, SINGLETS))
 SECONDS = np.arange(6.0)

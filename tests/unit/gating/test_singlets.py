@@ -8,7 +8,7 @@ from scipy.special import ndtri
 
 from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.gating.singlets import find_singlets, singlet_ratio
-from helpers.hand_tubes import signal
+from helpers.by_hand.tubes import signal
 
 EVENTS = 20_000
 

@@ -13,7 +13,7 @@ from cd40l_flow.assay.gating_limits import GatingLimits
 from cd40l_flow.base.model import Override
 from cd40l_flow.gating.control_gates import ControlGates, combined, control_gates
 from cd40l_flow.simulate import Scenario, SimulationParameters
-from helpers.gating_samples import Simulated, gate_events, resampled, shuffled, simulate_sample
+from helpers.simulated.gating_samples import Simulated, gate_events, resampled, shuffled, simulate_sample
 
 PARAMETERS = SimulationParameters()
 CONDITIONS = {

@@ -12,7 +12,7 @@ from cd40l_flow.gating import b_cells, cd69, thresholds
 from cd40l_flow.gating.density import STEP, Density, density, find_valleys
 from cd40l_flow.gating.found import Found
 from cd40l_flow.signal.scale import Scale
-from helpers.curves import curve, even, lopsided, normal, on_grid, twins
+from helpers.by_hand.curves import curve, even, lopsided, normal, on_grid, twins
 
 SCALE = Scale(t=262144.0, w=0.6, m=4.5, a=0.0, source="test")
 ZERO = SCALE.to_scaled(0.0)

@@ -16,8 +16,8 @@ from cd40l_flow.gating.found import Found, compare_with_control, joined
 from cd40l_flow.gating.marker_gate import gate_on_marker
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.gating.working import WorkingTube, ends_of
-from helpers.cases import SAMPLE
-from helpers.hand_tubes import SCALE, by_hand, peaks, row, scales, signal, working
+from helpers.by_hand.cases import SAMPLE
+from helpers.by_hand.tubes import SCALE, by_hand, peaks, row, scales, signal, working
 
 CD8, CD3 = row(GATES, CD8_NEGATIVE), row(GATES, CD3_POSITIVE)
 VALUES = np.array([0.2, 0.3, 0.5, 0.7])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cd40l_flow.simulate.b_cells import BSample, write_b_cells
-from helpers.exports import Lab
+from helpers.simulated.exports import Lab
 
 TUBES = {"memory_b": ("memory", "memory-FMO27", "memory-FMOIg"), "cd40": ("CD40", "CD40-isotype")}
 OVERRIDES = {

@@ -15,7 +15,7 @@ from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.cli.main import main
 from cd40l_flow.interop.crate import METADATA, write_crate
 from cd40l_flow.result.runs.record import Course, made_run, write_run
-from helpers.controls import whole_result
+from helpers.results.controls import whole_result
 
 DIGEST = "1" * 64
 
@@ -92,7 +92,7 @@ def test_the_validator_accepts_it(
 
     assert main(["crate", str(results), *licence]) == 0
     context = Path(rocrate.__file__).parent / "data/ro-crate.jsonld"
-    script = root / "tests/helpers/crate_peer.py"
+    script = root / "tests/helpers/programs/crate_peer.py"
 
     process = subprocess.run(
         [require_peer("rocrate_validator"), str(script), str(results), str(context), "REQUIRED"],

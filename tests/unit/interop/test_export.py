@@ -29,9 +29,9 @@ from cd40l_flow.result.measures_table import measure_rows, write_measures
 from cd40l_flow.result.types.gates import Gate
 from cd40l_flow.signal.scale import Scale
 from cd40l_flow.simulate import Fault, Scenario
-from helpers.cohorts import read_sheet
-from helpers.exports import NAMES, Lab, inside, make_lab
-from helpers.records import as_result, write_record
+from helpers.results.records import as_result, write_record
+from helpers.runs.cohorts import read_sheet
+from helpers.simulated.exports import NAMES, Lab, inside, make_lab
 
 STIMULATED = "C01_stim_cd154.fcs"
 PLANTED = {"$SRC": "Jane-Planted", "$FIL": "Jane-Planted.fcs", "PATIENT": "Jane-Planted", "$OP": "Jane-Planted"}

@@ -19,9 +19,9 @@ from cd40l_flow.result.reviews.signable import signable
 from cd40l_flow.result.reviews.state import review_state
 from cd40l_flow.result.reviews.taken import taken_reviews
 from cd40l_flow.result.types.result import Result
-from helpers import report_samples as made
-from helpers.records import as_result
-from helpers.review_files import DIGEST, PEOPLE, make_review, override, repeat, write_review
+from helpers.results import report_samples as made
+from helpers.results.records import as_result
+from helpers.results.review_files import DIGEST, PEOPLE, make_review, override, repeat, write_review
 
 PRESENT = "LA9633-4"
 CHECK = """

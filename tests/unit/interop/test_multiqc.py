@@ -13,8 +13,8 @@ import pytest
 from cd40l_flow import __version__
 from cd40l_flow.interop.multiqc import multiqc_files, write_multiqc
 from cd40l_flow.result.types.result import Result
-from helpers.controls import whole_result
-from helpers.exports import multiqc_rows
+from helpers.results.controls import whole_result
+from helpers.simulated.exports import multiqc_rows
 
 
 def result(sample: str, call: str, role: str = "test", run: str = "R1", **reagents: dict[str, float]) -> Result:

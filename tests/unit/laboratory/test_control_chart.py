@@ -9,16 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cd40l_flow.assay.limits import Limits
-from cd40l_flow.cohort.reference_types import Reference
 from cd40l_flow.figures.control_chart import control_charts
-from cd40l_flow.result.reference import collect
 from cd40l_flow.result.types.result import Result
-from helpers.controls import control_result, many_controls, whole_result
-
-
-def reference(results: list[dict[str, Any]]) -> Reference:
-    return collect([(str(number), whole_result(result)) for number, result in enumerate(results)], Limits())
+from helpers.results.controls import control_result, many_controls, whole_result
+from helpers.results.references import reference_of
 
 
 def wholes(*results: dict[str, Any]) -> list[Result]:
@@ -35,7 +29,7 @@ HISTORY = many_controls(30)
 
 def test_two_and_three_sd_of_the_history() -> None:
     now = control_result("C01", "NOW", month="2026-06")
-    found = chart(control_charts(wholes(now), reference(HISTORY)), "percent_positive")
+    found = chart(control_charts(wholes(now), reference_of(HISTORY)), "percent_positive")
     values = [result["reagents"]["CD154"]["percent_positive"] for result in HISTORY]
     mean, sd = np.mean(values), np.std(values, ddof=1)
     assert (found["count"], found["few"], found["scale"]) == (30, False, "linear")
@@ -51,12 +45,12 @@ def test_two_and_three_sd_of_the_history() -> None:
 def test_status_of_a_control(sds: float, status: str) -> None:
     values = [result["reagents"]["CD154"]["percent_positive"] for result in HISTORY]
     now = control_result("C01", "NOW", percent=float(np.mean(values) + sds * np.std(values, ddof=1)))
-    charts = control_charts(wholes(now), reference(HISTORY))
+    charts = control_charts(wholes(now), reference_of(HISTORY))
     assert chart(charts, "percent_positive")["points"][-1]["status"] == status
 
 
 def test_mfi_is_charted_on_the_logarithm() -> None:
-    found = chart(control_charts(wholes(control_result("C01", "NOW")), reference(HISTORY)), "mfi_above_background")
+    found = chart(control_charts(wholes(control_result("C01", "NOW")), reference_of(HISTORY)), "mfi_above_background")
     logs = np.log([result["reagents"]["CD154"]["mfi_positive"] - 200 for result in HISTORY])
     assert found["scale"] == "log"
     assert found["mean"] == pytest.approx(math.exp(logs.mean()))
@@ -67,7 +61,7 @@ def test_another_instrument_or_lot_has_its_own_chart() -> None:
     other = many_controls(5, seed=2, cytometer="Aria", lot="L2")
     for result, number in zip(other, range(5), strict=True):
         result["run"] = f"A{number}"
-    content = reference([*HISTORY, *other])
+    content = reference_of([*HISTORY, *other])
     found = chart(
         control_charts(wholes(control_result("C01", "NOW", cytometer="Aria", lot="L2")), content), "cd69_percent"
     )
@@ -85,7 +79,7 @@ def test_without_a_reference_only_the_controls_of_now() -> None:
 
 
 def test_a_control_that_the_history_holds_already_is_shown_once() -> None:
-    found = chart(control_charts(wholes(HISTORY[3]), reference(HISTORY)), "percent_positive")
+    found = chart(control_charts(wholes(HISTORY[3]), reference_of(HISTORY)), "percent_positive")
     assert len(found["points"]) == 30
     assert [point["run"] for point in found["points"] if point["current"]] == ["R03"]
     assert found["count"] == 29
@@ -93,5 +87,5 @@ def test_a_control_that_the_history_holds_already_is_shown_once() -> None:
 
 def test_plain_values_in_an_order_of_their_own() -> None:
     results = [control_result("C02", "NOW", negative=0.12), control_result("C01", "NOW")]
-    charts = control_charts(wholes(*results), reference(HISTORY))
-    assert json.loads(json.dumps(charts)) == charts == control_charts(wholes(*results[::-1]), reference(HISTORY))
+    charts = control_charts(wholes(*results), reference_of(HISTORY))
+    assert json.loads(json.dumps(charts)) == charts == control_charts(wholes(*results[::-1]), reference_of(HISTORY))

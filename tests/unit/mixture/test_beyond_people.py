@@ -15,7 +15,7 @@ from cd40l_flow.mixture.histogram import centres
 from cd40l_flow.mixture.hypotheses import MOSAIC, NORMAL, Above, People, hypotheses
 from cd40l_flow.mixture.model import Anchor
 from cd40l_flow.mixture.prior import NOTHING_KNOWN
-from helpers.cases import BINS, HEALTHY, LENT, limits
+from helpers.by_hand.cases import BINS, HEALTHY, LENT, limits
 
 BRIGHT = centres(BINS) > 0.6
 

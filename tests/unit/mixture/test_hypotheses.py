@@ -21,7 +21,7 @@ from cd40l_flow.mixture.hypotheses import (
     reduced,
 )
 from cd40l_flow.mixture.prior import control_prior
-from helpers.cases import LENT, POSITIVE, limits
+from helpers.by_hand.cases import LENT, POSITIVE, limits
 
 PEOPLE = People(negative=0.1, negative_sd=0.05, level_sd=0.3, control_level_sd=0.2, blank=0.12)
 LIMITS = limits()

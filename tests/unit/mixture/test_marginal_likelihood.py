@@ -16,7 +16,7 @@ from cd40l_flow.mixture.prior import control_prior
 from cd40l_flow.mixture.problem import Problem
 from cd40l_flow.mixture.signal_law import SignalParameters
 from cd40l_flow.signal.scale import Scale
-from helpers.cases import limits
+from helpers.by_hand.cases import limits
 
 BINS, HEALTHY = 256, 0.1
 SCALE = Scale(t=262144.0, w=0.6, m=4.5, a=0.0, source="test")

@@ -20,7 +20,7 @@ from cd40l_flow.mixture.model import Anchor, Comparison, Expression
 from cd40l_flow.mixture.proportion import percent_positive, wilson
 from cd40l_flow.result.making.control import terms_record
 from cd40l_flow.signal.scale import Scale
-from helpers.cases import HEALTHY, LENT, limits, make_case
+from helpers.by_hand.cases import HEALTHY, LENT, limits, make_case
 
 SCALE = Scale(t=262144.0, w=0.6, m=4.5, a=0.0, source="test")
 BINS = 512

@@ -18,7 +18,7 @@ from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.prior import Prior, control_prior
 from cd40l_flow.mixture.titration import FRACTIONS, SIZES, titrate
 from cd40l_flow.signal.scale import Scale
-from helpers.cases import limits
+from helpers.by_hand.cases import limits
 
 SCALE = Scale(t=262144.0, w=0.6, m=4.5, a=0.0, source="test")
 BINS = 512

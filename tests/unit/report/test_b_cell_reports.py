@@ -31,8 +31,9 @@ from cd40l_flow.result.reviews.state import UNSIGNED, needs_second
 from cd40l_flow.result.summary import summary_row
 from cd40l_flow.result.types.b_cells import Share
 from cd40l_flow.result.types.result import Result
-from helpers.b_cell_samples import analysed, by_hand, cd40, demo, memory
-from helpers.pages import PROVENANCE
+from helpers.pages.opened import PROVENANCE
+from helpers.results.b_cell_results import by_hand, cd40, memory
+from helpers.simulated.b_cell_samples import analysed, demo
 
 SAMPLES = ("C01M", "P02M", "C01R", "P02R")
 
@@ -217,7 +218,7 @@ def test_bands_of_ages_lie_side_by_side_on_the_curve() -> None:
     ids=["no tube", "two markers", "no age", "no cells", "no CD40"],
 )
 def test_whatever_is_missing_the_report_is_written(result: Result, tmp_path: Path) -> None:
-    from helpers.records import write_record
+    from helpers.results.records import write_record
 
     write_record(result, tmp_path / "result.json")
     told = write_report(tmp_path / "result.json", tmp_path / "densities.npz", [], tmp_path / "report.html", PROVENANCE)

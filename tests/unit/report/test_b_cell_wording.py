@@ -15,7 +15,7 @@ from cd40l_flow.assay.texts import load_texts, reason_texts, texts_of
 from cd40l_flow.decision.b_cells.age_curve import AgeCurve
 from cd40l_flow.decision.b_cells.switched import memory_numbers
 from cd40l_flow.report.b_cell_wording import cd40_statement, memory_statement
-from helpers.b_cells import SAMPLE, call_cd40, call_memory, cd40, memory
+from helpers.by_hand.b_cells import SAMPLE, call_cd40, call_memory, cd40, memory
 
 FORBIDDEN = ("not a carrier", "diagnostic of", "rules out", "ruled out", "excludes ", "xhim")
 

@@ -16,8 +16,8 @@ from cd40l_flow.result.reviews.files import Review, Reviews
 from cd40l_flow.result.reviews.signable import signable
 from cd40l_flow.result.reviews.state import ReviewState, review_state
 from cd40l_flow.result.types.result import Result
-from helpers import report_samples as made
-from helpers.records import as_result
+from helpers.results import report_samples as made
+from helpers.results.records import as_result
 
 DIGEST = "a" * 64
 PEOPLE = People((Person("A. Smith", "analyst", False), Person("B. Kern", "director", True)))

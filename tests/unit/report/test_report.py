@@ -23,10 +23,10 @@ from cd40l_flow.report.index import render_index
 from cd40l_flow.report.sample import write_report
 from cd40l_flow.result.order import CALL_ORDER
 from cd40l_flow.result.types.fields import REASONS
-from helpers import report_samples as made
-from helpers.acquisition_samples import NO_TIME
-from helpers.read_pages import FORBIDDEN, Page, assert_policy
-from helpers.records import as_result, write_pair, write_record
+from helpers.pages.parsed import FORBIDDEN, Page, assert_policy
+from helpers.results import report_samples as made
+from helpers.results.acquisition_samples import NO_TIME
+from helpers.results.records import as_result, write_pair, write_record
 
 SECTIONS = (
     *("call", "why", "target", "activation", "gating", "measures", "checks", "rules", "messages"),

@@ -8,9 +8,9 @@ from cd40l_flow.figures.index_strips import draw_strips
 from cd40l_flow.report.index import render_index
 from cd40l_flow.result.order import CALL_ORDER
 from cd40l_flow.result.types.result import Result
-from helpers import report_samples as made
-from helpers.read_pages import FORBIDDEN, Page, assert_policy
-from helpers.records import as_result
+from helpers.pages.parsed import FORBIDDEN, Page, assert_policy
+from helpers.results import report_samples as made
+from helpers.results.records import as_result
 
 
 def cohort() -> list[Result]:

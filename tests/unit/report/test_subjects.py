@@ -20,7 +20,7 @@ from cd40l_flow.result.people.joined import Person, people_of
 from cd40l_flow.result.people.table import COLUMNS
 from cd40l_flow.result.reviews.state import UNSIGNED, ReviewState
 from cd40l_flow.result.types.result import Result
-from helpers.b_cell_samples import by_hand, cd40, entry, memory
+from helpers.results.b_cell_results import by_hand, cd40, entry, memory
 
 
 def person(*results: Result, ages: dict[str, float | None] | None = None, **states: ReviewState) -> Person:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cd40l_flow.result.families import families
-from helpers.controls import whole_result
+from helpers.results.controls import whole_result
 
 CALLS = ("NORMAL", "REDUCED", "ABSENT", "MOSAIC", "FUNCTIONAL_DEFECT", "INDETERMINATE")
 

@@ -9,7 +9,7 @@ import pytest
 from cd40l_flow.result.control_levels import moved_controls
 from cd40l_flow.result.margins import nearest_margin
 from cd40l_flow.result.types.result import Result
-from helpers.controls import control_result, whole_result
+from helpers.results.controls import control_result, whole_result
 
 
 def condition(measure: str, value: float | None, op: str, limit: float, met: bool | None = True) -> dict[str, Any]:

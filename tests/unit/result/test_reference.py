@@ -25,9 +25,10 @@ from cd40l_flow.cohort.settings import Settings
 from cd40l_flow.decision.laboratory import healthy_sd, level_sd, with_laboratory
 from cd40l_flow.result.reference import collect, summary_lines, write_reference
 from cd40l_flow.result.reference_places import find_results
-from helpers.cases import limits
-from helpers.controls import as_reference, control_result, full_control, many_controls, whole_result
-from helpers.records import write_record
+from helpers.by_hand.cases import limits
+from helpers.results.controls import control_result, full_control, many_controls, whole_result
+from helpers.results.records import write_record
+from helpers.results.references import as_reference
 
 
 def collected(results: list[dict[str, Any]]) -> dict[str, Any]:

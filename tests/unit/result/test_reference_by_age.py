@@ -25,8 +25,9 @@ from cd40l_flow.decision.b_cells.measures import MemoryMeasures
 from cd40l_flow.result.reference import collect, donor_of, summary_lines, write_reference
 from cd40l_flow.result.types.b_cells import Memory
 from cd40l_flow.result.types.result import Result
-from helpers.b_cells import memory
-from helpers.controls import as_reference, control_result, many_controls, whole_result
+from helpers.by_hand.b_cells import memory
+from helpers.results.controls import control_result, many_controls, whole_result
+from helpers.results.references import as_reference
 
 HARD = {"reagent": None, "fired": True, "effect": "hard", "value": None, "limit": None, "unit": "", "message": "No."}
 

@@ -15,10 +15,10 @@ from cd40l_flow.result.reviews.signable import Signable, parts_of, signable
 from cd40l_flow.result.reviews.state import ReviewState, states_of
 from cd40l_flow.result.reviews.taken import taken_reviews
 from cd40l_flow.result.types.result import Result
-from helpers import report_samples as made
-from helpers.controls import whole_result
-from helpers.records import as_result
-from helpers.review_files import DIGEST, PEOPLE, chained, verdict, write_review
+from helpers.results import report_samples as made
+from helpers.results.controls import whole_result
+from helpers.results.records import as_result
+from helpers.results.review_files import DIGEST, PEOPLE, chained, verdict, write_review
 
 ANNA, BERTA, TECHNICIAN = {"reviewer": "Anna Smith"}, {"reviewer": "Berta Kern"}, {"reviewer": "T. Lehr"}
 NORMAL = {"automatic_call": "NORMAL"}

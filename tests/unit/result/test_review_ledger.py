@@ -17,7 +17,7 @@ from cd40l_flow.result.reviews.ledger import read_ledger, take_up
 from cd40l_flow.result.reviews.signable import Signable
 from cd40l_flow.result.reviews.state import ReviewState, states_of
 from cd40l_flow.result.reviews.taken import taken_reviews
-from helpers.review_files import DIGEST, PEOPLE, chained, write_review
+from helpers.results.review_files import DIGEST, PEOPLE, chained, write_review
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC).timestamp()
 SAMPLES = ("P01", "P02")

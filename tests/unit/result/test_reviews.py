@@ -20,8 +20,8 @@ from cd40l_flow.result.reviews.signable import signable
 from cd40l_flow.result.reviews.state import ReviewState, review_state
 from cd40l_flow.result.reviews.taken import taken_reviews
 from cd40l_flow.result.types.result import Result
-from helpers.controls import whole_result
-from helpers.review_files import DIGEST, PEOPLE, make_review, override, repeat, verdict, write_review
+from helpers.results.controls import whole_result
+from helpers.results.review_files import DIGEST, PEOPLE, make_review, override, repeat, verdict, write_review
 
 NOW = 1.9e9
 BY_B = {"reviewer": "Berta Kern", "signed_at": "2026-01-06T09:00:00Z"}

@@ -22,7 +22,7 @@ from cd40l_flow.result.runs.tally import Tally, last_lines
 from cd40l_flow.result.types.json_schema import schema_text
 from cd40l_flow.result.types.result import Result
 from cd40l_flow.runtime.progress import Progress
-from helpers.controls import whole_result
+from helpers.results.controls import whole_result
 
 DIGEST = "1" * 64
 

@@ -10,10 +10,10 @@ import pytest
 from cd40l_flow.result.reviews.state import ReviewState, digest_of
 from cd40l_flow.result.reviews.taken import taken_reviews
 from cd40l_flow.result.summary import format_cell, summary_columns, summary_row, write_summary
-from helpers import report_samples as made
-from helpers.controls import whole_result
-from helpers.records import write_record
-from helpers.review_files import PEOPLE, make_review, override, write_review
+from helpers.results import report_samples as made
+from helpers.results.controls import whole_result
+from helpers.results.records import write_record
+from helpers.results.review_files import PEOPLE, make_review, override, write_review
 
 FIRST = "sample run role sex call cd154_call cd40ig_call reasons qc review reviewed_call activated_events cd69_percent"
 MEASURES = (

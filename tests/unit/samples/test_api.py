@@ -11,8 +11,8 @@ import pytest
 import cd40l_flow.api as cd
 from cd40l_flow.base.errors import Cd40lFlowError, InputsError
 from cd40l_flow.gating.model import GatedSample
-from helpers.cohorts import make_cohort
-from helpers.records import write_pair
+from helpers.results.records import write_pair
+from helpers.runs.cohorts import make_cohort
 
 TEST_DATA = Path(__file__).parents[3] / "test_data"
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from helpers.agreement import different
-from helpers.known_results import DEMO, RUNS, kept, results_of
+from helpers.results.agreement import different
+from helpers.results.known_results import DEMO, RUNS, kept, results_of
 
 
 @pytest.fixture(scope="module")

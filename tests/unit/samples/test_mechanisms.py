@@ -9,7 +9,7 @@ import pytest
 
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.simulate import named, write_cohort
-from helpers.records import analyse
+from helpers.results.records import analyse
 
 SEED = 20_261
 AFFECTED = {"ABSENT", "REDUCED", "MOSAIC", "FUNCTIONAL_DEFECT"}

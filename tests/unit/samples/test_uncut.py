@@ -10,7 +10,7 @@ import pytest
 
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.simulate import Fault, Scenario, SimulationParameters, healthy_control, write_cohort
-from helpers.records import analyse
+from helpers.results.records import analyse
 
 Result = dict[str, Any]
 CLOGGED = Scenario("clogged", faults=(Fault("clog"),))

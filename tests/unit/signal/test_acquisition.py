@@ -10,7 +10,7 @@ from cd40l_flow.base.model import Floats
 from cd40l_flow.signal.acquisition import Acquisition, steady_intervals
 from cd40l_flow.signal.flow_rate import flow_rate
 from cd40l_flow.signal.ranks import rank
-from helpers.acquisitions import record
+from helpers.simulated.acquisitions import record
 
 # Seed, events, stimulation, where the clog begins and ends, what is left of the flow.
 CLOGS = [

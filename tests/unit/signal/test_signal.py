@@ -16,7 +16,7 @@ from cd40l_flow.signal.acquisition import at_the_top, steady_intervals
 from cd40l_flow.signal.compensation import compensate
 from cd40l_flow.signal.prepare import choose_scales, prepare, shared_scales
 from cd40l_flow.simulate import Fault, Scenario, SimulationParameters
-from helpers.gating_samples import SCALE_LIMITS, Simulated, simulate_sample
+from helpers.simulated.gating_samples import SCALE_LIMITS, Simulated, simulate_sample
 
 
 @pytest.fixture(scope="module")

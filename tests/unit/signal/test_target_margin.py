@@ -10,7 +10,7 @@ import pytest
 from cd40l_flow.base.model import Events
 from cd40l_flow.signal.compensation import compensate
 from cd40l_flow.simulate import Scenario
-from helpers.gating_samples import simulate_sample
+from helpers.simulated.gating_samples import simulate_sample
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ from cd40l_flow.simulate import (
 )
 from cd40l_flow.simulate.fcs import encode_fcs
 from cd40l_flow.simulate.variation import FEWEST_EVENTS, MOST_EVENTS
-from helpers.records import analyse
+from helpers.results.records import analyse
 
 SEED = 23
 PARAMETERS = SimulationParameters()

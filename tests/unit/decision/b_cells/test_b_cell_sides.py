@@ -32,7 +32,7 @@ from cd40l_flow.gating.density import density
 from cd40l_flow.gating.found import Evidence, Found
 from cd40l_flow.gating.model import GatedTube
 from cd40l_flow.mixture.proportion import Z95, wilson
-from helpers.gated_tubes import SCALE, gated_tube, normal
+from helpers.by_hand.gated_tubes import SCALE, gated_tube, normal
 
 DIM, EDGE, BRIGHT = 100.0, 1000.0, 9000.0
 GATES = {"IgD": "igd_low", "CD27": "cd27_low", "IgM": "igm_low", "CD38": "cd38_low"}

@@ -22,9 +22,9 @@ from cd40l_flow.gating.found import Found, no_gate
 from cd40l_flow.gating.model import GatedTube
 from cd40l_flow.mixture.medians import median_interval
 from cd40l_flow.mixture.proportion import Z95
-from helpers.b_cells import cd40_cells
-from helpers.cases import limits
-from helpers.gated_tubes import SCALE, first, gated_sample, gated_tube, normal
+from helpers.by_hand.b_cells import cd40_cells
+from helpers.by_hand.cases import limits
+from helpers.by_hand.gated_tubes import SCALE, first, gated_sample, gated_tube, normal
 
 LIMITS = limits()
 MARKERS = ("CD19", "CD27", "IgD", "IgM", "CD38", "CD3")

@@ -14,7 +14,7 @@ from cd40l_flow.decision.b_cells.cd27_anchors import BRIGHT, Anchor, _half_norma
 from cd40l_flow.mixture.histogram import centres
 from cd40l_flow.mixture.signal_law import SignalParameters
 from cd40l_flow.signal.scale import Scale
-from helpers.gated_tubes import normal
+from helpers.by_hand.gated_tubes import normal
 
 BINS = 256
 SCALE = Scale(262144.0, 0.6, 4.5, 0.0, "test")

@@ -16,7 +16,7 @@ from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.decision.case import Refusal
 from cd40l_flow.simulate.b_cells import BScenario, day_control, write_b_cells
 from cd40l_flow.steps import analyse_sample
-from helpers.b_cells import CHECKS, CONTROL, SAMPLE, call_cd40, cd40, cd40_cells
+from helpers.by_hand.b_cells import CHECKS, CONTROL, SAMPLE, call_cd40, cd40, cd40_cells
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from cd40l_flow.decision.b_cells.measures import MemoryControl
 from cd40l_flow.decision.b_cells.switched import memory_numbers
 from cd40l_flow.decision.case import Difference, Refusal
 from cd40l_flow.mixture.proportion import wilson
-from helpers.b_cells import CHECKS, CONTROL, SAMPLE, call_memory, memory, share
+from helpers.by_hand.b_cells import CHECKS, CONTROL, SAMPLE, call_memory, memory, share
 
 CURVE = AgeCurve()
 RANK = {SWITCHED_ABSENT: 0, SWITCHED_LOW: 1, "INDETERMINATE": 2, SWITCHED_NORMAL: 3}

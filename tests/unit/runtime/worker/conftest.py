@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from helpers.workers import STARTS, answers, eventually
+from helpers.runs.workers import STARTS, answers, eventually
 
 
 @pytest.fixture

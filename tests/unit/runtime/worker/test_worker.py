@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from cd40l_flow.runtime.client import KILLED, WORKER
-from helpers.fcs_files import Fcs
-from helpers.workers import COMMAND, SERVES, STARTS, ask, connected, eventually, listens, processes, run
+from helpers.by_hand.fcs_files import Fcs
+from helpers.runs.workers import COMMAND, SERVES, STARTS, ask, connected, eventually, listens, processes, run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is a worker on Linux alone")
 

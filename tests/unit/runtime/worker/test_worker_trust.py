@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cd40l_flow.runtime.client import WORKER
-from helpers.workers import SERVES, STARTS, ask, run
+from helpers.runs.workers import SERVES, STARTS, ask, run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is a worker on Linux alone")
 
