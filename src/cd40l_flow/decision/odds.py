@@ -24,6 +24,7 @@ from cd40l_flow.mixture.histogram import merged
 from cd40l_flow.mixture.hypotheses import People, hypotheses
 from cd40l_flow.mixture.model import Comparison, ControlExpression, Expression
 from cd40l_flow.mixture.problem import LEVEL, LOGIT_BOUND, NEAREST, Problem
+from cd40l_flow.mixture.traces import with_traces
 from cd40l_flow.signal.scale import Scale
 
 DISCORDANT = "DISCORDANT"
@@ -93,6 +94,7 @@ def reagent_evidences(
             found[name] = Evidence(top - 0.5 * far**2, best + 0.5 * far**2, 0.0, 1.0, 0.0, 1.0)
         else:
             found[name] = evidence(problem, priors[name], people.negative, near, best, level_error)
+    found = with_traces(found, people, limits.odds)
     found = with_dim_negatives(found, problem, priors[h.RESIDUAL], people, near, limits.odds)
     one, others = found[h.RESIDUAL], max(found[h.NORMAL].log, found[h.MOSAIC].log)
     if one.log > others:

@@ -51,7 +51,7 @@ laboratory is like most (a tenth may find anything up to a half). t² = (1 + 1/k
   distinguished from the background; its gain over one kind of cells counts beyond twice the control's own and beyond
   0.002 a cell, what the law of the signal may be wrong by, which makes no call NORMAL;
 - reduced: n normal (c, s), l normal (ln `reduced_level`, √(`reduced_level_sd`² + `level_sd`²/k));
-- absent: logit of n normal (4.2, 1.1), l normal (−2.8, 0.9).
+- absent: logit of n normal (4.2, 1.1), l normal (−2.8, 0.9); of a tenth of these people any share of the cells.
 
 In a fifth of people a part of the cells of n, any part, is not negative but dim: it holds 3 to 50 % of the level
 (normal, ln 0.12 and 0.7), as regulatory and double-negative T cells do. So dim cells are no residual allele unless

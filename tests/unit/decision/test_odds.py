@@ -106,6 +106,17 @@ def test_dim_negatives_do_not_make_a_reduced_level_normal(level: float, control:
     assert reagent_odds(found[0])[REDUCED] > 0 > reagent_odds(found[0])[NORMAL]
 
 
+@pytest.mark.parametrize(("kept", "call"), [(0.02, ABSENT), (0.05, ABSENT), (0.2, REDUCED), (0.35, REDUCED)])
+def test_traces_in_every_cell_are_absence_and_a_low_level_is_not(
+    kept: float, call: str, control: ControlExpression
+) -> None:
+    found = reagent_evidences(measured(cells(80, 6000, 0.05, level=7000 * kept), 30, control), control, limits())
+    assert found is not None
+    odds = reagent_odds(found[0])
+    assert odds[call] > 2.0
+    assert max(odds[NORMAL], odds[MOSAIC]) <= -SURE
+
+
 @pytest.mark.parametrize("wider", [1.0, 1.25])
 @pytest.mark.parametrize("outliers", [0, 4])
 def test_outliers_and_a_background_that_fits_badly_make_no_mosaic_of_absent_cells(
