@@ -18,8 +18,9 @@ from cd40l_flow.mixture.hypotheses import Normal, People, level_law, log_convolv
 
 # Share of people without expression of whom any part of the cells holds traces. Default, not validated.
 SHARE = 0.1
-# Of a dim stain too: a level that healthy people may have is no trace.
-TRACES = Normal(h.ABSENT_LEVEL, h.ABSENT_LEVEL_SD)
+# ln level over the control's: 3 to 12 % within two SD, of a dim stain too. What patients with reduced expression or
+# healthy people may have is no trace.
+TRACES = Normal(h.ABSENT_LEVEL, 0.35)
 
 
 def with_traces(found: Mapping[str, Evidence], people: People, odds: OddsLimits) -> dict[str, Evidence]:
