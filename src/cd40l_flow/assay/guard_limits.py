@@ -76,6 +76,10 @@ class GuardLimits(Struct, frozen=True):
     background_shift_max: Annotated[float, limit(
         "Shift of the stimulated background's median against the unstimulated tube above which the background is too "
         "high (HIGH_BACKGROUND).", "robust SD of the background", ge=0)] = 0.5
+    cd8_percent_min: Annotated[float, limit(
+        "CD8+ cells below which they may not have been stained: then neither MOSAIC nor REDUCED is called "
+        "(MARKER_SWAP).", "percent of CD3+ cells",
+        source="healthy people have 15 to 45; default, not validated", ge=0, le=100)] = 1
     gain_ratio_max: Annotated[float, limit(
         "Ratio of the detector's voltage to the controls', either way, above which their levels cannot be compared "
         "(GAIN_MISMATCH).", "ratio", source="1 % of the volts is 7 % of the gain; default, not validated", gt=1)] = 1.01

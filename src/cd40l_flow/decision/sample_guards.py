@@ -11,8 +11,6 @@ from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.case import Case, TubeCheck, WithoutTimeQC
 
-# Percent of CD3+ cells; healthy people have 15 to 45, and hardly anybody below 3.
-LEAST_CD8 = 1.0
 # Calls that CD8+ cells among the measured ones could make.
 OF_TWO_KINDS = frozenset({MOSAIC, REDUCED})
 
@@ -28,7 +26,7 @@ def sample_guards(case: Case, limits: Limits) -> Iterator[Guard]:
     yield without_time_guard(case.without_time_qc, limits.acquisition.change_points)
     yield _compensation(case, limits)
     yield from _tubes(case)
-    yield _cd8(case.checks)
+    yield _cd8(case.checks, limits.guards.cd8_percent_min)
 
 
 def _files(case: Case) -> Iterator[Guard]:
@@ -135,15 +133,15 @@ def _compensation(case: Case, limits: Limits) -> Guard:
     return guard("NO_COMP", fired, message, value=residue, limit=limit, unit="robust SD", blocks=blocks)
 
 
-def _cd8(checks: TubeCheck) -> Guard:
+def _cd8(checks: TubeCheck, least: float) -> Guard:
     """Return whether hardly any T cell is CD8+: those that are then count as activated CD4 T cells without the target.
 
     Cells without CD8 may also be all that a person has (ZAP70 deficiency), so no other call is taken away.
     """
     message = "CD8+ of CD3+ cells: were they stained for CD8, and does its label name the right detector?"
-    fired = beyond(checks.cd8_percent, LEAST_CD8, above=False)
+    fired = beyond(checks.cd8_percent, least, above=False)
     blocks = NO_CALLS if fired is None else OF_TWO_KINDS
-    return guard("MARKER_SWAP", fired, message, value=checks.cd8_percent, limit=LEAST_CD8, unit="%", blocks=blocks)
+    return guard("MARKER_SWAP", fired, message, value=checks.cd8_percent, limit=least, unit="%", blocks=blocks)
 
 
 def donor_guards(checks: TubeCheck, every_call: frozenset[str]) -> Iterator[Guard]:
