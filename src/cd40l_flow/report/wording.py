@@ -38,6 +38,9 @@ UNDECIDED = {
     "READOUT_DISCORDANT": "CD154 and CD40-Ig disagree: a lost epitope or a labelling error? Repeat; sequence CD40LG.",
 }
 
+# What another assay of the same person would show again: it is no fault of this one.
+OF_PEOPLE = ("NEGATIVES_DEPENDENT", "INFANT", "MODEL_MISFIT")
+
 
 def statement(case: Case, decision: Decision, limits: Limits, changes: Sequence[Change] = ()) -> tuple[str, ...]:
     """Return what a call means for this sample, in sentences; sex, age and history change words, never measures.
@@ -139,6 +142,8 @@ def _functional(case: Case, decision: Decision) -> list[str]:
 def _indeterminate(case: Case, decision: Decision) -> list[str]:
     if case.sample.role == "control":
         return ["This control does not meet its limits: its run cannot be called."]
+    rows = current_assay().guard
+    causes = {code for code in decision.reasons if code not in rows or not rows[code].warns}
     sentences = ["No call can be made. Repeat the assay once the cause stated in this report is corrected."]
     if set(decision.reasons) == {"DRUG_STATUS_UNKNOWN"}:
         sentences = [
@@ -147,7 +152,7 @@ def _indeterminate(case: Case, decision: Decision) -> list[str]:
         ]
     if "FUNCTION_NOT_TESTED" in decision.reasons and decision.pattern == NORMAL:
         sentences = ["CD154 expression normal; function not tested: X-linked hyper-IgM syndrome is not excluded."]
-    elif set(decision.reasons) <= set(UNDECIDED):
+    elif causes <= {*UNDECIDED, *OF_PEOPLE}:
         sentences = ["No call can be made."]
     for code in UNDECIDED:
         if code in decision.reasons:

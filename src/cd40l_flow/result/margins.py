@@ -46,7 +46,9 @@ class Margin:
 
     @property
     def text(self) -> str:
-        """The measure, its value and its limit as one phrase."""
+        """The measure, its value and its limit as one phrase; of a check without a value its name."""
+        if not self.limit:
+            return self.name
         return str(load_texts()["page"]["compared"].format(name=self.name, value=self.value, limit=self.limit))
 
 
@@ -54,8 +56,12 @@ def decided_by(result: Result) -> Margin | None:
     """Return the measure that decided: of the rule that was met, else the odds by all reagents together, of the check
     that stopped the call, or of the rule that was missed most narrowly; None where nothing has a value.
     """
-    if result.call == "INDETERMINATE" and (checks := list(_checks(_stopping(result)))):
+    stopping = _stopping(result) if result.call == "INDETERMINATE" else []
+    if checks := list(_checks(stopping)):
         return min(checks, key=_percent_of)
+    if without_value := [guard for guard in stopping if guard.effect != "soft"]:
+        name = reason_texts(without_value[0].code)["name"]
+        return Margin(_LEAST, name, "", "", without_value[0].reagent or "", without_value[0].code)
     met = [rule for rule in result.rules if rule.met and rule.call == result.call]
     for wanted in (_SHOWN.get(result.call, _ODDS), _ODDS, ""):
         for rule in met:

@@ -6,13 +6,25 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cd40l_flow.assay.cd40l.reagents import CD40_IG, CD154, CLONE_2
 from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.change import Change
+from cd40l_flow.decision.independence import Dependence, Independence
 from cd40l_flow.report import wording
-from helpers.by_hand.cases import CONTROL_SAMPLE, SAMPLE, control_alone, joint, judge, limits, make_case, with_measures
+from helpers.by_hand.cases import (
+    ACTIVE,
+    CONTROL_SAMPLE,
+    SAMPLE,
+    control_alone,
+    joint,
+    judge,
+    limits,
+    make_case,
+    with_measures,
+)
 
 FORBIDDEN = ("not a carrier", "diagnostic of", "rules out", "ruled out", "excludes x-linked", "no carrier")
 CALLED = {
@@ -63,6 +75,15 @@ def test_the_number_of_controls_that_would_settle_a_call_is_stated() -> None:
     other = replace(change, text="CD154: the level below 0.5.", controls=None)
     words = wording.statement(case, judge(case), limits(), (change, other))
     assert change.text in words and other.text not in words
+
+
+def test_what_a_repeat_would_show_again_is_not_to_be_repeated() -> None:
+    """Negative cells that are of another kind belong to the person; a failed stimulation does not."""
+    biology = replace(called("MOSAIC"), independence={CD154: Independence(Dependence(1.2, 0.1), None, np.empty(0))})
+    failed = make_case(activation={CD154: replace(ACTIVE, percent=30.0), CD40_IG: ACTIVE})
+    assert "NEGATIVES_DEPENDENT" in judge(biology).reasons
+    assert said(biology).startswith("No call can be made. ") and "Repeat the assay once" not in said(biology)
+    assert "Repeat the assay once the cause" in said(failed)
 
 
 def test_a_normal_female_reads_the_limit_of_detection() -> None:

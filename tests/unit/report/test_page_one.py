@@ -34,7 +34,7 @@ def plain(text: str) -> str:
     return text.replace("\u202f", " ")
 
 
-def guard(code: str, value: float, limit: float, **changes: Any) -> dict[str, Any]:
+def guard(code: str, value: float | None, limit: float | None, **changes: Any) -> dict[str, Any]:
     told = {"code": code, "reagent": None, "fired": False, "effect": "hard", "unit": "%", "message": f"{code}."}
     return told | {"value": value, "limit": limit} | changes
 
@@ -172,6 +172,16 @@ def test_what_stopped_a_call_decided_it() -> None:
     found = decided_by(result_of(made.SCENARIOS["INDETERMINATE"], guards=guards))
     assert found is not None
     assert (found.text, found.percent) == ("TOO_FEW_EVENTS 125 (limit ≥ 200)", pytest.approx(-37.5))
+
+
+def test_a_check_without_a_value_that_stopped_a_call_is_named() -> None:
+    """No rule that was missed by the way decided then."""
+    failed = guard("CONTROL_FAILED", None, None, fired=True, effect="hard")
+    missed = rule("NORMAL", condition("normal_odds", -10.0, ">=", 4.605, met=False), met=False)
+    result = result_of(made.SCENARIOS["INDETERMINATE"], guards=[failed], reasons=["CONTROL_FAILED"], rules=[missed])
+    found = decided_by(result)
+    assert found is not None
+    assert found.text == "The run's control failed"
 
 
 def test_between_the_limits_the_rule_missed_most_narrowly_decided() -> None:
