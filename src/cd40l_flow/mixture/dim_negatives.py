@@ -37,7 +37,8 @@ KEPT, KEPT_SD = math.log(0.12), 0.7
 LEAST, BLUR = 0.001, 0.02
 # Log evidence by which a residual allele may lie behind the likeliest hypothesis for dim cells to be worth a search.
 WORTH = 6.0
-WITH_DIM = (h.NORMAL, h.MOSAIC, h.REDUCED)
+# Of a mosaic dim cells are what a residual allele leaves them: its evidence counts there, with the same caution.
+WITH_DIM = ((h.NORMAL, h.NORMAL), (h.REDUCED, h.REDUCED), (h.MOSAIC, h.RESIDUAL))
 
 
 def with_dim_negatives(
@@ -75,13 +76,9 @@ def with_dim_negatives(
     # Enough cells have the full level.
     each += log_share((residual.most_mutants - share) / max(error, 1e-3))[0]
     joined = dict(found)
-    for name in WITH_DIM:
+    for name, counted in WITH_DIM:
         more = log_convolved(dim.level, dim.level_error**2, level_law(name, people, odds))
         more += log_convolved(share - people.negative, error**2, share_law(name, people))
-        own = found[name]
-        both = float(np.logaddexp(own.log, each + more))
-        if each + more > own.log:
-            own = replace(own, fraction=share - people.negative, fraction_error=error)
-            own = replace(own, level=dim.level, level_error=dim.level_error)
-        joined[name] = replace(own, log=both)
+        # The estimates stay those without dim cells: two reagents of one blood are compared by the same kind.
+        joined[counted] = replace(joined[counted], log=float(np.logaddexp(joined[counted].log, each + more)))
     return joined

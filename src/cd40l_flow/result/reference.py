@@ -69,7 +69,8 @@ def collect(results: Sequence[tuple[str, Result]], limits: Limits) -> Reference:
             schema_version=SCHEMA_VERSION,
             digest="",
             engine_versions=sorted(
-                {result.engine_version for result in (*(one for one, found in failures if not found), *donors)}
+                {result.engine_version for result in (*(one for one, found in failures if not found), *donors)},
+                key=lambda version: (len(version), version),  # whole numbers as text
             ),
             collected=Collected(
                 results=len(results),
