@@ -81,11 +81,11 @@ def would_change(case: Case, decision: Decision, limits: Limits, *, require_func
     changes = list(_without_checks(decision, decided(measures, ()), case.alone))
     if case.alone or changes:
         return tuple(changes)
-    for added in sorted(case.more_controls):
+    for added in sorted(case.more_controls) if decision.call == INDETERMINATE else ():
         weighed = case.more_controls[added]
         richer = replace(case, comparisons=with_odds(case.comparisons, weighed), joint=weighed.joint)
         new = decided(every_measure(richer, limits), decision.guards)
-        if decision.call == INDETERMINATE != new.call:
+        if new.call != INDETERMINATE:
             changes.append(_with_controls(case, decision, new, added))
             break
     for reagent in measures:

@@ -126,14 +126,15 @@ def _reagent_row(result: Result, controls: Sequence[Result], reagent: str) -> Re
     value = values.get("percent_positive")
     subcalls = shown_subcalls(result)
     call = subcalls[reagent].call if reagent in subcalls else None
-    if _undecided(subcalls.get(reagent)) and result.call in ODDS:
+    undecided = _undecided(subcalls.get(reagent))
+    if undecided and result.call in ODDS:
         call = result.call  # all reagents together decided
     if call is None and value is not None and result.role == "control":
         call = _by_itself(result, reagent)
     flagged = ""
     if value is None:
         qualitative, flag = words["not_tested"], "open"
-    elif call == "INDETERMINATE" and _undecided(subcalls.get(reagent)):
+    elif call == "INDETERMINATE" and undecided:
         qualitative, flag, flagged = words["results"]["undecided"], "open", "undecided"
     elif call is None or call == "INDETERMINATE":
         qualitative, flag = words["results"]["INDETERMINATE"], "open"
