@@ -18,7 +18,7 @@ from scipy.sparse import csr_array, vstack
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.histogram import centres, cumulated, cut, edge_densities, edges, quantile, spread_below
 from cd40l_flow.mixture.signal_law import SignalParameters, bend_slopes, signal_law
-from cd40l_flow.signal.scale import Scale
+from cd40l_flow.signal.scale import USUAL_TOP, Scale
 
 # The grid of log signals starts at a twentieth of the background's SD and follows the bins above three SD.
 FAINTEST, BRIGHT, FAINT_STEP = 0.05, 3.0, 0.04
@@ -27,8 +27,9 @@ WIDE_STEP = 0.15
 # smaller one keeps noise of the tube, which a large dim sample would fit as expressing cells.
 KERNEL = 1.0
 FINELY = 8  # parts of a bin within which the cumulative distribution is linear
-# Of the top of the scale; cytometers with a top of 262,144 read about 2 to 10 channels per electron.
-ELECTRON = 1.7e-5
+# Of the top of the scale; cytometers with a top of 262,144 read about 2 to 10 channels per electron. One of more bits
+# may read as few, which its background shows: a tenth of its SD is what those 2 to 10 are of usual backgrounds.
+ELECTRON, ELECTRON_OF_NOISE = 1.7e-5, 0.1
 ELECTRON_BOUNDS = (-1.1, 1.1)  # of the logarithm of a photo-electron over that
 TILTS, TILT_REACH = 3, 3.0
 MOST_WIDENING = 0.3
@@ -219,11 +220,12 @@ class Background:
         median = self.scale.to_linear(self.median)
         if median <= 0:
             return low, high
-        return low, min(max(math.log(0.5 * self.linear_sd**2 / median / (ELECTRON * self.scale.t)), low), high)
+        return low, min(max(math.log(0.5 * self.linear_sd**2 / median / self.electron(0.0)), low), high)
 
     def electron(self, log_ratio: float) -> float:
         """Return a photo-electron in channel values from ln(photo-electron / usual size)."""
-        return ELECTRON * self.scale.t * math.exp(log_ratio)
+        usual = min(ELECTRON * self.scale.t, max(ELECTRON * USUAL_TOP, ELECTRON_OF_NOISE * self.linear_sd))
+        return usual * math.exp(log_ratio)
 
     def moved(self, rows: Floats, shift: float) -> Floats:
         """Return `move`'s probabilities without slopes, (rows, bins); its parabolas may be slightly negative."""

@@ -15,6 +15,11 @@ from cd40l_flow.signal.logicle import Biexponential, biexponential, forward, inv
 from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, quantiles
 
 
+# The range for which the usual decades are meant, and how many SD of its background the linear part of a wider one may
+# show: a detector of more bits may read as few channels.
+USUAL_TOP, MOST_LINEAR = 2.0**18, 2.0
+
+
 @dataclass(frozen=True)
 class Scale:
     """Logicle scale of a detector; 0 to 1 spans ``m`` decades below ``t`` (channel values), ``w`` of them linear.
@@ -76,7 +81,8 @@ def choose_scale(top: float, negatives: Floats, background_sd: float, limits: Sc
     ``negatives`` are compensated linear values, (n,), of which only those below zero are used; ``background_sd`` is the
     robust SD of the background in channel values, 0 where unknown; ``limits`` is the group ``scale`` of the
     configuration. W = (M - log10(T/|r|)) / 2 with r the 5th percentile of the negative values (Parks 2006), at least
-    the configured width, widened until ``linear_width`` reaches the background's SD, at most M/2.
+    the configured width, widened until ``linear_width`` reaches the background's SD, at most M/2. Where T is above
+    2^18 and even the configured width is much wider than the background, M is larger: by log10(T / 2^18) at most.
     """
     t = float(limits.top or top)
     m = limits.decades
@@ -89,12 +95,17 @@ def choose_scale(top: float, negatives: Floats, background_sd: float, limits: Sc
     scale = Scale(t=t, w=round(min(w, ceiling), 3), m=m, a=0.0, source=source)
     while scale.linear_width < background_sd and scale.w < ceiling:
         scale = replace(scale, w=round(min(scale.w + 0.05, ceiling), 3))
+    narrow = scale.w <= limits.linear_decades and scale.linear_width > MOST_LINEAR * background_sd > 0
+    if t > USUAL_TOP and narrow:
+        # At the same W the linear part is 10^-M of the top.
+        needed = math.log10(scale.linear_width / (MOST_LINEAR * background_sd))
+        scale = replace(scale, m=round(m + min(needed, math.log10(t / USUAL_TOP)), 3))
     return scale
 
 
 def widest(scales: Sequence[Scale]) -> Scale:
     """Return the scale with the widest linear part, which the controls of a run share; order does not matter."""
-    return max(scales, key=lambda scale: (scale.w, scale.t))
+    return max(scales, key=lambda scale: (scale.linear_width, scale.t))
 
 
 def robust_sd(values: Floats, floor: float | None = None) -> float:

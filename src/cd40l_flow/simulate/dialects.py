@@ -290,4 +290,13 @@ CLIPPED: dict[str, Dialect] = {
     "floor-one": _export(1 / 262144, viability=False),
     "floor-and-top": _export(111 / 262144, 0.08),
 }
-DIALECTS |= CLIPPED
+# A converter of 24 bits, as those of Accuri, CytoFLEX or NovoCyte: $PnR says little about the size of a signal.
+DIALECTS |= CLIPPED | {
+    "24-bit": Dialect(
+        cytometer="Simulated",
+        version="FCS3.1",
+        columns=(*_scatter("FSC-A", "FSC-H", "SSC-A"), *_DYES, _TIME),
+        range=16777216,
+        gains=("", ""),
+    ),
+}

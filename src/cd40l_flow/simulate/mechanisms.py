@@ -128,6 +128,15 @@ MECHANISMS: tuple[Mechanism, ...] = (
         for instrument in ("calibur", "fc500", "floor-zero", "floor-one", "floor-and-top")
         for scenario in (_healthy("healthy"), _absent("absent"), _carrier("carrier", negative_fraction=0.50))
     ),
+    # Detectors of 24 bits that read as few channels as others of 18
+    *(
+        Mechanism(
+            replace(scenario, sample=f"{scenario.sample}-24-bit", instrument="24-bit"),
+            of_run={"range": 16777216},
+            of_control={"instrument": "24-bit"},
+        )
+        for scenario in (_healthy("healthy"), _absent("absent"), _carrier("carrier", negative_fraction=0.50))
+    ),
     # Residual alleles
     *(
         Mechanism(

@@ -182,6 +182,21 @@ def test_a_background_of_hardly_any_light_bounds_the_electron(median: float, sd:
     assert faint.electron_bounds == pytest.approx((-1.1, most))
 
 
+@pytest.mark.parametrize("bits", [14, 18, 20, 24])
+@pytest.mark.parametrize("sd", [25.0, 45.0, 120.0])
+def test_an_electron_is_as_large_as_the_detectors_range_and_noise_say(bits: int, sd: float) -> None:
+    """Of the range where the background fills it as on 18 bits, of the background where it reads as few channels."""
+    ratio = 2.0 ** (bits - 18)
+    wide = replace(SCALE, t=SCALE.t * ratio)
+    background = background_component(histogram(wide.forward(dark(1, 500)), BINS), wide)
+    usual = ELECTRON * SCALE.t
+    assert replace(background, linear_sd=sd * max(ratio, 1)).electron(0.0) == pytest.approx(
+        ratio * usual if bits <= 18 else ratio * min(usual, max(usual / ratio, 0.1 * sd))
+    )
+    few = replace(background, linear_sd=sd).electron(0.0)
+    assert few == pytest.approx(ratio * usual if bits <= 18 else min(max(usual, 0.1 * sd), ratio * usual))
+
+
 def test_ashman_d_in_closed_form() -> None:
     assert ashman_d(0.0, 1.0, 3.0, 1.0) == pytest.approx(3.0)
     assert ashman_d(3.0, 1.0, 0.0, 1.0) == pytest.approx(3.0)

@@ -89,6 +89,29 @@ def test_gain_does_not_change_the_width(gain: float) -> None:
     assert gained.w == pytest.approx(plain.w, abs=0.051)  # W moves in steps of 0.05
 
 
+@pytest.mark.parametrize("bits", [19, 20, 22, 24])
+@pytest.mark.parametrize("sd", [25.0, 60.0, 200.0])
+def test_more_bits_do_not_hide_a_background_in_the_linear_part(bits: int, sd: float) -> None:
+    """The same signals on a detector of more bits keep a linear part of a few SD, or what 18 bits have."""
+    values = np.random.default_rng(4).normal(0.0, sd, 2000)
+    usual = choose_scale(2.0**18, values, sd, LIMITS, "test")
+
+    wide = choose_scale(2.0**bits, values, sd, LIMITS, "test")
+
+    assert sd <= wide.linear_width <= 1.02 * max(usual.linear_width, 3.2 * sd)
+    assert usual.m == LIMITS.decades
+    # A background that fills the range as usual ones do on 18 bits, and one of unknown width, keep the usual decades.
+    bright = 2.0 ** (bits - 18) * max(1.0, 60.0 / sd)
+    assert choose_scale(2.0**bits, values * bright, sd * bright, LIMITS, "test").m == LIMITS.decades
+    assert choose_scale(2.0**bits, values, 0.0, LIMITS, "test").m == LIMITS.decades
+
+
+def test_controls_share_the_widest_linear_part_also_with_other_decades() -> None:
+    some = [Scale(2.0**24, 0.5, 4.5, 0.0, "test"), Scale(2.0**24, 0.6, 6.3, 0.0, "test")]
+
+    assert widest(some) == widest(some[::-1]) == some[0]
+
+
 def test_the_widest_scale_does_not_depend_on_order() -> None:
     some = [Scale(262144.0, w, 4.5, 0.0, "test") for w in (0.5, 1.1, 0.8)]
 
