@@ -13,8 +13,8 @@ class ScaleLimits(Struct, frozen=True):
     """The logicle scale, one for each detector and run."""
 
     decades: Annotated[float, limit(
-        "Width of the display (the M of logicle). A detector of more than 2^18 channels whose background would be hidden "
-        "in the linear part gets more, as many as its range is wider.", "decades",
+        "Width of the display (the M of logicle). A detector of more than 2^18 channels whose background would be "
+        "hidden in the linear part gets more, as many as its range is wider.", "decades",
         source="customary logicle setting (Parks 2006, doi 10.1002/cyto.a.20258)", ge=2, le=8)] = 4.5
     linear_decades: Annotated[float, limit(
         "Smallest width of the linear part around zero (the W of logicle); it is widened where the background of the "

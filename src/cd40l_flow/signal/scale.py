@@ -14,7 +14,6 @@ from cd40l_flow.base.model import Floats, Singles
 from cd40l_flow.signal.logicle import Biexponential, biexponential, forward, inverse, lay
 from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, quantiles
 
-
 # The range for which the usual decades are meant, and how many SD of its background the linear part of a wider one may
 # show: a detector of more bits may read as few channels.
 USUAL_TOP, MOST_LINEAR = 2.0**18, 2.0
