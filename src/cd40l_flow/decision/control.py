@@ -120,6 +120,7 @@ def combine(terms: Sequence[ControlExpression], mixture: MixtureLimits) -> Contr
         titration=combine_titrations([term.titration for term in terms]),
         count=sum(term.count for term in terms),
         floor=max((term.floor for term in terms if term.floor is not None), default=None),
+        members=tuple(terms),
     )
 
 

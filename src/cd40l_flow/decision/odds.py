@@ -17,6 +17,7 @@ from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, MOSAIC, NORMAL, 
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture import hypotheses as h
+from cd40l_flow.mixture.checks.dim_excess import excess_odds
 from cd40l_flow.mixture.dim_negatives import with_dim_negatives
 from cd40l_flow.mixture.evidence import Evidence, evidence, reweighed
 from cd40l_flow.mixture.fit import parameters
@@ -98,11 +99,15 @@ def reagent_evidences(
     found = with_dim_negatives(found, problem, priors[h.RESIDUAL], people, near, limits.odds)
     one, others = found[h.RESIDUAL], max(found[h.NORMAL].log, found[h.MOSAIC].log)
     if one.log > others:
-        alike = _residual_in_control(control, people, background.scale, limits)
+        members = control.members or (control,)
+        alike = math.fsum(_residual_in_control(each, people, background.scale, limits) for each in members)
+        alike /= len(members)
         less = one.log - CAUTION * alike * events / dispersion
         # A doubt is no evidence against it: at most it makes the hypotheses equally likely.
         doubted = max(less - SHAPE_DOUBT * events / dispersion, min(less, others))
-        found[h.RESIDUAL] = replace(one, log=doubted)
+        # Nor does it hold further than the dim cells that the sample has in excess of the controls.
+        most = None if one.kept is None else excess_odds(cells, expression, control, one.fraction, one.kept)
+        found[h.RESIDUAL] = replace(one, log=doubted if most is None else min(doubted, others + most))
     return found, people
 
 

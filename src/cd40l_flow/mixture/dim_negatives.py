@@ -75,10 +75,14 @@ def with_dim_negatives(
     each -= log_convolved(dim.level, dim.level_error**2, residual.level)
     # Enough cells have the full level.
     each += log_share((residual.most_mutants - share) / max(error, 1e-3))[0]
-    joined = dict(found)
+    joined, given = dict(found), {}
     for name, counted in WITH_DIM:
         more = log_convolved(dim.level, dim.level_error**2, level_law(name, people, odds))
         more += log_convolved(share - people.negative, error**2, share_law(name, people))
+        given[name] = each + more
         # The estimates stay those without dim cells: two reagents of one blood are compared by the same kind.
-        joined[counted] = replace(joined[counted], log=float(np.logaddexp(joined[counted].log, each + more)))
-    return joined
+        joined[counted] = replace(joined[counted], log=float(np.logaddexp(joined[counted].log, given[name])))
+    # Dim cells are as likely in both, so what speaks for a mosaic with and without them does so whatever they are.
+    odds_of_mosaic = min(found[h.MOSAIC].log - found[h.NORMAL].log, given[h.MOSAIC] - given[h.NORMAL])
+    mosaic = max(found[h.MOSAIC].log, joined[h.NORMAL].log + odds_of_mosaic)
+    return {**joined, h.MOSAIC: replace(found[h.MOSAIC], log=mosaic)}

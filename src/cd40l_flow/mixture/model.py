@@ -146,7 +146,8 @@ class ControlExpression:
     the resulting prior for samples; ``background`` their pooled binned background and ``counts`` their pooled binned
     cells, (bins,). ``mfi_error`` and ``mfi_all_error`` are standard errors of the logarithms of the MFIs,
     ``positive_fraction_error`` that of the positive fraction; ``count`` is the number of controls. ``titration`` is the
-    recovery of known mixtures of the run's own cells, ``floor`` that of the background (`Anchor`).
+    recovery of known mixtures of the run's own cells, ``floor`` that of the background (`Anchor`). ``members`` are the
+    single controls, empty for one alone.
     """
 
     percent_positive: float | None
@@ -169,6 +170,7 @@ class ControlExpression:
     titration: Titration | None
     floor: float | None = None
     count: int = 1
+    members: tuple[ControlExpression, ...] = ()
 
     def component(self, scale: Scale) -> Background:
         """Return the controls' own background on the scale of its bins, cached."""

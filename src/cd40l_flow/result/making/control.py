@@ -38,4 +38,5 @@ def control_record(
 def terms_record(terms: ControlExpression) -> ControlTerms:
     """Return the terms of one reagent; counts of cells as whole numbers, (bins,)."""
     counts = {name: [round(float(count)) for count in getattr(terms, name)] for name in ("background", "counts")}
-    return msgspec.convert(clean(asdict(terms) | counts), ControlTerms)
+    own = {name: value for name, value in asdict(terms).items() if name in ControlTerms.__struct_fields__}
+    return msgspec.convert(clean(own | counts), ControlTerms)
