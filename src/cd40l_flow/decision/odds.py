@@ -98,16 +98,18 @@ def reagent_evidences(
     found = with_traces(found, people, limits.odds)
     found = with_dim_negatives(found, problem, priors[h.RESIDUAL], people, near, limits.odds)
     one, others = found[h.RESIDUAL], max(found[h.NORMAL].log, found[h.MOSAIC].log)
-    if one.log > others:
+    held = one.log
+    if held > others:
         members = control.members or (control,)
         alike = math.fsum(_residual_in_control(each, people, background.scale, limits) for each in members)
-        alike /= len(members)
-        less = one.log - CAUTION * alike * events / dispersion
+        less = held - CAUTION * alike / len(members) * events / dispersion
         # A doubt is no evidence against it: at most it makes the hypotheses equally likely.
-        doubted = max(less - SHAPE_DOUBT * events / dispersion, min(less, others))
+        held = max(less - SHAPE_DOUBT * events / dispersion, min(less, others))
+    if one.kept is not None and held > others - math.log(limits.odds.call_odds):
         # Nor does it hold further than the dim cells that the sample has in excess of the controls.
-        most = None if one.kept is None else excess_odds(cells, expression, control, one.fraction, one.kept)
-        found[h.RESIDUAL] = replace(one, log=doubted if most is None else min(doubted, others + most))
+        most = excess_odds(cells, expression, control, one.fraction, one.kept)
+        held = held if most is None else min(held, others + most)
+    found[h.RESIDUAL] = replace(one, log=held)
     return found, people
 
 
