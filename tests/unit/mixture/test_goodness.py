@@ -99,6 +99,23 @@ def test_few_cells_are_not_judged() -> None:
 # Laws of other shapes
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("ends", [(4.0, 2.2), (3.0, 1.3)])
+def test_a_signal_that_ends_sharply_above_is_fitted_in_spite_of_the_bound_of_skew(
+    seed: int, ends: tuple[float, float]
+) -> None:
+    """A beta distribution of the log signal: the skew ends at its bound, but every cell has its place."""
+    random = np.random.default_rng(seed)
+    law = stats.beta(*ends)
+    log = (law.rvs(8000, random_state=random) - law.mean()) / law.std()
+    values = random.normal(150, 70, 8000)
+    values[640:] += np.exp(8.2 + 0.55 * log[640:])
+    fit, found = judged(binned(values), tube(random))
+    assert fit.converged and fit.at_bound == ()
+    assert fit.negative_fraction == pytest.approx(0.08, abs=0.01)
+    assert found.misplaced < 0.02
+
+
 def test_bends_are_a_law_with_right_slopes() -> None:
     grid = np.linspace(0, 12, 800)
     weights = np.gradient(grid)
