@@ -24,8 +24,8 @@ from cd40l_flow.mixture.scoring import Optimum, minimise
 from cd40l_flow.mixture.signal_law import BENDS, SignalParameters
 
 # Indices of parameters whose bounds are part of the model, and the gain in log likelihood beyond a bound that marks a
-# failed fit. The photo-electron and a weight of zero have natural bounds. Where the skew of a skew-normal ends, bends go
-# on; what they do not fit is `goodness`'s.
+# failed fit. The photo-electron and a weight of zero have natural bounds. Where the skew of a skew-normal ends, bends
+# continue; `goodness` counts what they do not fit.
 BOUNDED = {1: "shift", LEVEL: "level", 3: "log_spread"} | {ANCHORED + k: "background" for k in range(TILTS)}
 PRESSED = 0.5
 # Name of the level where it is pressed to its lower bound: no dimmer cells can be distinguished from the background.
