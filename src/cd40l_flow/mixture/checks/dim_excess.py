@@ -15,9 +15,9 @@ from cd40l_flow.mixture.model import ControlExpression, Expression
 
 # Quantiles of the expressing cells that are brought to one level: above them few cells are mutant cells that keep less.
 BRIGHT = np.array((0.6, 0.7, 0.8, 0.9))
-# SD of the excess between healthy people whose levels are brought together. In simulated healthy people its root mean
-# square is 0.017, or 0.024 on log amplifiers.
-PEOPLE_SD = 0.02
+# SD of one healthy person's part in the excess between two. Between simulated healthy people its root mean square is
+# 0.017, or 0.024 on log amplifiers.
+PEOPLE_SD = 0.015
 
 
 def excess_odds(
