@@ -6,8 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import goals, peer, reading, scale, scale_events, scale_samples
-from benchmarks.accuracy import (
+from benchmarks.calls.accuracy import (
     FEWEST_CELLS,
     LEAST_SEPARATION,
     TARGET,
@@ -18,7 +17,11 @@ from benchmarks.accuracy import (
     seed_table,
     wrong_calls,
 )
-from benchmarks.timing import ROOT, Stage, machine, run_demo, stage_table
+from benchmarks.common import goals
+from benchmarks.common.places import PAGES, ROOT
+from benchmarks.common.timing import Stage, machine, run_demo, stage_table
+from benchmarks.files import reading
+from benchmarks.speed import peer, scale, scale_events, scale_samples
 
 FIRST_SEED = 1
 
@@ -27,7 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--seeds", type=int, default=10, help="further cohorts to simulate (default: %(default)s)")
     parser.add_argument("--cores", type=int, default=2, help="processes at a time (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "accuracy.md", help="file to write")
+    parser.add_argument("--out", type=Path, default=PAGES / "accuracy.md", help="file to write")
     parser.add_argument("--plate", type=int, default=96, help="samples of the plate of speed.md (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds against the peers (default: %(default)s)")
     parser.add_argument("--reading", action="store_true", help="compare readers of FCS files too: reading.md")
@@ -38,12 +41,11 @@ def main() -> None:
     text = page(demo, cohorts, seconds, stages, options.cores)
     options.out.write_text(text, encoding="utf-8")
     print(text)
-    pages = ROOT / "benchmarks"
-    peer.write(options.plate, 100_000, options.rounds, options.cores, pages / "speed.md")
-    scale_samples.write(scale_samples.SIZES, 1, options.cores, pages / "scale_samples.md")
-    scale_events.write(scale_events.SIZES, 3 * options.rounds, pages / "scale_events.md")
-    scale.write(scale.SIZES, pages / "scale.md")
-    goals.write(pages)
+    peer.write(options.plate, 100_000, options.rounds, options.cores, PAGES / "speed.md")
+    scale_samples.write(scale_samples.SIZES, 1, options.cores, PAGES / "scale_samples.md")
+    scale_events.write(scale_events.SIZES, 3 * options.rounds, PAGES / "scale_events.md")
+    scale.write(scale.SIZES, PAGES / "scale.md")
+    goals.write(PAGES)
     if options.reading:
         reading.write()
 

@@ -150,7 +150,7 @@ def without_points(value: Any) -> Any:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_damaged_file_is_believed_or_gives_a_traceback(kind: str, bench: Bench) -> None:
-    """``python -m benchmarks.faults`` does the same with many times the files."""
+    """``python -m benchmarks.files.faults`` does the same with many times the files."""
     count = 40 if kind in ("sealed results", "configurations") else 150
 
     tally = bench.run(kind, count, 1)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from benchmarks.mixture_modality import Kind, draw
-from benchmarks.real import measured
-from benchmarks.real_cells import Stain
-from benchmarks.sample_case import judged, limits
+from benchmarks.mixture.modality import Kind, draw
+from benchmarks.mixture.sample_case import judged, limits
+from benchmarks.real.cells import Stain
+from benchmarks.real.titrations import measured
 from numpy.typing import NDArray
 
 from cd40l_flow.decision.control import control_terms

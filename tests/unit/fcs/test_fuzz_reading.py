@@ -1,6 +1,6 @@
 """Damaged files give one of our errors or events that satisfy every check, soon and in little memory.
 
-``python -m benchmarks.fuzzing`` does the same with many times the files.
+``python -m benchmarks.files.fuzzing`` does the same with many times the files.
 """
 
 from __future__ import annotations

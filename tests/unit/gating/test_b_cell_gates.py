@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.memory_cells_real import FOLDER, RECORDINGS, measured, spread
+from benchmarks.b_cells.memory_cells_real import FOLDER, RECORDINGS, measured, spread
 
 from cd40l_flow.assay.cd40 import CD40
 from cd40l_flow.assay.lookup import using

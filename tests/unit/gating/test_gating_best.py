@@ -6,8 +6,8 @@ import itertools
 
 import numpy as np
 import pytest
-from benchmarks.gating_best import Side, best_f1, search
-from benchmarks.gating_samples import activated, cohort, f1, gated, tube_of
+from benchmarks.gating.best import Side, best_f1, search
+from benchmarks.gating.samples import activated, cohort, f1, gated, tube_of
 
 from cd40l_flow.simulate import varied
 

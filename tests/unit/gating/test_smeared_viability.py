@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from benchmarks.gating_real import CONFIGURATIONS, REAL
-from benchmarks.gating_samples import Known, gated
+from benchmarks.common.places import CONFIGURATIONS, REAL
+from benchmarks.gating.samples import Known, gated
 
 from cd40l_flow.cohort.plan import load_plan
 from cd40l_flow.inputs import read_sample

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from benchmarks.validation import drawn_laboratory
+from benchmarks.laboratory.validation import drawn_laboratory
 
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.cli.main import main

@@ -9,10 +9,10 @@ from pathlib import Path
 import flowio
 import numpy as np
 import pytest
-from benchmarks import memory_b
-from benchmarks.memory_independent import CYTOMETERS, FAMILIES, LOG, write_run
-from benchmarks.memory_independent_cells import LAWS, SWITCHED, Blood, draw_tube, memory_27, true_spill
-from benchmarks.memory_judging import (
+from benchmarks.b_cells import memory_b
+from benchmarks.b_cells.memory_independent import CYTOMETERS, FAMILIES, LOG, write_run
+from benchmarks.b_cells.memory_independent_cells import LAWS, SWITCHED, Blood, draw_tube, memory_27, true_spill
+from benchmarks.b_cells.memory_judging import (
     ABSENT,
     AFFECTED,
     HEALTHY,

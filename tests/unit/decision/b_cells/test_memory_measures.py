@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
-from benchmarks.memory_cells import measured
+from benchmarks.b_cells.memory_cells import measured
 
 from cd40l_flow.decision.b_cells.measures import MemoryControl, MemoryMeasures, Share
 from cd40l_flow.simulate.b_cells import BSample, Subsets, write_b_cells

@@ -1,0 +1,1 @@
+"""What all benchmarks share: places, timing, the table of goals."""

@@ -1,0 +1,1 @@
+"""Calls by mechanism, of simulated donors who differ as people do."""

@@ -1,0 +1,1 @@
+"""Files that others write or read: dialects of FCS, damage, names, exported gates."""

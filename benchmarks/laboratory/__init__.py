@@ -1,0 +1,1 @@
+"""What laboratories get with fewer tubes, and from their validation."""

@@ -1,0 +1,1 @@
+"""Fractions and calls of real cells in known numbers, mixed or put into simulated files."""

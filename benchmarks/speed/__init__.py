@@ -1,0 +1,1 @@
+"""Processor time and memory, how they grow, and those of other software on the same files."""
