@@ -266,12 +266,22 @@ def _combine(
 def _together(call: str, together: Measures) -> bool:
     """Return whether the joint odds of all reagents reach the odds that a call needs."""
     odds, needed = together.get(f"joint_{call}"), together.get("mosaic_odds_min" if call == MOSAIC else "odds_min")
-    return odds is not None and needed is not None and odds >= needed
+    if odds is None or needed is None or odds < needed:
+        return False
+    if call != MOSAIC:
+        return True
+    # Odds of the others are those against the likeliest, which is the mosaic here.
+    one_kind, least = (together.get(f"joint_{name}") for name in (NORMAL, REDUCED)), together.get("one_kind_odds_min")
+    return least is not None and all(other is None or -other >= least for other in one_kind)
 
 
 def _rival(together: Measures) -> str:
     """Return why the joint odds give no call: discordant reagents, or two close explanations."""
     known = {name: odds for name, odds in together.items() if name.startswith("joint_") and odds is not None}
+    needed = together.get("mosaic_odds_min")
+    if needed is not None and known.get(f"joint_{MOSAIC}", -needed) >= needed:
+        # Only one kind of cells is not far enough behind.
+        return GREY_ZONE
     close = sorted(known, key=lambda name: -(known[name] or 0.0))[:2]
     return "READOUT_DISCORDANT" if "joint_DISCORDANT" in close else BETWEEN
 

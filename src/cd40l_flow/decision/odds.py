@@ -105,9 +105,9 @@ def reagent_evidences(
         less = held - CAUTION * alike / len(members) * events / dispersion
         # A doubt is no evidence against it: at most it makes the hypotheses equally likely.
         held = max(less - SHAPE_DOUBT * events / dispersion, min(less, others))
-    if one.kept is not None and held > others - math.log(limits.odds.call_odds):
+    if held > others - math.log(limits.odds.call_odds):
         # Nor does it hold further than the dim cells that the sample has in excess of the controls.
-        most = excess_odds(cells, expression, control, one.fraction, one.kept)
+        most = excess_odds(cells, expression, control, one)
         held = held if most is None else min(held, others + most)
     found[h.RESIDUAL] = replace(one, log=held)
     return found, people
@@ -282,6 +282,9 @@ def joint_odds(
         for combination in product(h.NAMES, repeat=len(names))
         if not _of_one_kind(dict(zip(names, combination, strict=True)), binding)
     ]
+    if len(names) > 1:
+        # Or all show a mosaic, but not of one blood.
+        mixed += [math.fsum(found[name].log for found in reagents.values()) for name in (h.MOSAIC, h.RESIDUAL)]
     if mixed:
         logs[DISCORDANT] = _log_sum(mixed) - math.log(odds.discordant_odds)
     found = _odds(logs)

@@ -62,6 +62,7 @@ def sample_measures(case: Case, limits: Limits) -> Measures:
         "binding_ratio_high": None if binding is None else binding.high,
         "odds_min": math.log(limits.odds.call_odds),
         "mosaic_odds_min": _mosaic_needs(list(case.comparisons.values()), limits),
+        "one_kind_odds_min": len(case.comparisons) * _mosaic_needs(list(case.comparisons.values()), limits),
     }
 
 
@@ -69,8 +70,7 @@ def _mosaic_needs(comparisons: Sequence[Comparison], limits: Limits) -> float:
     """Return the ln odds that a mosaic needs by these reagents together.
 
     It is twice that of a call if mutant cells express partially: one kind of cells in an unusual healthy person may
-    look like two kinds. Every reagent shows the same distribution, so each must reach it.
+    look like two kinds. Every reagent shows the same distribution, so against one kind each must reach it.
     """
     needed = math.log(limits.odds.call_odds)
-    residual = any(one.residual_kept is not None for one in comparisons)
-    return SQUARED * len(comparisons) * needed if residual else needed
+    return SQUARED * needed if any(one.residual_kept is not None for one in comparisons) else needed

@@ -49,7 +49,8 @@ laboratory is like most (a tenth may find anything up to a half). t² = (1 + 1/k
 - residual allele: n and l as of the healthy, and a share of the expressing cells, flat from b to 98 % (50 cells of the
   full level at least), keeps a part of the level, normal (ln `residual_level`, `residual_level_sd`), that can be
   distinguished from the background; its gain over one kind of cells counts beyond twice the control's own and beyond
-  0.002 a cell, what the law of the signal may be wrong by, which makes no call NORMAL;
+  0.002 a cell, what the law of the signal may be wrong by, which makes no call NORMAL, and at most as far as the sample
+  has more dim cells than each control, without a law of the signal;
 - reduced: n normal (c, s), l normal (ln `reduced_level`, √(`reduced_level_sd`² + `level_sd`²/k));
 - absent: logit of n normal (4.2, 1.1), l normal (−2.8, 0.9); of a tenth of these people any share of the cells.
 
@@ -69,10 +70,11 @@ its two explanations in less than two (Markov's inequality for likelihood ratios
 
 All reagents are from one blood sample: negative fraction and level of two readouts may differ by no more than 0.015 and
 0.1 (standard deviations) beyond counting, and what healthy people differ by counts once. Their rival is that the
-readouts show different kinds of cells (`discordant_odds`). Where a sub-call is only undecided, the odds of all
-together may settle the call, if everything else that its rule needs holds in every reagent; a call that they do not
-support is not made. Of a functional defect CD40-Ig itself must show absence at these odds against a part of the cells
-that bind, as in a carrier.
+readouts show different kinds of cells, or mosaics of different fractions (`discordant_odds`). Where a sub-call is only
+undecided, the odds of all together may settle the call, if everything else that its rule needs holds in every reagent;
+a call that they do not support is not made. A mosaic whose mutant cells express needs twice the ln odds, and against
+one kind of cells, NORMAL or REDUCED, twice those of every reagent. Of a functional defect CD40-Ig itself must show
+absence at these odds against a part of the cells that bind, as in a carrier.
 """
 NO_RULE = """\
 When no rule holds: the likeliest two explanations give the reason (NORMAL and MOSAIC `MOSAIC_GREY_ZONE`, REDUCED and

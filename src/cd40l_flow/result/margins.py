@@ -122,7 +122,7 @@ def _together(result: Result) -> Margin | None:
     limit = math.log(needed)
     kept = [reagent for reagent in result.reagents if result.numbers(reagent).get("residual_kept") is not None]
     if result.call == MOSAIC and kept:
-        limit *= SQUARED * len(result.reagents)
+        limit *= SQUARED
     words = load_texts()["page"]
     name = words["odds"].format(reagent=words["together"], pattern=words["patterns"][result.call])
     return Margin(_percent(odds, limit, "number", lower=True), name, _odds(odds), f"≥ {_odds(limit)}", "", "odds")

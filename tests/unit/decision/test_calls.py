@@ -208,6 +208,22 @@ def test_dim_mutant_cells_need_the_square_of_the_odds() -> None:
             assert judge(replace(residual, joint=joint(dict.fromkeys((CD154, CD40_IG), MOSAIC), ln))).call == call
 
 
+def test_dim_mutant_cells_need_them_of_every_reagent_against_one_kind_alone() -> None:
+    """That readouts disagree is no unusual person."""
+    residual = pair(MOSAIC, MOSAIC)
+    for reagent in (CD154, CD40_IG):
+        residual = with_measures(residual, reagent, beside={"residual_kept": 0.3} | odds("MOSAIC", 9.5))
+
+    def judged(normal: float, reduced: float, discordant: float) -> tuple[str, tuple[str, ...]]:
+        known = {NORMAL: -normal, REDUCED: -reduced, "DISCORDANT": -discordant, ABSENT: -50.0, FUNCTIONAL_DEFECT: -50.0}
+        decision = judge(replace(residual, joint={MOSAIC: min(normal, reduced, discordant), **known}))
+        return decision.call, decision.reasons
+
+    assert judged(18.5, 18.5, 9.3) == (MOSAIC, ())
+    assert judged(18.3, 30.0, 30.0) == judged(30.0, 18.3, 9.3) == (INDETERMINATE, ("MOSAIC_GREY_ZONE",))
+    assert judged(30.0, 30.0, 9.1) == (INDETERMINATE, ("READOUT_DISCORDANT",))
+
+
 def test_a_defect_needs_a_cd154_that_is_there() -> None:
     """At whatever level: whether CD154 is normal or reduced may stay open, whether it is there may not."""
     case = with_measures(pair(NORMAL, ABSENT), CD154, beside=close("NORMAL", "REDUCED"))

@@ -13,7 +13,9 @@ from cd40l_flow.assay.effects import MOSAIC, NORMAL
 from cd40l_flow.base.model import Floats
 from cd40l_flow.decision.control import combine, control_terms
 from cd40l_flow.decision.odds import reagent_evidences, reagent_odds
+from cd40l_flow.mixture import hypotheses as h
 from cd40l_flow.mixture.checks.dim_excess import PEOPLE_SD, excess_odds
+from cd40l_flow.mixture.evidence import Evidence
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.measures import TargetCells, fit
 from cd40l_flow.mixture.model import Anchor, ControlExpression, Expression
@@ -62,6 +64,12 @@ def mutants(values: Floats, seed: int, share: float, kept: float) -> Floats:
     return np.where(chosen, 200 + (values - 200) * kept, values)
 
 
+def allele(negative: float, mutants: float, kept: float) -> Evidence:
+    """Return the evidence of a residual allele with these estimates."""
+    below = (negative + (1 - negative) * mutants, 0.01)
+    return Evidence(0.0, 0.0, mutants, 0.01, 0.0, 0.01, kept=kept, below=below)
+
+
 @pytest.mark.parametrize("brighter", [0.6, 1.0, 1.5])
 @pytest.mark.parametrize("negative", [0.02, 0.10, 0.20])
 @pytest.mark.parametrize("alpha", [0.0, -5.0])
@@ -71,7 +79,7 @@ def test_cells_like_the_controls_speak_against_an_allele_whatever_their_law(
     """Neither level nor negative cells count; of two normal laws the odds at 0 are -d^2 / 2 s^2."""
     control = control_terms(measured(lit(1, 30_000, 0.10, alpha=alpha), 1), limits())
     alike = measured(lit(2, 30_000, negative, 7000 * brighter, alpha=alpha), 2)
-    odds = excess_odds(alike.counts, alike, control, 0.3, 0.3)
+    odds = excess_odds(alike.counts, alike, control, allele(negative, 0.3, 0.3))
     predicted = 0.3 * _below(0.3, alpha)
     variance = 2 * PEOPLE_SD**2 + 0.25 * 2 / 30_000
     assert odds is not None and odds == pytest.approx(-(predicted**2) / (2 * variance), rel=0.45)
@@ -82,7 +90,7 @@ def test_cells_like_the_controls_speak_against_an_allele_whatever_their_law(
 def test_an_allele_shows_the_excess_that_it_predicts(share: float, kept: float, alpha: float) -> None:
     control = control_terms(measured(lit(1, 30_000, 0.10, alpha=alpha), 1), limits())
     carrier = measured(mutants(lit(2, 30_000, 0.10, 9000.0, alpha=alpha), 3, share, kept), 2)
-    there, absent = (excess_odds(carrier.counts, carrier, control, share, kept) for kept in (kept, 0.03))
+    there, absent = (excess_odds(carrier.counts, carrier, control, allele(0.10, share, left)) for left in (kept, 0.03))
     assert there is not None and there > 2.0
     # An allele that keeps next to nothing would show more of them.
     assert absent is not None and absent < there + SURE
@@ -119,6 +127,18 @@ def test_controls_of_different_levels_do_not_hide_a_residual_allele(seed: int) -
 
 
 @pytest.mark.parametrize("seed", range(3))
+def test_mutant_cells_near_the_background_that_a_fit_takes_for_negative_ones_are_an_allele(seed: int) -> None:
+    control = terms(lit(90 + seed, 8000, 0.10, 4000.0), 90 + seed)
+    values = mutants(lit(93 + seed, 8000, 0.04, 2300.0), seed, 0.5, 0.2)
+    sample = measured(values, 30, control)
+    found = reagent_evidences(sample, control, limits())
+    taken = reagent_evidences(replace(sample, negative_fraction=0.55), control, limits())
+    assert found is not None and taken is not None
+    assert reagent_odds(found[0])[MOSAIC] >= SURE
+    assert taken[0][h.RESIDUAL].log == pytest.approx(found[0][h.RESIDUAL].log, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
 def test_a_mosaic_with_dim_cells_beside_its_negative_ones_is_none_of_a_healthy_person(seed: int) -> None:
     """Platelets on mutant cells, or dim negatives as of every person, make no normal sample of a mosaic."""
     control = terms(lit(10 + seed, 16_000, 0.09, 7500.0, dims=0.78, sd=0.75), 10 + seed)
@@ -132,6 +152,9 @@ def test_a_mosaic_with_dim_cells_beside_its_negative_ones_is_none_of_a_healthy_p
 def test_without_cells_that_express_no_excess_is_known() -> None:
     control = terms(lit(1, 6000, 0.08), 1)
     sample = measured(lit(2, 3000, 0.1), 2)
-    assert excess_odds(np.zeros(BINS), sample, control, 0.3, 0.3) is None
-    assert excess_odds(sample.counts, replace(sample, negative_fraction=1.0), control, 0.3, 0.3) is None
-    assert excess_odds(sample.counts, sample, replace(control, negative_fraction=None), 0.3, 0.3) is None
+    shown = allele(0.1, 0.3, 0.3)
+    assert excess_odds(np.zeros(BINS), sample, control, shown) is None
+    assert excess_odds(sample.counts, sample, control, allele(1.0, 0.3, 0.3)) is None
+    assert excess_odds(sample.counts, sample, replace(control, negative_fraction=None), shown) is None
+    assert excess_odds(sample.counts, sample, control, replace(shown, below=None)) is None
+    assert excess_odds(sample.counts, sample, control, shown) is not None

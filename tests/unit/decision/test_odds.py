@@ -268,6 +268,19 @@ def test_the_joint_table() -> None:
     assert together(evidences(absent=0.0), evidences(normal=0.0))["DISCORDANT"] > SURE
 
 
+@pytest.mark.parametrize("name", [h.MOSAIC, h.RESIDUAL])
+@pytest.mark.parametrize(("apart", "one_blood"), [(0.0, True), (0.03, True), (0.13, False), (0.3, False)])
+def test_mosaics_of_different_fractions_are_not_of_one_blood(name: str, apart: float, one_blood: bool) -> None:
+    """Tubes that hold different mixtures of two people's cells, for example."""
+    people = dict.fromkeys(("CD154", "CD40-Ig"), People(0.1, 0.06, 0.35, 0.25, 0.2))
+    cd154, binding = evidences(**{name: 0.0}), dict(evidences(**{name: 0.0}))
+    binding[name] = replace(binding[name], fraction=cd154[name].fraction + apart, fraction_error=0.006)
+    odds = joint_odds({"CD154": {**cd154, name: replace(cd154[name], fraction_error=0.006)}, "CD40-Ig": binding},
+                      people, "CD40-Ig", limits())  # fmt: skip
+    assert (odds[MOSAIC] >= SURE) is one_blood
+    assert (odds["DISCORDANT"] > -SURE) is not one_blood
+
+
 def test_no_functional_defect_of_a_carrier_part_of_whose_cells_bind() -> None:
     """All her cells express CD154, and those of the healthy allele bind CD40-Ig: such a mosaic is no defect of all."""
     people = dict.fromkeys(("CD154", "CD40-Ig"), People(0.1, 0.06, 0.35, 0.25, 0.2))

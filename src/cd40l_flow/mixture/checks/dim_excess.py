@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from cd40l_flow.base.model import Floats
+from cd40l_flow.mixture.evidence import Evidence
 from cd40l_flow.mixture.histogram import edges
 from cd40l_flow.mixture.model import ControlExpression, Expression
 
@@ -20,18 +21,19 @@ BRIGHT = np.array((0.6, 0.7, 0.8, 0.9))
 PEOPLE_SD = 0.015
 
 
-def excess_odds(
-    counts: Floats, expression: Expression, control: ControlExpression, mutants: float, kept: float
-) -> float | None:
+def excess_odds(counts: Floats, expression: Expression, control: ControlExpression, allele: Evidence) -> float | None:
     """Return the natural-log odds of a residual allele against none, by the excess of dim cells over the controls.
 
-    ``counts``, (bins,), are cells of ``expression``; ``mutants`` is the share of mutant cells among those that express,
-    ``kept`` the part of the level that they keep. With several controls it is the mean excess over them. The excess is
-    taken as normal around 0 without the allele, around the predicted one with it. None where cells or a fraction of the
-    control are lacking.
+    ``counts``, (bins,), are cells of ``expression``, ``allele`` is the evidence of a residual allele in them, with its
+    estimates. With several controls it is the mean excess over them. The excess is taken as normal around 0 without the
+    allele, around the predicted one with it. None where cells, a fraction or an estimate are lacking.
     """
+    if allele.below is None or allele.kept is None:
+        return None
+    mutants = allele.fraction
+    negative = (allele.below[0] - mutants) / max(1 - mutants, 1e-3)
     ends = expression.scale.inverse(edges(counts.size))
-    sample = _expressing(counts, expression.anchor.counts, expression.negative_fraction, ends)
+    sample = _expressing(counts, expression.anchor.counts, negative, ends)
     controls = [
         (_expressing(one.counts, one.background, one.negative_fraction, ends), float(one.counts.sum()))
         for one in control.members or (control,)
@@ -42,7 +44,7 @@ def excess_odds(
     seen, predicted = [], []
     for one, _ in known:
         values, share = one
-        mixed = (1 - mutants) * share + mutants * np.interp(values / kept, values, share)
+        mixed = (1 - mutants) * share + mutants * np.interp(values / allele.kept, values, share)
         seen.append(_excess(sample, one))
         predicted.append(_excess((values, mixed), one))
     observed, expected = float(np.mean(seen)), float(np.mean(predicted))
