@@ -41,7 +41,7 @@ def measures_of(case: Case, reagent: str, limits: Limits) -> Measures:
         "reduced_odds": comparison.reduced_odds,
         "absent_odds": comparison.absent_odds,
         "odds_min": math.log(limits.odds.call_odds),
-        "mosaic_odds_min": _mosaic_needs([comparison], limits),
+        "mosaic_odds_min": _mosaic_needs([comparison], 1, limits),
         "positive_high": None if high is None else high / 100,
         "positive_fraction": positive_fraction(expression, limits),
         "level": comparison.mfi_all_ratio,
@@ -61,16 +61,16 @@ def sample_measures(case: Case, limits: Limits) -> Measures:
         "binding_ratio": None if binding is None else binding.ratio,
         "binding_ratio_high": None if binding is None else binding.high,
         "odds_min": math.log(limits.odds.call_odds),
-        "mosaic_odds_min": _mosaic_needs(list(case.comparisons.values()), limits),
-        "one_kind_odds_min": len(case.comparisons) * _mosaic_needs(list(case.comparisons.values()), limits),
+        "mosaic_odds_min": _mosaic_needs(list(case.comparisons.values()), 1, limits),
+        "one_kind_odds_min": _mosaic_needs(list(case.comparisons.values()), len(case.comparisons), limits),
     }
 
 
-def _mosaic_needs(comparisons: Sequence[Comparison], limits: Limits) -> float:
-    """Return the ln odds that a mosaic needs by these reagents together.
+def _mosaic_needs(comparisons: Sequence[Comparison], alike: int, limits: Limits) -> float:
+    """Return the ln odds that a mosaic needs by these reagents together, against what ``alike`` of them would imitate.
 
     It is twice that of a call if mutant cells express partially: one kind of cells in an unusual healthy person may
     look like two kinds. Every reagent shows the same distribution, so against one kind each must reach it.
     """
     needed = math.log(limits.odds.call_odds)
-    return SQUARED * needed if any(one.residual_kept is not None for one in comparisons) else needed
+    return SQUARED * alike * needed if any(one.residual_kept is not None for one in comparisons) else needed

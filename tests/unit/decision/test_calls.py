@@ -222,6 +222,10 @@ def test_dim_mutant_cells_need_them_of_every_reagent_against_one_kind_alone() ->
     assert judged(18.5, 18.5, 9.3) == (MOSAIC, ())
     assert judged(18.3, 30.0, 30.0) == judged(30.0, 18.3, 9.3) == (INDETERMINATE, ("MOSAIC_GREY_ZONE",))
     assert judged(30.0, 30.0, 9.1) == (INDETERMINATE, ("READOUT_DISCORDANT",))
+    # Mutant cells that do not express need the odds of a call.
+    residual = pair(MOSAIC, MOSAIC)
+    assert judged(4.7, 4.7, 4.7) == (MOSAIC, ())
+    assert judged(4.5, 9.0, 9.0)[0] == INDETERMINATE
 
 
 def test_a_defect_needs_a_cd154_that_is_there() -> None:
