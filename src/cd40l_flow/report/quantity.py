@@ -71,7 +71,8 @@ def shown_reagents(result: Result) -> list[str]:
 def _more(result: Result, reagent: str) -> str:
     """Return what is reported for a mosaic or a reduced pattern beyond the percent positive."""
     words, values = load_texts()["page"]["sentence"], result.numbers(reagent)
-    measure = {"MOSAIC": "mutant_fraction", "REDUCED": "mfi_all_ratio"}.get(result.call)
+    of_mosaic = "mutant_fraction" if values.get("residual_kept") is None else "residual_kept"
+    measure = {"MOSAIC": of_mosaic, "REDUCED": "mfi_all_ratio"}.get(result.call)
     if measure is None or values.get(measure) is None:
         return ""
     interval = format_interval(measure, values)

@@ -108,14 +108,18 @@ def _mosaic(case: Case, decision: Decision) -> list[str]:
     compared = _compared(case)
     f, low, high = compared.mutant_fraction, compared.mutant_fraction_low, compared.mutant_fraction_high
     share = "" if f is None or low is None or high is None else f" {f:.0%} (95 % interval {low:.0%} to {high:.0%})"
-    sentences = [
-        f"Two populations: beyond the control's negatives,{share or ' some'} of the activated CD4+ T cells lack CD154."
-    ]
+    lacking = f"beyond the control's negatives,{share or ' some'} of the activated CD4+ T cells lack CD154."
+    kept = compared.residual_kept
+    if kept is None:
+        sentences = [f"Two populations: {lacking}"]
+    else:
+        dim = f"a part of the activated CD4+ T cells expresses CD154 at about {kept:.0%} of the level of the others"
+        sentences = [f"Two populations: {dim}." if low is None or low <= 0 else f"Two populations: {dim}; {lacking}"]
     sample = case.sample
     if sample.sex in ("F", "unknown"):
         sentences.append(f"In a female this is consistent with carrier status. {SEQUENCE}")
     if sample.sex in ("M", "unknown") and sample.transplant == "yes":
-        donor = "" if f is None else f" Donor-like fraction {1 - f:.0%}."
+        donor = "" if f is None or kept is not None else f" Donor-like fraction {1 - f:.0%}."
         sentences.append(
             f"After transplantation of a male this is a chimerism pattern.{donor} Compare with T-cell chimerism; "
             "of a carrier's cells expect no more than the donor's own share."

@@ -69,6 +69,20 @@ def test_nothing_forbidden_is_said_to_anybody(call: str) -> None:
                 assert "None" not in words and "nan" not in words.split()
 
 
+@pytest.mark.parametrize("low", [-0.15, 0.2])
+def test_of_a_residual_allele_the_level_of_its_cells_is_stated(low: float) -> None:
+    """They express, so the share that lacks CD154 may be none, or less than none."""
+    shown = {"mutant_fraction": low + 0.1, "mutant_fraction_low": low, "mutant_fraction_high": low + 0.2}
+    case = with_measures(called("MOSAIC", sex="M", transplant="yes"), CD154, beside={**shown, "residual_kept": 0.24})
+    decision = judge(replace(case, joint=joint(dict.fromkeys((CD154, CD40_IG), "MOSAIC"), 20.0)))
+    assert decision.call == "MOSAIC"
+    words = " ".join(wording.statement(case, decision, limits()))
+    assert "about 24% of the level" in words and "Donor-like" not in words
+    assert ("lack CD154" in words) is (low > 0)
+    plain = with_measures(case, CD154, beside={**shown, "residual_kept": None})
+    assert "lack CD154" in " ".join(wording.statement(plain, judge(plain), limits()))
+
+
 def test_the_number_of_controls_that_would_settle_a_call_is_stated() -> None:
     case = make_case()
     change = Change("", "INDETERMINATE", "NORMAL", (), "A run with 2 healthy controls would settle it.", controls=2)
