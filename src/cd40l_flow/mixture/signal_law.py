@@ -29,7 +29,7 @@ class SignalParameters:
     ``level`` is its mean, exp(``log_spread``) its standard deviation (natural logarithms), ``skew`` its skewness: 0
     symmetric, negative with a tail of dim cells, between -0.95 and 0.95. (The direct parameters are singular at zero
     skewness, these are not: Azzalini & Capitanio 1999, doi:10.1111/1467-9868.00194.) ``electron`` is ln(signal of one
-    photo-electron over 1.7e-5 of the top of the scale), the shot noise. ``bends`` multiply the density by the
+    photo-electron over its usual size, `Background.electron`), the shot noise. ``bends`` multiply the density by the
     exponential of so many times bell curves at ``BENDS`` standard deviations from the mean, (8,), or none: dim
     continua, shoulders and second peaks of real cells. Level, spread and skew are those of the distribution before
     bending.
