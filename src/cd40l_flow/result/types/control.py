@@ -14,7 +14,13 @@ class Shape(Record, frozen=True):
     level: Annotated[float, doc("Its mean.")]
     log_spread: Annotated[float, doc("Natural logarithm of its standard deviation.")]
     skew: Annotated[float, doc("Its skewness.")]
-    electron: Annotated[float, doc("Natural logarithm of a photo-electron, over 1.7e-5 of the top of the scale.")]
+    electron: Annotated[
+        float,
+        doc(
+            "Natural logarithm of a photo-electron, over 1.7e-5 of the top of the scale; above 2^18 channels at most a "
+            "tenth of the background's SD, but no less than of 2^18."
+        ),
+    ]
     bends: Annotated[
         list[float],
         doc("Bends of the law where it is none: logarithms of factors at eight places; empty where straight."),
