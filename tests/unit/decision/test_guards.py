@@ -273,6 +273,10 @@ def test_controls_tell_their_own_failures_only() -> None:
     everywhere, by_reagent = control_failures(beside, limits())
     told = [*everywhere, *(words for texts in by_reagent.values() for words in texts)]
     assert [words for words in told if "C02: no." in words] == []
+    theirs = {"CD154": ("Control C02: The fit of the mixture did not converge. (CD154)",)}
+    failed = ControlCase(("C02",), {"CD154": LENT}, {}, (), reagent_failures=theirs)
+    _, by_reagent = control_failures(make_case(sample=CONTROL_SAMPLE, control=failed), limits())
+    assert [words for texts in by_reagent.values() for words in texts if "C02" in words] == []
     # One reagent's fault leaves the other's readout.
     everywhere, by_reagent = control_failures(of_control(converged=False), limits())
     assert everywhere == ()
