@@ -278,8 +278,8 @@ def _together(call: str, together: Measures) -> bool:
 def _rival(together: Measures) -> str:
     """Return why the joint odds give no call: discordant reagents, or two close explanations."""
     known = {name: odds for name, odds in together.items() if name.startswith("joint_") and odds is not None}
-    needed = together.get("mosaic_odds_min")
-    if needed is not None and known.get(f"joint_{MOSAIC}", -needed) >= needed:
+    mosaic, needed = known.get(f"joint_{MOSAIC}"), together.get("mosaic_odds_min")
+    if mosaic is not None and needed is not None and mosaic >= needed:
         # Only one kind of cells is not far enough behind.
         return GREY_ZONE
     close = sorted(known, key=lambda name: -(known[name] or 0.0))[:2]

@@ -5,6 +5,8 @@ Each is three-valued: fired, not fired, or not computable, which blocks like a f
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cd40l_flow.assay.effects import ALL_CALLS, NORMAL
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.decision.applied import Guard
@@ -42,11 +44,13 @@ def control_failures(case: Case, limits: Limits) -> tuple[tuple[str, ...], dict[
     """
     everywhere: list[str] = []
     by_reagent: dict[str, list[str]] = {}
+    if case.control is not None:
+        case = replace(case, control=replace(case.control, reagent_failures={}))
     guards = apply_guards(case, limits)
     lacking = {found.reagent for found in guards if _is_lacking(found)}
     for found in guards:
         of_tubes = _is_lacking(found) or (found.fired is None and bool(lacking & {"", found.reagent}))
-        counts = not _of_others(found, case) and not of_tubes
+        counts = (found.code, found.reagent) not in OF_OTHERS and not of_tubes
         if found.blocking and NORMAL in found.blocks and counts:
             text = f"Control {case.sample.sample}: {found.message}"
             if found.reagent:
@@ -69,8 +73,5 @@ def _is_lacking(found: Guard) -> bool:
     return found.code == "TUBE_MISSING" and bool(found.fired) and found.blocks == ALL_CALLS
 
 
-def _of_others(found: Guard, case: Case) -> bool:
-    """Return whether a guard of a control is about the run's other controls."""
-    if found.code == "CONTROL_FAILED" and found.reagent and case.control is not None:
-        return found.message == " ".join(case.control.reagent_failures.get(found.reagent, ()))
-    return (found.code, found.reagent) in (("CONTROL_ABSENT", ""), ("CONTROL_FAILED", ""))
+# Guards of a control about the run's other controls.
+OF_OTHERS = (("CONTROL_ABSENT", ""), ("CONTROL_FAILED", ""))

@@ -100,9 +100,8 @@ def reagent_evidences(
     one, others = found[h.RESIDUAL], max(found[h.NORMAL].log, found[h.MOSAIC].log)
     held = one.log
     if held > others:
-        members = control.members or (control,)
-        alike = math.fsum(_residual_in_control(each, people, background.scale, limits) for each in members)
-        less = held - CAUTION * alike / len(members) * events / dispersion
+        alike = math.fsum(_residual_in_control(each, people, background.scale, limits) for each in control.each)
+        less = held - CAUTION * alike / len(control.each) * events / dispersion
         # A doubt is no evidence against it: at most it makes the hypotheses equally likely.
         held = max(less - SHAPE_DOUBT * events / dispersion, min(less, others))
     if held > others - math.log(limits.odds.call_odds):

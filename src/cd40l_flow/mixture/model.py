@@ -172,6 +172,11 @@ class ControlExpression:
     count: int = 1
     members: tuple[ControlExpression, ...] = ()
 
+    @property
+    def each(self) -> tuple[ControlExpression, ...]:
+        """The single controls, itself if it is one."""
+        return self.members or (self,)
+
     def component(self, scale: Scale) -> Background:
         """Return the controls' own background on the scale of its bins, cached."""
         if scale not in self._components:

@@ -16,18 +16,11 @@ from cd40l_flow.decision.odds import reagent_evidences, reagent_odds
 from cd40l_flow.mixture import hypotheses as h
 from cd40l_flow.mixture.checks.dim_excess import PEOPLE_SD, excess_odds
 from cd40l_flow.mixture.evidence import Evidence
-from cd40l_flow.mixture.histogram import histogram
-from cd40l_flow.mixture.measures import TargetCells, fit
-from cd40l_flow.mixture.model import Anchor, ControlExpression, Expression
-from cd40l_flow.signal.scale import Scale
+from cd40l_flow.mixture.model import ControlExpression
 from helpers.by_hand.cases import limits
+from helpers.by_hand.measured_cells import BINS, dark, measured
 
-SCALE = Scale(t=262144.0, w=0.7, m=4.5, a=0.0, source="test")
-BINS, SURE = 512, math.log(100)
-
-
-def dark(seed: int, n: int) -> Floats:
-    return np.asarray(200 + 120 * np.random.default_rng(seed).standard_normal(n))
+SURE = math.log(100)
 
 
 def lit(
@@ -47,11 +40,6 @@ def lit(
     held = np.where(kind < negative, dim, 1.0)
     coated = np.where(random.random(n) < platelets, 0.2 * level * np.exp(0.7 * random.standard_normal(n)), 0.0)
     return np.asarray(dark(seed + 1000, n) + held * level * np.exp(log) + coated)
-
-
-def measured(values: Floats, seed: int, control: ControlExpression | None = None) -> Expression:
-    anchor = Anchor(histogram(SCALE.forward(dark(seed + 100, 4000)), BINS), "isotype", ("isotype.fcs",), exact=True)
-    return fit(TargetCells(values, np.empty(0)), anchor, SCALE, limits(), control=control)
 
 
 def terms(values: Floats, seed: int) -> ControlExpression:

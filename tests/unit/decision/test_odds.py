@@ -25,15 +25,12 @@ from cd40l_flow.decision.odds import (
 )
 from cd40l_flow.mixture import hypotheses as h
 from cd40l_flow.mixture.evidence import Evidence
-from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.hypotheses import Above, Normal, People, fraction_penalty, log_convolved, log_share
-from cd40l_flow.mixture.measures import TargetCells, fit
-from cd40l_flow.mixture.model import Anchor, ControlExpression, Expression
-from cd40l_flow.signal.scale import Scale
+from cd40l_flow.mixture.model import ControlExpression
 from helpers.by_hand.cases import limits
+from helpers.by_hand.measured_cells import BINS, measured
 
-SCALE = Scale(t=262144.0, w=0.7, m=4.5, a=0.0, source="test")
-BINS, SURE = 512, math.log(100)
+SURE = math.log(100)
 
 
 def cells(
@@ -47,12 +44,6 @@ def cells(
     if kept is not None:
         signal *= np.where(random.random(n) < share, kept, 1.0)
     return np.asarray(values + bright * signal, dtype=np.float64)
-
-
-def measured(values: Floats, seed: int, control: ControlExpression | None = None) -> Expression:
-    dark = cells(seed + 100, 4000, 1.0)
-    anchor = Anchor(histogram(SCALE.forward(dark), BINS), "isotype", ("isotype.fcs",), exact=True)
-    return fit(TargetCells(values, np.empty(0)), anchor, SCALE, limits(), control=control)
 
 
 @pytest.fixture(scope="module")

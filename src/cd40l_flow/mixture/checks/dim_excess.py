@@ -36,7 +36,7 @@ def excess_odds(counts: Floats, expression: Expression, control: ControlExpressi
     sample = _expressing(counts, expression.anchor.counts, negative, ends)
     controls = [
         (_expressing(one.counts, one.background, one.negative_fraction, ends), float(one.counts.sum()))
-        for one in control.members or (control,)
+        for one in control.each
     ]
     known = [(one, cells) for one, cells in controls if one is not None]
     if sample is None or not known:
