@@ -54,10 +54,10 @@ class Called:
     seconds: float
 
 
-def draw(task: tuple[Kind, int]) -> Called:
-    """Draw one sample of a kind with its control and call it."""
-    kind, seed = task
-    key = (seed, kind.n, round(10 * kind.separation), *(ord(letter) for letter in kind.name))
+def draw(task: tuple[Kind, int, int]) -> Called:
+    """Draw one sample of a kind with its control and call it; the task holds its number and the seed of all."""
+    kind, number, seed = task
+    key = (seed, number, kind.n, round(10 * kind.separation), *(ord(letter) for letter in kind.name))
     random = np.random.default_rng(key)
     physics, robust_sd = draw_physics(random, kind.separation)
     theirs = float(np.exp(random.uniform(*np.log(LEVELS))))
@@ -87,7 +87,7 @@ def _healthy(random: np.random.Generator) -> float:
     return float(np.clip(random.normal(HEALTHY, HEALTHY_SD), 0.01, 0.5))
 
 
-def kinds(samples: int) -> dict[str, list[tuple[Kind, int]]]:
+def kinds(samples: int, seed: int) -> dict[str, list[tuple[Kind, int, int]]]:
     """Return the tasks of each table; ``samples`` is the number of healthy ones in all."""
     grid = [(separation, n) for separation in SEPARATIONS for n in SIZES]
     each = math.ceil(samples / len(grid))
@@ -104,7 +104,7 @@ def kinds(samples: int) -> dict[str, list[tuple[Kind, int]]]:
     few = max(each // 6, 1)
     counts = {"healthy": each, "carrier": each, "reduced": 3 * few}
     return {
-        name: [(kind, seed) for kind in several for seed in range(counts.get(name, few))]
+        name: [(kind, number, seed) for kind in several for number in range(counts.get(name, few))]
         for name, several in tables.items()
     }
 
@@ -208,15 +208,15 @@ def _rows(found: dict[str, list[Called]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def page(found: dict[str, list[Called]], samples: int) -> str:
+def page(found: dict[str, list[Called]], samples: int, seed: int) -> str:
     """Return the page."""
     everything = [one for calls in found.values() for one in calls]
     seconds = sorted(one.seconds for one in everything)
     return f"""# One population or two
 
-Written by `python -m benchmarks.mixture.modality --samples {samples}`: {len(everything):,} samples of one reagent.
-Each has an instrument and a stain of its own (gain, noise, background, spread and skew of the expressing cells,
-Ashman's D as given), a background tube of 5,000 cells, and a control of 10,000 that is another healthy person:
+Written by `python -m benchmarks.mixture.modality --samples {samples} --seed {seed}`:
+{len(everything):,} samples of one reagent. Each has an instrument and a stain of its own (gain, noise, background,
+spread and skew of the expressing cells, Ashman's D as given), a background tube of 5,000 cells, and a control of 10,000 that is another healthy person:
 negatives of 10 % with an SD of 2 %, level 0.8 to 1.25 times, background shifted by up to half a robust SD, as the
 sample's is. The physics shares no code with what measures it. Every sample goes through the measures, the guards and
 the rules as in a run.
@@ -269,12 +269,16 @@ def main() -> None:
     """Draw, call and write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mixture.modality", description=__doc__)
     parser.add_argument("--samples", type=int, default=1000, help="healthy samples (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of all of them (default: %(default)s)")
     parser.add_argument("--cores", type=int, default=1, help="processes at a time (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=PAGES / "mixture_modality.md", help="file to write")
     options = parser.parse_args()
     with ProcessPoolExecutor(options.cores) as pool:
-        found = {name: list(pool.map(draw, tasks, chunksize=16)) for name, tasks in kinds(options.samples).items()}
-    options.out.write_text(page(found, options.samples), encoding="utf-8")
+        found = {
+            name: list(pool.map(draw, tasks, chunksize=16))
+            for name, tasks in kinds(options.samples, options.seed).items()
+        }
+    options.out.write_text(page(found, options.samples, options.seed), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,6 @@ SIZES = (500, 1000, 2000, 5000)
 NEGATIVE = 0.10
 SHIFT = 0.5
 AROUND = (0.6, 1.0, 1.6)  # times the predicted limit
-SEED = 20
 
 
 @dataclass(frozen=True)
@@ -53,10 +52,10 @@ class Compared:
         return math.nan if self.predicted is None or self.found is None else self.predicted / self.found
 
 
-def compare(task: tuple[float, int, int]) -> Compared:
-    """Return the two limits of one condition; the last of the task is the number of runs drawn anew."""
-    separation, n, runs = task
-    random = np.random.default_rng((SEED, round(10 * separation), n))
+def compare(task: tuple[float, int, int, int]) -> Compared:
+    """Return the two limits of one condition; the last of the task are the number of runs drawn anew and the seed."""
+    separation, n, runs, seed = task
+    random = np.random.default_rng((seed, round(10 * separation), n))
     physics, robust_sd = draw_physics(random, separation)
     expression, terms = lent_control(physics, robust_sd, random, negative_fraction=NEGATIVE, shift=_shift(random))
     start = time.process_time()
@@ -109,13 +108,13 @@ def _shift(random: np.random.Generator) -> float:
     return float(random.uniform(-SHIFT, SHIFT))
 
 
-def page(compared: list[Compared], runs: int) -> str:
+def page(compared: list[Compared], runs: int, seed: int) -> str:
     """Return the page."""
     within = sum(abs(math.log(one.ratio)) <= math.log(4 / 3) for one in compared if not math.isnan(one.ratio))
     rows = "\n".join(_row(one) for one in compared)
     return f"""# The titration of a run
 
-Written by `python -m benchmarks.mixture.titration --runs {runs}`.
+Written by `python -m benchmarks.mixture.titration --runs {runs} --seed {seed}`.
 Each row is a condition with an instrument and a stain of its
 own. *Predicted* is what the titration of one run gives from its control alone: the smallest mutant fraction detected
 with 95 % power by counting and overlap. *Found* is the limit that {runs} whole runs of the same condition have: blanks
@@ -148,13 +147,14 @@ def main() -> None:
     """Draw, compare and write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mixture.titration", description=__doc__)
     parser.add_argument("--runs", type=int, default=150, help="runs drawn at each fraction (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=20, help="of all of them (default: %(default)s)")
     parser.add_argument("--cores", type=int, default=1, help="processes at a time (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=PAGES / "titration.md", help="file to write")
     options = parser.parse_args()
-    tasks = [(separation, n, options.runs) for separation in SEPARATIONS for n in SIZES]
+    tasks = [(separation, n, options.runs, options.seed) for separation in SEPARATIONS for n in SIZES]
     with ProcessPoolExecutor(options.cores) as pool:
         compared = list(pool.map(compare, tasks))
-    options.out.write_text(page(compared, options.runs), encoding="utf-8")
+    options.out.write_text(page(compared, options.runs, options.seed), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,9 @@ from cd40l_flow.decision.case import Case
 from cd40l_flow.mixture.model import ControlExpression, Expression
 
 MOSTLY = 0.5  # share of negatives above which they represent the whole tube
+# Bright cells that show that the stain was in the tube: more of them than carry-over, doublets and platelets bring, and
+# a peak of their own (Ashman's D: Ashman, Bird and Zepf 1994).
+STAINED, PEAK = 0.15, 2.0
 # A sticky background differs from an unstained tube: its cells lie at most this far below resting cells with the same
 # stain, and below the control's background, robust SD.
 BELOW_RESTING, BELOW_CONTROL = 0.15, 0.4
@@ -52,13 +55,13 @@ def infant_guard(case: Case, limits: Limits) -> Guard | None:
 
 
 def _stain(expression: Expression, control: ControlExpression | None, limits: Limits) -> Iterator[Guard]:
-    """Yield whether the cells lie below their own background, as unstained cells do.
+    """Yield whether the cells lie below their own background, as unstained cells do; nothing if many are bright.
 
     With a sticky isotype control, target-negative cells do so too. Resting cells with the same stain and the control's
     background distinguish the two: stained cells lie no lower than these.
     """
     shift, negative = expression.shift, expression.negative_fraction
-    if negative is not None and negative < MOSTLY:
+    if negative is not None and (negative < MOSTLY or _holds_stained(expression)):
         return
     least = limits.guards.stain_shift_min
     unknown = negative is None or negative != negative
@@ -78,6 +81,12 @@ def _stain(expression: Expression, control: ControlExpression | None, limits: Li
                 "Below their background, but not below resting cells: the background tube is sticky.",
             )
     yield guard("STAIN_FAILED", fired, message, reagent=expression.reagent, value=shift, limit=least, unit="robust SD")
+
+
+def _holds_stained(expression: Expression) -> bool:
+    """Return whether the tube surely holds a population of bright cells, which only the stain makes."""
+    most, separation = expression.negative_fraction_high, expression.separation
+    return most is not None and separation is not None and most < 1 - STAINED and separation >= PEAK
 
 
 def _above_background(expression: Expression, control: ControlExpression, shift: float) -> float | None:

@@ -329,6 +329,22 @@ def test_a_tube_that_was_not_stained_lies_below_the_control_where_resting_cells_
         assert fires(case, "STAIN_FAILED", "CD154") is fired
 
 
+@pytest.mark.parametrize(
+    ("negative", "separation", "fired"),
+    [(0.65, 4.0, None), (0.65, 1.2, True), (0.93, 4.0, True), (0.999, 4.0, True)],
+    ids=["carrier", "no peak of their own", "carry-over", "absent"],
+)
+def test_a_tube_with_many_bright_cells_was_stained(negative: float, separation: float, fired: bool | None) -> None:
+    """Negatives of a carrier may lie below a sticky isotype as those of an unstained tube do; her bright cells tell."""
+    low, high = negative - 0.02, min(negative + 0.02, 1.0)
+    case = with_measures(
+        make_case(dict.fromkeys(("CD154", "CD40-Ig"), "ABSENT")), "CD154",
+        negative_fraction=negative, negative_fraction_low=low, negative_fraction_high=high, separation=separation,
+        shift=-0.5,
+    )  # fmt: skip
+    assert [guard.fired for guard in guards_of(case, "STAIN_FAILED", "CD154")] == ([] if fired is None else [fired])
+
+
 def test_effects_name_what_is_left() -> None:
     names = {guard.code: guard.effect for guard in apply_guards(make_case(), limits())}
     assert names["TOO_FEW_EVENTS"] == "hard"
