@@ -98,7 +98,7 @@ def _analyse_job(job: PlannedJob, control_results: Sequence[Path], outputs: Outp
     """Analyse one sample and return its result; a failure is written as a failed one."""
     from cd40l_flow.steps import analyse_step, fail_analysis, print_traceback, words_of
 
-    start = time.perf_counter()
+    start = clocks()
     failure = ""
     try:
         result = analyse_step(job, control_results, outputs)
@@ -150,7 +150,7 @@ def _write_report(result: Path, controls: Sequence[Path], out: Path, reviews: Re
     from cd40l_flow.report.provenance import provenance
     from cd40l_flow.report.sample import write_report
 
-    start = time.perf_counter()
+    start = clocks()
     pairs = [(path, path.with_name("densities.npz")) for path in controls]
     for text in write_report(result, result.with_name("densities.npz"), pairs, out, provenance(), reviews):
         print(f"  {text}", file=sys.stderr)
@@ -159,12 +159,16 @@ def _write_report(result: Path, controls: Sequence[Path], out: Path, reviews: Re
     print(f"report {result.parent.name}: {out}, {used(start)}", file=sys.stderr)
 
 
-def used(start: float) -> str:
-    """Return the resources of this process: seconds since ``start``, CPU time, peak memory."""
+def clocks() -> tuple[float, float]:
+    """Return the seconds of the clock and those of this process's processor time."""
+    return time.perf_counter(), time.process_time()
+
+
+def used(start: tuple[float, float]) -> str:
+    """Return the resources of a step: seconds and processor time since ``start``, and the peak of memory."""
     import resource
 
-    used = resource.getrusage(resource.RUSAGE_SELF)
     # Of Linux in kilobytes, of macOS in bytes.
-    memory = used.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
-    seconds = time.perf_counter() - start
-    return f"{seconds:.1f} s ({used.ru_utime + used.ru_stime:.2f} s of processor time, {memory:.0f} MB)"
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    seconds, processor = (now - then for now, then in zip(clocks(), start, strict=True))
+    return f"{seconds:.1f} s ({processor:.2f} s of processor time, {memory:.0f} MB)"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cd40l_flow.assay.lookup import assay_named, using
 from cd40l_flow.base.errors import Cd40lFlowError
-from cd40l_flow.cli.analysis import used
+from cd40l_flow.cli.analysis import clocks, used
 
 if TYPE_CHECKING:
     from cd40l_flow.result.types.result import Result
@@ -34,7 +33,7 @@ def _export(options: argparse.Namespace, result: Result) -> int:
     from cd40l_flow.cohort.job import read_job
     from cd40l_flow.cohort.plan import load_plan
 
-    start = time.perf_counter()
+    start = clocks()
     gates = (options.gatingml, options.wsp, options.table)
     messages = []
     if all(gates) or options.h5ad:

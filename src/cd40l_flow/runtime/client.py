@@ -44,7 +44,6 @@ def leave_out_current_directory() -> None:
 
 def ask(name: str) -> int | None:
     """Have the worker run the command of ``sys.argv``; return its exit code, None if the worker does not accept it."""
-    import marshal
     import socket
 
     with socket.socket(socket.AF_UNIX) as connection:
@@ -57,10 +56,8 @@ def ask(name: str) -> int | None:
                 return None
             os.umask(umask := os.umask(0o77))
             here = {"directory": os.getcwd(), "environment": dict(os.environ), "umask": umask}
-            with open(os.memfd_create("request"), "w+b") as file:
-                marshal.dump({"alike": alike(), "arguments": sys.argv[1:], **here}, file)
-                file.seek(0)
-                socket.send_fds(connection, [b"r"], [file.fileno(), *STANDARD])
+            files = [_memory_file({"alike": alike(), **here}), _memory_file(sys.argv[1:])]
+            socket.send_fds(connection, [b"r"], [*files, *STANDARD])
             if not connection.recv(1):
                 return None
             connection.settimeout(None)
@@ -73,13 +70,23 @@ def ask(name: str) -> int | None:
     return code[0]
 
 
+def _memory_file(content: dict[str, object] | list[str]) -> int:
+    """Return the descriptor of a file in memory with the content, in the form that is the same for equal contents."""
+    import marshal
+
+    descriptor = os.memfd_create("request")
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(marshal.dumps(content, 2))
+    return descriptor
+
+
 def same_user(peer: bytes) -> bool:
     """Return whether the peer, by SO_PEERCRED, has this user and group; no other may send or run commands."""
     return peer[4:] == b"".join(number.to_bytes(4, sys.byteorder) for number in (os.geteuid(), os.getegid()))
 
 
 def alike() -> list[object]:
-    """Return the state that a forked process inherits from the worker; client and worker must agree on it.
+    """Return the state that a forked process inherits from the worker; client and process must agree on it.
 
     It is the installation, groups, mounts, priority, processors, start-up variables, control group and limits. Raises
     OSError.

@@ -1,7 +1,9 @@
-"""The worker: it imports everything once, and forks a process for every command of a client.
+"""The worker: it imports everything once, and forks the processes that run the commands of its clients.
 
 Starting Python and NumPy would be a large part of the cost of a sample. The workflow starts one worker on its machine.
-A forked process does what the client would do, byte for byte, and ends with the client.
+A forked process does what the client would do, byte for byte, and ends with the client if this is killed. One that has
+done a sample's step serves the next client of the same circumstances: a fork copies every page of memory that is
+written, a sixth of the cost of a sample.
 
 Linux only: abstract sockets leave no file, the kernel identifies the peer, and system libraries elsewhere do not
 survive a fork.
@@ -10,20 +12,20 @@ survive a fork.
 from __future__ import annotations
 
 import atexit
-import fcntl
 import gc
-import marshal
 import os
 import select
 import signal
 import socket
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib import import_module
 from resource import RLIM_INFINITY, RLIMIT_AS, getrlimit
 from subprocess import PIPE, Popen
 
-from cd40l_flow.runtime.client import STANDARD, WORKER, alike, same_user
+from cd40l_flow.runtime.client import WORKER, same_user
+from cd40l_flow.runtime.forked import REQUEST, Request, changed, content, serve_clients
 
 THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # With the GNU C library, memory is requested in large blocks and kept, which saves five of six page faults.
@@ -62,45 +64,145 @@ def start() -> None:
 
 
 def serve(descriptor: int) -> None:
-    """Import what analyses need, then fork a process for every client until standard input ends.
+    """Import what analyses need, then have a forked process serve every client until standard input ends.
 
     What reports need is imported as soon as no client waits. The socket, given by its descriptor, is listening already.
     """
     # Ctrl-C reaches the clients; their processes end with them, and the worker ends with its parent.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _load_analysis()
-    files = _files()
-    loaded = _changed(files)
-    complete = False
-    listener = socket.socket(fileno=descriptor)
-    clients: list[socket.socket] = []
-    while True:
-        there = select.select([sys.stdin, listener, *clients], [], [], None if complete or clients else 0)[0]
-        if not there:
-            _load_reports()
-            complete = True
-            # After an update meanwhile no client is served.
-            if _changed(files) == loaded:
-                files = _files()
-                loaded = _changed(files)
-            continue
-        with suppress(ChildProcessError):  # reap ended processes, so that their resource use is counted
+    _Worker(socket.socket(fileno=descriptor)).serve()
+
+
+@dataclass(eq=False)
+class _Forked:
+    """A forked process: the channel to it, the circumstances of its clients, and what was loaded before the fork."""
+
+    number: int
+    channel: socket.socket
+    circumstances: bytes
+    loaded: list[int]
+    complete: bool
+    idle: bool = False
+
+    def end(self) -> None:
+        """Have the process end as soon as it has no client."""
+        self.channel.close()
+
+
+class _Worker:
+    """What the worker keeps between clients: those that it greeted, and its processes."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.listener = listener
+        self.clients: list[socket.socket] = []
+        self.forked: list[_Forked] = []
+        self.complete = False
+        self.files = _files()
+        self.loaded = changed(self.files)
+
+    def serve(self) -> None:
+        """Serve until standard input ends."""
+        while True:
+            channels = {one.channel: one for one in self.forked}
+            waits = None if self.complete or self.clients else 0
+            there = {*select.select([sys.stdin, self.listener, *self.clients, *channels], [], [], waits)[0]}
+            if not there:
+                self._complete()
+                continue
+            for channel in channels.keys() & there:
+                self._hear(channels[channel])
+            self._reap()
+            if sys.stdin in there:
+                self._end()
+                return
+            # The client has disconnected, or no process could be forked and the client sees the connection close.
+            with suppress(OSError):
+                if self.listener in there:
+                    self._greet()
+                for client in {*self.clients} & there:
+                    self.clients.remove(client)
+                    with client:
+                        self._hand_over(client)
+
+    def _complete(self) -> None:
+        """Load what reports need; after an update meanwhile no client is served."""
+        _load_reports()
+        self.complete = True
+        if changed(self.files) == self.loaded:
+            self.files = _files()
+            self.loaded = changed(self.files)
+
+    def _hear(self, one: _Forked) -> None:
+        """Note that a process has done its client's command, or that it has ended."""
+        with suppress(OSError):
+            if one.channel.recv(1):
+                one.idle = True
+                return
+        one.end()
+        self.forked.remove(one)
+
+    def _reap(self) -> None:
+        """Reap ended processes, so that their resource use is counted."""
+        with suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-        if sys.stdin in there:
-            return
-        # The client has disconnected, or no process could be forked and the client sees the connection close.
-        with suppress(OSError):
-            if listener in there:
-                client, _ = listener.accept()
-                if same_user(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)):
-                    client.send(b"h")  # acknowledge: only now the client sends its files
-                    clients.append(client)
-            for client in {*clients} & {*there}:
-                clients.remove(client)
-                with client:
-                    if os.fork() == 0:
-                        _work(client, [listener, *clients], files, loaded)
+
+    def _end(self) -> None:
+        """End the processes that have no client, and wait for these."""
+        for one in self.forked:
+            one.end()
+        for one in self.forked:
+            if one.idle:
+                with suppress(ChildProcessError):
+                    os.waitpid(one.number, 0)
+
+    def _greet(self) -> None:
+        client, _ = self.listener.accept()
+        if same_user(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)):
+            client.send(b"h")  # acknowledge: only now the client sends its files
+            self.clients.append(client)
+
+    def _hand_over(self, client: socket.socket) -> None:
+        """Hand a client to an idle process that served one alike, else to a new one."""
+        _, files, _, _ = socket.recv_fds(client, 1, REQUEST)
+        try:
+            if len(files) == REQUEST:
+                circumstances = content(files[0])
+                idle = [one for one in self.forked if one.idle]
+                alike = [one for one in idle if self._suits(one, circumstances)]
+                for one in alike:
+                    one.idle = False
+                    # A process that was killed while idle takes nothing.
+                    with suppress(OSError):
+                        socket.send_fds(one.channel, [b"r"], [client.fileno(), *files])
+                        return
+                # Those that served other clients would be kept for nothing.
+                for one in idle:
+                    if one not in alike:
+                        one.end()
+                        self.forked.remove(one)
+                self._fork(client, files, circumstances)
+        finally:
+            for file in files:
+                os.close(file)
+
+    def _suits(self, one: _Forked, circumstances: bytes) -> bool:
+        """Return whether a process is what a fork would now be for clients of these circumstances."""
+        return (one.circumstances, one.loaded, one.complete) == (circumstances, self.loaded, self.complete)
+
+    def _fork(self, client: socket.socket, files: list[int], circumstances: bytes) -> None:
+        mine, its = socket.socketpair()
+        with its:
+            try:
+                number = os.fork()
+            except OSError:
+                mine.close()
+                raise
+            if number == 0:
+                others = [mine, self.listener, *self.clients, *(one.channel for one in self.forked)]
+                serve_clients(its, others, Request(client, files), self.files, self.loaded)
+        self.forked.append(_Forked(number, mine, circumstances, self.loaded, self.complete))
 
 
 def _load_analysis() -> None:
@@ -150,46 +252,3 @@ def _files() -> list[str]:
     """Return our modules and the library folders; not to be asked for after a fork, for it would copy all modules."""
     files = [str(module.__file__) for name, module in sys.modules.items() if name.startswith("cd40l_flow")]
     return [*files, *filter(os.path.isdir, sys.path)]
-
-
-def _changed(files: list[str]) -> list[int]:
-    """Return when files were changed, as an update changes them."""
-    return [os.stat(path).st_ctime_ns for path in files]
-
-
-def _work(client: socket.socket, others: list[socket.socket], files: list[str], loaded: list[int]) -> None:
-    """Run the command of a client in this process, which always ends here, and send the client its exit code."""
-    try:
-        for other in others:
-            other.close()
-        _, (content, *given), _, _ = socket.recv_fds(client, 1, 1 + len(STANDARD))
-        with open(content, "rb") as file:
-            request = marshal.load(file)
-        if request["alike"] != alike() or _changed(files) != loaded:
-            return
-        os.chdir(request["directory"])
-        os.umask(request["umask"])
-        for descriptor, standard in zip(given, STANDARD, strict=True):
-            os.dup2(descriptor, standard)
-        os.environ.clear()
-        os.environ.update(request["environment"])
-        # If the client is killed, the closed connection raises a signal that ends this process.
-        fcntl.fcntl(client, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(client, fcntl.F_SETFL, fcntl.fcntl(client, fcntl.F_GETFL) | os.O_ASYNC)
-        client.sendall(b"t")  # taken
-        client.sendall(bytes([_run(request["arguments"]) & 255]))
-    finally:
-        os._exit(0)
-
-
-def _run(arguments: list[str]) -> int:
-    """Run one command; return Python's exit code for it."""
-    from cd40l_flow.cli.main import main
-
-    try:
-        return main(arguments)
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    except BaseException:  # noqa: BLE001  as Python itself does with what nobody caught
-        sys.excepthook(*sys.exc_info())
-        return 1
