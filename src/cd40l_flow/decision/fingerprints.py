@@ -14,10 +14,11 @@ from cd40l_flow.assay.gating_limits import GatingLimits
 from cd40l_flow.assay.shared_gates import LYMPHOCYTES, TIME
 from cd40l_flow.decision.case import Difference
 from cd40l_flow.gating.model import GatedTube
-from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, quantiles
+from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, median, quantiles
 
 ENOUGH = 100
 STANDARD_ERRORS = 4.0
+FOR_ERROR = 5000  # cells that give the standard error to 1 %, which takes a third of the time of all
 # PMA lowers CD3 and makes cells larger, so tubes of one donor differ more between the two states.
 ACROSS_CD3, ACROSS_CD8, ACROSS_FSC = 2.0, 1.25, 1.35
 GROWTH = 12.0  # increase of FSC by stimulation, percent; 0 to 30 in four hours
@@ -91,7 +92,8 @@ def _medians(tubes: Sequence[GatedTube]) -> tuple[list[_Print], list[_Print]]:
             if name is None:
                 continue
             values = tube.signal.stored(name).take(places)
-            below, middle, above = quantiles(values, (ONE_SD_BELOW, 0.5, ONE_SD_ABOVE))
+            middle = median(values)
+            below, above = quantiles(values[:: max(1, values.size // FOR_ERROR)], (ONE_SD_BELOW, ONE_SD_ABOVE))
             if middle > 0:
                 # The standard error of the median of a normal distribution.
                 error = 1.2533 * (above - below) / 2 / middle / math.sqrt(values.size)

@@ -190,7 +190,7 @@ def _cd3_cd8_swapped(gated: GatedSample) -> bool | None:
     Each marker is split by itself, since gates rest on the labels. Only bright cells are used, because CD8-dim cells
     may be mostly NK cells. All tubes must agree, since they have the same labels.
     """
-    swapped = []
+    swapped = None
     for tube in gated.tubes:
         if LYMPHOCYTES not in tube.indices or tube.count(LYMPHOCYTES) < ENOUGH:
             continue
@@ -198,8 +198,10 @@ def _cd3_cd8_swapped(gated: GatedSample) -> bool | None:
         if cd3 is None or cd8 is None:
             continue
         t_of_cd8, cd8_of_t = float(cd3[0][cd8[1]].mean()), float(cd8[0][cd3[1]].mean())
-        swapped.append(t_of_cd8 < LEAST_T_OF_CD8 and cd8_of_t > t_of_cd8 + CLEARLY)
-    return all(swapped) if swapped else None
+        swapped = t_of_cd8 < LEAST_T_OF_CD8 and cd8_of_t > t_of_cd8 + CLEARLY
+        if not swapped:
+            break
+    return swapped
 
 
 def _cd8_percent(gated: GatedSample) -> float | None:
