@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
+from typing import Annotated, Literal, TypedDict
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from cd40l_flow.base.records import doc
-
-if TYPE_CHECKING:
-    from numpy import generic
+from cd40l_flow.result.types.plain import of_numpy
 
 Tick = tuple[float, str]
 Point = tuple[float, float]
@@ -199,7 +197,7 @@ class _PlainIndex(TypedDict, total=False):
 
 def written(index: PlotIndex) -> str:
     """Return the JSON text of an index, its keys sorted."""
-    plain: _PlainIndex = msgspec.to_builtins(index, enc_hook=_of_numpy)
+    plain: _PlainIndex = msgspec.to_builtins(index, enc_hook=of_numpy)
     for panel in _panels(plain):
         del panel[_KIND]
     return json.dumps(plain, sort_keys=True, ensure_ascii=True)
@@ -221,7 +219,3 @@ def read_index(text: str) -> PlotIndex:
 def _panels(plain: _PlainIndex) -> Iterator[dict[str, object]]:
     """Yield the panels of a plain index; no file names their kind, since the key `missing` shows it."""
     return (panel for tube in plain.get("tubes", ()) for panel in tube.get("panels", ()))
-
-
-def _of_numpy(value: generic) -> object:
-    return value.item()

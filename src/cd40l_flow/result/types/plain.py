@@ -31,10 +31,11 @@ def finished(result: Result) -> Result:
 
 def rounded(record: Record) -> dict[str, object]:
     """Return a record as plain values: floats rounded, what is not finite None."""
-    return clean(msgspec.to_builtins(record, enc_hook=_of_numpy))
+    return clean(msgspec.to_builtins(record, enc_hook=of_numpy))
 
 
-def _of_numpy(value: NDArray[generic] | generic) -> object:
+def of_numpy(value: NDArray[generic] | generic) -> object:
+    """Return the plain values of what numpy holds."""
     return value.tolist()
 
 
