@@ -17,6 +17,8 @@ rule report_sample:
         "logs/report/{sample}.log",
     group:
         batch
+    # After a gate was moved somebody waits for the report, and nobody for the tables.
+    priority: 50
     threads: 1
     resources:
         mem_mb=report_memory,
