@@ -196,7 +196,9 @@ def _memory_record(job: Job, found: MemoryMeasures | None) -> Memory | None:
         "age_median": age.age_median,
         "table": age.table,
     }
-    return msgspec.convert(clean(asdict(found) | age_limits), Memory)
+    measured = asdict(found)
+    del measured["stain"]  # its guards hold it
+    return msgspec.convert(clean(measured | age_limits), Memory)
 
 
 def _cd40_record(found: Cd40Measures | None) -> Cd40 | None:

@@ -100,6 +100,16 @@ class BCellLimits(Struct, frozen=True):
     cd27_shift_max: Annotated[float, limit(
         "Median CD27 of naive B cells over the controls', either way, beyond which CD27 was stained or measured in "
         "another way (CONTROL_FAILED).", "ratio", gt=1)] = 3
+    cd27_of_t_min: Annotated[float, limit(
+        "CD27 of T cells over that of naive B cells, 75th percentile and median, below which the memory tube was not "
+        "stained for CD27 (STAIN_FAILED).", "robust SD of naive B cells",
+        source="most T cells have CD27, naive B cells none; unstained cells lie about 1 apart; default, not validated",
+        ge=0)] = 2
+    cd27_dependence_max: Annotated[float, limit(
+        "How far CD27 may move with IgM or IgD in B cells without CD27, up to the usual amount of these, either way: "
+        "more is spillover that was left, or taken out twice (NO_COMP).", "robust SD of CD27",
+        source="cells without immunoglobulin, as switched ones, lie so far from those that fix CD27-; default, not "
+        "validated", gt=0)] = 1
     collected_max_h: Annotated[float, limit(
         "Time from collection to staining above which memory B cells are not called (SAMPLE_AGE).", "hours",
         source="ARUP 2008901 and Mayo RBCS: 48 h", ge=0)] = 48

@@ -8,6 +8,7 @@ from cd40l_flow.assay.tables import GuardRow
 _TAKE_EVERY_CALL = (
     *("FILE_INTEGRITY", "ANALYSIS_FAILED", "CHANNEL_MAP", "NO_COMP", "TUBE_MISSING", "REPLICATE_DISCORDANT"),
     *("CONTROL_FAILED", "TOO_FEW_B", "B_ABSENT", "SERUM_IG", "LOW_SEPARATION", "FIT_UNSTABLE"),
+    "STAIN_FAILED",
 )
 GUARDS = (
     *(GuardRow(code, MEMORY_CALLS) for code in _TAKE_EVERY_CALL),

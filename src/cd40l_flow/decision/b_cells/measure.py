@@ -18,6 +18,7 @@ from cd40l_flow.decision.b_cells.cells import (
 from cd40l_flow.decision.b_cells.measures import MemoryControl, MemoryMeasures
 from cd40l_flow.decision.b_cells.shares import UNKNOWN, Shares, shares_of
 from cd40l_flow.decision.b_cells.sides import Sides, igd_separation, sides_of, transitional_percent
+from cd40l_flow.decision.b_cells.stain_checks import stain_checks
 from cd40l_flow.gating.b_cells import SEPARATE
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.signal.acquisition import Mask
@@ -74,6 +75,7 @@ def memory_measures(gated: GatedSample, control: MemoryControl | None, limits: L
         notes=_notes(gated, cells, sides),
         cd27_shape=found.shape,
         igm_only_median=_median(cells, "IgM", _igm_only(sides)),
+        stain=stain_checks(gated, cells, sides),
     )
 
 

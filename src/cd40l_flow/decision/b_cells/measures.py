@@ -21,6 +21,28 @@ class Share:
 
 
 @dataclass(frozen=True)
+class Dependence:
+    """How far CD27 of B cells without CD27 moves with an immunoglobulin, up to the usual amount of that; robust SD."""
+
+    marker: str
+    value: float
+
+
+@dataclass(frozen=True)
+class StainChecks:
+    """Checks of one sample's stain.
+
+    ``cd27_of_t`` is how far CD27 of T cells lies above that of naive B cells in the memory tube, ``fmo_cd27_of_t`` the
+    same in memory-FMO27, robust SD of the naive cells; None of few cells. ``dependence`` is the stronger one, None
+    where neither could be measured.
+    """
+
+    cd27_of_t: float | None = None
+    fmo_cd27_of_t: float | None = None
+    dependence: Dependence | None = None
+
+
+@dataclass(frozen=True)
 class MemoryMeasures:
     """The B cells of the tube ``memory`` of one sample; every share but ``b_cells`` is a percent of CD3-CD19+ cells.
 
@@ -35,7 +57,7 @@ class MemoryMeasures:
     the percent of CD38 and CD24 bright IgM+ cells, where they are stained. ``unresolved`` states why shares cannot be
     determined (empty: they can); ``notes`` are remarks for the reader. ``cd27_shape`` is what a control provides of the
     shape of its CD27+ cells (`cd27.shape_of`). ``igm_only_median`` is the median of IgM on CD27+IgD-IgM+ cells
-    (compensated linear channel values), None of few.
+    (compensated linear channel values), None of few. ``stain`` are the checks of the stain, which the guards report.
     """
 
     tubes: tuple[str, ...]
@@ -64,6 +86,7 @@ class MemoryMeasures:
     notes: tuple[str, ...] = ()
     cd27_shape: tuple[float, ...] = ()
     igm_only_median: float | None = None
+    stain: StainChecks = StainChecks()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.memory_b.guards import GUARDS
 from cd40l_flow.base.model import Sample
 from cd40l_flow.decision.applied import Guard, beyond
-from cd40l_flow.decision.b_cells.measures import MemoryControl, MemoryMeasures
+from cd40l_flow.decision.b_cells.measures import MemoryControl, MemoryMeasures, StainChecks
 from cd40l_flow.decision.b_cells.shared_guards import (
     applied,
     check_guards,
@@ -48,6 +48,7 @@ def memory_guards(
         found += [
             *_cells(measures, own),
             *_stain(sample, measures, control, own),
+            *_cd27_stain(measures.stain, own),
             *_depletion(sample, measures, own),
             *_others(measures, age, own),
         ]
@@ -142,6 +143,27 @@ def _stain(
             ROWS, "CONTROL_FAILED", shift > own.cd27_shift_max,
             "Median CD27 of naive B cells against the control's, either way.", value=shift, limit=own.cd27_shift_max,
             unit="x",
+        )  # fmt: skip
+
+
+def _cd27_stain(stain: StainChecks, own: BCellLimits) -> Iterator[Guard]:
+    """Yield whether CD27 is in the memory tube, and whether spillover of immunoglobulin into it is left."""
+    least, message = own.cd27_of_t_min, "CD27 of T cells over that of naive B cells."
+    fired = beyond(stain.cd27_of_t, least, above=False)
+    if fired:
+        message = "T cells of the memory tube have no CD27: it was not stained."
+        if stain.fmo_cd27_of_t is not None and stain.fmo_cd27_of_t >= least:
+            message = "T cells have CD27 in memory-FMO27, none in the memory tube: the two tubes are exchanged."
+    yield applied(
+        ROWS, "STAIN_FAILED", fired, message, value=stain.cd27_of_t, limit=least, unit="robust SD",
+        blocks=NO_CALLS if fired is None else None,
+    )  # fmt: skip
+    found, most = stain.dependence, own.cd27_dependence_max
+    if found is not None:
+        yield applied(
+            ROWS, "NO_COMP", abs(found.value) > most,
+            f"How far {found.marker} moves CD27 of B cells without CD27: spillover that was left, or taken out twice.",
+            value=found.value, limit=math.copysign(most, found.value), unit="robust SD",
         )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from cd40l_flow.signal.acquisition import Mask
 # How far a boundary may lie from its true place, of the scale: in a valley, and elsewhere; default, not validated.
 IN_VALLEY, ELSEWHERE = 0.005, 0.015
 FEWEST = 20
+LEAST_NAIVE_IGM = 0.5  # of the naive cells, which all have IgM
 BRIGHTER_SD = 1.28
 
 
@@ -23,7 +24,8 @@ BRIGHTER_SD = 1.28
 class Sides:
     """On which side of each boundary the B cells lie, (cells,) each: above where True.
 
-    ``cd27`` and ``igm`` are None where there is no boundary. ``plasmablast`` marks IgD-CD27+CD38+++ cells, None where
+    ``cd27`` and ``igm`` are None where there is no boundary, ``igm`` also where most naive cells lie below it: it was
+    not stained. ``plasmablast`` marks IgD-CD27+CD38+++ cells, None where
     CD38 is not informative.
     """
 
@@ -51,7 +53,17 @@ def sides_of(cells: PooledCells, igd_by: float = 0.0, igm_by: float = 0.0, cd38_
         return None
     cd27, cd38 = cells.above("CD27", "cd27_low"), cells.above("CD38", "cd38_low", cd38_by)
     plasmablast = None if cd38 is None or cd27 is None else cd38 & cd27 & ~igd
-    return Sides(igd, cd27, cells.above("IgM", "igm_low", igm_by), plasmablast)
+    igm = cells.above("IgM", "igm_low", igm_by)
+    if igm is not None and not _igm_stained(igm, igd if cd27 is None else igd & ~cd27):
+        igm = None
+    return Sides(igd, cd27, igm, plasmablast)
+
+
+def _igm_stained(igm: Mask, naive: Mask) -> bool:
+    """Return whether IgM was stained in this tube, by the cells above its boundary, which may be that of another tube:
+    most naive cells are. Of few naive cells nothing is known.
+    """
+    return bool(naive.sum() < FEWEST or np.mean(igm[naive]) >= LEAST_NAIVE_IGM)
 
 
 def igd_separation(cells: PooledCells, sides: Sides | None) -> float | None:

@@ -1,0 +1,74 @@
+"""Checks of the stain of the memory tube: T cells have CD27, and CD27 does not depend on immunoglobulin."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cd40l_flow.assay.b_cells import CD3_POSITIVE, CD19_NEGATIVE
+from cd40l_flow.assay.memory_b.reagents import FMO_CD27
+from cd40l_flow.base.model import Floats
+from cd40l_flow.decision.b_cells.cells import PooledCells, b_cells_of, tubes_of
+from cd40l_flow.decision.b_cells.measures import Dependence, StainChecks
+from cd40l_flow.decision.b_cells.sides import Sides, sides_of
+from cd40l_flow.gating.model import GatedSample, GatedTube
+from cd40l_flow.signal.acquisition import Mask
+from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, median, quantiles
+
+FEWEST, ENOUGH = 20, 150
+T_CELL_QUANTILE = 0.75  # a quarter of the T cells have CD27 even in old age and chronic infection
+# Cells that carry immunoglobulin differ from those without it in these markers.
+IMMUNOGLOBULINS = ("IgM", "IgD")
+
+
+def stain_checks(gated: GatedSample, cells: PooledCells, sides: Sides | None) -> StainChecks:
+    """Return the checks of a sample with these B cells of its memory tubes and their sides."""
+    if sides is None:
+        return StainChecks()
+    fmo = b_cells_of(tubes_of(gated, FMO_CD27))
+    of_fmo = sides_of(fmo) if fmo.count else None
+    naive = sides.igd & ~sides.memory
+    found = [_dependence(fmo, None if of_fmo is None else of_fmo.igd, marker) for marker in IMMUNOGLOBULINS]
+    if not any(found):
+        found = [_dependence(cells, naive, marker) for marker in IMMUNOGLOBULINS]
+    known = [one for one in found if one is not None]
+    return StainChecks(
+        cd27_of_t=_cd27_of_t(cells, naive if naive.sum() >= FEWEST else sides.igd),
+        fmo_cd27_of_t=None if of_fmo is None else _cd27_of_t(fmo, of_fmo.igd),
+        dependence=max(known, key=lambda one: abs(one.value), default=None),
+    )
+
+
+def _cd27_of_t(cells: PooledCells, naive: Mask) -> float | None:
+    """Return how far CD27 of T cells lies above that of naive B cells; None of few of either, or without CD27."""
+    others = [values for tube in cells.tubes if (values := _t_cells(tube)) is not None]
+    t_cells = np.concatenate(others) if others else np.empty(0)
+    if naive.sum() < FEWEST or t_cells.size < ENOUGH or not cells.stained("CD27"):
+        return None
+    below, middle, above = quantiles(cells.linear("CD27")[naive], (ONE_SD_BELOW, 0.5, ONE_SD_ABOVE))
+    spread = (above - below) / 2
+    return (quantiles(t_cells, (T_CELL_QUANTILE,))[0] - middle) / spread if spread > 0 else None
+
+
+def _t_cells(tube: GatedTube) -> Floats | None:
+    """Return CD27 of the tube's T cells, linear, (n,); without CD3 of all lymphocytes that are no B cells."""
+    population = CD3_POSITIVE if "CD3" in tube.signal.scaled else CD19_NEGATIVE
+    known = population in tube.indices and "CD27" in tube.signal.scaled
+    return np.asarray(tube.linear("CD27", population), dtype=np.float64) if known else None
+
+
+def _dependence(cells: PooledCells, which: Mask | None, marker: str) -> Dependence | None:
+    """Return how CD27 depends on a marker in some cells without CD27; None of few.
+
+    The slope is that between the medians of the cells with least and with most of the marker, a third each.
+    """
+    if which is None or which.sum() < ENOUGH or not (cells.stained(marker) and cells.stained("CD27")):
+        return None
+    values, cd27 = cells.linear(marker)[which], cells.linear("CD27")[which]
+    low, high = quantiles(values, (1 / 3, 2 / 3))
+    dim, bright = values <= low, values >= high
+    run = median(values[bright]) - median(values[dim])
+    below, middle, above = quantiles(cd27[dim], (ONE_SD_BELOW, 0.5, ONE_SD_ABOVE))
+    spread = (above - below) / 2
+    if not (run > 0 and spread > 0):
+        return None
+    return Dependence(marker, (median(cd27[bright]) - middle) / run * median(values) / spread)
