@@ -137,7 +137,7 @@ def _independence(
     control: ControlCase | None,
     limits: Mapping[str, Limits],
 ) -> dict[str, Independence]:
-    """Return, for each fitted reagent, the dependence of its negative cells on CD69 and CD3.
+    """Return, for each fitted reagent, the dependence of its negative cells on CD69, CD3, CD8 and time.
 
     If they depend on a marker and a mosaic is still possible, its odds are computed from the cells where neither marker
     matters.
@@ -147,11 +147,12 @@ def _independence(
         if expression.expected is None:
             continue
         stimulated = [tube for tube in tubes.of(reagent, stimulated=True) if ACTIVATED in tube.indices]
-        target, cd69, cd3 = (
+        target, cd69, cd3, cd8 = (
             np.concatenate([tube.scaled(marker, ACTIVATED) for tube in stimulated]).astype(np.float64)
-            for marker in ("target", "CD69", "CD3")
+            for marker in ("target", "CD69", "CD3", "CD8")
         )
-        one = independence(target, cd69, cd3, expression.expected)
+        sizes = [tube.count(ACTIVATED) for tube in stimulated]
+        one = independence(target, cd69, cd3, expression.expected, cd8=cd8, tubes=sizes)
         strongest = one.largest
         dependent = strongest is not None and abs(strongest.log_ratio) > limits[reagent].guards.dependence_max
         if (

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from statistics import NormalDist
 
-from cd40l_flow.assay.effects import INFANT_CALLS, MOSAIC, NO_CALLS, REDUCED, SQUARED
+from cd40l_flow.assay.effects import ALL_CALLS, INFANT_CALLS, MOSAIC, NO_CALLS, NORMAL, REDUCED, SQUARED
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.cohort.ages import age_band, younger_than
 from cd40l_flow.decision.applied import Guard, beyond, guard
@@ -21,13 +21,17 @@ STAINED, PEAK = 0.15, 2.0
 # stain, and below the control's background, robust SD.
 BELOW_RESTING, BELOW_CONTROL = 0.15, 0.4
 SURE = 2.0  # standard errors by which a dependence must differ from zero
+SURE_IN_TIME = 5.0  # the same in time, where many parts of an acquisition are looked at
 BY_CHANCE = 0.01  # p value of a fit below which it is not explained by chance
 
 
 def doubt_guards(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
-    """Yield the guards of one reagent that need more than its histogram; none for a single control."""
+    """Yield the guards of one reagent that need more than its histogram; of a single control only that of time."""
     expression = case.reagents.get(reagent)
-    if expression is None or case.alone:
+    if expression is None:
+        return
+    yield from _steady(case, reagent, limits)
+    if case.alone:
         return
     control = None if case.control is None else case.control.reagents.get(reagent)
     yield from _stain(expression, control, limits)
@@ -139,8 +143,26 @@ def _control_doubtful(case: Case, reagent: str) -> Guard:
     )  # fmt: skip
 
 
+def _steady(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
+    """Yield whether the negatives gather in a part of the acquisition, or are missing there.
+
+    Then they are cells of another sample, or a detector failed for a while, and how many there are means nothing. A
+    control is of no use then.
+    """
+    found = case.independence.get(reagent)
+    if found is None or found.time is None:
+        return
+    most = max(limits.guards.dependence_max, SURE_IN_TIME * found.time.error)
+    message = "How much likelier cells of one part of the acquisition are not to express, ln odds ratio."
+    yield guard(
+        "ACQ_QC", abs(found.time.log_ratio) > most, message, reagent=reagent, value=found.time.log_ratio,
+        limit=math.copysign(most, found.time.log_ratio), unit="ln odds ratio",
+        blocks=ALL_CALLS if case.alone else ALL_CALLS - {NORMAL},
+    )  # fmt: skip
+
+
 def _negatives(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
-    """Yield whether the negatives depend on CD69 or CD3, unlike those of a mosaic.
+    """Yield whether the negatives depend on CD69, CD3 or CD8, unlike those of a mosaic.
 
     It is only a warning if the mosaic persists among strongly stimulated CD4 cells, and these are stimulated enough: to
     be negative does not depend on CD69 among them, and the sample has CD69 much like the controls'.
@@ -152,7 +174,7 @@ def _negatives(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
     # Even the cells least affected contain some other negatives, and people differ.
     persists = found.inner_odds is not None and found.inner_odds >= SQUARED * needed
     persists = persists and _stimulated_enough(case, reagent, limits)
-    for marker, one in (("CD69", found.cd69), ("CD3", found.cd3)):
+    for marker, one in (("CD69", found.cd69), ("CD3", found.cd3), ("CD8", found.cd8)):
         if one is None:
             continue
         fired = abs(one.log_ratio) > max(most, SURE * one.error)

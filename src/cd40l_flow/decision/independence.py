@@ -1,12 +1,15 @@
-"""Independence of the negative cells from CD69 and CD3: mutant cells, weakly stimulated cells, or no CD4 cells.
+"""Independence of the negative cells from CD69, CD3, CD8 and time: mutant cells, or others.
 
-Mutant cells of a mosaic have as much CD69 and CD3 as the others. Negatives that depend on CD69 mean weak stimulation.
-Negatives that depend on CD3 are other T cells (gamma-delta cells have more CD3).
+Mutant cells of a mosaic have as much CD69, CD3 and CD8 as the others, and come at any time of the acquisition.
+Negatives that depend on CD69 mean weak stimulation. Those that depend on CD3 or CD8 are other T cells (gamma-delta
+cells have more CD3; cytotoxic cells that lost their stain have a little CD8). Those that gather in a part of the
+acquisition are another sample's, or of a detector that failed.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +21,8 @@ from cd40l_flow.signal.acquisition import Mask
 FEWEST = 150  # fewest cells to be split in thirds
 SLIGHT = 0.3  # ln odds ratio above which a marker is used
 PRIOR = 0.5  # cells of each sort in each third, before counting
+# Parts of an acquisition: so many that each holds some of the rarer sort of cells, within these bounds.
+FEWEST_PARTS, MOST_PARTS, OF_RARER = 3, 20, 10
 
 
 @dataclass(frozen=True)
@@ -33,12 +38,13 @@ class Dependence:
 
 @dataclass(frozen=True)
 class Independence:
-    """The dependence of one reagent's negatives on CD69 and CD3, None with too few cells or no negatives.
+    """The dependence of one reagent's negatives on CD69, CD3, CD8 and time, None with too few cells.
 
-    ``inner`` are the binned cells, (bins,), least affected by other causes of negatives: the upper third of CD69 if
-    negatives depend on it, and the third of CD3 with the fewest. ``inner_odds`` are the ln odds of a mosaic among them,
-    None if not computed. ``strong`` is the dependence on CD69 within its upper third: where it goes on there, even
-    these cells were stimulated too little, and what they show is no mosaic.
+    That on time compares the part of a tube's acquisition that differs most with the rest. ``inner`` are the binned
+    cells, (bins,), least affected by other causes of negatives: the upper third of CD69 if negatives depend on it, and
+    the thirds of CD3 and of CD8 with the fewest. ``inner_odds`` are the ln odds of a mosaic among them, None if not
+    computed. ``strong`` is the dependence on CD69 within its upper third: where it goes on there, even these cells were
+    stimulated too little, and what they show is no mosaic.
     """
 
     cd69: Dependence | None
@@ -46,20 +52,25 @@ class Independence:
     inner: Floats
     inner_odds: float | None = None
     strong: Dependence | None = None
+    cd8: Dependence | None = None
+    time: Dependence | None = None
 
     @property
     def largest(self) -> Dependence | None:
-        """Whichever of the two is the stronger."""
-        known = [one for one in (self.cd69, self.cd3) if one is not None]
+        """Whichever of those on a marker is the strongest."""
+        known = [one for one in (self.cd69, self.cd3, self.cd8) if one is not None]
         return max(known, key=lambda one: abs(one.log_ratio), default=None)
 
 
-def independence(scaled: Floats, cd69: Floats, cd3: Floats, expected: Floats) -> Independence:
-    """Return the dependence of the negatives of one reagent's activated cells on CD69 and CD3.
+def independence(
+    scaled: Floats, cd69: Floats, cd3: Floats, expected: Floats, *, cd8: Floats | None = None, tubes: Sequence[int] = ()
+) -> Independence:
+    """Return the dependence of the negatives of one reagent's activated cells on CD69, CD3, CD8 and time.
 
-    ``scaled`` is the target on the logicle scale, ``cd69`` and ``cd3`` in any unit, (n,) each; ``expected`` are the
-    expected counts of the fitted negative and positive component, (2, bins): a cell is weighted by its posterior
-    probability of being negative.
+    ``scaled`` is the target on the logicle scale, ``cd69``, ``cd3`` and ``cd8`` (None without it) in any unit, (n,)
+    each, in the order of acquisition; ``tubes`` are the numbers of cells of each tube. ``expected`` are the expected
+    counts of the fitted negative and positive component, (2, bins): a cell is weighted by its posterior probability of
+    being negative.
     """
     bins = expected.shape[1]
     total = expected.sum(axis=0)
@@ -73,9 +84,12 @@ def independence(scaled: Floats, cd69: Floats, cd3: Floats, expected: Floats) ->
     if by_cd69 is not None and by_cd69.log_ratio > SLIGHT:
         inner = cd69 >= np.quantile(cd69, 2 / 3)
         strong = _dependence(negative[inner], cd69[inner])
-    if by_cd3 is not None and abs(by_cd3.log_ratio) > SLIGHT:
-        inner &= _fewest(negative, cd3)
-    return Independence(by_cd69, by_cd3, histogram(scaled[inner], bins), strong=strong)
+    by_cd8 = None if cd8 is None else _dependence(negative, cd8)
+    for by, marker in ((by_cd3, cd3), (by_cd8, cd8)):
+        if by is not None and marker is not None and abs(by.log_ratio) > SLIGHT:
+            inner &= _fewest(negative, marker)
+    counts = histogram(scaled[inner], bins)
+    return Independence(by_cd69, by_cd3, counts, strong=strong, cd8=by_cd8, time=_over_time(negative, tubes))
 
 
 def _fewest(negative: Floats, marker: Floats) -> Mask:
@@ -88,12 +102,32 @@ def _fewest(negative: Floats, marker: Floats) -> Mask:
 def _dependence(negative: Floats, marker: Floats) -> Dependence | None:
     """Return the ln odds ratio of being negative, lower against upper third of a marker, (n,) each."""
     low, high = np.quantile(marker, (1 / 3, 2 / 3))
-    if not low < high:
-        return None
+    return _compared(negative[marker <= low], negative[marker >= high]) if low < high else None
+
+
+def _over_time(negative: Floats, tubes: Sequence[int]) -> Dependence | None:
+    """Return the ln odds ratio of being negative of the part of a tube's cells, in the order of acquisition, that
+    differs most surely from the tube's other cells; None of few cells.
+    """
+    found = []
+    for cells in np.split(negative, np.cumsum(tubes)[:-1]) if tubes else []:
+        rarer = min(float(cells.sum()), cells.size - float(cells.sum()))
+        number = int(np.clip(rarer / OF_RARER, FEWEST_PARTS, MOST_PARTS))
+        ends = np.linspace(0, cells.size, number + 1).astype(np.intp)
+        if cells.size >= FEWEST:
+            found += [
+                _compared(cells[begin:end], np.concatenate((cells[:begin], cells[end:])))
+                for begin, end in zip(ends[:-1], ends[1:], strict=True)
+            ]
+    return max(found, key=lambda one: abs(one.log_ratio) / one.error, default=None)
+
+
+def _compared(some: Floats, others: Floats) -> Dependence:
+    """Return the ln odds ratio of being negative of some cells against others, probabilities, (n,) and (m,)."""
     log, variance = 0.0, 0.0
-    for side, third in ((1, negative[marker <= low]), (-1, negative[marker >= high])):
-        without = float(third.sum()) + PRIOR
-        others = third.size - float(third.sum()) + PRIOR
-        log += side * math.log(without / others)
-        variance += 1 / without + 1 / others
+    for side, cells in ((1, some), (-1, others)):
+        without = float(cells.sum()) + PRIOR
+        with_it = cells.size - float(cells.sum()) + PRIOR
+        log += side * math.log(without / with_it)
+        variance += 1 / without + 1 / with_it
     return Dependence(log, math.sqrt(variance))

@@ -47,6 +47,7 @@ def measures_of(case: Case, reagent: str, limits: Limits) -> Measures:
         "level": comparison.mfi_all_ratio,
         "shape_distance": comparison.shape_distance,
         "mutant_fraction": comparison.mutant_fraction,
+        "mutant_fraction_min": _fraction_of_mosaic(comparison),
         "bright_fraction": None if bright is None else bright / expression.events,
         "expressing_events": expressing,
         "expressing_events_min": max(calls.minor_fraction_min * expression.events, guards.minor_quantify),
@@ -64,6 +65,16 @@ def sample_measures(case: Case, limits: Limits) -> Measures:
         "mosaic_odds_min": _mosaic_needs(list(case.comparisons.values()), 1, limits),
         "one_kind_odds_min": _mosaic_needs(list(case.comparisons.values()), len(case.comparisons), limits),
     }
+
+
+def _fraction_of_mosaic(comparison: Comparison) -> float | None:
+    """Return the mutant fraction that a mosaic needs: the limit of blank, for odds count cells, and know less of how
+    healthy people differ. Mutant cells that express are no negative ones, and need none; without odds of a mosaic no
+    fraction speaks against it.
+    """
+    if comparison.mosaic_odds is None:
+        return None
+    return comparison.lob if comparison.residual_kept is None else -math.inf
 
 
 def _mosaic_needs(comparisons: Sequence[Comparison], alike: int, limits: Limits) -> float:

@@ -232,6 +232,8 @@ DOUBTS: list[tuple[str, str, Case, Case]] = [
     ),
     ("NEGATIVES_DEPENDENT", "CD154", dependent("cd69", 0.61), dependent("cd69", 0.59)),
     ("NEGATIVES_DEPENDENT", "CD154", dependent("cd3", -0.61), dependent("cd3", -0.59)),
+    ("NEGATIVES_DEPENDENT", "CD154", dependent("cd8", -0.61), dependent("cd8", -0.59)),
+    ("ACQ_QC", "CD154", dependent("time", -0.61), dependent("time", -0.59)),
     ("INFANT", "", aged(1.9, "18 to 44 y"), aged(2.0, "18 to 44 y")),
     ("INFANT", "", aged(1.9, "18 to 44 y"), aged(1.9, "1 y")),
     (

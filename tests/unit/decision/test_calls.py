@@ -127,7 +127,7 @@ def test_all_reagents_together_settle_nothing_that_one_of_them_contradicts() -> 
     assert judge(undecided).call == NORMAL
     for wider in ({"shape_distance": 4.1}, {"mfi_all_ratio": 0.49}):
         assert judge(with_measures(undecided, CD40_IG, beside=wider)).call == INDETERMINATE
-    other = with_measures(undecided, CD154, beside=odds("MOSAIC"))
+    other = with_measures(undecided, CD154, beside={**odds("MOSAIC"), "mutant_fraction": 0.3})
     assert judge(replace(other, joint=case.joint)).call == INDETERMINATE
 
 
@@ -141,6 +141,21 @@ def test_odds_without_the_cells_name_what_is_missing() -> None:
     assert judge(few).subcalls[CD154].reasons == ("TOO_FEW_EVENTS",)
     wide = with_measures(pair(NORMAL, NORMAL), CD154, beside={"shape_distance": 5.0})
     assert (judge(wide).call, judge(wide).reasons) == (INDETERMINATE, ("MODEL_MISFIT",))
+
+
+@pytest.mark.parametrize(
+    ("fraction", "kept", "call"),
+    [(0.076, None, MOSAIC), (0.074, None, INDETERMINATE), (0.0, 0.3, MOSAIC)],
+    ids=["above the limit of blank", "below it", "mutant cells that express"],
+)
+def test_a_mosaic_exceeds_the_limit_of_blank_that_is_printed(fraction: float, kept: float | None, call: str) -> None:
+    """A child's 8 % below a limit of 13 % was called by its cells' odds, where donors differ by more."""
+    case = pair(MOSAIC, MOSAIC)
+    for reagent in (CD154, CD40_IG):
+        case = with_measures(case, reagent, beside={"mutant_fraction": fraction, "residual_kept": kept})
+    found = judge(case)
+    assert found.call == call
+    assert call == MOSAIC or found.reasons == ("MOSAIC_GREY_ZONE",)
 
 
 def test_a_sample_as_bright_as_the_control_is_never_reduced() -> None:

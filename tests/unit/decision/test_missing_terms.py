@@ -226,7 +226,7 @@ def test_a_tube_that_the_controls_lack_is_told_of_the_reagents_that_are_compared
     assert lacking("CD40-Ig", missing={"CD40-Ig": "No secondary."}) == []
 
 
-NEEDED = {"odds_min": 4.6, "mosaic_odds_min": 4.6, "expressing_events_min": 50.0}
+NEEDED = {"odds_min": 4.6, "mosaic_odds_min": 4.6, "expressing_events_min": 50.0, "mutant_fraction_min": 0.1}
 
 
 @pytest.mark.parametrize(

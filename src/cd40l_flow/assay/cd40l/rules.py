@@ -21,6 +21,7 @@ MEASURE_WORDS: Mapping[str, tuple[str, str]] = {
     "level": ("MFI of all activated cells over the control's", "ratio"),
     "shape_distance": ("distance of the signal's spread from the control's", "SD between people"),
     "mutant_fraction": ("mutant fraction", "fraction"),
+    "mutant_fraction_min": ("limit of blank of the mutant fraction, none where the dim cells express", "fraction"),
     "bright_fraction": ("cells at the control's level of all activated cells", "fraction"),
     "expressing_events": ("expressing cells", "events"),
     "expressing_events_min": ("smallest population that counts", "events"),
@@ -40,6 +41,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         MOSAIC, 2, (
             Condition("mosaic_odds", ">=", "mosaic_odds_min"),
+            Condition("mutant_fraction", ">=", "mutant_fraction_min"),
             Condition("expressing_events", ">=", "expressing_events_min"),
         ),
     ),
@@ -59,7 +61,12 @@ NOT_TESTED = "not tested"
 GREY_ZONE, UNRESOLVED, BETWEEN = "MOSAIC_GREY_ZONE", "REDUCED_VS_MOSAIC", "BETWEEN_LIMITS"
 FEW, MISFIT = "TOO_FEW_EVENTS", "MODEL_MISFIT"
 # Why there is no call where the odds are those of a call and this measure is not what it must be.
-MISSED: Mapping[str, str] = {"expressing_events": FEW, "shape_distance": MISFIT, "mosaic_odds": GREY_ZONE}
+MISSED: Mapping[str, str] = {
+    "expressing_events": FEW,
+    "shape_distance": MISFIT,
+    "mosaic_odds": GREY_ZONE,
+    "mutant_fraction": GREY_ZONE,
+}
 # CD154 is there, and CD40-Ig does not bind to it: by the odds, and by the ratio of their levels.
 FUNCTIONAL = Rule(
     FUNCTIONAL_DEFECT,

@@ -17,7 +17,7 @@ from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.memory_b.guards import GUARDS
 from cd40l_flow.decision.b_cells.age_curve import AgeCurve, percent_of
 from cd40l_flow.decision.b_cells.decide import failures_of
-from cd40l_flow.decision.b_cells.measures import MemoryControl
+from cd40l_flow.decision.b_cells.measures import Dependence, MemoryControl, StainChecks
 from cd40l_flow.decision.b_cells.switched import memory_numbers
 from cd40l_flow.decision.case import Difference, Refusal
 from cd40l_flow.mixture.proportion import wilson
@@ -103,6 +103,7 @@ FIRED: dict[str, dict[str, Any]] = {
     "SERUM_IG": {"double_negative": share(40.0, 2000), "naive": share(30.0, 2000)},
     "LOW_SEPARATION": {"unresolved": "CD27 shows one population."},
     "FIT_UNSTABLE": {"cd27_converged": False},
+    "STAIN_FAILED": {"stain": StainChecks(cd27_of_t=1.9)},
     "ANTI_CD20": {"sample": replace(SAMPLE, b_depletion="yes")},
     "SAMPLE_AGE": {"sample": replace(SAMPLE, collected_h=49.0)},
     "AGE_UNKNOWN": {"sample": replace(SAMPLE, age_years=None)},
@@ -352,3 +353,28 @@ def test_guards_are_read_from_the_table_alone() -> None:
     assert {guard.blocks for guard in found.guards if guard.code == "CONTROL_FAILED"} == {MEMORY_CALLS}
     assert all(guard.effect == "hard" for guard in found.guards if guard.blocks == MEMORY_CALLS)
     assert not math.isnan(memory_numbers(SAMPLE, memory(1.0), CURVE, Limits()).limit_low)
+
+
+@pytest.mark.parametrize(
+    ("stain", "reasons"),
+    [
+        (StainChecks(cd27_of_t=2.1, fmo_cd27_of_t=0.4), ()),
+        (StainChecks(cd27_of_t=None, fmo_cd27_of_t=None), ()),
+        (StainChecks(cd27_of_t=0.4, fmo_cd27_of_t=0.4), ("STAIN_FAILED",)),
+        (StainChecks(cd27_of_t=30.0, dependence=Dependence("IgM", 0.9)), ()),
+        (StainChecks(cd27_of_t=30.0, dependence=Dependence("IgM", -1.1)), ("NO_COMP",)),
+        (StainChecks(cd27_of_t=30.0, dependence=Dependence("IgD", 1.1)), ("NO_COMP",)),
+    ],
+)
+def test_cd27_must_be_on_t_cells_and_may_not_follow_immunoglobulin(
+    stain: StainChecks, reasons: tuple[str, ...]
+) -> None:
+    found = call_memory(memory(0.0, stain=stain))
+    assert found.reasons == reasons
+    assert found.call == ("INDETERMINATE" if reasons else "SWITCHED_ABSENT")
+
+
+def test_an_exchanged_tube_is_named() -> None:
+    found = call_memory(memory(0.0, stain=StainChecks(cd27_of_t=0.4, fmo_cd27_of_t=40.0)))
+    (guard,) = [one for one in found.guards if one.code == "STAIN_FAILED"]
+    assert "exchanged" in guard.message
