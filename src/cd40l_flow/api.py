@@ -17,8 +17,9 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import ArrayLike
 
-from cd40l_flow.analyse import analyse
 from cd40l_flow.assay.limits import Limits
+from cd40l_flow.assay.lookup import assay_named, assay_of_reagent, current_assay, using
+from cd40l_flow.assay.tables import TARGET
 from cd40l_flow.base.errors import Cd40lFlowError
 from cd40l_flow.base.model import Arrays, Events, Floats, Override, Sample, Tube
 from cd40l_flow.cohort.job import planned
@@ -41,6 +42,7 @@ from cd40l_flow.result.types.result import Result
 from cd40l_flow.signal.compensation import compensate
 from cd40l_flow.signal.prepare import choose_scales, prepare
 from cd40l_flow.signal.scale import Scale, choose_scale, robust_sd
+from cd40l_flow.steps import analyse_sample
 
 __all__ = ["Called", "Limits", "call", "fit", "gate", "read", "report", "target_cells"]
 
@@ -60,20 +62,22 @@ def read(
     path: str | Path,
     *,
     reagent: str = "CD154",
-    stimulation: str = "stimulated",
+    stimulation: str | None = None,
     detectors: Mapping[str, str] | None = None,
     spillover: str = "file",
 ) -> Events:
-    """Return the events of one FCS file, compensated, linear.
+    """Return the events of one FCS file, compensated, linear; ``reagent`` names the assay whose markers are searched.
 
+    ``stimulation`` is ``stimulated`` by default, ``unstimulated`` for a reagent of an assay that stimulates no cells.
     ``detectors`` names those of markers without a label, as ``{"CD3": "APC-H7-A"}``; a background tube (``isotype``,
     ``FMO``, ``secondary``) always needs that of its ``target``. ``spillover`` is ``file``, ``none`` or the path of a
     CSV file. Raises TubeError for a file that cannot be used.
     """
-    tube = Tube(fcs=Path(path).name, path=str(path), stimulation=stimulation, reagent=reagent)
-    named = dict(detectors or {})
-    panel = {marker: {"detector": name} for marker, name in named.items()}
-    return compensate(read_events(tube, panel, spillover), reuse=True)
+    panel = {marker: {"detector": name} for marker, name in dict(detectors or {}).items()}
+    with using(assay_of_reagent(reagent)):
+        stimulation = stimulation or _usual_stimulation()
+        tube = Tube(fcs=Path(path).name, path=str(path), stimulation=stimulation, reagent=reagent)
+        return compensate(read_events(tube, panel, spillover), reuse=True)
 
 
 def gate(
@@ -83,24 +87,38 @@ def gate(
     overrides: Sequence[Override] = (),
     limits: Limits | None = None,
 ) -> GatedSample:
-    """Return the tubes of one sample gated to activated CD4+ T cells, on a scale chosen from the tubes themselves.
+    """Return the tubes of one sample gated on a scale chosen from the tubes themselves, by the gates of their assay:
+    to activated CD4+ T cells, or to the B cells of the assays ``memory_b`` and ``cd40``.
 
     Boundaries are found on all tubes together; the CD69 boundary needs an unstimulated one. (In a run of the workflow
     scale and missing boundaries come from the controls.) ``overrides`` are boundaries set by hand.
+    Raises Cd40lFlowError for tubes of several assays.
     """
     limits = limits or Limits()
-    sample = Sample(name, "run", "test", "unknown", tuple(events.tube for events in tubes))
-    scales = choose_scales(tubes, limits.scale, "own tubes")
-    signals = [prepare(events, scales, limits.acquisition) for events in tubes]
-    return gate_sample(sample, signals, scales, overrides, limits.gating)
+    assays = sorted({assay_of_reagent(events.tube.reagent).name for events in tubes})
+    if len(assays) > 1:
+        raise Cd40lFlowError(f"gate: tubes of the assays {', '.join(assays)}. Give those of one sample of one assay.")
+    assay = assay_named(assays[0]) if assays else current_assay()
+    sample = Sample(name, "run", "test", "unknown", tuple(events.tube for events in tubes), assay=assay.name)
+    with using(assay):
+        scales = choose_scales(tubes, limits.scale, "own tubes")
+        signals = [prepare(events, scales, limits.acquisition) for events in tubes]
+        return gate_sample(sample, signals, scales, overrides, limits.gating)
 
 
 def target_cells(
-    gated: GatedSample, reagent: str, population: str = "CD3+CD8-CD69+", stimulation: str = "stimulated"
+    gated: GatedSample, reagent: str, population: str = "CD3+CD8-CD69+", stimulation: str | None = None
 ) -> Floats:
-    """Return the target of one population in the tubes of a reagent, (cells,), compensated linear channel values."""
-    tubes = [tube for tube in gated.tubes if _of(tube.signal.events) == (stimulation, reagent)]
-    return cells(tubes, population)
+    """Return the target of one population in the tubes of a reagent, (cells,), compensated linear channel values.
+
+    ``stimulation`` as in `read`. Raises Cd40lFlowError for an assay that has no target (``memory_b``).
+    """
+    with using(assay_named(gated.sample.assay)):
+        if TARGET not in current_assay().marker_names:
+            raise Cd40lFlowError(f"target_cells: the assay {gated.sample.assay} has no target; take `tube.linear`.")
+        stimulation = stimulation or _usual_stimulation()
+        tubes = [tube for tube in gated.tubes if _of(tube.signal.events) == (stimulation, reagent)]
+        return cells(tubes, population)
 
 
 def fit(
@@ -157,6 +175,11 @@ def report(called: Called, out: str | Path) -> Path:
     return Path(out)
 
 
+def _usual_stimulation() -> str:
+    """Return the stimulation of the current assay's stained tubes."""
+    return "stimulated" if current_assay().stimulated else "unstimulated"
+
+
 def _of(events: Events) -> tuple[str, str]:
     return events.tube.stimulation, events.tube.reagent
 
@@ -170,7 +193,7 @@ def _call(sample: str, plan: Plan) -> Called:
 
 def _analysed(job: Job, controls: Sequence[Called]) -> Called:
     theirs = {str(control.result.sample): control.result for control in controls}
-    result, arrays = analyse(job, theirs)
+    result, arrays = analyse_sample(job, theirs)
     return Called(structs.replace(result, inputs=made_from(planned(job), result, theirs.values())), arrays)
 
 

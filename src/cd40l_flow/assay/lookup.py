@@ -25,6 +25,11 @@ def assay_named(name: str) -> Assay:
     return current_assay() if current_assay().name == name else ASSAYS[name]
 
 
+def assay_of_reagent(reagent: str) -> Assay:
+    """Return the tables of the assay that has a reagent; those of the current assay where none has it."""
+    return next((assay for assay in every_assay() if reagent in assay.reagent_names), current_assay())
+
+
 def every_reagent() -> tuple[str, ...]:
     """Return the reagents of every assay, those of the current assay first."""
     return tuple(dict.fromkeys(name for assay in every_assay() for name in assay.reagent_names))

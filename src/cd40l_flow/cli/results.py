@@ -50,17 +50,15 @@ def figures(options: argparse.Namespace) -> int:
 
 def _b_cell_figure(record: Result, sample: Person, control: Person | None, options: argparse.Namespace) -> int:
     """Draw the main figure of a sample of a B-cell assay."""
-    from cd40l_flow.assay.lookup import assay_named, using
     from cd40l_flow.base.disk import write_atomically
     from cd40l_flow.figures.main_figure import encoded
-    from cd40l_flow.report.first_page import b_cell_figure
+    from cd40l_flow.plot import main as main_figure
 
     if record.memory is None and record.cd40 is None:
         raise Cd40lFlowError(
             f"{options.result}: nothing was measured, so there is nothing to draw. Its report says why."
         )
-    with using(assay_named(record.assay)):
-        drawn = b_cell_figure(record, sample, control)
+    drawn = main_figure(sample, control)
     name = Path(options.out) / f"{record.sample}_{record.assay}.{options.format}"
     name.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(name, encoded(drawn, options.format))

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from cd40l_flow.assay.lookup import assay_named, every_assay, every_reagent
+from cd40l_flow.assay.lookup import assay_named, assay_of_reagent, every_assay, every_reagent
 from cd40l_flow.base.disk import as_on_disk
 from cd40l_flow.base.errors import Problem
 from cd40l_flow.base.model import Override, Sample, Tube
@@ -193,7 +193,7 @@ def _foreign(row: Row, named: str | None) -> tuple[str, str, str] | None:
         return None
     assay = assay_named(named)
     if reagent not in assay.reagent_names:
-        theirs = next(other.name for other in every_assay() if reagent in other.reagent_names)
+        theirs = assay_of_reagent(reagent).name
         found = f"'{reagent}' is no reagent of the assay '{named}', which has {listed(assay.reagent_names, 'and')}."
         return "reagent", found, f"Correct the row, or write '{theirs}' into the column assay of the sample."
     if not assay.stimulated and row.cells["stimulation"] == "stimulated":

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.lookup import assay_named, using
+from cd40l_flow.assay.tables import Assay
 from cd40l_flow.base.errors import TubeError
 from cd40l_flow.base.model import Sample, Tube
 from cd40l_flow.fcs.panel import awaited, borrowed_detectors
@@ -39,9 +40,17 @@ def read_tubes(
 ) -> TubesRead[Read]:
     """Return every tube of a sample, as ``read`` gives it from the tube and its borrowed detectors, or its error.
 
-    ``read`` may raise TubeError. ``refused`` are the ``fcs`` of tubes that are not to be read.
+    ``read`` may raise TubeError; the assay of the sample is the current one while it reads. ``refused`` are the ``fcs``
+    of tubes that are not to be read.
     """
-    assay = current_assay()
+    assay = assay_named(sample.assay)
+    with using(assay):
+        return _read_tubes(assay, sample, read, refused)
+
+
+def _read_tubes(
+    assay: Assay, sample: Sample, read: Callable[[Tube, Mapping[str, str]], Read], refused: Collection[str]
+) -> TubesRead[Read]:
     backgrounds = assay.background_of
     found: dict[Tube, Read] = {}
     errors: dict[Tube, TubeError] = {}

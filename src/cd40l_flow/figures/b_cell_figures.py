@@ -60,15 +60,25 @@ def cd40_figure(
     grid = figure.add_gridspec(
         2, 3, width_ratios=(2.1, 0.16, 1), left=0.02, right=0.985, top=0.9, bottom=0.11, hspace=0.4, wspace=0.05
     )
-    words = load_texts()["main_figure"]
     for row, cells in enumerate(KINDS.values()):
-        panel = Histograms(figure.add_subplot(grid[row, 0]), legend=row == 0)
-        panel.show(patient, control, cells_key(cells))
-        target = patient.densities.target(cells_key(cells))
-        label = target.axis.label if target is not None else "CD40"
-        panel.name("", x=words["of_cells"].format(axis=label, cells=words["cells"][cells]))
+        draw_level(figure.add_subplot(grid[row, 0]), patient, control, cells, legend=row == 0)
     _draw_ratios(figure.add_subplot(grid[:, 2]), ratios, limits)
     return figure
+
+
+def draw_subsets(axes: Axes, person: Person, kind: str) -> None:
+    """Draw CD27 against IgD of the B cells of one reagent's tubes on given axes."""
+    Subsets(axes).show(person, MEMORY, kind)
+
+
+def draw_level(axes: Axes, patient: Person, control: Person | None, cells: str, *, legend: bool = True) -> None:
+    """Draw CD40 of a kind of cells, the isotype and the control's on given axes, each to its height."""
+    words = load_texts()["main_figure"]
+    panel = Histograms(axes, legend=legend)
+    panel.show(patient, control, cells_key(cells))
+    target = patient.densities.target(cells_key(cells))
+    label = target.axis.label if target is not None else "CD40"
+    panel.name("", x=words["of_cells"].format(axis=label, cells=words["cells"][cells]))
 
 
 def _empty() -> Figure:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
     from matplotlib.typing import LineStyleType
 
+    from cd40l_flow.result.types.result import Result
+
 KINDS = ("unstimulated", "background", "stimulated")
 INK, MUTED, LINE = "#1b2733", "#55616e", "#b02a1d"
 SMALL, USUAL = 6.5, 7.5  # points
@@ -42,13 +44,14 @@ HISTOGRAMS: Mapping[str, tuple[LineStyleType, float, str, str | None]] = {
 class Person:
     """One row of the figure: who it is, in words, and the binned data.
 
-    ``why`` is shown in their place, ``whys`` in that of a reagent.
+    ``why`` is shown in their place, ``whys`` in that of a reagent. ``result`` is what was measured, where it is known.
     """
 
     name: str
     densities: Densities
     why: str = ""
     whys: Mapping[str, str] = field(default_factory=dict)
+    result: Result | None = None
 
     def lack(self, reagent: str, usual: str = "") -> str:
         """Return in words why a reagent is not drawn; ``usual`` where nothing more is known."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from cd40l_flow.assay.lookup import assay_named, using
 from cd40l_flow.base.model import Header
+from cd40l_flow.cohort.drafts.b_cell_tubes import B_CELL_ASSAYS, assay_of
 from cd40l_flow.fcs.inspect import Inspection
 from cd40l_flow.fcs.panel import find_roles
 
@@ -20,20 +22,25 @@ def as_json(inspection: Inspection) -> str:
 
 
 def as_text(inspection: Inspection) -> str:
-    """Return a table of the detectors with the roles a panel without entries would give them, and every problem."""
+    """Return a table of the detectors with the roles a panel without entries would give them, and every problem.
+
+    The roles are those of the assay that the labels show.
+    """
     if inspection.header is None:
         error = inspection.error
         refusal = f"refused, {error.code}: {error.message}" if error else "refused"
         return _printable(f"{inspection.file}: {refusal}") + "\n"
     header = inspection.header
-    roles, missing = find_roles(header)
-    lines = [_summary(inspection, header), *_table(inspection, header, roles)]
+    assay, _ = assay_of(inspection.file, header)
+    with using(assay_named(assay)):
+        roles, missing = find_roles(header)
+    lines = [_summary(inspection, header, assay), *_table(inspection, header, roles)]
     lines += [f"  panel: {problem}" for problem in missing]
     lines += [f"  {note.code}: {note.message}" for note in inspection.notes]
     return "".join(_printable(line) + "\n" for line in lines)
 
 
-def _summary(inspection: Inspection, header: Header) -> str:
+def _summary(inspection: Inspection, header: Header, assay: str) -> str:
     matrix = inspection.spillover
     parts = [
         header.version,
@@ -45,6 +52,8 @@ def _summary(inspection: Inspection, header: Header) -> str:
     ]
     if inspection.datasets and inspection.datasets > 1:
         parts.append(f"{inspection.datasets} data sets")
+    if assay in B_CELL_ASSAYS:
+        parts.append(f"labels of the assay {assay}")
     return f"{inspection.file}: {', '.join(parts)}"
 
 
