@@ -216,10 +216,10 @@ def page(found: dict[str, list[Called]], samples: int, seed: int) -> str:
 
 Written by `python -m benchmarks.mixture.modality --samples {samples} --seed {seed}`:
 {len(everything):,} samples of one reagent. Each has an instrument and a stain of its own (gain, noise, background,
-spread and skew of the expressing cells, Ashman's D as given), a background tube of 5,000 cells, and a control of 10,000 that is another healthy person:
-negatives of 10 % with an SD of 2 %, level 0.8 to 1.25 times, background shifted by up to half a robust SD, as the
-sample's is. The physics shares no code with what measures it. Every sample goes through the measures, the guards and
-the rules as in a run.
+spread and skew of the expressing cells, Ashman's D as given), a background tube of 5,000 cells, and a control of
+10,000 that is another healthy person: negatives of 10 % with an SD of 2 %, level 0.8 to 1.25 times, background
+shifted by up to half a robust SD, as the sample's is. The physics shares no code with what measures it. Every sample
+goes through the measures, the guards and the rules as in a run.
 
 | | found | target |
 |---|---:|---:|
