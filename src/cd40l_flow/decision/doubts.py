@@ -157,7 +157,7 @@ def _steady(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
     yield guard(
         "ACQ_QC", abs(found.time.log_ratio) > most, message, reagent=reagent, value=found.time.log_ratio,
         limit=math.copysign(most, found.time.log_ratio), unit="ln odds ratio",
-        blocks=ALL_CALLS if case.alone else ALL_CALLS - {NORMAL},
+        blocks=ALL_CALLS if case.sample.role == "control" else ALL_CALLS - {NORMAL},
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ SHALLOW = 0.5  # depth below which a valley is flagged
 # The live peak ends at this many SD; this share of the scale beyond it, with this many cells per live one, is no tail.
 LIVE_SD = 4.0
 SMEAR, SMEARED = 0.1, 0.05
+FEWEST_LIVE = 0.1  # share of the cells that a peak of live ones has
 # Cells with this ratio of unstimulated to stimulated frequency were not induced by activation.
 ALSO_RESTING = 0.4
 
@@ -33,10 +34,13 @@ def find_viability(curve: Density, tubes: Sequence[Density] = ()) -> Found:
 
     It lies in the valley. If dying cells fill the valley, the next one may separate dead cells from dead cells. Cells
     far beyond the foot of the live peak are not live, so the boundary is that foot. ``tubes`` are the densities of
-    single tubes where events are piled up: their live cells may lie apart, and the highest foot is that of all.
+    single tubes where events are piled up: their live cells may lie apart, and the highest foot is that of all. A few
+    piled-up cells are the lower end of the live ones.
     """
     low, high = 0.1, 0.95
     valleys = _between_cells(curve, find_valleys(curve, low, high, min_mass=0.002), tubes)
+    if valleys and valleys[0].left_mode <= curve.low + STEP and curve.below(valleys[0].position) < FEWEST_LIVE:
+        valleys = valleys[1:]
     evidence = Evidence(curve, "below", (low, high), tuple(valleys), (curve.mode(),))
     if curve.total < FEWEST:
         return no_gate(f"only {curve.total} single cells: viability gate not drawn", evidence)

@@ -15,6 +15,7 @@ from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.decision.calls import Decision
 from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.change import MOST_LN, Change
+from cd40l_flow.decision.guards import control_failures
 from cd40l_flow.mixture.model import Comparison
 
 SEQUENCE = "CD40LG sequencing (with deletion analysis) is the reference test."
@@ -56,7 +57,7 @@ def statement(case: Case, decision: Decision, limits: Limits, changes: Sequence[
         INDETERMINATE: _indeterminate,
     }[decision.call](case, decision)
     if case.sample.role == "control":
-        return tuple(sentences[:1])
+        return (_of_control(case, limits),) if decision.call == INDETERMINATE else tuple(sentences[:1])
     controls = [change.text for change in changes if change.controls is not None]
     return (*sentences, *controls, *_context(case, decision, limits))
 
@@ -143,9 +144,17 @@ def _functional(case: Case, decision: Decision) -> list[str]:
     return sentences
 
 
+def _of_control(case: Case, limits: Limits) -> str:
+    """Return what an undecided control means for its run: it may be used unless it fails by itself."""
+    everywhere, by_reagent = control_failures(case, limits)
+    if everywhere:
+        return "This control does not meet its limits: its run cannot be called."
+    if by_reagent:
+        return f"This control does not meet its limits for {' and '.join(by_reagent)}, which the run cannot use."
+    return "This control meets its limits and is used. Compared with the run's other controls, its call stays open."
+
+
 def _indeterminate(case: Case, decision: Decision) -> list[str]:
-    if case.sample.role == "control":
-        return ["This control does not meet its limits: its run cannot be called."]
     rows = current_assay().guard
     causes = {code for code in decision.reasons if code not in rows or not rows[code].warns}
     sentences = ["No call can be made. Repeat the assay once the cause stated in this report is corrected."]

@@ -16,6 +16,7 @@ from cd40l_flow.decision.independence import Dependence, Independence
 from cd40l_flow.report import wording
 from helpers.by_hand.cases import (
     ACTIVE,
+    CHECKS,
     CONTROL_SAMPLE,
     SAMPLE,
     control_alone,
@@ -194,5 +195,9 @@ def test_a_control_gets_one_sentence() -> None:
     assert said(case) == "This healthy control meets its limits."
     weak = replace(case.reagents[CD154], converged=False)
     failed = replace(case, reagents={**case.reagents, CD154: weak})
-    assert "cannot be called" in said(failed)
-    assert "control" in said(make_case(sample=CONTROL_SAMPLE))
+    assert said(failed) == "This control does not meet its limits for CD154, which the run cannot use."
+    swapped = replace(case, checks=replace(CHECKS, removed_percent=90.0))
+    assert said(swapped) == "This control does not meet its limits: its run cannot be called."
+    # Beside another control it may stay open, and is used all the same.
+    beside = with_measures(make_case(sample=CONTROL_SAMPLE), CD154, beside={"normal_odds": 1.0, "mosaic_odds": -1.0})
+    assert said(replace(beside, joint={})).startswith("This control meets its limits and is used.")

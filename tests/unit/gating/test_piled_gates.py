@@ -73,6 +73,20 @@ def test_viability_keeps_the_pile(seed: int, share: float) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("piled", [0.01, 0.03, 0.06])
+@pytest.mark.parametrize("dead", [0, 400])
+def test_a_few_piled_up_cells_are_no_live_peak(seed: int, piled: float, dead: int) -> None:
+    """On ten bits a deep valley parted 2 % from the live cells, which all counted as dead."""
+    values = cells(seed, (20.0, 0.5, 9000), (3000.0, 0.4, dead))
+    values[: round(9000 * piled)] = 0.5
+    found = thresholds.find_viability(clipped(values, 1.0))
+    assert found.position is not None
+    kept = SCALE.forward(np.maximum(values, 1.0)) <= found.position
+    assert kept[:9000].mean() > 0.98
+    assert kept[9000:].sum() < 0.02 * max(dead, 1)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("dead", "level"), [(0, 8.0), (300, 20.0), (300, 70.0)])
 def test_live_cells_that_one_tube_piles_up_and_another_does_not_are_kept(seed: int, dead: int, level: float) -> None:
     """Without dead cells, cells far above the pile might be dead: there only the tail of the pile is kept."""
