@@ -80,6 +80,8 @@ def test_of_a_residual_allele_the_level_of_its_cells_is_stated(low: float) -> No
     words = " ".join(wording.statement(case, decision, limits()))
     assert "about 24% of the level" in words and "Donor-like" not in words
     assert ("lack CD154" in words) is (low > 0)
+    # Of cells that do not express there are more than in a healthy person.
+    shown |= {"mutant_fraction": 0.3}
     plain = with_measures(case, CD154, beside={**shown, "residual_kept": None})
     assert "lack CD154" in " ".join(wording.statement(plain, judge(plain), limits()))
 
