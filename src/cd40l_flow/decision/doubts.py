@@ -153,9 +153,12 @@ def _steady(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
     if found is None or found.time is None:
         return
     most = max(limits.guards.dependence_max, SURE_IN_TIME * found.time.error)
+    fired = abs(found.time.log_ratio) > most
     message = "How much likelier cells of one part of the acquisition are not to express, ln odds ratio."
+    if fired:
+        message += " Another sample's cells are in the file, or the detector failed for a while."
     yield guard(
-        "ACQ_QC", abs(found.time.log_ratio) > most, message, reagent=reagent, value=found.time.log_ratio,
+        "ACQ_QC", fired, message, reagent=reagent, value=found.time.log_ratio,
         limit=math.copysign(most, found.time.log_ratio), unit="ln odds ratio",
         blocks=ALL_CALLS if case.sample.role == "control" else ALL_CALLS - {NORMAL},
     )  # fmt: skip
