@@ -80,7 +80,7 @@ def _cells(sample: Sample, measures: Cd40Measures, controls: Sequence[Cd40Measur
     compared = {cells.population for cells in counted(measures, controls, limits) if cells.ratio is not None}
     unknown = monocytes < least or (sample.role != "control" and compared == {B_CELLS})
     sticks = isotype_sticks(measures, controls, limits)
-    message = "Monocytes are not judged by their isotype, which sticks, or by a tube that was not stained."
+    message = "Monocytes are not judged: their isotype cannot be trusted."
     yield applied(
         ROWS, "MONOCYTES_NOT_TESTED", unknown, message if sticks else "Monocytes counted, here and in the control.",
         value=None if sticks else monocytes, limit=None if sticks else least, unit="" if sticks else "events",

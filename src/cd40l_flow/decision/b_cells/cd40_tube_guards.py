@@ -24,7 +24,10 @@ def tube_pair_guards(
     """Yield what the two tubes show of themselves, then what they show beside the controls'."""
     yield from _stained(rows, measures, controls, limits)
     yield _same_labels(rows, measures)
-    yield from _gain(measures, controls, limits)
+    gain = list(_gain(measures, controls, limits))
+    yield from gain
+    if any(found.fired for found in gain):
+        return  # nothing else can be compared
     for cells in measures.cells:
         if not lies_below(cells, limits):
             yield from _background(rows, cells, limits)
@@ -45,17 +48,18 @@ def _stained(rows: Rows, measures: Cd40Measures, controls: Sequence[Cd40Measures
     """
     least, t_below = limits.guards.stain_shift_min, t_cells_below(measures, controls, limits)
     exact, t_cells = measures.isotype_b_events is not None, measures.t_cells
+    known = exact and t_cells is not None and t_cells.shift is not None
     for cells in measures.cells:
         below, sd = lies_below(cells, limits), cells.background_sd
         shift = cells.level / sd if sd is not None and cells.level is not None else None
         b_cells = cells.population == B_CELLS
-        if below and b_cells and exact and t_cells is not None and t_cells.shift_high is not None and not t_below:
+        if below and b_cells and known and not t_below:
             message = (
                 "B cells are brighter in the isotype tube than in the CD40 tube, and T cells, which carry no CD40, are "
                 "not: the two tubes may be exchanged."
             )
             yield applied(rows, "TUBE_SWAP", True, message, value=shift, limit=least, unit="robust SD")
-            continue
+            return
         background = "isotype" if exact else "background"
         message = f"Position of {cells.population} relative to their {background}."
         if below:
@@ -68,7 +72,7 @@ def _stained(rows: Rows, measures: Cd40Measures, controls: Sequence[Cd40Measures
         message = "T cells, which carry no CD40, in the CD40 tube relative to the isotype tube."
         yield applied(rows, "STAIN_FAILED", t_below, message, value=t_cells.shift, unit="robust SD")
     elif t_cells is not None:
-        yield from _beside_control(rows, t_cells, controls, least)
+        yield from _beside_control(rows, t_cells, controls, limits.b_cells.cd40_t_cells_shift_min)
 
 
 def _beside_control(rows: Rows, t_cells: Cd40TCells, controls: Sequence[Cd40Measures], least: float) -> Iterator[Guard]:
