@@ -154,9 +154,16 @@ def test_b_cells_whose_isotype_alone_is_high_are_not_called_low() -> None:
 
 def test_monocytes_of_a_control_whose_isotype_sticks_lend_no_level() -> None:
     """Its monocytes would look dim, and a patient's bright beside them."""
-    sticky = measured(STAINED, (60.0, 1700.0, 50.0))
+    sticky = measured(STAINED, (400.0, 440.0, 390.0))
     found = measured((460.0, 300.0, 50.0), controls=[sticky])
     assert [one.ratio is None for one in found.cells] == [False, True]
+
+
+def test_monocytes_below_an_isotype_as_high_as_the_control_s_are_not_judged() -> None:
+    """The control's monocytes still lie above theirs; a patient's that lie below it are no contradiction."""
+    control = measured(STAINED, (60.0, 700.0, 50.0))
+    found = called((2060.0, 300.0, 50.0), (60.0, 700.0, 50.0), control=control)
+    assert (found.call, set(found.reasons)) == (PRESENT, {"MONOCYTES_NOT_TESTED", "STAIN_FAILED"})
 
 
 @pytest.mark.parametrize(
@@ -203,6 +210,8 @@ def test_a_control_that_fails_its_own_check_says_why_to_its_patients() -> None:
     control = replace(SAMPLE, role="control")
     swapped = failures_of(control, call_cd40(measured(DARK, STAINED), control, None), None, LIMITS)
     assert any("the two tubes may be exchanged" in text for text in swapped)
+    unstained = failures_of(control, call_cd40(measured((35.0, 75.0, 25.0)), control, None), None, LIMITS)
+    assert any("B cells lie below their isotype" in text for text in unstained)
     dim = replace(usual(), cells=(cd40_cells("B cells", None, 60.0),))
     (why,) = failures_of(control, call_cd40(dim, control, None), None, LIMITS)
     assert "CD40-positive B cells of the control" in why
