@@ -126,10 +126,10 @@ class BCellLimits(Struct, frozen=True):
         le=100)] = 75
     cd40_t_cells_shift_min: Annotated[float, limit(
         "How far the T cells of the CD40 tube, which carry no CD40, may lie below those of the isotype tube, beyond "
-        "the same of the controls; without an isotype, below the controls'. Lower ones were not stained, or the "
-        "isotype sticks (STAIN_FAILED).", "robust SD of the T cells", source="reagents of one day stick to all T cells "
-        "alike, and stains differ by a tenth, a tenth of an SD between two people where half the T cells' light is "
-        "what sticks; simulated people 0.1, unstained tubes -0.5; default, not validated", le=0)] = -0.3
+        "the same of the controls; lower ones were not stained, or the isotype sticks (STAIN_FAILED).",
+        "robust SD of the T cells", source="reagents of one day stick to all T cells alike, and stains differ by a "
+        "tenth, a tenth of an SD between two people where half the T cells' light is what sticks; simulated people "
+        "0.1, unstained tubes -0.5; default, not validated", le=0)] = -0.3
     cd40_background_ratio_max: Annotated[float, limit(
         "Width of the T cells in CD40's detector over the controls', either way, beyond which the gain was another one "
         "if the files state no voltage (GAIN_MISMATCH).", "ratio of robust SD", source="up to a gain of 1.4 no level "

@@ -10,7 +10,7 @@ from cd40l_flow.assay.effects import CD40_ABSENT, CD40_CALLS, NO_CALLS
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.decision.applied import Guard, beyond
 from cd40l_flow.decision.b_cells.cd40_t_cells import lies_below, t_cells_below
-from cd40l_flow.decision.b_cells.measures import Cd40Cells, Cd40Measures, Cd40TCells
+from cd40l_flow.decision.b_cells.measures import Cd40Cells, Cd40Measures
 from cd40l_flow.decision.b_cells.shared_guards import Rows, applied
 from cd40l_flow.decision.gain import farthest_ratio, gain_guard
 
@@ -72,23 +72,24 @@ def _stained(rows: Rows, measures: Cd40Measures, controls: Sequence[Cd40Measures
         message = "T cells, which carry no CD40, in the CD40 tube relative to the isotype tube."
         yield applied(rows, "STAIN_FAILED", t_below, message, value=t_cells.shift, unit="robust SD")
     elif t_cells is not None:
-        yield from _beside_control(rows, t_cells, controls, limits.b_cells.cd40_t_cells_shift_min)
+        yield from _without_isotype(rows, measures, -least)
 
 
-def _beside_control(rows: Rows, t_cells: Cd40TCells, controls: Sequence[Cd40Measures], least: float) -> Iterator[Guard]:
-    """Yield, without an isotype, whether T cells carry less of what sticks to them than the controls' in that tube.
+def _without_isotype(rows: Rows, measures: Cd40Measures, least: float) -> Iterator[Guard]:
+    """Yield, without an isotype, whether B cells lie above the T cells of their tube, as only stained ones do.
 
-    Only CD40_ABSENT is then in doubt: B cells of an unstained tube are as dark as its T cells.
+    Both are as dark in a tube without the stain as where CD40 is absent, so that only a trace of it shows the stain.
     """
-    theirs = [(one.t_cells.mfi, one.t_cells.sd) for one in controls if one.t_cells is not None]
-    known = [(mfi, sd) for mfi, sd in theirs if sd is not None]
-    if known:
-        shift = min((t_cells.mfi - mfi) / sd for mfi, sd in known)
-        message = "T cells of the CD40 tube relative to the controls'; there is no isotype."
-        yield applied(
-            rows, "STAIN_FAILED", shift < least, message, value=shift, limit=least, unit="robust SD",
-            blocks=frozenset({CD40_ABSENT}),
-        )  # fmt: skip
+    for cells in measures.cells:
+        sd, low, level = cells.background_sd, cells.level_low, cells.level
+        if cells.population == B_CELLS and sd is not None and low is not None and level is not None:
+            message = (
+                "B cells above the T cells of their tube; without an isotype nothing else shows that it was stained."
+            )
+            yield applied(
+                rows, "STAIN_FAILED", low < least * sd, message, value=level / sd, limit=least, unit="robust SD",
+                blocks=frozenset({CD40_ABSENT}),
+            )  # fmt: skip
 
 
 def _same_labels(rows: Rows, measures: Cd40Measures) -> Guard:
