@@ -132,7 +132,7 @@ def _judge(inputs: Inputs, signals: Sequence[TubeSignal], controls: _Controls) -
     if sample.role == "control" and controls.cd40:
         # Compared with the other controls, which show nothing about the staining of this one.
         controls = _Controls(MemoryControl(), controls.cd40)
-    decision = decide_cd40(sample, cd40, controls.memory, inputs.refusals, case.checks, limits)
+    decision = decide_cd40(sample, cd40, controls.memory, inputs.refusals, case.checks, limits, controls.cd40)
     return _Judged(gated, case, decision, cd40=cd40)
 
 

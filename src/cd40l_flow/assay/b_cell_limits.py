@@ -134,6 +134,26 @@ class BCellLimits(Struct, frozen=True):
     cd40_control_positive_min: Annotated[float, limit(
         "CD40-positive B cells of a control below which it has failed (CONTROL_FAILED).", "percent of B cells", ge=0,
         le=100)] = 75
+    cd40_t_cells_shift_min: Annotated[float, limit(
+        "How far the T cells of the CD40 tube, which carry no CD40, may lie below those of the isotype tube, beyond "
+        "the same of the controls; lower ones were not stained, or the isotype sticks (STAIN_FAILED).",
+        "robust SD of the T cells", source="reagents of one day stick to all T cells alike, and stains differ by a "
+        "tenth, a tenth of an SD between two people where half the T cells' light is what sticks; simulated people "
+        "0.1, unstained tubes -0.5; default, not validated", le=0)] = -0.3
+    cd40_background_ratio_max: Annotated[float, limit(
+        "Width of the T cells in CD40's detector over the controls', either way, beyond which the gain was another one "
+        "if the files state no voltage (GAIN_MISMATCH).", "ratio of robust SD", source="up to a gain of 1.4 no level "
+        "below cd40_low_ratio_max reaches it with its interval, at 1.5 one of 0.37 would; simulated people 0.86 to "
+        "1.14; default, not validated", gt=1)] = 1.5
+    cd40_background_excess_max: Annotated[float, limit(
+        "How far the isotype's median may lie above the controls'; beyond, CD40_LOW and CD40_ABSENT are not called, "
+        "and monocytes are not judged (HIGH_BACKGROUND).", "fraction of the controls' CD40", source="the ratio is too "
+        "low by as much, and from PRESENT (0.55 with its interval) to CD40_LOW (0.31) it is 0.24; default, not "
+        "validated", ge=0)] = 0.2
+    cd40_of_control_max: Annotated[float, limit(
+        "CD40 over the controls' above which the control may be dim, and is doubted (CONTROL_DOUBTFUL).", "ratio",
+        source="healthy people whose CD40 varies by a fifth, and a tenth between tubes, differ by a third: 2.5 is 2.9 "
+        "SD of the logarithm; default, not validated", gt=1)] = 2.5
     own_donors_min: Annotated[int, limit(
         "Donors of an age band from which the laboratory's own curve alone decides there; with fewer it is provisional "
         "and the published one must agree.", "donors", ge=2)] = 20

@@ -20,6 +20,7 @@ from cd40l_flow.decision.binding import binding_of
 from cd40l_flow.decision.case import Activation, Case, ControlCase, Refusal
 from cd40l_flow.decision.compare import agreeing, compare
 from cd40l_flow.decision.control import combine, control_terms
+from cd40l_flow.decision.gain import volts_of
 from cd40l_flow.decision.guards import control_failures, tubes_lacking
 from cd40l_flow.decision.independence import Independence, independence
 from cd40l_flow.decision.laboratory import with_laboratory
@@ -169,13 +170,7 @@ def _independence(
 
 def target_volts(gated: GatedSample) -> dict[str, tuple[float, ...]]:
     """Return the voltages of each detector of a stimulated target, of all tubes; empty if the files state none."""
-    found: dict[str, set[float]] = {}
-    for tube in gated.tubes:
-        events = tube.signal.events
-        detector = events.header.detector(events.markers.get(TARGET, ""))
-        if events.tube.stimulation == "stimulated" and detector is not None and detector.voltage is not None:
-            found.setdefault(detector.name, set()).add(detector.voltage)
-    return {name: tuple(sorted(volts)) for name, volts in found.items()}
+    return volts_of(tube for tube in gated.tubes if tube.signal.events.tube.stimulation == "stimulated")
 
 
 def control_case(cases: Sequence[Case], limits: Limits) -> ControlCase:

@@ -11,6 +11,7 @@ from cd40l_flow.assay.limits import Limits
 from cd40l_flow.cohort.ages import age_band, younger_than
 from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.case import Case
+from cd40l_flow.decision.gain import farthest_ratio, gain_guard
 from cd40l_flow.mixture.model import ControlExpression, Expression
 
 MOSTLY = 0.5  # share of negatives above which they represent the whole tube
@@ -110,21 +111,16 @@ def _gain(case: Case, expression: Expression, control: ControlExpression, limits
     """
     assert case.control is not None
     mine, theirs = (volts.get(expression.detector, ()) for volts in (case.volts, case.control.volts))
-    if mine and theirs:
-        ratio = max((a / b for a in mine for b in theirs), key=lambda ratio: abs(math.log(ratio)))
-        most = limits.guards.gain_ratio_max
+    if (ratio := farthest_ratio(mine, theirs)) is not None:
         message = "Voltage of the target's detector over the controls'."
-    else:
-        if not (control.background.sum() and expression.anchor.counts.sum()) or not expression.anchor.exact:
-            return
-        dark = expression.anchor.component(expression.scale).linear_sd
-        ratio = dark / control.component(expression.scale).linear_sd
-        most = limits.guards.background_ratio_max
-        message = "Width of the background over the controls'; the files state no voltage."
-    yield guard(
-        "GAIN_MISMATCH", abs(math.log(ratio)) > math.log(most), message,
-        reagent=expression.reagent, value=ratio, limit=most if ratio > 1 else 1 / most, unit="x",
-    )  # fmt: skip
+        yield gain_guard(ratio, limits.guards.gain_ratio_max, message, reagent=expression.reagent)
+        return
+    if not (control.background.sum() and expression.anchor.counts.sum()) or not expression.anchor.exact:
+        return
+    dark = expression.anchor.component(expression.scale).linear_sd
+    ratio = dark / control.component(expression.scale).linear_sd
+    message = "Width of the background over the controls'; the files state no voltage."
+    yield gain_guard(ratio, limits.guards.background_ratio_max, message, reagent=expression.reagent)
 
 
 def _control_doubtful(case: Case, reagent: str) -> Guard:

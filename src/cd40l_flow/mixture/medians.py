@@ -9,6 +9,7 @@ import numpy as np
 from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.histogram import edges, quantile
 from cd40l_flow.mixture.proportion import Z95
+from cd40l_flow.signal.quantiles import median
 from cd40l_flow.signal.scale import Scale
 
 FEWEST = 10  # fewest cells for the normal approximation of order statistics
@@ -26,6 +27,20 @@ def median_interval(values: Floats) -> tuple[float | None, float | None]:
     low, high = max(math.floor(0.5 * n - half), 0), min(math.ceil(0.5 * n + half), n - 1)
     ordered = np.partition(values, (low, high))
     return float(ordered[low]), float(ordered[high])
+
+
+def median_difference(values: Floats, others: Floats) -> tuple[float, float | None, float | None]:
+    """Return the median of values, (n,), less that of others, (m,), with its 95 % interval, in their unit.
+
+    The intervals of the two medians are combined by MOVER (Zou and Donner 2008, doi:10.1002/sim.3095).
+    """
+    own, other = median(values), median(others)
+    low, high = median_interval(values)
+    other_low, other_high = median_interval(others)
+    apart = own - other
+    if low is None or high is None or other_low is None or other_high is None:
+        return apart, None, None
+    return apart, apart - math.hypot(own - low, other_high - other), apart + math.hypot(high - own, other - other_low)
 
 
 def log_error(counts: Floats, background: Floats, scale: Scale) -> float | None:

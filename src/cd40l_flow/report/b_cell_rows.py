@@ -173,14 +173,19 @@ def _first(cells: str) -> str:
 
 
 def ratio_words(ratio: float) -> str:
-    """Return a level over the controls' in words, never a bare 0."""
-    # The median may lie at the isotype's, or below: no bare 0 for what was measured.
-    return format_number("ratio", ratio) if ratio >= _SMALLEST else "<0.01"
+    """Return a level over the controls' in words, never a bare 0; one below the isotype is negative."""
+    # The median may lie at the isotype's: no bare 0 for what was measured.
+    return format_number("ratio", ratio) if abs(ratio) >= _SMALLEST else "<0.01"
+
+
+def no_level_fits(ratio: float | None, high: float) -> bool:
+    """Return whether a level over the controls' is shown as negative and its interval, cut at 0, ends there."""
+    return ratio is not None and ratio <= -_SMALLEST and high <= 0
 
 
 def ratio_interval(cells: Cd40Cells) -> str:
-    """Return the 95 % interval of a level over the controls', empty where it has none."""
-    if cells.ratio_low is None or cells.ratio_high is None:
+    """Return the 95 % interval of a level over the controls', empty where it has none or no level fits."""
+    if cells.ratio_low is None or cells.ratio_high is None or no_level_fits(cells.ratio, cells.ratio_high):
         return ""
     return f"{ratio_words(cells.ratio_low)} to {ratio_words(cells.ratio_high)}"
 

@@ -56,7 +56,8 @@ def cd40_statement(sample: Sample, measures: Cd40Measures | None, decision: Deci
         if cells.ratio is not None:
             ends = (cells.ratio_low, cells.ratio_high)
             low, high = (None if end is None else _ratio(end) for end in ends)
-            interval = "" if None in (low, high) else words["interval"].format(low=low, high=high)
+            below = cells.ratio <= -_SMALLEST_RATIO and cells.ratio_high == 0
+            interval = "" if below or None in (low, high) else words["interval"].format(low=low, high=high)
             ratio = _ratio(cells.ratio)
             sentences.append(words["level"].format(population=cells.population, ratio=ratio, interval=interval))
     sentences += _of_call(decision, words)
@@ -89,7 +90,7 @@ def _share(measures: MemoryMeasures, age: AgeFinding, words: Texts, *, known: bo
 
 
 def _ratio(value: float) -> str:
-    return f"{value:.2f}" if value >= _SMALLEST_RATIO else "<0.01"
+    return f"{value:.2f}" if abs(value) >= _SMALLEST_RATIO else "<0.01"
 
 
 def _percent(value: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -86,6 +87,7 @@ def call_cd40(
     control: MemoryControl | None = CONTROL,
     refusals: tuple[Refusal, ...] = (),
     checks: TubeCheck | None = CHECKS,
+    controls: Sequence[Cd40Measures] = (),
 ) -> Decision:
     """Return the decision on a sample of the CD40 tube."""
-    return decide_cd40(sample, measures, control, refusals, checks, Limits())
+    return decide_cd40(sample, measures, control, refusals, checks, Limits(), controls)

@@ -14,8 +14,11 @@ from cd40l_flow.assay.memory_b.guards import GUARDS as MEMORY_GUARDS
 from cd40l_flow.assay.texts import load_texts, reason_texts, texts_of
 from cd40l_flow.decision.b_cells.age_curve import AgeCurve
 from cd40l_flow.decision.b_cells.switched import memory_numbers
+from cd40l_flow.report.b_cell_rows import ratio_interval, ratio_words
 from cd40l_flow.report.b_cell_wording import cd40_statement, memory_statement
-from helpers.by_hand.b_cells import SAMPLE, call_cd40, call_memory, cd40, memory
+from cd40l_flow.result.types.b_cells import Cd40Cells
+from cd40l_flow.result.types.plain import from_dataclass
+from helpers.by_hand.b_cells import SAMPLE, call_cd40, call_memory, cd40, cd40_cells, memory
 
 FORBIDDEN = ("not a carrier", "diagnostic of", "rules out", "ruled out", "excludes ", "xhim")
 
@@ -82,3 +85,20 @@ def test_cd40_that_is_present_is_never_reassuring() -> None:
     words = " ".join(cd40_statement(sample, cd40(1.0), call_cd40(cd40(1.0), sample)))
     assert "CD40 on B cells is 1.00 (95 % interval 0.90 to 1.10) of the control's." in words
     assert "does not exclude CD40 deficiency" in words
+
+
+@pytest.mark.parametrize(
+    ("ratio", "high", "words", "interval"),
+    [(-0.95, 0.0, "-0.95", ""), (-0.02, 0.01, "-0.02", "<0.01 to 0.01"), (-0.002, 0.0, "<0.01", "<0.01 to <0.01")],
+)
+def test_cells_below_their_isotype_have_a_negative_level(ratio: float, high: float, words: str, interval: str) -> None:
+    """It is no small level, and 0 to 0 is no interval of it."""
+    cells = replace(cd40_cells("B cells", ratio), ratio_low=0.0, ratio_high=high)
+    measures = replace(cd40(), cells=(cells,))
+    sentence = cd40_statement(SAMPLE, measures, call_cd40(measures))[0]
+    shown = f" (95 % interval {interval})" if interval else ""
+    assert sentence == f"CD40 on B cells is {words}{shown} of the control's."
+    assert (ratio_words(ratio).replace("\N{MINUS SIGN}", "-"), ratio_interval(from_dataclass(cells, Cd40Cells))) == (
+        words,
+        interval,
+    )

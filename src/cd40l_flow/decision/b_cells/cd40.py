@@ -15,7 +15,7 @@ from cd40l_flow.assay.cd40.reagents import CD40, ISOTYPE
 from cd40l_flow.assay.cd40.rules import B_CELLS, MONOCYTES
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.tables import TARGET
-from cd40l_flow.base.model import Floats
+from cd40l_flow.decision.b_cells.cd40_t_cells import isotype_sticks, pooled, robust_sd, t_cells_of
 from cd40l_flow.decision.b_cells.cells import (
     PooledCells,
     b_cells_of,
@@ -25,11 +25,12 @@ from cd40l_flow.decision.b_cells.cells import (
     tubes_of,
 )
 from cd40l_flow.decision.b_cells.measures import Cd40Cells, Cd40Measures, Share
+from cd40l_flow.decision.gain import volts_of
 from cd40l_flow.gating.b_cells import SEPARATE
-from cd40l_flow.gating.model import GatedSample, GatedTube
+from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.measures import TargetCells, fit
-from cd40l_flow.mixture.medians import median_interval
+from cd40l_flow.mixture.medians import median_difference
 from cd40l_flow.mixture.model import Anchor
 from cd40l_flow.mixture.proportion import Z95, percent_positive
 from cd40l_flow.signal.quantiles import median
@@ -51,13 +52,14 @@ def cd40_measures(gated: GatedSample, controls: Sequence[Cd40Measures], limits: 
     lymphocytes = sum(tube.count(live_lymphocytes(tube)) for tube in tubes)
     found, notes, source = [], [], ISOTYPE
     for name, population in POPULATIONS:
-        cells, background = _pooled(tubes, population), _pooled(isotypes, population)
+        cells, background = pooled(tubes, population), pooled(isotypes, population)
         if not background.count and name == B_CELLS:
-            background, source = _pooled(tubes, CD3_POSITIVE), T_CELLS
+            background, source = pooled(tubes, CD3_POSITIVE), T_CELLS
         if cells.count and background.count:
-            theirs = _theirs(name, controls)
+            theirs = _theirs(name, controls, limits)
             measured = _measured(gated, name, cells, background, source, limits, _mean_level(theirs))
-            found.append(_compared(measured, theirs, limits))
+            exact = source == ISOTYPE and all(one.background == ISOTYPE for one in controls)
+            found.append(_compared(_with_excess(measured, theirs) if exact else measured, theirs, limits))
     if source == T_CELLS:
         notes.append("No isotype tube with B cells: T cells of the same tube, which lack CD40, stand in for it.")
     if not any(cells.population == MONOCYTES for cells in found):
@@ -73,15 +75,18 @@ def cd40_measures(gated: GatedSample, controls: Sequence[Cd40Measures], limits: 
         background=source,
         cd3_percent=t_cells_among(tubes),
         notes=tuple(notes),
+        t_cells=t_cells_of(tubes, isotypes),
+        isotype_b_events=b_cells_of(isotypes).count if isotypes else None,
+        volts=tuple(sorted({volt for volts in volts_of([*tubes, *isotypes]).values() for volt in volts})),
     )
 
 
-def _pooled(tubes: Sequence[GatedTube], population: str) -> PooledCells:
-    return PooledCells(tuple(tube for tube in tubes if population in tube.indices), population)
-
-
-def _theirs(name: str, controls: Sequence[Cd40Measures]) -> list[Cd40Cells]:
-    """Return the same cells of every control, none where they were not measured in each."""
+def _theirs(name: str, controls: Sequence[Cd40Measures], limits: Limits) -> list[Cd40Cells]:
+    """Return the same cells of every control, none where they were not measured in each; no monocytes whose isotype
+    sticks.
+    """
+    if name == MONOCYTES and any(isotype_sticks(control, (), limits) for control in controls):
+        return []
     theirs = [one for control in controls for one in control.cells if one.population == name]
     known = [one for one in theirs if one.level is not None and one.level_low is not None and one.level > 0]
     return known if len(known) == len(controls) else []
@@ -112,7 +117,7 @@ def _measured(
     counts = histogram(scale.forward(dark), bins)
     anchor = Anchor(counts, source, names, exact=source == ISOTYPE)
     fitted = fit(TargetCells(values, np.empty(0)), anchor, scale, limits, reagent=CD40, detector=detector)
-    level, low, high = _above(values, dark)
+    level, low, high = median_difference(values, dark)
     threshold = fitted.threshold
     least, percent, most = fitted.percent_positive_low, fitted.percent_positive, fitted.percent_positive_high
     bearing = None if control_level is None else median(dark) + limits.b_cells.cd40_absent_ratio_max * control_level
@@ -136,21 +141,17 @@ def _measured(
         level=level,
         level_low=low,
         level_high=high,
+        background_sd=robust_sd(dark),
     )
 
 
-def _above(values: Floats, dark: Floats) -> tuple[float, float | None, float | None]:
-    """Return the median of cells, (n,), less that of their background, (m,), with its 95 % interval, channel values.
-
-    The intervals of the two medians are combined by MOVER (Zou and Donner 2008, doi:10.1002/sim.3095).
-    """
-    own, other = median(values), median(dark)
-    low, high = median_interval(values)
-    dark_low, dark_high = median_interval(dark)
-    if low is None or high is None or dark_low is None or dark_high is None:
-        return own - other, None, None
-    apart = own - other
-    return apart, apart - math.hypot(own - low, dark_high - other), apart + math.hypot(high - own, other - dark_low)
+def _with_excess(cells: Cd40Cells, theirs: Sequence[Cd40Cells]) -> Cd40Cells:
+    """Return the cells with how far their isotype lies above the controls', over the controls' level."""
+    mean = _mean_level(theirs)
+    dark = [one.mfi_background for one in theirs if one.mfi_background is not None]
+    if mean is None or cells.mfi_background is None or len(dark) != len(theirs):
+        return cells
+    return replace(cells, background_excess=(cells.mfi_background - sum(dark) / len(dark)) / mean)
 
 
 def _compared(cells: Cd40Cells, theirs: Sequence[Cd40Cells], limits: Limits) -> Cd40Cells:

@@ -11,6 +11,8 @@ from cd40l_flow.assay.effects import CD40_CALLS, NO_CALLS
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.model import Sample
 from cd40l_flow.decision.applied import Guard, beyond
+from cd40l_flow.decision.b_cells.cd40_t_cells import isotype_sticks
+from cd40l_flow.decision.b_cells.cd40_tube_guards import tube_pair_guards
 from cd40l_flow.decision.b_cells.measures import Cd40Cells, Cd40Measures, MemoryControl
 from cd40l_flow.decision.b_cells.shared_guards import (
     applied,
@@ -25,11 +27,18 @@ from cd40l_flow.decision.case import Refusal, TubeCheck
 ROWS = rows_of(GUARDS)
 
 
-def counted(measures: Cd40Measures | None, limits: Limits) -> tuple[Cd40Cells, ...]:
-    """Return the kinds of cells that decide: B cells, and monocytes where there are enough, here and in the control."""
-    least = limits.b_cells.cd40_monocytes_min
-    cells = () if measures is None else measures.cells
-    return tuple(one for one in cells if one.population == B_CELLS or (one.events >= least and one.ratio is not None))
+def counted(measures: Cd40Measures | None, controls: Sequence[Cd40Measures], limits: Limits) -> tuple[Cd40Cells, ...]:
+    """Return the kinds of cells that decide: B cells, and monocytes where there are enough, here and in the control,
+    and their isotype does not stick.
+    """
+    if measures is None:
+        return ()
+    least, sticks = limits.b_cells.cd40_monocytes_min, isotype_sticks(measures, controls, limits)
+    return tuple(
+        one
+        for one in measures.cells
+        if one.population == B_CELLS or (one.events >= least and one.ratio is not None and not sticks)
+    )
 
 
 def cd40_guards(
@@ -39,8 +48,9 @@ def cd40_guards(
     refusals: Sequence[Refusal],
     checks: TubeCheck | None,
     limits: Limits,
+    controls: Sequence[Cd40Measures] = (),
 ) -> tuple[Guard, ...]:
-    """Return every guard of a sample of the CD40 tube, fired or not."""
+    """Return every guard of a sample of the CD40 tube, fired or not; ``controls`` are the measures of the controls."""
     own = limits.b_cells
     found = [
         *tube_guards(ROWS, sample, refusals, reagent="CD40", there=measures is not None),
@@ -49,13 +59,14 @@ def cd40_guards(
         *check_guards(checks, limits, CD40_CALLS),
     ]
     if measures is not None:
-        found += [*_cells(sample, measures, limits), *_two_kinds(measures, limits)]
+        found += [*_cells(sample, measures, controls, limits), *_two_kinds(measures, limits)]
+        found += tube_pair_guards(ROWS, measures, controls, limits)
         if sample.role == "control":
             found.append(_of_control(measures, own))
     return tuple(found)
 
 
-def _cells(sample: Sample, measures: Cd40Measures, limits: Limits) -> Iterator[Guard]:
+def _cells(sample: Sample, measures: Cd40Measures, controls: Sequence[Cd40Measures], limits: Limits) -> Iterator[Guard]:
     own, count = limits.b_cells, measures.b_events
     hard = count < own.b_events_min
     few = own.b_events_min if hard else own.b_events_few
@@ -65,12 +76,14 @@ def _cells(sample: Sample, measures: Cd40Measures, limits: Limits) -> Iterator[G
     )  # fmt: skip
     monocytes = next((cells.events for cells in measures.cells if cells.population == MONOCYTES), 0)
     least = own.cd40_monocytes_min
-    # A single control has no ratios.
-    compared = any(cells.population == MONOCYTES for cells in counted(measures, limits))
-    unknown = monocytes < least or (sample.role != "control" and not compared)
+    # A single control has no ratios, and beside one that has failed nothing has.
+    compared = {cells.population for cells in counted(measures, controls, limits) if cells.ratio is not None}
+    unknown = monocytes < least or (sample.role != "control" and compared == {B_CELLS})
+    sticks = isotype_sticks(measures, controls, limits)
+    message = "Monocytes are not judged: their isotype cannot be trusted."
     yield applied(
-        ROWS, "MONOCYTES_NOT_TESTED", unknown, "Monocytes counted, here and in the control.", value=monocytes,
-        limit=least, unit="events",
+        ROWS, "MONOCYTES_NOT_TESTED", unknown, message if sticks else "Monocytes counted, here and in the control.",
+        value=None if sticks else monocytes, limit=None if sticks else least, unit="" if sticks else "events",
     )  # fmt: skip
 
 

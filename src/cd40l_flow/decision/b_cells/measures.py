@@ -98,7 +98,8 @@ class Cd40Cells:
     above the isotype's 99th percentile, background-corrected, that have at least the part of the controls' CD40 that
     CD40_ABSENT lies below. ``negative_fraction`` is the mixture's weight of cells
     that lack CD40 (0 to 1), with its 95 % interval; ``level`` is MFI less background with its own, which the ratios of
-    other samples rest on.
+    other samples rest on. ``background_sd`` is the robust SD of the background, channel values; ``background_excess``
+    how far the isotype's median lies above the controls', over their level: by so much the ratio may be too low.
     """
 
     population: str
@@ -115,11 +116,32 @@ class Cd40Cells:
     level: float | None = None
     level_low: float | None = None
     level_high: float | None = None
+    background_sd: float | None = None
+    background_excess: float | None = None
+
+
+@dataclass(frozen=True)
+class Cd40TCells:
+    """T cells, which carry no CD40: how many in the CD40 and the isotype tubes, median and robust SD of CD40 (channel
+    values), and the median of the CD40 tubes less that of the isotype tubes, in robust SD of these, with its upper 95 %
+    end; None where it is not known.
+    """
+
+    events: int
+    isotype_events: int
+    mfi: float
+    sd: float | None
+    shift: float | None = None
+    shift_high: float | None = None
 
 
 @dataclass(frozen=True)
 class Cd40Measures:
-    """CD40 on B cells and monocytes; ``cells`` are those of each kind that was found (``B cells``, ``monocytes``)."""
+    """CD40 on B cells and monocytes; ``cells`` are those of each kind that was found (``B cells``, ``monocytes``).
+
+    ``isotype_b_events`` are the B cells of the isotype tubes, None without such a tube; ``volts`` the voltages of
+    CD40's detector in all these tubes.
+    """
 
     tubes: tuple[str, ...]
     lymphocytes: int
@@ -129,6 +151,9 @@ class Cd40Measures:
     background: str
     cd3_percent: float | None
     notes: tuple[str, ...] = ()
+    t_cells: Cd40TCells | None = None
+    isotype_b_events: int | None = None
+    volts: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

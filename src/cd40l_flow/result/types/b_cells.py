@@ -86,6 +86,21 @@ class Cd40Cells(Record, frozen=True):
     level: Annotated[float | None, doc("MFI less background, linear.")]
     level_low: Annotated[float | None, doc("Lower 95 % limit.")]
     level_high: Annotated[float | None, doc("Upper 95 % limit.")]
+    background_sd: Annotated[float | None, doc("Robust SD of the background, linear.")] = None
+    background_excess: Annotated[
+        float | None, doc("How far the isotype's median lies above the controls', over their level.")
+    ] = None
+
+
+class Cd40TCells(Record, frozen=True):
+    """T cells of the CD40 and isotype tubes, which carry no CD40."""
+
+    events: Annotated[Count, doc("T cells of the CD40 tubes.")]
+    isotype_events: Annotated[Count, doc("T cells of the isotype tubes.")]
+    mfi: Annotated[float, doc("Median of CD40, linear.")]
+    sd: Annotated[float | None, doc("Robust SD of CD40, linear.")]
+    shift: Annotated[float | None, doc("Median less that of the isotype tubes, in robust SD of these.")]
+    shift_high: Annotated[float | None, doc("Upper 95 % limit.")]
 
 
 class Cd40(Record, frozen=True):
@@ -99,3 +114,6 @@ class Cd40(Record, frozen=True):
     background: Annotated[str, doc("What fixed the background.")]
     cd3_percent: Annotated[Percent | None, doc("CD3+ among CD19+ cells; null without CD3.")]
     notes: Annotated[list[str], doc("Remarks for the reader.")]
+    t_cells: Annotated[Cd40TCells | None, doc("T cells, which carry no CD40; null without any.")] = None
+    isotype_b_events: Annotated[Count | None, doc("B cells of the isotype tubes; null without such a tube.")] = None
+    volts: Annotated[list[float], doc("Voltages of CD40's detector in the tubes.")] = []

@@ -15,12 +15,12 @@ from cd40l_flow.assay.cd40.gates import MONOCYTES
 from cd40l_flow.assay.shared_gates import TIME
 from cd40l_flow.decision.b_cells import measure, shares
 from cd40l_flow.decision.b_cells.cd27_anchors import Anchor
-from cd40l_flow.decision.b_cells.cd40 import T_CELLS, _above, _compared, cd40_measures
+from cd40l_flow.decision.b_cells.cd40 import T_CELLS, _compared, cd40_measures
 from cd40l_flow.decision.b_cells.measure import _not_naive, memory_measures
 from cd40l_flow.decision.b_cells.measures import Cd40Cells, Cd40Measures, MemoryControl
 from cd40l_flow.gating.found import Found, no_gate
 from cd40l_flow.gating.model import GatedTube
-from cd40l_flow.mixture.medians import median_interval
+from cd40l_flow.mixture.medians import median_difference, median_interval
 from cd40l_flow.mixture.proportion import Z95
 from helpers.by_hand.b_cells import cd40_cells
 from helpers.by_hand.cases import limits
@@ -249,7 +249,7 @@ def test_what_the_cd40_tube_lacks_is_noted() -> None:
 def test_a_level_of_fewer_than_ten_cells_has_no_interval(cells: int, dark: int, known: bool) -> None:
     """The intervals of both medians are combined by MOVER."""
     values, background = normal(cells, 900.0, 200.0), normal(dark, 100.0, 40.0)
-    level, low, high = _above(values, background)
+    level, low, high = median_difference(values, background)
     assert level == pytest.approx(800.0)
     assert (low is not None) is (high is not None) is known
     if known:

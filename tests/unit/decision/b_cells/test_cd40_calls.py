@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cd40l_flow.assay.cd40.guards import GUARDS
 from cd40l_flow.assay.effects import CD40_ABSENT, CD40_CALLS, CD40_LOW, DISCORDANT, PRESENT
 from cd40l_flow.cohort.plan import load_plan
+from cd40l_flow.decision.b_cells.measures import Cd40TCells, Share
 from cd40l_flow.decision.case import Refusal
 from cd40l_flow.simulate.b_cells import BScenario, day_control, write_b_cells
 from cd40l_flow.steps import analyse_sample
@@ -56,11 +57,36 @@ def test_without_monocytes_b_cells_decide_and_the_report_says_so(b_cells: float,
         assert (found.call, found.reasons) == (call, ("MONOCYTES_NOT_TESTED",))
 
 
+@pytest.mark.parametrize(
+    ("b_cells", "monocytes", "call"),
+    [
+        # A little CD40 on both: one B cell in fourteen passes a tenth of the control's, and that is not absent.
+        ((0.035, 0.048, 0.062, 7.1), (0.029, 0.044, 0.060, 0.7), CD40_LOW),
+        # Of dim monocytes it is not known; B cells have none.
+        ((0.0, -0.007, 0.006, 0.1), (0.0, 0.036, 0.153, 0.2), CD40_ABSENT),
+        ((0.0, 0.003, 0.006, 0.1), (0.006, 0.07, 0.153, 0.2), CD40_ABSENT),
+        ((0.0, 0.003, 0.006, 0.1), (0.0061, 0.07, 0.153, 0.2), DISCORDANT),
+        ((0.12, 0.2, 0.25, 90.0), (0.0, 0.02, 0.05, 0.2), DISCORDANT),
+    ],
+)
+def test_kinds_of_cells_that_one_level_fits_do_not_contradict_each_other(
+    b_cells: tuple[float, ...], monocytes: tuple[float, ...], call: str
+) -> None:
+    cells = tuple(
+        replace(cd40_cells(name, ratio), ratio_low=low, ratio_high=high, positive=Share(percent, percent, percent, 10))
+        for name, (low, ratio, high, percent) in (("B cells", b_cells), ("monocytes", monocytes))
+    )
+    found = call_cd40(replace(cd40(), cells=cells))
+    assert (found.call, found.reasons) == (call, ())
+
+
 def test_absence_needs_that_hardly_a_cell_is_positive() -> None:
     some = tuple(cd40_cells(name, 0.0, 9.0, 0.02) for name in ("B cells", "monocytes"))
     assert call_cd40(replace(cd40(0.0), cells=some)).call == CD40_LOW
 
 
+T_CELLS = Cd40TCells(3000, 3000, 100.0, 40.0, shift=0.0, shift_high=0.05)
+WITH_ISOTYPE: dict[str, Any] = {"t_cells": T_CELLS, "isotype_b_events": 1500}
 FIRED: dict[str, dict[str, Any]] = {
     **{
         code: {"refusals": (Refusal("c.fcs", code, "Refused."),)}
@@ -78,6 +104,12 @@ FIRED: dict[str, dict[str, Any]] = {
     "TRANSFUSION": {"sample": replace(SAMPLE, transfusion="yes")},
     "ACQ_QC": {"checks": replace(CHECKS, margin_percent=2.0)},
     "ID_CONFLICT": {"sample": replace(SAMPLE, sex="unknown")},
+    "TUBE_SWAP": {"cells": {"level": -900.0, "level_high": -800.0, "background_sd": 100.0}, "measures": WITH_ISOTYPE},
+    "MARKER_SWAP": {"measures": WITH_ISOTYPE | {"isotype_b_events": 300}},
+    "GAIN_MISMATCH": {"measures": {"volts": (560.0,)}, "controls": [cd40(volts=(480.0,))]},
+    "STAIN_FAILED": {"measures": WITH_ISOTYPE | {"t_cells": replace(T_CELLS, shift=-0.6, shift_high=-0.5)}},
+    "HIGH_BACKGROUND": {"cells": {"background_excess": 0.21}},
+    "CONTROL_DOUBTFUL": {"cells": {"ratio": 2.51}},
 }
 
 
@@ -95,7 +127,9 @@ def test_a_guard_that_fires_takes_its_calls_away_and_leaves_the_others(code: str
     if "mosaic" in change:
         mixed = {"negative_fraction": 0.4, "negative_fraction_low": 0.36, "negative_fraction_high": 0.44}
         measures = replace(measures, cells=tuple(replace(cells, **mixed) for cells in measures.cells))
-    outside = {key: change[key] for key in ("refusals", "sample", "control", "checks") if key in change}
+    measures = replace(measures, **change.get("measures", {}))
+    measures = replace(measures, cells=tuple(replace(one, **change.get("cells", {})) for one in measures.cells))
+    outside = {key: change[key] for key in ("refusals", "sample", "control", "checks", "controls") if key in change}
     found = call_cd40(measures, **outside)
     assert [guard for guard in found.guards if guard.code == code and guard.fired]
     if found.pattern in row.blocks:
