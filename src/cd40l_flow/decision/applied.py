@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cd40l_flow.assay.effects import takes_every_call
@@ -58,3 +60,19 @@ def beyond(value: float | None, limit: float, *, above: bool) -> bool | None:
     if value is None or value != value:
         return None
     return value > limit if above else value < limit
+
+
+def farthest_ratio(mine: Sequence[float], theirs: Sequence[float]) -> float | None:
+    """Return the ratio of one of mine to one of theirs that is farthest from 1; None where either has none above 0."""
+    ratios = [a / b for a in mine for b in theirs if a > 0 and b > 0]
+    return max(ratios, key=lambda ratio: abs(math.log(ratio)), default=None)
+
+
+def gain_guard(
+    ratio: float, most: float, message: str, *, reagent: str = "", blocks: frozenset[str] | None = None
+) -> Guard:
+    """Return whether a ratio to the controls' lies beyond ``most``, either way (GAIN_MISMATCH), as `guard`."""
+    return guard(
+        "GAIN_MISMATCH", abs(math.log(ratio)) > math.log(most), message,
+        reagent=reagent, value=ratio, limit=most if ratio > 1 else 1 / most, unit="x", blocks=blocks,
+    )  # fmt: skip

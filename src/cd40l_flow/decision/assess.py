@@ -20,7 +20,6 @@ from cd40l_flow.decision.binding import binding_of
 from cd40l_flow.decision.case import Activation, Case, ControlCase, Refusal
 from cd40l_flow.decision.compare import agreeing, compare
 from cd40l_flow.decision.control import combine, control_terms
-from cd40l_flow.decision.gain import volts_of
 from cd40l_flow.decision.guards import control_failures, tubes_lacking
 from cd40l_flow.decision.independence import Independence, independence
 from cd40l_flow.decision.laboratory import with_laboratory
@@ -28,7 +27,7 @@ from cd40l_flow.decision.odds import Weighed, reagent_evidences, reagent_odds, w
 from cd40l_flow.decision.quality import not_carried, usable_fit
 from cd40l_flow.decision.reference_guards import disagreement
 from cd40l_flow.decision.replicates import replicate_groups
-from cd40l_flow.decision.tube_checks import cd69_median, check_tubes, floor_of
+from cd40l_flow.decision.tube_checks import cd69_median, check_tubes, floor_of, volts_of
 from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.measures import TargetCells, fit

@@ -9,9 +9,8 @@ from statistics import NormalDist
 from cd40l_flow.assay.effects import ALL_CALLS, INFANT_CALLS, MOSAIC, NO_CALLS, NORMAL, REDUCED, SQUARED
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.cohort.ages import age_band, younger_than
-from cd40l_flow.decision.applied import Guard, beyond, guard
+from cd40l_flow.decision.applied import Guard, beyond, farthest_ratio, gain_guard, guard
 from cd40l_flow.decision.case import Case
-from cd40l_flow.decision.gain import farthest_ratio, gain_guard
 from cd40l_flow.mixture.model import ControlExpression, Expression
 
 MOSTLY = 0.5  # share of negatives above which they represent the whole tube

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from cd40l_flow.assay.cd40l.gates import ACTIVATED, CD3_POSITIVE, CD8_NEGATIVE, 
 from cd40l_flow.assay.gating_limits import GatingLimits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.shared_gates import LYMPHOCYTES
+from cd40l_flow.assay.tables import TARGET
 from cd40l_flow.base.model import Tube
 from cd40l_flow.decision.calls import Decision
 from cd40l_flow.decision.case import Case, TubeCheck, WithoutTimeQC
@@ -221,3 +222,14 @@ def _split(tube: GatedTube, marker: str, scales: Mapping[str, Scale]) -> tuple[M
         return None
     bright = scaled > valleys[-1].position
     return (scaled > valleys[0].position, bright) if np.count_nonzero(bright) >= FEWEST_BRIGHT else None
+
+
+def volts_of(tubes: Iterable[GatedTube]) -> dict[str, tuple[float, ...]]:
+    """Return the voltages of each detector of the target, of all these tubes; empty if the files state none."""
+    found: dict[str, set[float]] = {}
+    for tube in tubes:
+        events = tube.signal.events
+        detector = events.header.detector(events.markers.get(TARGET, ""))
+        if detector is not None and detector.voltage is not None:
+            found.setdefault(detector.name, set()).add(detector.voltage)
+    return {name: tuple(sorted(volts)) for name, volts in found.items()}

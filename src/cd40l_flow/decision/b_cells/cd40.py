@@ -25,7 +25,7 @@ from cd40l_flow.decision.b_cells.cells import (
     tubes_of,
 )
 from cd40l_flow.decision.b_cells.measures import Cd40Cells, Cd40Measures, Share
-from cd40l_flow.decision.gain import volts_of
+from cd40l_flow.decision.tube_checks import volts_of
 from cd40l_flow.gating.b_cells import SEPARATE
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.mixture.histogram import histogram

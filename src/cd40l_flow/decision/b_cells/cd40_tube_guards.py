@@ -8,11 +8,10 @@ from collections.abc import Iterator, Sequence
 from cd40l_flow.assay.cd40.rules import B_CELLS
 from cd40l_flow.assay.effects import CD40_ABSENT, CD40_CALLS, NO_CALLS
 from cd40l_flow.assay.limits import Limits
-from cd40l_flow.decision.applied import Guard, beyond
+from cd40l_flow.decision.applied import Guard, beyond, farthest_ratio, gain_guard
 from cd40l_flow.decision.b_cells.cd40_t_cells import lies_below, t_cells_below
 from cd40l_flow.decision.b_cells.measures import Cd40Cells, Cd40Measures
 from cd40l_flow.decision.b_cells.shared_guards import Rows, applied
-from cd40l_flow.decision.gain import farthest_ratio, gain_guard
 
 FEWEST_EXPECTED = 50  # B cells that an isotype tube must be expected to hold before their lack says anything
 FOUND = 0.25  # part of them below which they are not B cells that chance left out
