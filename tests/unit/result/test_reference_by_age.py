@@ -36,7 +36,9 @@ def donor(number: int, age: float | None, measures: MemoryMeasures, **changed: A
     """Return the result of a healthy donor of the memory tube."""
     row = control_result(f"M{number:03d}", f"R{number}", negative=0.1 + number * 1e-6)
     beside = {"age_band": fine_band(age), "age_z": 0.0, "limit_low": 1.0, "limit_absent": 0.5, "age_median": 5.0}
-    record = msgspec.convert(json.loads(json.dumps(asdict(measures) | beside | {"table": "T"})), Memory)
+    shown = asdict(measures)
+    del shown["stain"]
+    record = msgspec.convert(json.loads(json.dumps(shown | beside | {"table": "T"})), Memory)
     made = whole_result(row | {"call": "INDETERMINATE"})
     values = {"assay": "memory_b", "memory": record, "guards": [], "reagents": {}} | changed
     return msgspec.structs.replace(made, **values)
