@@ -15,10 +15,10 @@ rule report_sample:
         fhir="results/samples/{sample}/report.fhir.json",
     log:
         "logs/report/{sample}.log",
-    group:
-        batch
     # After a gate was moved somebody waits for the report, and nobody for the tables.
     priority: 50
+    group:
+        batch
     threads: 1
     resources:
         mem_mb=report_memory,
