@@ -20,7 +20,8 @@ STAINED, PEAK = 0.15, 2.0
 # A sticky background differs from an unstained tube: its cells lie at most this far below resting cells with the same
 # stain, and below the control's background, robust SD.
 BELOW_RESTING, BELOW_CONTROL = 0.15, 0.4
-SURE = 2.0  # standard errors by which a dependence must differ from zero
+SURE = 3.0  # standard errors by which a dependence on one of three markers must differ from zero
+SURE_TO_GO_ON = 2.0  # the same of CD69 among the cells with most of it
 SURE_IN_TIME = 5.0  # the same in time, where many parts of an acquisition are looked at
 BY_CHANCE = 0.01  # p value of a fit below which it is not explained by chance
 
@@ -193,7 +194,7 @@ def _stimulated_enough(case: Case, reagent: str, limits: Limits) -> bool:
     not count against it.
     """
     strong = case.independence[reagent].strong
-    if strong is not None and strong.log_ratio > max(limits.guards.dependence_max, SURE * strong.error):
+    if strong is not None and strong.log_ratio > max(limits.guards.dependence_max, SURE_TO_GO_ON * strong.error):
         return False
     mine = case.activation[reagent].median if reagent in case.activation else None
     theirs = case.control.activation_median.get(reagent) if case.control is not None else None
