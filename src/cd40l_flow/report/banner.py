@@ -136,16 +136,25 @@ def _reagent_order(item: tuple[str, Subcall]) -> int:
 
 def _reason(result: Result, code: str) -> Reason:
     """Return a reason in words with what the checks found for this very sample."""
-    found = [finding(guard) for guard in result.guards if guard.code == code and guard.fired is not False]
-    found = found or [message.text for message in result.messages if message.code == code]
     words = reason_texts(code)
     return {
         "code": code,
         "name": words["name"],
         "what": words["what"],
         "remedy": words["remedy"],
-        "found": list(dict.fromkeys(text for text in found if text)),
+        "found": findings(result, code),
     }
+
+
+def findings(result: Result, code: str) -> list[str]:
+    """Return what the checks with a code found, each text once, those that take calls away first; without a check the
+    messages of that code.
+    """
+    order = {"hard": 0, "limits": 1, "soft": 2}
+    guards = [guard for guard in result.guards if guard.code == code and guard.fired is not False]
+    found = [finding(guard) for guard in sorted(guards, key=lambda guard: order[guard.effect])]
+    found = found or [message.text for message in result.messages if message.code == code]
+    return list(dict.fromkeys(text for text in found if text))
 
 
 def finding(guard: Guard, *, named: bool = True) -> str:

@@ -7,7 +7,7 @@ from typing import TypedDict
 
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.texts import load_texts, reason_texts
-from cd40l_flow.report.banner import finding, title_of
+from cd40l_flow.report.banner import findings, title_of
 from cd40l_flow.report.review import Signature
 from cd40l_flow.result.reviews.state import ReviewState
 from cd40l_flow.result.types.result import Result
@@ -173,9 +173,7 @@ def limiting(result: Result) -> Limiting:
     """Return the reasons that stop or limit the call, as many as page one has room for, and how many more there are."""
     rows: list[LimitingReason] = []
     for code in result.reasons[:MOST_REASONS]:
-        found = [finding(guard) for guard in result.guards if guard.code == code and guard.fired is not False]
-        found = found or [message.text for message in result.messages if message.code == code]
-        texts = list(dict.fromkeys(_cut(text, LONGEST_FOUND) for text in found if text))
+        texts = list(dict.fromkeys(_cut(text, LONGEST_FOUND) for text in findings(result, code)))
         words = reason_texts(code)
         rows.append({"name": words["name"], "found": texts[:MOST_FOUND], "remedy": words["remedy"]})
     more = len(result.reasons) - len(rows)

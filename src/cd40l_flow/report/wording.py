@@ -156,7 +156,8 @@ def _of_control(case: Case, limits: Limits) -> str:
 
 def _indeterminate(case: Case, decision: Decision) -> list[str]:
     rows = current_assay().guard
-    causes = {code for code in decision.reasons if code not in rows or not rows[code].warns}
+    blocking = {guard.code for guard in decision.guards if guard.fired and guard.blocks}
+    causes = {code for code in decision.reasons if code not in rows or not rows[code].warns or code in blocking}
     sentences = ["No call can be made. Repeat the assay once the cause stated in this report is corrected."]
     if set(decision.reasons) == {"DRUG_STATUS_UNKNOWN"}:
         sentences = [
