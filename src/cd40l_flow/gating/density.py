@@ -99,7 +99,8 @@ class Density:
             if 3 * middle < end - middle:
                 return _place(cumulated, middle + 0.6827 * (end - middle)) - mode
         below = float(np.interp(mode, _EDGES, cumulated))
-        return mode - _place(cumulated, below - 0.6827 * below) if below else 0.0
+        # Without values the mode is not a number, and so is the part below it.
+        return mode - _place(cumulated, below - 0.6827 * below) if below > 0 else 0.0
 
 
 @dataclass(frozen=True)

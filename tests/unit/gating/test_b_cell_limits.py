@@ -278,3 +278,10 @@ def test_the_percentile_of_a_dim_peak_is_free_of_brighter_cells(sd: float, count
     one = curve(normal(DARK, sd, 1e5), normal(0.75, 0.03, 2e5))
     assert beyond(one) == pytest.approx(DARK + NINETY_NINE * counted, abs=2e-3)
     assert beyond(one, 1.0) == pytest.approx(DARK + counted, abs=2e-3)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_without_b_cells_there_is_no_place_beyond_them() -> None:
+    """A memory tube without B cells beside others with some: it failed where it should say that there are none."""
+    assert math.isnan(beyond(density(np.empty(0))))
+    assert density(np.empty(0)).left_sd(math.nan) == 0.0
