@@ -126,16 +126,18 @@ def _gain(case: Case, expression: Expression, control: ControlExpression, limits
 def _control_doubtful(case: Case, reagent: str) -> Guard:
     """Return whether the sample has so few negatives that its control may not be healthy or well stimulated.
 
-    The limit is the one by which a sample is surely a mosaic, with control and sample in each other's place: below the
-    limit of blank alone lies one healthy person in a hundred.
+    Below the limit of blank lies one healthy person in a hundred: there only REDUCED, which rests on the control's
+    level alone, is taken. By the limit of detection, with control and sample in each other's place, the control would
+    surely be a mosaic.
     """
     compared = case.comparison(reagent)
-    f, limit = compared.mutant_fraction, compared.lod
-    fired = None if f is None or limit is None else f < -limit
+    f, blank, limit = compared.mutant_fraction, compared.lob, compared.lod
+    fired = None if f is None or blank is None or limit is None else f < -blank
+    surely = f is not None and limit is not None and f < -limit
     return guard(
         "CONTROL_DOUBTFUL", fired, "Mutant fraction: below 0 where the control has more negatives than the sample.",
-        reagent=reagent, value=f, limit=None if limit is None else -limit, unit="fraction",
-        blocks=None if fired else NO_CALLS,
+        reagent=reagent, value=f, limit=None if blank is None else -blank, unit="fraction",
+        blocks=NO_CALLS if not fired else ALL_CALLS if surely else frozenset({REDUCED}),
     )  # fmt: skip
 
 

@@ -227,8 +227,8 @@ DOUBTS: list[tuple[str, str, Case, Case]] = [
     (
         "CONTROL_DOUBTFUL",
         "CD154",
-        with_measures(make_case(), "CD154", beside={"mutant_fraction": -0.131}),
-        with_measures(make_case(), "CD154", beside={"mutant_fraction": -0.129}),
+        with_measures(make_case(), "CD154", beside={"mutant_fraction": -0.076}),
+        with_measures(make_case(), "CD154", beside={"mutant_fraction": -0.074}),
     ),
     ("NEGATIVES_DEPENDENT", "CD154", dependent("cd69", 0.61), dependent("cd69", 0.59)),
     ("NEGATIVES_DEPENDENT", "CD154", dependent("cd3", -0.61), dependent("cd3", -0.59)),

@@ -345,6 +345,14 @@ def test_a_tube_with_many_bright_cells_was_stained(negative: float, separation: 
     assert [guard.fired for guard in guards_of(case, "STAIN_FAILED", "CD154")] == ([] if fired is None else [fired])
 
 
+@pytest.mark.parametrize(("fraction", "taken"), [(-0.129, {REDUCED}), (-0.131, ALL_CALLS)])
+def test_a_control_with_some_more_negatives_shows_no_reduced_level(fraction: float, taken: frozenset[str]) -> None:
+    """By the limit of blank its level is in doubt, by that of detection the control is."""
+    case = with_measures(make_case(), "CD154", beside={"mutant_fraction": fraction})
+    (found,) = guards_of(case, "CONTROL_DOUBTFUL", "CD154")
+    assert (found.fired, found.blocks) == (True, frozenset(taken))
+
+
 def test_effects_name_what_is_left() -> None:
     names = {guard.code: guard.effect for guard in apply_guards(make_case(), limits())}
     assert names["TOO_FEW_EVENTS"] == "hard"
