@@ -20,8 +20,8 @@ STAINED, PEAK = 0.15, 2.0
 # A sticky background differs from an unstained tube: its cells lie at most this far below resting cells with the same
 # stain, and below the control's background, robust SD.
 BELOW_RESTING, BELOW_CONTROL = 0.15, 0.4
-SURE = 3.0  # standard errors by which a dependence on one of three markers must differ from zero
-SURE_TO_GO_ON = 2.0  # the same of CD69 among the cells with most of it
+SURE = 2.0  # standard errors by which a dependence on CD69 or CD3 must differ from zero
+SURE_OF_CD8 = 3.0  # the same of CD8, whose failed stain is rare
 SURE_IN_TIME = 5.0  # the same in time, where many parts of an acquisition are looked at
 BY_CHANCE = 0.01  # p value of a fit below which it is not explained by chance
 
@@ -175,10 +175,10 @@ def _negatives(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
     # Even the cells least affected contain some other negatives, and people differ.
     persists = found.inner_odds is not None and found.inner_odds >= SQUARED * needed
     persists = persists and _stimulated_enough(case, reagent, limits)
-    for marker, one in (("CD69", found.cd69), ("CD3", found.cd3), ("CD8", found.cd8)):
+    for marker, one, sure in (("CD69", found.cd69, SURE), ("CD3", found.cd3, SURE), ("CD8", found.cd8, SURE_OF_CD8)):
         if one is None:
             continue
-        fired = abs(one.log_ratio) > max(most, SURE * one.error)
+        fired = abs(one.log_ratio) > max(most, sure * one.error)
         message = f"How much likelier cells with little {marker} are not to express, ln odds ratio."
         if fired and persists:
             message += " Strongly stimulated cells with usual CD3 still show two kinds."
@@ -196,7 +196,7 @@ def _stimulated_enough(case: Case, reagent: str, limits: Limits) -> bool:
     not count against it.
     """
     strong = case.independence[reagent].strong
-    if strong is not None and strong.log_ratio > max(limits.guards.dependence_max, SURE_TO_GO_ON * strong.error):
+    if strong is not None and strong.log_ratio > max(limits.guards.dependence_max, SURE * strong.error):
         return False
     mine = case.activation[reagent].median if reagent in case.activation else None
     theirs = case.control.activation_median.get(reagent) if case.control is not None else None
