@@ -102,7 +102,10 @@ def _fewest(negative: Floats, marker: Floats) -> Mask:
 def _dependence(negative: Floats, marker: Floats) -> Dependence | None:
     """Return the ln odds ratio of being negative, lower against upper third of a marker, (n,) each."""
     low, high = np.quantile(marker, (1 / 3, 2 / 3))
-    return _compared(negative[marker <= low], negative[marker >= high]) if low < high else None
+    if not low < high:
+        return None
+    ends = negative[marker <= low], negative[marker >= high]
+    return _compared(*((float(third.sum()), third.size) for third in ends))
 
 
 def _over_time(negative: Floats, tubes: Sequence[int]) -> Dependence | None:
@@ -111,23 +114,25 @@ def _over_time(negative: Floats, tubes: Sequence[int]) -> Dependence | None:
     """
     found = []
     for cells in np.split(negative, np.cumsum(tubes)[:-1]) if tubes else []:
-        rarer = min(float(cells.sum()), cells.size - float(cells.sum()))
+        if cells.size < FEWEST:
+            continue
+        without = float(cells.sum())
+        rarer = min(without, cells.size - without)
         number = int(np.clip(rarer / OF_RARER, FEWEST_PARTS, MOST_PARTS))
         ends = np.linspace(0, cells.size, number + 1).astype(np.intp)
-        if cells.size >= FEWEST:
-            found += [
-                _compared(cells[begin:end], np.concatenate((cells[:begin], cells[end:])))
-                for begin, end in zip(ends[:-1], ends[1:], strict=True)
-            ]
+        sums = np.add.reduceat(cells, ends[:-1]).tolist()
+        found += [
+            _compared((part, size), (without - part, cells.size - size))
+            for part, size in zip(sums, np.diff(ends).tolist(), strict=True)
+        ]
     return max(found, key=lambda one: abs(one.log_ratio) / one.error, default=None)
 
 
-def _compared(some: Floats, others: Floats) -> Dependence:
-    """Return the ln odds ratio of being negative of some cells against others, probabilities, (n,) and (m,)."""
+def _compared(some: tuple[float, int], others: tuple[float, int]) -> Dependence:
+    """Return the ln odds ratio of being negative of some cells against others: (negative cells, all cells) of each."""
     log, variance = 0.0, 0.0
-    for side, cells in ((1, some), (-1, others)):
-        without = float(cells.sum()) + PRIOR
-        with_it = cells.size - float(cells.sum()) + PRIOR
+    for side, (negatives, size) in ((1, some), (-1, others)):
+        without, with_it = negatives + PRIOR, size - negatives + PRIOR
         log += side * math.log(without / with_it)
         variance += 1 / without + 1 / with_it
     return Dependence(log, math.sqrt(variance))

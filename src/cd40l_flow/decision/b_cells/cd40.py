@@ -15,12 +15,13 @@ from cd40l_flow.assay.cd40.reagents import CD40, ISOTYPE
 from cd40l_flow.assay.cd40.rules import B_CELLS, MONOCYTES
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.tables import TARGET
-from cd40l_flow.decision.b_cells.cd40_t_cells import isotype_sticks, pooled, robust_sd, t_cells_of
+from cd40l_flow.decision.b_cells.cd40_t_cells import isotype_sticks, t_cells_of, width_of
 from cd40l_flow.decision.b_cells.cells import (
     PooledCells,
     b_cells_of,
     counted_share,
     live_lymphocytes,
+    pooled,
     t_cells_among,
     tubes_of,
 )
@@ -141,7 +142,7 @@ def _measured(
         level=level,
         level_low=low,
         level_high=high,
-        background_sd=robust_sd(dark),
+        background_sd=width_of(dark),
     )
 
 

@@ -9,22 +9,18 @@ from cd40l_flow.assay.cd40.rules import MONOCYTES
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.tables import TARGET
 from cd40l_flow.base.model import Floats
-from cd40l_flow.decision.b_cells.cells import PooledCells
+from cd40l_flow.decision.b_cells.cells import pooled
 from cd40l_flow.decision.b_cells.measures import Cd40Cells, Cd40Measures, Cd40TCells
 from cd40l_flow.gating.model import GatedTube
 from cd40l_flow.mixture.medians import FEWEST, median_difference
-from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, median, quantiles
+from cd40l_flow.signal.quantiles import median
+from cd40l_flow.signal.scale import robust_sd
 
 
-def pooled(tubes: Sequence[GatedTube], population: str) -> PooledCells:
-    """Return the cells of a population of the tubes that have it."""
-    return PooledCells(tuple(tube for tube in tubes if population in tube.indices), population)
-
-
-def robust_sd(values: Floats) -> float | None:
-    """Return half the distance of the quantiles one SD from the median, of values, (n,); None of few or of no width."""
-    low, high = quantiles(values, (ONE_SD_BELOW, ONE_SD_ABOVE))
-    return (high - low) / 2 if values.size >= FEWEST and high > low else None
+def width_of(values: Floats) -> float | None:
+    """Return the robust SD of values, (n,); None of few or of no width."""
+    sd = robust_sd(values)
+    return sd if values.size >= FEWEST and sd > 0 else None
 
 
 def t_cells_of(tubes: Sequence[GatedTube], isotypes: Sequence[GatedTube]) -> Cd40TCells | None:
@@ -32,18 +28,13 @@ def t_cells_of(tubes: Sequence[GatedTube], isotypes: Sequence[GatedTube]) -> Cd4
     cells, dark = (pooled(both, CD3_POSITIVE) for both in (tubes, isotypes))
     if not cells.count:
         return None
-    values = cells.linear(TARGET)
-    found = Cd40TCells(cells.count, dark.count, median(values), robust_sd(values))
-    if not dark.count:
-        return found
-    isotype = dark.linear(TARGET)
-    sd, (level, _, high) = robust_sd(isotype), median_difference(values, isotype)
-    known = sd is not None and high is not None
-    return Cd40TCells(
-        found.events, found.isotype_events, found.mfi, found.sd,
-        shift=level / sd if known and sd is not None else None,
-        shift_high=high / sd if known and sd is not None and high is not None else None,
-    )  # fmt: skip
+    values, shift, shift_high = cells.linear(TARGET), None, None
+    if dark.count:
+        isotype = dark.linear(TARGET)
+        sd, (level, _, high) = width_of(isotype), median_difference(values, isotype)
+        if sd is not None and high is not None:
+            shift, shift_high = level / sd, high / sd
+    return Cd40TCells(cells.count, dark.count, median(values), width_of(values), shift, shift_high)
 
 
 def lies_below(cells: Cd40Cells, limits: Limits) -> bool:

@@ -72,9 +72,14 @@ class PooledCells:
         return np.concatenate(masks) if masks else None
 
 
+def pooled(tubes: Sequence[GatedTube], population: str) -> PooledCells:
+    """Return the cells of a population of the tubes that have it."""
+    return PooledCells(tuple(tube for tube in tubes if population in tube.indices), population)
+
+
 def b_cells_of(tubes: Sequence[GatedTube]) -> PooledCells:
     """Return the B cells of the tubes in which they were gated."""
-    return PooledCells(tuple(tube for tube in tubes if B_CELLS in tube.indices), B_CELLS)
+    return pooled(tubes, B_CELLS)
 
 
 def t_cells_among(tubes: Sequence[GatedTube]) -> float | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from cd40l_flow.assay.b_cells import CD3_POSITIVE
 from cd40l_flow.base.model import Floats
-from cd40l_flow.decision.b_cells.cells import PooledCells
+from cd40l_flow.decision.b_cells.cells import PooledCells, pooled
 from cd40l_flow.gating.b_cells import DEEP, beyond, peaks, separation
 from cd40l_flow.gating.density import density, find_valleys, most_prominent
 from cd40l_flow.signal.acquisition import Mask
@@ -133,7 +133,7 @@ def igm_leak(cells: PooledCells, sides: Sides) -> Leak:
     if sides.igm is None:
         return Leak()
     naive = sides.igd & ~sides.memory
-    t_cells = PooledCells(tuple(tube for tube in cells.tubes if CD3_POSITIVE in tube.indices), CD3_POSITIVE)
+    t_cells = pooled(cells.tubes, CD3_POSITIVE)
     above = t_cells.above("IgM", "igm_low") if t_cells.tubes else None
     if above is None or above.size < FEWEST or naive.sum() < FEWEST:
         return Leak()

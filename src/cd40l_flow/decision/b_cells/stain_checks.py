@@ -12,7 +12,8 @@ from cd40l_flow.decision.b_cells.measures import Dependence, StainChecks
 from cd40l_flow.decision.b_cells.sides import Sides, sides_of
 from cd40l_flow.gating.model import GatedSample, GatedTube
 from cd40l_flow.signal.acquisition import Mask
-from cd40l_flow.signal.quantiles import ONE_SD_ABOVE, ONE_SD_BELOW, median, quantiles
+from cd40l_flow.signal.quantiles import median, quantiles
+from cd40l_flow.signal.scale import robust_sd
 
 FEWEST, ENOUGH = 20, 150
 T_CELL_QUANTILE = 0.75  # a quarter of the T cells have CD27 even in old age and chronic infection
@@ -44,9 +45,9 @@ def _cd27_of_t(cells: PooledCells, naive: Mask) -> float | None:
     t_cells = np.concatenate(others) if others else np.empty(0)
     if naive.sum() < FEWEST or t_cells.size < ENOUGH or not cells.stained("CD27"):
         return None
-    below, middle, above = quantiles(cells.linear("CD27")[naive], (ONE_SD_BELOW, 0.5, ONE_SD_ABOVE))
-    spread = (above - below) / 2
-    return (quantiles(t_cells, (T_CELL_QUANTILE,))[0] - middle) / spread if spread > 0 else None
+    dark = cells.linear("CD27")[naive]
+    spread = robust_sd(dark)
+    return (quantiles(t_cells, (T_CELL_QUANTILE,))[0] - median(dark)) / spread if spread > 0 else None
 
 
 def _t_cells(tube: GatedTube) -> Floats | None:
@@ -67,8 +68,7 @@ def _dependence(cells: PooledCells, which: Mask | None, marker: str) -> Dependen
     low, high = quantiles(values, (1 / 3, 2 / 3))
     dim, bright = values <= low, values >= high
     run = median(values[bright]) - median(values[dim])
-    below, middle, above = quantiles(cd27[dim], (ONE_SD_BELOW, 0.5, ONE_SD_ABOVE))
-    spread = (above - below) / 2
+    spread = robust_sd(cd27[dim])
     if not (run > 0 and spread > 0):
         return None
-    return Dependence(marker, (median(cd27[bright]) - middle) / run * median(values) / spread)
+    return Dependence(marker, (median(cd27[bright]) - median(cd27[dim])) / run * median(values) / spread)
