@@ -18,7 +18,7 @@ class Judged:
     """One sample: its scenario, truth, the calls of the three methods, and what the control's D was.
 
     ``mutant_fraction`` is the donor's true one beyond the control's; ``kind`` is ``healthy``, ``affected``, ``mosaic``
-    or ``failed`` (no call may be made).
+    or ``failed`` (no call may be made); ``odds`` are the natural-log odds of each call by all reagents together.
     """
 
     run: int
@@ -32,6 +32,7 @@ class Judged:
     calls: Mapping[str, str]
     reasons: tuple[str, ...]
     pattern: str
+    odds: Mapping[str, float]
 
     def right(self, method: str) -> bool:
         """Whether a method's call is one of the expected."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -53,6 +54,8 @@ mosaic if the positive cells are as bright as the control's, else reduced.
 
 ## Calls of cd40l-flow that are not expected
 
+A call needs 100 to 1.
+
 {_misses(judged)}
 """
 
@@ -94,7 +97,7 @@ def _misses(judged: Sequence[Judged]) -> str:
         f"- {'**dangerous** ' if one.dangerous(METHODS[0]) else ''}run {one.run}, {one.sample}"
         f" (negative {one.negative_fraction:.3f}, D {_number(one.separation)}): {one.calls[METHODS[0]]}"
         f"{' (' + ', '.join(one.reasons) + ')' if one.reasons else ''}, pattern {one.pattern};"
-        f" expected {' or '.join(sorted(one.expected))}"
+        f" expected {' or '.join(f'{call}{_odds(one.odds.get(call))}' for call in sorted(one.expected))}"
         for one in judged
         if not one.right(METHODS[0]) or one.dangerous(METHODS[0])
     ]
@@ -103,3 +106,7 @@ def _misses(judged: Sequence[Judged]) -> str:
 
 def _number(value: float | None) -> str:
     return "not known" if value is None else f"{value:.1f}"
+
+
+def _odds(log: float | None) -> str:
+    return "" if log is None else f" ({math.exp(log):.3g} to 1)"

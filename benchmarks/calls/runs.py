@@ -48,6 +48,7 @@ def judge_run(donors_known: bool, run: tuple[int, Scenario, list[Scenario], floa
                     calls=calls,
                     reasons=tuple(result.reasons),
                     pattern=str(result.pattern),
+                    odds=result.odds.joint,
                 )
             )
     return judged
