@@ -15,6 +15,7 @@ from cd40l_flow.decision.b_cells.cd40 import cd40_measures
 from cd40l_flow.decision.b_cells.decide import decide_cd40, decide_memory, failures_of
 from cd40l_flow.decision.b_cells.measure import memory_measures
 from cd40l_flow.decision.b_cells.measures import Cd40Measures, MemoryControl, MemoryMeasures
+from cd40l_flow.decision.b_cells.over_time import gathered_in_time
 from cd40l_flow.decision.b_cells.switched import AgeFinding, memory_numbers
 from cd40l_flow.decision.calls import Decision
 from cd40l_flow.decision.case import Case, WithoutTimeQC
@@ -108,6 +109,7 @@ def _controls(results: Sequence[Result]) -> _Controls:
         cd27_negative_median=_mean(one.cd27_negative_median for one in memory),
         failures=tuple(failure for given in given_by(results) for failure in given.failures),
         cd27_shape=tuple(memory[0].cd27_shape) if len(memory) == 1 else (),
+        cd38_median=_mean(one.cd38_median for one in memory),
     )
     cd40 = tuple(msgspec.convert(msgspec.to_builtins(one.cd40), Cd40Measures) for one in results if one.cd40)
     return _Controls(control, cd40)
@@ -164,7 +166,7 @@ def _case(inputs: Inputs, gated: GatedSample) -> Case:
         reagents={},
         comparisons={},
         activation={},
-        checks=acquisition_checks(gated),
+        checks=replace(acquisition_checks(gated), over_time=gathered_in_time(gated)),
         control=None,
         cytometers=tuple(sorted({tube.signal.events.header.cytometer for tube in gated.tubes})),
     )

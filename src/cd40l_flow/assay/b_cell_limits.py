@@ -67,6 +67,15 @@ class BCellLimits(Struct, frozen=True):
     transitional_max: Annotated[float, limit(
         "Transitional B cells above which B cells are coming back after depletion, unless the sheet says that there "
         "was none (ANTI_CD20).", "percent of B cells", ge=0, le=100)] = 40
+    cd38_of_control_max: Annotated[float, limit(
+        "Median CD38 of CD27-IgD+ B cells over the controls' above which most are transitional, which bear many times "
+        "as much, so that B cells are coming back after depletion, unless the sheet says that there was none "
+        "(ANTI_CD20).", "ratio", source="default, not validated (transitional cells 5, simulated people at most 1.7)",
+        gt=1)] = 2.5
+    switched_z_max: Annotated[float, limit(
+        "Lower 95 % end of the switched share, as SD from the mean of its age, above which no healthy person lies, and "
+        "the share is no SWITCHED_NORMAL (PLASMABLASTS).", "SD of the logit", source="one healthy person in 700 lies "
+        "above; a clone or an infection may hide that others are few; default, not validated", gt=0)] = 3
     age_call_min: Annotated[float, limit(
         "Age below which switched cells are not called (AGE_TOO_YOUNG).", "months",
         source="the published table begins there", ge=0)] = 2

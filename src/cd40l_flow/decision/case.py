@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from cd40l_flow.base.model import Sample
 from cd40l_flow.cohort.laboratory import Laboratory
 from cd40l_flow.decision.binding import Binding
-from cd40l_flow.decision.independence import Independence
+from cd40l_flow.decision.independence import Dependence, Independence
 from cd40l_flow.decision.odds import Weighed
 from cd40l_flow.mixture.model import Comparison, ControlExpression, Expression
 
@@ -108,6 +108,7 @@ class TubeCheck:
     signal drifts within the kept events; ``residue`` is the largest change of the target with CD69 or CD3 in negative
     cells of stimulated tubes, robust SD; ``slopes`` are all of them. ``differences`` are the largest differences of
     donor fingerprints, relative to their limits; ``cd8_percent`` the CD8+ percent of CD3+ cells, of the tube with most.
+    ``over_time`` is how the B cells that the assay counts gather in a part of the acquisition.
     """
 
     removed_percent: float | None
@@ -121,6 +122,7 @@ class TubeCheck:
     slopes: tuple[Slope, ...] = ()
     drifting: tuple[str, ...] = ()
     cd8_percent: float | None = None
+    over_time: Dependence | None = None
 
 
 @dataclass(frozen=True)

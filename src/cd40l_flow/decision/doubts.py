@@ -11,6 +11,7 @@ from cd40l_flow.assay.limits import Limits
 from cd40l_flow.cohort.ages import age_band, younger_than
 from cd40l_flow.decision.applied import Guard, beyond, farthest_ratio, gain_guard, guard
 from cd40l_flow.decision.case import Case
+from cd40l_flow.decision.sample_guards import steady_guard
 from cd40l_flow.mixture.model import ControlExpression, Expression
 
 MOSTLY = 0.5  # share of negatives above which they represent the whole tube
@@ -22,7 +23,6 @@ STAINED, PEAK = 0.15, 2.0
 BELOW_RESTING, BELOW_CONTROL = 0.15, 0.4
 SURE = 2.0  # standard errors by which a dependence on CD69 or CD3 must differ from zero
 SURE_OF_CD8 = 3.0  # the same of CD8, whose failed stain is rare
-SURE_IN_TIME = 5.0  # the same in time, where many parts of an acquisition are looked at
 BY_CHANCE = 0.01  # p value of a fit below which it is not explained by chance
 
 
@@ -142,24 +142,15 @@ def _control_doubtful(case: Case, reagent: str) -> Guard:
 
 
 def _steady(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
-    """Yield whether the negatives gather in a part of the acquisition, or are missing there.
-
-    Then they are cells of another sample, or a detector failed for a while, and how many there are means nothing. A
-    control is of no use then.
+    """Yield whether the negatives gather in a part of the acquisition, or are missing there: only NORMAL is left then,
+    and a control is of no use.
     """
     found = case.independence.get(reagent)
     if found is None or found.time is None:
         return
-    most = max(limits.guards.dependence_max, SURE_IN_TIME * found.time.error)
-    fired = abs(found.time.log_ratio) > most
     message = "How much likelier cells of one part of the acquisition are not to express, ln odds ratio."
-    if fired:
-        message += " Another sample's cells are in the file, or the detector failed for a while."
-    yield guard(
-        "ACQ_QC", fired, message, reagent=reagent, value=found.time.log_ratio,
-        limit=math.copysign(most, found.time.log_ratio), unit="ln odds ratio",
-        blocks=ALL_CALLS if case.sample.role == "control" else ALL_CALLS - {NORMAL},
-    )  # fmt: skip
+    blocks = ALL_CALLS if case.sample.role == "control" else ALL_CALLS - {NORMAL}
+    yield steady_guard(found.time, limits.guards.dependence_max, message, blocks, reagent=reagent)
 
 
 def _negatives(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:

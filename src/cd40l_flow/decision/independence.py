@@ -89,7 +89,7 @@ def independence(
         if by is not None and marker is not None and abs(by.log_ratio) > SLIGHT:
             inner &= _fewest(negative, marker)
     counts = histogram(scaled[inner], bins)
-    return Independence(by_cd69, by_cd3, counts, strong=strong, cd8=by_cd8, time=_over_time(negative, tubes))
+    return Independence(by_cd69, by_cd3, counts, strong=strong, cd8=by_cd8, time=over_time(negative, tubes))
 
 
 def _fewest(negative: Floats, marker: Floats) -> Mask:
@@ -108,7 +108,7 @@ def _dependence(negative: Floats, marker: Floats) -> Dependence | None:
     return _compared(*((float(third.sum()), third.size) for third in ends))
 
 
-def _over_time(negative: Floats, tubes: Sequence[int]) -> Dependence | None:
+def over_time(negative: Floats, tubes: Sequence[int]) -> Dependence | None:
     """Return the ln odds ratio of being negative of the part of a tube's cells, in the order of acquisition, that
     differs most surely from the tube's other cells; None of few cells.
     """

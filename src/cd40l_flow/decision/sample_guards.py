@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from cd40l_flow.assay.effects import ALL_CALLS, MOSAIC, NO_CALLS, REDUCED
@@ -10,9 +11,12 @@ from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.case import Case, TubeCheck, WithoutTimeQC
+from cd40l_flow.decision.independence import Dependence
 
 # Calls that CD8+ cells among the measured ones could make.
 OF_TWO_KINDS = frozenset({MOSAIC, REDUCED})
+# Standard errors by which a part of an acquisition must differ from the rest, since many parts are looked at.
+SURE_IN_TIME = 5.0
 
 
 def sample_guards(case: Case, limits: Limits) -> Iterator[Guard]:
@@ -112,6 +116,22 @@ def acquisition_guards(
     ):
         message = f"{yes}: {', '.join(names)}." if names else no
         yield guard("ACQ_QC", bool(names), message, blocks=NO_CALLS)
+
+
+def steady_guard(found: Dependence, most: float, message: str, blocks: frozenset[str], *, reagent: str = "") -> Guard:
+    """Return whether some cells gather in a part of the acquisition, or are missing there, beyond ``most`` (ln odds
+    ratio) and chance.
+
+    Then they are cells of another sample, or a detector failed for a while, and how many there are means nothing.
+    """
+    limit = max(most, SURE_IN_TIME * found.error)
+    fired = abs(found.log_ratio) > limit
+    if fired:
+        message += " Another sample's cells are in the file, or the detector failed for a while."
+    return guard(
+        "ACQ_QC", fired, message, reagent=reagent, value=found.log_ratio, limit=math.copysign(limit, found.log_ratio),
+        unit="ln odds ratio", blocks=blocks,
+    )  # fmt: skip
 
 
 def without_time_guard(without: WithoutTimeQC | None, limit: float) -> Guard:

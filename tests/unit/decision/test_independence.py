@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cd40l_flow.decision.doubts import SURE_IN_TIME
+from cd40l_flow.decision.sample_guards import SURE_IN_TIME
 from cd40l_flow.decision.independence import Independence, independence
 from helpers.by_hand.cases import BINS
 

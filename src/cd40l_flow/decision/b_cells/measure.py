@@ -75,6 +75,7 @@ def memory_measures(gated: GatedSample, control: MemoryControl | None, limits: L
         notes=_notes(gated, cells, sides),
         cd27_shape=found.shape,
         igm_only_median=_median(cells, "IgM", _igm_only(sides)),
+        cd38_median=_median(cells, "CD38", naive),
         stain=stain_checks(gated, cells, sides),
     )
 

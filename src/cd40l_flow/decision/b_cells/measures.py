@@ -53,6 +53,7 @@ class MemoryMeasures:
     (``memory-FMO27``, ``IgD-bright cells``). ``igd_separation`` is D of IgD on CD27- cells, None where it shows one
     population. ``igd_negative_percent`` is the percent of IgD- among CD27- B cells, ``igd_median`` and ``igm_median``
     medians of CD27- B cells (compensated linear channel values), ``cd27_negative_median`` that of CD27 on naive cells.
+    ``cd38_median`` is that of CD38 on CD27-IgD+ cells.
     ``cd3_percent`` is the percent of CD3+ among CD19+ cells, None without CD3 (no dump). ``transitional_percent`` is
     the percent of CD38 and CD24 bright IgM+ cells, where they are stained. ``unresolved`` states why shares cannot be
     determined (empty: they can); ``notes`` are remarks for the reader. ``cd27_shape`` is what a control provides of the
@@ -86,6 +87,7 @@ class MemoryMeasures:
     notes: tuple[str, ...] = ()
     cd27_shape: tuple[float, ...] = ()
     igm_only_median: float | None = None
+    cd38_median: float | None = None
     stain: StainChecks = StainChecks()
 
 
@@ -160,9 +162,9 @@ class Cd40Measures:
 class MemoryControl:
     """What the run's controls of the memory tube give: means of their medians, and their own switched share and age.
 
-    ``igd_median``, ``igm_median`` and ``cd27_negative_median`` are in compensated linear channel values, None where
-    unknown; ``cd27_shape`` is that of a single control, or empty; ``failures`` say in words why a control may not be
-    used (empty: it may).
+    ``igd_median``, ``igm_median``, ``cd27_negative_median`` and ``cd38_median`` are in compensated linear channel
+    values, None where unknown; ``cd27_shape`` is that of a single control, or empty; ``failures`` say in words why a
+    control may not be used (empty: it may).
     """
 
     names: tuple[str, ...] = ()
@@ -171,3 +173,4 @@ class MemoryControl:
     cd27_negative_median: float | None = None
     failures: tuple[str, ...] = field(default=())
     cd27_shape: tuple[float, ...] = ()
+    cd38_median: float | None = None

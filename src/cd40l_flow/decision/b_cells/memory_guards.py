@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterator, Sequence
 
 from cd40l_flow.assay.b_cell_limits import BCellLimits
-from cd40l_flow.assay.effects import MEMORY_CALLS, NO_CALLS, SWITCHED_FEW
+from cd40l_flow.assay.effects import MEMORY_CALLS, NO_CALLS, SWITCHED_FEW, SWITCHED_NORMAL
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.memory_b.guards import GUARDS
 from cd40l_flow.base.model import Sample
 from cd40l_flow.decision.applied import Guard, beyond
+from cd40l_flow.decision.b_cells.age_curve import percent_of
 from cd40l_flow.decision.b_cells.measures import MemoryControl, MemoryMeasures, StainChecks
 from cd40l_flow.decision.b_cells.shared_guards import (
     applied,
@@ -49,8 +50,8 @@ def memory_guards(
             *_cells(measures, own),
             *_stain(sample, measures, control, own),
             *_cd27_stain(measures.stain, own),
-            *_depletion(sample, measures, own),
-            *_others(measures, age, own),
+            *_depletion(sample, measures, control, own),
+            *_others(measures, control, age, own),
         ]
     return tuple(found)
 
@@ -177,18 +178,30 @@ def _igd_negative(measures: MemoryMeasures) -> float | None:
     return 100 * least / (least + most)
 
 
-def _depletion(sample: Sample, measures: MemoryMeasures, own: BCellLimits) -> Iterator[Guard]:
-    share = measures.transitional_percent
-    if share is None or sample.b_depletion == "no" or sample.role == "control":
+def _depletion(
+    sample: Sample, measures: MemoryMeasures, control: MemoryControl | None, own: BCellLimits
+) -> Iterator[Guard]:
+    """Yield whether transitional B cells prevail, by their share or, where they can not be told apart, by CD38."""
+    if sample.b_depletion == "no" or sample.role == "control":
         return
-    yield applied(
-        ROWS, "ANTI_CD20", share > own.transitional_max,
-        "Transitional B cells: many are there when B cells come back after depletion.", value=share,
-        limit=own.transitional_max, unit="%", blocks=SWITCHED_FEW,
-    )  # fmt: skip
+    share, message = measures.transitional_percent, "{}: many are there when B cells come back after depletion."
+    if share is not None:
+        yield applied(
+            ROWS, "ANTI_CD20", share > own.transitional_max, message.format("Transitional B cells"), value=share,
+            limit=own.transitional_max, unit="%", blocks=SWITCHED_FEW,
+        )  # fmt: skip
+    mine, theirs = measures.cd38_median, None if control is None else control.cd38_median
+    if mine is not None and theirs is not None and theirs > 0:
+        cells = "CD38 of CD27-IgD+ B cells over the control's, as of transitional ones"
+        yield applied(
+            ROWS, "ANTI_CD20", mine / theirs > own.cd38_of_control_max, message.format(cells), value=mine / theirs,
+            limit=own.cd38_of_control_max, unit="x", blocks=SWITCHED_FEW,
+        )  # fmt: skip
 
 
-def _others(measures: MemoryMeasures, age: AgeFinding, own: BCellLimits) -> Iterator[Guard]:
+def _others(
+    measures: MemoryMeasures, control: MemoryControl | None, age: AgeFinding, own: BCellLimits
+) -> Iterator[Guard]:
     """Yield the cells that may be mistaken for switched ones."""
     share = measures.cd3_percent
     message = "No CD3 in the tube: T cells stuck to B cells count as switched." if share is None else (
@@ -199,9 +212,14 @@ def _others(measures: MemoryMeasures, age: AgeFinding, own: BCellLimits) -> Iter
         limit=own.cd3_percent_max, unit="%",
     )  # fmt: skip
     if not counts_igm(measures):
+        mine, theirs = measures.igm_median, control.igm_median if control else None
+        dim = mine is not None and theirs is not None and mine < own.ig_of_control_min * theirs
+        message = "IgM is not informative: CD27+IgD- cells may include IgM-only ones."
+        if dim:
+            message = "IgM is far dimmer than the control's: CD27+IgD- cells may be IgM-only ones."
         yield applied(
-            ROWS, "IGM_ONLY", True, "IgM is not informative: CD27+IgD- cells may include IgM-only ones.",
-            value=own.igm_only_points, unit="points",
+            ROWS, "IGM_ONLY", True, message, value=own.igm_only_points, unit="points",
+            blocks=frozenset({SWITCHED_NORMAL}) if dim else None,
         )  # fmt: skip
     elif age.strict_low is not None and age.two_marker_low is not None:
         limit = age.limits.normal
@@ -215,7 +233,11 @@ def _others(measures: MemoryMeasures, age: AgeFinding, own: BCellLimits) -> Iter
     message = "Switched cells, lower end, against the highest of healthy people of this age" + (
         "." if stained else "; without CD38 plasmablasts are among them."
     )
+    known = age.age_median is not None
+    far = percent_of(age.limits.mu + own.switched_z_max * age.limits.sd) if known else 100.0
+    beyond_all = low is not None and low > far
+    limit = far if beyond_all else age.limits.high
     yield applied(
-        ROWS, "PLASMABLASTS", beyond(low, age.limits.high, above=True), message, value=low, limit=age.limits.high,
-        unit="%",
+        ROWS, "PLASMABLASTS", beyond(low, limit, above=True), message, value=low, limit=limit, unit="%",
+        blocks=frozenset({SWITCHED_NORMAL}) if beyond_all else None,
     )  # fmt: skip

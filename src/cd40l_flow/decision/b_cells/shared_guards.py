@@ -11,7 +11,7 @@ from cd40l_flow.base.model import Sample
 from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.b_cells.measures import MemoryControl
 from cd40l_flow.decision.case import Refusal, TubeCheck
-from cd40l_flow.decision.sample_guards import acquisition_guards, donor_guards
+from cd40l_flow.decision.sample_guards import acquisition_guards, donor_guards, steady_guard
 
 Rows = Mapping[str, GuardRow]
 
@@ -89,4 +89,7 @@ def check_guards(checks: TubeCheck | None, limits: Limits, every_call: frozenset
     """Yield the acquisition of the tubes and whether they are of one donor; nothing where no tube was read."""
     if checks is not None:
         yield from acquisition_guards(checks, limits.acquisition, every_call)
+        if checks.over_time is not None:
+            message = "How the B cells that count gather in one part of the acquisition, ln odds ratio."
+            yield steady_guard(checks.over_time, limits.guards.dependence_max, message, every_call)
         yield from donor_guards(checks, every_call)

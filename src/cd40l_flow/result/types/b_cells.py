@@ -50,6 +50,7 @@ class Memory(Record, frozen=True):
     age_median: Annotated[Percent | None, doc("Median of healthy people at this age.")]
     table: Annotated[str, doc("Which table of healthy people decided.")]
     igm_only_median: Annotated[float | None, doc("Median of IgM on CD27+IgD-IgM+ cells, linear; null of few.")] = None
+    cd38_median: Annotated[float | None, doc("Median of CD38 on CD27-IgD+ cells, linear; null without CD38.")] = None
 
 
 def deciding(memory: Memory) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -12,16 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cd40l_flow.assay.b_cell_limits import BCellLimits
-from cd40l_flow.assay.effects import MEMORY_CALLS, SWITCHED_ABSENT, SWITCHED_FEW, SWITCHED_LOW, SWITCHED_NORMAL
+from cd40l_flow.assay.effects import SWITCHED_ABSENT, SWITCHED_FEW, SWITCHED_LOW, SWITCHED_NORMAL
 from cd40l_flow.assay.limits import Limits
-from cd40l_flow.assay.memory_b.guards import GUARDS
 from cd40l_flow.decision.b_cells.age_curve import AgeCurve, percent_of
 from cd40l_flow.decision.b_cells.decide import failures_of
-from cd40l_flow.decision.b_cells.measures import Dependence, MemoryControl, StainChecks
 from cd40l_flow.decision.b_cells.switched import memory_numbers
-from cd40l_flow.decision.case import Difference, Refusal
+from cd40l_flow.decision.case import Refusal
 from cd40l_flow.mixture.proportion import wilson
-from helpers.by_hand.b_cells import CHECKS, CONTROL, SAMPLE, call_memory, memory, share
+from helpers.by_hand.b_cells import CONTROL, SAMPLE, call_memory, memory, share
 
 CURVE = AgeCurve()
 RANK = {SWITCHED_ABSENT: 0, SWITCHED_LOW: 1, "INDETERMINATE": 2, SWITCHED_NORMAL: 3}
@@ -87,124 +84,6 @@ def test_igm_only_cells_of_a_healthy_child_near_the_limit_do_not_make_him_low() 
     assert (found.call, found.reasons) == ("INDETERMINATE", ("BETWEEN_LIMITS", "IGM_ONLY"))
 
 
-# Each guard, fired: what of the measures, sample, control or checks is changed.
-NO_COMP = Refusal("m.fcs", "NO_COMP", "No spillover.")
-FIRED: dict[str, dict[str, Any]] = {
-    "FILE_INTEGRITY": {"refusals": (Refusal("m.fcs", "FILE_INTEGRITY", "Cut short."),)},
-    "ANALYSIS_FAILED": {"refusals": (Refusal("m.fcs", "ANALYSIS_FAILED", "Killed."),)},
-    "CHANNEL_MAP": {"refusals": (Refusal("m.fcs", "CHANNEL_MAP", "No CD27."),)},
-    "NO_COMP": {"refusals": (NO_COMP,)},
-    "TUBE_MISSING": {"sample": replace(SAMPLE, tubes=())},
-    "REPLICATE_DISCORDANT": {"refusals": (Refusal("m.fcs", "REPLICATE_DISCORDANT", "Two differ."),)},
-    "CONTROL_FAILED": {"control": replace(CONTROL, failures=("Too dim.",))},
-    "CONTROL_ABSENT": {"control": None},
-    "TOO_FEW_B": {"events": 199},
-    "B_ABSENT": {"b_cells": share(0.9, 20000)},
-    "SERUM_IG": {"double_negative": share(40.0, 2000), "naive": share(30.0, 2000)},
-    "LOW_SEPARATION": {"unresolved": "CD27 shows one population."},
-    "FIT_UNSTABLE": {"cd27_converged": False},
-    "STAIN_FAILED": {"stain": StainChecks(cd27_of_t=1.9)},
-    "ANTI_CD20": {"sample": replace(SAMPLE, b_depletion="yes")},
-    "SAMPLE_AGE": {"sample": replace(SAMPLE, collected_h=49.0)},
-    "AGE_UNKNOWN": {"sample": replace(SAMPLE, age_years=None)},
-    "AGE_TOO_YOUNG": {"sample": replace(SAMPLE, age_years=0.5)},
-    "DOUBLETS": {"cd3_percent": 3.1},
-    "IGM_ONLY": {"igm": None},
-    "PLASMABLASTS": {"switched": 45.0},
-    "HSCT": {"sample": replace(SAMPLE, transplant="yes")},
-    "TRANSFUSION": {"sample": replace(SAMPLE, transfusion="yes")},
-    "STEROID": {"sample": replace(SAMPLE, steroid="yes")},
-    "ACQ_QC": {"checks": replace(CHECKS, removed_percent=30.0)},
-    "ID_CONFLICT": {"sample": replace(SAMPLE, sex="unknown")},
-}
-
-
-def changed(percent: float, change: dict[str, Any]) -> Any:
-    """Return the decision on a clean sample of this share with one thing changed."""
-    outside = {key: change[key] for key in ("refusals", "sample", "control", "checks") if key in change}
-    inside = {key: value for key, value in change.items() if key not in {*outside, "events", "switched", "igm"}}
-    measures = memory(change.get("switched", percent), change.get("events", 2000))
-    if "igm" in change:
-        inside["switched"] = None
-    return call_memory(replace(measures, **inside), **outside)
-
-
-def test_every_guard_of_the_table_is_tried() -> None:
-    assert set(FIRED) == {row.code for row in GUARDS}
-
-
-@pytest.mark.parametrize("code", FIRED)
-def test_a_guard_that_fires_takes_its_calls_away_and_leaves_the_others(code: str) -> None:
-    row = next(row for row in GUARDS if row.code == code)
-    for percent, call in CALLED.items():
-        found = changed(percent, FIRED[code])
-        fired = [guard for guard in found.guards if guard.code == code and guard.fired]
-        assert fired, percent
-        if call in row.blocks and found.pattern == call:
-            assert found.call == "INDETERMINATE" and code in found.reasons
-        elif code in ("CONTROL_ABSENT", "DOUBLETS", "HSCT", "TRANSFUSION", "STEROID", "ACQ_QC", "ID_CONFLICT"):
-            assert found.call == call
-        if row.warns:
-            assert code in found.reasons
-        assert found.qc == ("fail" if row.blocks == MEMORY_CALLS else "warn")
-
-
-def test_the_other_edges_of_guards() -> None:
-    """At their limits guards do not fire; a second limit does more or less."""
-    for change in (
-        {"events": 200}, {"b_cells": share(1.0)}, {"cd3_percent": 3.0},
-        {"cd27_separation": 1.2}, {"cd27_separation": None}, {"sample": replace(SAMPLE, collected_h=48.0)},
-        {"sample": replace(SAMPLE, age_years=0.75)}, {"sample": replace(SAMPLE, b_depletion="unknown")},
-        {"sample": replace(SAMPLE, collected_h=None)},
-    ):  # fmt: skip
-        assert changed(30.0, change).call == SWITCHED_NORMAL, change
-    assert changed(3.0, {"events": 999}).reasons == ("TOO_FEW_B",)
-    assert changed(3.0, {"events": 1000}).reasons == ()
-    assert changed(3.0, {"cd3_percent": None}).reasons == ("DOUBLETS",)
-    assert changed(18.0, {"cd3_percent": None}).call == "INDETERMINATE"
-    assert changed(18.0, {"cd27_separation": 1.1}).reasons == ("LOW_SEPARATION",)
-    assert changed(18.0, {"cd27_negative_median": 400.0}).reasons == ("CONTROL_FAILED",)
-    two_donors = replace(CHECKS, differences=(Difference("CD19+", ("a", "b"), 9.0, 5.0, "%"),))
-    assert changed(18.0, {"checks": two_donors}).reasons == ("ID_CONFLICT",)
-    assert changed(18.0, {"checks": replace(CHECKS, removed_percent=60.0)}).reasons == ("ACQ_QC",)
-
-
-def test_plasma_that_ate_the_stain() -> None:
-    """IgD and IgM both below 0.45 of the control's; one alone may be the person's."""
-    eaten = {"igd_median": 1000.0, "igm_median": 200.0}
-    assert changed(18.0, eaten).reasons == ("SERUM_IG",)
-    assert changed(18.0, {"igd_median": 1000.0}).call == SWITCHED_NORMAL
-    assert changed(18.0, {"igm_median": 200.0}).call == SWITCHED_NORMAL
-    # One that is hardly less and one that is nearly gone: together they are eaten.
-    assert changed(18.0, {"igd_median": 2900.0, "igm_median": 150.0}).reasons == ("SERUM_IG",)
-    assert changed(18.0, {"igd_median": 2900.0, "igm_median": 200.0}).call == SWITCHED_NORMAL
-    # Without IgM, IgD alone tells; without a control two peaks of IgD do; without those nothing does.
-    assert changed(30.0, {"igd_median": 1000.0, "igm_median": None}).reasons == ("SERUM_IG",)
-    assert changed(18.0, {"control": None}).reasons == ("CONTROL_ABSENT",)
-    for apart in (None, 1.9):
-        found = changed(18.0, {"control": None, "igd_separation": apart})
-        assert (found.call, found.reasons) == ("INDETERMINATE", ("SERUM_IG", "CONTROL_ABSENT"))
-    # Without a fit the gates tell, or nothing does.
-    unknown = {"double_negative": share(None, 0)}
-    for percent, reasons in ((31.0, ("SERUM_IG",)), (30.0, ()), (None, ("SERUM_IG",))):
-        assert changed(30.0, unknown | {"igd_negative_percent": percent}).reasons == reasons
-
-
-def test_people_with_few_naive_cells_have_not_lost_igd() -> None:
-    """Of IgD- cells below the threshold of CD27 most may be dim CD27+ ones, and 5 % beside 9 % naive is no third."""
-    assert changed(30.0, {"igd_negative_percent": 60.0}).reasons == ()
-    few = {"double_negative": share(5.0, 500), "naive": share(9.0, 500), "igd_negative_percent": 40.0}
-    assert changed(30.0, few).reasons == ()
-
-
-def test_b_cells_that_come_back_after_depletion() -> None:
-    returning = {"transitional_percent": 60.0}
-    unknown = replace(SAMPLE, b_depletion="unknown")
-    assert changed(0.1, {**returning, "sample": unknown}).reasons == ("ANTI_CD20",)
-    assert changed(0.1, returning).call == SWITCHED_ABSENT
-    assert changed(18.0, {**returning, "sample": unknown}).call == SWITCHED_NORMAL
-
-
 def test_infants_and_unknown_ages() -> None:
     def called(percent: float, age: float | None) -> tuple[str, tuple[str, ...]]:
         found = call_memory(memory(percent, 5000), replace(SAMPLE, age_years=age))
@@ -268,7 +147,8 @@ def test_nothing_measured_is_no_call() -> None:
     assert (found.call, found.pattern, found.reasons, found.qc) == (
         "INDETERMINATE", "INDETERMINATE", ("TUBE_MISSING",), "fail",
     )  # fmt: skip
-    assert call_memory(None, refusals=(NO_COMP,)).reasons == ("NO_COMP",)
+    refused = (Refusal("m.fcs", "NO_COMP", "No spillover."),)
+    assert call_memory(None, refusals=refused).reasons == ("NO_COMP",)
     assert call_memory(None, checks=None).call == "INDETERMINATE"
 
 
@@ -345,36 +225,3 @@ def test_six_hundred_people() -> None:
     assert dangerous == []
     assert wrong <= 3
     assert plain > 100 and right / plain >= 0.97
-
-
-def test_guards_are_read_from_the_table_alone() -> None:
-    """Whichever assay is at work, a guard has the effect of its own table."""
-    found = call_memory(memory(18.0), control=MemoryControl(failures=("x",)))
-    assert {guard.blocks for guard in found.guards if guard.code == "CONTROL_FAILED"} == {MEMORY_CALLS}
-    assert all(guard.effect == "hard" for guard in found.guards if guard.blocks == MEMORY_CALLS)
-    assert not math.isnan(memory_numbers(SAMPLE, memory(1.0), CURVE, Limits()).limit_low)
-
-
-@pytest.mark.parametrize(
-    ("stain", "reasons"),
-    [
-        (StainChecks(cd27_of_t=2.1, fmo_cd27_of_t=0.4), ()),
-        (StainChecks(cd27_of_t=None, fmo_cd27_of_t=None), ()),
-        (StainChecks(cd27_of_t=0.4, fmo_cd27_of_t=0.4), ("STAIN_FAILED",)),
-        (StainChecks(cd27_of_t=30.0, dependence=Dependence("IgM", 0.9)), ()),
-        (StainChecks(cd27_of_t=30.0, dependence=Dependence("IgM", -1.1)), ("NO_COMP",)),
-        (StainChecks(cd27_of_t=30.0, dependence=Dependence("IgD", 1.1)), ("NO_COMP",)),
-    ],
-)
-def test_cd27_must_be_on_t_cells_and_may_not_follow_immunoglobulin(
-    stain: StainChecks, reasons: tuple[str, ...]
-) -> None:
-    found = call_memory(memory(0.0, stain=stain))
-    assert found.reasons == reasons
-    assert found.call == ("INDETERMINATE" if reasons else "SWITCHED_ABSENT")
-
-
-def test_an_exchanged_tube_is_named() -> None:
-    found = call_memory(memory(0.0, stain=StainChecks(cd27_of_t=0.4, fmo_cd27_of_t=40.0)))
-    (guard,) = [one for one in found.guards if one.code == "STAIN_FAILED"]
-    assert "exchanged" in guard.message
