@@ -34,7 +34,10 @@ GUARDS = (
             "Unstimulated CD3+CD8- cells above the threshold.", if_known=True,
         ),
     ),
-    GuardRow("DRUG_CNI", LOW_CALLS, answer="calcineurin_inhibitor", message="Calcineurin inhibitor: {}."),
+    # It stops cells one by one, so that healthy cells under a part of the dose look like a mosaic.
+    GuardRow(
+        "DRUG_CNI", LOW_CALLS | {MOSAIC}, answer="calcineurin_inhibitor", message="Calcineurin inhibitor: {}."
+    ),
     GuardRow(
         "DRUG_STATUS_UNKNOWN", LOW_CALLS, answer="calcineurin_inhibitor", if_unknown=True,
         message="Calcineurin inhibitor: {}.",
