@@ -110,8 +110,8 @@ class GuardLimits(Struct, frozen=True):
         "this run (LOW_SEPARATION).", "Ashman's D", source="below it no call reaches its odds, in simulations (8,000 "
         "cells at D 1.5: ln odds 4 to 14); default, not validated for this assay", ge=0)] = 1.2
     residue_max: Annotated[float, limit(
-        "Largest change of the target with CD69 in negative cells, beyond which the compensation is wrong (NO_COMP).",
-        "robust SD", gt=0)] = 1.5
+        "Largest change of the target with CD69 in CD69+ negative cells, beyond which the compensation is wrong "
+        "(NO_COMP).", "robust SD", gt=0)] = 1.5
     borrowed_separation_min: Annotated[float, limit(
         "Distance between the fitted expressing and not expressing cells of a sample below which no share of them is "
         "reported with a borrowed background, which may be shifted against the negative cells.", "Ashman's D",

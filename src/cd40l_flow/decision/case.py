@@ -87,7 +87,7 @@ class ReplicateGroup:
 
 @dataclass(frozen=True)
 class Slope:
-    """The slope of the target against another marker in negative cells of one tube.
+    """The slope of the target against another marker in CD69+ negative cells of one tube.
 
     ``slope`` is in channels of the target per channel of ``marker``; ``residue`` the same from the lower to the upper
     third of the marker, in robust SD of the target.

@@ -20,22 +20,29 @@ MARKERS = ("CD69", "CD3")
 def slopes(tubes: Sequence[GatedTube]) -> tuple[Slope, ...]:
     """Return the slopes of the target against CD69 and CD3 in each stimulated tube with enough cells.
 
-    Negative cells (CD3+CD8- in background tubes, CD3+CD8+ in others, most of which are negative) are sorted by the
-    marker. The residue is the difference of the target's medians between upper and lower third (40th percentiles for
-    CD8+ cells). In target tubes only CD69 is used, because CD8+ cells that express have less CD3.
+    CD69+ negative cells (CD3+CD8- in background tubes, CD3+CD8+ in others, most of which are negative) are sorted by
+    the marker; resting cells are left out, since they have less autofluorescence and bind less. The residue is the
+    difference of the target's medians between upper and lower third (40th percentiles for CD8+ cells). In target tubes
+    only CD69 is used, because CD8+ cells that express have less CD3.
     """
     found = []
     for tube in tubes:
         sheet = tube.signal.events.tube
         background = sheet.reagent in current_assay().background_of
         population = CD8_NEGATIVE if background else CD8_POSITIVE
-        if population not in tube.indices or tube.count(population) < ENOUGH:
+        if population not in tube.indices:
+            continue
+        boundary = tube.boundary("cd69_low")
+        activated = np.ones(tube.count(population), dtype=bool)
+        if boundary is not None:
+            activated = tube.scaled("CD69", population) > boundary.scaled
+        if np.count_nonzero(activated) < ENOUGH:
             continue
         # A fifth of CD8+ cells may express, which raises the median; spread of CD69-bright cells lowers the quartile.
         level = 0.5 if background else 0.4
-        target = tube.linear("target", population)
+        target = tube.linear("target", population)[activated]
         for marker in MARKERS if background else MARKERS[:1]:
-            values = tube.linear(marker, population)
+            values = tube.linear(marker, population)[activated]
             low, high = quantiles(values, (1 / 3, 2 / 3))
             dim, bright = np.flatnonzero(values <= low), np.flatnonzero(values >= high)
             below, of_dim, above = quantiles(target.take(dim), (ONE_SD_BELOW, level, ONE_SD_ABOVE))

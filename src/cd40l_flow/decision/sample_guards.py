@@ -148,7 +148,7 @@ def without_time_guard(without: WithoutTimeQC | None, limit: float) -> Guard:
 def _compensation(case: Case, limits: Limits) -> Guard:
     residue, limit = case.checks.residue, limits.guards.residue_max
     fired = None if residue is None else beyond(abs(residue), limit, above=True)
-    message = "Change of the target with CD69 or CD3 in negative cells: compensated too little or too much."
+    message = "Change of the target with CD69 or CD3 in CD69+ negative cells: compensated too little or too much."
     blocks = NO_CALLS if fired is None else ALL_CALLS
     return guard("NO_COMP", fired, message, value=residue, limit=limit, unit="robust SD", blocks=blocks)
 
