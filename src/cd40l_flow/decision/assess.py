@@ -36,6 +36,8 @@ from cd40l_flow.mixture.resting import stimulated
 from cd40l_flow.signal.censoring import pile
 
 _Value = TypeVar("_Value")
+# Of each activated cell: the target, and markers that mutant cells have as much of as the others (CD4 where stained).
+_OF_CELLS = (TARGET, "CD69", "CD3", "CD8", "CD4")
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ def _independence(
     control: ControlCase | None,
     limits: Mapping[str, Limits],
 ) -> dict[str, Independence]:
-    """Return, for each fitted reagent, the dependence of its negative cells on CD69, CD3, CD8 and time.
+    """Return, for each fitted reagent, the dependence of its negative cells on each marker and time.
 
     If they depend on a marker and a mosaic is still possible, its odds are computed from the cells where neither marker
     matters.
@@ -147,12 +149,14 @@ def _independence(
         if expression.expected is None:
             continue
         stimulated = [tube for tube in tubes.of(reagent, stimulated=True) if ACTIVATED in tube.indices]
-        target, cd69, cd3, cd8 = (
+        known = [marker for marker in _OF_CELLS if all(marker in tube.signal.scaled for tube in stimulated)]
+        target, cd69, cd3, *others = (
             np.concatenate([tube.scaled(marker, ACTIVATED) for tube in stimulated]).astype(np.float64)
-            for marker in ("target", "CD69", "CD3", "CD8")
+            for marker in known
         )
         sizes = [tube.count(ACTIVATED) for tube in stimulated]
-        one = independence(target, cd69, cd3, expression.expected, cd8=cd8, tubes=sizes)
+        by_marker = dict(zip(known[3:], others, strict=True))
+        one = independence(target, cd69, cd3, expression.expected, others=by_marker, tubes=sizes)
         strongest = one.largest
         dependent = strongest is not None and abs(strongest.log_ratio) > limits[reagent].guards.dependence_max
         if (

@@ -22,7 +22,7 @@ STAINED, PEAK = 0.15, 2.0
 # stain, and below the control's background, robust SD.
 BELOW_RESTING, BELOW_CONTROL = 0.15, 0.4
 SURE = 2.0  # standard errors by which a dependence on CD69 or CD3 must differ from zero
-SURE_OF_CD8 = 3.0  # the same of CD8, whose failed stain is rare
+SURE_OF_OTHERS = 3.0  # the same of CD8, whose failed stain is rare, and CD4
 BY_CHANCE = 0.01  # p value of a fit below which it is not explained by chance
 
 
@@ -154,10 +154,11 @@ def _steady(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
 
 
 def _negatives(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
-    """Yield whether the negatives depend on CD69, CD3 or CD8, unlike those of a mosaic.
+    """Yield whether the negatives depend on CD69, CD3, CD8 or CD4, unlike those of a mosaic.
 
     It is only a warning if the mosaic persists among strongly stimulated CD4 cells, and these are stimulated enough: to
-    be negative does not depend on CD69 among them, and the sample has CD69 much like the controls'.
+    be negative does not depend on CD69 among them, and the sample has CD69 much like the controls'. On CD4 the few
+    double-negative cells of every healthy person depend, so that it says nothing unless a mosaic is the likeliest.
     """
     found = case.independence.get(reagent)
     if found is None:
@@ -166,8 +167,9 @@ def _negatives(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
     # Even the cells least affected contain some other negatives, and people differ.
     persists = found.inner_odds is not None and found.inner_odds >= SQUARED * needed
     persists = persists and _stimulated_enough(case, reagent, limits)
-    for marker, one, sure in (("CD69", found.cd69, SURE), ("CD3", found.cd3, SURE), ("CD8", found.cd8, SURE_OF_CD8)):
-        if one is None:
+    others = [(marker, one, SURE_OF_OTHERS) for marker, one in found.others.items()]
+    for marker, one, sure in (("CD69", found.cd69, SURE), ("CD3", found.cd3, SURE), *others):
+        if one is None or (marker == "CD4" and (case.comparison(reagent).mosaic_odds or 0.0) <= 0):
             continue
         fired = abs(one.log_ratio) > max(most, sure * one.error)
         message = f"How much likelier cells with little {marker} are not to express, ln odds ratio."

@@ -1,16 +1,16 @@
-"""Independence of the negative cells from CD69, CD3, CD8 and time: mutant cells, or others.
+"""Independence of the negative cells from CD69, CD3, CD8, CD4 and time: mutant cells, or others.
 
-Mutant cells of a mosaic have as much CD69, CD3 and CD8 as the others, and come at any time of the acquisition.
-Negatives that depend on CD69 mean weak stimulation. Those that depend on CD3 or CD8 are other T cells (gamma-delta
-cells have more CD3; cytotoxic cells that lost their stain have a little CD8). Those that gather in a part of the
-acquisition are another sample's, or of a detector that failed.
+Mutant cells of a mosaic have as much of each marker as the others, and come at any time of the acquisition. Negatives
+that depend on CD69 mean weak stimulation. Those that depend on CD3, CD8 or CD4 are other T cells (gamma-delta cells
+have more CD3; cytotoxic cells that lost their stain have a little CD8; double-negative cells lack CD4). Those that
+gather in a part of the acquisition are another sample's, or of a detector that failed.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -38,13 +38,13 @@ class Dependence:
 
 @dataclass(frozen=True)
 class Independence:
-    """The dependence of one reagent's negatives on CD69, CD3, CD8 and time, None with too few cells.
+    """The dependence of one reagent's negatives on CD69, CD3, other markers and time, None with too few cells.
 
     That on time compares the part of a tube's acquisition that differs most with the rest. ``inner`` are the binned
     cells, (bins,), least affected by other causes of negatives: the upper third of CD69 if negatives depend on it, and
-    the thirds of CD3 and of CD8 with the fewest. ``inner_odds`` are the ln odds of a mosaic among them, None if not
-    computed. ``strong`` is the dependence on CD69 within its upper third: where it goes on there, even these cells were
-    stimulated too little, and what they show is no mosaic.
+    the thirds of CD3 and of each of ``others`` (CD8, CD4) with the fewest. ``inner_odds`` are the ln odds of a mosaic
+    among them, None if not computed. ``strong`` is the dependence on CD69 within its upper third: where it goes on
+    there, even these cells were stimulated too little, and what they show is no mosaic.
     """
 
     cd69: Dependence | None
@@ -52,23 +52,29 @@ class Independence:
     inner: Floats
     inner_odds: float | None = None
     strong: Dependence | None = None
-    cd8: Dependence | None = None
+    others: Mapping[str, Dependence] = field(default_factory=dict)
     time: Dependence | None = None
 
     @property
     def largest(self) -> Dependence | None:
         """Whichever of those on a marker is the strongest."""
-        known = [one for one in (self.cd69, self.cd3, self.cd8) if one is not None]
+        known = [one for one in (self.cd69, self.cd3, *self.others.values()) if one is not None]
         return max(known, key=lambda one: abs(one.log_ratio), default=None)
 
 
 def independence(
-    scaled: Floats, cd69: Floats, cd3: Floats, expected: Floats, *, cd8: Floats | None = None, tubes: Sequence[int] = ()
+    scaled: Floats,
+    cd69: Floats,
+    cd3: Floats,
+    expected: Floats,
+    *,
+    others: Mapping[str, Floats] | None = None,
+    tubes: Sequence[int] = (),
 ) -> Independence:
-    """Return the dependence of the negatives of one reagent's activated cells on CD69, CD3, CD8 and time.
+    """Return the dependence of the negatives of one reagent's activated cells on CD69, CD3, other markers and time.
 
-    ``scaled`` is the target on the logicle scale, ``cd69``, ``cd3`` and ``cd8`` (None without it) in any unit, (n,)
-    each, in the order of acquisition; ``tubes`` are the numbers of cells of each tube. ``expected`` are the expected
+    ``scaled`` is the target on the logicle scale, ``cd69``, ``cd3`` and ``others`` by marker in any unit, (n,) each, in
+    the order of acquisition; ``tubes`` are the numbers of cells of each tube. ``expected`` are the expected
     counts of the fitted negative and positive component, (2, bins): a cell is weighted by its posterior probability of
     being negative.
     """
@@ -84,12 +90,13 @@ def independence(
     if by_cd69 is not None and by_cd69.log_ratio > SLIGHT:
         inner = cd69 >= np.quantile(cd69, 2 / 3)
         strong = _dependence(negative[inner], cd69[inner])
-    by_cd8 = None if cd8 is None else _dependence(negative, cd8)
-    for by, marker in ((by_cd3, cd3), (by_cd8, cd8)):
-        if by is not None and marker is not None and abs(by.log_ratio) > SLIGHT:
+    others = {} if others is None else others
+    by_others = {name: by for name, marker in others.items() if (by := _dependence(negative, marker)) is not None}
+    for by, marker in ((by_cd3, cd3), *((by, others[name]) for name, by in by_others.items())):
+        if by is not None and abs(by.log_ratio) > SLIGHT:
             inner &= _fewest(negative, marker)
     counts = histogram(scaled[inner], bins)
-    return Independence(by_cd69, by_cd3, counts, strong=strong, cd8=by_cd8, time=over_time(negative, tubes))
+    return Independence(by_cd69, by_cd3, counts, strong=strong, others=by_others, time=over_time(negative, tubes))
 
 
 def _fewest(negative: Floats, marker: Floats) -> Mask:

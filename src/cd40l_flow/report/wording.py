@@ -41,6 +41,7 @@ UNDECIDED = {
 
 # What another assay of the same person would show again: it is no fault of this one.
 OF_PEOPLE = ("NEGATIVES_DEPENDENT", "INFANT", "MODEL_MISFIT")
+GROWN = 10.0  # years, from which expression is that of adults, or nearly so (Brugnoni 1996)
 
 
 def statement(case: Case, decision: Decision, limits: Limits, changes: Sequence[Change] = ()) -> tuple[str, ...]:
@@ -209,6 +210,11 @@ def _context(case: Case, decision: Decision, limits: Limits) -> list[str]:
         sentences.append(
             f"Infant ({_duration(case)}): expression can be low or transient at this age; use an age-matched control "
             "or repeat."
+        )
+    if decision.call == REDUCED and sample.age_years is not None and infant <= sample.age_years < GROWN:
+        sentences.append(
+            "Expression rises from birth into the second decade: compare with a control of the child's age before this "
+            "is reported."
         )
     if decision.call == REDUCED and sample.age_years is not None and sample.age_years >= 18:
         sentences.append("In adults reduced expression is reported in a subgroup of common variable immunodeficiency.")

@@ -186,7 +186,9 @@ EDGES: list[tuple[str, str, Case, Case]] = [
 def dependent(marker: str, log_ratio: float, inner_odds: float | None = None) -> Case:
     """Return a mosaic whose negatives follow a marker."""
     found = Independence(Dependence(0.0, 0.05), Dependence(0.0, 0.05), np.zeros(BINS), inner_odds)
-    found = replace(found, **{marker: Dependence(log_ratio, 0.05)})  # type: ignore[arg-type]
+    one = Dependence(log_ratio, 0.05)
+    change = {"others": {marker: one}} if marker in ("CD8", "CD4") else {marker: one}
+    found = replace(found, **change)
     case = make_case(dict.fromkeys(("CD154", "CD40-Ig"), "MOSAIC"))
     return replace(case, independence={"CD154": found})
 
@@ -232,7 +234,8 @@ DOUBTS: list[tuple[str, str, Case, Case]] = [
     ),
     ("NEGATIVES_DEPENDENT", "CD154", dependent("cd69", 0.61), dependent("cd69", 0.59)),
     ("NEGATIVES_DEPENDENT", "CD154", dependent("cd3", -0.61), dependent("cd3", -0.59)),
-    ("NEGATIVES_DEPENDENT", "CD154", dependent("cd8", -0.61), dependent("cd8", -0.59)),
+    ("NEGATIVES_DEPENDENT", "CD154", dependent("CD8", -0.61), dependent("CD8", -0.59)),
+    ("NEGATIVES_DEPENDENT", "CD154", dependent("CD4", 0.61), dependent("CD4", 0.59)),
     ("ACQ_QC", "CD154", dependent("time", -0.61), dependent("time", -0.59)),
     ("INFANT", "", aged(1.9, "18 to 44 y"), aged(2.0, "18 to 44 y")),
     ("INFANT", "", aged(1.9, "18 to 44 y"), aged(1.9, "1 y")),

@@ -142,6 +142,8 @@ def test_reduced_neither_alarms_nor_reassures() -> None:
     assert "neither establishes nor excludes" in words
     assert "common variable immunodeficiency" in said(called("REDUCED", age_years=30.0))
     assert "urgent" not in words
+    for age, told in ((2.0, True), (9.9, True), (10.0, False), (None, False)):
+        assert ("control of the child's age" in said(called("REDUCED", age_years=age))) is told
 
 
 def test_functional_defect_names_the_time_of_stimulation() -> None:

@@ -6,19 +6,21 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from cd40l_flow.decision.sample_guards import SURE_IN_TIME
 from cd40l_flow.decision.independence import Independence, independence
+from cd40l_flow.decision.sample_guards import SURE_IN_TIME
 from helpers.by_hand.cases import BINS
 
 EXPECTED = np.zeros((2, BINS))
 EXPECTED[0, : BINS // 2], EXPECTED[1, BINS // 2 :] = 1.0, 1.0
 
 
-def of(negative: NDArray[np.bool_], *tubes: int, cd8: NDArray[np.float64] | None = None) -> Independence:
+def of(negative: NDArray[np.bool_], *tubes: int, **others: NDArray[np.float64]) -> Independence:
     """Return the dependence of cells that do not express, in the order of acquisition."""
     random = np.random.default_rng(1)
     cd69, cd3 = random.standard_normal((2, negative.size))
-    return independence(np.where(negative, 0.2, 0.6), cd69, cd3, EXPECTED, cd8=cd8, tubes=tubes or (negative.size,))
+    return independence(
+        np.where(negative, 0.2, 0.6), cd69, cd3, EXPECTED, others=others, tubes=tubes or (negative.size,)
+    )
 
 
 def sure(found: Independence) -> bool:
@@ -74,10 +76,20 @@ def test_negatives_with_more_cd8_are_no_mosaic() -> None:
     random = np.random.default_rng(5)
     cd8 = random.standard_normal(6000)
     dim = cd8 > 0.9
-    found = of(random.random(6000) < np.where(dim, 0.9, 0.1), cd8=cd8)
-    assert found.cd8 is not None and found.cd8.log_ratio < -2
-    assert found.largest is found.cd8
+    found = of(random.random(6000) < np.where(dim, 0.9, 0.1), CD8=cd8)
+    assert found.others["CD8"].log_ratio < -2
+    assert found.largest is found.others["CD8"]
     inner = found.inner
     assert inner[: BINS // 2].sum() / inner.sum() == pytest.approx(0.1, abs=0.03)
-    mosaic = of(random.random(6000) < 0.5, cd8=cd8)
-    assert mosaic.cd8 is not None and abs(mosaic.cd8.log_ratio) < 4 * mosaic.cd8.error
+    mosaic = of(random.random(6000) < 0.5, CD8=cd8)
+    assert abs(mosaic.others["CD8"].log_ratio) < 4 * mosaic.others["CD8"].error
+
+
+def test_negatives_without_cd4_are_double_negative_cells_not_a_mosaic() -> None:
+    """A third of CD3+CD8- cells lack CD4 and the target; the third with most CD4 shows a healthy share."""
+    random = np.random.default_rng(6)
+    lacks = random.random(6000) < 0.33
+    cd4 = np.where(lacks, 0.2, 0.6) + 0.05 * random.standard_normal(6000)
+    found = of(random.random(6000) < np.where(lacks, 0.9, 0.05), CD4=cd4)
+    assert found.others["CD4"].log_ratio > 3 and found.largest is found.others["CD4"]
+    assert found.inner[: BINS // 2].sum() / found.inner.sum() == pytest.approx(0.05, abs=0.02)
