@@ -119,6 +119,16 @@ class BCellLimits(Struct, frozen=True):
         "more is spillover that was left, or taken out twice (NO_COMP).", "robust SD of CD27",
         source="cells without immunoglobulin, as switched ones, lie so far from those that fix CD27-; default, not "
         "validated", gt=0)] = 1
+    cd27_of_igd_negative_min: Annotated[float, limit(
+        "CD27 of CD27+IgD- cells over that of CD27+IgD+ ones, below which they may be CD27- cells with a higher "
+        "background, so that SWITCHED_NORMAL is not called (LOW_SEPARATION).", "ratio",
+        source="1.2 and 2.1 in two real recordings, at least 0.6 in simulated healthy people, 0.2 in such cells; "
+        "default, not validated", ge=0)] = 0.4
+    little_igm_max: Annotated[float, limit(
+        "CD27+IgD+ cells with less than half the IgM of naive ones, beyond which the stains of IgD and IgM stick to "
+        "switched cells, so that these are not called few (SERUM_IG).", "percent of B cells",
+        source="memory cells that did not switch have more IgM than naive ones; at most 0.6 in simulated people and "
+        "patients, 5 to 14 where both stick; default, not validated", ge=0, le=100)] = 2
     collected_max_h: Annotated[float, limit(
         "Time from collection to staining above which memory B cells are not called (SAMPLE_AGE).", "hours",
         source="ARUP 2008901 and Mayo RBCS: 48 h", ge=0)] = 48

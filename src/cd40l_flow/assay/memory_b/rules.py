@@ -4,7 +4,7 @@ The published limits count CD27+IgD- cells, IgM-only ones among them. A patient 
 the two-marker share is then too high for him: so SWITCHED_NORMAL rests on IgM- cells (without IgM, on what IgM-only
 cells cannot explain), and no call of few cells needs the two-marker share where IgM- cells are far below the limit. A
 healthy person's IgM- share is lower than the limits suppose: so near the limit SWITCHED_LOW needs both shares, and
-SWITCHED_ABSENT, the strongest call, is not given to a sample whose two-marker share is normal, unless its IgM-only
+neither it nor SWITCHED_ABSENT is given to a sample whose two-marker share is normal, unless its IgM-only
 cells are about as bright as naive ones: switched cells to which anti-IgM only sticks are not. Each rule uses one end of
 an interval, so the bounds are one-sided (limit `interval_part`).
 """
@@ -30,14 +30,16 @@ MEASURE_WORDS: Mapping[str, tuple[str, str]] = {
     "igm_ratio_min": ("smallest for cells that have IgM of their own", "ratio"),
 }
 
+_NO_STICKING_IGM = Condition("two_marker_low", "<", "limit_normal"), Condition("igm_ratio", ">=", "igm_ratio_min")
 RULES: tuple[Rule, ...] = (
     Rule(
         SWITCHED_ABSENT, 1, (Condition("switched_high", "<", "limit_absent"),),
-        ((Condition("two_marker_low", "<", "limit_normal"), Condition("igm_ratio", ">=", "igm_ratio_min")),),
+        (_NO_STICKING_IGM,),
     ),
     Rule(
         SWITCHED_LOW, 2, (Condition("switched_high", "<", "limit_low"),),
-        ((Condition("two_marker_high", "<", "limit_low"), Condition("switched_high", "<", "limit_part")),),
+        ((Condition("two_marker_high", "<", "limit_low"), Condition("switched_high", "<", "limit_part")),
+         _NO_STICKING_IGM),
     ),
     Rule(SWITCHED_NORMAL, 3, (Condition("switched_low", ">=", "limit_normal"),)),
 )  # fmt: skip

@@ -148,7 +148,7 @@ def _stain(
 
 
 def _cd27_stain(stain: StainChecks, own: BCellLimits) -> Iterator[Guard]:
-    """Yield whether CD27 is in the memory tube, and whether spillover of immunoglobulin into it is left."""
+    """Yield whether CD27 was stained and is that of memory, whether immunoglobulin sticks, or spills over into it."""
     least, message = own.cd27_of_t_min, "CD27 of T cells over that of naive B cells."
     fired = beyond(stain.cd27_of_t, least, above=False)
     if fired:
@@ -158,6 +158,17 @@ def _cd27_stain(stain: StainChecks, own: BCellLimits) -> Iterator[Guard]:
     yield applied(
         ROWS, "STAIN_FAILED", fired, message, value=stain.cd27_of_t, limit=least, unit="robust SD",
         blocks=NO_CALLS if fired is None else None,
+    )  # fmt: skip
+    yield applied(
+        ROWS, "SERUM_IG", beyond(stain.little_igm, own.little_igm_max, above=True) or False,
+        "CD27+IgD+ cells with less than half the IgM of naive ones: switched cells to which both reagents stick?",
+        value=stain.little_igm, limit=own.little_igm_max, unit="%", blocks=SWITCHED_FEW,
+    )  # fmt: skip
+    level, dimmest = stain.cd27_of_igd_negative, own.cd27_of_igd_negative_min
+    yield applied(
+        ROWS, "LOW_SEPARATION", beyond(level, dimmest, above=False) or False,
+        "CD27 of CD27+IgD- over that of CD27+IgD+ cells: dimmer ones may be CD27- cells with a higher background.",
+        value=level, limit=dimmest, unit="x", blocks=frozenset({SWITCHED_NORMAL}),
     )  # fmt: skip
     found, most = stain.dependence, own.cd27_dependence_max
     if found is not None:

@@ -1,4 +1,6 @@
-"""Checks of the stain of the memory tube: T cells have CD27, and CD27 does not depend on immunoglobulin."""
+"""Checks of the stain of the memory tube: T cells have CD27, CD27 does not depend on immunoglobulin, and anti-IgD and
+anti-IgM stain only the cells that have these.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,7 @@ from cd40l_flow.signal.quantiles import median, quantiles
 from cd40l_flow.signal.scale import robust_sd
 
 FEWEST, ENOUGH = 20, 150
+LITTLE = 0.5
 T_CELL_QUANTILE = 0.75  # a quarter of the T cells have CD27 even in old age and chronic infection
 # Cells that carry immunoglobulin differ from those without it in these markers.
 IMMUNOGLOBULINS = ("IgM", "IgD")
@@ -36,7 +39,35 @@ def stain_checks(gated: GatedSample, cells: PooledCells, sides: Sides | None) ->
         cd27_of_t=_cd27_of_t(cells, naive if naive.sum() >= FEWEST else sides.igd),
         fmo_cd27_of_t=None if of_fmo is None else _cd27_of_t(fmo, of_fmo.igd),
         dependence=max(known, key=lambda one: abs(one.value), default=None),
+        little_igm=_little_igm(cells, sides),
+        cd27_of_igd_negative=_cd27_of_igd_negative(cells, sides),
     )
+
+
+def _cd27_of_igd_negative(cells: PooledCells, sides: Sides) -> float | None:
+    """Return CD27 of CD27+IgD- over that of CD27+IgD+ cells, medians less that of naive cells; None of few.
+
+    Switched memory has as much CD27 as the other memory. Large CD27- cells without IgD have a little more background.
+    """
+    naive, others, kept = sides.igd & ~sides.memory, sides.memory & sides.igd_negative, sides.memory & sides.igd
+    if min(naive.sum(), others.sum(), kept.sum()) < FEWEST or not cells.stained("CD27"):
+        return None
+    cd27 = cells.linear("CD27")
+    dark = median(cd27[naive])
+    usual = median(cd27[kept]) - dark
+    return (median(cd27[others]) - dark) / usual if usual > 0 else None
+
+
+def _little_igm(cells: PooledCells, sides: Sides) -> float | None:
+    """Return the CD27+IgD+ cells with less than half the IgM of naive ones, percent of B cells; None without IgM.
+
+    Memory cells that did not switch have at least as much; switched ones to which the reagents stick have both, dim.
+    """
+    naive = sides.igd & ~sides.memory
+    if sides.igm is None or naive.sum() < FEWEST:
+        return None
+    igm = cells.linear("IgM")
+    return 100 * float(np.mean(sides.memory & sides.igd & (igm < LITTLE * median(igm[naive]))))
 
 
 def _cd27_of_t(cells: PooledCells, naive: Mask) -> float | None:

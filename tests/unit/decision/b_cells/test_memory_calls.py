@@ -64,11 +64,12 @@ def test_igm_only_cells_make_no_patient_normal_and_hide_no_patient() -> None:
     """A toddler who cannot switch and has 5 % of IgM-only cells: two markers would call him normal."""
     toddler = replace(SAMPLE, age_years=1.0)
     found = call_memory(memory(0.1, two=5.0), toddler)
-    assert (found.call, found.reasons) == (SWITCHED_LOW, ("IGM_ONLY",))
+    assert (found.call, found.reasons) == ("INDETERMINATE", ("BETWEEN_LIMITS", "IGM_ONLY"))
     assert call_memory(memory(0.1, two=0.8), toddler).call == SWITCHED_ABSENT
     # As bright as naive cells (950), IgM-only cells have IgM of their own; dimmer, anti-IgM may stick to switched ones.
-    for median, call in ((480.0, SWITCHED_ABSENT), (470.0, SWITCHED_LOW)):
-        assert call_memory(memory(0.1, two=5.0, igm_only_median=median), toddler).call == call
+    for person, share_of, two, patient in ((toddler, 0.1, 5.0, SWITCHED_ABSENT), (SAMPLE, 3.0, 14.0, SWITCHED_LOW)):
+        for median, call in ((480.0, patient), (470.0, "INDETERMINATE")):
+            assert call_memory(memory(share_of, two=two, igm_only_median=median), person).call == call
     # Without IgM the two-marker share must hold without them.
     blind = replace(memory(5.0), switched=None, igm_only=None)
     found = call_memory(blind, toddler)

@@ -124,6 +124,15 @@ def test_plasma_that_ate_the_stain() -> None:
         assert changed(30.0, unknown | {"igd_negative_percent": percent}).reasons == reasons
 
 
+def test_reagents_that_stick_to_switched_cells_make_nobody_low() -> None:
+    """Switched cells look IgD+ then, and a healthy person's share is 0; they have less IgM than any other B cell."""
+    for little, few in ((2.1, False), (2.0, True), (None, True)):
+        sticking = {"stain": StainChecks(cd27_of_t=30.0, little_igm=little)}
+        assert (changed(0.0, sticking).call == SWITCHED_ABSENT) is few
+        assert (changed(3.0, sticking).call == SWITCHED_LOW) is few
+        assert changed(18.0, sticking).call == SWITCHED_NORMAL
+
+
 def test_people_with_few_naive_cells_have_not_lost_igd() -> None:
     """Of IgD- cells below the threshold of CD27 most may be dim CD27+ ones, and 5 % beside 9 % naive is no third."""
     assert changed(30.0, {"igd_negative_percent": 60.0}).reasons == ()
