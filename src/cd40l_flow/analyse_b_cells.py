@@ -13,9 +13,9 @@ from cd40l_flow.cohort.settings import Job
 from cd40l_flow.decision.b_cells.age_curve import AgeCurve
 from cd40l_flow.decision.b_cells.cd40 import cd40_measures
 from cd40l_flow.decision.b_cells.decide import decide_cd40, decide_memory, failures_of
+from cd40l_flow.decision.b_cells.evenness import evenness
 from cd40l_flow.decision.b_cells.measure import memory_measures
 from cd40l_flow.decision.b_cells.measures import Cd40Measures, MemoryControl, MemoryMeasures
-from cd40l_flow.decision.b_cells.over_time import gathered_in_time
 from cd40l_flow.decision.b_cells.switched import AgeFinding, memory_numbers
 from cd40l_flow.decision.calls import Decision
 from cd40l_flow.decision.case import Case, WithoutTimeQC
@@ -156,6 +156,7 @@ def _with_time_gate(judged: _Judged, without: WithoutTimeQC, job: Job) -> _Judge
 
 def _case(inputs: Inputs, gated: GatedSample) -> Case:
     """Return the case of a sample of which no reagent is measured against another's: files, acquisition, gates."""
+    even = evenness(gated)
     return Case(
         sample=inputs.sample,
         alone=False,
@@ -166,7 +167,7 @@ def _case(inputs: Inputs, gated: GatedSample) -> Case:
         reagents={},
         comparisons={},
         activation={},
-        checks=replace(acquisition_checks(gated), over_time=gathered_in_time(gated)),
+        checks=replace(acquisition_checks(gated), over_time=even.in_time, replicates=even.in_replicates),
         control=None,
         cytometers=tuple(sorted({tube.signal.events.header.cytometer for tube in gated.tubes})),
     )

@@ -124,6 +124,10 @@ class BCellLimits(Struct, frozen=True):
         "background, so that SWITCHED_NORMAL is not called (LOW_SEPARATION).", "ratio",
         source="1.2 and 2.1 in two real recordings, at least 0.6 in simulated healthy people, 0.2 in such cells; "
         "default, not validated", ge=0)] = 0.4
+    replicate_apart_max: Annotated[float, limit(
+        "How much likelier B cells of one replicate may be switched, or be among the dimmer half in CD40, than those "
+        "of the others, either way (REPLICATE_DISCORDANT).", "natural logarithm of the odds ratio",
+        source="a tenth more or less antibody shifts the half by 0.6; default, not validated", gt=0)] = 1.5
     little_igm_max: Annotated[float, limit(
         "CD27+IgD+ cells with less than half the IgM of naive ones, beyond which the stains of IgD and IgM stick to "
         "switched cells, so that these are not called few (SERUM_IG).", "percent of B cells",
@@ -148,6 +152,11 @@ class BCellLimits(Struct, frozen=True):
     cd40_two_kinds_min: Annotated[float, limit(
         "Share of cells without CD40, and of cells with it, from which both populations are present (TWO_POPULATIONS).",
         "fraction of the cells", ge=0, le=0.5)] = 0.05
+    cd40_low_tail_min: Annotated[float, limit(
+        "CD40 of the dimmest tenth of the B cells over the median, divided by the same of the controls, below which a "
+        "part of the cells has less CD40 (TWO_POPULATIONS).", "ratio of ratios",
+        source="0.96 in simulated people at half the level, 0.45 where a quarter of the cells has a quarter of it; "
+        "default, not validated", gt=0, le=1)] = 0.6
     cd40_monocytes_min: Annotated[int, limit(
         "Monocytes below which they are not called.", "CD14+ events", ge=1)] = 200
     cd40_control_positive_min: Annotated[float, limit(

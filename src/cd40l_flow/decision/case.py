@@ -108,7 +108,8 @@ class TubeCheck:
     signal drifts within the kept events; ``residue`` is the largest change of the target with CD69 or CD3 in negative
     cells of stimulated tubes, robust SD; ``slopes`` are all of them. ``differences`` are the largest differences of
     donor fingerprints, relative to their limits; ``cd8_percent`` the CD8+ percent of CD3+ cells, of the tube with most.
-    ``over_time`` is how the B cells that the assay counts gather in a part of the acquisition.
+    ``over_time`` and ``replicates`` are how the B cells that the assay counts gather in a part of the acquisition, and
+    in one of several replicates.
     """
 
     removed_percent: float | None
@@ -123,6 +124,7 @@ class TubeCheck:
     drifting: tuple[str, ...] = ()
     cd8_percent: float | None = None
     over_time: Dependence | None = None
+    replicates: Dependence | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from cd40l_flow.mixture.histogram import HIGH, LOW, histogram
 from cd40l_flow.signal.acquisition import Mask
 
 FEWEST = 150  # fewest cells to be split in thirds
+FEWEST_OF_TUBE = 20  # the same of a tube to be compared with its replicates
 SLIGHT = 0.3  # ln odds ratio above which a marker is used
 PRIOR = 0.5  # cells of each sort in each third, before counting
 # Parts of an acquisition: so many that each holds some of the rarer sort of cells, within these bounds.
@@ -117,7 +118,8 @@ def _dependence(negative: Floats, marker: Floats) -> Dependence | None:
 
 def over_time(negative: Floats, tubes: Sequence[int]) -> Dependence | None:
     """Return the ln odds ratio of being negative of the part of a tube's cells, in the order of acquisition, that
-    differs most surely from the tube's other cells; None of few cells.
+    differs most surely from the tube's other cells: one of up to 20 equal parts, or all before the end of one. None of
+    few cells.
     """
     found = []
     for cells in np.split(negative, np.cumsum(tubes)[:-1]) if tubes else []:
@@ -127,19 +129,36 @@ def over_time(negative: Floats, tubes: Sequence[int]) -> Dependence | None:
         rarer = min(without, cells.size - without)
         number = int(np.clip(rarer / OF_RARER, FEWEST_PARTS, MOST_PARTS))
         ends = np.linspace(0, cells.size, number + 1).astype(np.intp)
-        sums = np.add.reduceat(cells, ends[:-1]).tolist()
-        found += [
-            _compared((part, size), (without - part, cells.size - size))
-            for part, size in zip(sums, np.diff(ends).tolist(), strict=True)
-        ]
+        sums, sizes = np.add.reduceat(cells, ends[:-1]), np.diff(ends)
+        parts = [*zip(sums.tolist(), sizes.tolist(), strict=True)]
+        before = [*zip(np.cumsum(sums).tolist(), ends[1:].tolist(), strict=True)][1:-1]  # the first is a part
+        found += [_compared((part, size), (without - part, cells.size - size)) for part, size in (*parts, *before)]
     return max(found, key=lambda one: abs(one.log_ratio) / one.error, default=None)
 
 
+def between_tubes(negative: Floats, tubes: Sequence[int]) -> Dependence | None:
+    """Return the ln odds ratio of being negative of the tube that differs most surely from the others; None of one."""
+    if len(tubes) < 2 or min(tubes) < FEWEST_OF_TUBE:
+        return None
+    sums = [float(cells.sum()) for cells in np.split(negative, np.cumsum(tubes)[:-1])]
+    without, count = sum(sums), negative.size
+    found = [_compared((part, size), (without - part, count - size)) for part, size in zip(sums, tubes, strict=True)]
+    return max(found, key=lambda one: abs(one.log_ratio) / one.error)
+
+
 def _compared(some: tuple[float, int], others: tuple[float, int]) -> Dependence:
-    """Return the ln odds ratio of being negative of some cells against others: (negative cells, all cells) of each."""
-    log, variance = 0.0, 0.0
+    """Return the ln odds ratio of being negative of some cells against others: (negative cells, all cells) of each.
+
+    Its error is that by Wald or, where hardly a cell of one side is negative, or hardly one is not, by the likelihood
+    ratio, which is then the surer (Hauck and Donner 1977).
+    """
+    log, variance, ratio = 0.0, 0.0, 0.0
+    pooled = (some[0] + others[0]) / (some[1] + others[1])
     for side, (negatives, size) in ((1, some), (-1, others)):
         without, with_it = negatives + PRIOR, size - negatives + PRIOR
         log += side * math.log(without / with_it)
         variance += 1 / without + 1 / with_it
-    return Dependence(log, math.sqrt(variance))
+        for count, expected in ((negatives, size * pooled), (size - negatives, size * (1 - pooled))):
+            ratio += 2 * count * math.log(count / expected) if count > 0 else 0.0
+    error = math.sqrt(variance)
+    return Dependence(log, min(error, abs(log) / math.sqrt(ratio)) if ratio > 1 else error)

@@ -15,6 +15,7 @@ from cd40l_flow.assay.cd40.reagents import CD40, ISOTYPE
 from cd40l_flow.assay.cd40.rules import B_CELLS, MONOCYTES
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.tables import TARGET
+from cd40l_flow.base.model import Floats
 from cd40l_flow.decision.b_cells.cd40_t_cells import isotype_sticks, t_cells_of, width_of
 from cd40l_flow.decision.b_cells.cells import (
     PooledCells,
@@ -31,10 +32,10 @@ from cd40l_flow.gating.b_cells import SEPARATE
 from cd40l_flow.gating.model import GatedSample
 from cd40l_flow.mixture.histogram import histogram
 from cd40l_flow.mixture.measures import TargetCells, fit
-from cd40l_flow.mixture.medians import median_difference
+from cd40l_flow.mixture.medians import FEWEST, median_difference
 from cd40l_flow.mixture.model import Anchor
 from cd40l_flow.mixture.proportion import Z95, percent_positive
-from cd40l_flow.signal.quantiles import median
+from cd40l_flow.signal.quantiles import median, quantiles
 
 T_CELLS = "CD3+ cells of the same tube"
 POPULATIONS = ((B_CELLS, B_POPULATION), (MONOCYTES, MONOCYTE_POPULATION))
@@ -60,7 +61,8 @@ def cd40_measures(gated: GatedSample, controls: Sequence[Cd40Measures], limits: 
             theirs = _theirs(name, controls, limits)
             measured = _measured(gated, name, cells, background, source, limits, _mean_level(theirs))
             exact = source == ISOTYPE and all(one.background == ISOTYPE for one in controls)
-            found.append(_compared(_with_excess(measured, theirs) if exact else measured, theirs, limits))
+            measured = _with_tail(_with_excess(measured, theirs) if exact else measured, theirs)
+            found.append(_compared(measured, theirs, limits))
     if source == T_CELLS:
         notes.append("No isotype tube with B cells: T cells of the same tube, which lack CD40, stand in for it.")
     if not any(cells.population == MONOCYTES for cells in found):
@@ -143,7 +145,20 @@ def _measured(
         level_low=low,
         level_high=high,
         background_sd=width_of(dark),
+        low_tail=_low_tail(values, dark),
     )
+
+
+def _low_tail(values: Floats, dark: Floats) -> float | None:
+    """Return the 10th percentile of CD40 over its median, both less the median background; None of few or dark cells.
+
+    One kind of cells has nearly the same in all people; a part of the cells with less CD40 makes it smaller.
+    """
+    if values.size < FEWEST or dark.size < FEWEST:
+        return None
+    base = median(dark)
+    tenth, middle = quantiles(values, (0.1, 0.5))
+    return (tenth - base) / (middle - base) if middle > base else None
 
 
 def _with_excess(cells: Cd40Cells, theirs: Sequence[Cd40Cells]) -> Cd40Cells:
@@ -153,6 +168,15 @@ def _with_excess(cells: Cd40Cells, theirs: Sequence[Cd40Cells]) -> Cd40Cells:
     if mean is None or cells.mfi_background is None or len(dark) != len(theirs):
         return cells
     return replace(cells, background_excess=(cells.mfi_background - sum(dark) / len(dark)) / mean)
+
+
+def _with_tail(cells: Cd40Cells, theirs: Sequence[Cd40Cells]) -> Cd40Cells:
+    """Return the cells with their low tail over the mean of the controls'."""
+    tails = [one.low_tail for one in theirs if one.low_tail is not None]
+    mean = sum(tails) / len(tails) if tails and len(tails) == len(theirs) else 0.0
+    if cells.low_tail is None or mean <= 0:
+        return cells
+    return replace(cells, low_tail_ratio=cells.low_tail / mean)
 
 
 def _compared(cells: Cd40Cells, theirs: Sequence[Cd40Cells], limits: Limits) -> Cd40Cells:

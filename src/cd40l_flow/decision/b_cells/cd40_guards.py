@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from cd40l_flow.assay.b_cell_limits import BCellLimits
 from cd40l_flow.assay.cd40.guards import GUARDS
 from cd40l_flow.assay.cd40.rules import B_CELLS, MONOCYTES
-from cd40l_flow.assay.effects import CD40_CALLS, NO_CALLS
+from cd40l_flow.assay.effects import CD40_CALLS, NO_CALLS, PRESENT
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.base.model import Sample
 from cd40l_flow.decision.applied import Guard, beyond
@@ -96,6 +96,13 @@ def _two_kinds(measures: Cd40Measures, limits: Limits) -> Iterator[Guard]:
             yield applied(
                 ROWS, "TWO_POPULATIONS", low > least and high < 1 - least, "Share of B cells without CD40.",
                 value=cells.negative_fraction, limit=least, unit="fraction",
+            )  # fmt: skip
+        if cells.population == B_CELLS and cells.low_tail_ratio is not None:
+            tail, smallest = cells.low_tail_ratio, limits.b_cells.cd40_low_tail_min
+            yield applied(
+                ROWS, "TWO_POPULATIONS", tail < smallest,
+                "CD40 of the dimmest tenth of the B cells over the median, compared with the controls'.", value=tail,
+                limit=smallest, unit="x", blocks=frozenset({PRESENT}),
             )  # fmt: skip
 
 

@@ -106,6 +106,8 @@ class Cd40Cells:
     that lack CD40 (0 to 1), with its 95 % interval; ``level`` is MFI less background with its own, which the ratios of
     other samples rest on. ``background_sd`` is the robust SD of the background, channel values; ``background_excess``
     how far the isotype's median lies above the controls', over their level: by so much the ratio may be too low.
+    ``low_tail`` is the 10th percentile of CD40 over its median, both less the median background, and ``low_tail_ratio``
+    that over the controls'.
     """
 
     population: str
@@ -124,6 +126,8 @@ class Cd40Cells:
     level_high: float | None = None
     background_sd: float | None = None
     background_excess: float | None = None
+    low_tail: float | None = None
+    low_tail_ratio: float | None = None
 
 
 @dataclass(frozen=True)

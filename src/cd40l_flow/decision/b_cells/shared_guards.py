@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from cd40l_flow.assay.effects import NO_CALLS
@@ -11,7 +12,7 @@ from cd40l_flow.base.model import Sample
 from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.b_cells.measures import MemoryControl
 from cd40l_flow.decision.case import Refusal, TubeCheck
-from cd40l_flow.decision.sample_guards import acquisition_guards, donor_guards, steady_guard
+from cd40l_flow.decision.sample_guards import SURE_IN_TIME, acquisition_guards, donor_guards, steady_guard
 
 Rows = Mapping[str, GuardRow]
 
@@ -92,4 +93,12 @@ def check_guards(checks: TubeCheck | None, limits: Limits, every_call: frozenset
         if checks.over_time is not None:
             message = "How the B cells that count gather in one part of the acquisition, ln odds ratio."
             yield steady_guard(checks.over_time, limits.guards.dependence_max, message, every_call)
+        if checks.replicates is not None:
+            found, most = checks.replicates, limits.b_cells.replicate_apart_max
+            yield guard(
+                "REPLICATE_DISCORDANT", abs(found.log_ratio) > max(most, SURE_IN_TIME * found.error),
+                "How the B cells that count gather in one of the replicates, ln odds ratio: may they be pooled?",
+                value=found.log_ratio, limit=math.copysign(most, found.log_ratio), unit="ln odds ratio",
+                blocks=every_call,
+            )  # fmt: skip
         yield from donor_guards(checks, every_call)

@@ -91,6 +91,8 @@ class Cd40Cells(Record, frozen=True):
     background_excess: Annotated[
         float | None, doc("How far the isotype's median lies above the controls', over their level.")
     ] = None
+    low_tail: Annotated[float | None, doc("10th percentile of CD40 over its median, both less background.")] = None
+    low_tail_ratio: Annotated[float | None, doc("The same over the controls'.")] = None
 
 
 class Cd40TCells(Record, frozen=True):

@@ -140,6 +140,15 @@ def test_a_guard_that_fires_takes_its_calls_away_and_leaves_the_others(code: str
     assert found.qc == ("fail" if row.blocks == CD40_CALLS else "warn")
 
 
+def test_a_part_of_the_cells_with_less_cd40_is_not_present() -> None:
+    """A quarter of the cells at a quarter of the level leaves the median as it is; a patient's low call stays."""
+    for tail, ratio, call in ((0.59, 0.9, "INDETERMINATE"), (0.6, 0.9, PRESENT), (0.45, 0.2, CD40_LOW)):
+        measures = cd40(ratio, ratio)
+        cells = tuple(replace(one, low_tail_ratio=tail) for one in measures.cells)
+        found = call_cd40(replace(measures, cells=cells))
+        assert found.call == call and ("TWO_POPULATIONS" in found.reasons) is (call == "INDETERMINATE")
+
+
 def test_a_single_control_is_judged_by_its_own_guards() -> None:
     control = replace(SAMPLE, role="control")
     alone = replace(cd40(), cells=tuple(cd40_cells(name, None) for name in ("B cells", "monocytes")))

@@ -15,7 +15,7 @@ from cd40l_flow.decision.b_cells.age_curve import AgeCurve
 from cd40l_flow.decision.b_cells.measures import Dependence, MemoryControl, StainChecks
 from cd40l_flow.decision.b_cells.switched import memory_numbers
 from cd40l_flow.decision.case import Difference, Refusal
-from cd40l_flow.decision.independence import Dependence as InTime
+from cd40l_flow.decision.independence import Dependence as Gathering
 from helpers.by_hand.b_cells import CHECKS, CONTROL, SAMPLE, call_memory, memory, share
 
 CURVE = AgeCurve()
@@ -181,10 +181,20 @@ def test_igm_that_is_dim_in_the_sample_alone_leaves_no_normal() -> None:
     assert changed(0.0, blind).call == SWITCHED_ABSENT
 
 
-def test_cells_that_gather_in_time_leave_no_call() -> None:
+@pytest.mark.parametrize(("name", "code"), [("over_time", "ACQ_QC"), ("replicates", "REPLICATE_DISCORDANT")])
+def test_cells_that_gather_in_time_or_in_one_replicate_leave_no_call(name: str, code: str) -> None:
     for log_ratio, error, fired in ((2.0, 0.3, True), (-2.0, 0.3, True), (2.0, 0.5, False), (0.5, 0.05, False)):
-        found = changed(18.0, {"checks": replace(CHECKS, over_time=InTime(log_ratio, error))})
-        assert (found.call == "INDETERMINATE") is fired and ("ACQ_QC" in found.reasons) is fired
+        checks = replace(CHECKS, **{name: Gathering(log_ratio, error)})  # type: ignore[arg-type]
+        found = changed(18.0, {"checks": checks})
+        assert (found.call == "INDETERMINATE") is fired and (code in found.reasons) is fired
+
+
+def test_a_dim_cd27_of_cells_without_igd_leaves_no_normal() -> None:
+    """Large CD27- cells with more background pass for switched ones; a patient who has none stays low."""
+    for level, normal in ((0.39, False), (0.4, True), (None, True)):
+        stain = {"stain": StainChecks(cd27_of_t=30.0, cd27_of_igd_negative=level)}
+        assert (changed(18.0, stain).call == SWITCHED_NORMAL) is normal
+        assert changed(3.0, stain).call == SWITCHED_LOW
 
 
 def test_guards_are_read_from_the_table_alone() -> None:
