@@ -32,6 +32,8 @@ ENOUGH = 300
 # CD8+ cells are T cells but for some NK cells; not all T cells are CD8+.
 LEAST_T_OF_CD8 = 0.75
 CLEARLY = 0.2
+# With exchanged labels nearly all "CD3+" cells are "CD8+"; in T lymphopenia, where most CD8+ cells are NK cells, a part.
+LEAST_CD8_OF_T = 0.6
 # Fewest bright cells for a share; bright cells lie above this position of the scale.
 FEWEST_BRIGHT, LEAST_BRIGHT = 50, 0.2
 
@@ -199,7 +201,7 @@ def _cd3_cd8_swapped(gated: GatedSample) -> bool | None:
         if cd3 is None or cd8 is None:
             continue
         t_of_cd8, cd8_of_t = float(cd3[0][cd8[1]].mean()), float(cd8[0][cd3[1]].mean())
-        swapped = t_of_cd8 < LEAST_T_OF_CD8 and cd8_of_t > t_of_cd8 + CLEARLY
+        swapped = t_of_cd8 < LEAST_T_OF_CD8 and cd8_of_t > max(t_of_cd8 + CLEARLY, LEAST_CD8_OF_T)
         if not swapped:
             break
     return swapped

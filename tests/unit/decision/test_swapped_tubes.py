@@ -148,6 +148,7 @@ def test_the_tube_with_most_cd8_cells_shows_that_they_were_stained() -> None:
         (0.5, 0.72, True),
         (0.5, 0.68, False),  # hardly more CD8+ ones among the others
         (0.9, 0.3, False),
+        (0.15, 0.4, False),  # T lymphopenia: most CD8+ cells are NK cells, as bright as CD8+ T cells
     ],
 )
 def test_labels_of_cd3_and_cd8_are_exchanged_where_few_cd8_cells_are_t_cells(
