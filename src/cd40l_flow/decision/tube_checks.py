@@ -32,7 +32,7 @@ ENOUGH = 300
 # CD8+ cells are T cells but for some NK cells; not all T cells are CD8+.
 LEAST_T_OF_CD8 = 0.75
 CLEARLY = 0.2
-# With exchanged labels nearly all "CD3+" cells are "CD8+"; in T lymphopenia, where most CD8+ cells are NK cells, a part.
+# With exchanged labels nearly all "CD3+" cells are "CD8+", in T lymphopenia with bright NK cells but a part of them.
 LEAST_CD8_OF_T = 0.6
 # Fewest bright cells for a share; bright cells lie above this position of the scale.
 FEWEST_BRIGHT, LEAST_BRIGHT = 50, 0.2
