@@ -9,11 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks.b_cells.memory_cells import measured
+from benchmarks.b_cells.memory_cells_real import FOLDER, NHLBI, RECORDINGS
+from benchmarks.b_cells.memory_cells_real import measured as real
 from numpy.typing import NDArray
 
+from cd40l_flow.decision.b_cells.evenness import evenness
 from cd40l_flow.decision.b_cells.measures import MemoryMeasures
-from cd40l_flow.decision.b_cells.sides import _igm_stained
-from cd40l_flow.decision.b_cells.stain_checks import _dependence
+from cd40l_flow.decision.b_cells.sides import Sides, _igm_stained
+from cd40l_flow.decision.b_cells.stain_checks import _cd27_of_igd_negative, _dependence, _little_igm
 from cd40l_flow.simulate.b_cells import BSample, write_b_cells
 
 USUAL = BSample("P01", b_events=1500, b_percent=20.0, tubes=("memory", "memory-FMO27"))
@@ -42,6 +45,9 @@ def test_t_cells_show_that_cd27_is_in_the_tube(tmp_path: Path, dump: bool) -> No
     assert stain.cd27_of_t is not None and stain.cd27_of_t > 3 * LEAST
     assert stain.fmo_cd27_of_t is not None and stain.fmo_cd27_of_t < LEAST
     assert stain.dependence is not None and abs(stain.dependence.value) < MOST / 2
+    # Nothing sticks to switched cells, and they have the CD27 of the other memory cells.
+    assert stain.little_igm is not None and stain.little_igm < 1
+    assert stain.cd27_of_igd_negative is not None and stain.cd27_of_igd_negative > 0.6
 
 
 @pytest.mark.parametrize("exchanged", [True, False], ids=["exchanged", "left out"])
@@ -98,3 +104,43 @@ def test_few_cells_show_no_spillover() -> None:
     few = Cells(np.linspace(1, 2, 149), np.linspace(1, 2, 149))
     assert _dependence(few, np.ones(149, dtype=bool), "IgM") is None  # type: ignore[arg-type]
     assert _dependence(few, np.ones(149, dtype=bool), "IgD") is None  # type: ignore[arg-type]
+
+
+def kinds(share: float, igm: float, cd27: float) -> tuple[Cells, Sides]:
+    """Return 2,000 naive cells, 100 unswitched memory cells, and a share of switched ones of this IgM and CD27."""
+    random = np.random.default_rng(8)
+    count = int(2100 * share)
+    light = np.concatenate((np.full(2000, 2000.0), np.full(100, 4000.0), np.full(count, igm)))
+    own = np.concatenate((np.full(2000, 50.0), np.full(100, 3000.0), np.full(count, cd27)))
+    noise = np.exp(0.4 * random.standard_normal((2, light.size)))
+    memory = np.arange(light.size) >= 2000
+    cells = Cells(light * noise[0], own * noise[1])
+    return cells, Sides(igd=np.arange(light.size) < 2100, cd27=memory, igm=np.ones(light.size, bool), plasmablast=None)
+
+
+@pytest.mark.parametrize(("igm", "low", "high"), [(400.0, 7.0, 10.0), (4000.0, 0.0, 0.6)])
+def test_cells_to_which_both_stains_stick_have_little_igm(igm: float, low: float, high: float) -> None:
+    """A tenth of the cells are switched ones that look IgD+; unswitched memory has more IgM than naive cells."""
+    cells, sides = kinds(0.1, igm, 3000.0)
+    sticking = replace(sides, igd=np.ones_like(sides.igd))
+    found = _little_igm(cells, sticking)  # type: ignore[arg-type]
+    assert found is not None and low <= found <= high
+    assert _little_igm(cells, replace(sides, igm=None)) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("cd27", "ratio"), [(3000.0, 1.0), (300.0, 0.085)])
+def test_a_background_of_cd27_is_dimmer_than_memory(cd27: float, ratio: float) -> None:
+    cells, sides = kinds(0.1, 100.0, cd27)
+    assert _cd27_of_igd_negative(cells, sides) == pytest.approx(ratio, rel=0.15)  # type: ignore[arg-type]
+    few, of_few = kinds(0.009, 100.0, cd27)
+    assert _cd27_of_igd_negative(few, of_few) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(not FOLDER.is_dir(), reason="the recordings are not here")
+def test_switched_cells_of_a_real_recording_have_the_cd27_of_memory_and_come_at_any_time() -> None:
+    recording = next(one for one in RECORDINGS if one.file == NHLBI)
+    measures, gated = real(recording)
+    assert measures is not None and measures.stain.cd27_of_igd_negative is not None
+    assert measures.stain.cd27_of_igd_negative > 1
+    found = evenness(gated)
+    assert found.in_time is not None and abs(found.in_time.log_ratio) < 0.6
