@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from cd40l_flow.base.records import Count, Record, doc, one_of
+from cd40l_flow.base.records import Count, NotNegative, Record, doc, one_of
 
 
 class GateOverride(Record, frozen=True):
@@ -59,7 +59,7 @@ class LogicleScale(Record, frozen=True):
     """Logicle parameters of one detector."""
 
     t: Annotated[Annotated[float, Meta(gt=0)] | None, doc("Top of the scale.")]
-    w: Annotated[float | None, doc("Linear decades.")]
-    m: Annotated[float | None, doc("Decades.")]
-    a: Annotated[float | None, doc("Negative decades.")]
+    w: Annotated[NotNegative | None, doc("Linear decades.")]
+    m: Annotated[Annotated[float, Meta(gt=0)] | None, doc("Decades.")]
+    a: Annotated[NotNegative | None, doc("Negative decades.")]
     source: Annotated[str, doc("Where the parameters came from.")]
