@@ -91,13 +91,13 @@ def check_guards(checks: TubeCheck | None, limits: Limits, every_call: frozenset
     if checks is not None:
         yield from acquisition_guards(checks, limits.acquisition, every_call)
         if checks.over_time is not None:
-            message = "How the B cells that count gather in one part of the acquisition, ln odds ratio."
+            message = "The B cells that count, in the part of the acquisition that differs most from the rest."
             yield steady_guard(checks.over_time, limits.guards.dependence_max, message, every_call)
         if checks.replicates is not None:
             found, most = checks.replicates, limits.b_cells.replicate_apart_max
             yield guard(
                 "REPLICATE_DISCORDANT", abs(found.log_ratio) > max(most, SURE_IN_TIME * found.error),
-                "How the B cells that count gather in one of the replicates, ln odds ratio: may they be pooled?",
+                "The B cells that count, in the replicate that differs most from the others.",
                 value=found.log_ratio, limit=math.copysign(most, found.log_ratio), unit="ln odds ratio",
                 blocks=every_call,
             )  # fmt: skip
