@@ -124,13 +124,28 @@ def steady_guard(found: Dependence, most: float, message: str, blocks: frozenset
 
     Then they are cells of another sample, or a detector failed for a while, and how many there are means nothing.
     """
+    why = " Another sample's cells are in the file, or the detector failed for a while."
+    return gathering_guard("ACQ_QC", found, most, message, blocks, why=why, reagent=reagent)
+
+
+def gathering_guard(
+    code: str,
+    found: Dependence,
+    most: float,
+    message: str,
+    blocks: frozenset[str],
+    *,
+    why: str = "",
+    reagent: str = "",
+) -> Guard:
+    """Return whether some cells gather in one of many parts beyond ``most`` (ln odds ratio) and chance; ``why`` is what
+    a fired one adds to the message.
+    """
     limit = max(most, SURE_IN_TIME * found.error)
     fired = abs(found.log_ratio) > limit
-    if fired:
-        message += " Another sample's cells are in the file, or the detector failed for a while."
     return guard(
-        "ACQ_QC", fired, message, reagent=reagent, value=found.log_ratio, limit=math.copysign(limit, found.log_ratio),
-        unit="ln odds ratio", blocks=blocks,
+        code, fired, message + why if fired else message, reagent=reagent, value=found.log_ratio,
+        limit=math.copysign(limit, found.log_ratio), unit="ln odds ratio", blocks=blocks,
     )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from cd40l_flow.assay.effects import NO_CALLS
@@ -12,7 +11,7 @@ from cd40l_flow.base.model import Sample
 from cd40l_flow.decision.applied import Guard, beyond, guard
 from cd40l_flow.decision.b_cells.measures import MemoryControl
 from cd40l_flow.decision.case import Refusal, TubeCheck
-from cd40l_flow.decision.sample_guards import SURE_IN_TIME, acquisition_guards, donor_guards, steady_guard
+from cd40l_flow.decision.sample_guards import acquisition_guards, donor_guards, gathering_guard, steady_guard
 
 Rows = Mapping[str, GuardRow]
 
@@ -94,11 +93,7 @@ def check_guards(checks: TubeCheck | None, limits: Limits, every_call: frozenset
             message = "The B cells that count, in the part of the acquisition that differs most from the rest."
             yield steady_guard(checks.over_time, limits.guards.dependence_max, message, every_call)
         if checks.replicates is not None:
-            found, most = checks.replicates, limits.b_cells.replicate_apart_max
-            yield guard(
-                "REPLICATE_DISCORDANT", abs(found.log_ratio) > max(most, SURE_IN_TIME * found.error),
-                "The B cells that count, in the replicate that differs most from the others.",
-                value=found.log_ratio, limit=math.copysign(most, found.log_ratio), unit="ln odds ratio",
-                blocks=every_call,
-            )  # fmt: skip
+            most = limits.b_cells.replicate_apart_max
+            message = "The B cells that count, in the replicate that differs most from the others."
+            yield gathering_guard("REPLICATE_DISCORDANT", checks.replicates, most, message, every_call)
         yield from donor_guards(checks, every_call)

@@ -40,6 +40,11 @@ class Sides:
         return np.zeros_like(self.igd) if self.cd27 is None else self.cd27
 
     @property
+    def naive(self) -> Mask:
+        """CD27-IgD+ cells."""
+        return self.igd & ~self.memory
+
+    @property
     def igd_negative(self) -> Mask:
         """IgD- cells without plasmablasts."""
         dark = ~self.igd
@@ -132,7 +137,7 @@ def igm_leak(cells: PooledCells, sides: Sides) -> Leak:
     """Return what the boundary of IgM misplaces, by T cells, which have none, and naive B cells, which all have it."""
     if sides.igm is None:
         return Leak()
-    naive = sides.igd & ~sides.memory
+    naive = sides.naive
     t_cells = pooled(cells.tubes, CD3_POSITIVE)
     above = t_cells.above("IgM", "igm_low") if t_cells.tubes else None
     if above is None or above.size < FEWEST or naive.sum() < FEWEST:
@@ -146,12 +151,12 @@ def transitional_percent(cells: PooledCells, sides: Sides | None) -> float | Non
     """Return the percent of IgD+CD27- cells with more CD38 and CD24 than mature naive ones (and IgM) among B cells."""
     if sides is None or not (cells.stained("CD38") and cells.stained("CD24")):
         return None
-    young = sides.igd & ~sides.memory
+    young = sides.naive
     if young.sum() < FEWEST:
         return None
     for marker in ("CD38", "CD24"):
         values = cells.scaled(marker)
-        young = young & (values > _brighter(values[sides.igd & ~sides.memory]))
+        young = young & (values > _brighter(values[sides.naive]))
     if sides.igm is not None:
         young = young & sides.igm
     return 100 * float(young.sum()) / cells.count

@@ -30,7 +30,7 @@ def stain_checks(gated: GatedSample, cells: PooledCells, sides: Sides | None) ->
         return StainChecks()
     fmo = b_cells_of(tubes_of(gated, FMO_CD27))
     of_fmo = sides_of(fmo) if fmo.count else None
-    naive = sides.igd & ~sides.memory
+    naive = sides.naive
     found = [_dependence(fmo, None if of_fmo is None else of_fmo.igd, marker) for marker in IMMUNOGLOBULINS]
     if not any(found):
         found = [_dependence(cells, naive, marker) for marker in IMMUNOGLOBULINS]
@@ -49,7 +49,7 @@ def _cd27_of_igd_negative(cells: PooledCells, sides: Sides) -> float | None:
 
     Switched memory has as much CD27 as the other memory. Large CD27- cells without IgD have a little more background.
     """
-    naive, others, kept = sides.igd & ~sides.memory, sides.memory & sides.igd_negative, sides.memory & sides.igd
+    naive, others, kept = sides.naive, sides.memory & sides.igd_negative, sides.memory & sides.igd
     if min(naive.sum(), others.sum(), kept.sum()) < FEWEST or not cells.stained("CD27"):
         return None
     cd27 = cells.linear("CD27")
@@ -63,7 +63,7 @@ def _little_igm(cells: PooledCells, sides: Sides) -> float | None:
 
     Memory cells that did not switch have at least as much; switched ones to which the reagents stick have both, dim.
     """
-    naive = sides.igd & ~sides.memory
+    naive = sides.naive
     if sides.igm is None or naive.sum() < FEWEST:
         return None
     igm = cells.linear("IgM")
