@@ -131,6 +131,10 @@ class GuardRow:
     check: Check | None = None
 
 
+# The operators of a condition, as readers write them.
+OPERATOR_WORDS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
+
+
 @dataclass(frozen=True)
 class Condition:
     """``measure`` compared with ``limit``: the name of a limit of the group ``calls`` or of a measure, or a number."""

@@ -12,6 +12,7 @@ from cd40l_flow.assay.cd40l.rules import MEASURE_WORDS
 from cd40l_flow.assay.effects import INDETERMINATE
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.assay.lookup import current_assay
+from cd40l_flow.assay.tables import OPERATOR_WORDS
 from cd40l_flow.decision.applied import Guard
 from cd40l_flow.decision.calls import Decision, SubCall, decide_on
 from cd40l_flow.decision.case import Case
@@ -62,7 +63,6 @@ class Change:
 MOST_LN = 20.0
 
 OTHER_SIDE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
-IN_WORDS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
 
 
 def would_change(case: Case, decision: Decision, limits: Limits, *, require_function: bool) -> tuple[Change, ...]:
@@ -174,7 +174,7 @@ def _words(reagent: str, steps: tuple[Step, ...], after: SubCall, new: Decision,
 
 def _worded(steps: tuple[Step, ...]) -> str:
     return " and ".join(
-        f"{_name(step)} {IN_WORDS[step.op]} {_number(step, step.limit)} (measured {_number(step, step.value)})"
+        f"{_name(step)} {OPERATOR_WORDS[step.op]} {_number(step, step.limit)} (measured {_number(step, step.value)})"
         for step in steps
     )
 

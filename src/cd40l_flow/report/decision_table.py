@@ -8,14 +8,14 @@ from pathlib import Path
 
 from cd40l_flow.assay.call_limits import CallLimits
 from cd40l_flow.assay.cd40l.rules import MEASURE_WORDS
-from cd40l_flow.assay.effects import ABSENT, ALL_CALLS, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
+from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, INDETERMINATE, MOSAIC, NORMAL, REDUCED
 from cd40l_flow.assay.lookup import current_assay
-from cd40l_flow.assay.tables import Condition, Rule
+from cd40l_flow.assay.tables import Assay
 from cd40l_flow.assay.texts import load_texts
-from cd40l_flow.report.decision_table_b_cells import b_cell_lines
+from cd40l_flow.report.decision_table_b_cells import b_cell_lines, codes_of_b_cells
+from cd40l_flow.report.rule_tables import check_lines, rule_conditions, rule_lines
 
 IN_ORDER = (FUNCTIONAL_DEFECT, ABSENT, MOSAIC, REDUCED, NORMAL)
-WORDS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
 INTRODUCTION = """\
 Written by `python -m cd40l_flow.report.decision_table docs/decision-table.md` from the data the program
 decides by; a test fails when the two differ. Values are the defaults of the configuration; a laboratory's own
@@ -28,9 +28,9 @@ holds, does not hold, not known. What is not known never counts as met, a check 
 calls as if it had fired, and nothing falls through to NORMAL.
 """
 CHECKS = """\
-A check that fires takes the calls marked ✗ away: they become INDETERMINATE with its code. *Warns*: the code
-is shown with the call. Some checks have a further limit that does more or less than this: the report states
-what a fired one took away.
+A check that fires takes calls away (✗): they become INDETERMINATE with its code. *Warns*: the code is shown with
+the call. Some checks have a further limit that does more or less than this; the report states what a fired one took
+away.
 """
 RULES_READ = """\
 Every rule is evaluated; of those that hold, the one with the smallest place gives the sub-call. Where a rule
@@ -84,10 +84,10 @@ MOSAIC `REDUCED_VS_MOSAIC`); with the odds reached and too few expressing cells 
 TABLE_READ = """\
 NORMAL and REDUCED need CD40-Ig over CD154 (MFI of all activated cells, each over the control's) of at least
 `binding_ratio_min` too, else `READOUT_DISCORDANT`. Two clones of anti-CD154 must agree (`CLONE_DISCORDANT`).
-What is not listed is INDETERMINATE for the reasons of the reagents. "not tested": the sheet has no CD40-Ig tube,
-or its result is not valid while its measures agree with CD154; an invalid one that contradicts, or with which
-something else is wrong too, leaves no call. With `require_function: false` NORMAL without CD40-Ig is NORMAL, with
-the reason `FUNCTION_NOT_TESTED`.
+A code alone is INDETERMINATE with this reason, an empty field with those of the reagents. "not tested": the sheet has
+no CD40-Ig tube, or its result is not valid while its measures agree with CD154; an invalid one that contradicts, or
+with which something else is wrong too, leaves no call. With `require_function: false` NORMAL without CD40-Ig is
+NORMAL, with the reason `FUNCTION_NOT_TESTED`.
 """
 LIMITS_READ = "Every limit, with its unit and source: [config/README.md](../config/README.md#limits)."
 
@@ -99,86 +99,36 @@ def decision_table() -> str:
 
 def _lines() -> Iterator[str]:
     assay = current_assay()
-    rows = assay.guard
-    yield from (
-        "# How a call is made",
-        "",
-        INTRODUCTION,
-        LOGIC,
-        "## Checks",
-        "",
-        CHECKS,
-        f"Every call: {', '.join(f'`{code}`' for code, row in rows.items() if row.blocks == ALL_CALLS)}.",
-        "",
-        f"| code | {' | '.join(IN_ORDER)} | |",
-        f"|---|{'|'.join(':---:' for _ in IN_ORDER)}|---|",
-    )
-    for code, row in rows.items():
-        if row.blocks == ALL_CALLS:
-            continue
-        marks = " | ".join("✗" if call in row.blocks else "" for call in IN_ORDER)
-        effect = "warns" if row.warns or not row.blocks else ""
-        yield f"| `{code}` | {marks} | {effect} |"
-    yield from (
-        "",
-        "## Odds",
-        "",
-        ODDS_READ,
-        "## Rules of a reagent",
-        "",
-        RULES_READ,
-        "| place | sub-call | all of | and of each line one |",
-        "|---:|---|---|---|",
-        *(_rule(rule) for rule in sorted(assay.rules, key=lambda rule: rule.place)),
-        "",
-        NO_RULE,
-        "## A functional defect",
-        "",
-        "Before the table, whatever the sub-call of CD40-Ig:",
-        "",
-        "| call | all of | and of each line one |",
-        "|---|---|---|",
-        *([_rule(assay.functional, place=False)] if assay.functional else []),
-        "",
-        "## From sub-calls to the call",
-        "",
-        TABLE_READ,
-        "| CD154 | CD40-Ig | call | reason |",
-        "|---|---|---|---|",
-        *(
-            f"| {cd154} | {binding} | {_strong(call)} | {f'`{reason}`' if reason else ''} |"
-            for (cd154, binding), (call, reason) in assay.calls.items()
-        ),
-        "",
-        "## Reason codes",
-        "",
-        "| code | what happened | what to do |",
-        "|---|---|---|",
-        *(f"| `{code}` | {text['what']} | {text['remedy']} |" for code, text in load_texts()["reasons"].items()),
-        *b_cell_lines(),
-        "",
-        LIMITS_READ,
-    )
+    yield from ("# How a call is made", "", INTRODUCTION, LOGIC, "## Checks", "", CHECKS)
+    yield from check_lines(assay.guard.values(), IN_ORDER)
+    yield from ("", "## Odds", "", ODDS_READ, "## Rules of a reagent", "", RULES_READ)
+    yield from rule_lines(assay.rules, MEASURE_WORDS, CallLimits())
+    yield from ("", NO_RULE, "## From sub-calls to the call", "")
+    if assay.functional:
+        conditions = " and ".join(rule_conditions(assay.functional, MEASURE_WORDS, CallLimits()))
+        yield from (f"{assay.functional.call} goes before the table, whatever CD40-Ig's sub-call: {conditions}.", "")
+    yield TABLE_READ
+    yield from _calls(assay)
+    yield from ("", "## Reason codes", "", "| code | what happened | what to do |", "|---|---|---|")
+    for code, text in load_texts()["reasons"].items():
+        if code not in codes_of_b_cells():
+            yield f"| `{code}` | {text['what']} | {text['remedy']} |"
+    yield from (*b_cell_lines(), "", LIMITS_READ)
 
 
-def _rule(rule: Rule, *, place: bool = True) -> str:
-    needs = "<br>".join(_condition(condition) for condition in rule.needs)
-    either = "<br>".join(" *or* ".join(_condition(condition) for condition in group) for group in rule.either)
-    cells = [*([str(rule.place)] if place else []), f"**{rule.call}**", needs, either]
-    return f"| {' | '.join(cells)} |"
+def _calls(assay: Assay) -> Iterator[str]:
+    """Yield the table of calls: one row for each sub-call of expression, one column for each of function."""
+    rows, columns = (list(dict.fromkeys(pair[place] for pair in assay.calls)) for place in (0, 1))
+    yield f"| CD154 \\ CD40-Ig | {' | '.join(columns)} |"
+    yield f"|---|{'---|' * len(columns)}"
+    for row in rows:
+        cells = (assay.calls.get((row, column), ("", "")) for column in columns)
+        yield f"| {row} | {' | '.join(_call(*cell) for cell in cells)} |"
 
 
-def _condition(condition: Condition) -> str:
-    name = MEASURE_WORDS[condition.measure][0]
-    limit = condition.limit
-    if isinstance(limit, str):
-        known = getattr(CallLimits(), limit, None)
-        limit = f"the {MEASURE_WORDS[limit][0]}" if known is None else f"{known:g} (`{limit}`)"
-    return f"{name} {WORDS[condition.op]} {limit}"
-
-
-def _strong(call: str) -> str:
-    return call if call == INDETERMINATE else f"**{call}**"
+def _call(call: str, reason: str) -> str:
+    shown = [f"**{call}**"] if call not in ("", INDETERMINATE) else []
+    return ", ".join([*shown, *([f"`{reason}`"] if reason else [])])
 
 
 if __name__ == "__main__":

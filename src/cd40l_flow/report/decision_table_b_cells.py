@@ -9,6 +9,7 @@ import cd40l_flow.assay.cd40.rules as cd40_rules
 import cd40l_flow.assay.memory_b.guards as memory_guards
 import cd40l_flow.assay.memory_b.rules as memory_rules
 from cd40l_flow.assay.b_cell_limits import BCellLimits
+from cd40l_flow.assay.cd40l.guards import GUARDS
 from cd40l_flow.assay.effects import (
     CD40_ABSENT,
     CD40_LOW,
@@ -17,16 +18,15 @@ from cd40l_flow.assay.effects import (
     SWITCHED_ABSENT,
     SWITCHED_LOW,
     SWITCHED_NORMAL,
-    takes_every_call,
 )
 from cd40l_flow.assay.joint_reading import ROWS, JointRow
 from cd40l_flow.assay.memory_b.age_table import BANDS, NAME, SOURCE
-from cd40l_flow.assay.tables import Condition, GuardRow, Rule
+from cd40l_flow.assay.tables import GuardRow
 from cd40l_flow.assay.texts import texts_of
 from cd40l_flow.decision.b_cells.age_curve import AgeCurve
 from cd40l_flow.decision.b_cells.joint import joint_words
+from cd40l_flow.report.rule_tables import check_lines, rule_lines
 
-_OPERATORS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
 MEMORY_READ = """\
 The assay `memory_b` compares the share of class-switched B cells, CD27+IgD-IgM- of CD19+ cells, with people of the same
 age. Its calls are SWITCHED_NORMAL, SWITCHED_LOW and SWITCHED_ABSENT; none names a disease. Three-valued logic as above:
@@ -69,19 +69,21 @@ never read as another.
 def b_cell_lines() -> Iterator[str]:
     """Yield the lines of the page on the assays of B cells, and on the joint reading of the assays."""
     yield from ("", "# Class-switched memory B cells", "", MEMORY_READ)
-    yield from _checks("memory_b", memory_guards.GUARDS, (SWITCHED_ABSENT, SWITCHED_LOW, SWITCHED_NORMAL))
+    yield from ("## Checks of `memory_b`", "")
+    yield from check_lines(memory_guards.GUARDS, (SWITCHED_ABSENT, SWITCHED_LOW, SWITCHED_NORMAL))
     yield from ("", "## Healthy people by age", "", AGE_READ, *_ages())
     yield from (
         "",
         "## Rules of switched memory",
         "",
         SHARES_READ,
-        *_rules(memory_rules.RULES, memory_rules.MEASURE_WORDS),
+        *rule_lines(memory_rules.RULES, memory_rules.MEASURE_WORDS, BCellLimits()),
     )
     yield from ("", *_codes("memory_b", memory_guards.GUARDS))
     yield from ("", "# CD40", "", CD40_READ)
-    yield from _checks("cd40", cd40_guards.GUARDS, (CD40_ABSENT, CD40_LOW, DISCORDANT, PRESENT))
-    yield from ("", "## Rules of CD40", "", *_rules(cd40_rules.RULES, cd40_rules.MEASURE_WORDS))
+    yield from ("## Checks of `cd40`", "")
+    yield from check_lines(cd40_guards.GUARDS, (CD40_ABSENT, CD40_LOW, DISCORDANT, PRESENT))
+    yield from ("", "## Rules of CD40", "", *rule_lines(cd40_rules.RULES, cd40_rules.MEASURE_WORDS, BCellLimits()))
     yield from ("", *_codes("cd40", cd40_guards.GUARDS))
     yield from (
         "",
@@ -93,16 +95,6 @@ def b_cell_lines() -> Iterator[str]:
     yield "|---|---|---|---|---|"
     words = joint_words()["rows"]
     yield from (_joint(row, words[row.key]) for row in ROWS)
-
-
-def _checks(assay: str, guards: Sequence[GuardRow], calls: tuple[str, ...]) -> Iterator[str]:
-    hard = [row.code for row in guards if takes_every_call(row.blocks)]
-    yield from (f"## Checks of `{assay}`", "", f"Every call: {', '.join(f'`{code}`' for code in hard)}.", "")
-    yield from (f"| code | {' | '.join(calls)} | |", f"|---|{'|'.join(':---:' for _ in calls)}|---|")
-    for row in guards:
-        if row.code not in hard:
-            marks = " | ".join("✗" if call in row.blocks else "" for call in calls)
-            yield f"| `{row.code}` | {marks} | {'warns' if row.warns or not row.blocks else ''} |"
 
 
 def _ages() -> Iterator[str]:
@@ -117,29 +109,18 @@ def _ages() -> Iterator[str]:
         yield f"| {band.words} | {cells} | {curve.lower_limit(band.start / 12):.1f} |"
 
 
-def _rules(rules: Sequence[Rule], words: Mapping[str, tuple[str, str]]) -> Iterator[str]:
-    yield from ("| place | call | all of | and of each line one |", "|---:|---|---|---|")
-    for rule in sorted(rules, key=lambda rule: rule.place):
-        needs = "<br>".join(_condition(one, words) for one in rule.needs)
-        either = "<br>".join(" *or* ".join(_condition(one, words) for one in group) for group in rule.either)
-        yield f"| {rule.place} | **{rule.call}** | {needs} | {either} |"
-
-
-def _condition(condition: Condition, words: Mapping[str, tuple[str, str]]) -> str:
-    limit = str(condition.limit)
-    known = getattr(BCellLimits(), limit, None)
-    shown = f"the {words[limit][0]}".replace("the the ", "the ") if known is None else f"{known:g} (`{limit}`)"
-    return f"{words[condition.measure][0]} {_OPERATORS[condition.op]} {shown}"
-
-
 def _codes(assay: str, guards: Sequence[GuardRow]) -> Iterator[str]:
     """Yield the reason codes of an assay whose words are its own; the others stand above."""
-    reasons = texts_of(assay)["reasons"]
+    reasons, above = texts_of(assay)["reasons"], texts_of("cd40l")["reasons"]
     yield from ("| code | what happened | what to do |", "|---|---|---|")
-    common = texts_of("cd40l")["reasons"]
     for code in (*(row.code for row in guards), "BETWEEN_LIMITS"):
-        if reasons[code] != common.get(code):
+        if code in codes_of_b_cells() or reasons[code] != above[code]:
             yield f"| `{code}` | {reasons[code]['what']} | {reasons[code]['remedy']} |"
+
+
+def codes_of_b_cells() -> set[str]:
+    """Return the codes that only samples of B cells can have."""
+    return {row.code for row in (*memory_guards.GUARDS, *cd40_guards.GUARDS)} - {row.code for row in GUARDS}
 
 
 def _joint(row: JointRow, words: Mapping[str, str]) -> str:
