@@ -3,4 +3,4 @@
 __version__ = "0.1.0"
 
 # What a result is computed by. A rule passes it as a parameter, so that a change of the science reruns every sample.
-ENGINE_VERSION = "13"
+ENGINE_VERSION = "14"

@@ -156,7 +156,7 @@ def _with_time_gate(judged: _Judged, without: WithoutTimeQC, job: Job) -> _Judge
 
 def _case(inputs: Inputs, gated: GatedSample) -> Case:
     """Return the case of a sample of which no reagent is measured against another's: files, acquisition, gates."""
-    even = evenness(gated)
+    even = evenness(gated, inputs.job.settings.limits.b_cells.replicate_apart_max)
     return Case(
         sample=inputs.sample,
         alone=False,
@@ -170,6 +170,7 @@ def _case(inputs: Inputs, gated: GatedSample) -> Case:
         checks=replace(acquisition_checks(gated), over_time=even.in_time, replicates=even.in_replicates),
         control=None,
         cytometers=tuple(sorted({tube.signal.events.header.cytometer for tube in gated.tubes})),
+        replicates=even.replicates,
     )
 
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.xdist_group("slurm")
 
 Tell = Callable[[str, object], None]
 
-SMALL = ("C01", "P01", "P03")
+SMALL = ("C01", "P03")
 # What a site decides for all workflows of its users; each of these keys must reach the submissions. This one has no
 # accounting, so that only squeue can be asked.
 SITE = """\
@@ -45,7 +45,7 @@ GENERIC = ("--profile", str(ROOT / "profiles" / "cluster-generic"), "--jobs", "2
 @pytest.fixture(scope="module")
 def local(workflow: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the finished local run that each layout must equal."""
-    return run_once("cluster_local", lambda path: make_cohort(path, SMALL), workflow, tmp_path_factory)
+    return run_once("layouts_local", lambda path: make_cohort(path, SMALL), workflow, tmp_path_factory)
 
 
 @pytest.fixture

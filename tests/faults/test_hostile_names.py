@@ -86,7 +86,7 @@ def test_a_name_is_found_however_its_letters_are_composed(sheet: Any, disk: Any,
     text = f"{folder}/{name}"
     rename(cohort, "P01_stim_cd154.fcs", unicodedata.normalize(disk, text), unicodedata.normalize(sheet, text))
 
-    result = called(cohort)
+    result, _ = called(cohort)
 
     assert (result["call"], result["reasons"]) == ("NORMAL", [])
     assert text in {tube["fcs"] for tube in result["tubes"]}
@@ -100,7 +100,7 @@ def test_the_folder_of_the_files_is_found_too(cohort: Path) -> None:
     )
     config.write_text(text, encoding="utf-8")
 
-    assert called(cohort)["call"] == "NORMAL"
+    assert called(cohort)[0]["call"] == "NORMAL"
 
 
 def test_of_two_spellings_on_disk_the_one_that_is_written_is_taken(tmp_path: Path) -> None:
@@ -156,4 +156,4 @@ def test_letters_composed_otherwise_are_the_same_run(cohort: Path) -> None:
         path, [{**row, "run": unicodedata.normalize(form, "Été")} for row, form in zip(rows, forms, strict=True)]
     )
 
-    assert called(cohort)["reasons"] == []
+    assert called(cohort)[0]["reasons"] == []

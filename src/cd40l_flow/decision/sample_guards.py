@@ -128,6 +128,11 @@ def steady_guard(found: Dependence, most: float, message: str, blocks: frozenset
     return gathering_guard("ACQ_QC", found, most, message, blocks, why=why, reagent=reagent)
 
 
+def sure_limit(found: Dependence, most: float) -> float:
+    """Return the ln odds ratio above which cells gather beyond ``most`` and beyond chance in one of many parts."""
+    return max(most, SURE_IN_TIME * found.error)
+
+
 def gathering_guard(
     code: str,
     found: Dependence,
@@ -141,7 +146,7 @@ def gathering_guard(
     """Return whether some cells gather in one of many parts beyond ``most`` (ln odds ratio) and chance; ``why`` is what
     a fired one adds to the message.
     """
-    limit = max(most, SURE_IN_TIME * found.error)
+    limit = sure_limit(found, most)
     fired = abs(found.log_ratio) > limit
     return guard(
         code, fired, message + why if fired else message, reagent=reagent, value=found.log_ratio,

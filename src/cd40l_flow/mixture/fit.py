@@ -20,7 +20,7 @@ from cd40l_flow.mixture.components import TILTS, Background, ashman_d
 from cd40l_flow.mixture.histogram import centres, piled
 from cd40l_flow.mixture.prior import NOTHING_KNOWN, Prior
 from cd40l_flow.mixture.problem import ANCHORED, LEVEL, PARAMETERS, Problem, find_starts
-from cd40l_flow.mixture.scoring import Optimum, minimise
+from cd40l_flow.mixture.scoring import GAIN, Optimum, minimise
 from cd40l_flow.mixture.signal_law import BENDS, SignalParameters
 
 # Indices of parameters whose bounds are part of the model, and the gain in log likelihood beyond a bound that marks a
@@ -79,16 +79,17 @@ def fit_mixture(
     starts: Sequence[Floats] = (),
     *,
     borrowed: bool = False,
+    gain: float = GAIN,
 ) -> Fit:
     """Return the best mixture of several deterministic starts.
 
     ``counts`` are the binned values of the sample, (bins,); ``prior`` that of the positive component from the control,
     None without one; ``shift_max`` bounds the shift, in robust SD of the background. ``starts`` replaces the usual
     starts (for refits near a known solution). A ``borrowed`` background, not of the sample's own tube, may be shifted
-    more and differ in shape.
+    more and differ in shape. The search ends where it would gain less than ``gain`` in log likelihood.
     """
     problem = Problem(counts, background, prior or NOTHING_KNOWN, shift_max, borrowed=borrowed)
-    straight = problem.solve(*(starts or find_starts(problem)))
+    straight = problem.solve(*(starts or find_starts(problem)), gain=gain)
     bend_found = _bend(problem, straight)
     covariance = bend_found.covariance(problem.prior.bend_covariance)
     if covariance is None:

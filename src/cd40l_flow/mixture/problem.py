@@ -16,7 +16,7 @@ from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.components import TILTS, Background
 from cd40l_flow.mixture.histogram import centres, cut, piled
 from cd40l_flow.mixture.prior import Prior
-from cd40l_flow.mixture.scoring import Optimum, minimise
+from cd40l_flow.mixture.scoring import GAIN, Optimum, minimise
 from cd40l_flow.mixture.signal_law import BENDS, SKEW_BOUND, SignalParameters
 
 SHIFT_SD = 0.3  # of the background's shift, in robust SD: as a uniform shift of up to half a robust SD either way
@@ -190,23 +190,25 @@ class Problem:
             information[PARAMETERS:, PARAMETERS:] += precision
         return value + known, gradient, information
 
-    def solve(self, *starts: Floats) -> Optimum:
-        """Return the best parameters from several starts; inferior or duplicate searches stop early."""
+    def solve(self, *starts: Floats, gain: float = GAIN) -> Optimum:
+        """Return the best parameters from several starts, to ``gain`` in log likelihood; inferior or duplicate searches
+        stop early.
+        """
         bounds = self.bounds()
         if len(starts) == 1:
-            return minimise(self.objective, starts[0], *bounds, self.longest)
+            return minimise(self.objective, starts[0], *bounds, self.longest, gain)
         found: list[Optimum] = []
         for start in starts:
             near = min((one.value for one in found), default=math.inf) + 2 * ROUGHLY
             found.append(minimise(self.objective, start, *bounds, self.longest, ROUGHLY, near))
         best = min(found, key=lambda one: one.value)
-        ends = [minimise(self.objective, best.theta, *bounds, self.longest)]
+        ends = [minimise(self.objective, best.theta, *bounds, self.longest, gain)]
         for one in found:
             away = one.theta - best.theta
             # Two searches with at most ROUGHLY to gain towards one maximum are no further apart than this.
             apart = float(away @ best.information @ away) > 8 * ROUGHLY
             if apart and one.value < best.value + 2 * ROUGHLY:
-                ends.append(minimise(self.objective, one.theta, *bounds, self.longest))
+                ends.append(minimise(self.objective, one.theta, *bounds, self.longest, gain))
         return min(ends, key=lambda end: end.value)
 
 

@@ -21,11 +21,13 @@ from cd40l_flow.mixture.prior import Prior
 from cd40l_flow.mixture.problem import SHIFT_SD
 from cd40l_flow.mixture.weight_error import weight_error
 
-SIZES = (500, 1000, 2000, 5000, 10_000, 20_000)
+SIZES = (500, 2000, 10_000, 20_000)  # between them errors are powers of the number
 FRACTIONS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 0.95)
 DRAWS = 40  # the share detected, 0.95, is then known to 3.4 %; a fit of each draw makes up most of the titration
 DRAWN_SIZE = 2000
 SEED = 154
+# Gain in log likelihood at which the fit of a mixture ends: about a hundredth of a standard error of the fraction.
+ENOUGH = 1e-4
 
 
 def titrate(
@@ -43,12 +45,12 @@ def titrate(
     error of the control's negative fraction.
     """
     makes = _Mixtures.of(counts, background, fit, prior, mixture.shift_max)
-    found = [[makes.analysed(fraction, size) for size in SIZES] for fraction in FRACTIONS]
+    found = [makes.analysed(fraction) for fraction in FRACTIONS]
     titration = Titration(
         fractions=FRACTIONS,
         sizes=SIZES,
-        recovered=tuple(tuple(cell[0] for cell in row) for row in found),
-        errors=tuple(tuple(cell[1] for cell in row) for row in found),
+        recovered=tuple(recovered for recovered, _ in found),
+        errors=tuple(errors for _, errors in found),
         drawn_size=DRAWN_SIZE,
         drawn_fraction=None,
         drawn_detected=None,
@@ -105,18 +107,23 @@ class _Mixtures:
     def _mutant(self, negative: float) -> float:
         return 1 - (1 - negative) / (1 - self.healthy)
 
-    def _start(self, fraction: float) -> tuple[Floats]:
+    def _start(self, fraction: float) -> Floats:
         near = replace(self.fit, negative_fraction=min(max(self._negative(fraction), 1e-4), 1 - 1e-4), shift=0.0)
-        return (parameters(near),)
+        return parameters(near)
 
-    def analysed(self, fraction: float, size: int) -> tuple[float, float]:
-        """Return the recovered mutant fraction for a number of cells, and its standard error."""
-        expected = size * self.law(fraction)
-        found = fit_mixture(expected, self.background, self.prior, self.shift_max, self._start(fraction))
-        error = weight_error(found.negative_fraction, found.information).sd
-        if found.bending is None:
-            error = math.hypot(error, found.model_error)
-        return self._mutant(found.negative_fraction), error / (1 - self.healthy)
+    def analysed(self, fraction: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Return the mutant fractions recovered from each number of cells, and their standard errors, (sizes,) each."""
+        recovered, errors = [], []
+        law, start = self.law(fraction), self._start(fraction)
+        for size in SIZES:
+            found = fit_mixture(size * law, self.background, self.prior, self.shift_max, (start,), gain=ENOUGH)
+            start = parameters(found)
+            error = weight_error(found.negative_fraction, found.information).sd
+            if found.bending is None:
+                error = math.hypot(error, found.model_error)
+            recovered.append(self._mutant(found.negative_fraction))
+            errors.append(error / (1 - self.healthy))
+        return tuple(recovered), tuple(errors)
 
     def drawn(self, fraction: float) -> Floats:
         """Return the mutant fractions found in seeded draws of samples, each with a background tube of its own."""
@@ -127,6 +134,7 @@ class _Mixtures:
             counts = random.poisson(DRAWN_SIZE * self.law(fraction, shift)).astype(np.float64)
             tube = random.poisson(self.background.counts).astype(np.float64)
             background = background_component(tube, self.background.scale, self.background.floor)
-            fit = fit_mixture(counts, background, self.prior, self.shift_max, self._start(fraction))
+            start = self._start(fraction)
+            fit = fit_mixture(counts, background, self.prior, self.shift_max, (start,), gain=ENOUGH)
             found.append(self._mutant(fit.negative_fraction))
         return np.array(found)

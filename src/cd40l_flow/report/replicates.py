@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 from cd40l_flow.assay.texts import load_texts, population_name
 from cd40l_flow.result.numbers import format_number, format_unit
 from cd40l_flow.result.types.result import Result
-from cd40l_flow.result.types.tubes import Replicate, ReplicateDifference
+from cd40l_flow.result.types.tubes import Replicate, ReplicateDifference, ReplicateGroup
 
 
 class ReplicateRow(TypedDict):
@@ -32,31 +33,41 @@ class ReplicateTable(TypedDict):
 
     title: str
     population: str
+    columns: list[str]
     rows: list[ReplicateRow]
     differences: list[DifferenceRow]
 
 
+# The measures of a tube, in their order, and what kind of number each is.
+_KINDS = {
+    "cells": "events",
+    "cd69_percent": "percent",
+    "cd69_median": "intensity",
+    "target_median": "intensity",
+    "percent_above": "percent",
+}
+
+
 def replicate_views(result: Result) -> list[ReplicateTable]:
     """Return one view for each set of tubes that were pooled; none where no tube has a replicate."""
-    return [
-        {
-            "title": f"{load_texts()['tube_names'][group.stimulation]} · {group.reagent}",
-            "population": population_name(group.population),
-            "rows": [_row(replicate) for replicate in group.replicates],
-            "differences": [_difference(one) for one in group.differences],
-        }
-        for group in result.replicates
-    ]
+    return [_table(group) for group in result.replicates]
 
 
-def _row(replicate: Replicate) -> ReplicateRow:
-    values = [
-        ("events", replicate.cells),
-        ("percent", replicate.cd69_percent),
-        ("intensity", replicate.cd69_median),
-        ("intensity", replicate.target_median),
-        ("percent", replicate.percent_above),
-    ]
+def _table(group: ReplicateGroup) -> ReplicateTable:
+    """Return the tubes of a group with the measures that at least one of them has."""
+    texts = load_texts()
+    names = [name for name in _KINDS if any(getattr(one, name) is not None for one in group.replicates)]
+    return {
+        "title": f"{texts['tube_names'][group.stimulation]} · {group.reagent}",
+        "population": population_name(group.population),
+        "columns": [texts["sections"]["replicates"]["columns"][name] for name in names],
+        "rows": [_row(replicate, names) for replicate in group.replicates],
+        "differences": [_difference(one) for one in group.differences],
+    }
+
+
+def _row(replicate: Replicate, names: Sequence[str]) -> ReplicateRow:
+    values = ((_KINDS[name], getattr(replicate, name)) for name in names)
     return {
         "fcs": replicate.fcs,
         "cells": ["–" if value is None else format_number(kind, value) for kind, value in values],

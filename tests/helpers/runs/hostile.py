@@ -24,11 +24,12 @@ def rename(folder: Path, old: str, new: str, sheet: str | None = None) -> None:
     write_sheet(path, rows)
 
 
-def called(folder: Path, sample: str = "P01") -> dict[str, Any]:
+def called(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the results of the sample and of its control."""
     with chdir(folder):
         plan = load_plan("config/config.yaml")
         control = analyse(plan.job("C01"), {})[0]
-        return control if sample == "C01" else analyse(plan.job(sample), {"C01": control})[0]
+        return analyse(plan.job("P01"), {"C01": control})[0], control
 
 
 def problems(folder: Path) -> list[str]:

@@ -23,6 +23,8 @@ SERVES = (
     "listener = socket.socket(socket.AF_UNIX); listener.bind(''); listener.listen();"
     "print(listener.getsockname()[1:].decode(), flush=True); w.serve(listener.detach())"
 )
+# For tests of processes alone: a worker that loads nothing beforehand.
+LIGHT = "import cd40l_flow.runtime.worker as w; w._load_analysis = w._load_reports = lambda: None\n"
 # A client that tells what it got, None where the worker did not take it.
 ASKS = "sys.argv = ['cd40l-flow', *(sys.argv[2:] or ['--version'])]; print('code', client.ask(sys.argv_name))"
 COMMAND = Path(sys.executable).with_name("cd40l-flow")

@@ -12,7 +12,7 @@ import pytest
 from helpers.damage.fuzz_seeds import recorded_seeds, simulated_seeds, small_seeds
 from helpers.damage.fuzzing import Tally, run
 
-FILES = 2500
+FILES = 1200
 
 
 def sound(tally: Tally, files: int) -> None:

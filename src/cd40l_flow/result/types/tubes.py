@@ -84,7 +84,10 @@ class Replicate(Record, frozen=True):
     cd69_median: Annotated[float | None, doc("CD69 median of the population, compensated linear.")]
     target_median: Annotated[float | None, doc("Median of the target of the population, compensated linear.")]
     percent_above: Annotated[
-        Percent | None, doc("Percent of the population above the reagent's threshold, the background not subtracted.")
+        Percent | None,
+        doc(
+            "Percent above the reagent's threshold, the background not subtracted; of B cells those that are CD27+IgD-."
+        ),
     ]
 
 

@@ -12,6 +12,7 @@ from cd40l_flow.assay.b_cells import B_CELLS, CD3_POSITIVE
 from cd40l_flow.assay.cd40.gates import MONOCYTES
 from cd40l_flow.assay.effects import CD40_ABSENT, CD40_LOW, PRESENT
 from cd40l_flow.assay.shared_gates import TIME
+from cd40l_flow.base.model import Floats
 from cd40l_flow.decision.b_cells.cd40 import cd40_measures
 from cd40l_flow.decision.b_cells.decide import failures_of
 from cd40l_flow.decision.b_cells.measures import Cd40Measures
@@ -25,8 +26,17 @@ from helpers.by_hand.gated_tubes import gated_sample, gated_tube, normal
 
 LIMITS = limits()
 CELLS, SD = 1000, 40.0
+BRIGHT, SPREAD = 200.0, 0.35
 OPEN = "INDETERMINATE"
 STAINED, DARK = (2060.0, 1100.0, 50.0), (60.0, 100.0, 50.0)  # medians of B cells, monocytes and T cells
+
+
+def light(median: float) -> Floats:
+    """Return cells with the scatter of a background or, brighter, that of a stain, (cells,)."""
+    if median < BRIGHT:
+        return normal(CELLS, median, SD)
+    found: Floats = median * np.exp(normal(CELLS, 0.0, SPREAD))
+    return found
 
 
 def tube(
@@ -39,7 +49,7 @@ def tube(
 ) -> GatedTube:
     """Return a tube of as many B cells, monocytes and T cells; all that the target's detector shows times ``gain``."""
     kinds = np.repeat([0, 1, 2], CELLS)
-    values = {"target": gain * np.concatenate([normal(CELLS, median, SD) for median in medians])}
+    values = {"target": gain * np.concatenate([light(median) for median in medians])}
     values |= {name: np.where(kinds == place, 9000.0, 0.0) for place, name in enumerate(("CD19", "CD14", "CD3"))}
     masks = {TIME: kinds >= 0, B_CELLS: kinds == 0, MONOCYTES: kinds == 1, CD3_POSITIVE: kinds == 2}
     made = gated_tube(

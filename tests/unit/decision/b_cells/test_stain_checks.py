@@ -142,5 +142,5 @@ def test_switched_cells_of_a_real_recording_have_the_cd27_of_memory_and_come_at_
     measures, gated = real(recording)
     assert measures is not None and measures.stain.cd27_of_igd_negative is not None
     assert measures.stain.cd27_of_igd_negative > 1
-    found = evenness(gated)
+    found = evenness(gated, 1.5)
     assert found.in_time is not None and abs(found.in_time.log_ratio) < 0.6

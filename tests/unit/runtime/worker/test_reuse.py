@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cd40l_flow.runtime.client import WORKER
-from helpers.runs.workers import COMMAND, SERVES, ask, eventually, run
+from helpers.runs.workers import COMMAND, LIGHT, SERVES, ask, eventually, run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is a worker on Linux alone")
 
@@ -43,7 +43,7 @@ Start = Callable[..., tuple[subprocess.Popen[str], str]]
 @pytest.fixture
 def name(start: Start) -> str:
     """Return the name of such a worker."""
-    return start(TELLS + SERVES)[1]
+    return start(LIGHT + TELLS + SERVES)[1]
 
 
 def number(name: str, *arguments: str, **options: object) -> str:
@@ -102,7 +102,7 @@ def test_a_process_that_was_killed_while_idle_costs_nobody_anything(name: str) -
 
 @pytest.mark.parametrize("end", ["communicate", "kill"])
 def test_an_idle_process_ends_with_the_worker(start: Start, end: str) -> None:
-    worker, name = start(TELLS + SERVES)
+    worker, name = start(LIGHT + TELLS + SERVES)
     process = number(name, "analyse")
 
     getattr(worker, end)()
@@ -123,7 +123,7 @@ def main(arguments):
     return 0
 commands.main = main
 """
-    _, name = start(spends + SERVES)
+    _, name = start(LIGHT + spends + SERVES)
 
     much, little = (
         [float(text) for text in re.findall(r"[\d.]+", run(name, "analyse", *more)[1])] for more in (["--spend"], [])
