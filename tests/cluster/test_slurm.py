@@ -220,7 +220,7 @@ def test_a_killed_snakemake(small: Site, local: Path) -> None:
 
 
 # How analyses of one submission go wrong.
-FAULTS = {"P01": "raise anything", "P02": "kill 9", "P04": "memory 1", "P05": "exit 3", "P06": "shell 9"}
+FAULTS = {"P01": "raise anything", "P02": "kill 9", "P06": "shell 9"}
 
 
 def test_steps_that_fail_within_a_submission_cost_themselves(site: NewSite, demo_results: Path, tmp_path: Path) -> None:
