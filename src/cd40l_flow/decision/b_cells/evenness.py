@@ -9,6 +9,7 @@ import numpy as np
 
 from cd40l_flow.assay.b_cells import B_CELLS
 from cd40l_flow.assay.cd40.reagents import CD40
+from cd40l_flow.assay.memory_b.gates import MEMORY_IGD_NEGATIVE
 from cd40l_flow.assay.memory_b.reagents import MEMORY
 from cd40l_flow.assay.tables import TARGET
 from cd40l_flow.decision.b_cells.cells import PooledCells, b_cells_of, tubes_of
@@ -64,6 +65,7 @@ def _groups(cells: PooledCells, found: Mask, apart: Dependence | None, most: flo
     first = cells.tubes[0].signal.events.tube
     ends = np.cumsum([tube.count(cells.population) for tube in cells.tubes])[:-1]
     parts = np.split(found, ends)
+    what = f"{MEMORY_IGD_NEGATIVE if first.reagent == MEMORY else 'dimmer half'} of {B_CELLS}"
     replicates = tuple(_replicate(tube, part) for tube, part in zip(cells.tubes, parts, strict=True))
     return (
         ReplicateGroup(
@@ -72,7 +74,7 @@ def _groups(cells: PooledCells, found: Mask, apart: Dependence | None, most: flo
             population=B_CELLS,
             serves=(first.reagent,),
             replicates=replicates,
-            differences=() if apart is None else (_difference(replicates, parts, apart, most),),
+            differences=() if apart is None else (_difference(what, replicates, parts, apart, most),),
         ),
     )
 
@@ -91,8 +93,10 @@ def _replicate(tube: GatedTube, target: Mask) -> Replicate:
     )
 
 
-def _difference(replicates: Sequence[Replicate], parts: Sequence[Mask], apart: Dependence, most: float) -> Difference:
+def _difference(
+    what: str, replicates: Sequence[Replicate], parts: Sequence[Mask], apart: Dependence, most: float
+) -> Difference:
     """Return how far the tube that differs most lies from the others, named with the one at the other end."""
     order = sorted(range(len(parts)), key=lambda place: float(parts[place].mean()))
     pair = replicates[order[0]].fcs, replicates[order[-1]].fcs
-    return Difference("Cells that count", pair, abs(apart.log_ratio), sure_limit(apart, most), "ln odds ratio")
+    return Difference(what, pair, abs(apart.log_ratio), sure_limit(apart, most), "ln odds ratio")
