@@ -161,7 +161,7 @@ def _cd27_stain(stain: StainChecks, own: BCellLimits) -> Iterator[Guard]:
     )  # fmt: skip
     yield applied(
         ROWS, "SERUM_IG", beyond(stain.little_igm, own.little_igm_max, above=True) or False,
-        "CD27+IgD+ cells with less than half the IgM of naive ones: switched cells to which both reagents stick?",
+        "CD27+IgD+ cells with less than half the IgM of naive ones, beyond what naive ones have: both reagents stick?",
         value=stain.little_igm, limit=own.little_igm_max, unit="%", blocks=SWITCHED_FEW,
     )  # fmt: skip
     level, dimmest = stain.cd27_of_igd_negative, own.cd27_of_igd_negative_min

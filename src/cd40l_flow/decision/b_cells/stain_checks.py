@@ -59,15 +59,18 @@ def _cd27_of_igd_negative(cells: PooledCells, sides: Sides) -> float | None:
 
 
 def _little_igm(cells: PooledCells, sides: Sides) -> float | None:
-    """Return the CD27+IgD+ cells with less than half the IgM of naive ones, percent of B cells; None without IgM.
+    """Return how many more CD27+IgD+ cells have less than half the IgM of naive ones than naive cells would, percent of B
+    cells; None without IgM.
 
     Memory cells that did not switch have at least as much; switched ones to which the reagents stick have both, dim.
+    Naive cells beyond the boundary of CD27 have as often little as the others.
     """
     naive = sides.naive
     if sides.igm is None or naive.sum() < FEWEST:
         return None
-    igm = cells.linear("IgM")
-    return 100 * float(np.mean(sides.memory & sides.igd & (igm < LITTLE * median(igm[naive]))))
+    igm, kept = cells.linear("IgM"), sides.memory & sides.igd
+    little = igm < LITTLE * median(igm[naive])
+    return 100 * (float(np.mean(kept & little)) - float(np.mean(kept)) * float(np.mean(little[naive])))
 
 
 def _cd27_of_t(cells: PooledCells, naive: Mask) -> float | None:

@@ -118,7 +118,7 @@ def kinds(share: float, igm: float, cd27: float) -> tuple[Cells, Sides]:
     return cells, Sides(igd=np.arange(light.size) < 2100, cd27=memory, igm=np.ones(light.size, bool), plasmablast=None)
 
 
-@pytest.mark.parametrize(("igm", "low", "high"), [(400.0, 7.0, 10.0), (4000.0, 0.0, 0.6)])
+@pytest.mark.parametrize(("igm", "low", "high"), [(400.0, 6.5, 10.0), (4000.0, -0.8, 0.3)])
 def test_cells_to_which_both_stains_stick_have_little_igm(igm: float, low: float, high: float) -> None:
     """A tenth of the cells are switched ones that look IgD+; unswitched memory has more IgM than naive cells."""
     cells, sides = kinds(0.1, igm, 3000.0)
@@ -126,6 +126,15 @@ def test_cells_to_which_both_stains_stick_have_little_igm(igm: float, low: float
     found = _little_igm(cells, sticking)  # type: ignore[arg-type]
     assert found is not None and low <= found <= high
     assert _little_igm(cells, replace(sides, igm=None)) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("beyond", [0.1, 0.3, 0.6])
+def test_naive_cells_beyond_the_boundary_of_cd27_are_no_sticking_stain(beyond: float) -> None:
+    """A dim CD27: patients without switched cells were left open as soon as many naive cells lay beyond it."""
+    cells, sides = kinds(0.01, 4000.0, 3000.0)
+    taken = np.random.default_rng(3).random(sides.igd.size) < beyond
+    found = _little_igm(cells, replace(sides, cd27=sides.memory | taken))  # type: ignore[arg-type]
+    assert found is not None and abs(found) < 1
 
 
 @pytest.mark.parametrize(("cd27", "ratio"), [(3000.0, 1.0), (300.0, 0.085)])
