@@ -59,8 +59,8 @@ def _cd27_of_igd_negative(cells: PooledCells, sides: Sides) -> float | None:
 
 
 def _little_igm(cells: PooledCells, sides: Sides) -> float | None:
-    """Return how many more CD27+IgD+ cells have less than half the IgM of naive ones than naive cells would, percent of B
-    cells; None without IgM.
+    """Return how many more CD27+IgD+ cells have less than half the IgM of naive ones than naive cells would, percent of
+    B cells; None without IgM.
 
     Memory cells that did not switch have at least as much; switched ones to which the reagents stick have both, dim.
     Naive cells beyond the boundary of CD27 have as often little as the others.
