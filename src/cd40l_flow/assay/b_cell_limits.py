@@ -128,12 +128,13 @@ class BCellLimits(Struct, frozen=True):
         "How much likelier B cells of one replicate may be switched, or be among the dimmer half in CD40, than those "
         "of the others, either way (REPLICATE_DISCORDANT).", "natural logarithm of the odds ratio",
         source="a tenth more or less antibody shifts the half by 0.6; default, not validated", gt=0)] = 1.5
-    little_igm_max: Annotated[float, limit(
-        "CD27+IgD+ cells with less than half the IgM of naive ones, more than naive cells would have, beyond which the "
-        "stains of IgD and IgM stick to switched cells, so that these are not called few (SERUM_IG).",
-        "percent of B cells",
-        source="memory cells that did not switch have more IgM than naive ones; at most 0.9 in simulated people and "
-        "patients, 2.8 to 10 where both stick; default, not validated", ge=0, le=100)] = 2
+    sticking_max: Annotated[float, limit(
+        "CD27+IgD+ cells with less than 0.7 of the IgD and of the IgM of naive ones, more than naive cells would have, "
+        "beyond which the stains of IgD and IgM stick to switched cells, so that these are not called few (SERUM_IG; "
+        "three standard errors of counting at least).", "percent of B cells",
+        source="memory cells that did not switch have less IgD but more IgM than naive ones; at most 1.4 in simulated "
+        "people and patients of 200 cells or more, 3.6 to 16 where both stick; default, not validated",
+        ge=0, le=100)] = 2
     collected_max_h: Annotated[float, limit(
         "Time from collection to staining above which memory B cells are not called (SAMPLE_AGE).", "hours",
         source="ARUP 2008901 and Mayo RBCS: 48 h", ge=0)] = 48

@@ -34,15 +34,17 @@ class StainChecks:
 
     ``cd27_of_t`` is how far CD27 of T cells lies above that of naive B cells in the memory tube, ``fmo_cd27_of_t`` the
     same in memory-FMO27, robust SD of the naive cells; None of few cells. ``dependence`` is the stronger one, None
-    where neither could be measured. ``little_igm`` are CD27+IgD+ cells with less than half the IgM of naive ones, more
-    than naive cells would have, percent of B cells; None where IgM is not informative. ``cd27_of_igd_negative`` is CD27
-    of CD27+IgD- cells over that of CD27+IgD+ ones, medians less that of naive cells; None of few.
+    where neither could be measured. ``sticking`` are the CD27+IgD+ cells that are dim in both IgD and IgM, more than as
+    many naive ones would be, percent of B cells with its standard error; None where IgM is not informative.
+    ``cd27_of_igd_negative`` is CD27 of CD27+IgD- cells over that of CD27+IgD+ ones, medians less that of naive cells;
+    None of few.
     """
 
     cd27_of_t: float | None = None
     fmo_cd27_of_t: float | None = None
     dependence: Dependence | None = None
-    little_igm: float | None = None
+    sticking: float | None = None
+    sticking_error: float = 0.0
     cd27_of_igd_negative: float | None = None
 
 

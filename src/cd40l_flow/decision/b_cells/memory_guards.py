@@ -25,6 +25,7 @@ from cd40l_flow.decision.b_cells.switched import AgeFinding, counts_igm
 from cd40l_flow.decision.case import Refusal, TubeCheck
 
 ROWS = rows_of(GUARDS)
+SURE = 3.0  # standard errors of counting
 
 
 def memory_guards(
@@ -159,10 +160,11 @@ def _cd27_stain(stain: StainChecks, own: BCellLimits) -> Iterator[Guard]:
         ROWS, "STAIN_FAILED", fired, message, value=stain.cd27_of_t, limit=least, unit="robust SD",
         blocks=NO_CALLS if fired is None else None,
     )  # fmt: skip
+    most = max(own.sticking_max, SURE * stain.sticking_error)
     yield applied(
-        ROWS, "SERUM_IG", beyond(stain.little_igm, own.little_igm_max, above=True) or False,
-        "CD27+IgD+ cells with less than half the IgM of naive ones, beyond what naive ones have: both reagents stick?",
-        value=stain.little_igm, limit=own.little_igm_max, unit="%", blocks=SWITCHED_FEW,
+        ROWS, "SERUM_IG", beyond(stain.sticking, most, above=True) or False,
+        "CD27+IgD+ cells dim in both IgD and IgM, more than among naive ones: do both stains stick to switched cells?",
+        value=stain.sticking, limit=most, unit="%", blocks=SWITCHED_FEW,
     )  # fmt: skip
     level, dimmest = stain.cd27_of_igd_negative, own.cd27_of_igd_negative_min
     yield applied(

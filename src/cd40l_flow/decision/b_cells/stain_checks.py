@@ -4,6 +4,8 @@ anti-IgM stain only the cells that have these.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from cd40l_flow.assay.b_cells import CD3_POSITIVE, CD19_NEGATIVE
@@ -18,7 +20,7 @@ from cd40l_flow.signal.quantiles import median, quantiles
 from cd40l_flow.signal.scale import robust_sd
 
 FEWEST, ENOUGH = 20, 150
-LITTLE = 0.5
+DIM = 0.7  # of the median of naive cells
 T_CELL_QUANTILE = 0.75  # a quarter of the T cells have CD27 even in old age and chronic infection
 # Cells that carry immunoglobulin differ from those without it in these markers.
 IMMUNOGLOBULINS = ("IgM", "IgD")
@@ -35,11 +37,13 @@ def stain_checks(gated: GatedSample, cells: PooledCells, sides: Sides | None) ->
     if not any(found):
         found = [_dependence(cells, naive, marker) for marker in IMMUNOGLOBULINS]
     known = [one for one in found if one is not None]
+    sticking = _sticking(cells, sides)
     return StainChecks(
         cd27_of_t=_cd27_of_t(cells, naive if naive.sum() >= FEWEST else sides.igd),
         fmo_cd27_of_t=None if of_fmo is None else _cd27_of_t(fmo, of_fmo.igd),
         dependence=max(known, key=lambda one: abs(one.value), default=None),
-        little_igm=_little_igm(cells, sides),
+        sticking=None if sticking is None else sticking[0],
+        sticking_error=0.0 if sticking is None else sticking[1],
         cd27_of_igd_negative=_cd27_of_igd_negative(cells, sides),
     )
 
@@ -58,19 +62,24 @@ def _cd27_of_igd_negative(cells: PooledCells, sides: Sides) -> float | None:
     return (median(cd27[others]) - dark) / usual if usual > 0 else None
 
 
-def _little_igm(cells: PooledCells, sides: Sides) -> float | None:
-    """Return how many more CD27+IgD+ cells have less than half the IgM of naive ones than naive cells would, percent of
-    B cells; None without IgM.
+def _sticking(cells: PooledCells, sides: Sides) -> tuple[float, float] | None:
+    """Return how many more CD27+IgD+ cells are dim in both IgD and IgM than naive cells are, percent of B cells, and its
+    standard error of counting; None without IgM.
 
-    Memory cells that did not switch have at least as much; switched ones to which the reagents stick have both, dim.
-    Naive cells beyond the boundary of CD27 have as often little as the others.
+    Memory cells that did not switch have less IgD than naive ones but at least as much IgM; switched ones to which
+    the reagents stick have both, dim. Naive cells beyond the boundary of CD27 are dim in both as often as the others.
     """
     naive = sides.naive
     if sides.igm is None or naive.sum() < FEWEST:
         return None
-    igm, kept = cells.linear("IgM"), sides.memory & sides.igd
-    little = igm < LITTLE * median(igm[naive])
-    return 100 * (float(np.mean(kept & little)) - float(np.mean(kept)) * float(np.mean(little[naive])))
+    dim = np.ones(naive.size, dtype=bool)
+    for marker in IMMUNOGLOBULINS:
+        values = cells.linear(marker)
+        dim &= values < DIM * median(values[naive])
+    kept = sides.memory & sides.igd
+    share, usual = float(np.mean(kept)), float(np.mean(dim[naive]))
+    excess = float(np.mean(kept & dim)) - share * usual
+    return 100 * excess, 100 * math.sqrt(share * usual * (1 - usual) / naive.size)
 
 
 def _cd27_of_t(cells: PooledCells, naive: Mask) -> float | None:

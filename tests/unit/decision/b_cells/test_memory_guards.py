@@ -126,8 +126,8 @@ def test_plasma_that_ate_the_stain() -> None:
 
 def test_reagents_that_stick_to_switched_cells_make_nobody_low() -> None:
     """Switched cells look IgD+ then, and a healthy person's share is 0; they have less IgM than any other B cell."""
-    for little, few in ((2.1, False), (2.0, True), (None, True)):
-        sticking = {"stain": StainChecks(cd27_of_t=30.0, little_igm=little)}
+    for dim, error, few in ((2.1, 0.6, False), (2.0, 0.6, True), (2.1, 0.8, True), (None, 0.0, True)):
+        sticking = {"stain": StainChecks(cd27_of_t=30.0, sticking=dim, sticking_error=error)}
         assert (changed(0.0, sticking).call == SWITCHED_ABSENT) is few
         assert (changed(3.0, sticking).call == SWITCHED_LOW) is few
         assert changed(18.0, sticking).call == SWITCHED_NORMAL

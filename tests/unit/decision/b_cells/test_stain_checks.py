@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cd40l_flow.decision.b_cells.evenness import evenness
 from cd40l_flow.decision.b_cells.measures import MemoryMeasures
 from cd40l_flow.decision.b_cells.sides import Sides, _igm_stained
-from cd40l_flow.decision.b_cells.stain_checks import _cd27_of_igd_negative, _dependence, _little_igm
+from cd40l_flow.decision.b_cells.stain_checks import _cd27_of_igd_negative, _dependence, _sticking
 from cd40l_flow.simulate.b_cells import BSample, write_b_cells
 
 USUAL = BSample("P01", b_events=1500, b_percent=20.0, tubes=("memory", "memory-FMO27"))
@@ -46,7 +46,7 @@ def test_t_cells_show_that_cd27_is_in_the_tube(tmp_path: Path, dump: bool) -> No
     assert stain.fmo_cd27_of_t is not None and stain.fmo_cd27_of_t < LEAST
     assert stain.dependence is not None and abs(stain.dependence.value) < MOST / 2
     # Nothing sticks to switched cells, and they have the CD27 of the other memory cells.
-    assert stain.little_igm is not None and stain.little_igm < 1
+    assert stain.sticking is not None and stain.sticking < 1
     assert stain.cd27_of_igd_negative is not None and stain.cd27_of_igd_negative > 0.6
 
 
@@ -76,10 +76,12 @@ def test_igm_that_is_not_in_the_tube_counts_no_cells(above: float, stained: bool
 
 
 class Cells:
-    """B cells of which only CD27 and IgM are known."""
+    """B cells of which only IgM, CD27 and, of some, IgD are known."""
 
-    def __init__(self, igm: NDArray[np.float64], cd27: NDArray[np.float64]) -> None:
-        self.values = {"IgM": igm, "CD27": cd27}
+    def __init__(
+        self, igm: NDArray[np.float64], cd27: NDArray[np.float64], igd: NDArray[np.float64] | None = None
+    ) -> None:
+        self.values = {"IgM": igm, "CD27": cd27} | ({} if igd is None else {"IgD": igd})
 
     def stained(self, marker: str) -> bool:
         return marker in self.values
@@ -118,23 +120,35 @@ def kinds(share: float, igm: float, cd27: float) -> tuple[Cells, Sides]:
     return cells, Sides(igd=np.arange(light.size) < 2100, cd27=memory, igm=np.ones(light.size, bool), plasmablast=None)
 
 
-@pytest.mark.parametrize(("igm", "low", "high"), [(400.0, 6.5, 10.0), (4000.0, -0.8, 0.3)])
-def test_cells_to_which_both_stains_stick_have_little_igm(igm: float, low: float, high: float) -> None:
+def looking_positive(igm: float, igd: float, share: float = 0.1) -> tuple[Cells, Sides]:
+    """Return `kinds` whose switched cells look IgD+ with this IgD; unswitched memory has half that of naive cells."""
+    cells, sides = kinds(share, igm, 3000.0)
+    level = np.where(sides.cd27, 1000.0, 2000.0)
+    level[~sides.igd] = igd
+    light = level * np.exp(0.4 * np.random.default_rng(9).standard_normal(level.size))
+    return Cells(cells.values["IgM"], cells.values["CD27"], light), replace(sides, igd=np.ones_like(sides.igd))
+
+
+@pytest.mark.parametrize(
+    ("igm", "igd", "low", "high"),
+    [(400.0, 300.0, 8.0, 10.0), (1000.0, 1000.0, 4.0, 8.0), (4000.0, 1000.0, -0.6, 1.0), (2000.0, 2000.0, -0.6, 1.0)],
+    ids=["far dimmer", "half as bright", "unswitched", "naive"],
+)
+def test_cells_to_which_both_stains_stick_are_dim_in_both(igm: float, igd: float, low: float, high: float) -> None:
     """A tenth of the cells are switched ones that look IgD+; unswitched memory has more IgM than naive cells."""
-    cells, sides = kinds(0.1, igm, 3000.0)
-    sticking = replace(sides, igd=np.ones_like(sides.igd))
-    found = _little_igm(cells, sticking)  # type: ignore[arg-type]
-    assert found is not None and low <= found <= high
-    assert _little_igm(cells, replace(sides, igm=None)) is None  # type: ignore[arg-type]
+    cells, sides = looking_positive(igm, igd)
+    found = _sticking(cells, sides)  # type: ignore[arg-type]
+    assert found is not None and low <= found[0] <= high and 0 < found[1] < 1
+    assert _sticking(cells, replace(sides, igm=None)) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("beyond", [0.1, 0.3, 0.6])
 def test_naive_cells_beyond_the_boundary_of_cd27_are_no_sticking_stain(beyond: float) -> None:
     """A dim CD27: patients without switched cells were left open as soon as many naive cells lay beyond it."""
-    cells, sides = kinds(0.01, 4000.0, 3000.0)
+    cells, sides = looking_positive(4000.0, 1000.0, 0.01)
     taken = np.random.default_rng(3).random(sides.igd.size) < beyond
-    found = _little_igm(cells, replace(sides, cd27=sides.memory | taken))  # type: ignore[arg-type]
-    assert found is not None and abs(found) < 1
+    found = _sticking(cells, replace(sides, cd27=sides.memory | taken))  # type: ignore[arg-type]
+    assert found is not None and abs(found[0]) < min(1.0, 3 * found[1])
 
 
 @pytest.mark.parametrize(("cd27", "ratio"), [(3000.0, 1.0), (300.0, 0.085)])
