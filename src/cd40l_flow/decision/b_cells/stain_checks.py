@@ -63,8 +63,8 @@ def _cd27_of_igd_negative(cells: PooledCells, sides: Sides) -> float | None:
 
 
 def _sticking(cells: PooledCells, sides: Sides) -> tuple[float, float] | None:
-    """Return how many more CD27+IgD+ cells are dim in both IgD and IgM than naive cells are, percent of B cells, and its
-    standard error of counting; None without IgM.
+    """Return how many more CD27+IgD+ cells are dim in both IgD and IgM than naive cells are, percent of B cells, with
+    its standard error of counting; None without IgM.
 
     Memory cells that did not switch have less IgD than naive ones but at least as much IgM; switched ones to which
     the reagents stick have both, dim. Naive cells beyond the boundary of CD27 are dim in both as often as the others.
