@@ -6,12 +6,17 @@ import math
 from collections.abc import Iterator
 from statistics import NormalDist
 
+import numpy as np
+
+from cd40l_flow.assay.cd40l.reagents import CD40_IG, CD154
 from cd40l_flow.assay.effects import ALL_CALLS, INFANT_CALLS, MOSAIC, NO_CALLS, NORMAL, REDUCED, SQUARED
 from cd40l_flow.assay.limits import Limits
 from cd40l_flow.cohort.ages import age_band, younger_than
 from cd40l_flow.decision.applied import Guard, beyond, farthest_ratio, gain_guard, guard
 from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.sample_guards import steady_guard
+from cd40l_flow.gating.density import HIGH, LOW, density_of, find_valleys, spread_out
+from cd40l_flow.mixture.histogram import edges
 from cd40l_flow.mixture.model import ControlExpression, Expression
 
 MOSTLY = 0.5  # share of negatives above which they represent the whole tube
@@ -24,14 +29,21 @@ BELOW_RESTING, BELOW_CONTROL = 0.15, 0.4
 SURE = 2.0  # standard errors by which a dependence on CD69 or CD3 must differ from zero
 SURE_OF_OTHERS = 3.0  # the same of CD8, whose failed stain is rare, and CD4
 BY_CHANCE = 0.01  # p value of a fit below which it is not explained by chance
+# Two peaks of a control's expressing cells: kernel bandwidth (of the scale), smallest share of these cells in a peak,
+# standard errors by which the valley must be deep, least depth of any, and fewest cells.
+BANDWIDTH, OF_PEAK, SURE_OF_VALLEY, SHALLOW, FEWEST_IN_PEAKS = 0.02, 0.1, 4.0, 0.05, 500.0
 
 
 def doubt_guards(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
-    """Yield the guards of one reagent that need more than its histogram; of a single control only that of time."""
+    """Yield the guards of one reagent that need more than its histogram; of a single control only those of time, of two
+    peaks and of binding.
+    """
     expression = case.reagents.get(reagent)
     if expression is None:
         return
     yield from _steady(case, reagent, limits)
+    yield from _two_peaks(case, expression, limits)
+    yield from _bound_without_target(case, expression, limits)
     if case.alone:
         return
     control = None if case.control is None else case.control.reagents.get(reagent)
@@ -151,6 +163,52 @@ def _steady(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
     message = "How much likelier cells of one part of the acquisition are not to express, ln odds ratio."
     blocks = ALL_CALLS if case.sample.role == "control" else ALL_CALLS - {NORMAL}
     yield steady_guard(found.time, limits.guards.dependence_max, message, blocks, reagent=reagent)
+
+
+def _two_peaks(case: Case, expression: Expression, limits: Limits) -> Iterator[Guard]:
+    """Yield whether a control's expressing cells have two peaks, as those of a carrier of a residual allele: beside
+    her, others like her and weak expressers look healthy. Nothing for other samples, or with few cells.
+    """
+    if case.sample.role != "control" or expression.expected is None:
+        return
+    total = expression.expected.sum(axis=0)
+    cells = expression.counts * np.where(total > 0, expression.expected[1] / np.maximum(total, 1e-12), 0.0)
+    number = float(cells.sum())
+    if number < FEWEST_IN_PEAKS:
+        return
+    curve = density_of(spread_out(edges(cells.size), cells, 0.0, 1.0), BANDWIDTH)
+    found = find_valleys(curve, LOW, HIGH, min_depth=SHALLOW, min_mass=OF_PEAK)
+    deepest = max(found, key=lambda valley: valley.depth, default=None)
+    depth, error = 0.0, 0.0
+    if deepest is not None:
+        # Cells in the width of the kernel, in the valley and at the lower peak.
+        kernel = number * 2 * math.sqrt(math.pi) * BANDWIDTH
+        valley = kernel * float(np.interp(deepest.position, curve.grid, curve.height))
+        depth = deepest.depth
+        error = (1 - depth) * math.sqrt((2 - depth) / max(valley, 1.0))
+    limit = max(limits.guards.control_valley_max, SURE_OF_VALLEY * error)
+    yield guard(
+        "MODEL_MISFIT", depth > limit, "Depth of a valley among the control's expressing cells: two kinds of them?",
+        reagent=expression.reagent, value=depth, limit=limit, unit="fraction",
+    )  # fmt: skip
+
+
+def _bound_without_target(case: Case, expression: Expression, limits: Limits) -> Iterator[Guard]:
+    """Yield whether cells that lack CD154 bind CD40-Ig all the same, as Fc receptors hold it: then binding says nothing
+    of CD154, and a defect of function looks normal. Nothing where either fraction is not known.
+    """
+    target = case.reagents.get(CD154)
+    if expression.reagent != CD40_IG or target is None:
+        return
+    without, unbound = target.negative_fraction_low, expression.negative_fraction_high
+    if without is None or unbound is None:
+        return
+    yield guard(
+        "HIGH_BACKGROUND", without - unbound > limits.guards.bound_without_cd154_max,
+        "Cells that lack CD154 and bind CD40-Ig all the same: held by Fc receptors?",
+        reagent=expression.reagent, value=without - unbound, limit=limits.guards.bound_without_cd154_max,
+        unit="fraction", blocks=frozenset({NORMAL, REDUCED}),
+    )  # fmt: skip
 
 
 def _negatives(case: Case, reagent: str, limits: Limits) -> Iterator[Guard]:
