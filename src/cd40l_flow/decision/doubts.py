@@ -195,13 +195,14 @@ def _two_peaks(case: Case, expression: Expression, limits: Limits) -> Iterator[G
 
 def _bound_without_target(case: Case, expression: Expression, limits: Limits) -> Iterator[Guard]:
     """Yield whether cells that lack CD154 bind CD40-Ig all the same, as Fc receptors hold it: then binding says nothing
-    of CD154, and a defect of function looks normal. Nothing where either fraction is not known.
+    of CD154, and a defect of function looks normal. Nothing where either fraction is not known, or where most cells
+    lack CD154: the readouts contradict each other then.
     """
     target = case.reagents.get(CD154)
     if expression.reagent != CD40_IG or target is None:
         return
     without, unbound = target.negative_fraction_low, expression.negative_fraction_high
-    if without is None or unbound is None:
+    if without is None or unbound is None or without >= MOSTLY:
         return
     yield guard(
         "HIGH_BACKGROUND", without - unbound > limits.guards.bound_without_cd154_max,
