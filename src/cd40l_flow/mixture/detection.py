@@ -19,7 +19,7 @@ class Titration:
     """Recovered values of known mutant fractions, by fraction and number of cells.
 
     ``recovered`` are mutant fractions and ``errors`` their standard errors (sample and its background tube, not the
-    control), each (fractions, sizes). ``drawn_fraction`` is the limit at ``DRAWN_SIZE`` cells, where 100 samples were
+    control), each (fractions, sizes). ``drawn_fraction`` is the limit at ``DRAWN_SIZE`` cells, where samples were
     drawn; ``drawn_detected`` is the share of them above the limit of blank, 0.95 if the computation is right, and
     ``drawn_error`` their standard deviation over the computed error. Both are None without a limit.
     """
