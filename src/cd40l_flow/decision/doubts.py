@@ -29,6 +29,7 @@ BELOW_RESTING, BELOW_CONTROL = 0.15, 0.4
 SURE = 2.0  # standard errors by which a dependence on CD69 or CD3 must differ from zero
 SURE_OF_OTHERS = 3.0  # the same of CD8, whose failed stain is rare, and CD4
 BY_CHANCE = 0.01  # p value of a fit below which it is not explained by chance
+MOST_OF_HEALTHY = 0.25  # negative fraction that hardly a healthy person has
 # Two peaks of a control's expressing cells: kernel bandwidth (of the scale), smallest share of these cells in a peak,
 # standard errors by which the valley must be deep, least depth of any, and fewest cells.
 BANDWIDTH, OF_PEAK, SURE_OF_VALLEY, SHALLOW, FEWEST_IN_PEAKS = 0.02, 0.1, 4.0, 0.05, 500.0
@@ -195,14 +196,14 @@ def _two_peaks(case: Case, expression: Expression, limits: Limits) -> Iterator[G
 
 def _bound_without_target(case: Case, expression: Expression, limits: Limits) -> Iterator[Guard]:
     """Yield whether cells that lack CD154 bind CD40-Ig all the same, as Fc receptors hold it: then binding says nothing
-    of CD154, and a defect of function looks normal. Nothing where either fraction is not known, or where most cells
-    lack CD154: the readouts contradict each other then.
+    of CD154, and a defect of function looks normal. Nothing where either fraction is not known, or where more cells
+    than healthy people's lack CD154: the readouts contradict each other then.
     """
     target = case.reagents.get(CD154)
     if expression.reagent != CD40_IG or target is None:
         return
     without, unbound = target.negative_fraction_low, expression.negative_fraction_high
-    if without is None or unbound is None or without >= MOSTLY:
+    if without is None or unbound is None or without >= MOST_OF_HEALTHY:
         return
     yield guard(
         "HIGH_BACKGROUND", without - unbound > limits.guards.bound_without_cd154_max,

@@ -70,7 +70,7 @@ def test_two_peaks_of_a_patient_are_judged_by_the_odds() -> None:
         (0.05, 0.03, "NORMAL"),
         (0.08, 0.09, "NORMAL"),
         (None, 0.004, "NORMAL"),
-        (0.6, 0.1, "NORMAL"),
+        (0.26, 0.01, "NORMAL"),
     ],
 )
 def test_binding_by_cells_without_cd154_says_nothing_of_it(without: float | None, unbound: float, called: str) -> None:
