@@ -101,13 +101,14 @@ class GuardLimits(Struct, frozen=True):
         "Depth of a valley between two peaks of a control's expressing cells above which it is no healthy control "
         "(MODEL_MISFIT of the control, CONTROL_FAILED of its samples; four standard errors at least).",
         "fraction of the lower peak",
-        source="0.25 in a carrier of a residual allele, at most 0.07 in healthy people of two independent simulations; "
+        source="0.25 in a carrier of a residual allele, at most 0.1 in healthy people of two independent simulations; "
         "default, not validated", ge=0, le=1)] = 0.15
     bound_without_cd154_max: Annotated[float, limit(
         "Cells that lack CD154 and yet bind CD40-Ig, above which Fc receptors hold it (HIGH_BACKGROUND, without NORMAL "
         "and REDUCED): the lower end of the interval of one negative fraction less the upper end of the other.",
         "fraction of activated cells",
-        source="0.04 to 0.08 where they do, below 0 in other simulated samples; default, not validated",
+        source="0.04 to 0.11 where they do; of other simulated samples one weak expresser with a dim CD40-Ig has 0.06, "
+        "the others at most 0.01; default, not validated",
         ge=0, le=1)] = 0.03
     misfit_max: Annotated[float, limit(
         "Share of cells that the fit may misplace, beyond chance (MODEL_MISFIT).", "fraction of activated cells",

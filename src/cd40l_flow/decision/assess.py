@@ -186,14 +186,15 @@ def control_case(cases: Sequence[Case], limits: Limits) -> ControlCase:
         having = [terms[reagent] for terms in terms_of if reagent in terms]
         if having and len(having) == len([case for case in cases if reagent in case.planned]):
             reagents[reagent] = combine(having, limits.mixture)
+    failures = [control_failures(case, limits) for case in cases]
     return ControlCase(
         names=tuple(case.sample.sample for case in cases),
         reagents=reagents,
         activation_percent=_means([case.activation_percent for case in cases]),
         activation_median=_means([case.activation_median for case in cases]),
-        failures=tuple(failure for case in cases for failure in control_failures(case, limits)[0]),
+        failures=tuple(text for everywhere, _ in failures for text in everywhere),
         disagreement=disagreement(terms_of),
-        reagent_failures=together([control_failures(case, limits)[1] for case in cases]),
+        reagent_failures=together([by_reagent for _, by_reagent in failures]),
         volts=together([case.volts for case in cases]),
         ages=tuple(age_band(case.sample.age_years) for case in cases),
         lacking=together([tubes_lacking(case, limits) for case in cases]),

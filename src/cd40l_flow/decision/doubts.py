@@ -16,7 +16,7 @@ from cd40l_flow.decision.applied import Guard, beyond, farthest_ratio, gain_guar
 from cd40l_flow.decision.case import Case
 from cd40l_flow.decision.sample_guards import steady_guard
 from cd40l_flow.gating.density import HIGH, LOW, density_of, find_valleys, spread_out
-from cd40l_flow.mixture.histogram import edges
+from cd40l_flow.mixture.histogram import edges, expressing_cells
 from cd40l_flow.mixture.model import ControlExpression, Expression
 
 MOSTLY = 0.5  # share of negatives above which they represent the whole tube
@@ -172,8 +172,7 @@ def _two_peaks(case: Case, expression: Expression, limits: Limits) -> Iterator[G
     """
     if case.sample.role != "control" or expression.expected is None:
         return
-    total = expression.expected.sum(axis=0)
-    cells = expression.counts * np.where(total > 0, expression.expected[1] / np.maximum(total, 1e-12), 0.0)
+    cells = expressing_cells(expression.counts, expression.expected)
     number = float(cells.sum())
     if number < FEWEST_IN_PEAKS:
         return

@@ -62,6 +62,15 @@ def quantile(counts: Floats, fraction: float) -> float:
     return float(np.interp(fraction, cumulative[rising], edges(counts.size)[rising]))
 
 
+def expressing_cells(counts: Floats, expected: Floats) -> Floats:
+    """Return binned cells, (bins,), each weighted by its probability of expressing.
+
+    ``expected``, (2, bins), are the expected counts of the negative and of the positive component.
+    """
+    found: Floats = counts * expected[1] / np.maximum(expected.sum(axis=0), 1e-12)
+    return found
+
+
 def piled(rows: Floats, floor: int, below: float = 0.0) -> Floats:
     """Return rows of bins, (..., bins), with everything up to a floor in its bin, and ``below`` in the bins beneath."""
     if floor <= 0:

@@ -17,6 +17,7 @@ from cd40l_flow.base.model import Floats
 from cd40l_flow.mixture.components import Background, background_component
 from cd40l_flow.mixture.detection import Titration, detectable
 from cd40l_flow.mixture.fit import Fit, fit_mixture, parameters
+from cd40l_flow.mixture.histogram import expressing_cells
 from cd40l_flow.mixture.prior import Prior
 from cd40l_flow.mixture.problem import SHIFT_SD
 from cd40l_flow.mixture.weight_error import weight_error
@@ -85,8 +86,7 @@ class _Mixtures:
 
     @classmethod
     def of(cls, counts: Floats, background: Background, fit: Fit, prior: Prior, shift_max: float) -> _Mixtures:
-        # Each cell is weighted by its posterior probability of being positive.
-        expressing = counts * fit.expected[1] / np.maximum(fit.expected.sum(axis=0), 1e-12)
+        expressing = expressing_cells(counts, fit.expected)
         return cls(background, expressing / expressing.sum(), fit, prior, shift_max)
 
     @property
@@ -128,13 +128,12 @@ class _Mixtures:
     def drawn(self, fraction: float) -> Floats:
         """Return the mutant fractions found in seeded draws of samples, each with a background tube of its own."""
         random = np.random.default_rng(SEED)
-        found = []
+        found, start = [], self._start(fraction)
         for _ in range(DRAWS):
             shift = float(np.clip(random.normal(0.0, SHIFT_SD), -2 * SHIFT_SD, 2 * SHIFT_SD))
             counts = random.poisson(DRAWN_SIZE * self.law(fraction, shift)).astype(np.float64)
             tube = random.poisson(self.background.counts).astype(np.float64)
             background = background_component(tube, self.background.scale, self.background.floor)
-            start = self._start(fraction)
             fit = fit_mixture(counts, background, self.prior, self.shift_max, (start,), gain=ENOUGH)
             found.append(self._mutant(fit.negative_fraction))
         return np.array(found)

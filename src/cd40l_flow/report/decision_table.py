@@ -12,7 +12,7 @@ from cd40l_flow.assay.effects import ABSENT, FUNCTIONAL_DEFECT, INDETERMINATE, M
 from cd40l_flow.assay.lookup import current_assay
 from cd40l_flow.assay.tables import Assay
 from cd40l_flow.assay.texts import load_texts
-from cd40l_flow.report.decision_table_b_cells import b_cell_lines, codes_of_b_cells
+from cd40l_flow.report.decision_table_b_cells import CODES_OF_B_CELLS, b_cell_lines
 from cd40l_flow.report.rule_tables import check_lines, rule_conditions, rule_lines
 
 IN_ORDER = (FUNCTIONAL_DEFECT, ABSENT, MOSAIC, REDUCED, NORMAL)
@@ -111,7 +111,7 @@ def _lines() -> Iterator[str]:
     yield from _calls(assay)
     yield from ("", "## Reason codes", "", "| code | what happened | what to do |", "|---|---|---|")
     for code, text in load_texts()["reasons"].items():
-        if code not in codes_of_b_cells():
+        if code not in CODES_OF_B_CELLS:
             yield f"| `{code}` | {text['what']} | {text['remedy']} |"
     yield from (*b_cell_lines(), "", LIMITS_READ)
 

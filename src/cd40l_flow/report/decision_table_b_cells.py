@@ -27,6 +27,8 @@ from cd40l_flow.decision.b_cells.age_curve import AgeCurve
 from cd40l_flow.decision.b_cells.joint import joint_words
 from cd40l_flow.report.rule_tables import check_lines, rule_lines
 
+# Codes that only samples of B cells can have.
+CODES_OF_B_CELLS = {row.code for row in (*memory_guards.GUARDS, *cd40_guards.GUARDS)} - {row.code for row in GUARDS}
 MEMORY_READ = """\
 The assay `memory_b` compares the share of class-switched B cells, CD27+IgD-IgM- of CD19+ cells, with people of the same
 age. Its calls are SWITCHED_NORMAL, SWITCHED_LOW and SWITCHED_ABSENT; none names a disease. Three-valued logic as above:
@@ -114,13 +116,8 @@ def _codes(assay: str, guards: Sequence[GuardRow]) -> Iterator[str]:
     reasons, above = texts_of(assay)["reasons"], texts_of("cd40l")["reasons"]
     yield from ("| code | what happened | what to do |", "|---|---|---|")
     for code in (*(row.code for row in guards), "BETWEEN_LIMITS"):
-        if code in codes_of_b_cells() or reasons[code] != above[code]:
+        if code in CODES_OF_B_CELLS or reasons[code] != above[code]:
             yield f"| `{code}` | {reasons[code]['what']} | {reasons[code]['remedy']} |"
-
-
-def codes_of_b_cells() -> set[str]:
-    """Return the codes that only samples of B cells can have."""
-    return {row.code for row in (*memory_guards.GUARDS, *cd40_guards.GUARDS)} - {row.code for row in GUARDS}
 
 
 def _joint(row: JointRow, words: Mapping[str, str]) -> str:
